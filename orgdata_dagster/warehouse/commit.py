@@ -1,0 +1,285 @@
+"""The commit: rows, coverage, load record and API calls of some partitions, in one transaction.
+
+Here: `commit` and what a load says of itself. Add here: another write disposition. Keep out: how rows were fetched.
+
+A partition is afterwards either the old one or the new one. Two runs may bring the same partition: the one whose
+snapshot is newer wins, whichever commits last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import duckdb
+
+from orgdata_dagster.warehouse import evolution, ledger, lossless, views
+from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.csv_pages import relation
+from orgdata_dagster.warehouse.errors import RowCountMismatch
+from orgdata_dagster.warehouse.evolution import Contract, SchemaChange
+from orgdata_dagster.warehouse.ledger import ApiRequest, Interval
+from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, TableName, quoted
+from orgdata_dagster.warehouse.stage import Stage, StagedPage
+
+WriteDisposition = Literal["replace", "merge", "append"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table and its rules. `key`: the vendor's key, `cursor`: the column that tells its versions apart."""
+
+    table: TableName
+    key: tuple[str, ...] = ()
+    cursor: str | None = None
+    write_disposition: WriteDisposition = "replace"
+    contract: Contract = "evolve"
+    description: str = ""
+    column_descriptions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PartitionLoad:
+    """What is to be committed of one partition, besides its staged rows.
+
+    `as_of`: the vendor's time when the pull began. `after`: replace only rows whose cursor is later (None: all), and
+    of every key keep the newest. `coverage`: what the rows prove. The numbers are for the record.
+    """
+
+    partition: str | None
+    as_of: datetime
+    after: datetime | None = None
+    coverage: tuple[Interval, ...] = ()
+    pages: int = 0
+    bytes: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What a commit did: rows by partition, schema changes, partitions for which a newer snapshot was there already."""
+
+    rows: Mapping[str | None, int]
+    changes: tuple[SchemaChange, ...] = ()
+    superseded: frozenset[str | None] = frozenset()
+
+
+def commit(
+    warehouse: Warehouse,
+    target: Target,
+    stage: Stage,
+    loads: Sequence[PartitionLoad],
+    *,
+    run_id: str,
+    requests: Sequence[ApiRequest] = (),
+) -> Committed:
+    """Land the staged rows of `loads`' partitions, all or nothing.
+
+    Raises ContractViolation (frozen columns changed), RowCountMismatch (the database read other rows than the pages
+    hold); the warehouse is then as it was.
+    """
+    with warehouse.writing() as connection:
+        connection.execute("BEGIN")
+        try:
+            done = _transaction(connection, target, stage, loads, run_id, requests)
+            connection.execute("COMMIT")
+        except BaseException:
+            _rollback(connection)
+            raise
+    return done
+
+
+def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run_id: str) -> None:
+    """Note API calls that no load came of."""
+    if not requests:
+        return
+    with warehouse.writing() as connection:
+        ledger.create(connection)
+        ledger.write_requests(connection, requests, run_id)
+
+
+def _transaction(
+    connection: duckdb.DuckDBPyConnection,
+    target: Target,
+    stage: Stage,
+    loads: Sequence[PartitionLoad],
+    run_id: str,
+    requests: Sequence[ApiRequest],
+) -> Committed:
+    ledger.create(connection)
+    newest = ledger.newest_snapshots(connection, target.table, [load.partition for load in loads])
+    stale = frozenset(load.partition for load in loads if load.as_of < newest.get(load.partition, load.as_of))
+    fresh = [load for load in loads if load.partition not in stale]
+    planned = evolution.plan(connection, target.table, stage, target.contract)
+    evolution.apply(connection, planned)
+    for load in fresh:
+        _delete(connection, target, load)
+    now = _now(connection, target.table)
+    pages = {load.partition for load in fresh}
+    _insert(connection, target, stage, planned, pages, now, run_id)
+    if target.key and (target.write_disposition == "merge" or any(load.after for load in fresh)):
+        _keep_newest(connection, target, now)
+    rows = _rows_by_partition(connection, target.table, now, fresh)
+    changes = _note_changes(connection, target, planned, run_id, now)
+    for load in loads:
+        status = "superseded" if load.partition in stale else "landed"
+        record = ledger.Record(
+            target.table, load.partition, run_id, status, load.as_of, now, rows.get(load.partition, 0), load.pages,
+            load.bytes, load.requests, load.seconds, load.waited, sorted(stage.columns),
+        )  # fmt: skip
+        ledger.write_load(connection, record)
+        if load.partition not in stale:
+            ledger.write_coverage(connection, record, load.coverage)
+    ledger.write_requests(connection, requests, run_id)
+    if changes or planned.created:
+        views.refresh(connection, target)
+    return Committed(rows, tuple(changes), stale)
+
+
+def _delete(connection: duckdb.DuckDBPyConnection, target: Target, load: PartitionLoad) -> None:
+    if target.write_disposition != "replace":
+        return
+    where = f"{PARTITION} IS NOT DISTINCT FROM ?"
+    parameters: list[object] = [load.partition]
+    if load.after is not None:
+        if target.cursor not in evolution.table_columns(connection, target.table):
+            return  # nothing but empty pages so far
+        where += f" AND CAST({quoted(target.cursor)} AS TIMESTAMPTZ) > ?"
+        parameters.append(load.after)
+    connection.execute(f"DELETE FROM {target.table.sql} WHERE {where}", parameters)
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    target: Target,
+    stage: Stage,
+    planned: evolution.Plan,
+    partitions: set[str | None],
+    now: datetime,
+    run_id: str,
+) -> None:
+    for columns, pages in stage.groups().items():
+        pages = [staged for staged in pages if staged.partition in partitions]
+        if not pages:
+            continue
+        _note_places(connection, pages)
+        sent = {name.lower() for name in columns}
+        casts = {
+            name: cast
+            for name, cast in planned.casts.items()
+            if name.lower() in sent or name.removesuffix(lossless.VARIANT).lower() in sent
+        }
+        values = ", ".join(f"{cast} AS {quoted(name)}" for name, cast in casts.items())
+        source = relation([staged.page.path for staged in pages], columns)
+        bounded = any(staged.after or staged.until for staged in pages)
+        kept = _kept(stage.cursor) if bounded else "true"
+        row = connection.execute(
+            f"INSERT INTO {target.table.sql} BY NAME SELECT {values}, place.partition_key AS {PARTITION}, "
+            f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM {source} AS page "
+            f"JOIN temp.main.places AS place ON page._orgdata_file = place.path WHERE {kept}",
+            [now, run_id],
+        ).fetchone()
+        inserted = row[0] if row else 0
+        _check_count(connection, target.table, source, stage.cursor, pages, inserted, kept=kept)
+
+
+def _kept(cursor: str | None) -> str:
+    """SQL: the row lies in its page's part of the time line."""
+    at = f"TRY_CAST(page.{quoted(cursor or '')} AS TIMESTAMPTZ)"
+    return f"(place.after IS NULL OR {at} > place.after) AND (place.until IS NULL OR {at} <= place.until)"
+
+
+def _note_places(connection: duckdb.DuckDBPyConnection, pages: Sequence[StagedPage]) -> None:
+    columns = [[str(page.page.path), page.partition, page.after, page.until] for page in pages]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE places AS SELECT unnest(CAST(? AS VARCHAR[])) AS path, "
+        "unnest(CAST(? AS VARCHAR[])) AS partition_key, unnest(CAST(? AS TIMESTAMPTZ[])) AS after, "
+        "unnest(CAST(? AS TIMESTAMPTZ[])) AS until",
+        [list(column) for column in zip(*columns, strict=True)],
+    )
+
+
+def _check_count(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableName,
+    source: str,
+    cursor: str | None,
+    pages: Sequence[StagedPage],
+    inserted: int,
+    *,
+    kept: str,
+) -> None:
+    """Every record of the pages was either inserted or lies outside its page's part of the time line."""
+    outside = 0
+    if kept != "true":
+        row = connection.execute(
+            f"SELECT count(*) FROM (SELECT {quoted(cursor or '')}, _orgdata_file FROM {source}) AS page "
+            f"JOIN temp.main.places AS place ON page._orgdata_file = place.path WHERE NOT coalesce({kept}, false)"
+        ).fetchone()
+        outside = row[0] if row else 0
+    expected = sum(staged.page.records for staged in pages)
+    if inserted + outside != expected:
+        raise RowCountMismatch(
+            f"{table}: the pages hold {expected} records, but {inserted} were inserted and {outside} belong to other "
+            "pages; nothing was committed. Pull again; if it happens again, report the vendor's page."
+        )
+
+
+def _keep_newest(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> None:
+    """Of every key that this commit brought keep the newest version in its partition (in the table, for a merge)."""
+    scope = [*target.key, PARTITION] if target.write_disposition == "replace" else list(target.key)
+    keys = ", ".join(map(quoted, scope))
+    same = " AND ".join(f"stored.{quoted(name)} IS NOT DISTINCT FROM brought.{quoted(name)}" for name in scope)
+    versions = f"CAST(stored.{quoted(target.cursor)} AS TIMESTAMPTZ) DESC NULLS LAST, " if target.cursor else ""
+    connection.execute(
+        f"DELETE FROM {target.table.sql} WHERE rowid IN (SELECT id FROM (SELECT stored.rowid AS id, row_number() OVER ("
+        f"PARTITION BY {', '.join(f'stored.{quoted(name)}' for name in scope)} "
+        f"ORDER BY {versions}stored.{LOADED_AT} DESC) AS place FROM {target.table.sql} AS stored "
+        f"SEMI JOIN (SELECT DISTINCT {keys} FROM {target.table.sql} WHERE {LOADED_AT} = ?) AS brought ON {same}) "
+        "WHERE place > 1)",
+        [now],
+    )
+
+
+def _rows_by_partition(
+    connection: duckdb.DuckDBPyConnection, table: TableName, now: datetime, loads: Sequence[PartitionLoad]
+) -> dict[str | None, int]:
+    rows = connection.execute(
+        f"SELECT {PARTITION}, count(*) FROM {table.sql} WHERE {LOADED_AT} = ? GROUP BY ALL", [now]
+    ).fetchall()
+    return dict.fromkeys((load.partition for load in loads), 0) | dict(rows)
+
+
+def _note_changes(
+    connection: duckdb.DuckDBPyConnection, target: Target, planned: evolution.Plan, run_id: str, now: datetime
+) -> list[SchemaChange]:
+    """Record what is new; a column that is missing is news only the first time."""
+    before = ledger.last_columns(connection, target.table)
+    news = [
+        change
+        for change in planned.changes
+        if not planned.created and (change.change != "missing" or change.column in before)
+    ]
+    for change in news:
+        fact = (change.column, change.change, change.before, change.after)
+        ledger.write_schema_change(connection, target.table, fact, run_id, now)
+    return news
+
+
+def _now(connection: duckdb.DuckDBPyConnection, table: TableName) -> datetime:
+    """The commit's time, later than any before it even if the clock jumped back: it names the rows of this commit."""
+    row = connection.execute(
+        "SELECT max(loaded_at) FROM _orgdata.loads WHERE schema_name = ? AND table_name = ?", [table.schema, table.name]
+    ).fetchone()
+    now = datetime.now(UTC)
+    return max(now, row[0].astimezone(UTC) + timedelta(microseconds=1)) if row and row[0] else now
+
+
+def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
+    with suppress(duckdb.Error):  # after a failed COMMIT there is nothing left to roll back
+        connection.execute("ROLLBACK")

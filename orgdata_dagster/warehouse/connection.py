@@ -1,0 +1,130 @@
+"""Opening the warehouse, whatever it is, and never in each other's way.
+
+Here: `Warehouse`, which knows where the tables live and how to open them for reading or writing.
+Add here: another kind of URI. Keep out: SQL of ours (commit.py, ledger.py) and Dagster.
+
+Every connection is an in-memory DuckDB that ATTACHes the URI and USEs it, so that the same SQL runs on a file, on
+DuckLake or on MotherDuck. A file has one writer or several readers: ours queue at a kernel lock; against foreign
+programs (a notebook, the duckdb shell) an attempt is repeated until `patience` is over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from orgdata_dagster.warehouse.errors import WarehouseUnavailable
+from orgdata_dagster.warehouse.lock import locked
+from orgdata_dagster.warehouse.names import literal
+
+ALIAS = "warehouse"
+
+
+class Warehouse:
+    """The place where the tables live.
+
+    `uri`: a path to a DuckDB file, or anything that DuckDB's ATTACH understands (`ducklake:...`, `md:...`).
+    `scratch`: a folder for locks of remote URIs and for DuckDB's spill files. `memory`: DuckDB's memory limit.
+    `patience`: seconds to wait for a foreign program that holds the file.
+    """
+
+    def __init__(self, uri: str, *, scratch: Path, memory: str = "192MB", patience: float = 60) -> None:
+        self.uri = uri
+        self.scratch = scratch
+        self.memory = memory
+        self.patience = patience
+        self.is_file = ":" not in uri
+        if self.is_file:
+            self.uri = str(Path(uri).expanduser().absolute())
+
+    @property
+    def lock_path(self) -> Path:
+        """The file on which the processes that use this warehouse queue."""
+        if self.is_file:
+            return Path(self.uri + ".lock")
+        return self.scratch / f"{hashlib.sha256(self.uri.encode()).hexdigest()[:16]}.lock"
+
+    @property
+    def exists(self) -> bool:
+        """False only for a file that nothing has been written to yet."""
+        return not self.is_file or Path(self.uri).exists()
+
+    @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that may write, under the warehouse's lock. Keep it short: everybody else waits."""
+        if self.is_file:
+            self._make_folder()
+        with locked(self.lock_path, shared=False), self._attached(read_only=False) as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection. Writers wait until it is closed.
+
+        Raises WarehouseUnavailable when there is no warehouse yet.
+        """
+        if not self.exists:
+            raise WarehouseUnavailable(f"There is no warehouse at {self.uri} yet: pull something first.")
+        with locked(self.lock_path, shared=True), self._attached(read_only=True) as connection:
+            yield connection
+
+    def query(self, sql: str, parameters: Sequence[object] | None = None) -> pd.DataFrame:
+        """The result of one SELECT as a DataFrame, for people: DECIMAL arrives as float, times in UTC."""
+        with self.reading() as connection:
+            return connection.execute(sql, parameters).df()
+
+    def scratch_connection(self) -> duckdb.DuckDBPyConnection:
+        """An in-memory connection for work beside the warehouse, with the same limits and time zone."""
+        spill = self.scratch / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(
+            config={
+                "memory_limit": self.memory,
+                "temp_directory": str(spill),
+                "threads": min(4, os.cpu_count() or 1),
+            }
+        )
+        connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+        return connection
+
+    @contextmanager
+    def _attached(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection = self.scratch_connection()
+        try:
+            self._attach(connection, read_only=read_only)
+            connection.execute(f"USE {ALIAS}")
+            yield connection
+        finally:
+            connection.close()
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
+        option = " (READ_ONLY)" if read_only else ""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                connection.execute(f"ATTACH {literal(self.uri)} AS {ALIAS}{option}")
+                return
+            except duckdb.IOException as error:
+                # DuckDB fails at once when another process has the file; it does not wait.
+                if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                    raise WarehouseUnavailable(
+                        f"Cannot open the warehouse {self.uri}: {str(error).splitlines()[0]} - "
+                        "close the program that holds it, or point ORGDATA_WAREHOUSE elsewhere."
+                    ) from error
+                time.sleep(0.02)
+
+    def _make_folder(self) -> None:
+        folder = Path(self.uri).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseUnavailable(f"Cannot create {folder}: {error.strerror}; set ORGDATA_WAREHOUSE.") from error
+        if not os.access(folder, os.W_OK):
+            raise WarehouseUnavailable(f"The folder {folder} is not writable; set ORGDATA_WAREHOUSE.")

@@ -1,0 +1,29 @@
+"""What can go wrong on the way into the warehouse, named by how one recovers.
+
+Here: exceptions only. Add here when a caller must tell two failures apart. Keep out: HTTP and Dagster.
+"""
+
+from __future__ import annotations
+
+
+class WarehouseError(Exception):
+    """Base of all: one line that says what, where and what to do."""
+
+
+class UnreadablePage(WarehouseError):
+    """A page is not what it claims to be (cut short, wrong column count, no instant in the cursor column).
+
+    Asking the vendor again may help; the page is never data.
+    """
+
+
+class ContractViolation(WarehouseError):
+    """The data set is frozen and its columns changed; the old partition stays in place."""
+
+
+class RowCountMismatch(WarehouseError):
+    """The database read another number of rows than the pages hold; nothing was committed."""
+
+
+class WarehouseUnavailable(WarehouseError):
+    """The warehouse cannot be opened: not there yet, not writable, or held by another program for too long."""

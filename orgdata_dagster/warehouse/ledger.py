@@ -1,0 +1,174 @@
+"""The ledger: what was loaded, which intervals are proven complete, what changed, what was asked of the vendors.
+
+Here: schema `_orgdata` and the writing of its rows, always inside the transaction of the data they speak of.
+Add here: a column or table of the ledger. Keep out: questions to it (coverage.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+import duckdb
+
+from orgdata_dagster.warehouse.names import TableName
+
+_TABLES = """
+CREATE SCHEMA IF NOT EXISTS _orgdata;
+CREATE TABLE IF NOT EXISTS _orgdata.loads (
+    schema_name VARCHAR, table_name VARCHAR, partition_key VARCHAR, run_id VARCHAR, status VARCHAR,
+    as_of TIMESTAMP WITH TIME ZONE, loaded_at TIMESTAMP WITH TIME ZONE, row_count BIGINT, pages BIGINT, bytes BIGINT,
+    requests BIGINT, seconds DOUBLE, waited_seconds DOUBLE, column_names VARCHAR[]);
+CREATE TABLE IF NOT EXISTS _orgdata.coverage (
+    schema_name VARCHAR, table_name VARCHAR, partition_key VARCHAR, from_instant TIMESTAMP WITH TIME ZONE,
+    to_instant TIMESTAMP WITH TIME ZONE, complete BOOLEAN, reason VARCHAR, as_of TIMESTAMP WITH TIME ZONE,
+    run_id VARCHAR, recorded_at TIMESTAMP WITH TIME ZONE);
+CREATE TABLE IF NOT EXISTS _orgdata.schema_changes (
+    schema_name VARCHAR, table_name VARCHAR, column_name VARCHAR, change VARCHAR, type_before VARCHAR,
+    type_after VARCHAR, run_id VARCHAR, recorded_at TIMESTAMP WITH TIME ZONE);
+CREATE TABLE IF NOT EXISTS _orgdata.requests (
+    vendor VARCHAR, endpoint VARCHAR, method VARCHAR, sent_at TIMESTAMP WITH TIME ZONE, status INTEGER, attempt INTEGER,
+    cost DOUBLE, waited_seconds DOUBLE, seconds DOUBLE, bytes BIGINT, request_id VARCHAR, error VARCHAR,
+    run_id VARCHAR);
+COMMENT ON TABLE _orgdata.loads IS
+    'A row per partition and commit. status: landed, or superseded (a newer snapshot was there already).';
+COMMENT ON TABLE _orgdata.coverage IS
+    'Which interval [from_instant, to_instant) of which table is proven complete, by which run; if not, why.';
+COMMENT ON TABLE _orgdata.schema_changes IS 'Columns added, widened, no longer sent, or split into a variant column.';
+COMMENT ON TABLE _orgdata.requests IS 'A row per API call, retries too. Times in seconds; never a query or a secret.';
+"""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Part of the time line, `[start, end)`, that a load speaks of; `reason` says why it is not complete."""
+
+    start: datetime
+    end: datetime
+    reason: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the table holds everything that the vendor has of it."""
+        return self.reason is None
+
+
+@dataclass(frozen=True)
+class ApiRequest:
+    """One API call as the ledger keeps it: no query, no secret."""
+
+    vendor: str
+    endpoint: str
+    method: str
+    at: datetime
+    status: int | None
+    attempt: int
+    cost: float
+    waited: float
+    seconds: float
+    bytes: int
+    request_id: str | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the ledger keeps of the load of one partition."""
+
+    table: TableName
+    partition: str | None
+    run_id: str
+    status: str
+    as_of: datetime
+    loaded_at: datetime
+    rows: int
+    pages: int
+    bytes: int
+    requests: int
+    seconds: float
+    waited: float
+    columns: Sequence[str]
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the ledger's tables where they are missing."""
+    there = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = '_orgdata'"
+    ).fetchone()
+    if there is None or there[0] < _TABLES.count("CREATE TABLE"):
+        connection.execute(_TABLES)
+
+
+def write_load(connection: duckdb.DuckDBPyConnection, load: Record) -> None:
+    """Note a load."""
+    connection.execute(
+        "INSERT INTO _orgdata.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            *(load.table.schema, load.table.name, load.partition, load.run_id, load.status, load.as_of, load.loaded_at),
+            *(load.rows, load.pages, load.bytes, load.requests, load.seconds, load.waited, list(load.columns)),
+        ],
+    )
+
+
+def write_coverage(connection: duckdb.DuckDBPyConnection, load: Record, intervals: Sequence[Interval]) -> None:
+    """Replace what is known of a partition's coverage."""
+    connection.execute(
+        "DELETE FROM _orgdata.coverage "
+        "WHERE schema_name = ? AND table_name = ? AND partition_key IS NOT DISTINCT FROM ?",
+        [load.table.schema, load.table.name, load.partition],
+    )
+    for interval in intervals:
+        connection.execute(
+            "INSERT INTO _orgdata.coverage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                *(load.table.schema, load.table.name, load.partition, interval.start, interval.end),
+                *(interval.complete, interval.reason, load.as_of, load.run_id, load.loaded_at),
+            ],
+        )
+
+
+def write_schema_change(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableName,
+    change: tuple[str, str, str | None, str | None],
+    run_id: str,
+    at: datetime,
+) -> None:
+    """Note a change of a table's columns: (column, change, type before, type after)."""
+    connection.execute(
+        "INSERT INTO _orgdata.schema_changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [table.schema, table.name, *change, run_id, at],
+    )
+
+
+def write_requests(connection: duckdb.DuckDBPyConnection, requests: Sequence[ApiRequest], run_id: str) -> None:
+    """Note API calls, all in one statement: a row at a time would cost more than the calls."""
+    if not requests:
+        return
+    columns = [[getattr(request, field.name) for request in requests] for field in fields(ApiRequest)]
+    types = ["VARCHAR", "VARCHAR", "VARCHAR", "TIMESTAMPTZ", "INTEGER", "INTEGER"]
+    types += ["DOUBLE", "DOUBLE", "DOUBLE", "BIGINT", "VARCHAR", "VARCHAR"]
+    values = ", ".join(f"unnest(CAST(? AS {kind}[]))" for kind in types)
+    connection.execute(f"INSERT INTO _orgdata.requests SELECT {values}, ?", [*columns, run_id])
+
+
+def last_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> frozenset[str]:
+    """The columns that the last load with rows brought."""
+    row = connection.execute(
+        "SELECT column_names FROM _orgdata.loads WHERE schema_name = ? AND table_name = ? AND row_count > 0 "
+        "ORDER BY loaded_at DESC LIMIT 1",
+        [table.schema, table.name],
+    ).fetchone()
+    return frozenset(row[0]) if row else frozenset()
+
+
+def newest_snapshots(
+    connection: duckdb.DuckDBPyConnection, table: TableName, partitions: Sequence[str | None]
+) -> dict[str | None, datetime]:
+    """Partition -> the vendor's time of the snapshot that it holds now."""
+    rows = connection.execute(
+        "SELECT partition_key, max(as_of) FROM _orgdata.coverage WHERE schema_name = ? AND table_name = ? GROUP BY ALL",
+        [table.schema, table.name],
+    ).fetchall()
+    return {partition: as_of for partition, as_of in rows if partition in set(partitions)}

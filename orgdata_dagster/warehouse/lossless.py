@@ -1,0 +1,94 @@
+"""Lossless typing: which types can hold a text column so that every value comes back with the same text.
+
+Here: the candidate types in order of preference, and for each the SQL predicate "this value survives". Used for guessed
+types (`candidates`) and, less strictly, for types that a person declared (`declared_fit`). Add here: another type.
+Keep out: reading pages (stage.py) and changing tables (evolution.py).
+
+Only what can carry no meaning may change its spelling: the notation of one instant (`...00Z`, `...00.000Z`,
+`...+00:00`) and the case of true and false. So `00123`, `1.10` beside `1.9`, `N/A` and "" keep their column as text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from orgdata_dagster.warehouse.names import quoted
+
+TEXT = "VARCHAR"
+INSTANT = "TIMESTAMP WITH TIME ZONE"
+VARIANT = "__v_text"
+
+_INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:?\d\d)"
+_LOCAL_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?"
+_EXACT_DIGITS = 15  # every decimal number of so many digits survives a DOUBLE
+
+
+def candidates(scale: int | None) -> tuple[str, ...]:
+    """Types to try, the preferred first; `scale` is the number of decimals that the column's values seem to have.
+
+    DECIMAL(18,s) before DECIMAL(38,s): it loads four times as fast. Whole numbers beyond BIGINT stay text, because
+    what comes after them (HUGEINT) becomes a float in every DataFrame.
+    """
+    widths = [width for width in (18, 38) if scale and scale < width]
+    decimals = [f"DECIMAL({width},{scale})" for width in widths]
+    return ("BOOLEAN", "BIGINT", *decimals, "DOUBLE", "DATE", INSTANT, "TIMESTAMP")
+
+
+def survives(column: str, data_type: str) -> str:
+    """SQL, never NULL: the value of the text `column` comes back from `data_type` with the same text, or is NULL."""
+    text = quoted(column)
+    if data_type == TEXT:
+        return "true"
+    if data_type == "BOOLEAN":
+        return f"coalesce(lower({text}) IN ('true', 'false'), true)"
+    if data_type in (INSTANT, "TIMESTAMP"):
+        pattern = _INSTANT if data_type == INSTANT else _LOCAL_TIME
+        valid = f"regexp_full_match({text}, '{pattern}') AND TRY_CAST({text} AS {data_type}) IS NOT NULL"
+        return f"coalesce({valid}, {text} IS NULL)"
+    same = f"CAST(TRY_CAST({text} AS {data_type}) AS VARCHAR) IS NOT DISTINCT FROM {text}"
+    if data_type in ("DOUBLE", "FLOAT"):
+        # 'nan' and 'inf' are words in a text column, not numbers
+        return f"({same} AND coalesce(isfinite(TRY_CAST({text} AS {data_type})), true))"
+    return f"({same})"
+
+
+def as_text(column: str, data_type: str) -> str:
+    """SQL that turns a stored column back into the text it came from (instants in ISO 8601, UTC)."""
+    name = quoted(column)
+    if data_type == INSTANT:
+        return f"strftime(timezone('UTC', {name}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+    return f"CAST({name} AS VARCHAR)"
+
+
+def scale_of(column: str) -> str:
+    """SQL aggregate: how many decimals the first value with a decimal point has (NULL where there is none)."""
+    text = quoted(column)
+    return f"any_value(length({text}) - strpos({text}, '.')) FILTER (regexp_full_match({text}, '-?\\d+\\.\\d+'))"
+
+
+def declared_fit(column: str, data_type: str) -> str:
+    """SQL: the value can be stored as the declared type without changing what it says.
+
+    Less strict than `survives`: `1.10` is a good DOUBLE and `7` a good DECIMAL(18,2). Not good, and so kept as text in
+    the variant column: what does not convert, what would be rounded, a time of day put into a DATE.
+    """
+    text = quoted(column)
+    kind = re.split(r"[ (]", data_type.upper().strip())[0]
+    value = f"TRY_CAST({text} AS {data_type})"
+    if kind in ("DOUBLE", "FLOAT", "REAL"):
+        digits = f"length(ltrim(regexp_replace({text}, '[eE].*|[^0-9]', '', 'g'), '0')) <= {_EXACT_DIGITS}"
+        same = f"regexp_replace(CAST({value} AS VARCHAR), '\\.0$', '') = {text}"
+        return f"coalesce({value} IS NOT NULL AND ({digits} OR {same}), false)"
+    if kind in ("DECIMAL", "NUMERIC") or kind.endswith("INT") or kind in ("INTEGER", "LONG", "SHORT", "HUGEINT"):
+        # rounding shows as another value in the widest decimal that the text itself fits into
+        exact = f"TRY_CAST({text} AS DECIMAL(38,18))"
+        same = f"CAST({value} AS VARCHAR) = {text}"
+        return f"coalesce({value} IS NOT NULL AND ({same} OR TRY_CAST({value} AS DECIMAL(38,18)) = {exact}), false)"
+    if kind == "DATE":
+        return f"coalesce({value} IS NOT NULL AND regexp_full_match({text}, '\\d{{4}}-\\d\\d-\\d\\d'), false)"
+    return f"({value} IS NOT NULL)"
+
+
+def variant(column: str) -> str:
+    """The name of the column that keeps the values which do not fit the declared type of `column` (dlt's word)."""
+    return f"{column}{VARIANT}"

@@ -1,0 +1,66 @@
+"""Names: quoting for SQL, and one stable column name for every header, however odd.
+
+Here: how vendor names become column names. Keep out: types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+OWN_PREFIX = "_orgdata_"
+PARTITION = "_orgdata_partition"
+LOADED_AT = "_orgdata_loaded_at"
+RUN_ID = "_orgdata_run_id"
+
+
+@dataclass(frozen=True)
+class TableName:
+    """A table of the warehouse: schema (the vendor) and name (the data set)."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def sql(self) -> str:
+        """Quoted for SQL."""
+        return f"{quoted(self.schema)}.{quoted(self.name)}"
+
+    def view(self, suffix: str) -> TableName:
+        """The view beside this table, as `users_current` beside `users`."""
+        return TableName(self.schema, f"{self.name}_{suffix}")
+
+
+def quoted(identifier: str) -> str:
+    """An SQL identifier, whatever characters it has."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def column_names(header: Sequence[str]) -> list[str]:
+    """The column names for a header line: the vendor's own, made unique.
+
+    An empty name becomes `column_<position>` (from 1), the second `name` becomes `name_2`. DuckDB's names ignore case,
+    so `Id` beside `id` is a duplicate too. Names beginning with `_orgdata_` are ours: the vendor's gets a leading `x`.
+    """
+    taken = {name.strip().lower() for name in header if name.strip()}
+    used: set[str] = set()
+    names = []
+    for position, raw in enumerate(header, start=1):
+        base = raw.strip() or f"column_{position}"
+        if base.lower().startswith(OWN_PREFIX):
+            base = f"x{base}"
+        name, count = base, 1
+        while name.lower() in used or (count > 1 and name.lower() in taken):
+            count += 1
+            name = f"{base}_{count}"
+        used.add(name.lower())
+        names.append(name)
+    return names

@@ -1,0 +1,151 @@
+"""Staging: the pages of one table on their way in, as files, with what must be known of them before the commit.
+
+Here: `Stage`, which takes pages as they arrive, measures them and narrows down the types that hold every value. The
+rows stay in the files until the commit reads them in one go, so memory stays flat.
+Add here: what a page must prove before it may land. Keep out: the tables themselves (evolution.py, commit.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from orgdata_dagster.warehouse import lossless
+from orgdata_dagster.warehouse.column_types import ColumnTypes, TypeTracker
+from orgdata_dagster.warehouse.csv_pages import CsvPage, prepare, relation
+from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.names import quoted
+
+_MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a page reaches: its records and the lowest and highest instant of its cursor column (None if empty)."""
+
+    records: int
+    lowest: datetime | None = None
+    highest: datetime | None = None
+
+
+@dataclass(frozen=True)
+class StagedPage:
+    """A page with its place: of its rows those with `after < cursor <= until` (None: no bound) land in `partition`."""
+
+    page: CsvPage
+    partition: str | None = None
+    after: datetime | None = None
+    until: datetime | None = None
+
+
+def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None) -> tuple[CsvPage, Extent]:
+    """Make a body on disk a page and measure it with the parser that will load it.
+
+    Raises UnreadablePage where the parser sees another number of records than the file has, or where a cursor value is
+    missing, no instant, or finer than a microsecond (it could not be ordered).
+    """
+    page = prepare(path)
+    if page.records == 0:
+        return page, Extent(0)
+    if cursor is not None and cursor not in page.columns:
+        raise UnreadablePage(f"there is no column {cursor!r} among {', '.join(page.columns)}: set cursor_column")
+    name = quoted(cursor) if cursor else "NULL"
+    odd = f"(TRY_CAST({name} AS TIMESTAMPTZ) IS NULL OR regexp_matches({name}, '\\.\\d{{7}}'))" if cursor else "false"
+    sql = (
+        f"SELECT count(*), min(TRY_CAST({name} AS TIMESTAMPTZ)), max(TRY_CAST({name} AS TIMESTAMPTZ)), "
+        f"count_if({odd}), any_value({name}) FILTER ({odd}) FROM {relation([path], page.columns)}"
+    )
+    try:
+        row = connection.execute(sql).fetchone()
+    except _MALFORMED as error:
+        raise UnreadablePage(f"{path.name} is not well-formed CSV: {_first_lines(error)}") from None
+    assert row is not None
+    records, lowest, highest, odd_rows, example = row
+    if records != page.records:
+        raise UnreadablePage(f"{path.name} holds {page.records} records, but the parser read {records}")
+    if odd_rows:
+        raise UnreadablePage(
+            f"{odd_rows} of {records} rows have no instant of at most microseconds in {cursor!r} (for example "
+            f"{example!r}): is cursor_column right?"
+        )
+    return page, Extent(records, lowest, highest)
+
+
+class Stage:
+    """The pages of one table for one commit; used by one thread at a time.
+
+    `cursor`: the column whose instants place a row, where the vendor has one. `declared`: types given by a person.
+    `expected`: the types that the table has now.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        cursor: str | None = None,
+        declared: Mapping[str, str] | None = None,
+        expected: Mapping[str, str] | None = None,
+    ) -> None:
+        self.cursor = cursor
+        self.declared = dict(declared or {})
+        self.pages: list[StagedPage] = []
+        self.empty_columns: tuple[str, ...] = ()
+        self._connection = connection
+        self._types = TypeTracker(connection, declared=self.declared, expected=dict(expected or {}))
+
+    def add(self, staged: StagedPage) -> None:
+        """Take a page in: from now on it is part of the commit. Raises UnreadablePage where it does not parse."""
+        page = staged.page
+        if page.records:
+            try:
+                self._types.see(relation([page.path], page.columns), page.columns)
+            except _MALFORMED as error:
+                raise UnreadablePage(f"{page.path.name} is not well-formed CSV: {_first_lines(error)}") from None
+        else:
+            self.empty_columns = self.empty_columns or page.columns
+        self.pages.append(staged)
+
+    @property
+    def columns(self) -> dict[str, ColumnTypes]:
+        """What is known of every column of the pages that have rows."""
+        return self._types.columns
+
+    @property
+    def records(self) -> int:
+        """Records on all pages; a row that two pages share counts twice."""
+        return sum(staged.page.records for staged in self.pages)
+
+    def groups(self) -> dict[tuple[str, ...], list[StagedPage]]:
+        """The pages that have rows, by their header: each group can be read in one go."""
+        groups: dict[tuple[str, ...], list[StagedPage]] = {}
+        for staged in self.pages:
+            if staged.page.records:
+                groups.setdefault(staged.page.columns, []).append(staged)
+        return groups
+
+    def sample_row(self, column: str, data_type: str) -> dict[str, str | None]:
+        """A row whose `column` does not survive as `data_type` (any filled one for text), to show to a person."""
+        for columns, pages in self.groups().items():
+            if column not in columns:
+                continue
+            test = "true" if data_type == lossless.TEXT else f"NOT {lossless.survives(column, data_type)}"
+            source = relation([staged.page.path for staged in pages], columns)
+            row = self._connection.execute(
+                f"SELECT * EXCLUDE (_orgdata_file) FROM {source} WHERE {quoted(column)} IS NOT NULL AND {test} LIMIT 1"
+            ).fetchone()
+            if row:
+                return dict(zip(columns, row, strict=True))
+        return {}
+
+    def discard(self) -> None:
+        """Delete the pages' files."""
+        for staged in self.pages:
+            staged.page.path.unlink(missing_ok=True)
+
+
+def _first_lines(error: Exception) -> str:
+    return " ".join(str(error).split("\n")[:2])[:300]

@@ -1,0 +1,44 @@
+"""Instants as whole microseconds since 1970 UTC, and their ISO 8601 spelling.
+
+Here: parsing and writing timestamps exactly; integers, because a float loses microseconds.
+Add here when: a vendor accepts or writes a timestamp in another spelling.
+Keep out: calendars, windows and defaults; each vendor's document has its own.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+MICROSECOND = timedelta(microseconds=1)
+DAY = 86_400_000_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def from_text(text: str) -> int:
+    """Microseconds since 1970 of an ISO 8601 timestamp with 0-6 fraction digits and `Z` or an offset.
+
+    Raises ValueError for anything else, a timestamp without a zone included.
+    """
+    if not _ISO.fullmatch(text):
+        raise ValueError(f"not an ISO 8601 timestamp with Z or an offset: {text!r}")
+    return from_datetime(datetime.fromisoformat(text))
+
+
+def from_datetime(at: datetime) -> int:
+    """Microseconds since 1970 of an aware datetime. Raises ValueError for a naive one."""
+    if at.tzinfo is None:
+        raise ValueError(f"a datetime without a zone: {at!r}")
+    return (at - _EPOCH) // MICROSECOND
+
+
+def to_datetime(instant: int) -> datetime:
+    """The aware UTC datetime of an instant."""
+    return _EPOCH + instant * MICROSECOND
+
+
+def to_text(instant: int, digits: int = 6) -> str:
+    """ISO 8601 in UTC with `Z` and this many fraction digits (0-6); digits beyond are cut, not rounded."""
+    whole = to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f".{instant % 1_000_000:06d}"[: digits + 1] if digits else ""
+    return f"{whole}{fraction}Z"

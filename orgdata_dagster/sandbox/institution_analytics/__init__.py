@@ -1,0 +1,13 @@
+"""institution_analytics, simulated (`vendor_apis/institution_analytics.md`).
+
+Here: the API (`api`), its data sets (`data_set`), data for demos (`demo_data`) and benchmarks (`bulk`).
+Add here when: the vendor's document says more than the simulation does.
+Keep out: anything another vendor could use; that belongs to the kit.
+"""
+
+from orgdata_dagster.sandbox.institution_analytics.api import InstitutionAnalytics, PageRequest
+from orgdata_dagster.sandbox.institution_analytics.bulk import bulk
+from orgdata_dagster.sandbox.institution_analytics.data_set import DataSet
+from orgdata_dagster.sandbox.institution_analytics.demo_data import demo
+
+__all__ = ["DataSet", "InstitutionAnalytics", "PageRequest", "bulk", "demo"]

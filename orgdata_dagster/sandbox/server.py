@@ -1,0 +1,154 @@
+"""The sandbox as a server: in a thread for tests, in the foreground for the command line.
+
+Here: putting vendors, log and control endpoints into one app, and running it quietly on a port.
+Add here when: a vendor is added (one line in `default_vendors`, one property of `Sandbox`).
+Keep out: what any endpoint answers.
+"""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from orgdata_dagster.sandbox import control, institution_analytics
+from orgdata_dagster.sandbox.gate import Gate
+from orgdata_dagster.sandbox.institution_analytics import InstitutionAnalytics
+from orgdata_dagster.sandbox.log import RequestLog
+from orgdata_dagster.sandbox.vendor import Vendor
+
+V = TypeVar("V", bound=Vendor)
+
+
+def default_vendors() -> list[Vendor]:
+    """Every vendor with its demo data, relative to now, and its default limits."""
+    return [institution_analytics.demo()]
+
+
+def create_app(vendors: Sequence[Vendor], log: RequestLog) -> Starlette:
+    """The ASGI app: each vendor under its name, the control endpoints under `/_sandbox`."""
+    by_name = {vendor.name: vendor for vendor in vendors}
+    return Starlette(
+        routes=[
+            Mount("/_sandbox", routes=control.routes(by_name, log)),
+            *(Mount(f"/{name}", app=Gate(vendor, log)) for name, vendor in by_name.items()),
+        ]
+    )
+
+
+class Sandbox:
+    """A running sandbox, for tests: `with Sandbox(InstitutionAnalytics(...)) as sandbox: ... sandbox.url`.
+
+    Without vendors given it has all of them, with their demo data. `port` 0 takes a free one.
+    """
+
+    def __init__(self, *vendors: Vendor, port: int = 0) -> None:
+        self.vendors = list(vendors) or default_vendors()
+        self.log = RequestLog()
+        self._port = port
+
+    @property
+    def institution_analytics(self) -> InstitutionAnalytics:
+        """The vendor's state: its data sets, limits, faults."""
+        return self.vendor(InstitutionAnalytics)
+
+    def vendor(self, kind: type[V]) -> V:
+        """The vendor of this class. Raises LookupError where the sandbox was started without it."""
+        for vendor in self.vendors:
+            if isinstance(vendor, kind):
+                return vendor
+        raise LookupError(f"this sandbox runs without {kind.__name__}")
+
+    def __enter__(self) -> Self:
+        listening = _listen("127.0.0.1", self._port)
+        self.url = _url(listening)
+        self._server = _server(create_app(self.vendors, self.log))
+        self._thread = threading.Thread(target=self._server.run, args=([listening],), name="sandbox", daemon=True)
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.002)
+        if not self._server.started:
+            raise RuntimeError("the sandbox did not start")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    vendors: Sequence[Vendor] | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Run in the foreground until SIGINT or SIGTERM; `announce` gets the URL once requests are accepted.
+
+    Raises OSError where the address cannot be had.
+    """
+    listening = _listen(host, port)
+    if announce:
+        announce(_url(listening))  # the socket listens already, so a request made now is served
+    with contextlib.suppress(KeyboardInterrupt):
+        _server(create_app(vendors or default_vendors(), RequestLog())).run([listening])
+
+
+class _Protocol(H11Protocol):
+    """HTTP/1.1 that hands each request its connection, which a fault needs to reset it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        app = self.app
+
+        async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["sandbox.transport"] = transport
+            await app(scope, receive, send)
+
+        self.app = with_transport
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            loop="asyncio",
+            proxy_headers=False,
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            # Longer than clients idle between pages: connections close only as a fault on request.
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listening = socket.socket()
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()
+    return f"http://{host}:{port}"

@@ -1,0 +1,55 @@
+"""What every simulated vendor is.
+
+Here: the one base class, from which the kit gets a vendor's name, routes, credential, costs and truth.
+Add here when: the kit must know one more thing of every vendor.
+Keep out: anything only one vendor has.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+
+from orgdata_dagster.sandbox.faults import FaultQueue
+from orgdata_dagster.sandbox.limits import UNLIMITED, Limiter, Limits
+
+Row = dict[str, str | None]
+"""A row as text; None is a missing value, "" an empty one."""
+
+
+class Vendor(ABC):
+    """Served under `/<name>`, behind a check of its credential, its limits and its queued faults."""
+
+    name: ClassVar[str]
+    secret_params: ClassVar[frozenset[str]] = frozenset()  # query parameters the log must star
+
+    def __init__(self, limits: Limits = UNLIMITED) -> None:
+        self.limiter = Limiter(limits)
+        self.faults = FaultQueue()
+
+    @abstractmethod
+    def routes(self) -> Sequence[BaseRoute]:
+        """The vendor's API, relative to `/<name>`."""
+
+    @abstractmethod
+    def credential(self, request: Request) -> str | None:
+        """The key the limits are counted by, None where the request's is missing or wrong (401)."""
+
+    def cost(self, request: Request) -> int:  # noqa: ARG002
+        """The points a request costs; one, unless the vendor's document says otherwise."""
+        return 1
+
+    @abstractmethod
+    def truth(self, table: str) -> list[Row] | None:
+        """The rows the vendor has at this moment, None where it has no such table."""
+
+    def controls(self) -> Sequence[BaseRoute]:
+        """What a hand-run sandbox offers besides the API, relative to `/_sandbox/<name>`."""
+        return ()
+
+    def refuse(self, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+        """An error in the vendor's own shape; the base's where the vendor's document shows none."""
+        return JSONResponse({"error": {"code": status, "message": message}}, status, headers)

@@ -1,0 +1,22 @@
+"""orgdata: five SaaS vendors' numbers as complete, typed tables, on Dagster.
+
+Here: the names that YAML files use (`type: orgdata_dagster.InstitutionAnalytics`), loaded when asked for, so that
+importing `orgdata_dagster.http` or `orgdata_dagster.warehouse` needs no Dagster. Add here: a vendor's Component.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_COMPONENTS = {"InstitutionAnalytics": "orgdata_dagster.vendors.institution_analytics.component"}
+
+__all__ = ["InstitutionAnalytics"]
+
+
+def __getattr__(name: str) -> Any:
+    if module := _COMPONENTS.get(name):
+        return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_COMPONENTS])

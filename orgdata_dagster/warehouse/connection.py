@@ -91,7 +91,7 @@ class Warehouse:
                 "threads": min(4, os.cpu_count() or 1),
             }
         )
-        connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+        connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
         return connection
 
     @contextmanager

@@ -168,7 +168,8 @@ def newest_snapshots(
 ) -> dict[str | None, datetime]:
     """Partition -> the vendor's time of the snapshot that it holds now."""
     rows = connection.execute(
-        "SELECT partition_key, max(as_of) FROM _orgdata.coverage WHERE schema_name = ? AND table_name = ? GROUP BY ALL",
+        "SELECT partition_key, max(as_of) FROM _orgdata.loads "
+        "WHERE schema_name = ? AND table_name = ? AND status = 'landed' GROUP BY ALL",
         [table.schema, table.name],
     ).fetchall()
     return {partition: as_of for partition, as_of in rows if partition in set(partitions)}

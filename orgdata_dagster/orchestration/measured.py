@@ -1,0 +1,53 @@
+"""Where a client's download becomes a page of the warehouse: the one place that knows both.
+
+Here: `MeasuredPage` and the reader that makes one. Keep out: paging rules, and what is done with pages (landing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from orgdata_dagster.http.errors import BadBody
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.warehouse.csv_pages import CsvPage
+from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.stage import Extent, extent
+
+
+@dataclass(frozen=True)
+class MeasuredPage:
+    """A download that is a well-formed page: its file, its number of records and the instants they lie between."""
+
+    download: Download
+    csv: CsvPage
+    extent: Extent
+
+    @property
+    def records(self) -> int:
+        return self.extent.records
+
+    @property
+    def lowest(self) -> datetime | None:
+        return self.extent.lowest
+
+    @property
+    def highest(self) -> datetime | None:
+        return self.extent.highest
+
+
+def csv_reader(connection: duckdb.DuckDBPyConnection, cursor: str | None) -> Callable[[Download], MeasuredPage]:
+    """A reader for HttpClient.fetch: what does not parse is a BadBody, so that the client asks again."""
+
+    def read(download: Download) -> MeasuredPage:
+        try:
+            # a cursor of its own: several threads read at the same time
+            page, reach = extent(connection.cursor(), download.path, cursor)
+        except UnreadablePage as error:
+            raise BadBody(str(error)) from None
+        return MeasuredPage(download, page, reach)
+
+    return read

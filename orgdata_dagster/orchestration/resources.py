@@ -1,0 +1,97 @@
+"""Dagster resources that vendors share: the warehouse, and the base of every vendor's resource.
+
+Here: `WarehouseResource`, `VendorResource`. Add here: what holds for every vendor. Keep out: a vendor's own parameters
+(its `resource.py`).
+
+Credentials are `EnvVar`s: the UI shows the variable's name, a missing one fails only the runs that need it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Self
+
+import dagster as dg
+import pandas as pd
+
+from orgdata_dagster import settings
+from orgdata_dagster.http.budget import Budget, Rule
+from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.records import RequestRecord
+from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster.warehouse.connection import Warehouse
+
+Observer = Callable[[RequestRecord], None]
+
+
+class WarehouseResource(dg.ConfigurableResource):
+    """The warehouse, for assets, checks and notebooks: `warehouse.query("select ...")` gives a DataFrame.
+
+    `uri` left empty means ORGDATA_WAREHOUSE, or the DuckDB file in ORGDATA_HOME.
+    """
+
+    uri: str = ""
+
+    def open(self) -> Warehouse:
+        """The warehouse itself, for whoever writes to it."""
+        memory = os.environ.get("ORGDATA_MEMORY", "192MB")
+        return Warehouse(self.uri or settings.warehouse_uri(), scratch=settings.staging(), memory=memory)
+
+    def query(self, sql: str, parameters: list[object] | None = None) -> pd.DataFrame:
+        """The rows of one SELECT. Times are UTC; DECIMAL becomes float: compute exactly in SQL."""
+        return self.open().query(sql, parameters)
+
+
+class VendorResource(dg.ConfigurableResource):
+    """Base of a vendor's resource. `environment` maps its fields to the variables they are read from."""
+
+    vendor: ClassVar[str]
+    environment: ClassVar[Mapping[str, str]]
+    secret_fields: ClassVar[tuple[str, ...]]
+
+    base_url: str
+
+    @classmethod
+    def from_environment(cls, **fields: object) -> Self:
+        """The resource with its variables read now: for notebooks and scripts outside Dagster."""
+        return cls(**{name: os.environ[variable] for name, variable in cls.environment.items()}, **fields)  # type: ignore[arg-type]
+
+    @classmethod
+    def from_variables(cls, **fields: object) -> Self:
+        """The resource for Dagster: its variables are read when a run starts."""
+        return cls(**{name: dg.EnvVar(variable) for name, variable in cls.environment.items()}, **fields)  # type: ignore[arg-type]
+
+    @classmethod
+    def missing_variables(cls) -> list[str]:
+        """The environment variables that a run would miss."""
+        return [variable for variable in cls.environment.values() if not os.environ.get(variable)]
+
+    def rule(self) -> Rule:
+        """What the vendor allows."""
+        raise NotImplementedError
+
+    def budget(self) -> Budget:
+        """The vendor's rate budget, shared by every process with the same ORGDATA_HOME."""
+        return Budget(self.vendor, self.rule(), settings.budgets())
+
+    def http_client(
+        self,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        retry: RetryPolicy | None = None,
+        observer: Observer | None = None,
+    ) -> HttpClient:
+        """The client every request to this vendor goes through."""
+        return HttpClient(
+            self.vendor,
+            self.base_url,
+            headers=headers,
+            params=params,
+            secrets=[getattr(self, name) for name in self.secret_fields],
+            credentials_from=[self.environment[name] for name in self.secret_fields],
+            budget=self.budget(),
+            retry=retry or RetryPolicy(),
+            observer=observer,
+        )

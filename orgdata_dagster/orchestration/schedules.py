@@ -1,0 +1,69 @@
+"""Schedules: at the vendor's cron, pull what is due.
+
+Here: `due_days_schedule` for daily partitions. Add here: another notion of "due". Keep out: what a pull does.
+
+Dagster's partitioned schedules take the last closed partition and never catch up on missed ticks. Here the coverage
+ledger says what is missing, so that a tick after an outage pulls the days in between as well.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from orgdata_dagster.orchestration.partitions import DAY, day_bounds, days
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.warehouse import coverage
+from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.names import TableName
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+_LOOK_BACK = 7  # days; what is missing further back is for a backfill
+
+
+def due_days_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]) -> dg.ScheduleDefinition:
+    """At every tick one run for each of the assets: from its first incomplete day of the last week to today."""
+
+    @dg.schedule(
+        name=f"{vendor}_due",
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        target=dg.AssetSelection.groups(vendor),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Pulls today of every data set of {vendor}, and the days of the last week that are not complete.",
+    )
+    def due(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> list[dg.RunRequest]:
+        now = context.scheduled_execution_time.astimezone(UTC)
+        requests = []
+        for asset in assets:
+            first, today = first_due_day(warehouse, TableName(*asset.key.path), asset, now), now.date().isoformat()
+            requests.append(
+                dg.RunRequest(
+                    run_key=f"{asset.key.to_user_string()} {now.isoformat()}",
+                    asset_selection=[asset.key],
+                    tags={RANGE_START: first, RANGE_END: today},
+                )
+            )
+        return requests
+
+    return due
+
+
+def first_due_day(warehouse: WarehouseResource, table: TableName, asset: dg.AssetsDefinition, now: datetime) -> str:
+    """The first day of the last week, not before the asset's first one, that is not yet complete; else today."""
+    opened = warehouse.open()
+    known: dict[str | None, tuple[Interval, ...]] = {}
+    if opened.exists:
+        with opened.reading() as connection:
+            known = coverage.known(connection, table)
+    partitions = asset.partitions_def
+    assert isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+    start = max(partitions.start.date(), (now - _LOOK_BACK * DAY).date())
+    today = now.date().isoformat()
+    return next(day for day in days(start, now.date()) if day == today or not _settled(known.get(day), day))
+
+
+def _settled(parts: tuple[Interval, ...] | None, day: str) -> bool:
+    """Whether nothing more can be had of a closed day: it is covered to its end (a gap the vendor cannot fill counts)."""
+    return bool(parts) and max(part.end for part in parts or ()) >= day_bounds(day)[1]

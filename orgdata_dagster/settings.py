@@ -1,0 +1,67 @@
+"""Where things are on this machine: the project, the home for state, the warehouse.
+
+Here: what comes from the environment and holds for all vendors. Add here: another place. Keep out: vendors' variables
+(their `resource.py`) and anything that needs Dagster.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+HOME = "ORGDATA_HOME"
+WAREHOUSE = "ORGDATA_WAREHOUSE"
+
+
+class SettingsError(Exception):
+    """A setting that cannot work: says which one and what to do."""
+
+
+def project_root() -> Path:
+    """The folder with dagster.yaml and workspace.yaml: the one above this package, else the working folder."""
+    above = Path(__file__).resolve().parent.parent
+    return above if (above / "dagster.yaml").exists() else Path.cwd()
+
+
+def home() -> Path:
+    """The folder for everything that is not the warehouse (`ORGDATA_HOME`, default `.orgdata` in the project).
+
+    Raises SettingsError where it cannot be made or written.
+    """
+    configured = os.environ.get(HOME)
+    folder = Path(configured).expanduser().absolute() if configured else project_root() / ".orgdata"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{HOME}: cannot create {folder} ({error.strerror}); set {HOME} to a folder you own"
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise SettingsError(f"{HOME}: {folder} is not writable; set {HOME} to a folder you own")
+    return folder
+
+
+def budgets() -> Path:
+    """The folder of the rate budgets, shared by all processes that use this home."""
+    return _folder("budgets")
+
+
+def staging() -> Path:
+    """The folder for pages on their way in, and for the database's spill files."""
+    return _folder("staging")
+
+
+def dagster_home() -> Path:
+    """The folder of the Dagster instance."""
+    return _folder("dagster")
+
+
+def warehouse_uri() -> str:
+    """The warehouse's URI (`ORGDATA_WAREHOUSE`, default a DuckDB file in the home)."""
+    return os.environ.get(WAREHOUSE) or str(home() / "warehouse.duckdb")
+
+
+def _folder(name: str) -> Path:
+    folder = home() / name
+    folder.mkdir(exist_ok=True)
+    return folder

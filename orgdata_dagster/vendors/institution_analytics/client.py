@@ -1,0 +1,101 @@
+"""The institution's analytics API: CSV pages of a data set, newest first, bounded by two timestamps.
+
+    GET {base_url}/analytics?data_set=users&updated_after=...&updated_before=...   ->  institution_analytics.users
+
+Here: the request for one page, and the walk over a window as a stream of pages. Add here: another endpoint.
+Keep out: Dagster, DuckDB. How a page is measured comes from the caller (`read`), who has a CSV parser.
+
+Paging quirk: there is none but the timestamps; see walk.py. The document names the windows and their meaning, but not
+the path, the parameters or the header: those are settings, with the defaults below.
+
+Environment: INSTITUTION_ANALYTICS_BASE_URL, INSTITUTION_ANALYTICS_API_KEY. Alone, against `orgdata sandbox`:
+
+    from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
+    InstitutionAnalyticsResource.from_environment().rows("users", datetime(2026, 1, 1), datetime(2026, 1, 2))
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+
+from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.vendors.institution_analytics.walk import BoundsIgnored, Gap, Page, Slice, Window, walk
+
+Precision = Literal["microseconds", "milliseconds", "seconds"]
+P = TypeVar("P", bound=Page)
+
+_UNITS: dict[Precision, timedelta] = {
+    "microseconds": timedelta(microseconds=1),
+    "milliseconds": timedelta(milliseconds=1),
+    "seconds": timedelta(seconds=1),
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What the document leaves open. `page_rows` is its "approximately 20,000" and never decides about paging."""
+
+    path: str = "/analytics"
+    data_set_parameter: str = "data_set"
+    after_parameter: str = "updated_after"
+    before_parameter: str = "updated_before"
+    precision: Precision = "microseconds"
+    page_rows: int = 20_000
+
+
+class InstitutionAnalyticsClient:
+    """Reads data sets of the institution through `http`, which pays the budget and retries."""
+
+    def __init__(self, http: HttpClient, endpoint: Endpoint = Endpoint()) -> None:
+        self._http = http
+        self._endpoint = endpoint
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def pages(
+        self, data_set: str, window: Window, *, folder: Path, read: Callable[[Download], P]
+    ) -> Iterator[Slice[P] | Gap]:
+        """The slices that hold every row of the window once, newest first, and the gaps that no client can read.
+
+        Every page is a file of its own in `folder`; `read` measures it. A BadBody from `read` is retried.
+        Raises the errors of HttpClient.fetch, and PermanentError where the vendor ignores the bounds.
+        """
+        number = itertools.count()
+
+        def fetch(after: datetime, until: datetime | None) -> P:
+            into = folder / f"{data_set}-{next(number):06}.csv"
+            return self.page(data_set, after, until, into=into, read=read)
+
+        unit = _UNITS[self._endpoint.precision]
+        try:
+            yield from walk(fetch, window, page_rows=self._endpoint.page_rows, precision=unit)
+        except BoundsIgnored as error:
+            raise PermanentError(
+                str(error), vendor=self._http.vendor, endpoint=self._endpoint.path, remedy="mend defs.yaml"
+            ) from None
+
+    def page(
+        self, data_set: str, after: datetime, until: datetime | None, *, into: Path, read: Callable[[Download], P]
+    ) -> P:
+        """One page: the newest rows with `after < instant <= until` (the vendor's now if None)."""
+        names = self._endpoint
+        parameters = {names.data_set_parameter: data_set, names.after_parameter: self._text(after)}
+        if until is not None:
+            parameters[names.before_parameter] = self._text(until)
+        return self._http.fetch(names.path, params=parameters, into=into, read=read)
+
+    def _text(self, instant: datetime) -> str:
+        """ISO 8601 in UTC; the fraction only where there is one."""
+        unit = self._endpoint.precision if instant.microsecond else "seconds"
+        return instant.replace(tzinfo=None).isoformat(timespec=unit) + "Z"

@@ -1,0 +1,89 @@
+"""The Dagster resource of the institution's analytics API.
+
+Here: its variables, limits and settings, and the client made of them. Keep out: paging (walk.py), assets.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar, cast
+
+import pandas as pd
+
+from orgdata_dagster import settings
+from orgdata_dagster.http.budget import Rule
+from orgdata_dagster.orchestration.limits import Limits
+from orgdata_dagster.orchestration.measured import csv_reader
+from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
+from orgdata_dagster.vendors.institution_analytics.client import Endpoint, InstitutionAnalyticsClient, Precision
+from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Slice, Window
+from orgdata_dagster.warehouse.csv_pages import relation
+from orgdata_dagster.warehouse.names import literal, quoted
+
+
+class InstitutionAnalyticsResource(VendorResource):
+    """Reads the institution's data sets, within the rate budget that all processes share."""
+
+    vendor: ClassVar[str] = "institution_analytics"
+    environment: ClassVar[dict[str, str]] = {
+        "base_url": "INSTITUTION_ANALYTICS_BASE_URL",
+        "api_key": "INSTITUTION_ANALYTICS_API_KEY",
+    }
+    secret_fields: ClassVar[tuple[str, ...]] = ("api_key",)
+
+    api_key: str
+    api_key_header: str = "api-key"
+    concurrent: int | None = 2
+    per_minute: int | None = 120
+    cursor_column: str = "updated_date"
+    path: str = Endpoint.path
+    data_set_parameter: str = Endpoint.data_set_parameter
+    after_parameter: str = Endpoint.after_parameter
+    before_parameter: str = Endpoint.before_parameter
+    precision: str = Endpoint.precision
+    page_rows: int = Endpoint.page_rows
+
+    def rule(self) -> Rule:
+        """The document gives no limit; this is the polite one of defs.yaml."""
+        return Limits(concurrent=self.concurrent, per_minute=self.per_minute).rule()
+
+    def client(self, observer: Observer | None = None) -> InstitutionAnalyticsClient:
+        """A client that pays the shared budget; `observer` sees every request."""
+        endpoint = Endpoint(
+            path=self.path,
+            data_set_parameter=self.data_set_parameter,
+            after_parameter=self.after_parameter,
+            before_parameter=self.before_parameter,
+            precision=cast(Precision, self.precision),
+            page_rows=self.page_rows,
+        )
+        http = self.http_client(headers={self.api_key_header: self.api_key}, observer=observer)
+        return InstitutionAnalyticsClient(http, endpoint)
+
+    def rows(self, data_set: str, start: datetime, end: datetime) -> pd.DataFrame:
+        """The rows of a data set with `start <= instant < end`, straight from the vendor, all columns as text.
+
+        For assets, scripts and notebooks of your own; nothing is stored.
+        """
+        connection = WarehouseResource().open().scratch_connection()
+        window = Window(_utc(start) - MICROSECOND, _utc(end) - MICROSECOND)
+        at = f"CAST({quoted(self.cursor_column)} AS TIMESTAMPTZ)"
+        frames = []
+        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, connection, self.client() as client:
+            read = csv_reader(connection, self.cursor_column)
+            for item in client.pages(data_set, window, folder=Path(folder), read=read):
+                if isinstance(item, Slice) and item.page.records:
+                    source = relation([item.page.csv.path], item.page.csv.columns)
+                    until = f" AND {at} <= {literal(str(item.until))}" if item.until else ""
+                    frames.append(
+                        connection.execute(
+                            f"SELECT * EXCLUDE (_orgdata_file) FROM {source} WHERE {at} > {literal(str(item.after))}{until}"
+                        ).df()
+                    )
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

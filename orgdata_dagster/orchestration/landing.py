@@ -146,7 +146,7 @@ class _Run:
         if self.total <= 14 or len(self.landed) % (self.total // 10) == 0:
             self.context.log.info(
                 f"{self.target.table} {load.partition or ''}: {rows} rows on {load.pages} pages in {load.seconds:.1f} s, "
-                f"{load.waited:.1f} s waiting for the rate limit ({len(self.landed)} of {self.total}){changes}"
+                f"{load.waited:.1f} s of rate limit ({len(self.landed)} of {self.total}){changes}"
             )
         self.progress()
 

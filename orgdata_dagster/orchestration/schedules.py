@@ -65,5 +65,5 @@ def first_due_day(warehouse: WarehouseResource, table: TableName, asset: dg.Asse
 
 
 def _settled(parts: tuple[Interval, ...] | None, day: str) -> bool:
-    """Whether nothing more can be had of a closed day: it is covered to its end (a gap the vendor cannot fill counts)."""
+    """Whether nothing more can be had of a closed day: it is covered to its end (gaps that nobody can fill count)."""
     return bool(parts) and max(part.end for part in parts or ()) >= day_bounds(day)[1]

@@ -6,11 +6,12 @@ Keep out: writing (ledger.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
 
 import duckdb
 
+from orgdata_dagster.warehouse import ledger
 from orgdata_dagster.warehouse.ledger import Interval
 from orgdata_dagster.warehouse.names import TableName
 
@@ -61,7 +62,7 @@ def joined(parts: Iterable[Interval]) -> tuple[Interval, ...]:
 
 def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str | None, tuple[Interval, ...]]:
     """Partition -> its intervals in order. Empty where nothing has landed yet."""
-    if not has_ledger(connection):
+    if not ledger.exists(connection):
         return {}
     rows = connection.execute(
         "SELECT partition_key, from_instant, to_instant, reason FROM _orgdata.coverage "
@@ -76,17 +77,17 @@ def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str |
 
 def overview(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
     """A row a table: partitions, last load, days proven complete, the partitions that are not and why."""
-    if not has_ledger(connection):
+    if not ledger.exists(connection):
         return []
     cursor = connection.execute(_OVERVIEW)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def has_ledger(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether anything was ever committed to this warehouse."""
-    row = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database() "
-        "AND schema_name = '_orgdata' AND table_name = 'coverage'"
-    ).fetchone()
-    return bool(row and row[0])
+def missing_days(covered: Sequence[str]) -> list[str]:
+    """The days between the first and the last of `covered` (YYYY-MM-DD) that are not among them."""
+    if not covered:
+        return []
+    first, last = date.fromisoformat(min(covered)), date.fromisoformat(max(covered))
+    every = [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
+    return sorted(set(every) - set(covered))

@@ -50,12 +50,12 @@ class Plan:
 
 def table_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
     """Column -> type of a table, in order; empty where there is no such table."""
-    rows = connection.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
-        "AND schema_name = ? AND table_name = ? AND NOT internal ORDER BY column_index",
-        [table.schema, table.name],
-    ).fetchall()
-    return dict(rows)
+    try:
+        # not duckdb_columns(): that lists every column of every catalog first, 20 ms a call
+        described = connection.execute(f"SELECT * FROM {table.sql} LIMIT 0").description
+    except duckdb.CatalogException:
+        return {}
+    return {column[0]: str(column[1]) for column in described or ()}
 
 
 def plan(connection: duckdb.DuckDBPyConnection, table: TableName, stage: Stage, contract: Contract) -> Plan:

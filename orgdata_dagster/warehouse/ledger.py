@@ -93,11 +93,17 @@ class Record:
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the ledger's tables where they are missing."""
-    there = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = '_orgdata'"
-    ).fetchone()
-    if there is None or there[0] < _TABLES.count("CREATE TABLE"):
+    if not exists(connection):
         connection.execute(_TABLES)
+
+
+def exists(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether anything was ever committed to this warehouse."""
+    try:
+        connection.execute("SELECT 1 FROM _orgdata.requests LIMIT 0")
+    except duckdb.CatalogException:
+        return False
+    return True
 
 
 def write_load(connection: duckdb.DuckDBPyConnection, load: Record) -> None:

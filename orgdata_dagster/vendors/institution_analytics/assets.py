@@ -13,6 +13,7 @@ import dagster as dg
 from orgdata_dagster.orchestration.ahead import ahead
 from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, Intake, Pulled, land
 from orgdata_dagster.orchestration.partitions import daily, day_bounds
+from orgdata_dagster.orchestration.pools import pool
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
@@ -25,7 +26,7 @@ from orgdata_dagster.warehouse.ledger import Interval
 from orgdata_dagster.warehouse.names import TableName
 
 VENDOR = InstitutionAnalyticsResource.vendor
-POOL = f"{VENDOR}_api"
+
 _DAYS_PER_RUN = 400  # a backfill of a year is one run
 
 
@@ -64,7 +65,7 @@ def build_asset(
         "the newest version of each key." if data_set.key else about,
         partitions_def=daily(start_date),
         backfill_policy=dg.BackfillPolicy.multi_run(_DAYS_PER_RUN),
-        pool=POOL,
+        pool=pool(VENDOR),
         kinds={"duckdb", "csv"},
         owners=list(data_set.owners),
         check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, data_set.name])],

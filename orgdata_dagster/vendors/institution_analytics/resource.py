@@ -76,11 +76,9 @@ class InstitutionAnalyticsResource(VendorResource):
             for item in client.pages(data_set, window, folder=Path(folder), read=read):
                 if isinstance(item, Slice) and item.page.records:
                     source = relation([item.page.csv.path], item.page.csv.columns)
-                    until = f" AND {at} <= {literal(str(item.until))}" if item.until else ""
+                    kept = f"{at} > {literal(str(item.after))} AND {at} <= {literal(str(item.until))}"
                     frames.append(
-                        connection.execute(
-                            f"SELECT * EXCLUDE (_orgdata_file) FROM {source} WHERE {at} > {literal(str(item.after))}{until}"
-                        ).df()
+                        connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {source} WHERE {kept}").df()
                     )
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 

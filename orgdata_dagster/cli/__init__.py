@@ -1,0 +1,122 @@
+"""The command `orgdata`.
+
+Here: the commands' options, and how errors reach the user. Add here: a command (its work in a module of its own).
+Keep out: work.
+
+Exit status: 0 done, 1 something failed while working (each reason in a line), 2 wrong use or configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+import duckdb
+from dotenv import load_dotenv
+from rich.console import Console
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.http import redaction
+from orgdata_dagster.warehouse.errors import WarehouseError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="orgdata", message="%(version)s")
+def orgdata() -> None:
+    """Five SaaS vendors' numbers as complete, typed DuckDB tables, on Dagster."""
+
+
+@orgdata.command()
+@click.option("--ui/--no-ui", default=True, help="Serve the Dagster UI afterwards.")
+@click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
+def demo(ui: bool, port: int) -> None:
+    """Pull 7 days of everything from simulated vendors, then serve the UI."""
+    from orgdata_dagster.cli.demo import demo as run
+
+    sys.exit(run(Console(), ui=ui, port=port))
+
+
+@orgdata.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8099, show_default=True, help="0 for any free port.")
+def sandbox(host: str, port: int) -> None:
+    """Serve the simulated vendor APIs."""
+    from orgdata_dagster.sandbox.environment import environment
+    from orgdata_dagster.sandbox.server import serve
+
+    def announce(url: str) -> None:
+        click.echo(f"simulated vendor APIs at {url}")
+        for name, value in environment(url).items():
+            click.echo(f"export {name}={value}")
+
+    serve(host, port, announce=announce)
+
+
+@orgdata.command()
+@click.argument("selection", default="*")
+@click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last one).")
+@click.option("--to", "last", metavar="DATE", help="Last day, included (default: today, UTC).")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def pull(selection: str, first: str | None, last: str | None, as_json: bool) -> None:
+    """Pull days of SELECTION: a vendor, vendor/data_set, or Dagster's selection syntax (default: everything)."""
+    from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import pull as pulling
+
+    until = pulling.day(last, "--to")
+    since = pulling.day(first, "--from") if first else until
+    catalog = catalogs.load()
+    keys = catalog.keys if selection == "*" else catalog.select(selection)
+    console = Console(stderr=as_json)
+    outcomes = pulling.pull(catalog, keys, since, until, console)
+    if as_json:
+        click.echo(json.dumps(pulling.as_json(outcomes), indent=2))
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)
+    sys.exit(1 if failed else 0)
+
+
+@orgdata.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def status(as_json: bool) -> None:
+    """Show tables, rows, coverage with its holes, freshness, and the use of the rate budgets."""
+    from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import tables
+
+    catalog = catalogs.load()
+    statuses, budgets = tables.tables(catalog), tables.budgets(catalog)
+    if as_json:
+        everything: dict[str, Any] = {"tables": [asdict(status) for status in statuses], "budgets": budgets}
+        click.echo(json.dumps(everything, indent=2, default=str))
+        return
+    console = Console()
+    console.print(f"warehouse {settings.warehouse_uri()}", highlight=False, soft_wrap=True)
+    tables.show_tables(console, statuses)
+    tables.show_budgets(console, budgets)
+
+
+@orgdata.command()
+@click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
+def dev(port: int) -> None:
+    """Serve the Dagster UI and run the schedules."""
+    from orgdata_dagster.cli.dev import serve_ui
+
+    sys.exit(serve_ui(Console(), port=port))
+
+
+def main() -> None:
+    """Run the command line: known errors become lines, never tracebacks."""
+    load_dotenv(settings.project_root() / ".env")
+    try:
+        orgdata()
+    except (UserError, settings.SettingsError, WarehouseError) as error:
+        for line in str(error).splitlines():
+            click.echo(f"orgdata: {redaction.redact(line)}", err=True)
+        sys.exit(2)
+    except duckdb.Error as error:
+        click.echo(f"orgdata: the warehouse {settings.warehouse_uri()}: {str(error).splitlines()[0]}", err=True)
+        sys.exit(2)

@@ -1,0 +1,89 @@
+"""What there is to pull: the project's assets as the command line sees them.
+
+Here: loading the definitions with readable errors, and resolving a selection. Keep out: running (pull.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from orgdata_dagster.build import build_defs
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.orchestration.resources import VendorResource
+from orgdata_dagster.yaml_errors import problems
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The definitions, loaded once."""
+
+    defs: dg.Definitions
+
+    @cached_property
+    def job(self) -> dg.JobDefinition:
+        """The job that can materialize any asset."""
+        return self.defs.resolve_implicit_global_asset_job_def()
+
+    @property
+    def resources(self) -> Mapping[str, Any]:
+        """All resources by key."""
+        return self.defs.resources or {}
+
+    @cached_property
+    def keys(self) -> list[dg.AssetKey]:
+        """Every asset that can be materialized, in order."""
+        return sorted(self.defs.resolve_asset_graph().materializable_asset_keys, key=lambda key: key.path)
+
+    def select(self, selection: str) -> list[dg.AssetKey]:
+        """The assets that a selection names: a vendor, `vendor/data_set`, or Dagster's selection syntax.
+
+        Raises UserError where there is none.
+        """
+        names = {key.to_user_string(): key for key in self.keys}
+        if selection in names:
+            return [names[selection]]
+        if group := [key for key in self.keys if key.path[0] == selection]:
+            return group
+        if not selection.replace("_", "").replace("/", "").isalnum():
+            try:
+                found = dg.AssetSelection.from_string(selection).resolve(self.defs.resolve_asset_graph())
+            except (dg.DagsterInvalidSubsetError, ValueError, dg.DagsterError) as error:
+                raise UserError(f"{selection!r} is no selection: {' '.join(str(error).split())[:200]}") from None
+            if found:
+                return sorted(found & set(self.keys), key=lambda key: key.path)
+        raise UserError(f"there is no {selection!r}; there are: {', '.join(names) or 'no assets at all'}")
+
+    def check_days(self, keys: Sequence[dg.AssetKey], first: date, last: date) -> None:
+        """Raise UserError if one of the assets has no such day."""
+        for key in keys:
+            partitions = self.defs.resolve_asset_graph().get(key).partitions_def
+            if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and first < partitions.start.date():
+                raise UserError(
+                    f"--from {first}: {key.to_user_string()} begins on {partitions.start.date()} "
+                    f"(start_date in defs/{key.path[0]}/defs.yaml)"
+                )
+
+    def check_variables(self, keys: Sequence[dg.AssetKey]) -> None:
+        """Raise UserError if a variable is missing that a run of one of these assets needs."""
+        missing: dict[str, list[str]] = {}
+        for vendor in {key.path[0] for key in keys}:
+            resource = self.resources.get(vendor)
+            if isinstance(resource, VendorResource) and (variables := resource.missing_variables()):
+                missing[vendor] = variables
+        if missing:
+            names = "; ".join(f"{', '.join(variables)} (for {vendor})" for vendor, variables in missing.items())
+            raise UserError(f"not set: {names}. Put them into the environment or into .env; see .env.example")
+
+
+def load() -> Catalog:
+    """Load the project's definitions. Raises UserError with every problem found in the YAML files."""
+    try:
+        return Catalog(build_defs())
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets lines and no traceback
+        raise UserError(*problems(error)) from None

@@ -1,0 +1,68 @@
+"""`orgdata demo`: the whole thing against simulated vendors, from nothing to the UI.
+
+Here: the demo's own home, the sandbox beside it, and the order of things. Keep out: what a pull or the sandbox is.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli import catalog as catalogs
+from orgdata_dagster.cli import tables
+from orgdata_dagster.cli.dev import serve_ui
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.pull import pull
+from orgdata_dagster.sandbox.environment import environment
+
+_DAYS = 7
+
+
+def demo(console: Console, *, ui: bool, port: int) -> int:
+    """Pull the last 7 days of everything from the sandbox, show what landed, serve the UI; returns the exit status."""
+    os.environ[settings.HOME] = str(settings.project_root() / ".orgdata-demo")
+    for name in ("DAGSTER_HOME", settings.WAREHOUSE):
+        os.environ.pop(name, None)
+    with _sandbox() as url:
+        os.environ.update(environment(url))
+        console.print(f"simulated vendor APIs at {url}; all state in {settings.home()}", highlight=False)
+        catalog = catalogs.load()
+        last = datetime.now(UTC).date()
+        first = last - timedelta(days=_DAYS - 1)
+        console.print(f"pulling {first} to {last} of {len(catalog.keys)} assets", highlight=False)
+        outcomes = pull(catalog, catalog.keys, first, last, console)
+        failed = [outcome for outcome in outcomes if outcome.error]
+        console.print()
+        tables.show_tables(console, tables.tables(catalog))
+        for outcome in failed:
+            console.print(f"failed: {outcome.task.asset}: {outcome.error}", style="red", markup=False)
+        if ui:
+            serve_ui(console, port=port)
+    return 1 if failed else 0
+
+
+@contextmanager
+def _sandbox() -> Iterator[str]:
+    """The simulated vendors in a process of their own, on a free port, until the context ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orgdata_dagster.cli", "sandbox", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip().rpartition(" ")[2]
+        if not url.startswith("http"):
+            raise UserError("the sandbox did not start; run `orgdata sandbox` to see why")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)

@@ -1,0 +1,35 @@
+"""`orgdata dev`: the Dagster UI and daemon on the project's instance.
+
+Here: starting `dagster dev` as it has to be started. Keep out: what runs in it.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import dagster as dg
+from rich.console import Console
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.instance import make_ready, prepare_home
+
+
+def serve_ui(console: Console, *, port: int) -> int:
+    """Serve the UI on 127.0.0.1 until interrupted, with the schedules' daemon; returns its exit status."""
+    prepare_home()
+    with dg.DagsterInstance.get() as instance:
+        make_ready(instance, catalog.load().resources)
+    console.print(f"\nDagster UI: http://127.0.0.1:{port} (Ctrl-C to stop)", highlight=False)
+    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    # started in the project: workspace.yaml names paths relative to it
+    process = subprocess.Popen(command, cwd=settings.project_root())
+    previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        return process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, previous)

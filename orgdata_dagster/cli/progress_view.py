@@ -1,0 +1,74 @@
+"""Progress on the terminal: a bar an asset, or a line now and then where nobody watches.
+
+Here: `ProgressView`. Keep out: what is reported (orchestration/progress.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from orgdata_dagster.orchestration.progress import Progress
+
+_SECONDS_BETWEEN_LINES = 2.0
+
+
+class ProgressView:
+    """Shows how far every asset is: partitions, pages, rows, seconds spent waiting for the rate limit."""
+
+    def __init__(self, console: Console, assets: Sequence[str]) -> None:
+        self._console = console
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[facts]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {
+            asset: self._bars.add_task(asset, total=None, start=False, facts="waiting") for asset in assets
+        }
+        self._last: dict[str, Progress] = {}
+        self._printed: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Take in a report of a run."""
+        self._last[progress.asset] = progress
+        task = self._tasks[progress.asset]
+        self._bars.start_task(task)
+        self._bars.update(task, completed=progress.done, total=progress.total, facts=_facts(progress))
+        if not self._console.is_terminal:
+            now = time.monotonic()
+            if now - self._printed.get(progress.asset, 0) >= _SECONDS_BETWEEN_LINES:
+                self._printed[progress.asset] = now
+                self._line(progress.asset, _facts(progress))
+
+    def ended(self, asset: str, error: str | None) -> None:
+        """Note that the run of an asset is over."""
+        progress = self._last.get(asset)
+        facts = _facts(progress) if progress else ""
+        self._bars.update(self._tasks[asset], facts="failed" if error else facts)
+        if not self._console.is_terminal:
+            self._line(asset, f"failed: {error}" if error else f"done: {facts}")
+
+    def _line(self, asset: str, text: str) -> None:
+        self._console.print(f"{asset}: {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _facts(progress: Progress) -> str:
+    parts = f"{progress.done} of {progress.total} partitions, {progress.pages} pages, {progress.rows:,} rows"
+    return f"{parts}, {progress.waited:.0f} s waiting for the rate limit"

@@ -1,0 +1,120 @@
+"""`orgdata pull`: the days of some assets, through Dagster runs, with progress.
+
+Here: which runs, how many at once, and what the user sees. Keep out: a run itself (workers.py), landing.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+
+from orgdata_dagster.cli import workers
+from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.progress_view import ProgressView
+from orgdata_dagster.cli.workers import Outcome, Task
+from orgdata_dagster.instance import make_ready, prepare_home
+from orgdata_dagster.orchestration.resources import VendorResource
+
+_MOST_RUNS_AT_ONCE = 4
+
+
+def day(text: str | None, option: str) -> date:
+    """A day from the command line, today if left out. Raises UserError for anything else, and for the future."""
+    today = datetime.now(UTC).date()
+    if text is None or text == "today":
+        return today
+    try:
+        value = date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{option} {text!r} is not a day; write YYYY-MM-DD, as in {option} {today}") from None
+    if value > today:
+        raise UserError(f"{option} {value} lies in the future; the last day there is, is today ({today}, UTC)")
+    return value
+
+
+def pull(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date, console: Console) -> list[Outcome]:
+    """Run every asset for the days `[first, last]`, both included, and wait for all; outcomes in the order of `keys`."""
+    if first > last:
+        raise UserError(f"--from {first} is later than --to {last}")
+    catalog.check_days(keys, first, last)
+    catalog.check_variables(keys)
+    prepare_home()
+    with dg.DagsterInstance.get() as instance:
+        for run_id in make_ready(instance, catalog.resources):
+            console.print(f"cleaned up run {run_id[:8]}, whose process was killed", style="dim")
+    graph = catalog.defs.resolve_asset_graph()
+    tasks = [_task(key, first, last, partitioned=graph.get(key).partitions_def is not None) for key in keys]
+    outcomes = {}
+    with ProgressView(console, [task.asset for task in tasks]) as view:
+        for outcome in _run_all(tasks, _Slots(catalog.resources), view):
+            outcomes[outcome.task.asset] = outcome
+            view.ended(outcome.task.asset, outcome.error)
+    return [outcomes[task.asset] for task in tasks]
+
+
+def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Outcomes for `--json`."""
+    return [{**asdict(outcome.task), "run_id": outcome.run_id, "error": outcome.error} for outcome in outcomes]
+
+
+def _task(key: dg.AssetKey, first: date, last: date, *, partitioned: bool) -> Task:
+    if not partitioned:
+        return Task(key.to_user_string(), None, None)
+    return Task(key.to_user_string(), first.isoformat(), last.isoformat())
+
+
+@dataclass
+class _Slots:
+    """How many runs of a vendor may go at once: as many as its pool holds, else the rest would only wait in it."""
+
+    resources: Any
+    taken: dict[str, int] = field(default_factory=dict)
+
+    def take(self, task: Task) -> bool:
+        vendor = task.asset.split("/")[0]
+        resource = self.resources.get(vendor)
+        limit = resource.rule().in_flight if isinstance(resource, VendorResource) else None
+        if limit is not None and self.taken.get(vendor, 0) >= limit:
+            return False
+        self.taken[vendor] = self.taken.get(vendor, 0) + 1
+        return True
+
+    def give_back(self, task: Task) -> None:
+        self.taken[task.asset.split("/")[0]] -= 1
+
+
+def _run_all(tasks: Sequence[Task], slots: _Slots, view: ProgressView) -> Iterator[Outcome]:
+    pool, progress = workers.executor(min(_MOST_RUNS_AT_ONCE, len(tasks)))
+    waiting, going = list(tasks), dict[Future[Outcome], Task]()
+    with pool:
+        while waiting or going:
+            _begin(pool, waiting, going, slots)
+            done, _ = wait(going, timeout=0.2, return_when=FIRST_COMPLETED)
+            while True:
+                try:
+                    view.show(progress.get_nowait())
+                except queue.Empty:
+                    break
+            for future in done:
+                task = going.pop(future)
+                slots.give_back(task)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    raise UserError("a worker process was killed; pull again, nothing is lost") from None
+
+
+def _begin(pool: ProcessPoolExecutor, waiting: list[Task], going: dict[Future[Outcome], Task], slots: _Slots) -> None:
+    for task in list(waiting):
+        if len(going) < _MOST_RUNS_AT_ONCE and slots.take(task):
+            waiting.remove(task)
+            going[pool.submit(workers.run, task)] = task

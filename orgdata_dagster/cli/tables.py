@@ -1,0 +1,120 @@
+"""`orgdata status`: what is in the warehouse, how complete it is, and what of the rate budgets is used.
+
+Here: gathering it and showing it. Keep out: the questions to the ledger (warehouse/coverage.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
+from orgdata_dagster.warehouse import coverage
+from orgdata_dagster.warehouse.names import TableName
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """A table as `status` shows it; times are UTC, None where nothing landed yet."""
+
+    table: str
+    rows: int
+    days_complete: int
+    first_day: str | None
+    last_day: str | None
+    holes: list[str]
+    incomplete: list[str]
+    complete_until: datetime | None
+    last_loaded: datetime | None
+
+
+def tables(catalog: Catalog) -> list[TableStatus]:
+    """The status of every table that an asset lands in, and of others that the ledger knows."""
+    warehouse = WarehouseResource().open()
+    known: dict[str, TableStatus] = {}
+    if warehouse.exists:
+        with warehouse.reading() as connection:
+            for row in coverage.overview(connection):
+                name = TableName(str(row["schema_name"]), str(row["table_name"]))
+                count = connection.execute(f"SELECT count(*) FROM {name.sql}").fetchone()
+                known[str(name)] = _status(str(name), row, count[0] if count else 0)
+    for key in catalog.keys:
+        name = ".".join(key.path)
+        known.setdefault(name, TableStatus(name, 0, 0, None, None, [], [], None, None))
+    return sorted(known.values(), key=lambda status: status.table)
+
+
+def budgets(catalog: Catalog) -> list[dict[str, Any]]:
+    """Every bounded vendor's windows: points spent in the window that ends now, of how many."""
+    result: list[dict[str, Any]] = []
+    for resource in catalog.resources.values():
+        if isinstance(resource, VendorResource) and resource.rule().purses:
+            # the rule only: the credentials, which a run resolves, are not needed to look
+            for used in resource.budget().usage():
+                result.append(
+                    {
+                        "vendor": resource.vendor,
+                        "points": used.window.points,
+                        "seconds": used.window.seconds,
+                        "spent": round(used.spent, 1),
+                    }
+                )
+    return result
+
+
+def show_tables(console: Console, statuses: Iterable[TableStatus]) -> None:
+    """Print the tables."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("table", "rows", "days complete", "not complete", "complete until (UTC)", "last loaded (UTC)"):
+        table.add_column(name, justify="right" if name in ("rows", "days complete") else "left", overflow="fold")
+    for status in statuses:
+        missing = _shortened(status.holes + status.incomplete)
+        table.add_row(
+            status.table,
+            f"{status.rows:,}",
+            str(status.days_complete),
+            missing or "-",
+            _time(status.complete_until),
+            _time(status.last_loaded) if status.last_loaded else "never",
+        )
+    console.print(table)
+
+
+def show_budgets(console: Console, rows: Iterable[dict[str, Any]]) -> None:
+    """Print what is used of the rate budgets."""
+    for row in rows:
+        share = row["spent"] / row["points"]
+        console.print(
+            f"rate budget of {row['vendor']}: {row['spent']:g} of {row['points']:g} in {row['seconds']:g} s ({share:.0%})",
+            highlight=False,
+        )
+
+
+def _status(name: str, row: dict[str, Any], rows: int) -> TableStatus:
+    covered = [key for key in row["covered"] or [] if key]
+    holes = coverage.missing_days(covered)
+    return TableStatus(
+        name,
+        rows,
+        row["days_complete"],
+        covered[0] if covered else None,
+        covered[-1] if covered else None,
+        holes,
+        [key for key in row["incomplete"] or [] if key],
+        row["complete_until"],
+        row["last_loaded"],
+    )
+
+
+def _time(instant: datetime | None) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if instant else "-"
+
+
+def _shortened(days: list[str]) -> str:
+    return ", ".join(days[:3]) + (f" and {len(days) - 3} more" if len(days) > 3 else "")

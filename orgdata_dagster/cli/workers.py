@@ -1,0 +1,101 @@
+"""Runs in processes beside the command: real Dagster runs, several at a time.
+
+Here: one run from the inside of a worker process, and the pool of workers. Keep out: choosing what to run (pull.py).
+
+Workers are forked from a server that has imported the project once; a fresh interpreter a run would cost seconds. A
+worker ends with its parent, even if that is killed: nothing goes on asking a vendor in secret.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
+from typing import Any
+
+import dagster as dg
+
+from orgdata_dagster.orchestration.processes import identity
+from orgdata_dagster.orchestration.progress import Progress, watch
+from orgdata_dagster.orchestration.reaper import PROCESS_TAG
+from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: an asset, and the days `[first, last]` where it is partitioned."""
+
+    asset: str
+    first: str | None
+    last: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: its id, and in one line why it failed (None if it did not)."""
+
+    task: Task
+    run_id: str
+    error: str | None
+
+
+def executor(workers: int) -> tuple[ProcessPoolExecutor, multiprocessing.Queue[Progress]]:
+    """A pool of workers, and the queue on which they report progress."""
+    context: ForkServerContext = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["orgdata_dagster.cli.workers", "orgdata_dagster.cli.catalog"])
+    progress: multiprocessing.Queue[Progress] = context.Queue()
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(progress,)), progress
+
+
+def run(task: Task) -> Outcome:
+    """Materialize a task's asset in a Dagster run of the shared instance."""
+    from orgdata_dagster.cli import catalog  # the server has it; importing it here keeps the module light
+
+    tags = {PROCESS_TAG: identity()}
+    if task.first and task.last:
+        tags |= {RANGE_START: task.first, RANGE_END: task.last}
+    with dg.DagsterInstance.get() as instance, watch(_queue.put):
+        result = catalog.load().job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(task.asset.split("/"))],
+            tags=tags,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    return Outcome(task, result.run_id, None if result.success else _reason(result.all_events))
+
+
+def _reason(events: Sequence[dg.DagsterEvent]) -> str:
+    """The failed step's own words, in one line."""
+    for event in events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return data.user_failure_data.description
+            if data.error:
+                cause = data.error
+                while cause.cause:
+                    cause = cause.cause
+                return " ".join(cause.message.split())[:500]
+    failed = [event.message for event in events if event.is_failure and event.message]
+    return failed[-1] if failed else "the run failed; its log in the UI says why"
+
+
+_queue: Any = None
+
+
+def _begin(progress: multiprocessing.Queue[Progress]) -> None:
+    global _queue
+    _queue = progress
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

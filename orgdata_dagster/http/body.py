@@ -1,0 +1,109 @@
+"""What comes back in a body: whole data in a file, or the vendor's words about a failure.
+
+What lives here: streaming a body to a file, the signs that it is not whole or not data, the default reading
+of errors.
+Add here when: there is another general sign of a broken body, or another widespread shape of error.
+Keep out: parsing data, and error shapes of one vendor (its own `client.py`).
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import httpx
+
+from orgdata_dagster.http.errors import BadBody, ErrorDetail
+
+ERROR_BODY_CAP = 64 * 1024
+# Decoding is ours and not httpx's, which takes a gzip stream without its end for a whole one; and only gzip
+# is asked for.
+ACCEPT_ENCODING = "gzip"
+_GZIP = zlib.MAX_WBITS | 16
+_CHUNK = 1024 * 1024
+
+
+def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> int:
+    """Write the decoded body to `path` in chunks; returns its size in bytes. `on_chunk` may raise to stop it.
+
+    Raises BadBody if the body ends early or is not in an encoding we asked for; httpx.TransportError as httpx
+    does.
+    """
+    try:
+        with path.open("wb") as file:
+            for chunk in _decoded(response):
+                on_chunk()
+                file.write(chunk)
+            size = file.tell()
+    except (httpx.RemoteProtocolError, zlib.error) as error:
+        raise BadBody(f"the body is cut short or damaged: {error}") from None
+    promised = response.headers.get("content-length", "")
+    received = response.num_bytes_downloaded
+    if promised.isdigit() and int(promised) != received and response.request.method != "HEAD":
+        raise BadBody(f"the body is cut short: {received} bytes of {promised}")
+    return size
+
+
+def read_head(response: httpx.Response) -> bytes:
+    """The first 64 KiB of a body that is no data; what cannot be read of it is left out."""
+    head = bytearray()
+    try:
+        for chunk in _decoded(response):
+            head += chunk
+            if len(head) >= ERROR_BODY_CAP:
+                break
+    except (httpx.TransportError, zlib.error, BadBody):
+        pass  # the status alone decides what happens next
+    return bytes(head[:ERROR_BODY_CAP])
+
+
+def is_html(head: bytes) -> bool:
+    """Whether a body begins as an HTML page does."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:14].lower().startswith((b"<!doctype html", b"<html"))
+
+
+def file_is_html(path: Path) -> bool:
+    """As `is_html`, of a file."""
+    with path.open("rb") as file:
+        return is_html(file.read(1024))
+
+
+def read_error(body: bytes, headers: httpx.Headers) -> ErrorDetail:
+    """Code and message of the common shapes: text, JSON `{code|title, message|detail}`, also under `error`."""
+    if is_html(body) or "text/html" in headers.get("content-type", ""):
+        return ErrorDetail(message="an HTML page instead of the API's answer")
+    text = body.decode("utf-8", errors="replace")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return ErrorDetail(message=text)
+    if not isinstance(found, dict):
+        return ErrorDetail(message=text)
+    inner = found.get("error")
+    fields = inner if isinstance(inner, dict) else found
+    message = fields.get("message") or fields.get("detail") or (inner if isinstance(inner, str) else text)
+    return ErrorDetail(str(fields.get("code") or fields.get("title") or ""), str(message))
+
+
+def _decoded(response: httpx.Response) -> Iterator[bytes]:
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        return response.iter_raw()
+    if encoding in ("gzip", "x-gzip"):
+        return _gunzip(response.iter_raw())
+    raise BadBody(f"the body is encoded as {encoding}, which was not asked for")
+
+
+def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    decoder = None
+    for chunk in chunks:
+        rest = chunk
+        while rest:
+            if decoder is None or decoder.eof:  # a gzip stream may have several members
+                decoder = zlib.decompressobj(_GZIP)
+            yield decoder.decompress(rest, _CHUNK)  # bounded: 64 KiB can unfold to 64 MiB
+            rest = decoder.unconsumed_tail or decoder.unused_data
+    if decoder is not None:
+        yield decoder.flush()
+        if not decoder.eof:
+            raise BadBody("the body is cut short: its gzip stream has no end")

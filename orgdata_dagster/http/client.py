@@ -1,0 +1,297 @@
+"""The one HTTP client of all vendors: pays, sends, streams the body to a file, checks it, and tries again.
+
+What lives here: one fetch from the rate budget to the reader, redirects included.
+Add here when: something holds for every request to every vendor.
+Keep out: what is retryable (`errors`), when (`retry`), bodies (`body`), which links are safe (`origin`),
+paging and parsing (a vendor's `client.py`).
+"""
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from orgdata_dagster.http import body, redaction
+from orgdata_dagster.http.clock import SYSTEM, Clock
+from orgdata_dagster.http.connection import Timeouts, checked_base, open_client
+from orgdata_dagster.http.errors import (
+    BadBody,
+    ErrorDetail,
+    PermanentError,
+    TransientError,
+    UnsafeUrl,
+    VendorError,
+    classify,
+    one_line,
+    remedy_for,
+)
+from orgdata_dagster.http.origin import resolve
+from orgdata_dagster.http.payment import BudgetLike, PermitLike, Unbounded
+from orgdata_dagster.http.records import Download, RequestRecord
+from orgdata_dagster.http.retry import Attempts, RetryPolicy, http_date, retry_after
+
+_log = logging.getLogger("orgdata.http")
+_T = TypeVar("_T")
+MAX_REDIRECTS = 5
+
+Param = str | int | float | bool | None | Sequence[str | int | float | bool]
+Params = Mapping[str, Param]
+
+
+@dataclass(frozen=True)
+class _Call:
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    json: Any
+    cost: float
+    into: Path
+    attempts: Attempts
+
+    @property
+    def endpoint(self) -> str:
+        return redaction.redact(httpx.URL(self.url).path)
+
+
+class HttpClient:
+    """Fetches from one vendor, over one connection pool; safe to share between threads.
+
+    `headers` and `params` go with every request and may hold credentials; `secrets` are the values never to
+    be shown, `credentials_from` the environment variables a 401 or 403 tells the user to check.
+    `error_reader` finds the vendor's words in the body of a refusal and must take any bytes; `observer` gets
+    a record of every request, failed ones too, in the thread that fetched.
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        secrets: Sequence[str] = (),
+        credentials_from: Sequence[str] = (),
+        budget: BudgetLike | None = None,
+        retry: RetryPolicy = RetryPolicy(),
+        timeouts: Timeouts = Timeouts(),
+        error_reader: Callable[[bytes, httpx.Headers], ErrorDetail] | None = None,
+        request_id_headers: Sequence[str] = ("x-request-id", "apigw-requestid", "traceparent"),
+        observer: Callable[[RequestRecord], None] | None = None,
+        clock: Clock = SYSTEM,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        redaction.register(*secrets)
+        redaction.install()
+        self.vendor = vendor
+        self._base_url = checked_base(vendor, base_url)
+        self._params = params or {}
+        self._credentials_from = tuple(credentials_from)
+        self._budget: BudgetLike = budget or Unbounded()
+        self._retry = retry
+        self._timeouts = timeouts
+        self._error_reader = error_reader or body.read_error
+        self._request_id_headers = tuple(request_id_headers)
+        self._observer = observer or (lambda _record: None)
+        self._clock = clock
+        self._check_headers(headers or {})
+        self._http = open_client(self._base_url, headers or {}, timeouts, transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def fetch(
+        self,
+        endpoint: str,
+        *,
+        method: str = "GET",
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        cost: float = 1,
+        into: Path,
+        read: Callable[[Download], _T],
+    ) -> _T:
+        """Download an endpoint, or a link on its origin, into the file `into`; returns what `read` makes of it.
+
+        Every request pays `cost`, retries and redirects too. A BadBody from `read` is retried like a network
+        fault; any failure leaves no file behind. Raises PermanentError, UnsafeUrl or RetriesExhausted, never
+        anything of httpx.
+        """
+        self._check_headers(headers or {})
+        attempts = Attempts(self._retry, self._clock)
+        call = _Call(method, self._url(endpoint, params or {}), headers or {}, json, cost, into, attempts)
+        return attempts.run(lambda: self._attempt(call, read))
+
+    def _attempt(self, call: _Call, read: Callable[[Download], _T]) -> _T:
+        for _ in range(MAX_REDIRECTS + 1):
+            with ExitStack() as lease:
+                permit = lease.enter_context(self._budget.spend(call.cost))
+                call.attempts.waited += permit.waited
+                with self._recorded(call, permit.waited) as record:
+                    answer = self._exchange(call, permit, record)
+                    lease.close()  # the body is read: the next request need not wait for our parsing
+                    if isinstance(answer, Download):
+                        return _read_or_remove(answer, read)
+            call = answer
+        raise PermanentError(f"more than {MAX_REDIRECTS} redirects", vendor=self.vendor, endpoint=call.endpoint)
+
+    @contextmanager
+    def _recorded(self, call: _Call, waited: float) -> Iterator[RequestRecord]:
+        now = datetime.fromtimestamp(self._clock.wall(), UTC)
+        record = RequestRecord(self.vendor, call.endpoint, call.method, now, call.attempts.number, call.cost, waited)
+        try:
+            yield record
+        except VendorError as error:
+            error.about(
+                vendor=self.vendor,
+                endpoint=call.endpoint,
+                status=record.status,
+                request_ids=record.request_ids,
+            )
+            # Forgotten, not only hidden by `from None`: httpx's exceptions carry the URL, and error reporters
+            # follow both.
+            error.__cause__ = error.__context__ = None
+            record.error = error.reason
+            raise
+        except BaseException as error:
+            record.error = type(error).__name__
+            raise
+        finally:
+            _log.debug("%s", record)
+            self._observer(record)
+
+    def _exchange(self, call: _Call, permit: PermitLike, record: RequestRecord) -> Download | _Call:
+        def trace(event: str, _info: object) -> None:
+            if event.endswith("send_request_headers.started"):  # connecting is over, the request leaves now
+                permit.sent()  # may wait again, if connecting took so long that the slot is gone
+                call.attempts.waited += permit.waited - record.waited
+                record.waited = permit.waited
+
+        started = self._clock.monotonic()
+        request = self._http.build_request(
+            call.method, call.url, headers=call.headers, json=call.json, extensions={"trace": trace}
+        )
+        try:
+            with closing(self._http.send(request, stream=True)) as response:
+                record.status = response.status_code
+                record.request_ids = self._request_ids(response.headers)
+                try:
+                    return self._answer(call, response, started)
+                finally:
+                    record.bytes = response.num_bytes_downloaded
+        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
+            raise PermanentError(f"the request cannot be sent ({type(error).__name__})") from None
+        except httpx.TransportError as error:
+            raise TransientError(f"no answer: {type(error).__name__} {error}") from None
+        finally:
+            record.seconds = self._clock.monotonic() - started
+
+    def _answer(self, call: _Call, response: httpx.Response, started: float) -> Download | _Call:
+        if response.has_redirect_location:
+            body.read_head(response)  # so that the connection can be used again
+            return self._redirected(call, response)
+        if not response.is_success:
+            raise self._refusal(response)
+        return self._download(call, response, started)
+
+    def _redirected(self, call: _Call, response: httpx.Response) -> _Call:
+        url = self._with_params(resolve(call.url, response.headers["location"]), {})
+        if response.status_code in (307, 308) or call.method == "HEAD":
+            return replace(call, url=url)
+        return replace(call, url=url, method="GET", json=None)
+
+    def _refusal(self, response: httpx.Response) -> VendorError:
+        status = response.status_code
+        detail = self._error_reader(body.read_head(response), response.headers)
+        error = classify(status, self._retry.extra_statuses)(
+            detail.message or response.reason_phrase,
+            status=status,
+            code=detail.code,
+            remedy=remedy_for(status, self._credentials_from),
+        )
+        if isinstance(error, TransientError):
+            error.retry_after = retry_after(response.headers, self._clock.wall())
+            if status == 429 and error.retry_after:
+                self._budget.pause(error.retry_after)
+        return error
+
+    def _download(self, call: _Call, response: httpx.Response, started: float) -> Download:
+        def in_time() -> None:
+            if self._clock.monotonic() - started > self._timeouts.whole:
+                raise TransientError(f"the answer took more than {self._timeouts.whole:.0f} s")
+
+        wants_html = "text/html" in response.request.headers.get("accept", "")
+        if "text/html" in response.headers.get("content-type", "").lower() and not wants_html:
+            raise BadBody("the answer is an HTML page, not data")
+        part = call.into.with_name(call.into.name + ".part")
+        try:
+            size = body.save(response, part, in_time)
+            if body.file_is_html(part) and not wants_html:
+                raise BadBody("the answer is an HTML page, not data")
+            os.replace(part, call.into)
+        finally:
+            part.unlink(missing_ok=True)
+        return Download(
+            path=call.into,
+            status=response.status_code,
+            headers=response.headers,
+            bytes=size,
+            server_time=http_date(response.headers.get("date")),
+            waited=call.attempts.waited,
+            attempts=call.attempts.number,
+            endpoint=call.endpoint,
+        )
+
+    def _url(self, endpoint: str, params: Params) -> str:
+        # Anything that could name a host is a link and must stay on our origin; the rest is a path below the
+        # base URL.
+        is_link = re.match(r"[a-z][a-z0-9+.-]*:|//", endpoint, re.IGNORECASE)
+        link = endpoint if is_link else f"{self._base_url}/{endpoint.lstrip('/')}"
+        try:
+            return self._with_params(resolve(self._base_url, link), params)
+        except UnsafeUrl as error:
+            error.vendor = self.vendor
+            raise
+
+    def _with_params(self, url: str, params: Params) -> str:
+        given = {name: value for name, value in {**self._params, **params}.items() if value is not None}
+        try:
+            return str(httpx.URL(url).copy_merge_params(given)) if given else url
+        except httpx.InvalidURL as error:
+            raise PermanentError(f"the URL cannot be sent: {error}", vendor=self.vendor) from None
+
+    def _request_ids(self, headers: httpx.Headers) -> dict[str, str]:
+        return {name: one_line(headers[name]) for name in self._request_id_headers if name in headers}
+
+    def _check_headers(self, headers: Mapping[str, str]) -> None:
+        # Checked here, since the exceptions of httpx and h11 quote the value.
+        for name, value in headers.items():
+            if not (value.isascii() and value.isprintable()):
+                variables = " and ".join(self._credentials_from) or "where it comes from"
+                raise PermanentError(
+                    f"the header {name} holds a character that cannot be sent, perhaps a line end",
+                    vendor=self.vendor,
+                    remedy=f"Check {variables}.",
+                )
+
+
+def _read_or_remove(download: Download, read: Callable[[Download], _T]) -> _T:
+    try:
+        return read(download)
+    except BaseException:
+        download.path.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,64 @@
+"""The connections to one vendor: where they go, how long they may take, what of the environment they heed.
+
+What lives here: the httpx client and its settings.
+Add here when: a setting of the transport (TLS, proxies, timeouts, limits) has to change.
+Keep out: requests and answers (`client`).
+"""
+
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from orgdata_dagster.http.body import ACCEPT_ENCODING
+from orgdata_dagster.http.errors import UnsafeUrl
+from orgdata_dagster.http.origin import same_origin
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """In seconds. `read` and `write` bound a step, `whole` the exchange: a dripping body would never end."""
+
+    connect: float = 10
+    read: float = 120
+    write: float = 30
+    pool: float = 60
+    whole: float = 1800
+
+
+def checked_base(vendor: str, base_url: str) -> str:
+    """The base URL without a slash at its end. Raises UnsafeUrl if credentials should not be sent to it."""
+    if not same_origin(base_url, base_url) or "?" in base_url or "#" in base_url:
+        raise UnsafeUrl(
+            "the base URL is not of the form http(s)://host[:port][/path]",
+            vendor=vendor,
+            remedy="Correct the base URL.",
+        )
+    return base_url.rstrip("/")
+
+
+def open_client(
+    base_url: str, headers: Mapping[str, str], timeouts: Timeouts, transport: httpx.BaseTransport | None
+) -> httpx.Client:
+    """A pool of connections that are kept alive; it follows no redirect by itself."""
+    return httpx.Client(
+        headers={"user-agent": "orgdata", "accept-encoding": ACCEPT_ENCODING, **headers},
+        timeout=httpx.Timeout(connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool),
+        follow_redirects=False,
+        # Not all of the environment: a ~/.netrc would add an Authorization header nobody configured, and
+        # HTTP_PROXY would hand credentials to a third party in clear. Extra CAs (SSL_CERT_FILE) and an https
+        # proxy are heeded.
+        trust_env=False,
+        verify=httpx.create_ssl_context(),
+        proxy=None if transport else https_proxy(base_url),
+        transport=transport,
+    )
+
+
+def https_proxy(base_url: str) -> str | None:
+    """The environment's proxy, for https alone: it tunnels TLS, one for plain http reads along."""
+    url = httpx.URL(base_url)
+    if url.scheme != "https" or urllib.request.proxy_bypass(url.host):
+        return None
+    return urllib.request.getproxies().get("https")

@@ -1,0 +1,196 @@
+"""Keep secrets out of logs, tracebacks and errors by knowing their VALUES, wherever they turn up.
+
+What lives here: the secrets of this process, `redact` for a text, and the hooks that put it before every log
+record and every uncaught exception. By value, because the places are endless: httpx logs whole URLs at INFO,
+httpcore logs headers at DEBUG, exceptions quote both.
+Add here when: a secret is found in another spelling, or Python offers another way out of the process.
+Keep out: which values are secret (the vendors' clients register theirs).
+"""
+
+import base64
+import json
+import logging
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+from urllib.parse import quote, quote_plus
+
+REDACTED = "[redacted]"
+# A shorter value would blank out half of every log and protect nothing.
+SHORTEST_SECRET = 4
+
+_E = TypeVar("_E", bound=BaseException)
+
+_lock = threading.Lock()
+_values: set[str] = set()
+_pattern: re.Pattern[str] | None = None
+
+
+def register(*values: str) -> None:
+    """Make these values unspeakable in this process, from now on. Values under 4 characters are ignored."""
+    global _pattern
+    with _lock:
+        fresh = {value for value in values if len(value) >= SHORTEST_SECRET} - _values
+        if fresh:
+            _values.update(fresh)
+            spellings = {spelling for value in _values for spelling in _spellings(value)}
+            # Longest first, or a spelling that is part of another would leave the rest of it standing.
+            _pattern = re.compile("|".join(map(_matching, sorted(spellings, key=len, reverse=True))))
+
+
+def redact(text: str) -> str:
+    """The text with every registered value, however it is encoded, replaced by `[redacted]`."""
+    return _pattern.sub(REDACTED, text) if _pattern is not None else text
+
+
+def redact_exception(exc: _E) -> _E:
+    """Redact the exception and all it was raised from in place, as far as attributes allow; returns it."""
+    if _pattern is None:
+        return exc
+    for each in _chain(exc):
+        each.args = tuple(_redact_value(arg) for arg in each.args)
+        state = vars(each)
+        state |= {name: _redact_value(value) for name, value in state.items() if isinstance(value, str | list | tuple)}
+        if isinstance(each, OSError) and isinstance(each.filename, str):
+            each.filename = redact(each.filename)
+    return exc
+
+
+def install() -> None:
+    """Redact every log record at its creation and every uncaught exception; once is enough, twice no harm."""
+    with _lock:
+        factory = logging.getLogRecordFactory()
+        if not isinstance(factory, _RecordFactory):
+            logging.setLogRecordFactory(_RecordFactory(factory))
+        if not isinstance(sys.excepthook, _ExceptHook):
+            sys.excepthook = _ExceptHook(sys.excepthook)
+        if not isinstance(threading.excepthook, _ThreadExceptHook):
+            threading.excepthook = _ThreadExceptHook(threading.excepthook)
+
+
+def _spellings(value: str) -> Iterator[str]:
+    secret = value.encode(errors="surrogateescape")  # an environment variable need not be UTF-8
+    yield value
+    yield from (repr(value)[1:-1], repr(secret)[2:-1])
+    yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+    yield from (quote(secret), quote(secret, safe=""), quote_plus(secret))
+    yield from (base64.b64encode(secret).decode(), base64.urlsafe_b64encode(secret).decode())
+    yield from _base64_cores(secret)
+
+
+def _matching(spelling: str) -> str:
+    # `%2F` and `%2f` are the same escape (RFC 3986, 2.1), also when mixed.
+    return re.sub("%[0-9A-F]{2}", lambda escape: f"(?i:{escape[0]})", re.escape(spelling))
+
+
+def _base64_cores(secret: bytes) -> Iterator[str]:
+    """What is common to all base64 texts with the secret at any offset, as that of `user:secret`."""
+    for offset, mixed_with_before in enumerate((0, 2, 3)):
+        padded = bytes(offset) + secret
+        whole = len(padded) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            core = encode(padded).decode()[mixed_with_before:whole]
+            if len(core) > SHORTEST_SECRET:
+                yield core
+
+
+def _redact_value(value: Any) -> Any:
+    """The value in its own type where that can be kept, else its redacted text."""
+    if isinstance(value, str):
+        return redact(value)
+    if type(value) in (list, tuple):
+        return type(value)(_redact_value(item) for item in value)
+    try:
+        text = str(value)
+        clean = redact(text) == text and redact(repr(value)) == repr(value)
+    except Exception:  # noqa: BLE001 - a stranger's __repr__ must not turn an error into another one
+        return f"<{type(value).__name__}>"
+    return value if clean else redact(text)
+
+
+def _chain(exc: BaseException) -> Iterable[BaseException]:
+    seen: dict[int, BaseException] = {}
+    waiting: list[BaseException | None] = [exc]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen[id(each)] = each
+        waiting += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions
+    return seen.values()
+
+
+class _RecordFactory:
+    """All loggers of the process make their records through the factory: no handler ever sees a raw one."""
+
+    def __init__(self, inner: Callable[..., logging.LogRecord]) -> None:
+        self._inner = inner
+
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = self._inner(*args, **kwargs)
+        if _pattern is not None:
+            _clean_message(record)
+            _clean_traceback(record)
+        return record
+
+
+def _clean_message(record: logging.LogRecord) -> None:
+    # Arguments keep their number and types where possible: some formatters (uvicorn's) unpack them.
+    if isinstance(record.msg, str):
+        record.msg = redact(record.msg)
+    if isinstance(record.args, tuple):
+        record.args = tuple(redact(arg) if isinstance(arg, str) else arg for arg in record.args)
+    elif record.args:
+        record.args = {name: redact(arg) if isinstance(arg, str) else arg for name, arg in record.args.items()}
+    try:
+        message = record.getMessage()
+    except Exception:  # noqa: BLE001 - a wrong %-format: logging would print template and arguments raw
+        message = f"{record.msg} {record.args}"
+    if redact(message) != message:
+        record.msg, record.args = redact(message), ()
+
+
+def _clean_traceback(record: logging.LogRecord) -> None:
+    if record.stack_info:
+        record.stack_info = redact(record.stack_info)
+    if not record.exc_info or record.exc_info[1] is None:
+        return
+    redact_exception(record.exc_info[1])
+    rendered = logging.Formatter().formatException(record.exc_info)
+    if redact(rendered) != rendered:
+        # Dropped, not only overlaid: handlers that render exc_info by themselves would bring the secret back.
+        record.exc_text, record.exc_info = redact(rendered), None
+
+
+class _ExceptHook:
+    def __init__(self, inner: Callable[[type[BaseException], BaseException, TracebackType | None], Any]) -> None:
+        self._inner = inner
+
+    def __call__(self, kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
+        if not _printed_redacted(exc, trace):
+            self._inner(kind, exc, trace)
+
+
+class _ThreadExceptHook:
+    def __init__(self, inner: Callable[[threading.ExceptHookArgs], Any]) -> None:
+        self._inner = inner
+
+    def __call__(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is None or not _printed_redacted(args.exc_value, args.exc_traceback):
+            self._inner(args)
+
+
+def _printed_redacted(exc: BaseException, trace: TracebackType | None) -> bool:
+    """Print the traceback here if it still shows a secret after the exception itself was redacted."""
+    redact_exception(exc)
+    rendered = "".join(traceback.format_exception(type(exc), exc, trace))
+    if redact(rendered) == rendered:
+        return False
+    sys.stderr.write(redact(rendered))
+    return True

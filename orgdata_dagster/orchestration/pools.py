@@ -1,0 +1,37 @@
+"""Concurrency pools: how many steps of a vendor run at once, over all runs and processes.
+
+Here: bringing the instance's limits in line with the YAML files. Keep out: requests per time (http/budget).
+
+A pool bounds steps, the budget bounds requests. The pool has the vendor's `concurrent` because more steps than requests
+would only wait for each other while they hold memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from orgdata_dagster.orchestration.resources import VendorResource
+
+UNBOUNDED = 16  # slots of a vendor whose `concurrent` is switched off
+
+
+def pool(vendor: str) -> str:
+    """The name of a vendor's pool."""
+    return f"{vendor}_api"
+
+
+def apply_limits(instance: dg.DagsterInstance, resources: Mapping[str, object]) -> dict[str, int]:
+    """Set every vendor's pool to its limit, where it differs; returns pool -> limit."""
+    limits = {
+        pool(resource.vendor): resource.rule().in_flight or UNBOUNDED
+        for resource in resources.values()
+        if isinstance(resource, VendorResource)
+    }
+    storage = instance.event_log_storage
+    for name, limit in limits.items():
+        info = storage.get_concurrency_info(name)
+        if info.using_default_limit or info.slot_count != limit:
+            storage.set_concurrency_slots(name, limit)
+    return limits

@@ -1,0 +1,14 @@
+"""The environment variables with which a client finds the sandbox.
+
+Here: a line or more a vendor. Keep out: everything else about the vendor (its own package).
+"""
+
+from __future__ import annotations
+
+
+def environment(url: str) -> dict[str, str]:
+    """Variable -> value for a sandbox at `url` with its demo data."""
+    return {
+        "INSTITUTION_ANALYTICS_BASE_URL": f"{url}/institution_analytics",
+        "INSTITUTION_ANALYTICS_API_KEY": "sandbox-key",
+    }

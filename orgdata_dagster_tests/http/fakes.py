@@ -1,0 +1,39 @@
+"""Stand-ins for the outside world of `http/`.
+
+Here: the clock that tests move by hand.
+Add here when: two test modules need the same stand-in.
+Keep out: tests; servers.
+"""
+
+from __future__ import annotations
+
+import threading
+
+
+class FakeClock:
+    """Time that passes only in sleep(), at once; `slept` lists every sleep in seconds."""
+
+    def __init__(self, wall: float = 1_700_000_000.0, monotonic: float = 1000.0) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self.slept: list[float] = []
+
+    def wall(self) -> float:
+        with self._lock:
+            return self._wall
+
+    def monotonic(self) -> float:
+        with self._lock:
+            return self._monotonic
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self.slept.append(seconds)
+            self._wall += max(0.0, seconds)
+            self._monotonic += max(0.0, seconds)
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the machine's clock: the wall time moves, nothing else."""
+        with self._lock:
+            self._wall += seconds

@@ -1,0 +1,79 @@
+"""A client at a loopback server, with a clock that does not wait and a budget that only counts.
+
+What lives here: what the tests of the client share.
+Add here when: two of them need it.
+Keep out: the server itself (`loopback`), the real budget.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.records import Download, RequestRecord
+from orgdata_dagster_tests.http.fakes import FakeClock
+from orgdata_dagster_tests.http.loopback import Loopback
+
+
+@dataclass
+class FakePermit:
+    waited: float
+    sends: int = 0
+
+    def sent(self) -> None:
+        self.sends += 1
+
+
+@dataclass
+class FakeBudget:
+    """Counts; every payment takes `wait` seconds of the clock."""
+
+    clock: FakeClock
+    wait: float = 0.0
+    paid: list[float] = field(default_factory=list)
+    permits: list[FakePermit] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    in_flight: int = 0
+
+    @contextmanager
+    def spend(self, cost: float = 1) -> Iterator[FakePermit]:
+        self.clock.sleep(self.wait)
+        self.paid.append(cost)
+        self.permits.append(FakePermit(self.wait))
+        self.in_flight += 1
+        try:
+            yield self.permits[-1]
+        finally:
+            self.in_flight -= 1
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+
+class Rig:
+    def __init__(self, server: Loopback, folder: Path, stack: ExitStack) -> None:
+        self.server = server
+        self.into = folder / "page"
+        self.clock = FakeClock()
+        self.budget = FakeBudget(self.clock)
+        self.records: list[RequestRecord] = []
+        self._stack = stack
+
+    def client(self, path: str = "", **options: Any) -> HttpClient:
+        defaults = {"budget": self.budget, "clock": self.clock, "observer": self.records.append}
+        client = HttpClient("acme", self.server.url + path, **{**defaults, **options})
+        return self._stack.enter_context(client)
+
+    def fetch(self, client: HttpClient, endpoint: str = "/x", **options: Any) -> bytes:
+        return client.fetch(endpoint, into=self.into, **{"read": content, **options})
+
+    def left_over(self) -> list[str]:
+        return [file.name for file in self.into.parent.iterdir()]
+
+
+def content(download: Download) -> bytes:
+    data = download.path.read_bytes()
+    assert download.bytes == len(data)
+    return data

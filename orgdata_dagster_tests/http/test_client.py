@@ -1,0 +1,342 @@
+"""Requests, payments, retries, redirects and records, against a real server on loopback."""
+
+import json
+import socket
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orgdata_dagster.http.budget import Budget, Rule, Window
+from orgdata_dagster.http.client import MAX_REDIRECTS, HttpClient
+from orgdata_dagster.http.connection import Timeouts, https_proxy
+from orgdata_dagster.http.errors import (
+    BadBody,
+    ErrorDetail,
+    PermanentError,
+    RetriesExhausted,
+    UnsafeUrl,
+)
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster_tests.http.loopback import Loopback, Reply
+from orgdata_dagster_tests.http.rig import Rig
+
+BUSY, FINE = Reply(503, b"busy"), Reply(200, b"a,b\n1,2\n")
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def test_base_path_params_headers_and_json(rig: Rig) -> None:
+    client = rig.client("/v1/data/", params={"api-key": "k", "size": 2}, headers={"organization-id": "7"})
+    rig.fetch(
+        client,
+        "/rows",
+        method="POST",
+        params={"size": 5, "after": "2026-01-01T00:00:00+00:00", "no": None, "id": [1, 2]},
+        headers={"x-mine": "y"},
+        json={"q": "é"},
+    )
+    asked = rig.server.asked[0]
+    assert asked.method == "POST"
+    assert asked.path == "/v1/data/rows?api-key=k&size=5&after=2026-01-01T00%3A00%3A00%2B00%3A00&id=1&id=2"
+    assert (asked.headers["organization-id"], asked.headers["x-mine"]) == ("7", "y")
+    assert json.loads(asked.body) == {"q": "é"}
+
+
+def test_a_next_link_on_the_same_origin_is_followed_with_the_credentials(rig: Rig) -> None:
+    client = rig.client("/v1", params={"api-key": "k"})
+    rig.fetch(client, f"{rig.server.url}/v1/rows?cursor=a%2Fb#top")
+    assert rig.server.asked[0].path == "/v1/rows?cursor=a%2Fb&api-key=k"
+
+
+@pytest.mark.parametrize("link", ["http://127.0.0.1:9/x", "//evil.example/x", "https://127.0.0.1/", "http:x"])
+def test_a_link_elsewhere_is_refused_before_anything_is_paid_or_sent(rig: Rig, link: str) -> None:
+    with pytest.raises(UnsafeUrl, match=r"^acme: "):
+        rig.fetch(rig.client(), link)
+    assert (rig.server.asked, rig.budget.paid) == ([], [])
+
+
+@pytest.mark.parametrize("base", ["ftp://h", "http://u:p@h", "h.example/v1", "", "http://h/?key=1", "http://h/#x"])
+def test_an_unusable_base_url_is_refused(base: str) -> None:
+    with pytest.raises(UnsafeUrl, match="base URL") as caught:
+        HttpClient("acme", base)
+    assert "u:p" not in str(caught.value)
+
+
+def test_a_credential_with_a_line_end_is_refused_without_showing_it(rig: Rig) -> None:
+    with pytest.raises(PermanentError, match=r"header api-key .* Check ACME_KEY") as caught:
+        rig.client(headers={"api-key": "sesame\n"}, credentials_from=("ACME_KEY",))
+    assert "sesame" not in str(caught.value)
+
+
+def test_many_requests_share_one_connection_also_after_refusals_and_redirects(rig: Rig) -> None:
+    client = rig.client()
+    moved = Reply(302, b"moved", {"Location": "/y"})
+    rig.server.answer(FINE, BUSY, FINE, moved, FINE)
+    for _ in range(20):
+        assert rig.fetch(client) == FINE.body
+    assert len(rig.server.asked) == 22
+    assert rig.server.connections == 1
+
+
+def test_threads_share_a_client(rig: Rig, tmp_path: Path) -> None:
+    client, sizes = rig.client(budget=None), []
+    rig.server.answer(Reply(200, b"x" * 100_000))
+
+    def work(number: int) -> None:
+        for _ in range(5):
+            sizes.append(client.fetch("/x", into=tmp_path / str(number), read=lambda download: download.bytes))
+
+    threads = [threading.Thread(target=work, args=[number]) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sizes == [100_000] * 20
+
+
+def test_a_proxy_of_the_environment_is_used_for_https_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "inside.example")
+    assert https_proxy("https://vendor.example/v1") == "http://proxy:3128"
+    assert https_proxy("https://inside.example/v1") is None
+    assert https_proxy("http://vendor.example/v1") is None
+
+
+# --- paying and retrying ----------------------------------------------------------------------------------------------
+
+
+def test_every_attempt_pays(rig: Rig) -> None:
+    rig.server.answer(BUSY, BUSY, BUSY, FINE)
+    rig.budget.wait = 2.0
+    seen: list[Download] = []
+    rig.fetch(rig.client(), cost=5, read=seen.append)
+    assert rig.budget.paid == [5, 5, 5, 5]
+    assert len(rig.server.asked) == 4
+    assert (seen[0].attempts, seen[0].waited) == (4, 8.0)
+    assert [permit.sends for permit in rig.budget.permits] == [1, 1, 1, 1]
+
+
+def test_the_lease_covers_the_body_and_not_the_reading(rig: Rig) -> None:
+    during: list[int] = []
+
+    def slowly(wire: object) -> None:
+        during.append(rig.budget.in_flight)
+        wire.write(b"data")  # type: ignore[attr-defined]
+
+    rig.server.answer(Reply(200, length=4, write=slowly))
+    rig.fetch(rig.client(), read=lambda _: during.append(rig.budget.in_flight))
+    assert during == [1, 0]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422])
+def test_a_refusal_is_one_request(rig: Rig, status: int) -> None:
+    rig.server.answer(Reply(status, b"no"))
+    with pytest.raises(PermanentError) as caught:
+        rig.fetch(rig.client(credentials_from=("ACME_KEY",)))
+    assert (len(rig.server.asked), rig.clock.slept) == (1, [0.0])
+    assert caught.value.status == status
+    assert ("ACME_KEY" in str(caught.value)) == (status in (401, 403))
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_a_passing_fault_is_retried(rig: Rig, status: int) -> None:
+    rig.server.answer(Reply(status), FINE)
+    assert rig.fetch(rig.client()) == FINE.body
+    assert len(rig.server.asked) == 2
+
+
+def test_a_vendor_adds_statuses(rig: Rig) -> None:
+    rig.server.answer(Reply(423), FINE)
+    assert rig.fetch(rig.client(retry=RetryPolicy(extra_statuses=frozenset({423})))) == FINE.body
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "17"}, 17),
+        (
+            {"Retry-After": "Sun, 01 Mar 2026 12:00:25 GMT", "Date": "Sun, 01 Mar 2026 12:00:00 GMT"},
+            25,
+        ),
+    ],
+)
+def test_retry_after_is_obeyed_to_the_second_and_pauses_everybody(
+    rig: Rig, headers: dict[str, str], seconds: float
+) -> None:
+    rig.server.answer(Reply(429, headers=headers), FINE)
+    rig.fetch(rig.client())
+    assert [slept for slept in rig.clock.slept if slept] == [seconds]
+    assert rig.budget.pauses == [seconds]
+
+
+def test_gives_up_with_all_that_was_tried(rig: Rig) -> None:
+    rig.server.answer(Reply(500), Reply(503, b'{"title": "Busy", "detail": "later"}', {"apigw-requestid": "r-77"}))
+    with pytest.raises(RetriesExhausted) as caught:
+        rig.fetch(rig.client(retry=RetryPolicy(attempts=3)), "/deep/rows?cursor=1")
+    error = caught.value
+    assert (error.attempts, len(rig.budget.paid), error.status, error.code) == (3, 3, 503, "Busy")
+    assert error.reasons == ("HTTP 500 Internal Server Error", "HTTP 503 [Busy] later", "HTTP 503 [Busy] later")
+    assert str(error).startswith("acme /deep/rows: gave up after 3 attempts in ")
+    assert "(apigw-requestid=r-77). Run it again later" in str(error)
+
+
+def test_the_network_fails(rig: Rig) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets this port, and it refuses
+        client = HttpClient("acme", f"http://127.0.0.1:{taken.getsockname()[1]}", clock=rig.clock)
+        with client, pytest.raises(RetriesExhausted, match="ConnectError") as caught:
+            rig.fetch(client)
+    assert caught.value.attempts == 6
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+def test_timeouts(rig: Rig) -> None:
+    release = threading.Event()
+    rig.server.answer(Reply(200, length=5, write=lambda _: release.wait(10) and None), FINE)
+    try:
+        assert rig.fetch(rig.client(timeouts=Timeouts(read=0.1))) == FINE.body
+    finally:
+        release.set()
+    assert "ReadTimeout" in (rig.records[0].error or "")
+
+
+def test_a_body_that_drips_for_ever_is_stopped(rig: Rig) -> None:
+    def drip(wire: object) -> None:
+        for _ in range(1000):
+            rig.clock.sleep(60)
+            wire.write(b"x")  # type: ignore[attr-defined]
+
+    rig.server.answer(Reply(200, length=1000, write=drip), FINE)
+    client = rig.client(timeouts=Timeouts(whole=600), retry=RetryPolicy(total_seconds=1e9))
+    assert rig.fetch(client) == FINE.body
+    assert rig.records[0].error == "the answer took more than 600 s"
+
+
+# --- redirects --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "method"), [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")])
+def test_redirects_on_the_same_origin(rig: Rig, status: int, method: str) -> None:
+    rig.server.answer(Reply(status, headers={"Location": "/y?page=2"}), FINE)
+    client = rig.client("/v1", params={"api-key": "k"})
+    assert rig.fetch(client, method="POST", json={"q": 1}, cost=3) == FINE.body
+    hop = rig.server.asked[1]
+    assert (hop.method, hop.path) == (method, "/y?page=2&api-key=k")
+    assert hop.body == (b'{"q":1}' if method == "POST" else b"")
+    assert rig.budget.paid == [3, 3]
+    assert [(record.status, record.attempt) for record in rig.records] == [(status, 1), (200, 1)]
+
+
+def test_a_redirect_to_another_port_is_refused_and_nothing_goes_there(rig: Rig, other_server: Loopback) -> None:
+    rig.server.answer(Reply(307, headers={"Location": f"{other_server.url}/x"}))
+    with pytest.raises(UnsafeUrl) as caught:
+        rig.fetch(rig.client(headers={"api-key": "k"}))
+    assert (other_server.asked, other_server.connections) == ([], 0)
+    assert len(rig.server.asked) == 1
+    assert (caught.value.vendor, caught.value.endpoint, caught.value.status) == ("acme", "/x", 307)
+
+
+def test_redirects_in_a_ring_end(rig: Rig) -> None:
+    rig.server.answer(Reply(302, headers={"Location": "/x"}))
+    with pytest.raises(PermanentError, match="more than 5 redirects"):
+        rig.fetch(rig.client())
+    assert len(rig.budget.paid) == MAX_REDIRECTS + 1
+
+
+# --- errors and records -----------------------------------------------------------------------------------------------
+
+
+# octolis.md, Errors handling; accutics.md, Error responses
+VALIDATION = b'{"title": "Validation failed", "detail": "c - must be boolean", "status": 400}'
+ROUTE = b'{"error": {"code": "invalid_route", "message": "no such", "data": {}}, "meta": {}}'
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "message"),
+    [
+        (VALIDATION, "Validation failed", "c - must be boolean"),
+        (ROUTE, "invalid_route", "no such"),
+        (b'{"error": "plain"}', "", "plain"),
+        (b"[1, 2]", "", "[1, 2]"),
+        (b"\xff oops\n twice", "", "\ufffd oops twice"),
+        (b"", "", "Bad Request"),
+        (b"<!DOCTYPE html><p>long page", "", "an HTML page instead of the API's answer"),
+        (b"x" * 100_000, "", "x" * 499 + "…"),
+    ],
+)
+def test_the_vendors_own_words(rig: Rig, sent: bytes, code: str, message: str) -> None:
+    rig.server.answer(Reply(400, sent))
+    with pytest.raises(PermanentError) as caught:
+        rig.fetch(rig.client())
+    assert (caught.value.code, caught.value.message) == (code, message)
+
+
+def test_a_vendors_error_reader(rig: Rig) -> None:
+    def reader(body: bytes, headers: httpx.Headers) -> ErrorDetail:
+        return ErrorDetail(headers["x-code"], body.decode().upper())
+
+    rig.server.answer(Reply(404, b"gone", {"x-code": "E1", "x-request-id": "r1", "traceparent": "t1"}))
+    with pytest.raises(PermanentError) as caught:
+        rig.fetch(rig.client(error_reader=reader))
+    assert str(caught.value).startswith("acme /x: HTTP 404 [E1] GONE (x-request-id=r1, traceparent=t1). Check ")
+
+
+def test_records(rig: Rig) -> None:
+    rig.server.answer(Reply(502, b"off"), Reply(200, b"data", {"x-request-id": "r2"}))
+    rig.budget.wait = 1.5
+    rig.fetch(rig.client(), "/rows?cursor=1", params={"a": "b"}, cost=2)
+    first, second = rig.records
+    assert (first.vendor, first.endpoint, first.method, first.attempt) == ("acme", "/rows", "GET", 1)
+    assert (first.status, first.cost, first.waited, first.bytes) == (502, 2, 1.5, 3)
+    assert (first.error, first.request_id) == ("HTTP 502 off", None)
+    assert (second.status, second.attempt, second.bytes) == (200, 2, 4)
+    assert (second.error, second.request_id) == (None, "r2")
+    assert first.at == datetime.fromtimestamp(1_700_000_001.5, UTC)
+
+
+def test_a_download_tells_the_vendors_time(rig: Rig) -> None:
+    seen: list[Download] = []
+    rig.server.answer(Reply(200, b"x", {"Date": "Sun, 01 Mar 2026 12:00:00 GMT"}), Reply(200, b"x"))
+    rig.fetch(rig.client(), read=seen.append)
+    rig.fetch(rig.client(), read=seen.append)
+    assert seen[0].server_time == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert seen[1].server_time is None
+    assert (seen[0].status, seen[0].endpoint, seen[0].path) == (200, "/x", rig.into)
+
+
+def test_a_reader_that_finds_no_data_is_a_fault_of_the_request(rig: Rig) -> None:
+    def read(download: Download) -> str:
+        if download.attempts < 3:
+            raise BadBody("row 3 does not parse")
+        return "parsed"
+
+    assert rig.fetch(rig.client(), read=read) == "parsed"
+    assert [record.error for record in rig.records] == ["row 3 does not parse", "row 3 does not parse", None]
+    assert len(rig.budget.paid) == 3
+
+
+def test_a_bug_in_a_reader_is_not_retried_and_leaves_no_file(rig: Rig) -> None:
+    with pytest.raises(ZeroDivisionError):
+        rig.fetch(rig.client(), read=lambda _: 1 // 0)
+    assert (len(rig.server.asked), rig.left_over()) == (1, [])
+    assert rig.records[0].error == "ZeroDivisionError"
+
+
+# --- with the real budget ---------------------------------------------------------------------------------------------
+
+
+def test_the_real_budget_counts_every_attempt_and_hears_of_a_429(rig: Rig, tmp_path: Path) -> None:
+    budget = Budget("acme", Rule(purses=((Window(100, 60),),), in_flight=1), tmp_path, rig.clock)
+    rig.server.answer(BUSY, FINE, Reply(429, headers={"Retry-After": "7"}))
+    client = rig.client(budget=budget, retry=RetryPolicy(attempts=2, total_seconds=5))
+    assert rig.fetch(client, cost=4) == FINE.body
+    with pytest.raises(RetriesExhausted, match="wait of 7 s"):
+        rig.fetch(client, cost=4)
+    assert [window.spent for window in budget.usage()] == [12]
+    assert budget.paused_for() == pytest.approx(7)

@@ -21,7 +21,7 @@ _NOISE = re.compile(r"\.(tuple|list|dict)\[[^\]]*\]|\.\w+Model\b|\.(str|bool|int
 
 
 def problems(error: BaseException) -> list[str]:
-    """Every problem as `file:line vendor.field: what is wrong`; one line of the error itself if it is of another kind."""
+    """Every problem as `file:line vendor.field: what is wrong`; else one line of the error itself."""
     chain = list(_chain(error))
     for link in chain:
         if isinstance(link, pydantic.ValidationError):

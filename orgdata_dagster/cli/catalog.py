@@ -38,7 +38,7 @@ class Catalog:
     @cached_property
     def keys(self) -> list[dg.AssetKey]:
         """Every asset that can be materialized, in order."""
-        return sorted(self.defs.resolve_asset_graph().materializable_asset_keys, key=lambda key: key.path)
+        return sorted(self.defs.resolve_asset_graph().materializable_asset_keys, key=lambda key: tuple(key.path))
 
     def select(self, selection: str) -> list[dg.AssetKey]:
         """The assets that a selection names: a vendor, `vendor/data_set`, or Dagster's selection syntax.
@@ -56,10 +56,10 @@ class Catalog:
             except (dg.DagsterInvalidSubsetError, ValueError, dg.DagsterError) as error:
                 raise UserError(f"{selection!r} is no selection: {' '.join(str(error).split())[:200]}") from None
             if found:
-                return sorted(found & set(self.keys), key=lambda key: key.path)
+                return sorted(found & set(self.keys), key=lambda key: tuple(key.path))
         raise UserError(f"there is no {selection!r}; there are: {', '.join(names) or 'no assets at all'}")
 
-    def check_days(self, keys: Sequence[dg.AssetKey], first: date, last: date) -> None:
+    def check_days(self, keys: Sequence[dg.AssetKey], first: date) -> None:
         """Raise UserError if one of the assets has no such day."""
         for key in keys:
             partitions = self.defs.resolve_asset_graph().get(key).partitions_def

@@ -42,10 +42,10 @@ def day(text: str | None, option: str) -> date:
 
 
 def pull(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date, console: Console) -> list[Outcome]:
-    """Run every asset for the days `[first, last]`, both included, and wait for all; outcomes in the order of `keys`."""
+    """Run every asset for the days `[first, last]`, both included, and wait; outcomes in the order of `keys`."""
     if first > last:
         raise UserError(f"--from {first} is later than --to {last}")
-    catalog.check_days(keys, first, last)
+    catalog.check_days(keys, first)
     catalog.check_variables(keys)
     prepare_home()
     with dg.DagsterInstance.get() as instance:

@@ -45,8 +45,8 @@ def tables(catalog: Catalog) -> list[TableStatus]:
                 count = connection.execute(f"SELECT count(*) FROM {name.sql}").fetchone()
                 known[str(name)] = _status(str(name), row, count[0] if count else 0)
     for key in catalog.keys:
-        name = ".".join(key.path)
-        known.setdefault(name, TableStatus(name, 0, 0, None, None, [], [], None, None))
+        table = ".".join(key.path)
+        known.setdefault(table, TableStatus(table, 0, 0, None, None, [], [], None, None))
     return sorted(known.values(), key=lambda status: status.table)
 
 
@@ -91,7 +91,8 @@ def show_budgets(console: Console, rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         share = row["spent"] / row["points"]
         console.print(
-            f"rate budget of {row['vendor']}: {row['spent']:g} of {row['points']:g} in {row['seconds']:g} s ({share:.0%})",
+            f"rate budget of {row['vendor']}: {row['spent']:g} of {row['points']:g} points in {row['seconds']:g} s "
+            f"({share:.0%})",
             highlight=False,
         )
 

@@ -68,7 +68,7 @@ class Intake:
 
     def take(self, page: MeasuredPage, *, after: datetime | None = None, until: datetime | None = None) -> None:
         """Stage a page, of which only the rows with `after < cursor <= until` belong to the partition."""
-        self.stage.add(StagedPage(page.csv, self.partition, after, until))
+        self.stage.add(StagedPage(page.csv, self.partition, after, until, page.extent.kept(after, until)))
         self.pages += 1
         if page.highest is not None:
             self.watermark = max(filter(None, (self.watermark, page.highest)))
@@ -138,6 +138,7 @@ class _Run:
 
     def _note(self, load: PartitionLoad, done: Committed, intake: Intake) -> None:
         rows = done.rows.get(load.partition, 0)
+        self.expected = dict(done.expected)
         self.landed[load.partition] = metadata.of_partition(load, done, intake.watermark)
         self.gaps += [(load.partition, interval) for interval in load.coverage if not interval.complete]
         self.pages += load.pages
@@ -146,7 +147,7 @@ class _Run:
         if self.total <= 14 or len(self.landed) % (self.total // 10) == 0:
             self.context.log.info(
                 f"{self.target.table} {load.partition or ''}: {rows} rows on {load.pages} pages in {load.seconds:.1f} s, "
-                f"{load.waited:.1f} s of rate limit ({len(self.landed)} of {self.total}){changes}"
+                f"{load.waited:.1f} s rate limit ({len(self.landed)} of {self.total}){changes}"
             )
         self.progress()
 

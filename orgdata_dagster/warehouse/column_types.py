@@ -1,6 +1,9 @@
-"""Narrowing down, page by page, the types that hold every value of every column.
+"""Which types hold every value of a column: guessed from a sample, and, where the guess fails, found from all rows.
 
 Here: `TypeTracker`. Add here: nothing about particular types (lossless.py). Keep out: tables (evolution.py).
+
+A guess is safe: the commit checks every value while it casts (evolution.py) and asks for `analyse` when one does not
+survive. So a steady table is read once, not twice.
 """
 
 from __future__ import annotations
@@ -14,13 +17,13 @@ import duckdb
 from orgdata_dagster.warehouse import lossless
 from orgdata_dagster.warehouse.names import quoted
 
-_SAMPLE = 20_000  # rows on which the improbable types are sorted out before all rows are read
+_SAMPLE = 4_000  # rows
 
 
 @dataclass
 class ColumnTypes:
-    """What is known of a column: the types that hold all its values (preferred first), whether it has any value, and
-    how many do not fit the type that a person declared."""
+    """What is known of a column: the types that hold its values (preferred first), whether it has any value, and how
+    many do not fit the type that a person declared."""
 
     fits: tuple[str, ...] = ()
     filled: bool = False
@@ -28,72 +31,75 @@ class ColumnTypes:
 
 
 class TypeTracker:
-    """Sees the pages of one table one after the other; `columns` is what holds for all of them.
+    """Sees the pages of one table one after the other; `columns` says what is known of each column.
 
-    `declared`: types given by a person, their misfits are counted. `expected`: the types that the table has now; only
-    those are tried while they hold, so that a steady table costs one test a column.
+    `declared`: types given by a person. `expected`: the types that the table has now; they are taken for granted until
+    `analyse`, after which `exact` is true and `columns` holds for every value.
     """
 
     def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        *,
-        declared: Mapping[str, str],
-        expected: Mapping[str, str],
+        self, connection: duckdb.DuckDBPyConnection, *, declared: Mapping[str, str], expected: Mapping[str, str]
     ) -> None:
         self.columns: dict[str, ColumnTypes] = {}
+        self.exact = False
         self._connection = connection
         self._declared = declared
         self._expected = {name: kind for name, kind in expected.items() if name not in declared}
         self._seen: list[tuple[str, Sequence[str]]] = []
+        self._spelling = {name.lower(): name for name in [*expected, *declared]}
 
     def see(self, source: str, columns: Sequence[str]) -> None:
         """Take in the rows of `source` (SQL that yields `columns` as text)."""
-        free = [name for name in columns if name not in self._declared]
+        # the database's names ignore case: a column is one, however a page spells it
+        columns = [self._spelling.setdefault(name.lower(), name) for name in columns]
         for name in columns:
-            self.columns.setdefault(name, ColumnTypes((self._expected[name],) if name in self._expected else ()))
-        self._guess(source, [name for name in free if name not in self._expected and not self.columns[name].filled])
-        self._narrow(source, columns)
-        broken = [name for name in free if name in self._expected and not self.columns[name].fits]
-        for name in broken:
-            # the table's type holds no longer: look for one that holds this page and all that came before
-            del self._expected[name]
-        self._guess(source, broken)
-        for earlier, its_columns in [*self._seen, (source, columns)] if broken else []:
-            self._narrow(earlier, [name for name in broken if name in its_columns])
+            expected = self._expected.get(name)
+            self.columns.setdefault(name, ColumnTypes((expected,) if expected else (), filled=expected is not None))
         self._seen.append((source, columns))
+        unknown = [name for name in columns if not self.columns[name].filled]
+        if unknown:
+            sample = f"(SELECT * FROM {source} LIMIT {_SAMPLE})"
+            self._candidates(sample, unknown)
+            self._narrow(sample, unknown)
 
-    def _guess(self, source: str, names: Sequence[str]) -> None:
-        """Set the candidates of columns nothing is known of, from a sample."""
-        if not names:
-            return
-        sample = f"(SELECT * FROM {source} LIMIT {_SAMPLE})"
-        scales = self._row(f"SELECT {', '.join(map(lossless.scale_of, names))} FROM {sample}")
-        for name, scale in zip(names, scales, strict=True):
-            self.columns[name].fits = lossless.candidates(scale)
-        self._narrow(sample, names, count=False)
+    def analyse(self) -> None:
+        """Look at every value of every page."""
+        names = list(self.columns)
+        self.columns = {name: ColumnTypes() for name in names}
+        for source, columns in self._seen:
+            self._candidates(source, [name for name in columns if not self.columns[name].fits])
+        for source, columns in self._seen:
+            self._narrow(source, columns)
+        self.exact = True
 
-    def _narrow(self, source: str, names: Sequence[str], *, count: bool = True) -> None:
-        """Drop the types that a value does not survive; with `count` also note values and misfits."""
-        tests = [(name, kind) for name in names if name not in self._declared for kind in self.columns[name].fits]
-        wanted = [f"bool_and({lossless.survives(name, kind)})" for name, kind in tests]
-        if count:
-            wanted += [f"count({quoted(name)}) > 0" for name in names]
-            wanted += [_misfits(name, self._declared[name]) for name in names if name in self._declared]
-        if not wanted:
+    def _candidates(self, source: str, names: Sequence[str]) -> None:
+        """Set the candidates of columns that have a value in `source`."""
+        free = [name for name in names if name not in self._declared]
+        if not free:
             return
+        wanted = [f"{lossless.scale_of(name)}, count({quoted(name)})" for name in free]
         answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))
-        kept = {pair for pair in tests if next(answers) is not False}
+        for name in free:
+            scale, count = next(answers), next(answers)
+            if count:
+                known = [self._expected[name]] if name in self._expected else []
+                self.columns[name].fits = tuple(dict.fromkeys([*lossless.candidates(scale), *known]))
+
+    def _narrow(self, source: str, names: Sequence[str]) -> None:
+        """Drop the types that a value does not survive; note which columns have values, and misfits."""
+        tests = [(name, kind) for name in names for kind in self.columns[name].fits]
+        declared = [name for name in names if name in self._declared]
+        wanted = [f"bool_and({lossless.survives(name, kind)})" for name, kind in tests]
+        wanted += [f"count({quoted(name)}) > 0" for name in names]
+        wanted += [_misfits(name, self._declared[name]) for name in declared]
+        answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))
+        kept = {test for test in tests if next(answers) is not False}
         for name in names:
-            if name not in self._declared:
-                column = self.columns[name]
-                column.fits = tuple(kind for kind in column.fits if (name, kind) in kept)
-        if count:
-            for name in names:
-                self.columns[name].filled |= bool(next(answers))
-            for name in names:
-                if name in self._declared:
-                    self.columns[name].misfits += int(next(answers))
+            column = self.columns[name]
+            column.fits = tuple(kind for kind in column.fits if (name, kind) in kept)
+            column.filled |= bool(next(answers))
+        for name in declared:
+            self.columns[name].misfits += int(next(answers))
 
     def _row(self, sql: str) -> tuple[Any, ...]:
         row = self._connection.execute(sql).fetchone()

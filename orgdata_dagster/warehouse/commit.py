@@ -16,13 +16,13 @@ from typing import Literal
 
 import duckdb
 
-from orgdata_dagster.warehouse import evolution, ledger, lossless, views
+from orgdata_dagster.warehouse import evolution, ledger, views
 from orgdata_dagster.warehouse.connection import Warehouse
 from orgdata_dagster.warehouse.csv_pages import relation
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.evolution import Contract, SchemaChange
 from orgdata_dagster.warehouse.ledger import ApiRequest, Interval
-from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, TableName, quoted
+from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, quoted
 from orgdata_dagster.warehouse.stage import Stage, StagedPage
 
 WriteDisposition = Literal["replace", "merge", "append"]
@@ -62,9 +62,11 @@ class PartitionLoad:
 
 @dataclass(frozen=True)
 class Committed:
-    """What a commit did: rows by partition, schema changes, partitions for which a newer snapshot was there already."""
+    """What a commit did: rows by partition, the types to expect of the next rows, schema changes, and `superseded`: the
+    partitions for which a newer snapshot was there already."""
 
     rows: Mapping[str | None, int]
+    expected: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[SchemaChange, ...] = ()
     superseded: frozenset[str | None] = frozenset()
 
@@ -83,15 +85,11 @@ def commit(
     Raises ContractViolation (frozen columns changed), RowCountMismatch (the database read other rows than the pages
     hold); the warehouse is then as it was.
     """
-    with warehouse.writing() as connection:
-        connection.execute("BEGIN")
-        try:
-            done = _transaction(connection, target, stage, loads, run_id, requests)
-            connection.execute("COMMIT")
-        except BaseException:
-            _rollback(connection)
-            raise
-    return done
+    try:
+        return _attempt(warehouse, target, stage, loads, run_id, requests)
+    except _TypeSurprise:
+        stage.analyse()
+        return _attempt(warehouse, target, stage, loads, run_id, requests)
 
 
 def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run_id: str) -> None:
@@ -101,6 +99,30 @@ def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run
     with warehouse.writing() as connection:
         ledger.create(connection)
         ledger.write_requests(connection, requests, run_id)
+
+
+class _TypeSurprise(Exception):
+    """A guessed type does not hold a value; the transaction is over."""
+
+
+def _attempt(
+    warehouse: Warehouse,
+    target: Target,
+    stage: Stage,
+    loads: Sequence[PartitionLoad],
+    run_id: str,
+    requests: Sequence[ApiRequest],
+) -> Committed:
+    with warehouse.writing() as connection:
+        connection.execute("BEGIN")
+        try:
+            done = _transaction(connection, target, stage, loads, run_id, requests)
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(duckdb.Error):  # after a failed COMMIT there is nothing left to roll back
+                connection.execute("ROLLBACK")
+            raise
+    return done
 
 
 def _transaction(
@@ -138,7 +160,7 @@ def _transaction(
     ledger.write_requests(connection, requests, run_id)
     if changes or planned.created:
         views.refresh(connection, target)
-    return Committed(rows, tuple(changes), stale)
+    return Committed(rows, evolution.expected_types(connection, target.table), tuple(changes), stale)
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, target: Target, load: PartitionLoad) -> None:
@@ -172,18 +194,23 @@ def _insert(
         casts = {
             name: cast
             for name, cast in planned.casts.items()
-            if name.lower() in sent or name.removesuffix(lossless.VARIANT).lower() in sent
+            if name.lower() in sent or name.removesuffix(VARIANT).lower() in sent
         }
         values = ", ".join(f"{cast} AS {quoted(name)}" for name, cast in casts.items())
         source = relation([staged.page.path for staged in pages], columns)
         bounded = any(staged.after or staged.until for staged in pages)
         kept = _kept(stage.cursor) if bounded else "true"
-        row = connection.execute(
-            f"INSERT INTO {target.table.sql} BY NAME SELECT {values}, place.partition_key AS {PARTITION}, "
+        insert = (
+            f"INSERT INTO {target.table.sql} BY NAME SELECT {values}, place._orgdata_key AS {PARTITION}, "
             f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM {source} AS page "
-            f"JOIN temp.main.places AS place ON page._orgdata_file = place.path WHERE {kept}",
-            [now, run_id],
-        ).fetchone()
+            f"JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path WHERE {kept}"
+        )
+        try:
+            row = connection.execute(insert, [now, run_id]).fetchone()
+        except duckdb.InvalidInputException as error:
+            if evolution.SURPRISE in str(error) and not stage.exact:
+                raise _TypeSurprise from None
+            raise
         inserted = row[0] if row else 0
         _check_count(connection, target.table, source, stage.cursor, pages, inserted, kept=kept)
 
@@ -191,15 +218,19 @@ def _insert(
 def _kept(cursor: str | None) -> str:
     """SQL: the row lies in its page's part of the time line."""
     at = f"TRY_CAST(page.{quoted(cursor or '')} AS TIMESTAMPTZ)"
-    return f"(place.after IS NULL OR {at} > place.after) AND (place.until IS NULL OR {at} <= place.until)"
+    return (
+        f"(place._orgdata_after IS NULL OR {at} > place._orgdata_after) "
+        f"AND (place._orgdata_until IS NULL OR {at} <= place._orgdata_until)"
+    )
 
 
 def _note_places(connection: duckdb.DuckDBPyConnection, pages: Sequence[StagedPage]) -> None:
+    # a vendor may well have columns `path` and `after`, but none that begins with our prefix
     columns = [[str(page.page.path), page.partition, page.after, page.until] for page in pages]
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE places AS SELECT unnest(CAST(? AS VARCHAR[])) AS path, "
-        "unnest(CAST(? AS VARCHAR[])) AS partition_key, unnest(CAST(? AS TIMESTAMPTZ[])) AS after, "
-        "unnest(CAST(? AS TIMESTAMPTZ[])) AS until",
+        "CREATE OR REPLACE TEMP TABLE places AS SELECT unnest(CAST(? AS VARCHAR[])) AS _orgdata_path, "
+        "unnest(CAST(? AS VARCHAR[])) AS _orgdata_key, unnest(CAST(? AS TIMESTAMPTZ[])) AS _orgdata_after, "
+        "unnest(CAST(? AS TIMESTAMPTZ[])) AS _orgdata_until",
         [list(column) for column in zip(*columns, strict=True)],
     )
 
@@ -215,18 +246,23 @@ def _check_count(
     kept: str,
 ) -> None:
     """Every record of the pages was either inserted or lies outside its page's part of the time line."""
-    outside = 0
-    if kept != "true":
+    records = sum(staged.page.records for staged in pages)
+    known = [staged.kept for staged in pages if staged.kept is not None]
+    if kept == "true":
+        expected = records
+    elif len(known) == len(pages):
+        expected = sum(known)
+    else:
         row = connection.execute(
-            f"SELECT count(*) FROM (SELECT {quoted(cursor or '')}, _orgdata_file FROM {source}) AS page "
-            f"JOIN temp.main.places AS place ON page._orgdata_file = place.path WHERE NOT coalesce({kept}, false)"
+            f"SELECT count(*), count_if({kept}) FROM (SELECT {quoted(cursor or '')}, _orgdata_file FROM {source}) "
+            "AS page JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path"
         ).fetchone()
-        outside = row[0] if row else 0
-    expected = sum(staged.page.records for staged in pages)
-    if inserted + outside != expected:
+        read, expected = row or (0, 0)
+        records = records if read == records else -1
+    if inserted != expected or records < 0:
         raise RowCountMismatch(
-            f"{table}: the pages hold {expected} records, but {inserted} were inserted and {outside} belong to other "
-            "pages; nothing was committed. Pull again; if it happens again, report the vendor's page."
+            f"{table}: {expected} rows of the pages belong here, but {inserted} were inserted; nothing was committed. "
+            "Pull again; if it happens again, report the vendor's page."
         )
 
 
@@ -278,8 +314,3 @@ def _now(connection: duckdb.DuckDBPyConnection, table: TableName) -> datetime:
     ).fetchone()
     now = datetime.now(UTC)
     return max(now, row[0].astimezone(UTC) + timedelta(microseconds=1)) if row and row[0] else now
-
-
-def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
-    with suppress(duckdb.Error):  # after a failed COMMIT there is nothing left to roll back
-        connection.execute("ROLLBACK")

@@ -113,7 +113,8 @@ class Warehouse:
                 return
             except duckdb.IOException as error:
                 # DuckDB fails at once when another process has the file; it does not wait.
-                if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                reason = str(error).replace(self.uri, "").lower()  # a path may have a lock in its name
+                if "lock" not in reason or time.monotonic() > deadline:
                     raise WarehouseUnavailable(
                         f"Cannot open the warehouse {self.uri}: {str(error).splitlines()[0]} - "
                         "close the program that holds it, or point ORGDATA_WAREHOUSE elsewhere."

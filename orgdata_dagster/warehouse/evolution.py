@@ -16,9 +16,19 @@ import duckdb
 from orgdata_dagster.warehouse import lossless
 from orgdata_dagster.warehouse.column_types import ColumnTypes
 from orgdata_dagster.warehouse.errors import ContractViolation
-from orgdata_dagster.warehouse.names import LOADED_AT, OWN_PREFIX, PARTITION, RUN_ID, TableName, quoted
+from orgdata_dagster.warehouse.names import (
+    LOADED_AT,
+    OWN_PREFIX,
+    PARTITION,
+    RUN_ID,
+    VARIANT,
+    TableName,
+    literal,
+    quoted,
+)
 from orgdata_dagster.warehouse.stage import Stage
 
+SURPRISE = "orgdata: a value does not survive the type guessed for"
 Contract = Literal["evolve", "freeze"]
 OWN_COLUMNS = {PARTITION: "VARCHAR", LOADED_AT: lossless.INSTANT, RUN_ID: "VARCHAR"}
 
@@ -70,13 +80,13 @@ def plan(connection: duckdb.DuckDBPyConnection, table: TableName, stage: Stage, 
     for name, types in columns.items():
         stored, current = known.get(name.lower(), (name, None))
         if name in stage.declared:
-            _plan_declared(connection, result, table, name, stage.declared[name], types, existing)
+            _plan_declared(connection, result, table, stored, types, existing, stage)
         else:
-            _plan_free(connection, result, table, name, stored, current, types)
+            _plan_free(connection, result, table, name, stored, current, types, stage)
     if stage.columns:
         sent = {name.lower() for name in columns}
         for name, kind in existing.items():
-            if not name.startswith(OWN_PREFIX) and not name.endswith(lossless.VARIANT) and name.lower() not in sent:
+            if not name.startswith(OWN_PREFIX) and not name.endswith(VARIANT) and name.lower() not in sent:
                 result.changes.append(SchemaChange(name, "missing", kind, None))
     if contract == "freeze" and existing:
         _refuse(table, result, stage)
@@ -118,6 +128,7 @@ def _plan_free(
     stored: str,
     current: str | None,
     types: ColumnTypes,
+    stage: Stage,
 ) -> None:
     """A column whose type nobody declared: the preferred type that holds everything, new values and stored ones."""
     wanted = types.fits[0] if types.filled and types.fits else lossless.TEXT
@@ -133,7 +144,9 @@ def _plan_free(
             result.statements.append(f"{alter} USING CAST({text} AS {target})")
             result.changes.append(SchemaChange(stored, "widened", current, target))
             current = target
-    result.casts[stored] = f"CAST({quoted(name)} AS {current})"
+    cast = f"CAST({quoted(name)} AS {current})"
+    certain = stage.exact or current == lossless.TEXT
+    result.casts[stored] = cast if certain else _guarded(lossless.survives(name, current), cast, name)
 
 
 def _common_type(
@@ -157,12 +170,12 @@ def _plan_declared(
     result: Plan,
     table: TableName,
     name: str,
-    declared: str,
     types: ColumnTypes,
     existing: Mapping[str, str],
+    stage: Stage,
 ) -> None:
     """A column whose type a person declared: it gets that type; what does not fit goes to the variant column."""
-    declared = _canonical(connection, declared)
+    declared = _canonical(connection, stage.declared[name])
     extra = lossless.variant(name)
     fits = lossless.declared_fit(name, declared)
     stored_misfits = False
@@ -179,9 +192,19 @@ def _plan_declared(
         result.changes.append(SchemaChange(extra, "variant", declared, lossless.TEXT))
     if name in existing and existing[name] != declared:
         _retype(result, table, name, existing[name], declared, fits, stored_misfits)
-    result.casts[name] = f"CASE WHEN {fits} THEN CAST({quoted(name)} AS {declared}) END"
-    if types.misfits:
+    cast = f"CAST({quoted(name)} AS {declared})"
+    if types.misfits or extra in existing:
+        result.casts[name] = f"CASE WHEN {fits} THEN {cast} END"
         result.casts[extra] = f"CASE WHEN NOT {fits} THEN {quoted(name)} END"
+    elif stage.exact:
+        result.casts[name] = cast
+    else:
+        result.casts[name] = _guarded(f"({quoted(name)} IS NULL OR {fits})", cast, name)
+
+
+def _guarded(test: str, cast: str, column: str) -> str:
+    """A cast that stops the statement where a value does not pass: the type was only guessed."""
+    return f"CASE WHEN {test} THEN {cast} ELSE error({literal(f'{SURPRISE} {column}')}) END"
 
 
 def _retype(
@@ -193,9 +216,11 @@ def _retype(
     if before != lossless.TEXT:
         result.statements.append(f"{alter} VARCHAR USING {lossless.as_text(name, before)}")
     if stored_misfits:
+        # not by UPDATE: DuckDB does not commit one that is followed by an ALTER of the same table
+        variant = quoted(lossless.variant(name))
         result.statements.append(
-            f"UPDATE {table.sql} SET {quoted(lossless.variant(name))} = {column} "
-            f"WHERE {column} IS NOT NULL AND NOT {fits}"
+            f"ALTER TABLE {table.sql} ALTER COLUMN {variant} SET DATA TYPE VARCHAR "
+            f"USING CASE WHEN {column} IS NOT NULL AND NOT {fits} THEN {column} ELSE {variant} END"
         )
     result.statements.append(f"{alter} {declared} USING CASE WHEN {fits} THEN CAST({column} AS {declared}) END")
     result.changes.append(SchemaChange(name, "retyped", before, declared))
@@ -213,7 +238,7 @@ def _refuse(table: TableName, result: Plan, stage: Stage) -> None:
     if not broken:
         return
     first = broken[0]
-    sample = stage.sample_row(first.column.removesuffix(lossless.VARIANT), first.before or lossless.TEXT)
+    sample = stage.sample_row(first.column.removesuffix(VARIANT), first.before or lossless.TEXT)
     raise ContractViolation(
         f"{table} is frozen, but {'; '.join(map(str, broken))}. Sample row: "
         f"{json.dumps(sample, ensure_ascii=False)[:500]}. The old partition stays in place; set `contract: evolve`, "

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import re
 
-from orgdata_dagster.warehouse.names import quoted
+from orgdata_dagster.warehouse.names import VARIANT, quoted
 
 TEXT = "VARCHAR"
 INSTANT = "TIMESTAMP WITH TIME ZONE"
-VARIANT = "__v_text"
 
-_INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:?\d\d)"
+_INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):?[0-5]\d)"
 _LOCAL_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?"
+_DAY = r"\d{4}-\d\d-\d\d"  # not the database's words for other days, as `infinity`
 _EXACT_DIGITS = 15  # every decimal number of so many digits survives a DOUBLE
 
 
@@ -44,11 +44,19 @@ def survives(column: str, data_type: str) -> str:
     if data_type in (INSTANT, "TIMESTAMP"):
         pattern = _INSTANT if data_type == INSTANT else _LOCAL_TIME
         valid = f"regexp_full_match({text}, '{pattern}') AND TRY_CAST({text} AS {data_type}) IS NOT NULL"
-        return f"coalesce({valid}, {text} IS NULL)"
+        return f"({text} IS NULL OR ({valid}))"
+    if wide := re.fullmatch(r"DECIMAL\(38,(\d+)\)", data_type):
+        # by its shape: printing so wide a decimal costs 50 times as much as any other cast
+        scale = int(wide[1])
+        shape = f"-?(0|[1-9]\\d{{0,{37 - scale}}})\\.\\d{{{scale}}}"
+        minus_zero = f"regexp_full_match({text}, '-0\\.0+')"
+        return f"coalesce(regexp_full_match({text}, '{shape}') AND NOT {minus_zero}, true)"
     same = f"CAST(TRY_CAST({text} AS {data_type}) AS VARCHAR) IS NOT DISTINCT FROM {text}"
     if data_type in ("DOUBLE", "FLOAT"):
         # 'nan' and 'inf' are words in a text column, not numbers
         return f"({same} AND coalesce(isfinite(TRY_CAST({text} AS {data_type})), true))"
+    if data_type == "DATE":
+        return f"({same} AND coalesce(regexp_full_match({text}, '{_DAY}'), true))"
     return f"({same})"
 
 
@@ -85,7 +93,7 @@ def declared_fit(column: str, data_type: str) -> str:
         same = f"CAST({value} AS VARCHAR) = {text}"
         return f"coalesce({value} IS NOT NULL AND ({same} OR TRY_CAST({value} AS DECIMAL(38,18)) = {exact}), false)"
     if kind == "DATE":
-        return f"coalesce({value} IS NOT NULL AND regexp_full_match({text}, '\\d{{4}}-\\d\\d-\\d\\d'), false)"
+        return f"coalesce({value} IS NOT NULL AND regexp_full_match({text}, '{_DAY}'), false)"
     return f"({value} IS NOT NULL)"
 
 

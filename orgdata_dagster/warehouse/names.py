@@ -12,6 +12,8 @@ OWN_PREFIX = "_orgdata_"
 PARTITION = "_orgdata_partition"
 LOADED_AT = "_orgdata_loaded_at"
 RUN_ID = "_orgdata_run_id"
+VARIANT = "__v_text"  # ends the name of a column's variant column
+_ROW_ID = "rowid"  # the database's own name for a row's place
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def column_names(header: Sequence[str]) -> list[str]:
 
     An empty name becomes `column_<position>` (from 1), the second `name` becomes `name_2`. DuckDB's names ignore case,
     so `Id` beside `id` is a duplicate too. Names beginning with `_orgdata_` are ours: the vendor's gets a leading `x`.
+    Names ending in `__v_text` are ours too, and `rowid` is the database's: the vendor's gets a trailing `_`.
     """
     taken = {name.strip().lower() for name in header if name.strip()}
     used: set[str] = set()
@@ -57,6 +60,8 @@ def column_names(header: Sequence[str]) -> list[str]:
         base = raw.strip() or f"column_{position}"
         if base.lower().startswith(OWN_PREFIX):
             base = f"x{base}"
+        if base.lower() == _ROW_ID or base.lower().endswith(VARIANT):
+            base = f"{base}_"
         name, count = base, 1
         while name.lower() in used or (count > 1 and name.lower() in taken):
             count += 1

@@ -20,26 +20,43 @@ from orgdata_dagster.warehouse.csv_pages import CsvPage, prepare, relation
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import quoted
 
+_TIES_COUNTED = 100
 _MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a page reaches: its records and the lowest and highest instant of its cursor column (None if empty)."""
+    """How far a page reaches: its records, and the lowest and highest instant of its cursor column (None if empty).
+
+    `at_lowest` records share the lowest instant (None: more than it was worth counting)."""
 
     records: int
     lowest: datetime | None = None
     highest: datetime | None = None
+    at_lowest: int | None = None
+
+    def kept(self, after: datetime | None, until: datetime | None) -> int | None:
+        """How many records lie in `(after, until]`, as far as it can be told from here; else None."""
+        if self.lowest is None or self.highest is None:
+            return self.records
+        if until is not None and self.highest > until:
+            return None
+        if after is None or after < self.lowest:
+            return self.records
+        return self.records - self.at_lowest if after == self.lowest and self.at_lowest is not None else None
 
 
 @dataclass(frozen=True)
 class StagedPage:
-    """A page with its place: of its rows those with `after < cursor <= until` (None: no bound) land in `partition`."""
+    """A page with its place: of its rows those with `after < cursor <= until` (None: no bound) land in `partition`.
+
+    `kept` is how many those are, where that is known."""
 
     page: CsvPage
     partition: str | None = None
     after: datetime | None = None
     until: datetime | None = None
+    kept: int | None = None
 
 
 def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None) -> tuple[CsvPage, Extent]:
@@ -49,30 +66,41 @@ def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None
     missing, no instant, or finer than a microsecond (it could not be ordered).
     """
     page = prepare(path)
+    if cursor is not None and page.columns and cursor not in page.columns:
+        # an error text with status 200 looks like a header without rows
+        raise UnreadablePage(f"there is no column {cursor!r} among {', '.join(page.columns)[:300]}: set cursor_column")
     if page.records == 0:
         return page, Extent(0)
-    if cursor is not None and cursor not in page.columns:
-        raise UnreadablePage(f"there is no column {cursor!r} among {', '.join(page.columns)}: set cursor_column")
-    name = quoted(cursor) if cursor else "NULL"
-    odd = f"(TRY_CAST({name} AS TIMESTAMPTZ) IS NULL OR regexp_matches({name}, '\\.\\d{{7}}'))" if cursor else "false"
-    sql = (
-        f"SELECT count(*), min(TRY_CAST({name} AS TIMESTAMPTZ)), max(TRY_CAST({name} AS TIMESTAMPTZ)), "
-        f"count_if({odd}), any_value({name}) FILTER ({odd}) FROM {relation([path], page.columns)}"
-    )
     try:
-        row = connection.execute(sql).fetchone()
+        row = connection.execute(_measure(path, page, cursor)).fetchone()
     except _MALFORMED as error:
         raise UnreadablePage(f"{path.name} is not well-formed CSV: {_first_lines(error)}") from None
     assert row is not None
-    records, lowest, highest, odd_rows, example = row
+    records, instants, lowest, highest, too_fine, example = row
     if records != page.records:
         raise UnreadablePage(f"{path.name} holds {page.records} records, but the parser read {records}")
-    if odd_rows:
+    if cursor is None:
+        return page, Extent(records)
+    if instants != records or too_fine:
         raise UnreadablePage(
-            f"{odd_rows} of {records} rows have no instant of at most microseconds in {cursor!r} (for example "
-            f"{example!r}): is cursor_column right?"
+            f"{records - instants + too_fine} of {records} rows have no instant of at most microseconds in {cursor!r} (for "
+            f"example {example!r}): is cursor_column right?"
         )
-    return page, Extent(records, lowest, highest)
+    at_lowest = lowest.count(lowest[0])
+    return page, Extent(records, lowest[0], highest, at_lowest if at_lowest < _TIES_COUNTED else None)
+
+
+def _measure(path: Path, page: CsvPage, cursor: str | None) -> str:
+    """SQL: records, how many have an instant, the lowest instants, the highest, how many are too fine, an odd example."""
+    if cursor is None:
+        return f"SELECT count(*), 0, NULL, NULL, 0, NULL FROM {relation([path], page.columns)}"
+    raw = quoted(cursor)
+    too_fine = "(raw[20] = '.' AND raw[27] BETWEEN '0' AND '9')"  # a seventh digit; by place, a pattern takes longer
+    return (
+        f"SELECT count(*), count(instant), min(instant, {_TIES_COUNTED}), max(instant), count_if({too_fine}), "
+        f"any_value(raw) FILTER (instant IS NULL OR {too_fine}) FROM "
+        f"(SELECT {raw} AS raw, TRY_CAST({raw} AS TIMESTAMPTZ) AS instant FROM {relation([path], page.columns)})"
+    )
 
 
 class Stage:
@@ -110,6 +138,15 @@ class Stage:
         self.pages.append(staged)
 
     @property
+    def exact(self) -> bool:
+        """Whether `columns` holds for every value, or is a guess from a sample."""
+        return self._types.exact
+
+    def analyse(self) -> None:
+        """Find the types from every value, because a guess did not hold."""
+        self._types.analyse()
+
+    @property
     def columns(self) -> dict[str, ColumnTypes]:
         """What is known of every column of the pages that have rows."""
         return self._types.columns
@@ -130,7 +167,7 @@ class Stage:
     def sample_row(self, column: str, data_type: str) -> dict[str, str | None]:
         """A row whose `column` does not survive as `data_type` (any filled one for text), to show to a person."""
         for columns, pages in self.groups().items():
-            if column not in columns:
+            if column.lower() not in map(str.lower, columns):
                 continue
             test = "true" if data_type == lossless.TEXT else f"NOT {lossless.survives(column, data_type)}"
             source = relation([staged.page.path for staged in pages], columns)

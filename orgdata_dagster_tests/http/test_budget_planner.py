@@ -61,6 +61,11 @@ def test_a_payment_that_may_not_have_arrived_is_no_reason_for_the_second_window(
     assert earliest(OCTOLIS, [paid(0.0, 25, 0, 0, proven=math.inf)], 1, 0.5) == (pytest.approx(1.05), (0, 0))
 
 
+def test_a_doubtful_payment_does_no_harm_where_the_proven_ones_suffice() -> None:
+    past = [paid(0.0, 24, 0, 0), paid(0.1, 1, 0, 0, proven=math.inf)]
+    assert earliest(OCTOLIS, past, 10, 0.2) == (0.2, (1, 0))
+
+
 def test_a_payment_about_to_be_sent_is_waited_for() -> None:
     assert earliest(OCTOLIS, [paid(0.0, 25, 0, 0, proven=0.51)], 1, 0.5) == (0.51, (1, 0))
 

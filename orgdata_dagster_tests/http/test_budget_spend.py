@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,6 +13,7 @@ import pytest
 
 from orgdata_dagster.http.budget import Budget, BudgetTimeout, Rule, Window, WindowUsage
 from orgdata_dagster_tests.http.fakes import FakeClock
+from orgdata_dagster_tests.http.servers_book import rejected
 
 TWO_IN_TEN = Rule(purses=((Window(2, 10),),))
 TOGETHER = Rule(purses=((Window(1, 60),),), in_flight=1, unknown_past="spent")
@@ -273,16 +276,34 @@ def test_a_punctual_start_writes_nothing(
         permit.sent()
 
 
-def test_the_second_window_pays_only_once_the_first_was_really_used(
-    budget: Callable[[Rule], Budget], clock: FakeClock
-) -> None:
-    """Whoever is still connecting may never get through: the vendor would take the next from the first window."""
+def test_the_second_window_pays_only_once_the_first_was_really_used(budget: Callable[[Rule], Budget]) -> None:
+    """Whoever is still connecting may never get through; the vendor would let the next use the first window."""
     with budget(OCTOLIS).spend(25) as connecting:
         assert spend(budget(OCTOLIS), 1, 10) == pytest.approx(1.05, abs=0.01)
         assert [usage.spent for usage in budget(OCTOLIS).usage()] == [10, 0, 35]
         connecting.sent()
-    assert connecting.waited == pytest.approx(1.05, abs=0.01)
-    assert [usage.spent for usage in budget(OCTOLIS).usage()] == [25, 0, 35]
+    assert [usage.spent for usage in budget(OCTOLIS).usage()] == [10, 25, 35]
+
+
+def test_a_long_past_is_summed_up_and_still_kept(
+    budget: Callable[[Rule], Budget], clock: FakeClock, tmp_path: Path
+) -> None:
+    """Both the figures and the vendor's patience survive it: hundreds of rows become some dozens."""
+    octolis, chance, arrivals = budget(OCTOLIS), random.Random(7), []
+    for _ in range(900):
+        cost = chance.choice([1, 1, 1, 1, 10])
+        with octolis.spend(cost) as permit:
+            permit.sent()
+            arrivals.append((clock.monotonic(), cost))
+        clock.sleep(chance.choice([0, 0, 0, 0.01, 0.4]))
+    assert clock.monotonic() - arrivals[0][0] > 63
+    assert rejected(OCTOLIS, arrivals) == []
+    last_minute = sum(cost for at, cost in arrivals if at > clock.monotonic() - 60)
+    assert octolis.usage()[2].spent == pytest.approx(last_minute, rel=0.01)
+    with sqlite3.connect(tmp_path / "vendor.sqlite") as connection:
+        rows = connection.execute("SELECT count(*) FROM payment").fetchone()[0]
+    connection.close()
+    assert rows < 500
 
 
 def test_usage(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:

@@ -1,0 +1,156 @@
+"""One vendor's budget, shared by every process of the machine.
+
+Here: `Budget.spend`, the one way to be allowed to send a request, and `Permit`, what it gives.
+Add here when: a client or the status command needs another word with the budget.
+Keep out: HTTP (../client.py), a vendor's figures (its client.py), the arithmetic (planner.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from orgdata_dagster.http.budget.lease import NoLease, take_lease
+from orgdata_dagster.http.budget.ledger import SCHEMA, Ledger, Slip, WindowUsage
+from orgdata_dagster.http.budget.rule import Rule
+from orgdata_dagster.http.budget.store import Store
+from orgdata_dagster.http.budget.timeline import boot_id, read_clocks
+from orgdata_dagster.http.clock import SYSTEM, Clock
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class BudgetTimeout(TimeoutError):
+    """The budget had no room in time.
+
+    `waited`: seconds spent waiting; `needed`: seconds it would take from now on, None if that is not known
+    (all leases taken).
+    """
+
+    def __init__(self, name: str, waited: float, needed: float | None) -> None:
+        more = "nobody knows how much longer" if needed is None else f"{needed:.1f} s more would be needed"
+        super().__init__(f"the rate budget {name!r} has no room: waited {waited:.1f} s, {more}")
+        self.name = name
+        self.waited = waited
+        self.needed = needed
+
+
+class Permit:
+    """Leave to send one request, now."""
+
+    def __init__(self, budget: Budget, began: float, slip: Slip | None) -> None:
+        self._budget = budget
+        self._slip = slip
+        self.waited = budget.clock.monotonic() - began
+        """Seconds waited in all, for a lease and for points."""
+
+    def sent(self) -> None:
+        """To be called when the request's first bytes are about to be written; once, later calls do nothing.
+
+        If setting up the connection took so long that the vendor would see the request in another place
+        than the book says, the payment is dated anew; should its room be gone, this waits for some.
+        Where the vendor chooses between windows, only requests so reported let others use the second one.
+        """
+        if self._slip is None:
+            return
+        began = self._budget.clock.monotonic()
+        self._budget._send(self._slip)
+        self._slip = None
+        self.waited += self._budget.clock.monotonic() - began
+
+
+class Budget:
+    """A rule, and the files in `folder` by which all processes keep it together.
+
+    `name` becomes part of file names. Two budgets of one name and folder are the same budget, in whatever
+    process or thread. `boot` names the machine's present boot (tests reboot by changing it).
+    """
+
+    def __init__(
+        self, name: str, rule: Rule, folder: Path, clock: Clock = SYSTEM, *, boot: Callable[[], str] = boot_id
+    ) -> None:
+        self.name = name
+        self.rule = rule
+        self.clock = clock
+        self._folder = folder
+        self._boot = boot
+        self._store = Store(folder / f"{name}.sqlite", SCHEMA)
+
+    @contextmanager
+    def spend(self, cost: float = 1, *, timeout: float | None = None) -> Iterator[Permit]:
+        """Wait until one request of `cost` points may be sent; it is under way until the block ends.
+
+        First come, first served. `timeout` in seconds; None waits as long as it takes. Raises BudgetTimeout,
+        at once if the earliest slot lies beyond the timeout, and ValueError for a cost that can never be
+        paid. A block left without sending has paid all the same.
+        """
+        self.rule.check(cost)
+        began = self.clock.monotonic()
+        deadline = None if timeout is None else began + timeout
+        try:
+            with self._lease(deadline):
+                yield Permit(self, began, self._pay(cost, began, deadline))
+        except NoLease:
+            raise BudgetTimeout(self.name, self.clock.monotonic() - began, None) from None
+
+    def pause(self, seconds: float) -> None:
+        """Nobody, in any process, sends before `seconds` from now. Never shortens a pause."""
+        if seconds > 0:
+            self._book(Ledger.pause, seconds)
+
+    def paused_for(self) -> float:
+        """Seconds until a pause ends; 0 without one."""
+        return self._book(Ledger.paused_for) if self._store.exists() else 0.0
+
+    def usage(self) -> list[WindowUsage]:
+        """Points spent inside each window at this moment, in the rule's order."""
+        if self._store.exists():
+            return self._book(Ledger.usage)
+        return [WindowUsage(window, 0.0, window.points) for purse in self.rule.purses for window in purse]
+
+    def _book(self, work: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def open_and_work(connection: sqlite3.Connection) -> T:
+            # The clocks are read here, not before: waiting for the store's lock takes time too.
+            ledger = Ledger(connection, self.rule, read_clocks(self.clock, self._boot()))
+            return work(ledger, *args, **kwargs)
+
+        return self._store.run(open_and_work)
+
+    def _lease(self, deadline: float | None) -> AbstractContextManager[None]:
+        if self.rule.in_flight is None:
+            return nullcontext()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        paths = [self._folder / f"{self.name}.lease.{number}" for number in range(self.rule.in_flight)]
+        return take_lease(paths, self.clock, deadline)
+
+    def _pay(self, cost: float, began: float, deadline: float | None) -> Slip | None:
+        # No purse, nothing to book. Only a pause would have made the store, and that has to be waited for.
+        if not self.rule.purses and not self._store.exists():
+            return None
+        return self._wait(self._book(Ledger.reserve, cost), began, deadline)
+
+    def _wait(self, slip: Slip, began: float, deadline: float | None) -> Slip:
+        """Sleep until the slot, confirm it, and again if it had to be moved."""
+        try:
+            while not slip.ready:
+                now = self.clock.monotonic()
+                if deadline is not None and slip.due > deadline:
+                    raise BudgetTimeout(self.name, now - began, slip.due - now)
+                self.clock.sleep(slip.due - now)
+                slip = self._book(Ledger.confirm, slip)
+        except BaseException:
+            self._book(Ledger.give_back, slip)
+            raise
+        return slip
+
+    def _send(self, slip: Slip) -> None:
+        """Called by the permit at the moment of sending."""
+        now = self.clock.monotonic()
+        if now - slip.due > self.rule.patience:
+            slip = self._wait(self._book(Ledger.confirm, slip), now, None)
+        if self.rule.has_choice:
+            self._book(Ledger.mark_sent, slip)

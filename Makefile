@@ -1,0 +1,40 @@
+# Everything a user or a developer does, set-up included. `make` alone lists it.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+# pytest's own options, for example: make test T="-k walk -n 0"
+T ?=
+ROWS ?= 1000000
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test check bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "orgdata needs Python 3.11 or newer; set PYTHON=...")'
+	@echo "making .venv from pinned versions"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## simulated vendors, 7 days of every data set, a table, then the UI on 127.0.0.1:3000 (UI=0: no UI)
+	@$(BIN)/orgdata demo $(if $(filter 0,$(UI)),--no-ui)
+
+dev: $(READY) ## the Dagster UI and daemon on your own data
+	@$(BIN)/orgdata dev
+
+test: $(READY) ## the whole test suite
+	@$(BIN)/python -m pytest -n 2 $(T)
+
+check: $(READY) ## lint, format, types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(READY) ## rows/s, memory, and the ratio to a bare loop (ROWS=3000000 for more)
+	@$(BIN)/python benchmarks/million_rows.py --rows $(ROWS)
+
+clean: ## remove the environment, caches and the demo's data; your data in .orgdata/ stays
+	rm -rf .venv .orgdata-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

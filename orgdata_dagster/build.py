@@ -5,11 +5,13 @@ Here: `build_defs`. Add here: what belongs to no vendor. Keep out: vendors (defs
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 
+from orgdata_dagster import settings
 from orgdata_dagster.http import redaction
 from orgdata_dagster.orchestration.resources import WarehouseResource
 
@@ -19,11 +21,15 @@ def build_defs(
 ) -> dg.Definitions:
     """The definitions of the defs folder, the shared resources and the executor.
 
-    `resource_overrides` replaces resources by key. Steps run in the run's own process: the work is waiting for vendors,
+    `project` is the folder of a Dagster project (default: settings.project_root()), whose pyproject.toml names the package
+    with the defs folder. `resource_overrides` replaces resources by key. Steps run in the run's own process: the work is waiting for vendors,
     and a process a step would cost seconds; several runs run side by side.
     """
     redaction.install()
-    loaded = dg.load_from_defs_folder(path_within_project=project or Path(__file__).parent)
+    root = project or settings.project_root()
+    if str(root) not in sys.path:
+        sys.path.append(str(root))  # the package with the defs need not be installed; last, so that it hides nothing
+    loaded = dg.load_from_defs_folder(path_within_project=root)
     defs = dg.Definitions.merge(
         loaded, dg.Definitions(resources={"warehouse": WarehouseResource()}, executor=dg.in_process_executor)
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 HOME = "ORGDATA_HOME"
 WAREHOUSE = "ORGDATA_WAREHOUSE"
+PROJECT = "ORGDATA_PROJECT"
 
 
 class SettingsError(Exception):
@@ -18,7 +19,14 @@ class SettingsError(Exception):
 
 
 def project_root() -> Path:
-    """The folder with dagster.yaml and workspace.yaml: the one above this package, else the working folder."""
+    """The folder with pyproject.toml, dagster.yaml and the defs: `ORGDATA_PROJECT`, else the one above this package, else
+    the working folder. Raises SettingsError where `ORGDATA_PROJECT` names no folder with a pyproject.toml.
+    """
+    if configured := os.environ.get(PROJECT):
+        folder = Path(configured).expanduser().absolute()
+        if not (folder / "pyproject.toml").exists():
+            raise SettingsError(f"{PROJECT}: there is no {folder / 'pyproject.toml'}; set {PROJECT} to a Dagster project")
+        return folder
     above = Path(__file__).resolve().parent.parent
     return above if (above / "dagster.yaml").exists() else Path.cwd()
 

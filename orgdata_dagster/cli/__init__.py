@@ -9,7 +9,10 @@ Exit status: 0 done, 1 something failed while working (each reason in a line), 2
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
 from dataclasses import asdict
 from typing import Any
 
@@ -37,14 +40,17 @@ def demo(ui: bool, port: int) -> None:
     """Pull 7 days of everything from simulated vendors, then serve the UI."""
     from orgdata_dagster.cli.demo import demo as run
 
-    sys.exit(run(Console(), ui=ui, port=port))
+    sys.exit(run(_console(), ui=ui, port=port))
 
 
 @orgdata.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8099, show_default=True, help="0 for any free port.")
-def sandbox(host: str, port: int) -> None:
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does: with who started it.")
+def sandbox(host: str, port: int, with_parent: bool) -> None:
     """Serve the simulated vendor APIs."""
+    if with_parent:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     from orgdata_dagster.sandbox.environment import environment
     from orgdata_dagster.sandbox.server import serve
 
@@ -64,16 +70,20 @@ def sandbox(host: str, port: int) -> None:
 def pull(selection: str, first: str | None, last: str | None, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/data_set, or Dagster's selection syntax (default: everything)."""
     from orgdata_dagster.cli import catalog as catalogs
-    from orgdata_dagster.cli import pull as pulling
 
-    until = pulling.day(last, "--to")
-    since = pulling.day(first, "--from") if first else until
+    # from the module itself: this package's attribute `pull` is the command
+    from orgdata_dagster.cli.pull import as_json as outcomes_as_json
+    from orgdata_dagster.cli.pull import day
+    from orgdata_dagster.cli.pull import pull as run
+
+    until = day(last, "--to")
+    since = day(first, "--from") if first else until
     catalog = catalogs.load()
     keys = catalog.keys if selection == "*" else catalog.select(selection)
-    console = Console(stderr=as_json)
-    outcomes = pulling.pull(catalog, keys, since, until, console)
+    console = _console(stderr=as_json)
+    outcomes = run(catalog, keys, since, until, console)
     if as_json:
-        click.echo(json.dumps(pulling.as_json(outcomes), indent=2))
+        click.echo(json.dumps(outcomes_as_json(outcomes), indent=2))
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
         click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)
@@ -93,7 +103,7 @@ def status(as_json: bool) -> None:
         everything: dict[str, Any] = {"tables": [asdict(status) for status in statuses], "budgets": budgets}
         click.echo(json.dumps(everything, indent=2, default=str))
         return
-    console = Console()
+    console = _console()
     console.print(f"warehouse {settings.warehouse_uri()}", highlight=False, soft_wrap=True)
     tables.show_tables(console, statuses)
     tables.show_budgets(console, budgets)
@@ -105,11 +115,24 @@ def dev(port: int) -> None:
     """Serve the Dagster UI and run the schedules."""
     from orgdata_dagster.cli.dev import serve_ui
 
-    sys.exit(serve_ui(Console(), port=port))
+    sys.exit(serve_ui(_console(), port=port))
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """A console that does not fold tables to 80 columns where nobody's window is that narrow: in files and pipes."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=160)
+
+
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
     """Run the command line: known errors become lines, never tracebacks."""
+    # so that what was started is also stopped: without it SIGTERM ends Python on the spot
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     load_dotenv(settings.project_root() / ".env")
     try:
         orgdata()

@@ -52,9 +52,9 @@ def demo(console: Console, *, ui: bool, port: int) -> int:
 def _sandbox() -> Iterator[str]:
     """The simulated vendors in a process of their own, on a free port, until the context ends."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "orgdata_dagster.cli", "sandbox", "--port", "0"],
+        [sys.executable, "-m", "orgdata_dagster.cli", "sandbox", "--port", "0", "--with-parent"],
         stdout=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         text=True,
     )
     try:

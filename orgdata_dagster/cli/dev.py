@@ -23,9 +23,12 @@ def serve_ui(console: Console, *, port: int) -> int:
     with dg.DagsterInstance.get() as instance:
         make_ready(instance, catalog.load().resources)
     console.print(f"\nDagster UI: http://127.0.0.1:{port} (Ctrl-C to stop)", highlight=False)
-    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
-    # started in the project: workspace.yaml names paths relative to it
-    process = subprocess.Popen(command, cwd=settings.project_root())
+    workspace = str(settings.project_root() / "workspace.yaml")
+    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev"]
+    # A script's background jobs ignore SIGINT, and a `dagster dev` that inherits this does not stop on SIGTERM either.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # not in the project's folder: the dagster.yaml there would be taken for a second one
+    process = subprocess.Popen([*command, "-w", workspace, "-h", "127.0.0.1", "-p", str(port)], cwd=settings.home())
     previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         return process.wait()

@@ -6,7 +6,6 @@ Add here: what holds for the flow whichever vendor. Keep out: paging (a vendor's
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from orgdata_dagster.orchestration.failures import failure, is_permanent
 from orgdata_dagster.orchestration.measured import MeasuredPage, csv_reader
 from orgdata_dagster.orchestration.progress import Progress, report
 from orgdata_dagster.orchestration.request_log import RequestLog
+from orgdata_dagster.orchestration.staging import staging_folder
 from orgdata_dagster.warehouse import coverage
 from orgdata_dagster.warehouse.commit import Committed, PartitionLoad, Target, commit, record_requests
 from orgdata_dagster.warehouse.connection import Warehouse
@@ -146,8 +146,8 @@ class _Run:
         changes = f", columns changed: {', '.join(map(str, done.changes))}" if done.changes else ""
         if self.total <= 14 or len(self.landed) % (self.total // 10) == 0:
             self.context.log.info(
-                f"{self.target.table} {load.partition or ''}: {rows} rows on {load.pages} pages in {load.seconds:.1f} s, "
-                f"{load.waited:.1f} s rate limit ({len(self.landed)} of {self.total}){changes}"
+                f"{self.target.table} {load.partition or ''}: {rows} rows on {load.pages} pages "
+                f"in {load.seconds:.1f} s, {load.waited:.1f} s rate limit ({len(self.landed)} of {self.total}){changes}"
             )
         self.progress()
 
@@ -173,17 +173,12 @@ def land(
     Raises dagster.Failure with the reason of every partition that failed; after a permanent failure the partitions
     that were not begun are not tried.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"{context.run_id[:8]}-", dir=settings.staging()))
-    scratch = warehouse.scratch_connection()
-    try:
+    with staging_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
         run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
         run.look_up()
         run.progress()
         errors, untried = _each(run, partitions, pull, workers)
         record_requests(warehouse, requests.take(), run_id=context.run_id)
-    finally:
-        scratch.close()
-        shutil.rmtree(folder, ignore_errors=True)
     if errors:
         _keep_landed(run)
         raise failure(context, errors, untried=untried)

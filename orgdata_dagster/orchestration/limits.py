@@ -1,6 +1,7 @@
-"""Limits that a person writes in YAML, as rules of a rate budget.
+"""How a vendor is to be asked, as a person writes it in YAML: how often, and how stubbornly.
 
-Here: the polite default for vendors that document none. A vendor with limits of its own has them in its folder.
+Here: the polite default limits for vendors that document none, and retries. A vendor with limits of its own has them in
+its folder. Keep out: what is retryable (http/errors.py).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field
 
 from orgdata_dagster.http.budget import Rule, Window
+from orgdata_dagster.http.retry import RetryPolicy
 
 
 class Limits(dg.Model, dg.Resolvable):
@@ -23,3 +25,16 @@ class Limits(dg.Model, dg.Resolvable):
         """The same as a rule of the budget."""
         purses = ((Window(self.per_minute, 60),),) if self.per_minute else ()
         return Rule(purses=purses, in_flight=self.concurrent)
+
+
+class Retries(dg.Model, dg.Resolvable):
+    """How stubbornly one request is tried where trying again may help (network errors, 429, 5xx, broken bodies)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attempts: int = Field(default=RetryPolicy.attempts, ge=1, description="Attempts in all, the first one included.")
+    first_wait: float = Field(
+        default=RetryPolicy.first_wait,
+        ge=0,
+        description="Seconds before the second attempt at most; the waits double, up to a minute.",
+    )

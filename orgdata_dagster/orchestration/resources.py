@@ -44,13 +44,18 @@ class WarehouseResource(dg.ConfigurableResource):
 
 
 class VendorResource(dg.ConfigurableResource):
-    """Base of a vendor's resource. `environment` maps its fields to the variables they are read from."""
+    """Base of a vendor's resource. `environment` maps its fields to the variables they are read from.
+
+    A request is tried `retry_attempts` times; the waits in between double from `retry_first_wait` seconds.
+    """
 
     vendor: ClassVar[str]
     environment: ClassVar[Mapping[str, str]]
     secret_fields: ClassVar[tuple[str, ...]]
 
     base_url: str
+    retry_attempts: int = RetryPolicy.attempts
+    retry_first_wait: float = RetryPolicy.first_wait
 
     @classmethod
     def from_environment(cls, **fields: object) -> Self:
@@ -75,12 +80,15 @@ class VendorResource(dg.ConfigurableResource):
         """The vendor's rate budget, shared by every process with the same ORGDATA_HOME."""
         return Budget(self.vendor, self.rule(), settings.budgets())
 
+    def retry_policy(self) -> RetryPolicy:
+        """How hard one request tries; a vendor with rules of its own extends it."""
+        return RetryPolicy(attempts=self.retry_attempts, first_wait=self.retry_first_wait)
+
     def http_client(
         self,
         *,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
-        retry: RetryPolicy | None = None,
         observer: Observer | None = None,
     ) -> HttpClient:
         """The client every request to this vendor goes through."""
@@ -92,6 +100,6 @@ class VendorResource(dg.ConfigurableResource):
             secrets=[getattr(self, name) for name in self.secret_fields],
             credentials_from=[self.environment[name] for name in self.secret_fields],
             budget=self.budget(),
-            retry=retry or RetryPolicy(),
+            retry=self.retry_policy(),
             observer=observer,
         )

@@ -6,6 +6,7 @@ Keep out: faults in the data (a vendor's demo data has those) and limits broken 
 """
 
 import asyncio
+import json
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -66,13 +67,16 @@ class ShortBody:
 
 @dataclass(frozen=True)
 class CutCsv:
-    """A CSV that ends inside a quoted field, its Content-Length as sent: only a parser can tell."""
+    """A CSV that ends inside a quoted field, its Content-Length as sent: only a parser can tell.
+
+    Of a CSV that is the one string of a JSON object, the object stays whole; any other JSON ends inside a string.
+    """
 
     kind: ClassVar[str] = "cut_csv"
 
     async def play(self, exchange: Exchange) -> None:
         start, body = await exchange.true_answer()
-        cut = _cut_in_quotes(body)
+        cut = _cut_in_envelope(body) or _cut_in_quotes(body)
         await exchange.send(_with_length(start, len(cut)))
         await exchange.send_body(cut)
 
@@ -173,6 +177,15 @@ class FaultQueue:
 def _with_length(start: Message, length: int) -> Message:
     headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
     return {**start, "headers": [*headers, (b"content-length", str(length).encode())]}
+
+
+def _cut_in_envelope(body: bytes) -> bytes | None:
+    """`{"report": "<csv>"}` with its CSV cut, None for a body of another shape."""
+    try:
+        [(name, text)] = json.loads(body).items()
+        return json.dumps({name: _cut_in_quotes(text.encode()).decode()}, ensure_ascii=False).encode()
+    except (ValueError, AttributeError):
+        return None
 
 
 def _cut_in_quotes(body: bytes) -> bytes:

@@ -39,7 +39,8 @@ class Gate:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry.status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", entry.request_id.encode())]
+                extra = {"x-request-id": entry.request_id, **self._vendor.answer_headers(entry.request_id)}
+                message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in extra.items())]
             elif not message.get("more_body"):
                 entry.finished = time.monotonic()  # before the client can know, so that it finds it in the log
             entry.bytes += len(message.get("body", b""))
@@ -58,7 +59,7 @@ class Gate:
         key = vendor.credential(request)
         if key is None or vendor.limiter.revoked(key):
             what = "revoked" if key else "missing or wrong"
-            await exchange.respond(vendor.refuse(401, f"the credentials are {what}"))
+            await exchange.respond(vendor.refuse_credential(request, f"the credentials are {what}"))
             return
         entry.cost = vendor.cost(request)
         refusal = vendor.limiter.enter(key, entry.cost)

@@ -2,7 +2,7 @@
 
 Here: parsing and writing timestamps exactly; integers, because a float loses microseconds.
 Add here when: a vendor accepts or writes a timestamp in another spelling.
-Keep out: calendars, windows and defaults; each vendor's document has its own.
+Keep out: calendars and windows; each vendor's document has its own.
 """
 
 import re
@@ -13,6 +13,11 @@ DAY = 86_400_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def utc_now() -> datetime:
+    """The present, in UTC: every vendor's clock, unless a test gives it another."""
+    return datetime.now(UTC)
 
 
 def from_text(text: str) -> int:

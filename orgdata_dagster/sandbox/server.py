@@ -20,10 +20,14 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from orgdata_dagster.sandbox import control, institution_analytics
+from orgdata_dagster.sandbox import accutics, channel_reports, control, institution_analytics, octolis, together
+from orgdata_dagster.sandbox.accutics import Accutics
+from orgdata_dagster.sandbox.channel_reports import ChannelReports
 from orgdata_dagster.sandbox.gate import Gate
 from orgdata_dagster.sandbox.institution_analytics import InstitutionAnalytics
 from orgdata_dagster.sandbox.log import RequestLog
+from orgdata_dagster.sandbox.octolis import Octolis
+from orgdata_dagster.sandbox.together import Together
 from orgdata_dagster.sandbox.vendor import Vendor
 
 V = TypeVar("V", bound=Vendor)
@@ -31,7 +35,8 @@ V = TypeVar("V", bound=Vendor)
 
 def default_vendors() -> list[Vendor]:
     """Every vendor with its demo data, relative to now, and its default limits."""
-    return [institution_analytics.demo()]
+    packages = (institution_analytics, together, channel_reports, accutics, octolis)
+    return [package.demo() for package in packages]
 
 
 def create_app(vendors: Sequence[Vendor], log: RequestLog) -> Starlette:
@@ -60,6 +65,26 @@ class Sandbox:
     def institution_analytics(self) -> InstitutionAnalytics:
         """The vendor's state: its data sets, limits, faults."""
         return self.vendor(InstitutionAnalytics)
+
+    @property
+    def together(self) -> Together:
+        """The vendor's state: its reports, limits, faults."""
+        return self.vendor(Together)
+
+    @property
+    def channel_reports(self) -> ChannelReports:
+        """The vendor's state: its channels with their events, limits, faults."""
+        return self.vendor(ChannelReports)
+
+    @property
+    def accutics(self) -> Accutics:
+        """The vendor's state: its entities, limits, faults."""
+        return self.vendor(Accutics)
+
+    @property
+    def octolis(self) -> Octolis:
+        """The vendor's state: its datasets, webhooks, limits, faults."""
+        return self.vendor(Octolis)
 
     def vendor(self, kind: type[V]) -> V:
         """The vendor of this class. Raises LookupError where the sandbox was started without it."""
@@ -138,7 +163,8 @@ def _server(app: Starlette) -> uvicorn.Server:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listening = socket.socket()
+    # With the protocol named, or asyncio leaves Nagle's algorithm on, which costs 40 ms now and then.
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))

@@ -6,7 +6,7 @@ Keep out: anything only one vendor has.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from starlette.requests import Request
@@ -49,6 +49,14 @@ class Vendor(ABC):
     def controls(self) -> Sequence[BaseRoute]:
         """What a hand-run sandbox offers besides the API, relative to `/_sandbox/<name>`."""
         return ()
+
+    def answer_headers(self, request_id: str) -> Mapping[str, str]:  # noqa: ARG002
+        """Headers the vendor sets on every answer, refusals and faults included."""
+        return {}
+
+    def refuse_credential(self, request: Request, reason: str) -> Response:  # noqa: ARG002
+        """The answer to a request without a good credential."""
+        return self.refuse(401, reason)
 
     def refuse(self, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
         """An error in the vendor's own shape; the base's where the vendor's document shows none."""

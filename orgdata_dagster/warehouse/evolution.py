@@ -175,7 +175,7 @@ def _plan_declared(
     stage: Stage,
 ) -> None:
     """A column whose type a person declared: it gets that type; what does not fit goes to the variant column."""
-    declared = _canonical(connection, stage.declared[name])
+    declared = _canonical(connection, stage.declared_type(name))
     extra = lossless.variant(name)
     fits = lossless.declared_fit(name, declared)
     stored_misfits = False

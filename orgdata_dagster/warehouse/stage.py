@@ -97,7 +97,7 @@ def _measure(path: Path, page: CsvPage, cursor: str | None) -> str:
     raw = quoted(cursor)
     too_fine = "(raw[20] = '.' AND raw[27] BETWEEN '0' AND '9')"  # a seventh digit; by place, a pattern takes longer
     return (
-        f"SELECT count(*), count(instant), min(instant, {_TIES_COUNTED}), max(instant), count_if({too_fine}), "
+        f"SELECT count(*), count(instant), min(instant, {_TIES_COUNTED}), max(instant), count(*) FILTER ({too_fine}), "
         f"any_value(raw) FILTER (instant IS NULL OR {too_fine}) FROM "
         f"(SELECT {raw} AS raw, TRY_CAST({raw} AS TIMESTAMPTZ) AS instant FROM {relation([path], page.columns)})"
     )
@@ -145,6 +145,10 @@ class Stage:
     def analyse(self) -> None:
         """Find the types from every value, because a guess did not hold."""
         self._types.analyse()
+
+    def declared_type(self, column: str) -> str:
+        """The type that a person declared for `column`, however it is spelled there."""
+        return next(kind for name, kind in self.declared.items() if name.lower() == column.lower())
 
     @property
     def columns(self) -> dict[str, ColumnTypes]:

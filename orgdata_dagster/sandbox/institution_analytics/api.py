@@ -12,7 +12,7 @@ import random
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from starlette.requests import Request
@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from orgdata_dagster.sandbox import instants
 from orgdata_dagster.sandbox.gate import count_rows
+from orgdata_dagster.sandbox.instants import utc_now
 from orgdata_dagster.sandbox.institution_analytics.data_set import DataSet, Page
 from orgdata_dagster.sandbox.limits import Limits, Rule, Window
 from orgdata_dagster.sandbox.vendor import Row, Vendor
@@ -28,11 +29,6 @@ from orgdata_dagster.sandbox.vendor import Row, Vendor
 # The document names no limit; these are the ones a polite client keeps.
 POLITE = Limits(rules=(Rule((Window(120, 60),)),), at_once=2)
 DEFAULT_KEY = "sandbox-key"
-
-
-def utc_now() -> datetime:
-    """The present, in UTC."""
-    return datetime.now(UTC)
 
 
 class Readable(Protocol):

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orgdata_dagster.sandbox import instants
-from orgdata_dagster.sandbox.institution_analytics.api import InstitutionAnalytics, utc_now
+from orgdata_dagster.sandbox.instants import utc_now
+from orgdata_dagster.sandbox.institution_analytics.api import InstitutionAnalytics
 from orgdata_dagster.sandbox.institution_analytics.data_set import Page
 from orgdata_dagster.sandbox.limits import UNLIMITED, Limits
 from orgdata_dagster.sandbox.vendor import Row

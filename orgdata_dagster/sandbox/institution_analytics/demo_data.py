@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from orgdata_dagster.sandbox import instants
-from orgdata_dagster.sandbox.institution_analytics.api import POLITE, InstitutionAnalytics, utc_now
+from orgdata_dagster.sandbox.instants import utc_now
+from orgdata_dagster.sandbox.institution_analytics.api import POLITE, InstitutionAnalytics
 from orgdata_dagster.sandbox.institution_analytics.data_set import DataSet
 from orgdata_dagster.sandbox.limits import Limits
 from orgdata_dagster.sandbox.vendor import Row

@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.orchestration.column_types import checked_types
-from orgdata_dagster.orchestration.limits import Limits
+from orgdata_dagster.orchestration.limits import Limits, Retries
 from orgdata_dagster.orchestration.schedules import due_days_schedule
 from orgdata_dagster.vendors.institution_analytics.assets import DataSet, build_asset
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, Precision
@@ -77,6 +77,7 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
         default="15 */4 * * *", description="When to pull what is due (UTC); null: never by itself."
     )
     limits: Limits = Field(default=Limits(), description="None is documented: a polite default; null switches one off.")
+    retries: Retries = Field(default=Retries(), description="How stubbornly one request is tried.")
     api: ApiModel = Field(default=ApiModel(), description="Names that the vendor's document leaves open.")
     settle_seconds: float = Field(
         default=10, ge=0, description="Rows younger than this, by the vendor's clock, are asked for again next time."
@@ -102,7 +103,8 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
         """The assets, their resource and their schedule."""
         vendor = InstitutionAnalyticsResource.vendor
         api = self.api.model_dump()
-        resource = InstitutionAnalyticsResource.from_variables(**self.limits.model_dump(), **api)
+        retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
+        resource = InstitutionAnalyticsResource.from_variables(**self.limits.model_dump(), **retries, **api)
         assets = [
             build_asset(
                 DataSet(

@@ -1,0 +1,132 @@
+"""Commands as processes of their own, which are really started and really killed, but start warm.
+
+What lives here: `start`, the process it gives, and how it ended.
+Add here when: a test must do one more thing to a running command.
+Keep out: what commands are run, and what is expected of them.
+
+A fresh interpreter needs two seconds to import Dagster, and `orgdata pull` needs two of them (itself, and the server from
+which its workers are forked). So commands are forked from a server that has imported everything once, and so is a
+command's own server. All else is as in real life: a session of its own, its own environment, workers in its group.
+"""
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing import connection, forkserver, resource_tracker
+from pathlib import Path
+
+ORGDATA = "orgdata_dagster.cli:main"
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(
+    ["orgdata_dagster.cli.pull", "orgdata_dagster.cli.tables", "orgdata_dagster.vendors.institution_analytics.component"]
+)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended (status below 0: killed by that signal), and all it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def everything(self) -> str:
+        return self.out + self.err
+
+
+class Command:
+    """A running command. `pid` is also its process group's id."""
+
+    def __init__(self, main: str, args: tuple[str, ...], environment: Mapping[str, str], folder: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="command-", dir=folder))
+        job = (main, args, dict(environment), str(self._folder))
+        self._process = _context.Process(target=_run, args=job)
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.is_alive()
+
+    def wait(self, timeout: float = 60) -> Done:
+        """Wait for its end; a command that hangs is killed and fails the test."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            self.kill_all()
+            raise AssertionError(f"still running after {timeout} s: {self._read('out')}{self._read('err')}")
+        return Done(self._process.exitcode, self._read("out"), self._read("err"))
+
+    def kill(self) -> Done:
+        """kill -9 of the command alone; its workers live on."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        return self.wait()
+
+    def kill_all(self) -> Done:
+        """kill -9 of the command and its workers, at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return self.wait()
+
+    def group(self) -> list[int]:
+        """The processes of its group that still run."""
+        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _group(pid) == self.pid]
+
+    def _read(self, name: str) -> str:
+        path = self._folder / name
+        return path.read_text() if path.exists() else ""
+
+
+def _group(pid: int) -> int | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else int(fields[2])
+
+
+def _run(main: str, args: tuple[str, ...], environment: Mapping[str, str], folder: str) -> None:
+    for descriptor, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), descriptor)
+    # Its own tracker, and outside its group: when all else is killed, the tracker still unlinks the semaphores.
+    resource_tracker._resource_tracker._fd = None  # type: ignore[attr-defined]
+    resource_tracker.ensure_running()
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = ["orgdata", *args]
+    if sys.version_info < (3, 14):  # later ones want more of a server than `_fork_server` gives
+        forkserver._forkserver.ensure_running = _fork_server  # type: ignore[attr-defined]
+    module, _, function = main.partition(":")
+    getattr(importlib.import_module(module), function)()
+
+
+def _fork_server() -> None:
+    """What `ForkServer.ensure_running` does, by a fork of this process instead of a new interpreter."""
+    server = forkserver._forkserver  # type: ignore[attr-defined]
+    if server._forkserver_address:
+        return
+    with socket.socket(socket.AF_UNIX) as listener:
+        address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
+        listener.bind(address)
+        listener.listen()
+        alive, held = os.pipe()
+        if os.fork() == 0:
+            try:
+                os.close(held)
+                forkserver.main(listener.detach(), alive, [])
+            finally:
+                os._exit(0)
+        os.close(alive)
+    server._forkserver_address, server._forkserver_alive_fd = address, held

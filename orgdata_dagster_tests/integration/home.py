@@ -1,0 +1,95 @@
+"""A user's machine in a folder: ORGDATA_HOME, a project, the environment, the command and the tables.
+
+What lives here: `Home`, by which tests do what a user does and see what a user sees.
+Add here when: two tests look at a home in the same way.
+Keep out: vendors (their truth is in `truth.py`), assertions.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.instance import make_ready, prepare_home
+from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
+from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster_tests.integration import command, project
+
+
+class Home:
+    """`folder` is ORGDATA_HOME. The environment of the test's own process is this home's too, until the test ends."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder / "home"
+        self._beside = folder
+        self._monkeypatch = monkeypatch
+        for name in ("DAGSTER_HOME", settings.WAREHOUSE):
+            monkeypatch.setenv(name, "")  # not deleted: so that what the test sets is undone at its end
+        monkeypatch.setenv(settings.HOME, str(self.folder))
+        self.write_project(institution_analytics=project.institution_analytics())
+
+    def set(self, **variables: str) -> None:
+        """Set environment variables."""
+        for name, value in variables.items():
+            self._monkeypatch.setenv(name, value)
+
+    def write_project(self, **defs: str) -> Path:
+        """Make a project of these defs.yaml files (vendor=text) the one that is used from now on."""
+        number = len(list(self._beside.glob("project-*")))
+        folder = project.write(self._beside / f"project-{number}", defs)
+        self._monkeypatch.setenv(settings.PROJECT, str(folder))
+        return folder
+
+    def start(self, *args: str, main: str = command.ORGDATA) -> command.Command:
+        """Start `orgdata ...`, or another function, in a process of its own."""
+        return command.Command(main, args, {**os.environ, "DAGSTER_HOME": ""}, self._beside)
+
+    def orgdata(self, *args: str) -> command.Done:
+        """Run `orgdata ...` to its end."""
+        return self.start(*args).wait()
+
+    @contextlib.contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
+        """The Dagster instance that commands and UI share."""
+        prepare_home()
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+
+    def materialize(
+        self, asset: str, first: str | None = None, last: str | None = None, **overrides: object
+    ) -> dg.ExecuteInProcessResult:
+        """Run an asset for days in this process, as a worker of `orgdata pull` does; `overrides` are resources."""
+        loaded = catalog.load()
+        first, last = first or project.today(), last or first or project.today()
+        with self.instance() as instance:
+            make_ready(instance, loaded.resources)
+            return loaded.job.execute_in_process(
+                instance=instance,
+                asset_selection=[dg.AssetKey(asset.split("/"))],
+                tags={RANGE_START: first, RANGE_END: last},
+                raise_on_error=False,
+                resources=overrides or None,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse as a reader beside the runs sees it."""
+        return Warehouse(settings.warehouse_uri(), scratch=self.folder / "staging")
+
+    def sql(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT."""
+        with self.warehouse.reading() as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def everything(self) -> Iterator[tuple[Path, bytes]]:
+        """Every file of the home with its bytes."""
+        for path in self.folder.rglob("*"):
+            if path.is_file():
+                yield path, path.read_bytes()

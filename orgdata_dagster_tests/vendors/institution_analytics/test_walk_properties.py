@@ -1,0 +1,153 @@
+"""Whatever the vendor holds, the walk yields every row of the window once; tempting simpler walks do not."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import Phase, assume, event, find, given, settings
+from hypothesis import strategies as st
+
+from orgdata_dagster.vendors.institution_analytics.walk import EPOCH, MICROSECOND, Gap, Slice, Window, walk
+from orgdata_dagster_tests.vendors.institution_analytics.fake_vendor import FakePage, FakeVendor
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+SECOND, MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
+UNITS = [MICROSECOND, MILLISECOND, SECOND]
+BORDERS = [
+    START + edge + step
+    for edge in (timedelta(0), DAY)
+    for step in (-SECOND, -MILLISECOND, -MICROSECOND, timedelta(0), MICROSECOND, MILLISECOND, SECOND)
+]
+Item = Slice[FakePage] | Gap
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What the vendor holds, how it pages, and the window that is to be read."""
+
+    instants: list[datetime]
+    page_rows: int
+    precision: timedelta
+    window: Window
+    updates: dict[int, set[int]]
+    seed: int
+
+    def vendor(self) -> FakeVendor:
+        now = START + 2 * DAY
+        return FakeVendor(self.instants, now, self.page_rows, self.precision, self.updates, self.seed)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn, page_rows: st.SearchStrategy[int]) -> Scenario:
+    """Few distinct instants, many of them within one second or at a border of the day, so that ties abound."""
+    unit = draw(st.sampled_from(UNITS))
+    second = START + SECOND * draw(st.integers(0, 86_399))
+    within = st.integers(0, SECOND // unit).map(lambda number: second + unit * number)
+    anywhere = st.integers(-5_000_000, 86_405_000_000).map(lambda number: START + number * MICROSECOND // unit * unit)
+    pool = draw(st.lists(st.one_of(within, st.sampled_from(BORDERS), anywhere), min_size=1, max_size=12))
+    instants = draw(st.lists(st.sampled_from(pool), max_size=30))
+    rows = st.sets(st.integers(0, max(0, len(instants) - 1)), max_size=3) if instants else st.just(set())
+    closed = Window(START - MICROSECOND, START + DAY - MICROSECOND)
+    since = st.sampled_from([START, *pool]).map(lambda after: Window(after - MICROSECOND, None))
+    return Scenario(
+        instants,
+        draw(page_rows),
+        draw(st.sampled_from(UNITS)),
+        draw(st.one_of(st.just(closed), since)),
+        draw(st.dictionaries(st.integers(2, 6), rows, max_size=3)),
+        draw(st.integers(0, 9)),
+    )
+
+
+def run(scenario: Scenario, vendor: FakeVendor) -> list[Item]:
+    return list(walk(vendor.fetch, scenario.window, page_rows=scenario.page_rows, precision=scenario.precision))
+
+
+def check(scenario: Scenario, vendor: FakeVendor, items: list[Item]) -> None:
+    """The kept rows are the vendor's rows of the window, each once."""
+    gaps = [item for item in items if isinstance(item, Gap)]
+    kept = Counter(row for item in items if isinstance(item, Slice) for row in kept_rows(item))
+    window = {
+        row for row in enumerate(scenario.instants) if lies_in(row[1], scenario.window.after, scenario.window.until)
+    }
+    assert set(kept) <= window, "rows that are not the window's"
+    assert max(kept.values(), default=1) == 1, "rows kept twice"
+    lost = {
+        (key, at)
+        for key, at in window - set(kept)
+        if key not in vendor.moved and not any(lies_in(at, gap.after, gap.until) for gap in gaps)
+    }
+    assert not lost, "rows lost"
+    for gap in gaps:
+        end = gap.until + (EPOCH - gap.until) % scenario.precision
+        sharing = sum(lies_in(at, end - scenario.precision, end) for at in scenario.instants)
+        # a page is cut at nine tenths of its size at least, and the walk allows for as much once more
+        assert sharing >= (0.9 if scenario.page_rows < 10 else 0.81) * scenario.page_rows, "a gap without a cause"
+
+
+def kept_rows(item: Slice[FakePage]) -> list[tuple[int, datetime]]:
+    return [row for row in item.page.rows if lies_in(row[1], item.after, item.until)]
+
+
+def lies_in(at: datetime, after: datetime, until: datetime | None) -> bool:
+    return after < at and (until is None or at <= until)
+
+
+@settings(max_examples=600, deadline=None)
+@given(scenarios(st.integers(2, 7)))
+def test_every_row_of_the_window_is_kept_once(scenario: Scenario) -> None:
+    vendor = scenario.vendor()
+    items = run(scenario, vendor)
+    event(f"gaps: {sum(isinstance(item, Gap) for item in items)}, requests: {min(vendor.requests, 9)}")
+    check(scenario, vendor, items)
+
+
+@settings(max_examples=200, deadline=None)
+@given(scenarios(st.integers(10, 20)))
+def test_pages_may_be_cut_anywhere_near_their_size(scenario: Scenario) -> None:
+    vendor = scenario.vendor()
+    check(scenario, vendor, run(scenario, vendor))
+
+
+def stepping(step: timedelta) -> Callable[[Scenario, FakeVendor], Iterator[Item]]:
+    """Go on at `step` before the page's minimum, and keep what comes: SECOND is what the document suggests."""
+
+    def steps(scenario: Scenario, vendor: FakeVendor) -> Iterator[Item]:
+        after, until = scenario.window.after, scenario.window.until
+        while page := vendor.fetch(after, until).rows:
+            yield Slice(FakePage(page), after, until)
+            lowest = min(at for _, at in page)
+            if lowest <= after or (until == lowest and not step):
+                return
+            until = lowest - step
+
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("naive", "harm"),
+    [
+        pytest.param(stepping(SECOND), "rows lost", id="one second prior, as the document says"),
+        pytest.param(stepping(MICROSECOND), "rows lost", id="just before the minimum"),
+        pytest.param(stepping(timedelta(0)), "rows kept twice", id="from the minimum, without dropping"),
+    ],
+)
+def test_a_naive_walk_fails_the_same_property(
+    naive: Callable[[Scenario, FakeVendor], Iterator[Item]], harm: str
+) -> None:
+    """Where the real walk needs no gap: no client could be blamed for more rows at an instant than a page holds."""
+
+    def harmed(scenario: Scenario) -> bool:
+        assume(scenario.precision == MICROSECOND)
+        assume(not any(isinstance(item, Gap) for item in run(scenario, scenario.vendor())))
+        vendor = scenario.vendor()
+        try:
+            check(scenario, vendor, list(naive(scenario, vendor)))
+        except AssertionError as error:
+            return harm in str(error)
+        return False
+
+    find(scenarios(st.integers(2, 7)), harmed, settings=settings(max_examples=2000, phases=[Phase.generate]))

@@ -1,0 +1,46 @@
+"""Fixtures of the tests of `warehouse/`."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from orgdata_dagster_tests.warehouse.rig import Rig
+from orgdata_dagster_tests.warehouse.worker import PROCESSES
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with closing(Rig(tmp_path)) as made:
+        yield made
+
+
+class Starter:
+    """Starts processes that are gone when the test is over."""
+
+    def __init__(self) -> None:
+        self.started: list[BaseProcess] = []
+
+    def __call__(self, work: Callable[..., None], *args: object) -> BaseProcess:
+        self.started.append(PROCESSES.Process(target=work, args=args, daemon=True))
+        self.started[-1].start()
+        return self.started[-1]
+
+    def wait_for(self, file: Path) -> None:
+        end = time.monotonic() + 30
+        while not file.exists():
+            assert all(process.exitcode in (None, 0, -9) for process in self.started), "a process failed"
+            assert time.monotonic() < end, f"{file.name} did not appear"
+            time.sleep(0.002)
+
+
+@pytest.fixture
+def start() -> Iterator[Starter]:
+    starter = Starter()
+    yield starter
+    for process in starter.started:
+        process.kill()
+        process.join(10)

@@ -1,0 +1,96 @@
+"""A warehouse in a folder of its own, and the short way from CSV text to a committed partition.
+
+What lives here: what the tests of the warehouse share.
+Add here when: two of them need it.
+Keep out: assertions.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orgdata_dagster.warehouse import evolution, lossless
+from orgdata_dagster.warehouse.commit import Committed, PartitionLoad, Target, commit
+from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
+from orgdata_dagster.warehouse.stage import Stage, StagedPage, extent
+
+ITEMS = Target(TableName("acme", "items"))
+DAY = "2026-03-01"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Rig:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.warehouse = Warehouse(str(folder / "warehouse.duckdb"), scratch=folder / "scratch", patience=10)
+        self.connection = self.warehouse.scratch_connection()
+        self._numbers = itertools.count()
+        self._expected: dict[TableName, Mapping[str, str]] = {}
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def file(self, body: str | bytes) -> Path:
+        path = self.folder / f"page-{next(self._numbers)}.csv"
+        path.write_bytes(body if isinstance(body, bytes) else body.encode())
+        return path
+
+    def stage(
+        self,
+        *bodies: str | bytes,
+        partition: str | None = DAY,
+        cursor: str | None = None,
+        declared: dict[str, str] | None = None,
+        bounds: Sequence[tuple[datetime | None, datetime | None]] = (),
+        table: TableName = ITEMS.table,
+    ) -> Stage:
+        """Stage pages as a run does: measured, and with the types that the table has now as a first guess."""
+        stage = Stage(self.connection, cursor=cursor, declared=declared, expected=self._expected.get(table))
+        for body, (after, until) in itertools.zip_longest(bodies, bounds, fillvalue=(None, None)):
+            page, _ = extent(self.connection, self.file(body), cursor)  # type: ignore[arg-type]
+            stage.add(StagedPage(page, partition, after, until))
+        return stage
+
+    def land(
+        self,
+        *bodies: str | bytes,
+        target: Target = ITEMS,
+        partition: str | None = DAY,
+        as_of: datetime = NOON,
+        run_id: str = "run",
+        load: dict[str, Any] | None = None,
+        **staging: Any,
+    ) -> Committed:
+        """Stage and commit one partition. `staging`: see `stage`; `load`: more fields of PartitionLoad."""
+        stage = self.stage(*bodies, partition=partition, cursor=target.cursor, table=target.table, **staging)
+        loads = [replace(PartitionLoad(partition, as_of), **(load or {}))]
+        done = commit(self.warehouse, target, stage, loads, run_id=run_id)
+        self._expected[target.table] = done.expected
+        return done
+
+    def sql(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.warehouse.reading() as connection:
+            return connection.execute(sql).fetchall()
+
+    def types(self, target: Target = ITEMS) -> dict[str, str]:
+        """The vendor's columns of the table and their types."""
+        with self.warehouse.reading() as connection:
+            return _vendor_columns(connection, target)
+
+    def texts(self, order: str = "ALL", target: Target = ITEMS) -> list[tuple[str | None, ...]]:
+        """The vendor's columns of all rows as the text they came from."""
+        with self.warehouse.reading() as connection:
+            types = _vendor_columns(connection, target)
+            columns = ", ".join(f"{lossless.as_text(name, kind)} AS {quoted(name)}" for name, kind in types.items())
+            return connection.execute(f"SELECT {columns} FROM {target.table.sql} ORDER BY {order}").fetchall()
+
+
+def _vendor_columns(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, str]:
+    columns = evolution.table_columns(connection, target.table)
+    return {name: kind for name, kind in columns.items() if not name.startswith(OWN_PREFIX)}

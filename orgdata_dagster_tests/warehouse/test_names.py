@@ -1,0 +1,67 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orgdata_dagster.warehouse.names import OWN_PREFIX, VARIANT, TableName, column_names, literal, quoted
+from orgdata_dagster_tests.warehouse.rig import Rig
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        (["id", "Name", "e-mail"], ["id", "Name", "e-mail"]),
+        (["id", "id", "id"], ["id", "id_2", "id_3"]),
+        (["id", "id", "id_2"], ["id", "id_3", "id_2"]),
+        (["Id", "id", "ID"], ["Id", "id_2", "ID_3"]),
+        (["", "b", " "], ["column_1", "b", "column_3"]),
+        ([" id "], ["id"]),
+        (["_orgdata_partition", "_ORGDATA_x"], ["x_orgdata_partition", "x_ORGDATA_x"]),
+        (["score", "score__v_text"], ["score", "score__v_text_"]),
+        (["rowid", "RowId"], ["rowid_", "RowId__2"]),
+    ],
+)
+def test_every_header_gets_a_clear_name(header: list[str], columns: list[str]) -> None:
+    assert column_names(header) == columns
+
+
+HEADER = st.lists(
+    st.one_of(st.text(max_size=4), st.sampled_from(["id", "ID", "id_2", "", "column_1", "_orgdata_run_id", "rowid"])),
+    max_size=8,
+)
+
+
+@given(HEADER)
+def test_names_are_unique_and_none_is_ours(header: list[str]) -> None:
+    names = column_names(header)
+    assert len({name.lower() for name in names}) == len(header)
+    assert not any(name.lower().startswith(OWN_PREFIX) or name.lower().endswith(VARIANT) for name in names)
+    assert all(name.strip() for name in names)
+
+
+def test_quoting() -> None:
+    assert quoted('a"b') == '"a""b"'
+    assert literal("it's") == "'it''s'"
+    assert TableName("acme", "users").view("current").sql == '"acme"."users_current"'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "id,ID,id",
+        ",b,",
+        '"a""b","it\'s",a.b',
+        "_orgdata_partition,_orgdata_run_id",
+        "rowid,score__v_text",
+        "select,from",
+    ],
+)
+def test_odd_headers_land(rig: Rig, header: str) -> None:
+    row = ",".join(str(number) for number in range(header.count(",") + 1))
+    rig.land(f"{header}\n{row}\n")
+    assert rig.texts() == [tuple(row.split(","))]
+
+
+def test_a_vendor_may_use_the_names_that_our_sql_uses(rig: Rig) -> None:
+    """`path` and `after` were ambiguous once: the commit joins the rows with a table of its own."""
+    rig.land("path,after,until,partition_key,page,place,stored,brought,_orgdata_file\n1,2,3,4,5,6,7,8,9\n")
+    assert rig.texts() == [tuple("123456789")]

@@ -1,0 +1,73 @@
+"""What people read beside the tables: the newest version of each key, and documentation."""
+
+from dataclasses import replace
+
+from orgdata_dagster_tests.warehouse.rig import ITEMS, Rig
+
+TARGET = replace(
+    ITEMS,
+    key=("id",),
+    cursor="updated",
+    description="The vendor's items.",
+    column_descriptions={"score": 'It\'s a "score".', "unknown": "Not there."},
+)
+CURRENT = "SELECT * EXCLUDE (updated, _orgdata_partition, _orgdata_loaded_at, _orgdata_run_id) FROM acme.items_current"
+
+
+def land(rig: Rig, day: int, *rows: str, header: str = "id,updated,score") -> None:
+    rig.land("\n".join([header, *rows]) + "\n", target=TARGET, partition=f"2026-03-{day:02}")
+
+
+def test_the_view_has_the_newest_version_of_each_key(rig: Rig) -> None:
+    land(rig, 2, "a,2026-03-02T10:00:00Z,2", "b,2026-03-02T10:00:00.000001Z,4", "b,2026-03-02T10:00:00Z,3")
+    land(rig, 1, "a,2026-03-01T10:00:00Z,1", "c,2026-03-01T10:00:00Z,5")
+    assert rig.sql(f"{CURRENT} ORDER BY id") == [("a", 2), ("b", 4), ("c", 5)]
+
+
+def test_of_equal_versions_the_one_loaded_last_counts(rig: Rig) -> None:
+    land(rig, 2, "a,2026-03-01T10:00:00Z,2")
+    land(rig, 1, "a,2026-03-01T10:00:00Z,1")
+    assert rig.sql(CURRENT) == [("a", 1)]
+
+
+def test_the_view_follows_the_tables_columns(rig: Rig) -> None:
+    """DuckDB's views fail once the columns beneath them have changed."""
+    land(rig, 1, "a,2026-03-01T10:00:00Z,1")
+    land(rig, 2, "b,2026-03-02T10:00:00Z,x", header="id,updated,score")
+    land(rig, 3, "c,2026-03-03T10:00:00Z,2,new", header="id,updated,score,extra")
+    land(rig, 4, "d,2026-03-04T10:00:00Z", header="id,updated")
+    assert rig.sql(f"{CURRENT} ORDER BY id") == [
+        ("a", "1", None),
+        ("b", "x", None),
+        ("c", "2", "new"),
+        ("d", None, None),
+    ]
+
+
+def test_the_view_comes_with_the_first_rows(rig: Rig) -> None:
+    rig.land("", target=TARGET)
+    land(rig, 1, "a,2026-03-01T10:00:00Z,1")
+    assert rig.sql(CURRENT) == [("a", 1)]
+
+
+def test_there_is_no_view_without_a_key_or_versions(rig: Rig) -> None:
+    rig.land("id,updated\na,2026-03-01T10:00:00Z\n", target=replace(TARGET, key=()))
+    rig.land("id,updated\na,2026-03-01T10:00:00Z\n", target=replace(TARGET, cursor=None))
+    assert rig.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
+
+
+def test_tables_and_documented_columns_have_comments(rig: Rig) -> None:
+    land(rig, 1, "a,2026-03-01T10:00:00Z,1")
+    assert rig.sql("SELECT comment FROM duckdb_tables() WHERE table_name = 'items'") == [("The vendor's items.",)]
+    comments = dict(rig.sql("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items'"))
+    assert comments["score"] == 'It\'s a "score".'
+    assert comments["id"] is None
+    assert all(comments[name] for name in comments if name.startswith("_orgdata_"))
+    ((view,),) = rig.sql("SELECT comment FROM duckdb_views() WHERE view_name = 'items_current'")
+    assert "id" in view
+
+
+def test_the_ledgers_tables_are_documented(rig: Rig) -> None:
+    rig.land("id\n1\n")
+    undocumented = "SELECT table_name FROM duckdb_tables() WHERE schema_name = '_orgdata' AND comment IS NULL"
+    assert rig.sql(undocumented) == []

@@ -1,0 +1,83 @@
+"""What other processes do to a warehouse while the tests look on.
+
+What lives here: functions that run in a process of their own, started from a server that has imported this module but
+never opened a database: forking a process that has would be unsafe, starting Python anew would take a second each.
+Add here when: another process is needed. Keep out: assertions about the result.
+"""
+
+import itertools
+import multiprocessing
+import time
+from collections.abc import Callable
+from contextlib import closing
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import duckdb
+
+from orgdata_dagster.warehouse.commit import PartitionLoad, commit
+from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
+
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload([__name__])
+
+
+def with_rig(work: Callable[..., None], uri: str, folder: Path, *args: object) -> None:
+    """Run `work(rig, ...)` with a rig of its own at the shared warehouse."""
+    folder.mkdir()
+    with closing(Rig(folder)) as rig:
+        rig.warehouse = Warehouse(uri, scratch=folder / "scratch", patience=30)
+        work(rig, *args)
+
+
+def commit_for_ever(rig: Rig, ready: Path) -> None:
+    """Replace one partition by one of two versions, of 700 and 1,100 rows, as fast as possible."""
+    stages = [rig.stage("v,n\n" + "".join(f"{v},{n}\n" for n in range(rows))) for v, rows in (("a", 700), ("b", 1100))]
+    for number in itertools.count():
+        load = PartitionLoad(DAY, NOON, coverage=(Interval(NOON, NOON, "whole"),), pages=number)
+        commit(rig.warehouse, ITEMS, stages[number % 2], [load], run_id=f"{rig.folder.name}-{number}")
+        ready.touch()
+
+
+def commit_rounds(rig: Rig, barrier: Barrier, rounds: int) -> None:
+    """Replace one partition at the same time as the others, again and again."""
+    stage = rig.stage("who\n" + f"{rig.folder.name}\n" * 20)
+    for _ in range(rounds):
+        barrier.wait(30)
+        commit(rig.warehouse, ITEMS, stage, [PartitionLoad(DAY, NOON)], run_id=rig.folder.name)
+
+
+def commit_days(rig: Rig, days: int) -> None:
+    """Replace one's own partitions, one after the other."""
+    for day in range(days):
+        partition = f"{rig.folder.name}-{day}"
+        stage = rig.stage("who\n" + f"{rig.folder.name}\n" * 10, partition=partition)
+        commit(rig.warehouse, ITEMS, stage, [PartitionLoad(partition, NOON)], run_id=rig.folder.name)
+
+
+def read_until(uri: str, folder: Path, stop: Path, reads: Path) -> None:
+    """Read in a loop; fails on any error and on any partition that is not whole. `reads` gets their number."""
+    warehouse = Warehouse(uri, scratch=folder, patience=30)
+    for number in itertools.count(1):
+        with warehouse.reading() as connection:
+            counts = connection.execute("SELECT count(*) FROM acme.items GROUP BY _orgdata_partition").fetchall()
+        assert {count for (count,) in counts} <= {10}
+        time.sleep(0.05)
+        if stop.exists():
+            reads.write_text(str(number))
+            return
+
+
+def hold_open(path: str, ready: Path, seconds: float) -> None:
+    """A foreign reader that knows nothing of our lock, such as a notebook."""
+    with duckdb.connect(path, read_only=True):
+        ready.touch()
+        time.sleep(seconds)
+
+
+def hold_lock(warehouse: Warehouse, ready: Path) -> None:
+    with warehouse.writing():
+        ready.touch()
+        time.sleep(60)

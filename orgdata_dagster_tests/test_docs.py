@@ -1,0 +1,83 @@
+"""The documents are true: their commands parse, their targets and files exist, their YAML loads.
+
+A command that was renamed, an option that went, or an attribute that YAML no longer takes fails here, not at a reader's.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+import orgdata_dagster
+from orgdata_dagster.cli import orgdata
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("orgdata_dagster/vendors/*/README.md"))]
+_NO_FILE = re.compile(r"N/A|\.orgdata|\.venv|institution_analytics/")
+
+
+def _commands(text: str, program: str) -> list[str]:
+    """Every line or code span that begins with a program's name (after a prompt or a path)."""
+    found = re.findall(rf"`(?:\.venv/bin/)?({program} [^`\n]+)`", text)
+    found += re.findall(rf"^\$ (?:\.venv/bin/)?({program} .+)$", text, re.MULTILINE)
+    return sorted(set(found))
+
+
+ORGDATA = sorted({(path.name, line) for path in DOCUMENTS for line in _commands(path.read_text(), "orgdata")})
+MAKE = sorted({(path.name, line) for path in DOCUMENTS for line in _commands(path.read_text(), "make")})
+YAML = [
+    (str(path.relative_to(ROOT)), block)
+    for path in DOCUMENTS
+    for block in re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+]
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(ORGDATA) >= 7
+    assert len(MAKE) >= 5
+    assert YAML
+
+
+@pytest.mark.parametrize(("document", "line"), ORGDATA)
+def test_a_command_in_the_documents_parses(document: str, line: str) -> None:
+    words = shlex.split(line.split(" # ")[0])[1:]
+    command = orgdata.commands.get(words[0])
+    assert command is not None, f"{document}: there is no `orgdata {words[0]}`"
+    command.make_context(words[0], words[1:])  # raises on an unknown option or argument
+
+
+@pytest.mark.parametrize(("document", "line"), MAKE)
+def test_a_make_target_in_the_documents_exists(document: str, line: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    words = [word for word in shlex.split(line)[1:] if "=" not in word]
+    assert set(words) <= targets, f"{document}: `{line}`"
+
+
+@pytest.mark.parametrize(("document", "block"), YAML)
+def test_yaml_in_the_documents_loads(document: str, block: str) -> None:
+    for part in yaml.safe_load_all(block):
+        module, _, name = part["type"].partition(".")
+        assert module == "orgdata_dagster", document
+        getattr(orgdata_dagster, name).resolve_from_yaml(yaml.safe_dump(part["attributes"]))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_the_documents_name_exist(path: Path) -> None:
+    spans = re.findall(r"`([A-Za-z_.]+/[A-Za-z0-9_./-]*)`", path.read_text())
+    for span in spans:
+        if _NO_FILE.match(span):
+            continue
+        candidates = [ROOT / span, ROOT / "orgdata_dagster" / span, *ROOT.glob(f"{span}*")]
+        assert any(candidate.exists() for candidate in candidates), f"{path.name} names {span}"
+
+
+def test_every_vendor_is_documented_and_has_its_variables_in_the_example() -> None:
+    example = (ROOT / ".env.example").read_text()
+    for folder in sorted((ROOT / "orgdata_dagster" / "defs").glob("*/defs.yaml")):
+        vendor = folder.parent.name
+        assert (ROOT / "orgdata_dagster" / "vendors" / vendor / "README.md").exists(), vendor
+        assert f"{vendor.upper()}_BASE_URL" in example, vendor

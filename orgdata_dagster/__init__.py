@@ -7,9 +7,12 @@ importing `orgdata_dagster.http` or `orgdata_dagster.warehouse` needs no Dagster
 from importlib import import_module
 from typing import Any
 
-_COMPONENTS = {"InstitutionAnalytics": "orgdata_dagster.vendors.institution_analytics.component"}
+_COMPONENTS = {
+    "InstitutionAnalytics": "orgdata_dagster.vendors.institution_analytics.component",
+    "Together": "orgdata_dagster.vendors.together.component",
+}
 
-__all__ = ["InstitutionAnalytics"]
+__all__ = ["InstitutionAnalytics", "Together"]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,9 +21,9 @@ def build_defs(
 ) -> dg.Definitions:
     """The definitions of the defs folder, the shared resources and the executor.
 
-    `project` is the folder of a Dagster project (default: settings.project_root()), whose pyproject.toml names the package
-    with the defs folder. `resource_overrides` replaces resources by key. Steps run in the run's own process: the work is waiting for vendors,
-    and a process a step would cost seconds; several runs run side by side.
+    `project` is the folder of a Dagster project (default: settings.project_root()), whose pyproject.toml names the
+    package with the defs folder. `resource_overrides` replaces resources by key. Steps run in the run's own process:
+    the work is waiting for vendors, and a process a step would cost seconds; several runs run side by side.
     """
     redaction.install()
     root = project or settings.project_root()

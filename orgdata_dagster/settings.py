@@ -19,13 +19,13 @@ class SettingsError(Exception):
 
 
 def project_root() -> Path:
-    """The folder with pyproject.toml, dagster.yaml and the defs: `ORGDATA_PROJECT`, else the one above this package, else
-    the working folder. Raises SettingsError where `ORGDATA_PROJECT` names no folder with a pyproject.toml.
+    """The folder with pyproject.toml and dagster.yaml: `ORGDATA_PROJECT`, else the one above this package, else the
+    working folder. Raises SettingsError where `ORGDATA_PROJECT` names no folder with a pyproject.toml.
     """
     if configured := os.environ.get(PROJECT):
         folder = Path(configured).expanduser().absolute()
         if not (folder / "pyproject.toml").exists():
-            raise SettingsError(f"{PROJECT}: there is no {folder / 'pyproject.toml'}; set {PROJECT} to a Dagster project")
+            raise SettingsError(f"{PROJECT}: no pyproject.toml in {folder}; set {PROJECT} to a Dagster project")
         return folder
     above = Path(__file__).resolve().parent.parent
     return above if (above / "dagster.yaml").exists() else Path.cwd()
@@ -52,6 +52,11 @@ def home() -> Path:
 def budgets() -> Path:
     """The folder of the rate budgets, shared by all processes that use this home."""
     return _folder("budgets")
+
+
+def latches() -> Path:
+    """The folder of the stop signs of vendors that must not be asked again until a person says so."""
+    return _folder("latches")
 
 
 def staging() -> Path:

@@ -66,8 +66,9 @@ def sandbox(host: str, port: int, with_parent: bool) -> None:
 @click.argument("selection", default="*")
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last one).")
 @click.option("--to", "last", metavar="DATE", help="Last day, included (default: today, UTC).")
+@click.option("--accept-shrink", is_flag=True, help="Store a snapshot although it lost many rows, or a key column.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def pull(selection: str, first: str | None, last: str | None, as_json: bool) -> None:
+def pull(selection: str, first: str | None, last: str | None, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/data_set, or Dagster's selection syntax (default: everything)."""
     from orgdata_dagster.cli import catalog as catalogs
 
@@ -75,13 +76,14 @@ def pull(selection: str, first: str | None, last: str | None, as_json: bool) -> 
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
     from orgdata_dagster.cli.pull import day
     from orgdata_dagster.cli.pull import pull as run
+    from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK
 
     until = day(last, "--to")
     since = day(first, "--from") if first else until
     catalog = catalogs.load()
     keys = catalog.keys if selection == "*" else catalog.select(selection)
     console = _console(stderr=as_json)
-    outcomes = run(catalog, keys, since, until, console)
+    outcomes = run(catalog, keys, since, until, console, tags={ACCEPT_SHRINK: "true"} if accept_shrink else {})
     if as_json:
         click.echo(json.dumps(outcomes_as_json(outcomes), indent=2))
     failed = [outcome for outcome in outcomes if outcome.error]
@@ -107,6 +109,24 @@ def status(as_json: bool) -> None:
     console.print(f"warehouse {settings.warehouse_uri()}", highlight=False, soft_wrap=True)
     tables.show_tables(console, statuses)
     tables.show_budgets(console, budgets)
+
+
+@orgdata.command()
+@click.option("--clear", "vendor", metavar="VENDOR", help="Let VENDOR be asked again after it refused the credentials.")
+def doctor(vendor: str | None) -> None:
+    """Show which vendors must not be asked, and the state of the rate budgets; it asks no vendor anything."""
+    from orgdata_dagster.cli import catalog as catalogs
+
+    # from the module itself: this package's attribute `doctor` is the command
+    from orgdata_dagster.cli.doctor import clear, examine, show
+
+    catalog = catalogs.load()
+    if vendor:
+        click.echo(clear(catalog, vendor))
+        return
+    states = examine(catalog)
+    show(_console(), states)
+    sys.exit(1 if any(state.stopped for state in states) else 0)
 
 
 @orgdata.command()

@@ -9,18 +9,16 @@ import signal
 import subprocess
 import sys
 
-import dagster as dg
 from rich.console import Console
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
-from orgdata_dagster.instance import make_ready, prepare_home
+from orgdata_dagster.instance import make_ready, shared_instance
 
 
 def serve_ui(console: Console, *, port: int) -> int:
     """Serve the UI on 127.0.0.1 until interrupted, with the schedules' daemon; returns its exit status."""
-    prepare_home()
-    with dg.DagsterInstance.get() as instance:
+    with shared_instance() as instance:
         make_ready(instance, catalog.load().resources)
     console.print(f"\nDagster UI: http://127.0.0.1:{port} (Ctrl-C to stop)", highlight=False)
     workspace = str(settings.project_root() / "workspace.yaml")

@@ -6,10 +6,10 @@ Here: which runs, how many at once, and what the user sees. Keep out: a run itse
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.progress_view import ProgressView
 from orgdata_dagster.cli.workers import Outcome, Task
-from orgdata_dagster.instance import make_ready, prepare_home
+from orgdata_dagster.instance import make_ready, shared_instance
 from orgdata_dagster.orchestration.resources import VendorResource
 
 _MOST_RUNS_AT_ONCE = 4
@@ -41,18 +41,31 @@ def day(text: str | None, option: str) -> date:
     return value
 
 
-def pull(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date, console: Console) -> list[Outcome]:
-    """Run every asset for the days `[first, last]`, both included, and wait; outcomes in the order of `keys`."""
+def pull(
+    catalog: Catalog,
+    keys: Sequence[dg.AssetKey],
+    first: date,
+    last: date,
+    console: Console,
+    *,
+    tags: Mapping[str, str] | None = None,
+) -> list[Outcome]:
+    """Run every asset for the days `[first, last]`, both included, and wait; outcomes in the order of `keys`.
+
+    `tags` go to every run.
+    """
     if first > last:
         raise UserError(f"--from {first} is later than --to {last}")
     catalog.check_days(keys, first)
     catalog.check_variables(keys)
-    prepare_home()
-    with dg.DagsterInstance.get() as instance:
+    with shared_instance() as instance:
         for run_id in make_ready(instance, catalog.resources):
             console.print(f"cleaned up run {run_id[:8]}, whose process was killed", style="dim")
     graph = catalog.defs.resolve_asset_graph()
-    tasks = [_task(key, first, last, partitioned=graph.get(key).partitions_def is not None) for key in keys]
+    tasks = [
+        replace(_task(key, first, last, partitioned=graph.get(key).partitions_def is not None), tags=dict(tags or {}))
+        for key in keys
+    ]
     outcomes = {}
     with ProgressView(console, [task.asset for task in tasks]) as view:
         for outcome in _run_all(tasks, _Slots(catalog.resources), view):
@@ -107,14 +120,31 @@ def _run_all(tasks: Sequence[Task], slots: _Slots, view: ProgressView) -> Iterat
             for future in done:
                 task = going.pop(future)
                 slots.give_back(task)
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    raise UserError("a worker process was killed; pull again, nothing is lost") from None
+                yield _outcome(future, task)
+
+
+def _outcome(future: Future[Outcome], task: Task) -> Outcome:
+    """How a worker's run ended, also where there was no run: one that cannot begin must not take the others along."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return Outcome(task, "", "a worker process was killed; pull again, nothing is lost")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line and no traceback
+        return Outcome(task, "", " ".join(f"{type(error).__name__}: {error}".split())[:500])
 
 
 def _begin(pool: ProcessPoolExecutor, waiting: list[Task], going: dict[Future[Outcome], Task], slots: _Slots) -> None:
     for task in list(waiting):
         if len(going) < _MOST_RUNS_AT_ONCE and slots.take(task):
             waiting.remove(task)
-            going[pool.submit(workers.run, task)] = task
+            going[_submitted(pool, task)] = task
+
+
+def _submitted(pool: ProcessPoolExecutor, task: Task) -> Future[Outcome]:
+    """The task in a worker's hands; if the pool is broken, a future that says so."""
+    try:
+        return pool.submit(workers.run, task)
+    except BrokenProcessPool as error:
+        failed: Future[Outcome] = Future()
+        failed.set_exception(error)
+        return failed

@@ -11,9 +11,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
@@ -27,11 +27,12 @@ from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
 
 @dataclass(frozen=True)
 class Task:
-    """One run: an asset, and the days `[first, last]` where it is partitioned."""
+    """One run: an asset, the days `[first, last]` where it is partitioned, and tags that tell the run how to pull."""
 
     asset: str
     first: str | None
     last: str | None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def run(task: Task) -> Outcome:
     """Materialize a task's asset in a Dagster run of the shared instance."""
     from orgdata_dagster.cli import catalog  # the server has it; importing it here keeps the module light
 
-    tags = {PROCESS_TAG: identity()}
+    tags = {PROCESS_TAG: identity(), **task.tags}
     if task.first and task.last:
         tags |= {RANGE_START: task.first, RANGE_END: task.last}
     with dg.DagsterInstance.get() as instance, watch(_queue.put):

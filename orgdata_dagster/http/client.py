@@ -32,6 +32,7 @@ from orgdata_dagster.http.errors import (
     one_line,
     remedy_for,
 )
+from orgdata_dagster.http.latch import Latch
 from orgdata_dagster.http.origin import resolve
 from orgdata_dagster.http.payment import BudgetLike, PermitLike, Unbounded
 from orgdata_dagster.http.records import Download, RequestRecord
@@ -66,7 +67,8 @@ class HttpClient:
     `headers` and `params` go with every request and may hold credentials; `secrets` are the values never to
     be shown, `credentials_from` the environment variables a 401 or 403 tells the user to check.
     `error_reader` finds the vendor's words in the body of a refusal and must take any bytes; `observer` gets
-    a record of every request, failed ones too, in the thread that fetched.
+    a record of every request, failed ones too, in the thread that fetched. `latch` keeps every process from
+    asking again after a refusal that must not be repeated.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class HttpClient:
         error_reader: Callable[[bytes, httpx.Headers], ErrorDetail] | None = None,
         request_id_headers: Sequence[str] = ("x-request-id", "apigw-requestid", "traceparent"),
         observer: Callable[[RequestRecord], None] | None = None,
+        latch: Latch | None = None,
         clock: Clock = SYSTEM,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -99,6 +102,7 @@ class HttpClient:
         self._error_reader = error_reader or body.read_error
         self._request_id_headers = tuple(request_id_headers)
         self._observer = observer or (lambda _record: None)
+        self._latch = latch
         self._clock = clock
         self._check_headers(headers or {})
         self._http = open_client(self._base_url, headers or {}, timeouts, transport)
@@ -139,7 +143,7 @@ class HttpClient:
     def _attempt(self, call: _Call, read: Callable[[Download], _T]) -> _T:
         for _ in range(MAX_REDIRECTS + 1):
             with ExitStack() as lease:
-                permit = lease.enter_context(self._budget.spend(call.cost))
+                permit = lease.enter_context(self._permission(call.cost))
                 call.attempts.waited += permit.waited
                 with self._recorded(call, permit.waited) as record:
                     answer = self._exchange(call, permit, record)
@@ -148,6 +152,17 @@ class HttpClient:
                         return _read_or_remove(answer, read)
             call = answer
         raise PermanentError(f"more than {MAX_REDIRECTS} redirects", vendor=self.vendor, endpoint=call.endpoint)
+
+    @contextmanager
+    def _permission(self, cost: float) -> Iterator[PermitLike]:
+        self._check_latch()
+        with self._budget.spend(cost) as permit:
+            self._check_latch()  # another process may have been refused while this one waited
+            yield permit
+
+    def _check_latch(self) -> None:
+        if self._latch is not None:
+            self._latch.check()
 
     @contextmanager
     def _recorded(self, call: _Call, waited: float) -> Iterator[RequestRecord]:
@@ -227,6 +242,9 @@ class HttpClient:
             error.retry_after = retry_after(response.headers, self._clock.wall())
             if status == 429 and error.retry_after:
                 self._budget.pause(error.retry_after)
+        if self._latch is not None and status in self._latch.statuses:
+            self._latch.set(error.reason)  # before the lease is given back: the next in the queue sees it
+            error.remedy = self._latch.remedy
         return error
 
     def _download(self, call: _Call, response: httpx.Response, started: float) -> Download:

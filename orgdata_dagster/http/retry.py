@@ -50,9 +50,12 @@ class RetryPolicy:
 
     def backoff(self, failures: int, jitter: Callable[[float, float], float] = random.uniform) -> float:
         """The wait after this many failures, where the vendor does not say how long."""
-        doubled = 2.0 ** (failures - 1)
-        floor = min(self.shortest_wait * doubled, self.longest_wait)
-        return floor + jitter(0, min(self.first_wait * doubled, self.longest_wait - floor))
+        floor = self.least(failures)
+        return floor + jitter(0, min(self.first_wait * 2.0 ** (failures - 1), self.longest_wait - floor))
+
+    def least(self, failures: int) -> float:
+        """The wait after this many failures that nothing may shorten, not even the vendor's own word."""
+        return min(self.shortest_wait * 2.0 ** (failures - 1), self.longest_wait)
 
 
 def http_date(text: str | None) -> datetime | None:
@@ -120,7 +123,7 @@ class Attempts:
     def _wait(self, _state: tenacity.RetryCallState) -> float:
         asked = self._failures[-1].retry_after
         if asked is not None:
-            return max(asked, self._policy.shortest_wait)
+            return max(asked, self._policy.least(len(self._failures)))
         return self._policy.backoff(len(self._failures))
 
     def _spent(self) -> float:

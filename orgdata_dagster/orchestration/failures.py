@@ -15,7 +15,7 @@ import dagster as dg
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.redaction import redact
-from orgdata_dagster.warehouse.errors import ContractViolation
+from orgdata_dagster.warehouse.errors import ContractViolation, Refused
 
 MAX_RETRIES_TAG = "dagster/max_retries"
 _SHOWN = 20
@@ -23,7 +23,7 @@ _SHOWN = 20
 
 def is_permanent(error: BaseException) -> bool:
     """Whether the same attempt would fail again: a person has to change something first."""
-    return isinstance(error, (PermanentError, ContractViolation))
+    return isinstance(error, (PermanentError, ContractViolation, Refused))
 
 
 def failure(

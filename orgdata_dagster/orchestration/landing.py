@@ -6,84 +6,35 @@ Add here: what holds for the flow whichever vendor. Keep out: paging (a vendor's
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.records import Download
 from orgdata_dagster.http.redaction import redact
-from orgdata_dagster.orchestration import metadata
+from orgdata_dagster.orchestration import metadata, resuming
+from orgdata_dagster.orchestration.batches import Batches
 from orgdata_dagster.orchestration.failures import failure, is_permanent
-from orgdata_dagster.orchestration.measured import MeasuredPage, csv_reader
+from orgdata_dagster.orchestration.intake import Arrival, Intake, Pull
 from orgdata_dagster.orchestration.progress import Progress, report
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.staging import staging_folder
 from orgdata_dagster.warehouse import coverage
 from orgdata_dagster.warehouse.commit import Committed, PartitionLoad, Target, commit, record_requests
 from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.evolution import expected_types
 from orgdata_dagster.warehouse.ledger import Interval
-from orgdata_dagster.warehouse.stage import Stage, StagedPage
+from orgdata_dagster.warehouse.stage import Stage
 
 COVERAGE_CHECK = "coverage"
-
-
-@dataclass
-class Intake:
-    """Where a pull puts the pages of one partition. It counts while it takes them in."""
-
-    partition: str | None
-    stage: Stage
-    folder: Path
-    connection: duckdb.DuckDBPyConnection
-    known: tuple[Interval, ...] = ()
-    pages: int = 0
-    bytes: int = 0
-    requests: int = 0
-    waited: float = 0.0
-    first_answer: datetime | None = None
-    watermark: datetime | None = None
-
-    def reader(self, cursor: str | None) -> Callable[[Download], MeasuredPage]:
-        """A reader for the client; it counts what every page cost, also one that is not taken."""
-        measure = csv_reader(self.connection, cursor)
-
-        def read(download: Download) -> MeasuredPage:
-            page = measure(download)
-            self.bytes += download.bytes
-            self.requests += download.attempts
-            self.waited += download.waited
-            self.first_answer = self.first_answer or download.server_time
-            return page
-
-        return read
-
-    def take(self, page: MeasuredPage, *, after: datetime | None = None, until: datetime | None = None) -> None:
-        """Stage a page, of which only the rows with `after < cursor <= until` belong to the partition."""
-        self.stage.add(StagedPage(page.csv, self.partition, after, until, page.extent.kept(after, until)))
-        self.pages += 1
-        if page.highest is not None:
-            self.watermark = max(filter(None, (self.watermark, page.highest)))
-
-
-@dataclass(frozen=True)
-class Pulled:
-    """What a pull found out about its partition, besides the pages: see PartitionLoad."""
-
-    as_of: datetime
-    coverage: tuple[Interval, ...] = ()
-    after: datetime | None = None
-
-
-Pull = Callable[[Intake], Pulled]
 
 
 @dataclass
@@ -105,40 +56,53 @@ class _Run:
     pages: int = 0
     rows: int = 0
 
-    def look_up(self) -> None:
-        """Read what the warehouse knows of the table before the run."""
-        if self.warehouse.exists:
-            with self.warehouse.reading() as connection:
-                self.known = coverage.known(connection, self.target.table)
-                self.expected = expected_types(connection, self.target.table)
+    def look_up(self, partitions: Sequence[str | None]) -> list[str | None]:
+        """Read what the warehouse knows of the table before the run; returns the partitions to pull."""
+        if not self.warehouse.exists:
+            return list(partitions)
+        resumed = resuming.since(self.context.instance, self.context.run)
+        with self.warehouse.reading() as connection:
+            self.known = coverage.known(connection, self.target.table)
+            self.expected = expected_types(connection, self.target.table)
+            done = coverage.landed_since(connection, self.target.table, resumed) if resumed else set()
+        if done := done & set(partitions):
+            self.context.log.info(f"continues a run that has landed {len(done)} of {self.total} partitions")
+            self.landed |= {partition: metadata.resumed() for partition in done}
+        return [partition for partition in partitions if partition not in done]
 
-    def partition(self, partition: str | None, pull: Pull) -> None:
-        """Pull and commit one partition."""
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            connection = self.scratch.cursor()
-            stage = Stage(connection, cursor=self.target.cursor, declared=self.declared, expected=self.expected)
-            intake = Intake(partition, stage, Path(folder), connection, self.known.get(partition, ()))
-            pulled = pull(intake)
-            load = PartitionLoad(
-                partition,
-                as_of=pulled.as_of,
-                after=pulled.after,
-                coverage=pulled.coverage,
-                pages=intake.pages,
-                bytes=intake.bytes,
-                requests=intake.requests,
-                seconds=time.monotonic() - started,
-                waited=intake.waited,
-            )
-            done = commit(
-                self.warehouse, self.target, stage, [load], run_id=self.context.run_id, requests=self.requests.take()
-            )
-        self._note(replace(load, seconds=time.monotonic() - started), done, intake)
+    def arrive(self, partition: str | None, pull: Pull) -> Arrival:
+        """Pull one partition."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        intake = Intake(partition, folder, self.scratch.cursor(), self.known.get(partition, ()))
+        return Arrival(intake, pull(intake))
+
+    def commit(self, arrivals: Sequence[Arrival]) -> dict[str | None, Exception]:
+        """Commit some partitions together; returns the errors. Where one cannot land, the others land without it."""
+        try:
+            self._commit(arrivals)
+        except Exception as error:  # noqa: BLE001 - it is reported, with those of the other partitions
+            if len(arrivals) == 1 or not isinstance(error, WarehouseError):
+                return {arrival.partition: error for arrival in arrivals}
+            return {name: error for arrival in arrivals for name, error in self.commit([arrival]).items()}
+        return {}
+
+    def _commit(self, arrivals: Sequence[Arrival]) -> None:
+        stage = Stage(self.scratch.cursor(), cursor=self.target.cursor, declared=self.declared, expected=self.expected)
+        for arrival in arrivals:
+            for staged in arrival.intake.staged:
+                stage.add(staged)
+        loads = [arrival.load() for arrival in arrivals]
+        done = commit(
+            self.warehouse, self.target, stage, loads, run_id=self.context.run_id, requests=self.requests.take()
+        )
+        self.expected = dict(done.expected)
+        for arrival in arrivals:
+            self._note(arrival.load(), done, arrival.intake)
+            shutil.rmtree(arrival.intake.folder, ignore_errors=True)
+        self.progress()
 
     def _note(self, load: PartitionLoad, done: Committed, intake: Intake) -> None:
         rows = done.rows.get(load.partition, 0)
-        self.expected = dict(done.expected)
         self.landed[load.partition] = metadata.of_partition(load, done, intake.watermark)
         self.gaps += [(load.partition, interval) for interval in load.coverage if not interval.complete]
         self.pages += load.pages
@@ -149,7 +113,6 @@ class _Run:
                 f"{self.target.table} {load.partition or ''}: {rows} rows on {load.pages} pages "
                 f"in {load.seconds:.1f} s, {load.waited:.1f} s rate limit ({len(self.landed)} of {self.total}){changes}"
             )
-        self.progress()
 
     def progress(self) -> None:
         """Tell how far the run is."""
@@ -167,17 +130,20 @@ def land(
     declared: Mapping[str, str],
     partitions: Sequence[str | None],
     workers: int = 1,
+    batch: int = 1,
 ) -> dg.MaterializeResult:
-    """Pull and commit `partitions`, `workers` at a time; what landed stays, whatever happens to the rest.
+    """Pull `partitions`, `workers` at a time, and commit them, `batch` at a time; what landed stays in any case.
+
+    A run that continues another one (resuming.py) leaves out what that one has landed.
 
     Raises dagster.Failure with the reason of every partition that failed; after a permanent failure the partitions
     that were not begun are not tried.
     """
     with staging_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
         run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
-        run.look_up()
+        missing = run.look_up(partitions)
         run.progress()
-        errors, untried = _each(run, partitions, pull, workers)
+        errors, untried = _each(run, missing, pull, workers, batch)
         record_requests(warehouse, requests.take(), run_id=context.run_id)
     if errors:
         _keep_landed(run)
@@ -186,24 +152,39 @@ def land(
 
 
 def _each(
-    run: _Run, partitions: Sequence[str | None], pull: Pull, workers: int
+    run: _Run, partitions: Sequence[str | None], pull: Pull, workers: int, batch: int
 ) -> tuple[dict[str | None, BaseException], int]:
     """Run every partition; returns the errors by partition and how many were not tried."""
     errors: dict[str | None, BaseException] = {}
+    hopeless = threading.Event()
+    arrived = Batches[Arrival](batch)
+
+    def attempt(partition: str | None) -> bool:
+        if hopeless.is_set():
+            return False
+        try:
+            arrival = run.arrive(partition, pull)
+        except Exception as error:  # noqa: BLE001 - it is reported, with those of the other partitions
+            note(partition, error)
+            return True
+        # by the thread that completed the batch: when commits are slower than pulls, the pulls wait for them
+        commit_all(arrived.add(arrival))
+        return True
+
+    def commit_all(arrivals: Sequence[Arrival]) -> None:
+        for partition, error in run.commit(arrivals).items() if arrivals else ():
+            note(partition, error)
+
+    def note(partition: str | None, error: BaseException) -> None:
+        if is_permanent(error):
+            hopeless.set()  # here, in the thread that would begin the next partition the moment this one is over
+        errors[partition] = error
+        run.context.log.warning(f"{run.target.table} {partition or ''}: {redact(str(error))}")
+
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="land") as pool:
-        futures: dict[Future[None], str | None] = {
-            pool.submit(run.partition, partition, pull): partition for partition in partitions
-        }
-        for future in as_completed(futures):
-            if future.cancelled():
-                continue
-            if error := future.exception():
-                errors[futures[future]] = error
-                run.context.log.warning(f"{run.target.table} {futures[future] or ''}: {redact(str(error))}")
-                if is_permanent(error):
-                    for waiting in futures:
-                        waiting.cancel()
-    return errors, sum(future.cancelled() for future in futures)
+        tried = list(pool.map(attempt, partitions))
+    commit_all(arrived.rest())
+    return errors, tried.count(False)
 
 
 def _keep_landed(run: _Run) -> None:
@@ -213,13 +194,13 @@ def _keep_landed(run: _Run) -> None:
 
 
 def _result(run: _Run) -> dg.MaterializeResult:
+    alone = next(iter(run.landed.values())) if len(run.landed) == 1 else {}
     for partition, figures in run.landed.items():
-        if partition is not None:
+        if not alone:
             run.context.add_asset_metadata(figures, partition_key=partition)
     with run.warehouse.reading() as connection:
         table = metadata.of_table(connection, run.target)
-    own = run.landed.get(None, {})
-    return dg.MaterializeResult(metadata={**table, **own}, check_results=[_coverage_check(run)])
+    return dg.MaterializeResult(metadata={**table, **alone}, check_results=[_coverage_check(run)])
 
 
 def _coverage_check(run: _Run) -> dg.AssetCheckResult:

@@ -6,11 +6,16 @@ its folder. Keep out: what is retryable (http/errors.py).
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import dagster as dg
 from pydantic import ConfigDict, Field
 
 from orgdata_dagster.http.budget import Rule, Window
 from orgdata_dagster.http.retry import RetryPolicy
+
+# Inside the union, not in the field's own Field(): Dagster would compare null with the bound.
+AtLeastOne = Annotated[int, Field(ge=1)]
 
 
 class Limits(dg.Model, dg.Resolvable):
@@ -18,8 +23,8 @@ class Limits(dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid")
 
-    concurrent: int | None = Field(default=2, ge=1, description="Requests under way at once, over all processes.")
-    per_minute: int | None = Field(default=120, ge=1, description="Requests in any minute, over all processes.")
+    concurrent: AtLeastOne | None = Field(default=2, description="Requests under way at once, over all processes.")
+    per_minute: AtLeastOne | None = Field(default=120, description="Requests in any minute, over all processes.")
 
     def rule(self) -> Rule:
         """The same as a rule of the budget."""

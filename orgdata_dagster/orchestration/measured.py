@@ -5,7 +5,7 @@ Here: `MeasuredPage` and the reader that makes one. Keep out: paging rules, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,9 +13,10 @@ import duckdb
 
 from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
-from orgdata_dagster.warehouse.csv_pages import CsvPage
+from orgdata_dagster.warehouse import json_pages
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.stage import Extent, extent
+from orgdata_dagster.warehouse.pages import Page
+from orgdata_dagster.warehouse.stage import Extent, extent, measure
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class MeasuredPage:
     """A download that is a well-formed page: its file, its number of records and the instants they lie between."""
 
     download: Download
-    csv: CsvPage
+    page: Page
     extent: Extent
 
     @property
@@ -46,6 +47,28 @@ def csv_reader(connection: duckdb.DuckDBPyConnection, cursor: str | None) -> Cal
         try:
             # a cursor of its own: several threads read at the same time
             page, reach = extent(connection.cursor(), download.path, cursor)
+        except UnreadablePage as error:
+            raise BadBody(str(error)) from None
+        return MeasuredPage(download, page, reach)
+
+    return read
+
+
+def json_reader(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    cursor: str | None = None,
+    records: str = json_pages.ARRAY,
+    flatten: Collection[str] = (),
+) -> Callable[[Download], MeasuredPage]:
+    """As `csv_reader`, for JSON: see json_pages.prepare."""
+
+    def read(download: Download) -> MeasuredPage:
+        own = connection.cursor()
+        try:
+            page = json_pages.prepare(download.path, own, records=records, flatten=flatten)
+            # without a cursor column its records are all there is to know, and they are counted
+            reach = measure(own, page, cursor) if cursor else Extent(page.records)
         except UnreadablePage as error:
             raise BadBody(str(error)) from None
         return MeasuredPage(download, page, reach)

@@ -42,9 +42,17 @@ def of_partition(load: PartitionLoad, done: Committed, watermark: datetime | Non
         figures["incomplete"] = dg.MetadataValue.md(
             "\n".join(f"- {gap.start.isoformat()}: {gap.reason}" for gap in gaps)
         )
+    if (difference := done.differences.get(load.partition)) is not None:
+        figures["rows_new_or_changed"] = dg.MetadataValue.int(difference.came)
+        figures["rows_gone_or_changed"] = dg.MetadataValue.int(difference.went)
     if load.partition in done.superseded:
         figures["superseded"] = dg.MetadataValue.text("a newer snapshot of this partition was there already")
     return figures
+
+
+def resumed() -> Metadata:
+    """For a partition that the run which this one continues has landed already."""
+    return {"resumed": dg.MetadataValue.text("landed by the run that this one continues; not asked for again")}
 
 
 def of_table(connection: duckdb.DuckDBPyConnection, target: Target) -> Metadata:

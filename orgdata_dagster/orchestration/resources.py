@@ -18,6 +18,7 @@ import pandas as pd
 from orgdata_dagster import settings
 from orgdata_dagster.http.budget import Budget, Rule
 from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.latch import Latch, fingerprint
 from orgdata_dagster.http.records import RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.warehouse.connection import Warehouse
@@ -44,14 +45,17 @@ class WarehouseResource(dg.ConfigurableResource):
 
 
 class VendorResource(dg.ConfigurableResource):
-    """Base of a vendor's resource. `environment` maps its fields to the variables they are read from.
+    """Base of a vendor's resource. `environment` maps its fields to the variables they are read from; those in
+    `defaults` need not be set. After an answer with one of `latch_statuses` nobody asks again until a person says so.
 
     A request is tried `retry_attempts` times; the waits in between double from `retry_first_wait` seconds.
     """
 
     vendor: ClassVar[str]
     environment: ClassVar[Mapping[str, str]]
+    defaults: ClassVar[Mapping[str, str]] = {}
     secret_fields: ClassVar[tuple[str, ...]]
+    latch_statuses: ClassVar[tuple[int, ...]] = ()
 
     base_url: str
     retry_attempts: int = RetryPolicy.attempts
@@ -60,17 +64,26 @@ class VendorResource(dg.ConfigurableResource):
     @classmethod
     def from_environment(cls, **fields: object) -> Self:
         """The resource with its variables read now: for notebooks and scripts outside Dagster."""
-        return cls(**{name: os.environ[variable] for name, variable in cls.environment.items()}, **fields)  # type: ignore[arg-type]
+        unset = cls._unset_with_default()
+        read = {name: os.environ[variable] for name, variable in cls.environment.items() if name not in unset}
+        return cls(**unset, **read, **fields)  # type: ignore[arg-type]
 
     @classmethod
     def from_variables(cls, **fields: object) -> Self:
         """The resource for Dagster: its variables are read when a run starts."""
-        return cls(**{name: dg.EnvVar(variable) for name, variable in cls.environment.items()}, **fields)  # type: ignore[arg-type]
+        unset = cls._unset_with_default()
+        read = {name: dg.EnvVar(variable) for name, variable in cls.environment.items() if name not in unset}
+        return cls(**unset, **read, **fields)  # type: ignore[arg-type]
 
     @classmethod
     def missing_variables(cls) -> list[str]:
         """The environment variables that a run would miss."""
-        return [variable for variable in cls.environment.values() if not os.environ.get(variable)]
+        needed = [variable for name, variable in cls.environment.items() if name not in cls.defaults]
+        return [variable for variable in needed if not os.environ.get(variable)]
+
+    @classmethod
+    def _unset_with_default(cls) -> dict[str, str]:
+        return {name: value for name, value in cls.defaults.items() if not os.environ.get(cls.environment[name])}
 
     def rule(self) -> Rule:
         """What the vendor allows."""
@@ -79,6 +92,13 @@ class VendorResource(dg.ConfigurableResource):
     def budget(self) -> Budget:
         """The vendor's rate budget, shared by every process with the same ORGDATA_HOME."""
         return Budget(self.vendor, self.rule(), settings.budgets())
+
+    def latch(self) -> Latch | None:
+        """The vendor's stop sign, where it has one."""
+        if not self.latch_statuses:
+            return None
+        credentials = fingerprint(getattr(self, name) for name in self.secret_fields)
+        return Latch(self.vendor, settings.latches(), fingerprint=credentials, statuses=self.latch_statuses)
 
     def retry_policy(self) -> RetryPolicy:
         """How hard one request tries; a vendor with rules of its own extends it."""
@@ -102,4 +122,5 @@ class VendorResource(dg.ConfigurableResource):
             budget=self.budget(),
             retry=self.retry_policy(),
             observer=observer,
+            latch=self.latch(),
         )

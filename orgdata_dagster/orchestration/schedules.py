@@ -1,6 +1,7 @@
 """Schedules: at the vendor's cron, pull what is due.
 
-Here: `due_days_schedule` for daily partitions. Add here: another notion of "due". Keep out: what a pull does.
+Here: `due_days_schedule` for days that can be pulled at any time, `today_schedule` for snapshots. Add here: another notion
+of "due". Keep out: what a pull does.
 
 Dagster's partitioned schedules take the last closed partition and never catch up on missed ticks. Here the coverage
 ledger says what is missing, so that a tick after an outage pulls the days in between as well.
@@ -11,6 +12,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orgdata_dagster import settings
+from orgdata_dagster.http.latch import Latch
 from orgdata_dagster.orchestration.partitions import DAY, day_bounds, days
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.warehouse import coverage
@@ -33,7 +36,11 @@ def due_days_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefiniti
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Pulls today of every data set of {vendor}, and the days of the last week that are not complete.",
     )
-    def due(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> list[dg.RunRequest]:
+    def due(
+        context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        if stopped := stop_sign(vendor):
+            return stopped
         now = context.scheduled_execution_time.astimezone(UTC)
         requests = []
         for asset in assets:
@@ -48,6 +55,37 @@ def due_days_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefiniti
         return requests
 
     return due
+
+
+def today_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]) -> dg.ScheduleDefinition:
+    """At every tick one run of all the assets for today, whenever the tick was meant to be: later it is another day."""
+
+    @dg.schedule(
+        name=f"{vendor}_due",
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        target=dg.AssetSelection.groups(vendor),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Takes today's snapshot of everything of {vendor}.",
+    )
+    def due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if stopped := stop_sign(vendor):
+            return stopped
+        tick = context.scheduled_execution_time.astimezone(UTC).isoformat()
+        return dg.RunRequest(
+            run_key=f"{vendor} {tick}",
+            asset_selection=[asset.key for asset in assets],
+            partition_key=datetime.now(UTC).date().isoformat(),
+        )
+
+    return due
+
+
+def stop_sign(vendor: str) -> dg.SkipReason | None:
+    """Why nobody may ask the vendor at present, if so."""
+    latch = Latch(vendor, settings.latches())
+    notice = latch.read()
+    return dg.SkipReason(f"{vendor}: {notice}. {latch.remedy}") if notice else None
 
 
 def first_due_day(warehouse: WarehouseResource, table: TableName, asset: dg.AssetsDefinition, now: datetime) -> str:

@@ -11,4 +11,8 @@ def environment(url: str) -> dict[str, str]:
     return {
         "INSTITUTION_ANALYTICS_BASE_URL": f"{url}/institution_analytics",
         "INSTITUTION_ANALYTICS_API_KEY": "sandbox-key",
+        "TOGETHER_BASE_URL": f"{url}/together",
+        "TOGETHER_ORGANIZATION_ID": "sandbox-organization",
+        "TOGETHER_CLIENT_ID": "sandbox-client",
+        "TOGETHER_API_KEY": "sandbox-key",
     }

@@ -8,7 +8,7 @@ snapshot is newer wins, whichever commits last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,19 +18,31 @@ import duckdb
 
 from orgdata_dagster.warehouse import evolution, ledger, views
 from orgdata_dagster.warehouse.connection import Warehouse
-from orgdata_dagster.warehouse.csv_pages import relation
+from orgdata_dagster.warehouse.differences import Difference, differences, remember
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.evolution import Contract, SchemaChange
 from orgdata_dagster.warehouse.ledger import ApiRequest, Interval
-from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, quoted
-from orgdata_dagster.warehouse.stage import Stage, StagedPage
+from orgdata_dagster.warehouse.names import (
+    LOADED_AT,
+    PARTITION,
+    PARTITION_IS_IN,
+    RUN_ID,
+    VARIANT,
+    TableName,
+    quoted,
+)
+from orgdata_dagster.warehouse.stage import Group, Stage
 
 WriteDisposition = Literal["replace", "merge", "append"]
 
 
 @dataclass(frozen=True)
 class Target:
-    """A table and its rules. `key`: the vendor's key, `cursor`: the column that tells its versions apart."""
+    """A table and its rules. `key`: the vendor's key, `cursor`: the column that tells its versions apart.
+
+    `snapshots`: every partition holds all there was at its time, so that the last one is the present. `refuse` is asked
+    before anything is changed, and raises Refused for what must not be stored.
+    """
 
     table: TableName
     key: tuple[str, ...] = ()
@@ -39,6 +51,8 @@ class Target:
     contract: Contract = "evolve"
     description: str = ""
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
+    snapshots: bool = False
+    refuse: Callable[[duckdb.DuckDBPyConnection, Target, Stage, PartitionLoad], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +77,14 @@ class PartitionLoad:
 @dataclass(frozen=True)
 class Committed:
     """What a commit did: rows by partition, the types to expect of the next rows, schema changes, and `superseded`: the
-    partitions for which a newer snapshot was there already."""
+    partitions for which a newer snapshot was there already. `differences`: what became of partitions that were replaced
+    whole, without those that were there for the first time."""
 
     rows: Mapping[str | None, int]
     expected: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[SchemaChange, ...] = ()
     superseded: frozenset[str | None] = frozenset()
+    differences: Mapping[str | None, Difference] = field(default_factory=dict)
 
 
 def commit(
@@ -82,9 +98,10 @@ def commit(
 ) -> Committed:
     """Land the staged rows of `loads`' partitions, all or nothing.
 
-    Raises ContractViolation (frozen columns changed), RowCountMismatch (the database read other rows than the pages
+    Raises ContractViolation (frozen columns changed), Refused (by the target's own rule), RowCountMismatch (the database read other rows than the pages
     hold); the warehouse is then as it was.
     """
+    stage.look()  # before the lock
     try:
         return _attempt(warehouse, target, stage, loads, run_id, requests)
     except _TypeSurprise:
@@ -137,82 +154,99 @@ def _transaction(
     newest = ledger.newest_snapshots(connection, target.table, [load.partition for load in loads])
     stale = frozenset(load.partition for load in loads if load.as_of < newest.get(load.partition, load.as_of))
     fresh = [load for load in loads if load.partition not in stale]
+    for load in fresh:
+        if target.refuse is not None:
+            target.refuse(connection, target, stage, load)
     planned = evolution.plan(connection, target.table, stage, target.contract)
     evolution.apply(connection, planned)
-    for load in fresh:
-        _delete(connection, target, load)
     now = _now(connection, target.table)
-    pages = {load.partition for load in fresh}
-    _insert(connection, target, stage, planned, pages, now, run_id)
+    replaced = _delete(connection, target, fresh, newest.keys())
+    for group in stage.groups({load.partition for load in fresh}):
+        _insert(connection, target, stage, group, planned, now, run_id)
     if target.key and (target.write_disposition == "merge" or any(load.after for load in fresh)):
         _keep_newest(connection, target, now)
     rows = _rows_by_partition(connection, target.table, now, fresh)
     changes = _note_changes(connection, target, planned, run_id, now)
-    for load in loads:
-        status = "superseded" if load.partition in stale else "landed"
-        record = ledger.Record(
-            target.table, load.partition, run_id, status, load.as_of, now, rows.get(load.partition, 0), load.pages,
-            load.bytes, load.requests, load.seconds, load.waited, sorted(stage.columns),
-        )  # fmt: skip
-        ledger.write_load(connection, record)
-        if load.partition not in stale:
-            ledger.write_coverage(connection, record, load.coverage)
+    records = [
+        ledger.Record(
+            target.table,
+            load.partition,
+            run_id,
+            "superseded" if load.partition in stale else "landed",
+            load.as_of,
+            now,
+            rows.get(load.partition, 0),
+            load.pages,
+            load.bytes,
+            load.requests,
+            load.seconds,
+            load.waited,
+            sorted(stage.columns),
+        )
+        for load in loads
+    ]
+    ledger.write_loads(connection, records)
+    proven = zip(records, (load.coverage for load in loads), strict=True)
+    ledger.write_coverage(connection, [fact for fact in proven if fact[0].partition not in stale])
     ledger.write_requests(connection, requests, run_id)
     if changes or planned.created:
         views.refresh(connection, target)
-    return Committed(rows, evolution.expected_types(connection, target.table), tuple(changes), stale)
+    expected = evolution.expected_types(connection, target.table)
+    return Committed(rows, expected, tuple(changes), stale, differences(connection, target.table, replaced, now))
 
 
-def _delete(connection: duckdb.DuckDBPyConnection, target: Target, load: PartitionLoad) -> None:
+def _delete(
+    connection: duckdb.DuckDBPyConnection,
+    target: Target,
+    loads: Sequence[PartitionLoad],
+    known: Collection[str | None],
+) -> Sequence[str | None]:
+    """Make room for the loads; returns those of the `known` partitions that are replaced whole."""
     if target.write_disposition != "replace":
-        return
-    where = f"{PARTITION} IS NOT DISTINCT FROM ?"
-    parameters: list[object] = [load.partition]
-    if load.after is not None:
-        if target.cursor not in evolution.table_columns(connection, target.table):
-            return  # nothing but empty pages so far
-        where += f" AND CAST({quoted(target.cursor)} AS TIMESTAMPTZ) > ?"
-        parameters.append(load.after)
-    connection.execute(f"DELETE FROM {target.table.sql} WHERE {where}", parameters)
+        return []
+    whole = [load.partition for load in loads if load.after is None]
+    replaced = [partition for partition in whole if partition in known]
+    remember(connection, target.table, replaced)
+    connection.execute(f"DELETE FROM {target.table.sql} WHERE {PARTITION_IS_IN}", [whole, None in whole])
+    if target.cursor in evolution.table_columns(connection, target.table):  # else nothing but empty pages so far
+        later = f"{PARTITION} IS NOT DISTINCT FROM ? AND CAST({quoted(target.cursor)} AS TIMESTAMPTZ) > ?"
+        for load in loads:
+            if load.after is not None:
+                connection.execute(f"DELETE FROM {target.table.sql} WHERE {later}", [load.partition, load.after])
+    return replaced
 
 
 def _insert(
     connection: duckdb.DuckDBPyConnection,
     target: Target,
     stage: Stage,
+    group: Group,
     planned: evolution.Plan,
-    partitions: set[str | None],
     now: datetime,
     run_id: str,
 ) -> None:
-    for columns, pages in stage.groups().items():
-        pages = [staged for staged in pages if staged.partition in partitions]
-        if not pages:
-            continue
-        _note_places(connection, pages)
-        sent = {name.lower() for name in columns}
-        casts = {
-            name: cast
-            for name, cast in planned.casts.items()
-            if name.lower() in sent or name.removesuffix(VARIANT).lower() in sent
-        }
-        values = ", ".join(f"{cast} AS {quoted(name)}" for name, cast in casts.items())
-        source = relation([staged.page.path for staged in pages], columns)
-        bounded = any(staged.after or staged.until for staged in pages)
-        kept = _kept(stage.cursor) if bounded else "true"
-        insert = (
-            f"INSERT INTO {target.table.sql} BY NAME SELECT {values}, place._orgdata_key AS {PARTITION}, "
-            f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM {source} AS page "
-            f"JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path WHERE {kept}"
-        )
-        try:
-            row = connection.execute(insert, [now, run_id]).fetchone()
-        except duckdb.InvalidInputException as error:
-            if evolution.SURPRISE in str(error) and not stage.exact:
-                raise _TypeSurprise from None
-            raise
-        inserted = row[0] if row else 0
-        _check_count(connection, target.table, source, stage.cursor, pages, inserted, kept=kept)
+    _note_places(connection, group)
+    sent = {name.lower() for name in (*group.columns, *group.constants)}
+    casts = {
+        name: cast
+        for name, cast in planned.casts.items()
+        if name.lower() in sent or name.removesuffix(VARIANT).lower() in sent
+    }
+    values = "".join(f"{cast} AS {quoted(name)}, " for name, cast in casts.items())
+    bounded = any(staged.after or staged.until for staged in group.pages)
+    kept = _kept(stage.cursor) if bounded else "true"
+    insert = (
+        f"INSERT INTO {target.table.sql} BY NAME SELECT {values}place._orgdata_key AS {PARTITION}, "
+        f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM {group.source} AS page "
+        f"JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path WHERE {kept}"
+    )
+    try:
+        row = connection.execute(insert, [now, run_id]).fetchone()
+    except duckdb.InvalidInputException as error:
+        if evolution.SURPRISE in str(error) and not stage.exact:
+            raise _TypeSurprise from None
+        raise
+    _check_count(connection, target.table, group, stage.cursor, row[0] if row else 0, kept=kept)
 
 
 def _kept(cursor: str | None) -> str:
@@ -224,38 +258,45 @@ def _kept(cursor: str | None) -> str:
     )
 
 
-def _note_places(connection: duckdb.DuckDBPyConnection, pages: Sequence[StagedPage]) -> None:
+def _note_places(connection: duckdb.DuckDBPyConnection, group: Group) -> None:
+    """For each page: whose its rows are, within which bounds, and the constants that go with them."""
     # a vendor may well have columns `path` and `after`, but none that begins with our prefix
-    columns = [[str(page.page.path), page.partition, page.after, page.until] for page in pages]
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE places AS SELECT unnest(CAST(? AS VARCHAR[])) AS _orgdata_path, "
-        "unnest(CAST(? AS VARCHAR[])) AS _orgdata_key, unnest(CAST(? AS TIMESTAMPTZ[])) AS _orgdata_after, "
-        "unnest(CAST(? AS TIMESTAMPTZ[])) AS _orgdata_until",
-        [list(column) for column in zip(*columns, strict=True)],
-    )
+    types = {
+        "_orgdata_path": "VARCHAR",
+        "_orgdata_key": "VARCHAR",
+        "_orgdata_after": "TIMESTAMPTZ",
+        "_orgdata_until": "TIMESTAMPTZ",
+    } | dict.fromkeys(group.constants, "VARCHAR")
+    places = [
+        (str(page.page.path), page.partition, page.after, page.until, *map(page.constants.get, group.constants))
+        for page in group.pages
+    ]
+    values = ", ".join(f"unnest(CAST(? AS {kind}[])) AS {quoted(name)}" for name, kind in types.items())
+    columns = [list(column) for column in zip(*places, strict=True)]
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE places AS SELECT {values}", columns)
 
 
 def _check_count(
     connection: duckdb.DuckDBPyConnection,
     table: TableName,
-    source: str,
+    group: Group,
     cursor: str | None,
-    pages: Sequence[StagedPage],
     inserted: int,
     *,
     kept: str,
 ) -> None:
     """Every record of the pages was either inserted or lies outside its page's part of the time line."""
-    records = sum(staged.page.records for staged in pages)
-    known = [staged.kept for staged in pages if staged.kept is not None]
+    records = sum(staged.page.records for staged in group.pages)
+    known = [staged.kept for staged in group.pages if staged.kept is not None]
     if kept == "true":
         expected = records
-    elif len(known) == len(pages):
+    elif len(known) == len(group.pages):
         expected = sum(known)
     else:
         row = connection.execute(
-            f"SELECT count(*), count_if({kept}) FROM (SELECT {quoted(cursor or '')}, _orgdata_file FROM {source}) "
-            "AS page JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path"
+            f"SELECT count(*), count_if({kept}) "
+            f"FROM (SELECT {quoted(cursor or '')}, _orgdata_file FROM {group.source}) AS page "
+            "JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path"
         ).fetchone()
         read, expected = row or (0, 0)
         records = records if read == records else -1

@@ -75,6 +75,18 @@ def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str |
     return result
 
 
+def landed_since(connection: duckdb.DuckDBPyConnection, table: TableName, since: datetime) -> set[str | None]:
+    """The partitions that were committed at or after `since`, by our clock, and hold all that there was to have."""
+    if not ledger.exists(connection):
+        return set()
+    rows = connection.execute(
+        "SELECT partition_key FROM _orgdata.coverage WHERE schema_name = ? AND table_name = ? "
+        "GROUP BY ALL HAVING bool_and(complete AND recorded_at >= ?)",
+        [table.schema, table.name, since],
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
 def overview(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
     """A row a table: partitions, last load, days proven complete, the partitions that are not and why."""
     if not ledger.exists(connection):

@@ -31,6 +31,16 @@ class CsvPage:
     columns: tuple[str, ...]
     records: int
 
+    @property
+    def layout(self) -> tuple[str, ...]:
+        """Pages with the same header can be read in one go."""
+        return self.columns
+
+    @staticmethod
+    def reading(pages: Sequence[CsvPage]) -> tuple[tuple[str, ...], str]:
+        """The columns of pages of one layout, and the SQL that reads them all."""
+        return pages[0].columns, relation([page.path for page in pages], pages[0].columns)
+
 
 @dataclass
 class _Scan:

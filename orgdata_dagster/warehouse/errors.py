@@ -21,6 +21,10 @@ class ContractViolation(WarehouseError):
     """The data set is frozen and its columns changed; the old partition stays in place."""
 
 
+class Refused(WarehouseError):
+    """The data set's own rules forbid to store what came; the old partition stays in place."""
+
+
 class RowCountMismatch(WarehouseError):
     """The database read another number of rows than the pages hold; nothing was committed."""
 

@@ -88,7 +88,8 @@ def plan(connection: duckdb.DuckDBPyConnection, table: TableName, stage: Stage, 
         for name, kind in existing.items():
             if not name.startswith(OWN_PREFIX) and not name.endswith(VARIANT) and name.lower() not in sent:
                 result.changes.append(SchemaChange(name, "missing", kind, None))
-    if contract == "freeze" and existing:
+    if contract == "freeze" and any(not name.startswith(OWN_PREFIX) for name in existing):
+        # a table that only empty days made so far has nothing to freeze
         _refuse(table, result, stage)
     if not existing:
         result.statements = _creation(table, result.changes)

@@ -106,32 +106,36 @@ def exists(connection: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
-def write_load(connection: duckdb.DuckDBPyConnection, load: Record) -> None:
-    """Note a load."""
-    connection.execute(
-        "INSERT INTO _orgdata.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
+def write_loads(connection: duckdb.DuckDBPyConnection, loads: Sequence[Record]) -> None:
+    """Note the loads of some partitions."""
+    rows = [
+        (
             *(load.table.schema, load.table.name, load.partition, load.run_id, load.status, load.as_of, load.loaded_at),
             *(load.rows, load.pages, load.bytes, load.requests, load.seconds, load.waited, list(load.columns)),
-        ],
-    )
-
-
-def write_coverage(connection: duckdb.DuckDBPyConnection, load: Record, intervals: Sequence[Interval]) -> None:
-    """Replace what is known of a partition's coverage."""
-    connection.execute(
-        "DELETE FROM _orgdata.coverage "
-        "WHERE schema_name = ? AND table_name = ? AND partition_key IS NOT DISTINCT FROM ?",
-        [load.table.schema, load.table.name, load.partition],
-    )
-    for interval in intervals:
-        connection.execute(
-            "INSERT INTO _orgdata.coverage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                *(load.table.schema, load.table.name, load.partition, interval.start, interval.end),
-                *(interval.complete, interval.reason, load.as_of, load.run_id, load.loaded_at),
-            ],
         )
+        for load in loads
+    ]
+    _insert(connection, "loads", rows)
+
+
+def write_coverage(connection: duckdb.DuckDBPyConnection, proven: Sequence[tuple[Record, Sequence[Interval]]]) -> None:
+    """Replace what is known of the coverage of some partitions of one table."""
+    for table in {load.table for load, _ in proven}:
+        partitions = [load.partition for load, _ in proven if load.table == table]
+        connection.execute(
+            "DELETE FROM _orgdata.coverage WHERE schema_name = ? AND table_name = ? "
+            "AND (partition_key IN (SELECT unnest(CAST(? AS VARCHAR[]))) OR (partition_key IS NULL AND ?))",
+            [table.schema, table.name, partitions, None in partitions],
+        )
+    rows = [
+        (
+            *(load.table.schema, load.table.name, load.partition, interval.start, interval.end),
+            *(interval.complete, interval.reason, load.as_of, load.run_id, load.loaded_at),
+        )
+        for load, intervals in proven
+        for interval in intervals
+    ]
+    _insert(connection, "coverage", rows)
 
 
 def write_schema_change(
@@ -149,14 +153,19 @@ def write_schema_change(
 
 
 def write_requests(connection: duckdb.DuckDBPyConnection, requests: Sequence[ApiRequest], run_id: str) -> None:
-    """Note API calls, all in one statement: a row at a time would cost more than the calls."""
-    if not requests:
+    """Note API calls."""
+    names = [field.name for field in fields(ApiRequest)]
+    _insert(connection, "requests", [(*(getattr(request, name) for name in names), run_id) for request in requests])
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Add rows all in one statement: one at a time would cost more than the calls and loads they tell of."""
+    if not rows:
         return
-    columns = [[getattr(request, field.name) for request in requests] for field in fields(ApiRequest)]
-    types = ["VARCHAR", "VARCHAR", "VARCHAR", "TIMESTAMPTZ", "INTEGER", "INTEGER"]
-    types += ["DOUBLE", "DOUBLE", "DOUBLE", "BIGINT", "VARCHAR", "VARCHAR"]
-    values = ", ".join(f"unnest(CAST(? AS {kind}[]))" for kind in types)
-    connection.execute(f"INSERT INTO _orgdata.requests SELECT {values}, ?", [*columns, run_id])
+    described = connection.execute(f"SELECT * FROM _orgdata.{table} LIMIT 0").description or ()
+    values = ", ".join(f"unnest(CAST(? AS {column[1]}[]))" for column in described)
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    connection.execute(f"INSERT INTO _orgdata.{table} SELECT {values}", columns)
 
 
 def last_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> frozenset[str]:

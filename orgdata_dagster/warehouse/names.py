@@ -13,6 +13,8 @@ PARTITION = "_orgdata_partition"
 LOADED_AT = "_orgdata_loaded_at"
 RUN_ID = "_orgdata_run_id"
 VARIANT = "__v_text"  # ends the name of a column's variant column
+PARTITION_IS_IN = f"({PARTITION} IN (SELECT unnest(CAST(? AS VARCHAR[]))) OR ({PARTITION} IS NULL AND ?))"
+"""SQL with two parameters: the partitions, and whether None is among them."""
 _ROW_ID = "rowid"  # the database's own name for a row's place
 
 

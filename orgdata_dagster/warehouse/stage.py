@@ -7,8 +7,8 @@ Add here: what a page must prove before it may land. Keep out: the tables themse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -16,11 +16,13 @@ import duckdb
 
 from orgdata_dagster.warehouse import lossless
 from orgdata_dagster.warehouse.column_types import ColumnTypes, TypeTracker
-from orgdata_dagster.warehouse.csv_pages import CsvPage, prepare, relation
+from orgdata_dagster.warehouse.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.names import quoted
+from orgdata_dagster.warehouse.names import literal, quoted
+from orgdata_dagster.warehouse.pages import Page
 
 _TIES_COUNTED = 100
+_ENOUGH_RECORDS = 4_000  # a look at fewer is not worth a query: small pages are looked at together
 _MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 
 
@@ -50,56 +52,89 @@ class Extent:
 class StagedPage:
     """A page with its place: of its rows those with `after < cursor <= until` (None: no bound) land in `partition`.
 
-    `kept` is how many those are, where that is known."""
+    `kept` is how many those are, where that is known. `constants`: columns that are the same in all its rows, as text;
+    a column of the page itself goes before one of the same name. All pages of a stage have the same constants."""
 
-    page: CsvPage
+    page: Page
     partition: str | None = None
     after: datetime | None = None
     until: datetime | None = None
     kept: int | None = None
+    constants: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pages that are read in one go: `source` yields `columns` as text, and `_orgdata_file`."""
+
+    columns: tuple[str, ...]
+    source: str
+    pages: Sequence[StagedPage]
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """The constants that are no columns of the pages."""
+        own = {name.lower() for name in self.columns}
+        return tuple(name for name in self.pages[0].constants if name.lower() not in own)
+
+
+def grouped(pages: Iterable[StagedPage]) -> list[Group]:
+    """The pages that have rows, by their layout."""
+    layouts: dict[Hashable, list[StagedPage]] = {}
+    for staged in pages:
+        if staged.page.records:
+            layouts.setdefault(staged.page.layout, []).append(staged)
+    return [Group(*alike[0].page.reading([staged.page for staged in alike]), alike) for alike in layouts.values()]
 
 
 def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None) -> tuple[CsvPage, Extent]:
-    """Make a body on disk a page and measure it with the parser that will load it.
+    """Make a CSV body on disk a page and measure it with the parser that will load it.
 
     Raises UnreadablePage where the parser sees another number of records than the file has, or where a cursor value is
     missing, no instant, or finer than a microsecond (it could not be ordered).
     """
     page = prepare(path)
+    return page, measure(connection, page, cursor)
+
+
+def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> Extent:
+    """How far a page reaches, by the parser that will load it. Raises UnreadablePage as `extent` does."""
+    name = page.path.name
     if cursor is not None and page.columns and cursor not in page.columns:
         # an error text with status 200 looks like a header without rows
         raise UnreadablePage(f"there is no column {cursor!r} among {', '.join(page.columns)[:300]}: set cursor_column")
     if page.records == 0:
-        return page, Extent(0)
+        return Extent(0)
     try:
-        row = connection.execute(_measure(path, page, cursor)).fetchone()
+        row = connection.execute(_measurement(page, cursor)).fetchone()
     except _MALFORMED as error:
-        raise UnreadablePage(f"{path.name} is not well-formed CSV: {_first_lines(error)}") from None
+        raise UnreadablePage(f"{name} is not well-formed: {_first_lines(error)}") from None
     assert row is not None
     records, instants, lowest, highest, too_fine, example = row
     if records != page.records:
-        raise UnreadablePage(f"{path.name} holds {page.records} records, but the parser read {records}")
+        raise UnreadablePage(f"{name} holds {page.records} records, but the parser read {records}")
     if cursor is None:
-        return page, Extent(records)
+        return Extent(records)
     if instants != records or too_fine:
         raise UnreadablePage(
-            f"{records - instants + too_fine} of {records} rows have no instant of at most microseconds in {cursor!r} (for "
-            f"example {example!r}): is cursor_column right?"
+            f"{records - instants + too_fine} of {records} rows have no instant of at most microseconds in {cursor!r} "
+            f"(for example {example!r}): is cursor_column right?"
         )
     at_lowest = lowest.count(lowest[0])
-    return page, Extent(records, lowest[0], highest, at_lowest if at_lowest < _TIES_COUNTED else None)
+    return Extent(records, lowest[0], highest, at_lowest if at_lowest < _TIES_COUNTED else None)
 
 
-def _measure(path: Path, page: CsvPage, cursor: str | None) -> str:
-    """SQL: records, how many have an instant, the lowest instants, the highest, how many are too fine, an odd example."""
+def _measurement(page: Page, cursor: str | None) -> str:
+    """SQL: records, those with an instant, the lowest instants, the highest, those too fine, an odd example."""
+    _, source = page.reading([page])
     if cursor is None:
-        return f"SELECT count(*), 0, NULL, NULL, 0, NULL FROM {relation([path], page.columns)}"
+        return f"SELECT count(*), 0, NULL, NULL, 0, NULL FROM {source}"
     raw = quoted(cursor)
     too_fine = "(raw[20] = '.' AND raw[27] BETWEEN '0' AND '9')"  # a seventh digit; by place, a pattern takes longer
     return (
         f"SELECT count(*), count(instant), min(instant, {_TIES_COUNTED}), max(instant), count(*) FILTER ({too_fine}), "
         f"any_value(raw) FILTER (instant IS NULL OR {too_fine}) FROM "
-        f"(SELECT {raw} AS raw, TRY_CAST({raw} AS TIMESTAMPTZ) AS instant FROM {relation([path], page.columns)})"
+        f"(SELECT {raw} AS raw, TRY_CAST({raw} AS TIMESTAMPTZ) AS instant FROM {source})"
     )
 
 
@@ -123,19 +158,28 @@ class Stage:
         self.pages: list[StagedPage] = []
         self.empty_columns: tuple[str, ...] = ()
         self._connection = connection
+        self._unseen: list[StagedPage] = []
         self._types = TypeTracker(connection, declared=self.declared, expected=dict(expected or {}))
 
     def add(self, staged: StagedPage) -> None:
-        """Take a page in: from now on it is part of the commit. Raises UnreadablePage where it does not parse."""
-        page = staged.page
-        if page.records:
-            try:
-                self._types.see(relation([page.path], page.columns), page.columns)
-            except _MALFORMED as error:
-                raise UnreadablePage(f"{page.path.name} is not well-formed CSV: {_first_lines(error)}") from None
-        else:
-            self.empty_columns = self.empty_columns or page.columns
+        """Take a page in: from now on it is part of the commit. Raises UnreadablePage where one does not parse."""
+        if not staged.page.records:
+            self.empty_columns = self.empty_columns or (*staged.page.columns, *staged.constants)
         self.pages.append(staged)
+        self._unseen.append(staged)
+        if sum(staged.page.records for staged in self._unseen) >= _ENOUGH_RECORDS:
+            self.look()
+
+    def look(self) -> None:
+        """Guess the types of the pages not yet looked at. Raises UnreadablePage where one does not parse."""
+        unseen, self._unseen = self._unseen, []
+        for group in grouped(unseen):
+            try:
+                self._types.see(group.source, group.columns)
+            except _MALFORMED as error:
+                raise UnreadablePage(f"a page is not well-formed: {_first_lines(error)}") from None
+            if group.constants:
+                self._types.see(_values(group), group.constants)
 
     @property
     def exact(self) -> bool:
@@ -144,6 +188,7 @@ class Stage:
 
     def analyse(self) -> None:
         """Find the types from every value, because a guess did not hold."""
+        self.look()
         self._types.analyse()
 
     def declared_type(self, column: str) -> str:
@@ -153,6 +198,7 @@ class Stage:
     @property
     def columns(self) -> dict[str, ColumnTypes]:
         """What is known of every column of the pages that have rows."""
+        self.look()
         return self._types.columns
 
     @property
@@ -160,32 +206,35 @@ class Stage:
         """Records on all pages; a row that two pages share counts twice."""
         return sum(staged.page.records for staged in self.pages)
 
-    def groups(self) -> dict[tuple[str, ...], list[StagedPage]]:
-        """The pages that have rows, by their header: each group can be read in one go."""
-        groups: dict[tuple[str, ...], list[StagedPage]] = {}
-        for staged in self.pages:
-            if staged.page.records:
-                groups.setdefault(staged.page.columns, []).append(staged)
-        return groups
+    def groups(self, partitions: Collection[str | None]) -> list[Group]:
+        """The pages of these partitions that have rows, by their layout."""
+        return grouped(staged for staged in self.pages if staged.partition in partitions)
 
     def sample_row(self, column: str, data_type: str) -> dict[str, str | None]:
         """A row whose `column` does not survive as `data_type` (any filled one for text), to show to a person."""
-        for columns, pages in self.groups().items():
-            if column.lower() not in map(str.lower, columns):
+        for group in grouped(self.pages):
+            if column.lower() not in map(str.lower, group.columns):
                 continue
             test = "true" if data_type == lossless.TEXT else f"NOT {lossless.survives(column, data_type)}"
-            source = relation([staged.page.path for staged in pages], columns)
             row = self._connection.execute(
-                f"SELECT * EXCLUDE (_orgdata_file) FROM {source} WHERE {quoted(column)} IS NOT NULL AND {test} LIMIT 1"
+                f"SELECT * EXCLUDE (_orgdata_file) FROM {group.source} WHERE {quoted(column)} IS NOT NULL AND {test} "
+                "LIMIT 1"
             ).fetchone()
             if row:
-                return dict(zip(columns, row, strict=True))
+                return dict(zip(group.columns, row, strict=True))
         return {}
 
     def discard(self) -> None:
         """Delete the pages' files."""
         for staged in self.pages:
             staged.page.path.unlink(missing_ok=True)
+
+
+def _values(group: Group) -> str:
+    """SQL that yields the constants of a group's pages."""
+    rows = dict.fromkeys(tuple(staged.constants[name] for name in group.constants) for staged in group.pages)
+    values = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+    return f"(VALUES {values}) AS constants({', '.join(map(quoted, group.constants))})"
 
 
 def _first_lines(error: Exception) -> str:

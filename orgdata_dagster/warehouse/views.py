@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from orgdata_dagster.warehouse import snapshots
 from orgdata_dagster.warehouse.evolution import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, literal, quoted
 
@@ -30,7 +31,9 @@ def refresh(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
     for name, text in (_OWN_COLUMNS | dict(target.column_descriptions)).items():
         if name in columns:
             connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {literal(text)}")
-    if target.key and target.cursor and {*target.key, target.cursor} <= set(columns):
+    if target.snapshots:
+        snapshots.make_views(connection, target)
+    elif target.key and target.cursor and {*target.key, target.cursor} <= set(columns):
         _current(connection, target)
 
 

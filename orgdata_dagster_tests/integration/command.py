@@ -4,9 +4,9 @@ What lives here: `start`, the process it gives, and how it ended.
 Add here when: a test must do one more thing to a running command.
 Keep out: what commands are run, and what is expected of them.
 
-A fresh interpreter needs two seconds to import Dagster, and `orgdata pull` needs two of them (itself, and the server from
-which its workers are forked). So commands are forked from a server that has imported everything once, and so is a
-command's own server. All else is as in real life: a session of its own, its own environment, workers in its group.
+A fresh interpreter needs two seconds to import Dagster, and `orgdata pull` needs two of them (itself, and the server
+from which its workers are forked). So commands are forked from a server that has imported everything once, and so is
+a command's own server. All else is as in real life: a session of its own, its own environment, workers in its group.
 """
 
 import contextlib
@@ -26,7 +26,11 @@ ORGDATA = "orgdata_dagster.cli:main"
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["orgdata_dagster.cli.pull", "orgdata_dagster.cli.tables", "orgdata_dagster.vendors.institution_analytics.component"]
+    [
+        "orgdata_dagster.cli.pull",
+        "orgdata_dagster.cli.tables",
+        "orgdata_dagster.vendors.institution_analytics.component",
+    ]
 )
 
 
@@ -107,6 +111,7 @@ def _run(main: str, args: tuple[str, ...], environment: Mapping[str, str], folde
     os.chdir(folder)
     sys.argv = ["orgdata", *args]
     if sys.version_info < (3, 14):  # later ones want more of a server than `_fork_server` gives
+        forkserver._forkserver._forkserver_address = None  # type: ignore[attr-defined] # the tests' server's
         forkserver._forkserver.ensure_running = _fork_server  # type: ignore[attr-defined]
     module, _, function = main.partition(":")
     getattr(importlib.import_module(module), function)()

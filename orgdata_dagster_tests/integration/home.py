@@ -5,9 +5,9 @@ Add here when: two tests look at a home in the same way.
 Keep out: vendors (their truth is in `truth.py`), assertions.
 """
 
-import contextlib
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
-from orgdata_dagster.instance import make_ready, prepare_home
+from orgdata_dagster.instance import make_ready, shared_instance
 from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.warehouse.connection import Warehouse
 from orgdata_dagster_tests.integration import command, project
@@ -54,12 +54,9 @@ class Home:
         """Run `orgdata ...` to its end."""
         return self.start(*args).wait()
 
-    @contextlib.contextmanager
-    def instance(self) -> Iterator[dg.DagsterInstance]:
+    def instance(self) -> AbstractContextManager[dg.DagsterInstance]:
         """The Dagster instance that commands and UI share."""
-        prepare_home()
-        with dg.DagsterInstance.get() as instance:
-            yield instance
+        return shared_instance()
 
     def materialize(
         self, asset: str, first: str | None = None, last: str | None = None, **overrides: object

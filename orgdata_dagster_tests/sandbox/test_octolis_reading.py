@@ -109,6 +109,8 @@ def test_merged_records_say_so() -> None:
         assert answer["record"]["__all_masterids__"] == [ids[2]]
         assert client.get(f"/datasets/people/records/{ids[2]}").status_code == 404
         assert [r.get("__all_masterids__") for r in records(client, order="asc")] == [None, [ids[2]]]
+        selected = records(client, order="asc", selection="email,__all_masterids__")
+        assert selected == [{"email": "1"}, {"email": "0", "__all_masterids__": [ids[2]]}]
         assert records(client, "sql") == []
 
 

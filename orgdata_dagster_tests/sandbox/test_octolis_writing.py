@@ -37,7 +37,8 @@ def test_upsert_of_one(client: httpx.Client, vendor: Octolis) -> None:
     truth = vendor.datasets["people"].truth()
     assert answer["record"] == {**truth[0], "__all_masterids__": [truth[0]["__masterid__"]]}
     assert (truth[0]["sms"], truth[0]["origin"]) == (False, "import")
-    again = client.post(ONE, json={"email": "a", "origin": "mine"}).json()
+    assert records(client) == truth
+    again = client.post(ONE, json={"email": "a", "origin": "mine", "n": 1}).json()
     assert again["warnings"] == {"protected_columns": ["origin"]}
     assert again["record"]["origin"] == "import"
     wrong = client.post(ONE, json={"email": "a", "n": "x"})

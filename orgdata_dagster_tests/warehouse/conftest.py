@@ -2,20 +2,32 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from orgdata_dagster.warehouse.connection import Warehouse
 from orgdata_dagster_tests.warehouse.rig import Rig
 from orgdata_dagster_tests.warehouse.worker import PROCESSES
 
 
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    with Warehouse("", scratch=tmp_path_factory.mktemp("scratch")).scratch_connection() as connection:
+        yield connection
+
+
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with closing(Rig(tmp_path)) as made:
-        yield made
+def rig(tmp_path: Path, scratch: duckdb.DuckDBPyConnection) -> Rig:
+    return Rig(tmp_path, scratch)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, scratch: duckdb.DuckDBPyConnection) -> Rig:
+    """One warehouse for all tests of a module: for tables of cases, where a commit each would take too long."""
+    return Rig(tmp_path_factory.mktemp("shared"), scratch)
 
 
 class Starter:

@@ -89,7 +89,7 @@ TABLE = st.integers(1, 3).flatmap(lambda width: st.lists(st.lists(FIELD, min_siz
 ENDS = st.lists(st.sampled_from(["\n", "\r\n", "\r"]), min_size=8, max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(rows=TABLE, ends=ENDS, chunk=st.integers(1, 7))
 def test_chunk_borders_change_nothing(rows: list[list[str]], ends: list[str], chunk: int) -> None:
     """Against Python's csv module, with chunks so small that every border falls somewhere once."""

@@ -6,59 +6,57 @@ from orgdata_dagster_tests.warehouse.rig import Rig
 
 Pair = tuple[str | None, str | None]
 
+FITTING = [
+    ("DOUBLE", "1.10", "1.1"),
+    ("DOUBLE", "7", "7.0"),
+    ("DOUBLE", "1e5", "100000.0"),
+    ("DOUBLE", "", None),
+    ("BIGINT", "9007199254740993", "9007199254740993"),
+    ("int", "007", "7"),
+    ("DECIMAL(18,2)", "7", "7.00"),
+    ("DECIMAL(18,2)", "1.5", "1.50"),
+    ("DATE", "2026-03-01", "2026-03-01"),
+    ("BOOLEAN", "TRUE", "true"),
+    ("VARCHAR", "007", "007"),
+    ("TIMESTAMPTZ", "2026-03-01T12:00:00+02:00", "2026-03-01T10:00:00.000000Z"),
+]
+MISFITS = [
+    ("DOUBLE", "n/a"),
+    ("DOUBLE", '""'),
+    ("DOUBLE", "9007199254740993"),
+    ("DOUBLE", "0.12345678901234567"),
+    ("BIGINT", "1.5"),
+    ("BIGINT", "9223372036854775808"),
+    ("INTEGER", "2147483648"),
+    ("DECIMAL(18,2)", "1.555"),
+    ("DECIMAL(4,2)", "100"),
+    ("DATE", "2026-03-01T10:00:00Z"),
+    ("DATE", "infinity"),
+    ("TIMESTAMPTZ", "yesterday"),
+]
+CASES = [*((kind, value) for kind, value, _ in FITTING), *MISFITS]
 
-def land_score(rig: Rig, data_type: str, *values: str) -> list[Pair]:
-    """(score, score__v_text) of every row, in order, as text."""
-    body = "n,score\n" + "".join(f"{number},{value}\n" for number, value in enumerate(values))
-    rig.land(body, declared={"score": data_type})
-    misfits = "score__v_text" if "score__v_text" in rig.types() else "NULL"
-    return rig.sql(f"SELECT CAST(score AS VARCHAR), {misfits} FROM acme.items ORDER BY n")
+
+@pytest.fixture(scope="module")
+def landed(shared: Rig) -> list[Pair]:
+    """(value, misfit) of each of CASES, which are the columns of one row."""
+    names = [f"c{at}" for at in range(len(CASES))]
+    shared.land(
+        ",".join(names) + "\n" + ",".join(value for _, value in CASES) + "\n",
+        declared=dict(zip(names, [kind for kind, _ in CASES], strict=True)),
+    )
+    row = dict(zip(shared.types(), shared.texts()[0], strict=True))
+    return [(row[name], row.get(f"{name}__v_text", "no column")) for name in names]
 
 
-@pytest.mark.parametrize(
-    ("data_type", "value", "stored"),
-    [
-        ("DOUBLE", "1.10", "1.1"),
-        ("DOUBLE", "7", "7.0"),
-        ("DOUBLE", "1e5", "100000.0"),
-        ("DOUBLE", "", None),
-        ("BIGINT", "9007199254740993", "9007199254740993"),
-        ("int", "007", "7"),
-        ("DECIMAL(18,2)", "7", "7.00"),
-        ("DECIMAL(18,2)", "1.5", "1.50"),
-        ("DATE", "2026-03-01", "2026-03-01"),
-        ("BOOLEAN", "TRUE", "true"),
-        ("VARCHAR", "007", "007"),
-        ("TIMESTAMPTZ", "2026-03-01T12:00:00+02:00", "2026-03-01 10:00:00+00"),
-    ],
-)
-def test_what_fits_gets_the_type(rig: Rig, data_type: str, value: str, stored: str | None) -> None:
-    assert land_score(rig, data_type, value) == [(stored, None)]
-    assert "score__v_text" not in rig.types()
+@pytest.mark.parametrize("at", range(len(FITTING)), ids=lambda at: "{} {}".format(*FITTING[at]))
+def test_what_fits_gets_the_type(landed: list[Pair], at: int) -> None:
+    assert landed[at] == (FITTING[at][2], "no column")
 
 
-@pytest.mark.parametrize(
-    ("data_type", "value"),
-    [
-        ("DOUBLE", "n/a"),
-        ("DOUBLE", '""'),
-        ("DOUBLE", "9007199254740993"),
-        ("DOUBLE", "0.12345678901234567"),
-        ("BIGINT", "1.5"),
-        ("BIGINT", "9223372036854775808"),
-        ("INTEGER", "2147483648"),
-        ("DECIMAL(18,2)", "1.555"),
-        ("DECIMAL(4,2)", "100"),
-        ("DATE", "2026-03-01T10:00:00Z"),
-        ("DATE", "infinity"),
-        ("TIMESTAMPTZ", "yesterday"),
-    ],
-)
-def test_what_does_not_fit_is_kept_beside_it(rig: Rig, data_type: str, value: str) -> None:
-    fitting = "2026-03-01" if data_type.startswith(("DATE", "TIME")) else "1"
-    (_, nothing), misfit = land_score(rig, data_type, fitting, value)
-    assert nothing is None
-    assert misfit == (None, value.strip('"'))
+@pytest.mark.parametrize("at", range(len(MISFITS)), ids=lambda at: "{} {}".format(*MISFITS[at]))
+def test_what_does_not_fit_is_kept_beside_it(landed: list[Pair], at: int) -> None:
+    assert landed[len(FITTING) + at] == (None, MISFITS[at][1].strip('"'))
 
 
 def test_the_first_misfit_is_a_reported_change(rig: Rig) -> None:

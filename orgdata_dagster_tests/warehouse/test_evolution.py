@@ -21,28 +21,28 @@ def test_a_new_column_is_missing_in_older_rows(rig: Rig) -> None:
     assert rig.texts("id") == [("1", None), ("2", "x")]
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "before", "after"),
-    [
-        ("1", "1.5", "BIGINT", "VARCHAR"),
-        ("1.5", "1.25", "DECIMAL(18,1)", "DOUBLE"),
-        ("10.00", "1234567890123456789012345678.25", "DECIMAL(18,2)", "DECIMAL(38,2)"),
-        ("7", "007", "BIGINT", "VARCHAR"),
-        ("9007199254740993", "x", "BIGINT", "VARCHAR"),
-        ("true", "yes", "BOOLEAN", "VARCHAR"),
-        ("2026-03-01", "n/a", "DATE", "VARCHAR"),
-        ("2026-03-01", "2026-03-01T10:00:00", "DATE", "VARCHAR"),
-        ("2.50", "x", "DECIMAL(18,2)", "VARCHAR"),
-    ],
-)
-def test_a_value_that_does_not_fit_widens_the_column(
-    rig: Rig, first: str, second: str, before: str, after: str
-) -> None:
-    rig.land(f"n,value\n1,{first}\n")
-    assert rig.types()["value"] == before
-    assert changes(rig, f"n,value\n2,{second}\n") == [f"value: widened ({before} -> {after})"]
-    assert rig.types()["value"] == after
-    assert rig.texts("n") == [("1", first), ("2", second)]
+WIDENINGS = [
+    ("1", "1.5", "BIGINT", "VARCHAR"),
+    ("1.5", "1.25", "DECIMAL(18,1)", "DOUBLE"),
+    ("10.00", "1234567890123456789012345678.25", "DECIMAL(18,2)", "DECIMAL(38,2)"),
+    ("7", "007", "BIGINT", "VARCHAR"),
+    ("9007199254740993", "x", "BIGINT", "VARCHAR"),
+    ("true", "yes", "BOOLEAN", "VARCHAR"),
+    ("2026-03-01", "n/a", "DATE", "VARCHAR"),
+    ("2026-03-01", "2026-03-01T10:00:00", "DATE", "VARCHAR"),
+    ("2.50", "x", "DECIMAL(18,2)", "VARCHAR"),
+]
+
+
+def test_values_that_do_not_fit_widen_the_column(rig: Rig) -> None:
+    header = ",".join(["n", *(f"c{at}" for at in range(len(WIDENINGS)))])
+    first, second, before, after = (list(column) for column in zip(*WIDENINGS, strict=True))
+    rig.land(f"{header}\n1,{','.join(first)}\n")
+    assert list(rig.types().values())[1:] == before
+    noted = changes(rig, f"{header}\n2,{','.join(second)}\n")
+    assert noted == [f"c{at}: widened ({old} -> {new})" for at, (_, _, old, new) in enumerate(WIDENINGS)]
+    assert list(rig.types().values())[1:] == after
+    assert rig.texts("n") == [("1", *first), ("2", *second)]
 
 
 def test_an_instant_widened_to_text_keeps_its_microseconds(rig: Rig) -> None:

@@ -2,8 +2,6 @@
 
 import itertools
 import re
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,12 +85,6 @@ def same(stored: str | None, sent: str | None) -> bool:
     return bool(re.fullmatch(shape, sent)) and datetime.fromisoformat(stored) == datetime.fromisoformat(sent)
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with closing(Rig(tmp_path_factory.mktemp("lossless"))) as rig:
-        yield rig
-
-
 @dataclass
 class Landed:
     types: list[str]
@@ -162,7 +154,7 @@ def columns_of_two_loads(draw: st.DrawFn) -> list[dict[str, Values]]:
     """Columns of mostly one kind of value, here and there with one of another kind."""
     heights = [draw(st.integers(1, 4)), draw(st.integers(1, 4))]
     loads: list[dict[str, Values]] = [{}, {}]
-    for number in range(12):
+    for number in range(8):
         flavour = draw(st.sampled_from(FLAVOURS))
         value = st.one_of(flavour, flavour, flavour, st.none(), st.sampled_from(NOTABLE))
         for load, height in zip(loads, heights, strict=True):
@@ -170,7 +162,7 @@ def columns_of_two_loads(draw: st.DrawFn) -> list[dict[str, Values]]:
     return loads
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(loads=columns_of_two_loads())
 def test_whatever_lands_comes_back(shared: Rig, loads: list[dict[str, Values]]) -> None:
     """Two loads, so that the columns of the first may have to be widened by the second."""

@@ -9,7 +9,6 @@ import itertools
 import multiprocessing
 import time
 from collections.abc import Callable
-from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -27,8 +26,10 @@ PROCESSES.set_forkserver_preload([__name__])
 def with_rig(work: Callable[..., None], uri: str, folder: Path, *args: object) -> None:
     """Run `work(rig, ...)` with a rig of its own at the shared warehouse."""
     folder.mkdir()
-    with closing(Rig(folder)) as rig:
-        rig.warehouse = Warehouse(uri, scratch=folder / "scratch", patience=30)
+    warehouse = Warehouse(uri, scratch=folder / "scratch", patience=30)
+    with warehouse.scratch_connection() as connection:
+        rig = Rig(folder, connection)
+        rig.warehouse = warehouse
         work(rig, *args)
 
 

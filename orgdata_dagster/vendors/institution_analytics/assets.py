@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from orgdata_dagster.orchestration.ahead import ahead
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, Intake, Pulled, land
+from orgdata_dagster.orchestration.intake import Intake, Pulled
+from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
 from orgdata_dagster.orchestration.partitions import daily, day_bounds
 from orgdata_dagster.orchestration.pools import pool
 from orgdata_dagster.orchestration.request_log import RequestLog

@@ -19,7 +19,6 @@ from orgdata_dagster.orchestration.measured import csv_reader
 from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, InstitutionAnalyticsClient, Precision
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Slice, Window
-from orgdata_dagster.warehouse.csv_pages import relation
 from orgdata_dagster.warehouse.names import literal, quoted
 
 
@@ -75,7 +74,7 @@ class InstitutionAnalyticsResource(VendorResource):
             read = csv_reader(connection, self.cursor_column)
             for item in client.pages(data_set, window, folder=Path(folder), read=read):
                 if isinstance(item, Slice) and item.page.records:
-                    source = relation([item.page.csv.path], item.page.csv.columns)
+                    _, source = item.page.page.reading([item.page.page])
                     kept = f"{at} > {literal(str(item.after))} AND {at} <= {literal(str(item.until))}"
                     frames.append(
                         connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {source} WHERE {kept}").df()

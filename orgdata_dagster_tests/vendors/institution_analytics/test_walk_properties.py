@@ -96,7 +96,7 @@ def lies_in(at: datetime, after: datetime, until: datetime | None) -> bool:
     return after < at and (until is None or at <= until)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(scenarios(st.integers(2, 7)))
 def test_every_row_of_the_window_is_kept_once(scenario: Scenario) -> None:
     vendor = scenario.vendor()

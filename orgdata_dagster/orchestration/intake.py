@@ -1,0 +1,112 @@
+"""What a vendor's pull of one partition hands over: pages, and what they prove.
+
+Here: `Intake`, into which a pull puts its pages, and `Pulled`, what it says of them at its end.
+Keep out: when and how they are committed (landing.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.orchestration.measured import MeasuredPage, csv_reader, json_reader
+from orgdata_dagster.warehouse.commit import PartitionLoad
+from orgdata_dagster.warehouse.json_pages import ARRAY
+from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.stage import StagedPage
+
+Read = Callable[[Download], MeasuredPage]
+
+
+@dataclass
+class Intake:
+    """Where a pull puts the pages of one partition. It counts while it takes them in."""
+
+    partition: str | None
+    folder: Path
+    connection: duckdb.DuckDBPyConnection
+    known: tuple[Interval, ...] = ()
+    staged: list[StagedPage] = field(default_factory=list)
+    bytes: int = 0
+    requests: int = 0
+    waited: float = 0.0
+    first_answer: datetime | None = None
+    watermark: datetime | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def reader(self, cursor: str | None) -> Read:
+        """A reader of CSV for the client; it counts what every page cost, also one that is not taken."""
+        return self._counted(csv_reader(self.connection, cursor))
+
+    def json_reader(self, *, cursor: str | None = None, records: str = ARRAY, flatten: Collection[str] = ()) -> Read:
+        """As `reader`, for JSON: see json_pages.prepare."""
+        return self._counted(json_reader(self.connection, cursor=cursor, records=records, flatten=flatten))
+
+    def take(
+        self,
+        page: MeasuredPage,
+        *,
+        after: datetime | None = None,
+        until: datetime | None = None,
+        constants: Mapping[str, str] | None = None,
+    ) -> None:
+        """Stage a page, of which only the rows with `after < cursor <= until` belong to the partition."""
+        kept = page.extent.kept(after, until)
+        self.staged.append(StagedPage(page.page, self.partition, after, until, kept, constants or {}))
+        if page.highest is not None:
+            self.watermark = max(filter(None, (self.watermark, page.highest)))
+
+    def _counted(self, measure: Read) -> Read:
+        def read(download: Download) -> MeasuredPage:
+            page = measure(download)
+            self.bytes += download.bytes
+            self.requests += download.attempts
+            self.waited += download.waited
+            self.first_answer = self.first_answer or download.server_time
+            return page
+
+        return read
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull found out about its partition, besides the pages: see PartitionLoad."""
+
+    as_of: datetime
+    coverage: tuple[Interval, ...] = ()
+    after: datetime | None = None
+
+
+Pull = Callable[[Intake], Pulled]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A partition that is pulled and waits for its commit."""
+
+    intake: Intake
+    pulled: Pulled
+
+    @property
+    def partition(self) -> str | None:
+        return self.intake.partition
+
+    def load(self) -> PartitionLoad:
+        """What the commit is to record of it."""
+        return PartitionLoad(
+            self.partition,
+            as_of=self.pulled.as_of,
+            after=self.pulled.after,
+            coverage=self.pulled.coverage,
+            pages=len(self.intake.staged),
+            bytes=self.intake.bytes,
+            requests=self.intake.requests,
+            seconds=time.monotonic() - self.intake.started,
+            waited=self.intake.waited,
+        )

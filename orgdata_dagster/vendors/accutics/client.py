@@ -1,0 +1,156 @@
+"""The Accutics Open API: lists of entities as JSON, page by page.
+
+    GET {base_url}/records?search=updated_at:gte:...;updated_at:lt:...&page_size=500[&cursor=...]  ->  accutics.records
+
+Here: the request for one page, its `data`/`meta` envelope, the error envelope, and a whole list as pages.
+Add here: another endpoint. Keep out: Dagster, DuckDB. What a page becomes is the caller's (`read`), who has a parser.
+
+Paging quirk: two pagings (paging.py), and rows that move while they are paged (walk.py). The document gives
+conventions, not paths: a `Listing` says what an entity needs. Of an error the status and `error.code` decide, never
+`message`.
+
+Environment: ACCUTICS_BASE_URL, ACCUTICS_API_TOKEN. Alone, against `orgdata sandbox`:
+
+    from orgdata_dagster.vendors.accutics.resource import AccuticsResource
+    AccuticsResource.from_environment().rows(Listing("/records", "cursor", key=("id",)))
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.vendors.accutics import search, token
+from orgdata_dagster.vendors.accutics.paging import Pagination, Paging, paginator
+from orgdata_dagster.vendors.accutics.search import Condition
+from orgdata_dagster.vendors.accutics.walk import Answer, Walked, settle
+
+P = TypeVar("P")
+Row = Mapping[str, Any]
+
+RECORDS = "data"  # the array in the envelope
+REMEDIES = {
+    "invalid_route": "There is no such endpoint: correct `path` in defs.yaml or ACCUTICS_BASE_URL.",
+    "authorization_header_missing": "No token was sent: set ACCUTICS_API_TOKEN.",
+    "authorization": "The API user may not read this: give it a role in the account, or check ACCUTICS_API_TOKEN.",
+}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How an entity is listed. `conditions` and `sort` go with every request; `cursor_column` has the last change."""
+
+    path: str
+    paging: Paging
+    key: tuple[str, ...]
+    page_size: int = 500
+    cursor_column: str | None = None
+    conditions: tuple[Condition, ...] = ()
+    sort: str = ""
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether the list is asked for in the order of the last change, newest first."""
+        return self.cursor_column is not None and self.sort.split(",")[0] == f"-{self.cursor_column}"
+
+
+class AccuticsClient:
+    """Reads lists through `http`, which pays the budget and retries; `base_url` is where links may lead.
+
+    `now` and `api_token` serve to tell an expired token when the vendor refuses it.
+    """
+
+    def __init__(self, http: HttpClient, *, base_url: str, api_token: str, now: Callable[[], datetime]) -> None:
+        self._http = http
+        self._base_url = base_url
+        self._api_token = api_token
+        self._now = now
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def pages(self, listing: Listing, *conditions: Condition, folder: Path, read: Callable[[Download], P]) -> Walked[P]:
+        """The pages that hold every row for which all conditions hold, the listing's own too.
+
+        Every page is a file of its own in `folder`, whole with its envelope when `read` gets it. A BadBody from `read`
+        is retried. Raises the errors of HttpClient.fetch, and PermanentError or UnsafeUrl where the paging goes astray.
+        """
+        number = itertools.count()
+
+        def once() -> Iterator[Answer[P]]:
+            pages = paginator(listing.paging, self._base_url, listing.page_size)
+            while pages.has_next_page:
+                params = _query(listing, conditions)
+                pages.update_request(params)
+                page, rows, pagination = self._page(listing.path, params, folder / f"page-{next(number):06}.json", read)
+                pages.update_state(pagination, rows)
+                total = pagination["total_items"] if listing.paging == "page" else None
+                yield Answer(page, _keys(rows, listing.key), total, _newest_first(rows, listing.cursor_column))
+
+        try:
+            return settle(once, newest_first=listing.newest_first)
+        except VendorError as error:
+            raise self._explained(error.about(vendor=self._http.vendor, endpoint=listing.path, status=None)) from None
+
+    def _page(
+        self, path: str, params: Mapping[str, str], into: Path, read: Callable[[Download], P]
+    ) -> tuple[P, list[Row], Pagination]:
+        def parsed(download: Download) -> tuple[P, list[Row], Pagination]:
+            rows, pagination = _opened(download)
+            return read(download), rows, pagination
+
+        return self._http.fetch(path, params=params, into=into, read=parsed)
+
+    def _explained(self, error: VendorError) -> VendorError:
+        """The error with what to do about its code; an expired token comes first, whatever the code."""
+        if isinstance(error, PermanentError):
+            refused = error.status in (401, 403)
+            expired = token.notice(self._api_token, self._now(), ahead=timedelta(0)) if refused else None
+            error.remedy = expired or REMEDIES.get(error.code, error.remedy)
+        return error
+
+
+def _query(listing: Listing, conditions: Sequence[Condition]) -> dict[str, str]:
+    given = {"search": search.search(*listing.conditions, *conditions), "sort": listing.sort}
+    return {name: value for name, value in given.items() if value}
+
+
+def _opened(download: Download) -> tuple[list[Row], Pagination]:
+    """The rows of an envelope and how to go on. Raises BadBody where it is none."""
+    try:
+        envelope = json.loads(download.path.read_bytes())
+        rows, pagination = envelope[RECORDS], envelope["meta"]["pagination"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise BadBody(f"no envelope with data and meta.pagination: {type(error).__name__} {error}") from None
+    if not isinstance(pagination, dict) or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadBody("`data` is no array of objects, or `meta.pagination` no object")
+    return rows, pagination
+
+
+def _keys(rows: Sequence[Row], key: Sequence[str]) -> tuple[str, ...]:
+    """The keys of rows as comparable text."""
+    if missing := sorted({name for row in rows for name in key if row.get(name) is None}):
+        raise PermanentError(
+            f"rows without the key column {', '.join(missing)}; a row has {', '.join(rows[0])[:300]}",
+            remedy="Correct `key` in defs.yaml.",
+        )
+    return tuple(json.dumps([row[name] for name in key]) for row in rows)
+
+
+def _newest_first(rows: Sequence[Row], column: str | None) -> bool:
+    try:
+        instants = [datetime.fromisoformat(row[column]) for row in rows] if column else []
+        return all(later >= earlier for later, earlier in itertools.pairwise(instants))
+    except (ValueError, LookupError, TypeError):
+        return False

@@ -1,0 +1,228 @@
+"""The octolis data API: records of a dataset, by their masterid or by filters, and their number.
+
+    GET {base_url}/datasets/{id}/records?filter=...&selection=...&page=1&pageSize=50000&order=desc  ->  octolis.<name>
+
+Here: requests, points, limits, and how the vendor tells errors (`vendor_apis/octolis.md`). Add here: another endpoint.
+Keep out: Dagster, DuckDB. How a page is measured comes from the caller (`read`), who has a JSON parser.
+
+Paging quirk: by rank, in a dataset that changes; there is no filter for "modified since". See walk.py.
+
+Environment: OCTOLIS_BASE_URL, OCTOLIS_API_KEY. Alone, against `orgdata sandbox`:
+
+    from orgdata_dagster.vendors.octolis.resource import OctolisResource
+    with OctolisResource.from_environment().client() as octolis:
+        octolis.count("5f1c...", (("consent_sms", "true"),))
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from orgdata_dagster.http import body
+from orgdata_dagster.http.budget import Rule, Window
+from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.errors import BadBody, ErrorDetail, PermanentError
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster.vendors.octolis.walk import (
+    FIRST_PAGE_SIZE,
+    MAX_PAGE_SIZE,
+    Leaf,
+    Page,
+    PageSizeTooSmall,
+    PagesRepeat,
+    Span,
+    walk,
+)
+
+BASE_URL = "https://api.octolis.cloud/v1/data"
+HEADERS = {"Accept": "*/*", "Content-Type": "application/json"}  # "For all requests ... mandatory", also without a body
+API_KEY_PARAMETER = "api-key"
+READ_POINTS, WRITE_POINTS = 1, 10
+BUSY, BUSY_SECONDS = 423, 5.0
+
+MASTERID, ALL_MASTERIDS, MODIFIED_AT = "__masterid__", "__all_masterids__", "__modified_at__"
+NEEDED = (MASTERID, ALL_MASTERIDS, MODIFIED_AT)
+"""The columns without which records can be neither told apart nor followed."""
+
+Order = Literal["asc", "desc"]
+Format = Literal["json", "csv"]
+Filter = tuple[tuple[str, str], ...]
+"""Column and value; several values of one column are alternatives, columns must all match."""
+T = TypeVar("T")
+P = TypeVar("P", bound=Page)
+
+
+def rule(
+    points_per_second: float = 25, points_per_minute: float = 150, account_points_per_minute: float = 2000
+) -> Rule:
+    """The document's section "Rate limiting": a request is paid by the second's window, else whole by the minute's,
+    and besides by the account's. One budget serves all keys of the account, so more keys give no more speed."""
+    key = (Window(points_per_second, 1), Window(points_per_minute, 60))
+    return Rule(purses=(key, (Window(account_points_per_minute, 60),)))
+
+
+def patient(policy: RetryPolicy) -> RetryPolicy:
+    """The policy for writes: a busy dataset (423) is tried again after the 5 s that the document names."""
+    return replace(
+        policy,
+        extra_statuses=policy.extra_statuses | {BUSY},
+        shortest_wait=BUSY_SECONDS,
+        longest_wait=max(policy.longest_wait, BUSY_SECONDS),
+    )
+
+
+def parsed_filter(text: str) -> Filter:
+    """`firstname:Marc,firstname:Jeanne,consent_sms:true` as columns and values; raises ValueError where it is not so.
+
+    The language knows no quoting: a value cannot hold a comma.
+    """
+    conditions = [condition.partition(":") for condition in text.split(",")] if text else []
+    if wrong := [column + colon for column, colon, _ in conditions if not (column.strip() and colon)]:
+        raise ValueError(f"{wrong[0]!r} is not of the form column:value, as in consent_sms:true")
+    return tuple((column.strip(), value) for column, _, value in conditions)
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which records of which dataset, and which of their columns (none: all)."""
+
+    dataset: str
+    filter: Filter = ()
+    selection: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The query parameters. Raises ValueError for a filter that the vendor's language cannot say."""
+        if beyond := [value for _, value in self.filter if "," in value]:
+            raise ValueError(f"octolis cannot filter by {beyond[0]!r}: a value with a comma")
+        filters = ",".join(f"{column}:{value}" for column, value in self.filter)
+        selection = ",".join(dict.fromkeys([*self.selection, *NEEDED])) if self.selection else ""
+        return {name: text for name, text in {"filter": filters, "selection": selection}.items() if text}
+
+
+class OctolisClient:
+    """Reads datasets through `http`, which pays the points and retries. All methods raise the errors of
+    HttpClient.fetch."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def record(self, dataset: str, masterid: str) -> tuple[dict[str, Any], bool]:
+        """The record with this masterid, and whether it results from a merge."""
+        answer = self._object(f"{_records(dataset)}/{quote(masterid, safe='')}", {})
+        return _field(answer, "record", dict), bool(answer.get("isMerged", False))
+
+    def count(self, query: Query) -> int:
+        """How many records match the query's filter."""
+        parameters = {name: text for name, text in query.parameters.items() if name == "filter"}
+        answer = self._object(f"{_records(query.dataset)}/count", parameters)
+        return _field(answer, "count", int)
+
+    def page(
+        self,
+        query: Query,
+        span: Span = Span(1, MAX_PAGE_SIZE),
+        *,
+        order: Order = "desc",
+        format: Format = "json",  # noqa: A002 - the vendor's word
+        into: Path,
+        read: Callable[[Download], T],
+    ) -> T:
+        """One page in the file `into`, by default the newest records as `{"records": [...]}`."""
+        paging = {"page": str(span.page), "pageSize": str(span.size), "order": order, "format": format}
+        return self._http.fetch(
+            _records(query.dataset), params=query.parameters | paging, cost=READ_POINTS, into=into, read=read
+        )
+
+    def pages(
+        self,
+        query: Query,
+        *,
+        since: datetime | None = None,
+        settle: timedelta = timedelta(0),
+        size: int = MAX_PAGE_SIZE,
+        first_size: int = FIRST_PAGE_SIZE,
+        folder: Path,
+        read: Callable[[Download], P],
+    ) -> Iterator[Leaf[P]]:
+        """Every record modified at `since` or later (None: every record), newest first, some twice: see `walk`.
+
+        Every page is a file of its own in `folder`. Raises PermanentError where the vendor does not page.
+        """
+        number = itertools.count()
+
+        def fetch(span: Span) -> P:
+            return self.page(query, span, into=folder / f"page-{next(number):06}.json", read=read)
+
+        def count() -> int:
+            return self.count(query)
+
+        try:
+            yield from walk(fetch, count, since=since, settle=settle, size=size, first_size=first_size)
+        except PagesRepeat as error:
+            raise self._permanent(query, str(error), "Tell the vendor.") from None
+        except PageSizeTooSmall as error:
+            raise self._permanent(query, str(error), f"Set page_size to {MAX_PAGE_SIZE}.") from None
+
+    def _permanent(self, query: Query, message: str, remedy: str) -> PermanentError:
+        return PermanentError(message, vendor=self._http.vendor, endpoint=_records(query.dataset), remedy=remedy)
+
+    def _object(self, endpoint: str, parameters: dict[str, str]) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            into = Path(folder) / "answer.json"
+            return self._http.fetch(endpoint, params=parameters, cost=READ_POINTS, into=into, read=_json_object)
+
+
+def read_error(content: bytes, headers: httpx.Headers) -> ErrorDetail:
+    """The document's error: `title`, and `detail` with its `errors` or `missing`. Never `values`: they are people's."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or "title" not in found:
+        return body.read_error(content, headers)
+    several = [*_texts(found.get("errors")), *(f"missing: {name}" for name in _texts(found.get("missing")))]
+    parts = [str(found.get("detail") or ""), "; ".join(several)]
+    return ErrorDetail(str(found["title"]), ": ".join(part for part in parts if part))
+
+
+def _records(dataset: str) -> str:
+    return f"/datasets/{quote(dataset, safe='')}/records"
+
+
+def _json_object(download: Download) -> dict[str, Any]:
+    try:
+        found = json.loads(download.path.read_bytes())
+    except ValueError as error:
+        raise BadBody(f"the answer is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise BadBody("the answer is not a JSON object")
+    return found
+
+
+def _field(answer: dict[str, Any], name: str, kind: type[T]) -> T:
+    value = answer.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise PermanentError(f"the answer has no {name!r}", remedy="Compare it with the vendor's document.")
+    return value
+
+
+def _texts(found: object) -> list[str]:
+    return [str(item) for item in found] if isinstance(found, list) else []

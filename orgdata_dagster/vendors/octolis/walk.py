@@ -1,0 +1,159 @@
+"""Paging through a dataset that changes, newest first, without losing a record.
+
+Here: octolis' paging rule, as a pure function over "fetch this page". Nothing else.
+
+The vendor sorts by `__modified_at__` and pages by rank: page p of size s holds the ranks from (p - 1) * s. While one
+reads, records move. One that is touched goes to the front and shifts what lies before it down: the next page then
+shows some records twice. One that is deleted, or merged into another, shifts what lies behind it up: the next page
+would begin behind a record that nobody has read. And records of the same instant may come in another order each time.
+
+So pages overlap, and what counts is instants, not ranks: once every record above an instant was read, the next page
+must begin above that instant, or it is asked for again from further up. A page cannot be asked for at any rank, but
+at any multiple of any size, so the next page is a little smaller than the last one (`farthest`).
+
+A record that is touched after the first page and before its own is on neither; it is in front now. A walk to the very
+end therefore looks at the front again before it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, Protocol, TypeVar
+
+MAX_PAGE_SIZE = 50_000  # the document's maximum, and its default
+FIRST_PAGE_SIZE = 1_000  # enough to see what changed since the last time, most times
+_OVERLAP = 1 / 50  # of a page; covers the ties of a batch of 500 and as many deletions between two pages
+_BACK_OFF = 2  # by more, a page could begin so far up that a large tie is cut again
+_CATCH_UPS = 3
+
+
+class Page(Protocol):
+    """A fetched page: its number of records and the instants between which they lie (None if there are none)."""
+
+    @property
+    def records(self) -> int: ...
+    @property
+    def lowest(self) -> datetime | None: ...
+    @property
+    def highest(self) -> datetime | None: ...
+
+
+P = TypeVar("P", bound=Page)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Page number `page` of pages of `size` records: the ranks from `first` up to and without `end`."""
+
+    page: int
+    size: int
+
+    @property
+    def first(self) -> int:
+        """The rank of its first record, from 0."""
+        return (self.page - 1) * self.size
+
+    @property
+    def end(self) -> int:
+        """The rank behind its last record."""
+        return self.page * self.size
+
+
+@dataclass(frozen=True)
+class Leaf(Generic[P]):
+    """A page that was read. `is_last`: the dataset ends on it, and every page before it was read."""
+
+    page: P
+    is_last: bool
+
+
+class PagesRepeat(Exception):
+    """The vendor goes on answering behind the end of the dataset: it does not understand `page`."""
+
+
+class PageSizeTooSmall(Exception):
+    """So far down, pages of this size can no longer overlap."""
+
+
+def walk(
+    fetch: Callable[[Span], P],
+    count: Callable[[], int],
+    *,
+    since: datetime | None = None,
+    settle: timedelta = timedelta(0),
+    size: int = MAX_PAGE_SIZE,
+    first_size: int = FIRST_PAGE_SIZE,
+) -> Iterator[Leaf[P]]:
+    """Yield pages that together hold every record modified at `since` or later (None: every record), some twice.
+
+    Of a record that is on several pages the newest version is the right one. If the dataset ended before `since`
+    was reached, a leaf is `is_last`, and the pages hold every record there is. `settle`: how long after its
+    `__modified_at__` a record may become visible. `count` is the vendor's number of records; it is asked for only
+    where pages bring nothing new.
+
+    Raises PagesRepeat, PageSizeTooSmall.
+    """
+    start = since - settle if since else None
+    size = min(size, MAX_PAGE_SIZE)
+    top: datetime | None = None
+    pages, ended = 0, False
+    for leaf in _descend(fetch, count, start, size, size if since is None else min(first_size, size)):
+        top = top or leaf.page.highest
+        pages, ended = pages + 1, ended or leaf.is_last
+        yield leaf
+    for _ in range(_CATCH_UPS):
+        if not ended or pages == 1 or top is None:
+            return  # one page is one moment: nothing can have moved
+        front = list(_descend(fetch, count, top - settle, size, min(first_size, size)))
+        yield from front
+        top, pages = front[0].page.highest, len(front)
+
+
+def farthest(reach: int, size: int) -> Span:
+    """Of the pages of at most `size` records that begin at rank `reach` or before, the one that ends last."""
+    whole = reach // size
+    spans = [Span(whole + 1, size)]
+    if smaller := reach // (whole + 1):
+        spans.append(Span(whole + 2, min(size, smaller)))
+    return max(spans, key=lambda span: span.end)
+
+
+def _descend(
+    fetch: Callable[[Span], P], count: Callable[[], int], since: datetime | None, size: int, first_size: int
+) -> Iterator[Leaf[P]]:
+    """The pages from the front down to `since`, or to the end."""
+    overlap = back = max(2, round(size * _OVERLAP))  # two, since one of them has to lie above `known`
+    known: datetime | None = None  # every record above this instant has been read
+    inside = False  # more records share `known` than a page holds: read on among them, by rank
+    span = Span(1, first_size)
+    reach = 0
+    while True:
+        page = fetch(span)
+        if not _joins(page, span, known, inside=inside):
+            reach, back = max(0, min(reach, span.first) - back), back * _BACK_OFF
+            span = farthest(reach, size)
+            continue
+        is_last = page.records < span.size
+        yield Leaf(page, is_last)
+        if is_last or page.lowest is None or (since is not None and page.lowest < since):
+            return
+        inside = page.lowest == known
+        if known is not None and page.lowest >= known and span.first > count() + size:
+            raise PagesRepeat(f"page {span.page} of {span.size} records lies behind the end, and is not empty")
+        known = page.lowest if known is None else min(known, page.lowest)
+        reach, back = max(0, span.end - overlap), overlap
+        following = farthest(reach, size)
+        if following.end <= span.end:
+            raise PageSizeTooSmall(f"pages of {size} records do not reach beyond record {span.end}")
+        span = following
+
+
+def _joins(page: Page, span: Span, known: datetime | None, *, inside: bool) -> bool:
+    """Whether nothing can lie unread between the pages before and this one."""
+    if span.first == 0 or known is None:
+        return True
+    if page.highest is None:
+        return False
+    return page.highest > known or (inside and page.highest == known)

@@ -1,0 +1,93 @@
+"""Assets of Together: one table a report, a snapshot of all of it a day.
+
+Here: `build_asset`, a plain factory, and how a snapshot is pulled. Add here: what the assets show or check.
+Keep out: YAML (component.py), requests (client.py), storing (warehouse/).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from orgdata_dagster.orchestration.intake import Intake, Pulled
+from orgdata_dagster.orchestration.landing import COVERAGE_CHECK
+from orgdata_dagster.orchestration.partitions import DAY, daily
+from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.request_log import RequestLog
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK, Landed, accept_shrink_remedy, land_snapshot
+from orgdata_dagster.vendors.together.client import REPORTS, TogetherClient
+from orgdata_dagster.vendors.together.resource import TogetherResource
+from orgdata_dagster.warehouse.commit import Target
+from orgdata_dagster.warehouse.evolution import Contract
+from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.snapshots import ShrinkGuard
+
+VENDOR = TogetherResource.vendor
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report as a person configured it; `name` is the table's."""
+
+    name: str
+    key: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    contract: Contract = "evolve"
+    description: str = ""
+    column_descriptions: Mapping[str, str] = field(default_factory=dict)
+    owners: tuple[str, ...] = ()
+
+
+def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.AssetsDefinition:
+    """The asset `together/<name>`, which lands in the table of the same name."""
+    about = report.description or f"The organisation's {REPORTS[report.name]}."
+    target = Target(
+        TableName(VENDOR, report.name),
+        key=report.key,
+        contract=report.contract,
+        description=f"{about} Each partition is the snapshot of its day.",
+        column_descriptions=report.column_descriptions,
+        snapshots=True,
+        refuse=ShrinkGuard(shrink_limit, remedy=accept_shrink_remedy(f"{VENDOR}/{report.name}")),
+    )
+
+    @dg.asset(
+        key=[VENDOR, report.name],
+        group_name=VENDOR,
+        description=f"{about} The vendor knows only the present: a partition is the snapshot of its day, and only today's "
+        f"can be made. `{report.name}_current` is the last one, `{report.name}_history` what was true from when to when.",
+        partitions_def=daily(start_date),
+        backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill over days that are over says so once
+        pool=pool(VENDOR),
+        kinds={"duckdb", "csv"},
+        owners=list(report.owners),
+        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, report.name])],
+        output_required=False,
+    )
+    def snapshot(
+        context: dg.AssetExecutionContext, together: TogetherResource, warehouse: WarehouseResource
+    ) -> Iterator[Landed]:
+        accepted = context.run.tags.get(ACCEPT_SHRINK) == "true"
+        requests = RequestLog()
+        with together.client(requests) as client:
+            yield from land_snapshot(
+                context,
+                warehouse=warehouse.open(),
+                target=replace(target, refuse=None) if accepted else target,
+                pull=lambda intake: pull_now(client, report.name, intake),
+                requests=requests,
+                declared=report.columns,
+            )
+
+    return snapshot
+
+
+def pull_now(client: TogetherClient, table: str, intake: Intake) -> Pulled:
+    """Pull the whole report. It holds everything up to its instant, which is a day and more."""
+    began = datetime.now(UTC)
+    intake.take(client.report(table, into=intake.folder / f"{table}.csv", read=intake.reader(None)))
+    as_of = intake.first_answer or began
+    return Pulled(as_of, coverage=(Interval(as_of - DAY, as_of),))

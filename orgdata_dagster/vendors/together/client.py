@@ -1,0 +1,110 @@
+"""Together's reports API: three reports, each one whole CSV inside a JSON string (vendor_apis/together.md).
+
+    GET {base_url}/public/{organizationId}/reports/export/userReport     ->  together.users
+    GET {base_url}/public/{organizationId}/reports/export/pairingReport  ->  together.pairings
+    GET {base_url}/public/{organizationId}/reports/export/sessionReport  ->  together.sessions
+
+Here: the request for a report, its limits and its rhythm of retries. Add here: another report.
+Keep out: Dagster, DuckDB. How a CSV is measured comes from the caller (`read`); the JSON around it is report.py's.
+
+There is no paging and no time in it: a report is what the vendor has now. "To avoid your key being revoked, you must send
+requests at the less frequent rate of: 1 request per minute, 1 request at a time."
+
+Environment: TOGETHER_BASE_URL, TOGETHER_ORGANIZATION_ID, TOGETHER_CLIENT_ID, TOGETHER_API_KEY. Alone:
+
+    from orgdata_dagster.vendors.together.resource import TogetherResource
+    TogetherResource.from_environment().rows("users")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+from orgdata_dagster.http.body import file_is_html
+from orgdata_dagster.http.budget import Rule, Window
+from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.errors import BadBody
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster.vendors.together.report import unwrap
+
+BASE_URL = "https://api.togetherplatform.com"
+MINUTE = 60.0
+
+# Our tables and the document's names of the reports they hold.
+REPORTS: Mapping[str, str] = {"users": "userReport", "pairings": "pairingReport", "sessions": "sessionReport"}
+
+_T = TypeVar("_T")
+
+
+def rule(seconds: float = MINUTE) -> Rule:
+    """One request in any `seconds` and one at a time; nobody knows of the past: it counts as just spent.
+
+    The slack between two requests is for what makes the first one late on its way: 3 % of the interval, and never under
+    0.1 s, since networks and schedulers do not get faster with a shorter interval. Of a minute that is 1.8 s: two
+    requests leave 61.8 s apart, and the first may be 1.8 s later than the second before the vendor sees less than a
+    minute. The usual 5 % would make it 63 s, with nothing left for a late wake-up.
+    """
+    slack = max(0.03 * seconds, 0.1)
+    return Rule(purses=((Window(1, seconds),),), in_flight=1, margin=min(slack / seconds, 0.9), unknown_past="spent")
+
+
+def retry_policy(attempts: int, seconds: float = MINUTE) -> RetryPolicy:
+    """Waits of at least 1, 2, 4, 8 and 16 intervals: "exponentially back off and try again later"."""
+    return RetryPolicy(
+        attempts=attempts,
+        total_seconds=60 * seconds,
+        first_wait=seconds / 10,
+        longest_wait=32 * seconds,
+        shortest_wait=seconds,
+    )
+
+
+def headers(organization_id: str, client_id: str, api_key: str) -> dict[str, str]:
+    """The four headers that every request needs."""
+    return {
+        "organization-id": organization_id,
+        "client-id": client_id,
+        "api-key": api_key,
+        "content-type": "application/json",
+    }
+
+
+class TogetherClient:
+    """Reads one organisation's reports through `http`, which pays the budget and retries."""
+
+    def __init__(self, http: HttpClient, organization_id: str) -> None:
+        self._http = http
+        self._path = f"/public/{quote(organization_id, safe='')}/reports/export"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def report(self, table: str, *, into: Path, read: Callable[[Download], _T]) -> _T:
+        """Download the report of a table of ours as the CSV file `into`; returns what `read` makes of it.
+
+        A report that is empty, HTML or cut short, and a BadBody from `read`, are retried like a network fault.
+        Raises the errors of HttpClient.fetch.
+        """
+
+        def unwrapped(download: Download) -> _T:
+            try:
+                unwrap(download.path, into)
+                download.path.unlink()  # a big report need not lie on the disk twice
+                if into.stat().st_size == 0:
+                    raise BadBody("the report is an empty text, without even a header")
+                if file_is_html(into):
+                    raise BadBody("the report is an HTML page, not data")
+                return read(replace(download, path=into))
+            except BaseException:
+                into.unlink(missing_ok=True)
+                raise
+
+        return self._http.fetch(f"{self._path}/{REPORTS[table]}", into=into.with_suffix(".json"), read=unwrapped)

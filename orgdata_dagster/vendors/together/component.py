@@ -1,0 +1,110 @@
+"""What a user writes in `defs/together/defs.yaml`, checked and documented.
+
+Here: the YAML's fields and their defaults. Keep out: everything that happens with them (assets.py, resource.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal
+
+import dagster as dg
+from pydantic import ConfigDict, Field, field_validator
+
+from orgdata_dagster.orchestration.column_types import checked_types
+from orgdata_dagster.orchestration.schedules import today_schedule
+from orgdata_dagster.vendors.together.assets import Report, build_asset
+from orgdata_dagster.vendors.together.client import MINUTE, REPORTS
+from orgdata_dagster.vendors.together.resource import TogetherResource
+
+
+class TogetherLimits(dg.Model, dg.Resolvable):
+    """The document's limit; a violation can cost the key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seconds_between_requests: float = Field(
+        default=MINUTE, gt=0, description="One request in so many seconds, and one at a time. Less only for a test server."
+    )
+
+
+class ReportModel(dg.Model, dg.Resolvable):
+    """What may be said of one report's table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    columns: dict[str, str] = Field(
+        default={}, description="Column: DuckDB type. Left out, a type is found that loses nothing."
+    )
+    column_descriptions: dict[str, str] = Field(default={}, description="Column: what it means.")
+    contract: Literal["evolve", "freeze"] = Field(
+        default="evolve", description="freeze: a new or changed column fails the partition instead of changing the table."
+    )
+    description: str = Field(default="", description="Shown in the UI and as the table's comment.")
+    owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
+
+    @field_validator("columns")
+    @classmethod
+    def _known_types(cls, columns: dict[str, str]) -> dict[str, str]:
+        return checked_types(columns)
+
+
+class Together(dg.Component, dg.Model, dg.Resolvable):
+    """An organisation's users, pairings and sessions in Together, a snapshot a day."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limits: TogetherLimits = Field(default=TogetherLimits(), description="How hard the vendor may be asked.")
+    cron: str | None = Field(default="40 5 * * *", description="When to pull today (UTC); null: never by itself.")
+    start_date: str = Field(
+        default="2026-01-01", description="First day that has a partition, YYYY-MM-DD; days that are over stay empty."
+    )
+    shrink_limit: float = Field(
+        default=0.5, ge=0, le=1, description="A snapshot that lost more than this share of the last one's rows is refused."
+    )
+    keys: dict[str, list[str]] = Field(
+        default={}, description="Table: the columns that identify a row. A report without one of them is refused."
+    )
+    reports: dict[str, ReportModel] = Field(
+        default={name: ReportModel() for name in REPORTS},
+        description=f"The tables to have ({', '.join(REPORTS)}) and what is said of them; left out: all.",
+    )
+
+    @field_validator("start_date")
+    @classmethod
+    def _is_a_day(cls, value: str) -> str:
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise ValueError(f"{value!r} is not a day; write YYYY-MM-DD") from None
+
+    @field_validator("keys", "reports")
+    @classmethod
+    def _known_reports(cls, by_table: Mapping[str, object]) -> Mapping[str, object]:
+        if unknown := sorted(set(by_table) - set(REPORTS)):
+            raise ValueError(f"there is no report {', '.join(unknown)}; there are {', '.join(REPORTS)}")
+        return by_table
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The assets, their resource and their schedule."""
+        vendor = TogetherResource.vendor
+        assets = [
+            build_asset(
+                Report(
+                    name=name,
+                    key=tuple(self.keys.get(name, ())),
+                    columns=report.columns,
+                    contract=report.contract,
+                    description=report.description,
+                    column_descriptions=report.column_descriptions,
+                    owners=tuple(report.owners),
+                ),
+                start_date=self.start_date,
+                shrink_limit=self.shrink_limit,
+            )
+            for name, report in self.reports.items()
+        ]
+        resource = TogetherResource.from_variables(**self.limits.model_dump())
+        schedules = [today_schedule(vendor, self.cron, assets)] if self.cron else []
+        return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules)

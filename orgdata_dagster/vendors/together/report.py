@@ -1,0 +1,143 @@
+"""The CSV out of `{"report": "<csv>"}`: from file to file, whatever its size.
+
+What lives here: `unwrap`, a reader of JSON that never holds more than a piece of the one long string.
+Add here when: the vendor wraps the report in another way.
+Keep out: requests (client.py); what is in the CSV (warehouse/).
+
+Python's own JSON reader would hold the body, its text and the report at once: with 200 MB that is over a gigabyte.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from orgdata_dagster.http.errors import BadBody
+
+MEMBER = "report"
+
+_PIECE = 1 << 16  # characters
+_MOST_BESIDES = 1 << 20  # characters of anything that is not the report
+_LONGEST_ESCAPE = len(r"\ud83d\ude00")
+
+# What may stand in a JSON string (RFC 8259, section 7): plain characters, short escapes, \uXXXX, and the two
+# halves of a surrogate pair together. A lone half is no character; whatever is matched can be decoded by itself.
+_INSIDE = re.compile(
+    r'(?:[^"\\\x00-\x1f]+'
+    r'|\\["\\/bfnrt]'
+    r"|\\u(?:[0-9abcefABCEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F]{2}"
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"
+)
+_BLANKS = " \t\r\n"
+_decode = json.JSONDecoder().raw_decode
+
+
+def unwrap(body: Path, into: Path) -> None:
+    """Write the report of a whole answer as the UTF-8 text it is.
+
+    Members besides `report` are ignored. Raises BadBody where the answer is anything but one JSON object with one
+    report that is a string; `into` may then hold a part of it.
+    """
+    try:
+        with (
+            body.open(encoding="utf-8-sig", newline="") as source,
+            into.open("w", encoding="utf-8", newline="") as target,
+        ):
+            _unwrap(_Text(source), target)
+    except UnicodeDecodeError as error:
+        raise BadBody(f"the answer is not UTF-8: {error.reason}") from None
+
+
+class _Text:
+    """The part of a file's text that is not used up yet, without blanks before it."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.text = ""
+
+    def more(self) -> bool:
+        """Read a piece more; False at the file's end."""
+        piece = self._file.read(_PIECE)
+        self.text += piece
+        return bool(piece)
+
+    def peek(self) -> str:
+        """The next character that is no blank; empty at the end."""
+        self.text = self.text.lstrip(_BLANKS)
+        while not self.text and self.more():
+            self.text = self.text.lstrip(_BLANKS)
+        return self.text[:1]
+
+    def expect(self, *characters: str) -> str:
+        """Use up one of these characters, and say which."""
+        found = self.peek()
+        if found not in characters:
+            raise self._unexpected(*characters)
+        self.text = self.text[1:]
+        return found
+
+    def name(self) -> object:
+        """Use up the name of a member."""
+        if self.peek() != '"':
+            raise self._unexpected('"')
+        return self.value()
+
+    def value(self) -> object:
+        """Use up one JSON value, which has to be short."""
+        while True:
+            try:
+                self.peek()
+                value, end = _decode(self.text)
+                if end < len(self.text) or not self.more():  # a number might go on
+                    self.text = self.text[end:]
+                    return value
+            except (ValueError, RecursionError):
+                if len(self.text) > _MOST_BESIDES or not self.more():
+                    raise BadBody(f"the answer is not the JSON it should be: {_shown(self.text)}") from None
+
+    def string(self) -> Iterator[str]:
+        """Use up one JSON string of any length, piece by piece."""
+        self.expect('"')
+        while True:
+            inside = _INSIDE.match(self.text)
+            assert inside is not None  # nothing at all is a match too
+            yield json.loads(f'"{inside.group()}"')
+            self.text = self.text[inside.end() :]
+            if self.text.startswith('"'):
+                self.text = self.text[1:]
+                return
+            # what is left begins an escape that may be cut by the end of the piece; a longer rest is none
+            if len(self.text) >= _LONGEST_ESCAPE:
+                raise BadBody(f"the report holds what no JSON string may: {_shown(self.text)}")
+            if not self.more():
+                raise BadBody(f"the report has no end; its last characters are {_shown(self.text)}")
+
+    def _unexpected(self, *due: str) -> BadBody:
+        wanted = " or ".join(map(repr, due))
+        return BadBody(f"the answer is not the JSON it should be: {wanted} is due where {_shown(self.text)} is")
+
+
+def _unwrap(text: _Text, target: TextIO) -> None:
+    text.expect("{")
+    reports = 0
+    mark = "," if text.peek() != "}" else text.expect("}")
+    while mark == ",":
+        name = text.name()
+        text.expect(":")
+        if name == MEMBER:
+            reports += 1
+            target.writelines(text.string())
+        else:
+            text.value()
+        mark = text.expect(",", "}")
+    if reports != 1:
+        raise BadBody(f"the answer has {reports or 'no'} members {MEMBER!r}, not one")
+    if text.peek():
+        raise BadBody(f"the answer goes on behind its end: {_shown(text.text)}")
+
+
+def _shown(text: str) -> str:
+    return repr(text[:40]) if text else "the end"

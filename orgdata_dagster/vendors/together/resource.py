@@ -1,0 +1,68 @@
+"""The Dagster resource of Together.
+
+Here: its variables, its limit, its stop sign, and the client made of them. Keep out: requests (client.py), assets.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+
+from orgdata_dagster import settings
+from orgdata_dagster.http.budget import Rule
+from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster.orchestration.measured import csv_reader
+from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
+from orgdata_dagster.vendors.together import client as api
+
+
+class TogetherResource(VendorResource):
+    """Reads an organisation's reports, a request a minute over all processes.
+
+    401 stops everybody: it may mean that the key was revoked, and asking on would not bring it back.
+    """
+
+    vendor: ClassVar[str] = "together"
+    environment: ClassVar[dict[str, str]] = {
+        "base_url": "TOGETHER_BASE_URL",
+        "organization_id": "TOGETHER_ORGANIZATION_ID",
+        "client_id": "TOGETHER_CLIENT_ID",
+        "api_key": "TOGETHER_API_KEY",
+    }
+    defaults: ClassVar[dict[str, str]] = {"base_url": api.BASE_URL}
+    secret_fields: ClassVar[tuple[str, ...]] = ("client_id", "api_key")
+    latch_statuses: ClassVar[tuple[int, ...]] = (401,)
+
+    organization_id: str
+    client_id: str
+    api_key: str
+    seconds_between_requests: float = api.MINUTE
+
+    def rule(self) -> Rule:
+        """The document's limit, or the one of defs.yaml for a test server."""
+        return api.rule(self.seconds_between_requests)
+
+    def retry_policy(self) -> RetryPolicy:
+        """Waits that begin at the interval and double."""
+        return api.retry_policy(self.retry_attempts, self.seconds_between_requests)
+
+    def client(self, observer: Observer | None = None) -> api.TogetherClient:
+        """A client that pays the shared budget; `observer` sees every request."""
+        headers = api.headers(self.organization_id, self.client_id, self.api_key)
+        return api.TogetherClient(self.http_client(headers=headers, observer=observer), self.organization_id)
+
+    def rows(self, table: str) -> pd.DataFrame:
+        """The rows of `users`, `pairings` or `sessions` as the vendor has them now, all columns as text.
+
+        For assets, scripts and notebooks of your own; nothing is stored. It costs the minute's one request.
+        """
+        connection = WarehouseResource().open().scratch_connection()
+        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, connection, self.client() as client:
+            page = client.report(table, into=Path(folder) / "report.csv", read=csv_reader(connection, None))
+            if not page.records:
+                return pd.DataFrame(columns=list(page.page.columns))
+            _, source = page.page.reading([page.page])
+            return connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {source}").df()

@@ -1,0 +1,37 @@
+"""A reader that looks at a table again and again, in a process of its own, while others write.
+
+What lives here: the loop. Keep out: judgement; it prints what it saw.
+"""
+
+import json
+import sys
+from collections import defaultdict
+
+from orgdata_dagster import settings
+from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.evolution import table_columns
+from orgdata_dagster.warehouse.names import TableName
+
+
+def main() -> None:
+    """Read until there is a file `enough` in the home; print the number of reads, the duplicates, and a day's sizes."""
+    table = TableName("institution_analytics", sys.argv[1])
+    warehouse = Warehouse(settings.warehouse_uri(), scratch=settings.staging())
+    reads = duplicates = 0
+    sizes: defaultdict[str, set[int]] = defaultdict(set)
+    last = False
+    while not last:
+        last = (settings.home() / "enough").exists()
+        if not warehouse.exists:
+            continue
+        with warehouse.reading() as connection:
+            if "id" not in table_columns(connection, table):
+                continue
+            rows = connection.execute(
+                f"SELECT _orgdata_partition, count(*), count(DISTINCT id) FROM {table.sql} GROUP BY ALL"
+            ).fetchall()
+        reads += 1
+        for day, count, distinct in rows:
+            duplicates += count - distinct
+            sizes[day].add(count)
+    print(json.dumps({"reads": reads, "duplicates": duplicates, "sizes": {d: sorted(s) for d, s in sizes.items()}}))  # noqa: T201

@@ -1,0 +1,134 @@
+"""Both paginators: the pagination objects of vendor_apis/accutics.md, and vendors that lead in circles."""
+
+from typing import Any
+
+import pytest
+
+from orgdata_dagster.http.errors import PermanentError, UnsafeUrl
+from orgdata_dagster.vendors.accutics.paging import CursorPaginator, PageNumberPaginator, Paginator, Paging, paginator
+
+BASE = "https://api.example.org/v1"
+
+
+def numbered(page: int, total: int, size: int = 10, **changes: Any) -> dict[str, Any]:
+    return {
+        "next": f"{BASE}/x?page={page + 1}&page_size={size}" if page * size < total else None,
+        "items_per_page": size,
+        "total_items": total,
+        "page_param": "page",
+        "size_param": "page_size",
+    } | changes
+
+
+def cursor(following: object) -> dict[str, Any]:
+    link = None if following is None else f"{BASE}/x?cursor={following}"
+    return {"next": link, "next_cursor": following, "items_per_page": 10, "cursor_param": "cursor"}
+
+
+def asked(pages: Paginator) -> dict[str, str]:
+    params: dict[str, str] = {}
+    pages.update_request(params)
+    return params
+
+
+def test_by_number_until_next_is_null_although_the_size_was_clamped() -> None:
+    pages = PageNumberPaginator(BASE, 500)
+    sent = []
+    for number in (1, 2, 3):
+        assert pages.has_next_page
+        sent.append(asked(pages))
+        pages.update_state(numbered(number, 25), [{"id": number}])
+    assert not pages.has_next_page
+    assert sent == [{"page_size": "500"}, {"page_size": "500", "page": "2"}, {"page_size": "500", "page": "3"}]
+
+
+def test_by_cursor_until_next_cursor_is_null() -> None:
+    pages = CursorPaginator(BASE, 500)
+    sent = []
+    for number, following in enumerate(("255", 342, None)):
+        sent.append(asked(pages))
+        pages.update_state(cursor(following), [{"id": number}])
+    assert not pages.has_next_page
+    assert [params.get("cursor") for params in sent] == [None, "255", "342"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [(25, 25, "4"), (40, 41, "4"), (40, 39, "2"), (40, 30, "2"), (40, 29, None), (60, 5, None)],
+)
+def test_a_list_that_shrank_is_read_again_from_where_its_rows_have_moved_to(
+    before: int, after: int, expected: str | None
+) -> None:
+    pages = PageNumberPaginator(BASE, 10)
+    pages.update_state(numbered(1, before), [1])
+    pages.update_state(numbered(2, before), [2])
+    pages.update_state(numbered(3, after, next=f"{BASE}/x?page=4"), [3])
+    assert pages.has_next_page
+    assert asked(pages).get("page") == expected
+
+
+def test_a_list_that_shrank_at_its_end_is_not_over() -> None:
+    pages = PageNumberPaginator(BASE, 10)
+    pages.update_state(numbered(1, 11), [1])
+    pages.update_state(numbered(2, 10), [])
+    assert pages.has_next_page
+    pages.update_state(numbered(1, 10), [1])
+    assert not pages.has_next_page
+
+
+@pytest.mark.parametrize("paging", ["page", "cursor"])
+@pytest.mark.parametrize(
+    "link",
+    ["https://evil.example/v1/x", "http://api.example.org/v1/x", "https://api.example.org:444/x", "//evil.example/x"],
+)
+def test_a_link_to_another_host_is_refused(paging: Paging, link: str) -> None:
+    found = numbered(1, 25, next=link) if paging == "page" else {**cursor("255"), "next": link}
+    with pytest.raises(UnsafeUrl, match=r"api\.example\.org"):
+        paginator(paging, BASE, 10).update_state(found, [1])
+
+
+def test_a_next_page_that_is_not_further_on() -> None:
+    pages = PageNumberPaginator(BASE, 10)
+    pages.update_state(numbered(1, 100), [1])
+    with pytest.raises(PermanentError, match="page 2 names page 2"):
+        pages.update_state(numbered(2, 100, next=f"{BASE}/x?page=2"), [2])
+
+
+@pytest.mark.parametrize("rows", [[{"id": 1}], []])
+def test_a_vendor_that_ignores_the_page_number(rows: list[object]) -> None:
+    pages = PageNumberPaginator(BASE, 10)
+    for number in (1, 2):
+        pages.update_state(numbered(number, 10**6), rows)
+    with pytest.raises(PermanentError, match="no end"):
+        pages.update_state(numbered(3, 10**6), rows)
+
+
+def test_a_repeated_cursor() -> None:
+    pages = CursorPaginator(BASE, 10)
+    for following in ("a", "b"):
+        pages.update_state(cursor(following), [following])
+    with pytest.raises(PermanentError, match="'a' came twice"):
+        pages.update_state(cursor("a"), ["c"])
+
+
+def test_a_vendor_that_ignores_the_cursor_but_makes_new_ones() -> None:
+    pages = CursorPaginator(BASE, 10)
+    for number in (1, 2):
+        pages.update_state(cursor(number), [{"id": 1}])
+    with pytest.raises(PermanentError, match="3 times in a row"):
+        pages.update_state(cursor(3), [{"id": 1}])
+
+
+def test_empty_pages_by_cursor_are_no_repetition() -> None:
+    pages = CursorPaginator(BASE, 10)
+    for number in range(9):
+        pages.update_state(cursor(number), [])
+    assert pages.has_next_page
+
+
+@pytest.mark.parametrize(("paging", "other"), [("page", "cursor"), ("cursor", "page")])
+def test_the_other_paging_is_said(paging: Paging, other: Paging) -> None:
+    found = cursor("255") if paging == "page" else numbered(1, 25)
+    with pytest.raises(PermanentError) as caught:
+        paginator(paging, BASE, 10).update_state(found, [1])
+    assert f"paging: {other}" in str(caught.value)

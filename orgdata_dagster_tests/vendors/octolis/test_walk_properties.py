@@ -1,0 +1,122 @@
+"""Whatever happens to a dataset while it is read, no record is lost; tempting simpler walks lose some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytest
+from hypothesis import Phase, event, find, given, settings
+from hypothesis import strategies as st
+
+from orgdata_dagster.vendors.octolis.walk import Leaf, Span, walk
+from orgdata_dagster_tests.vendors.octolis.fake_vendor import FakePage, FakeVendor, Happening, at
+
+SIZE = 20
+Walk = Callable[[FakeVendor, datetime | None], Iterator[Leaf[FakePage]]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A dataset, and what happens to it before which request of its first pull."""
+
+    instants: list[datetime]
+    happenings: dict[int, list[Happening]]
+    stable_ties: bool
+
+    def vendor(self) -> FakeVendor:
+        return FakeVendor(self.instants, self.happenings, stable_ties=self.stable_ties)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Many ties, of up to a quarter of a page. Larger ones may be cut twice, and then only `count` can tell."""
+    ties = draw(st.lists(st.sampled_from([1, 1, 1, 2, 5]), max_size=40))
+    instants = [at(second) for second, tie in enumerate(ties) for _ in range(tie)]
+    happening = st.tuples(st.sampled_from(["touch", "insert", "delete"]), st.integers(0, 300))
+    happenings = st.dictionaries(st.integers(2, 8), st.lists(happening, max_size=6), max_size=5)
+    return Scenario(instants, draw(happenings), draw(st.booleans()))
+
+
+def ours(vendor: FakeVendor, since: datetime | None) -> Iterator[Leaf[FakePage]]:
+    return walk(vendor.fetch, vendor.count, since=since, size=SIZE, first_size=7)
+
+
+def pull(table: dict[int, datetime], vendor: FakeVendor, how: Walk) -> None:
+    """Read what changed since the table's newest record and keep of each record the newest version."""
+    since = max(table.values(), default=None)
+    for leaf in how(vendor, since):
+        for key, instant in leaf.page.rows:
+            table[key] = max(instant, table.get(key, instant))
+
+
+def lost(scenario: Scenario, how: Walk) -> set[int]:
+    """Records that the vendor has and the table lacks, or has in an old version, after a pull during which things
+    happen and one during which nothing does."""
+    vendor = scenario.vendor()
+    table: dict[int, datetime] = {}
+    pull(table, vendor, how)
+    vendor.quiet()
+    pull(table, vendor, how)
+    return {key for key, instant in vendor.held.items() if table.get(key) != instant}
+
+
+@settings(max_examples=500, deadline=None)
+@given(scenarios())
+def test_the_pull_after_the_changes_has_every_record_in_its_newest_version(scenario: Scenario) -> None:
+    assert lost(scenario, ours) == set()
+
+
+@settings(max_examples=300, deadline=None)
+@given(scenarios())
+def test_a_walk_to_the_end_has_every_record_that_was_there_all_the_time(scenario: Scenario) -> None:
+    vendor = scenario.vendor()
+    leaves = list(ours(vendor, None))
+    event(f"requests: {min(len(vendor.requests), 9)}")
+    read = {key for leaf in leaves for key, _ in leaf.page.rows}
+    assert any(leaf.is_last for leaf in leaves)
+    assert set(range(len(scenario.instants))) & set(vendor.held) <= read
+
+
+@settings(max_examples=200, deadline=None)
+@given(scenarios(), st.integers(-1, 40))
+def test_a_walk_since_a_watermark_has_everything_from_there_on(scenario: Scenario, second: int) -> None:
+    """Deletions and touches may happen: a touched record is newer than the walk and the next one's."""
+    vendor = scenario.vendor()
+    read = {key for leaf in ours(vendor, at(second)) for key, _ in leaf.page.rows}
+    stayed = {key for key, instant in enumerate(scenario.instants) if vendor.held.get(key) == instant}
+    assert {key for key in stayed if scenario.instants[key] >= at(second)} <= read
+
+
+def by_rank(*, oldest_first: bool = False) -> Walk:
+    """Page after page of one size, as the document's example suggests."""
+
+    def pages(vendor: FakeVendor, since: datetime | None) -> Iterator[Leaf[FakePage]]:
+        for number in range(1, 100):
+            page = vendor.fetch(Span(number, SIZE))
+            if oldest_first:  # the same ranks from the other end
+                rows = sorted(vendor.held.items(), key=lambda row: (row[1], row[0]))
+                page = FakePage(tuple(rows[(number - 1) * SIZE : number * SIZE]))
+            yield Leaf(page, page.records < SIZE)
+            if page.records < SIZE or (since and not oldest_first and page.lowest and page.lowest < since):
+                return
+
+    return pages
+
+
+@pytest.mark.parametrize(
+    ("naive", "kinds", "stable_ties"),
+    [
+        pytest.param(by_rank(), {"delete"}, True, id="by rank, deletions shift unread records up"),
+        pytest.param(by_rank(), set(), False, id="by rank, ties come in another order"),
+        pytest.param(by_rank(oldest_first=True), {"touch"}, True, id="oldest first, touched records shift the rest up"),
+    ],
+)
+def test_a_naive_walk_loses_records(naive: Walk, kinds: set[str], stable_ties: bool) -> None:
+    def harmed(scenario: Scenario) -> bool:
+        happenings = {n: [h for h in each if h[0] in kinds] for n, each in scenario.happenings.items()}
+        only = Scenario(scenario.instants, happenings, stable_ties)
+        return bool(lost(only, naive)) and not lost(only, ours)
+
+    find(scenarios(), harmed, settings=settings(max_examples=3000, phases=[Phase.generate]))

@@ -8,11 +8,12 @@ from importlib import import_module
 from typing import Any
 
 _COMPONENTS = {
+    "ChannelReports": "orgdata_dagster.vendors.channel_reports.component",
     "InstitutionAnalytics": "orgdata_dagster.vendors.institution_analytics.component",
     "Together": "orgdata_dagster.vendors.together.component",
 }
 
-__all__ = ["InstitutionAnalytics", "Together"]
+__all__ = ["ChannelReports", "InstitutionAnalytics", "Together"]
 
 
 def __getattr__(name: str) -> Any:

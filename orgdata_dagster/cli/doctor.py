@@ -20,7 +20,7 @@ from orgdata_dagster.orchestration.resources import VendorResource
 
 @dataclass(frozen=True)
 class VendorState:
-    """A vendor as `doctor` shows it: its stop sign, seconds of a pause, and of each window (points spent, points, seconds)."""
+    """A vendor as `doctor` shows it. `windows`: of each the points spent, the points it has, its seconds."""
 
     vendor: str
     stopped: Notice | None
@@ -35,7 +35,7 @@ def examine(catalog: Catalog) -> list[VendorState]:
 
 
 def clear(catalog: Catalog, vendor: str) -> str:
-    """Take a vendor's stop sign down; returns what that means, in a sentence. Raises UserError for an unknown vendor."""
+    """Take a vendor's stop sign down; returns what that means, in a sentence. Raises UserError for no vendor."""
     resource = next((resource for resource in _vendors(catalog) if resource.vendor == vendor), None)
     if resource is None:
         names = ", ".join(resource.vendor for resource in _vendors(catalog))

@@ -6,8 +6,9 @@ Keep out: when and how they are committed (landing.py).
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +17,8 @@ import duckdb
 
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.orchestration.measured import MeasuredPage, csv_reader, json_reader
+from orgdata_dagster.warehouse import json_pages
 from orgdata_dagster.warehouse.commit import PartitionLoad
-from orgdata_dagster.warehouse.json_pages import ARRAY
 from orgdata_dagster.warehouse.ledger import Interval
 from orgdata_dagster.warehouse.stage import StagedPage
 
@@ -44,7 +45,9 @@ class Intake:
         """A reader of CSV for the client; it counts what every page cost, also one that is not taken."""
         return self._counted(csv_reader(self.connection, cursor))
 
-    def json_reader(self, *, cursor: str | None = None, records: str = ARRAY, flatten: Collection[str] = ()) -> Read:
+    def json_reader(
+        self, *, cursor: str | None = None, records: str = json_pages.ARRAY, flatten: Collection[str] = ()
+    ) -> Read:
         """As `reader`, for JSON: see json_pages.prepare."""
         return self._counted(json_reader(self.connection, cursor=cursor, records=records, flatten=flatten))
 
@@ -62,13 +65,23 @@ class Intake:
         if page.highest is not None:
             self.watermark = max(filter(None, (self.watermark, page.highest)))
 
+    def take_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Stage a few rows that the client has made out of an answer itself."""
+        path = self.folder / f"rows-{len(self.staged)}.json"
+        path.write_text(json.dumps(rows))
+        self.staged.append(StagedPage(json_pages.prepare(path, self.connection), self.partition))
+
+    def count(self, download: Download) -> None:
+        """Note what a page cost that no reader of ours reads."""
+        self.bytes += download.bytes
+        self.requests += download.attempts
+        self.waited += download.waited
+        self.first_answer = self.first_answer or download.server_time
+
     def _counted(self, measure: Read) -> Read:
         def read(download: Download) -> MeasuredPage:
             page = measure(download)
-            self.bytes += download.bytes
-            self.requests += download.attempts
-            self.waited += download.waited
-            self.first_answer = self.first_answer or download.server_time
+            self.count(download)
             return page
 
         return read
@@ -81,6 +94,7 @@ class Pulled:
     as_of: datetime
     coverage: tuple[Interval, ...] = ()
     after: datetime | None = None
+    whole: bool = False
 
 
 Pull = Callable[[Intake], Pulled]
@@ -103,6 +117,7 @@ class Arrival:
             self.partition,
             as_of=self.pulled.as_of,
             after=self.pulled.after,
+            whole=self.pulled.whole,
             coverage=self.pulled.coverage,
             pages=len(self.intake.staged),
             bytes=self.intake.bytes,

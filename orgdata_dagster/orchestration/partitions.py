@@ -1,20 +1,50 @@
-"""Days, in UTC: the partitions of everything that has a time line.
+"""Days, weeks and months, in UTC: the partitions of everything that has a time line.
 
-Here: partition definitions and the instants of a day. Keep out: what a vendor does with them.
+Here: partition definitions, and what of the time line a partition is. Keep out: what a vendor does with them.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from typing import Literal
+
 import dagster as dg
 
 DAY = timedelta(days=1)
+
+Grain = Literal["day", "week", "month"]
 
 
 def daily(start_date: str) -> dg.DailyPartitionsDefinition:
     """Days from `start_date` up to and including today."""
     return dg.DailyPartitionsDefinition(start_date=start_date, end_offset=1, timezone="UTC")
+
+
+def by_grain(grain: Grain, start_date: str) -> dg.TimeWindowPartitionsDefinition:
+    """Days, weeks (from Monday) or months, from the one with `start_date` up to and including the present one."""
+    first = date.fromisoformat(start_date)
+    if grain == "week":
+        monday = first - first.weekday() * DAY
+        return dg.WeeklyPartitionsDefinition(start_date=str(monday), day_offset=1, end_offset=1, timezone="UTC")
+    if grain == "month":
+        return dg.MonthlyPartitionsDefinition(start_date=str(first.replace(day=1)), end_offset=1, timezone="UTC")
+    return daily(start_date)
+
+
+def key_of(partitions: dg.PartitionsDefinition | None, day: date) -> str:
+    """The key of the partition that the day lies in; the day itself where there are no such partitions."""
+    if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return partitions.get_partition_key_for_timestamp(
+            datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+        )
+    return day.isoformat()
+
+
+def bounds(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> tuple[datetime, datetime]:
+    """The part `[start, end)` of the time line that a partition is."""
+    window = partitions.time_window_for_partition_key(key)
+    return window.start.astimezone(UTC), window.end.astimezone(UTC)
 
 
 def day_bounds(partition: str) -> tuple[datetime, datetime]:

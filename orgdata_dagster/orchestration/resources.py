@@ -13,17 +13,20 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar, Self
 
 import dagster as dg
+import httpx
 import pandas as pd
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.budget import Budget, Rule
 from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.errors import ErrorDetail
 from orgdata_dagster.http.latch import Latch, fingerprint
 from orgdata_dagster.http.records import RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.warehouse.connection import Warehouse
 
 Observer = Callable[[RequestRecord], None]
+ErrorReader = Callable[[bytes, httpx.Headers], ErrorDetail]
 
 
 class WarehouseResource(dg.ConfigurableResource):
@@ -110,8 +113,9 @@ class VendorResource(dg.ConfigurableResource):
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         observer: Observer | None = None,
+        error_reader: ErrorReader | None = None,
     ) -> HttpClient:
-        """The client every request to this vendor goes through."""
+        """The client every request to this vendor goes through; `error_reader` knows the vendor's shape of errors."""
         return HttpClient(
             self.vendor,
             self.base_url,
@@ -122,5 +126,6 @@ class VendorResource(dg.ConfigurableResource):
             budget=self.budget(),
             retry=self.retry_policy(),
             observer=observer,
+            error_reader=error_reader,
             latch=self.latch(),
         )

@@ -1,20 +1,20 @@
 """Schedules: at the vendor's cron, pull what is due.
 
-Here: `due_days_schedule` for days that can be pulled at any time, `today_schedule` for snapshots. Add here: another notion
-of "due". Keep out: what a pull does.
+Here: `due_days_schedule` for days that can be pulled at any time, `today_schedule` for snapshots.
+Add here: another notion of "due". Keep out: what a pull does.
 
 Dagster's partitioned schedules take the last closed partition and never catch up on missed ticks. Here the coverage
 ledger says what is missing, so that a tick after an outage pulls the days in between as well.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.latch import Latch
-from orgdata_dagster.orchestration.partitions import DAY, day_bounds, days
+from orgdata_dagster.orchestration.partitions import DAY, bounds, days, key_of
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.warehouse import coverage
 from orgdata_dagster.warehouse.ledger import Interval
@@ -25,8 +25,14 @@ RANGE_END = "dagster/asset_partition_range_end"
 _LOOK_BACK = 7  # days; what is missing further back is for a backfill
 
 
-def due_days_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]) -> dg.ScheduleDefinition:
-    """At every tick one run for each of the assets: from its first incomplete day of the last week to today."""
+def due_days_schedule(
+    vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition], *, repull_days: int = 0
+) -> dg.ScheduleDefinition:
+    """At every tick one run for each of the assets: from its first incomplete day of the last week to today.
+
+    `repull_days`: so many days before today are pulled again even if they are complete, because the vendor changes them.
+    """
+    again = f", and the last {repull_days} days again" if repull_days else ""
 
     @dg.schedule(
         name=f"{vendor}_due",
@@ -34,24 +40,20 @@ def due_days_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefiniti
         execution_timezone="UTC",
         target=dg.AssetSelection.groups(vendor),
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Pulls today of every data set of {vendor}, and the days of the last week that are not complete.",
+        description=f"Pulls today of every data set of {vendor}, and the days of the last week that are not complete{again}.",
     )
-    def due(
-        context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource
-    ) -> list[dg.RunRequest] | dg.SkipReason:
+    def due(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> list[dg.RunRequest] | dg.SkipReason:
         if stopped := stop_sign(vendor):
             return stopped
         now = context.scheduled_execution_time.astimezone(UTC)
         requests = []
         for asset in assets:
-            first, today = first_due_day(warehouse, TableName(*asset.key.path), asset, now), now.date().isoformat()
-            requests.append(
-                dg.RunRequest(
-                    run_key=f"{asset.key.to_user_string()} {now.isoformat()}",
-                    asset_selection=[asset.key],
-                    tags={RANGE_START: first, RANGE_END: today},
-                )
-            )
+            tags = {}
+            if asset.partitions_def is not None:
+                first = first_due_day(warehouse, TableName(*asset.key.path), asset, now, repull_days)
+                tags = {RANGE_START: first, RANGE_END: key_of(asset.partitions_def, now.date())}
+            run_key = f"{asset.key.to_user_string()} {now.isoformat()}"
+            requests.append(dg.RunRequest(run_key=run_key, asset_selection=[asset.key], tags=tags))
         return requests
 
     return due
@@ -88,8 +90,15 @@ def stop_sign(vendor: str) -> dg.SkipReason | None:
     return dg.SkipReason(f"{vendor}: {notice}. {latch.remedy}") if notice else None
 
 
-def first_due_day(warehouse: WarehouseResource, table: TableName, asset: dg.AssetsDefinition, now: datetime) -> str:
-    """The first day of the last week, not before the asset's first one, that is not yet complete; else today."""
+def first_due_day(
+    warehouse: WarehouseResource,
+    table: TableName,
+    asset: dg.AssetsDefinition,
+    now: datetime,
+    repull_days: int = 0,
+) -> str:
+    """The first partition with a day of the last week, not before the asset's first one, that is not yet complete or
+    reaches into the last `repull_days` days; else that of today."""
     opened = warehouse.open()
     known: dict[str | None, tuple[Interval, ...]] = {}
     if opened.exists:
@@ -97,11 +106,15 @@ def first_due_day(warehouse: WarehouseResource, table: TableName, asset: dg.Asse
             known = coverage.known(connection, table)
     partitions = asset.partitions_def
     assert isinstance(partitions, dg.TimeWindowPartitionsDefinition)
-    start = max(partitions.start.date(), (now - _LOOK_BACK * DAY).date())
-    today = now.date().isoformat()
-    return next(day for day in days(start, now.date()) if day == today or not _settled(known.get(day), day))
+    start = max(partitions.start.date(), (now - max(_LOOK_BACK, repull_days) * DAY).date())
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    for key in dict.fromkeys(key_of(partitions, date.fromisoformat(day)) for day in days(start, now.date())):
+        end = bounds(partitions, key)[1]
+        if end > midnight - repull_days * DAY or not _settled(known.get(key), end):
+            return key
+    raise AssertionError("the partition of today ends after midnight")
 
 
-def _settled(parts: tuple[Interval, ...] | None, day: str) -> bool:
-    """Whether nothing more can be had of a closed day: it is covered to its end (gaps that nobody can fill count)."""
-    return bool(parts) and max(part.end for part in parts or ()) >= day_bounds(day)[1]
+def _settled(parts: tuple[Interval, ...] | None, end: datetime) -> bool:
+    """Whether nothing more can be had of a closed partition: it is covered to its end (gaps nobody can fill count)."""
+    return bool(parts) and max(part.end for part in parts or ()) >= end

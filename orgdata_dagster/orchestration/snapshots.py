@@ -1,4 +1,4 @@
-"""Snapshots of vendors that know only the present: a partition is the day it was taken on, and only today's can be made.
+"""Snapshots of vendors that know only the present: a partition is the day it was taken on, and only today's can be had.
 
 Here: `land_snapshot`, and what a run says whose days are over. Add here: what holds for snapshots of any vendor.
 Keep out: the pull (a vendor's assets.py), which snapshot may replace which (warehouse/snapshots.py).
@@ -72,9 +72,9 @@ def land_snapshot(
 def _still_today(pull: Pull, intake: Intake) -> Pulled:
     """The pull's outcome, unless midnight has passed meanwhile: what came is then another day's snapshot."""
     pulled = pull(intake)
-    if intake.partition != _today():
+    if intake.partition != (today := _today()):
         raise TransientError(
-            f"midnight passed before the answer came: it is a snapshot of {_today()}, and not stored as {intake.partition}",
+            f"midnight passed before the answer came: it is a snapshot of {today}, not stored as {intake.partition}",
             remedy="Pull today.",
         )
     return pulled

@@ -11,6 +11,8 @@ def environment(url: str) -> dict[str, str]:
     return {
         "INSTITUTION_ANALYTICS_BASE_URL": f"{url}/institution_analytics",
         "INSTITUTION_ANALYTICS_API_KEY": "sandbox-key",
+        "CHANNEL_REPORTS_BASE_URL": f"{url}/channel_reports",
+        "CHANNEL_REPORTS_API_TOKEN": "sandbox-token",
         "TOGETHER_BASE_URL": f"{url}/together",
         "TOGETHER_ORGANIZATION_ID": "sandbox-organization",
         "TOGETHER_CLIENT_ID": "sandbox-client",

@@ -16,18 +16,20 @@ import duckdb
 
 from orgdata_dagster.warehouse import lossless
 from orgdata_dagster.warehouse.names import quoted
+from orgdata_dagster.warehouse.pages import Kinds
 
 _SAMPLE = 4_000  # rows
 
 
 @dataclass
 class ColumnTypes:
-    """What is known of a column: the types that hold its values (preferred first), whether it has any value, and how
-    many do not fit the type that a person declared."""
+    """What is known of a column: the types that hold its values (preferred first), whether it has any value, how many do
+    not fit the type that a person declared, and of what kinds they are where the format says so."""
 
     fits: tuple[str, ...] = ()
     filled: bool = False
     misfits: int = 0
+    kinds: Kinds | None = None
 
 
 class TypeTracker:
@@ -48,13 +50,19 @@ class TypeTracker:
         self._seen: list[tuple[str, Sequence[str]]] = []
         self._spelling = {name.lower(): name for name in [*expected, *declared]}
 
-    def see(self, source: str, columns: Sequence[str]) -> None:
-        """Take in the rows of `source` (SQL that yields `columns` as text)."""
+    def see(self, source: str, columns: Sequence[str], kinds: Mapping[str, Kinds] | None = None) -> None:
+        """Take in the rows of `source` (SQL that yields `columns` as text), whose values are of these kinds."""
         # the database's names ignore case: a column is one, however a page spells it
-        columns = [self._spelling.setdefault(name.lower(), name) for name in columns]
+        spelled = {name: self._spelling.setdefault(name.lower(), name) for name in columns}
+        columns = list(spelled.values())
         for name in columns:
             expected = self._expected.get(name)
             self.columns.setdefault(name, ColumnTypes((expected,) if expected else (), filled=expected is not None))
+        for name, found in (kinds or {}).items():
+            column = self.columns[spelled[name]]
+            column.kinds = (column.kinds or frozenset()) | found
+            # the table's own type included: a string is no number, however it looks
+            column.fits = tuple(kind for kind in column.fits if lossless.allows(column.kinds, kind))
         self._seen.append((source, columns))
         unknown = [name for name in columns if not self.columns[name].filled]
         if unknown:
@@ -64,8 +72,7 @@ class TypeTracker:
 
     def analyse(self) -> None:
         """Look at every value of every page."""
-        names = list(self.columns)
-        self.columns = {name: ColumnTypes() for name in names}
+        self.columns = {name: ColumnTypes(kinds=column.kinds) for name, column in self.columns.items()}
         for source, columns in self._seen:
             self._candidates(source, [name for name in columns if not self.columns[name].fits])
         for source, columns in self._seen:
@@ -82,14 +89,16 @@ class TypeTracker:
         for name in free:
             scale, count = next(answers), next(answers)
             if count:
+                column = self.columns[name]
                 known = [self._expected[name]] if name in self._expected else []
-                self.columns[name].fits = tuple(dict.fromkeys([*lossless.candidates(scale), *known]))
+                candidates = [*lossless.candidates(scale, column.kinds), *known]
+                column.fits = tuple(kind for kind in dict.fromkeys(candidates) if lossless.allows(column.kinds, kind))
 
     def _narrow(self, source: str, names: Sequence[str]) -> None:
         """Drop the types that a value does not survive; note which columns have values, and misfits."""
         tests = [(name, kind) for name in names for kind in self.columns[name].fits]
         declared = [name for name in names if name in self._declared]
-        wanted = [f"bool_and({lossless.survives(name, kind)})" for name, kind in tests]
+        wanted = [f"bool_and({lossless.survives(name, kind, self.columns[name].kinds)})" for name, kind in tests]
         wanted += [f"count({quoted(name)}) > 0" for name in names]
         wanted += [_misfits(name, self._declared[name]) for name in declared]
         answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -19,19 +19,18 @@ import duckdb
 from orgdata_dagster.warehouse import evolution, ledger, views
 from orgdata_dagster.warehouse.connection import Warehouse
 from orgdata_dagster.warehouse.differences import Difference, differences, remember
-from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.evolution import Contract, SchemaChange
+from orgdata_dagster.warehouse.inserting import TypeSurprise, insert
 from orgdata_dagster.warehouse.ledger import ApiRequest, Interval
+from orgdata_dagster.warehouse.merging import keep_newest, merge
 from orgdata_dagster.warehouse.names import (
     LOADED_AT,
     PARTITION,
     PARTITION_IS_IN,
-    RUN_ID,
-    VARIANT,
     TableName,
     quoted,
 )
-from orgdata_dagster.warehouse.stage import Group, Stage
+from orgdata_dagster.warehouse.stage import Stage
 
 WriteDisposition = Literal["replace", "merge", "append"]
 
@@ -41,7 +40,9 @@ class Target:
     """A table and its rules. `key`: the vendor's key, `cursor`: the column that tells its versions apart.
 
     `snapshots`: every partition holds all there was at its time, so that the last one is the present. `refuse` is asked
-    before anything is changed, and raises Refused for what must not be stored.
+    before anything is changed, and raises Refused for what must not be stored. `afterwards` takes a vendor's own steps
+    in the same transaction, once the rows are in; it gets the commit's instant (their `_orgdata_loaded_at`) and run,
+    and returns why the table is not complete after all, if so.
     """
 
     table: TableName
@@ -53,6 +54,7 @@ class Target:
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
     snapshots: bool = False
     refuse: Callable[[duckdb.DuckDBPyConnection, Target, Stage, PartitionLoad], None] | None = None
+    afterwards: Callable[[duckdb.DuckDBPyConnection, Target, datetime, str], str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class PartitionLoad:
     """What is to be committed of one partition, besides its staged rows.
 
     `as_of`: the vendor's time when the pull began. `after`: replace only rows whose cursor is later (None: all), and
-    of every key keep the newest. `coverage`: what the rows prove. The numbers are for the record.
+    of every key keep the newest. `whole`: the rows are all there are, so that a merge drops stored ones that did not
+    come again. `coverage`: what the rows prove. The numbers are for the record.
     """
 
     partition: str | None
@@ -72,6 +75,7 @@ class PartitionLoad:
     requests: int = 0
     seconds: float = 0.0
     waited: float = 0.0
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,13 @@ def commit(
 ) -> Committed:
     """Land the staged rows of `loads`' partitions, all or nothing.
 
-    Raises ContractViolation (frozen columns changed), Refused (by the target's own rule), RowCountMismatch (the database read other rows than the pages
-    hold); the warehouse is then as it was.
+    Raises ContractViolation (frozen columns changed), Refused (by the target's own rule), RowCountMismatch (other rows
+    were read than the pages hold); the warehouse is then as it was.
     """
     stage.look()  # before the lock
     try:
         return _attempt(warehouse, target, stage, loads, run_id, requests)
-    except _TypeSurprise:
+    except TypeSurprise:
         stage.analyse()
         return _attempt(warehouse, target, stage, loads, run_id, requests)
 
@@ -116,10 +120,6 @@ def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run
     with warehouse.writing() as connection:
         ledger.create(connection)
         ledger.write_requests(connection, requests, run_id)
-
-
-class _TypeSurprise(Exception):
-    """A guessed type does not hold a value; the transaction is over."""
 
 
 def _attempt(
@@ -152,7 +152,11 @@ def _transaction(
 ) -> Committed:
     ledger.create(connection)
     newest = ledger.newest_snapshots(connection, target.table, [load.partition for load in loads])
-    stale = frozenset(load.partition for load in loads if load.as_of < newest.get(load.partition, load.as_of))
+    # an older snapshot must not replace a newer one; rows that are merged or appended take nothing away
+    replaces = target.write_disposition == "replace"
+    stale = frozenset(
+        load.partition for load in loads if replaces and load.as_of < newest.get(load.partition, load.as_of)
+    )
     fresh = [load for load in loads if load.partition not in stale]
     for load in fresh:
         if target.refuse is not None:
@@ -162,9 +166,12 @@ def _transaction(
     now = _now(connection, target.table)
     replaced = _delete(connection, target, fresh, newest.keys())
     for group in stage.groups({load.partition for load in fresh}):
-        _insert(connection, target, stage, group, planned, now, run_id)
-    if target.key and (target.write_disposition == "merge" or any(load.after for load in fresh)):
-        _keep_newest(connection, target, now)
+        insert(connection, target.table, stage, group, planned, now, run_id)
+    if target.write_disposition == "merge":
+        merge(connection, target, now, [load.partition for load in fresh if load.whole])
+    elif target.key and any(load.after for load in fresh):
+        keep_newest(connection, target, now)
+    doubt = target.afterwards(connection, target, now, run_id) if target.afterwards else None
     rows = _rows_by_partition(connection, target.table, now, fresh)
     changes = _note_changes(connection, target, planned, run_id, now)
     records = [
@@ -186,13 +193,17 @@ def _transaction(
         for load in loads
     ]
     ledger.write_loads(connection, records)
-    proven = zip(records, (load.coverage for load in loads), strict=True)
+    proven = zip(records, (_doubted(load.coverage, doubt) for load in loads), strict=True)
     ledger.write_coverage(connection, [fact for fact in proven if fact[0].partition not in stale])
     ledger.write_requests(connection, requests, run_id)
     if changes or planned.created:
         views.refresh(connection, target)
     expected = evolution.expected_types(connection, target.table)
     return Committed(rows, expected, tuple(changes), stale, differences(connection, target.table, replaced, now))
+
+
+def _doubted(coverage: tuple[Interval, ...], doubt: str | None) -> tuple[Interval, ...]:
+    return tuple(replace(part, reason=part.reason or doubt) for part in coverage) if doubt else coverage
 
 
 def _delete(
@@ -214,113 +225,6 @@ def _delete(
             if load.after is not None:
                 connection.execute(f"DELETE FROM {target.table.sql} WHERE {later}", [load.partition, load.after])
     return replaced
-
-
-def _insert(
-    connection: duckdb.DuckDBPyConnection,
-    target: Target,
-    stage: Stage,
-    group: Group,
-    planned: evolution.Plan,
-    now: datetime,
-    run_id: str,
-) -> None:
-    _note_places(connection, group)
-    sent = {name.lower() for name in (*group.columns, *group.constants)}
-    casts = {
-        name: cast
-        for name, cast in planned.casts.items()
-        if name.lower() in sent or name.removesuffix(VARIANT).lower() in sent
-    }
-    values = "".join(f"{cast} AS {quoted(name)}, " for name, cast in casts.items())
-    bounded = any(staged.after or staged.until for staged in group.pages)
-    kept = _kept(stage.cursor) if bounded else "true"
-    insert = (
-        f"INSERT INTO {target.table.sql} BY NAME SELECT {values}place._orgdata_key AS {PARTITION}, "
-        f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM {group.source} AS page "
-        f"JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path WHERE {kept}"
-    )
-    try:
-        row = connection.execute(insert, [now, run_id]).fetchone()
-    except duckdb.InvalidInputException as error:
-        if evolution.SURPRISE in str(error) and not stage.exact:
-            raise _TypeSurprise from None
-        raise
-    _check_count(connection, target.table, group, stage.cursor, row[0] if row else 0, kept=kept)
-
-
-def _kept(cursor: str | None) -> str:
-    """SQL: the row lies in its page's part of the time line."""
-    at = f"TRY_CAST(page.{quoted(cursor or '')} AS TIMESTAMPTZ)"
-    return (
-        f"(place._orgdata_after IS NULL OR {at} > place._orgdata_after) "
-        f"AND (place._orgdata_until IS NULL OR {at} <= place._orgdata_until)"
-    )
-
-
-def _note_places(connection: duckdb.DuckDBPyConnection, group: Group) -> None:
-    """For each page: whose its rows are, within which bounds, and the constants that go with them."""
-    # a vendor may well have columns `path` and `after`, but none that begins with our prefix
-    types = {
-        "_orgdata_path": "VARCHAR",
-        "_orgdata_key": "VARCHAR",
-        "_orgdata_after": "TIMESTAMPTZ",
-        "_orgdata_until": "TIMESTAMPTZ",
-    } | dict.fromkeys(group.constants, "VARCHAR")
-    places = [
-        (str(page.page.path), page.partition, page.after, page.until, *map(page.constants.get, group.constants))
-        for page in group.pages
-    ]
-    values = ", ".join(f"unnest(CAST(? AS {kind}[])) AS {quoted(name)}" for name, kind in types.items())
-    columns = [list(column) for column in zip(*places, strict=True)]
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE places AS SELECT {values}", columns)
-
-
-def _check_count(
-    connection: duckdb.DuckDBPyConnection,
-    table: TableName,
-    group: Group,
-    cursor: str | None,
-    inserted: int,
-    *,
-    kept: str,
-) -> None:
-    """Every record of the pages was either inserted or lies outside its page's part of the time line."""
-    records = sum(staged.page.records for staged in group.pages)
-    known = [staged.kept for staged in group.pages if staged.kept is not None]
-    if kept == "true":
-        expected = records
-    elif len(known) == len(group.pages):
-        expected = sum(known)
-    else:
-        row = connection.execute(
-            f"SELECT count(*), count_if({kept}) "
-            f"FROM (SELECT {quoted(cursor or '')}, _orgdata_file FROM {group.source}) AS page "
-            "JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path"
-        ).fetchone()
-        read, expected = row or (0, 0)
-        records = records if read == records else -1
-    if inserted != expected or records < 0:
-        raise RowCountMismatch(
-            f"{table}: {expected} rows of the pages belong here, but {inserted} were inserted; nothing was committed. "
-            "Pull again; if it happens again, report the vendor's page."
-        )
-
-
-def _keep_newest(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> None:
-    """Of every key that this commit brought keep the newest version in its partition (in the table, for a merge)."""
-    scope = [*target.key, PARTITION] if target.write_disposition == "replace" else list(target.key)
-    keys = ", ".join(map(quoted, scope))
-    same = " AND ".join(f"stored.{quoted(name)} IS NOT DISTINCT FROM brought.{quoted(name)}" for name in scope)
-    versions = f"CAST(stored.{quoted(target.cursor)} AS TIMESTAMPTZ) DESC NULLS LAST, " if target.cursor else ""
-    connection.execute(
-        f"DELETE FROM {target.table.sql} WHERE rowid IN (SELECT id FROM (SELECT stored.rowid AS id, row_number() OVER ("
-        f"PARTITION BY {', '.join(f'stored.{quoted(name)}' for name in scope)} "
-        f"ORDER BY {versions}stored.{LOADED_AT} DESC) AS place FROM {target.table.sql} AS stored "
-        f"SEMI JOIN (SELECT DISTINCT {keys} FROM {target.table.sql} WHERE {LOADED_AT} = ?) AS brought ON {same}) "
-        "WHERE place > 1)",
-        [now],
-    )
 
 
 def _rows_by_partition(

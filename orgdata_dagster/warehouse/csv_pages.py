@@ -17,6 +17,7 @@ import numpy as np
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import column_names, literal
+from orgdata_dagster.warehouse.pages import Reading
 
 _CHUNK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
@@ -37,9 +38,9 @@ class CsvPage:
         return self.columns
 
     @staticmethod
-    def reading(pages: Sequence[CsvPage]) -> tuple[tuple[str, ...], str]:
-        """The columns of pages of one layout, and the SQL that reads them all."""
-        return pages[0].columns, relation([page.path for page in pages], pages[0].columns)
+    def reading(pages: Sequence[CsvPage]) -> Reading:
+        """How to read pages with the same header together."""
+        return Reading(pages[0].columns, relation([page.path for page in pages], pages[0].columns), {})
 
 
 @dataclass

@@ -74,8 +74,8 @@ def plan(connection: duckdb.DuckDBPyConnection, table: TableName, stage: Stage, 
     result = Plan(created=not existing)
     columns = dict(stage.columns)
     if not existing and not columns:
-        # nothing but a header so far: the table shall exist all the same
-        columns = {name: ColumnTypes() for name in stage.empty_columns}
+        # nothing but a header so far, or not even that: the table shall exist all the same
+        columns = {name: ColumnTypes() for name in stage.empty_columns or stage.declared}
     known = {name.lower(): (name, kind) for name, kind in existing.items()}
     for name, types in columns.items():
         stored, current = known.get(name.lower(), (name, None))
@@ -142,12 +142,12 @@ def _plan_free(
         if target != current:
             text = lossless.as_text(stored, current)
             alter = f"ALTER TABLE {table.sql} ALTER COLUMN {quoted(stored)} SET DATA TYPE {target}"
-            result.statements.append(f"{alter} USING CAST({text} AS {target})")
+            result.statements.append(f"{alter} USING {lossless.from_text(text, target)}")
             result.changes.append(SchemaChange(stored, "widened", current, target))
             current = target
-    cast = f"CAST({quoted(name)} AS {current})"
+    cast = lossless.from_text(quoted(name), current)
     certain = stage.exact or current == lossless.TEXT
-    result.casts[stored] = cast if certain else _guarded(lossless.survives(name, current), cast, name)
+    result.casts[stored] = cast if certain else _guarded(lossless.survives(name, current, types.kinds), cast, name)
 
 
 def _common_type(
@@ -160,7 +160,7 @@ def _common_type(
         return (types.fits[0] if types.fits else lossless.TEXT) if empty is None else lossless.TEXT
     source = f"(SELECT {lossless.as_text(stored, current)} AS {quoted(stored)} FROM {table.sql})"
     for kind in types.fits:
-        row = connection.execute(f"SELECT bool_and({lossless.survives(stored, kind)}) FROM {source}").fetchone()
+        row = connection.execute(f"SELECT bool_and({lossless.survives(stored, kind, types.kinds)}) FROM {source}").fetchone()
         if row is None or row[0] is not False:
             return kind
     return lossless.TEXT

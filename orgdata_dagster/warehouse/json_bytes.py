@@ -4,7 +4,8 @@ Here: `rewrite`, without a Python object per value and with flat memory. Add her
 Keep out: keys and SQL (json_pages.py).
 
 DuckDB's parser takes `1.10`, `1e5`, `-0` and long decimals for floats and prints them anew (`1.1`, `100000.0`, `0`).
-So a value of a record that holds such a number becomes a string of its own text. Whole numbers it keeps, however long.
+So a value of a record that holds such a number becomes a string of its own text, with a mark at its begin that tells it
+from what was a string before. Whole numbers it keeps, however long.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from orgdata_dagster.warehouse.errors import UnreadablePage
 
 ARRAY = "[]"
 OBJECT = "{}"
+MARK = "\ufdd0"  # a noncharacter: Unicode keeps it for such uses, no text has it
 
 _CHUNK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
@@ -227,9 +229,11 @@ def _spared(part: bytes, tokens: _Tokens) -> bytes:
     first, last = _trimmed(codes, first, last)
     raw = np.frombuffer(part, dtype=np.uint8).copy()
     escaped = _nested(raw, first, last)
-    where = np.concatenate([first, last, escaped])
+    begin = np.frombuffer(b'"' + MARK.encode(), dtype=np.uint8)
+    where = np.concatenate([np.repeat(first, begin.size), last, escaped])
     what = np.full(where.size, _QUOTE, dtype=np.uint8)
-    what[first.size + last.size :] = _BACKSLASH
+    what[: first.size * begin.size] = np.tile(begin, first.size)
+    what[where.size - escaped.size :] = _BACKSLASH
     return bytes(np.insert(raw, where, what))
 
 

@@ -6,6 +6,7 @@ Keep out: reading pages (stage.py) and changing tables (evolution.py).
 
 Only what can carry no meaning may change its spelling: the notation of one instant (`...00Z`, `...00.000Z`,
 `...+00:00`) and the case of true and false. So `00123`, `1.10` beside `1.9`, `N/A` and "" keep their column as text.
+Of a JSON number the spelling means nothing, so 1 and 1.5 make one DOUBLE column; a JSON string is never a number.
 """
 
 from __future__ import annotations
@@ -13,32 +14,67 @@ from __future__ import annotations
 import re
 
 from orgdata_dagster.warehouse.names import VARIANT, quoted
+from orgdata_dagster.warehouse.pages import Kinds
 
 TEXT = "VARCHAR"
+JSON = "JSON"
 INSTANT = "TIMESTAMP WITH TIME ZONE"
 
 _INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):?[0-5]\d)"
 _LOCAL_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?"
 _DAY = r"\d{4}-\d\d-\d\d"  # not the database's words for other days, as `infinity`
+_NUMBERS: Kinds = frozenset({"number"})
+_LISTS = (f"{TEXT}[]", "BIGINT[]", "BOOLEAN[]", "DOUBLE[]")
 _EXACT_DIGITS = 15  # every decimal number of so many digits survives a DOUBLE
 
 
-def candidates(scale: int | None) -> tuple[str, ...]:
-    """Types to try, the preferred first; `scale` is the number of decimals that the column's values seem to have.
+def candidates(scale: int | None, kinds: Kinds | None = None) -> tuple[str, ...]:
+    """Types to try, the preferred first; `scale` is the number of decimals that the column's values seem to have, `kinds`
+    what JSON values it has: none of these types holds mixed ones.
 
     DECIMAL(18,s) before DECIMAL(38,s): it loads four times as fast. Whole numbers beyond BIGINT stay text, because
     what comes after them (HUGEINT) becomes a float in every DataFrame.
     """
     widths = [width for width in (18, 38) if scale and scale < width]
     decimals = [f"DECIMAL({width},{scale})" for width in widths]
+    if kinds is not None:
+        # DOUBLE first: how many decimals one page has says nothing of the next
+        every = (*_LISTS, JSON, "BOOLEAN", "BIGINT", "DOUBLE", *decimals, "DATE", INSTANT, "TIMESTAMP")
+        return tuple(kind for kind in every if allows(kinds, kind))
     return ("BOOLEAN", "BIGINT", *decimals, "DOUBLE", "DATE", INSTANT, "TIMESTAMP")
 
 
-def survives(column: str, data_type: str) -> str:
-    """SQL, never NULL: the value of the text `column` comes back from `data_type` with the same text, or is NULL."""
+def allows(kinds: Kinds | None, data_type: str) -> bool:
+    """Whether a type can be that of JSON values of these kinds (None: of text, which may be anything)."""
+    if not kinds or data_type == TEXT:
+        return True
+    if data_type == JSON:
+        return kinds <= {"list", "object"}
+    if data_type in _LISTS:
+        return kinds == {"list"}
+    if data_type == "BOOLEAN":
+        return kinds == {"boolean"}
+    if data_type in ("DATE", INSTANT, "TIMESTAMP"):
+        return kinds == {"string"}
+    return kinds == _NUMBERS
+
+
+def survives(column: str, data_type: str, kinds: Kinds | None = None) -> str:
+    """SQL, never NULL: the value of the text `column` comes back from `data_type` with the same text, or is NULL.
+
+    `kinds`: what JSON values it has; as a number it need only keep its value. Text of no kind can be no list.
+    """
     text = quoted(column)
     if data_type == TEXT:
         return "true"
+    if data_type == JSON:
+        return f"coalesce(json_valid({text}), true)"
+    if data_type in _LISTS:
+        value = f"TRY_CAST(TRY_CAST({text} AS JSON) AS {data_type})"
+        same = f"CAST(to_json({value}) AS VARCHAR) = CAST(json(TRY_CAST({text} AS JSON)) AS VARCHAR)"
+        return f"({text} IS NULL OR coalesce({same}, false))"
+    if kinds == _NUMBERS and data_type == "DOUBLE":
+        return f"({text} IS NULL OR ({declared_fit(column, data_type)} AND isfinite(TRY_CAST({text} AS DOUBLE))))"
     if data_type == "BOOLEAN":
         return f"coalesce(lower({text}) IN ('true', 'false'), true)"
     if data_type in (INSTANT, "TIMESTAMP"):
@@ -65,7 +101,14 @@ def as_text(column: str, data_type: str) -> str:
     name = quoted(column)
     if data_type == INSTANT:
         return f"strftime(timezone('UTC', {name}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+    if data_type.endswith("[]"):
+        return f"CAST(to_json({name}) AS VARCHAR)"
     return f"CAST({name} AS VARCHAR)"
+
+
+def from_text(text: str, data_type: str) -> str:
+    """SQL that makes a value of the type out of the SQL `text`."""
+    return f"CAST(CAST({text} AS JSON) AS {data_type})" if data_type in _LISTS else f"CAST({text} AS {data_type})"
 
 
 def scale_of(column: str) -> str:

@@ -5,9 +5,23 @@ Here: `Page`. Add here: what must be known of a page of every format. Keep out: 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
+
+JsonKind = Literal["string", "number", "boolean", "list", "object"]
+Kinds = frozenset[JsonKind]
+
+
+class Reading(NamedTuple):
+    """How to read pages: `source` is SQL that yields `columns` as text, and `_orgdata_file`.
+
+    `kinds`: of what kind a column's values are, for formats that tell a number from a text that looks like one.
+    """
+
+    columns: tuple[str, ...]
+    source: str
+    kinds: Mapping[str, Kinds]
 
 
 class Page(Protocol):
@@ -22,5 +36,5 @@ class Page(Protocol):
     @property
     def layout(self) -> Hashable: ...
     @staticmethod
-    def reading(pages: Sequence[Any]) -> tuple[tuple[str, ...], str]:
-        """The columns of pages of one layout, and the SQL that yields them as text, with `_orgdata_file`."""
+    def reading(pages: Sequence[Any]) -> Reading:
+        """How to read pages of one layout in one go."""

@@ -1,7 +1,7 @@
 """Tables that keep a snapshot of everything in each partition: what may become the newest one, and what they show.
 
-Here: `ShrinkGuard`, and the views `<table>_current` (the last snapshot) and `<table>_history` (what was true from when to
-when). Add here: another rule for a snapshot, another view of several.
+Here: `ShrinkGuard`, and the views `<table>_current` (the last snapshot) and `<table>_history` (what was true from when
+to when). Add here: another rule for a snapshot, another view of several.
 Keep out: views of tables whose rows have versions (views.py); the commit that asks the guard (commit.py).
 
 Both views know the snapshots from the ledger, not from the rows: a snapshot without rows is one too.
@@ -65,8 +65,8 @@ def make_views(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
     connection.execute(f"COMMENT ON VIEW {current.sql} IS {literal(f'The last snapshot in {target.table}.')}")
     connection.execute(f"CREATE OR REPLACE VIEW {history.sql} AS {_history(target.table, columns)}")
     text = (
-        f"Every row that was ever in {target.table}, once for each time without a break that it was there unchanged: from "
-        "the snapshot of valid_from on, and no more in that of valid_to (NULL: it is in the last one)."
+        f"Every row that was ever in {target.table}, once for each time without a break that it was there unchanged: "
+        "from the snapshot of valid_from on, and no more in that of valid_to (NULL: it is in the last one)."
     )
     connection.execute(f"COMMENT ON VIEW {history.sql} IS {literal(text)}")
 
@@ -94,8 +94,8 @@ def _current(table: TableName) -> str:
 def _history(table: TableName, columns: Sequence[str]) -> str:
     """SQL: rows that are alike in every column are one version; it is told in which snapshots it was, and how often.
 
-    Grouping by all columns compares the values themselves, so a key is not needed, and no two versions can be mistaken for
-    one another as with a hash. Of a version that a snapshot holds twice there are two rows while it is there twice.
+    Grouping by all columns compares the values themselves, so a key is not needed, and no two versions can be mistaken
+    for one another as with a hash. Of a version that a snapshot holds twice there are two rows while it is there twice.
     """
     alike = ", ".join(map(quoted, columns))
     # not histogram() itself: its maps would take ten times the memory of the lists
@@ -107,7 +107,7 @@ WITH snapshots AS (
     SELECT partition_key AS _orgdata_day, row_number() OVER (ORDER BY partition_key) AS _orgdata_number
     FROM {_landed(table)} GROUP BY partition_key),
 versions AS (
-    SELECT {alike}, map_keys({seen}) AS _orgdata_in, map_values({seen}) AS _orgdata_copies
+    SELECT {alike}, map_keys({seen}) AS _orgdata_in, CAST(map_values({seen}) AS BIGINT[]) AS _orgdata_copies
     FROM {table.sql} JOIN snapshots ON {PARTITION} = _orgdata_day GROUP BY {alike}),
 edges AS (
     SELECT {alike}, unnest({_changes(-1)}) AS _orgdata_first, unnest({_changes(1)}) AS _orgdata_last
@@ -118,14 +118,13 @@ LEFT JOIN snapshots AS gone ON gone._orgdata_number = _orgdata_last + 1"""
 
 
 def _changes(step: int) -> str:
-    """SQL: the snapshots in which a version has more copies than in the one before (-1) or after (1) them, each as often
-    as it has more. The first lists begin and the second ones end times without a break, in the same order.
+    """SQL: the snapshots in which a version has more copies than in the one before (-1) or after (1), each as often as
+    it has more. The first are where times without a break begin, the second where they end, in the same order.
     """
     neighbour = f"_orgdata_in[i + ({step})] = _orgdata_in[i] + ({step})"
     inside = "i > 1" if step < 0 else "i < len(_orgdata_in)"
     there = f"CASE WHEN {inside} AND {neighbour} THEN _orgdata_copies[i + ({step})] ELSE 0 END"
     more = f"greatest(0, _orgdata_copies[i] - {there})"
     return (
-        f"flatten([list_resize(CAST([] AS BIGINT[]), {more}, _orgdata_in[i]) "
-        "for i in range(1, len(_orgdata_in) + 1)])"
+        f"flatten([list_resize(CAST([] AS BIGINT[]), {more}, _orgdata_in[i]) for i in range(1, len(_orgdata_in) + 1)])"
     )

@@ -19,7 +19,7 @@ from orgdata_dagster.warehouse.column_types import ColumnTypes, TypeTracker
 from orgdata_dagster.warehouse.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import literal, quoted
-from orgdata_dagster.warehouse.pages import Page
+from orgdata_dagster.warehouse.pages import Kinds, Page
 
 _TIES_COUNTED = 100
 _ENOUGH_RECORDS = 4_000  # a look at fewer is not worth a query: small pages are looked at together
@@ -65,10 +65,11 @@ class StagedPage:
 
 @dataclass(frozen=True)
 class Group:
-    """Pages that are read in one go: `source` yields `columns` as text, and `_orgdata_file`."""
+    """Pages that are read in one go: see Reading."""
 
     columns: tuple[str, ...]
     source: str
+    kinds: Mapping[str, Kinds]
     pages: Sequence[StagedPage]
 
     @property
@@ -126,7 +127,7 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
 
 def _measurement(page: Page, cursor: str | None) -> str:
     """SQL: records, those with an instant, the lowest instants, the highest, those too fine, an odd example."""
-    _, source = page.reading([page])
+    source = page.reading([page]).source
     if cursor is None:
         return f"SELECT count(*), 0, NULL, NULL, 0, NULL FROM {source}"
     raw = quoted(cursor)
@@ -164,7 +165,7 @@ class Stage:
     def add(self, staged: StagedPage) -> None:
         """Take a page in: from now on it is part of the commit. Raises UnreadablePage where one does not parse."""
         if not staged.page.records:
-            self.empty_columns = self.empty_columns or (*staged.page.columns, *staged.constants)
+            self.empty_columns = self.empty_columns or staged.page.columns
         self.pages.append(staged)
         self._unseen.append(staged)
         if sum(staged.page.records for staged in self._unseen) >= _ENOUGH_RECORDS:
@@ -175,7 +176,7 @@ class Stage:
         unseen, self._unseen = self._unseen, []
         for group in grouped(unseen):
             try:
-                self._types.see(group.source, group.columns)
+                self._types.see(group.source, group.columns, group.kinds)
             except _MALFORMED as error:
                 raise UnreadablePage(f"a page is not well-formed: {_first_lines(error)}") from None
             if group.constants:

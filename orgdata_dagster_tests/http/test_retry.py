@@ -61,6 +61,15 @@ def test_backoff_grows_from_the_shortest_wait() -> None:
         assert least <= min(waits) <= max(waits) <= most
 
 
+def test_the_vendors_word_does_not_shorten_a_wait_below_its_own_minimum() -> None:
+    """A vendor that says "in a second" each time must not keep the waits from growing."""
+    clock = FakeClock()
+    attempts = Attempts(RetryPolicy(attempts=4, shortest_wait=60, longest_wait=600), clock)
+    with pytest.raises(RetriesExhausted):
+        attempts.run(Failing(TransientError("429"), asked=1))
+    assert clock.slept == [60, 120, 240]
+
+
 def test_a_policy_that_makes_no_sense_is_refused() -> None:
     for nonsense in ({"attempts": 0}, {"shortest_wait": 61}, {"extra_statuses": frozenset({423, 401})}):
         with pytest.raises(ValueError, match="RetryPolicy"):

@@ -128,7 +128,8 @@ def test_every_row_names_its_partition_run_and_commit(rig: Rig) -> None:
 
 def test_the_ledger_says_what_the_load_was(rig: Rig) -> None:
     stage = rig.stage("id\n1\n2\n")
-    load = PartitionLoad(DAY, NOON, None, (Interval(NOON, NOON + HOUR),), 3, 400, 5, 1.5, 0.25)
+    figures: dict[str, Any] = {"pages": 3, "bytes": 400, "requests": 5, "seconds": 1.5, "waited": 0.25}
+    load = PartitionLoad(DAY, NOON, coverage=(Interval(NOON, NOON + HOUR),), **figures)
     commit(rig.warehouse, ITEMS, stage, [load], run_id="abc", requests=[REQUEST, replace(REQUEST, status=None)])
     ((*what, columns),) = rig.sql("SELECT * EXCLUDE (loaded_at) FROM _orgdata.loads")
     assert what == ["acme", "items", DAY, "abc", "landed", NOON, 2, 3, 400, 5, 1.5, 0.25]

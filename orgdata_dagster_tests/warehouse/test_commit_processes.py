@@ -39,7 +39,7 @@ def test_a_killed_commit_leaves_the_old_partition_or_the_new_one(rig: Rig, start
 
 
 def test_two_processes_may_bring_the_same_partition_at_once(rig: Rig, start: Starter) -> None:
-    """Without the lock both would delete nothing and both insert: DuckDB lets such transactions both commit."""
+    """Two transactions that delete nothing and insert both commit in DuckDB: only one may be under way."""
     barrier, rounds = PROCESSES.Barrier(2), 8
     both = [
         start(with_rig, commit_rounds, rig.warehouse.uri, rig.folder / name, barrier, rounds) for name in ("x", "y")

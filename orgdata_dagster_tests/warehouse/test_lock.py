@@ -7,33 +7,32 @@ from orgdata_dagster.warehouse.lock import holder, locked
 
 def test_a_stream_of_overlapping_readers_does_not_starve_a_writer(tmp_path: Path) -> None:
     """flock alone grants shared locks past a waiting exclusive one: a writer once waited for 40 seconds."""
-    path, stop = tmp_path / "lock", threading.Event()
+    path, stop, written = tmp_path / "lock", threading.Event(), []
 
-    def read() -> None:
-        while not stop.is_set():
-            with locked(path, shared=True):
-                time.sleep(0.02)
-
-    readers = [threading.Thread(target=read) for _ in range(6)]
-    for number, reader in enumerate(readers):
-        reader.start()
-        time.sleep(0.003 * number)
-    waited = []
+    def read(entered: threading.Event) -> None:
+        with locked(path, shared=True):
+            entered.set()
+            time.sleep(0.02)
+            if not stop.is_set():
+                follower = threading.Event()
+                threading.Thread(target=read, args=(follower,)).start()
+                follower.wait(0.1)  # it does not come in where a writer waits before it
 
     def write() -> None:
-        for _ in range(5):
-            began = time.monotonic()
+        for number in range(3):
             with locked(path, shared=False):
-                waited.append(time.monotonic() - began)
+                written.append(number)
 
+    first = threading.Event()
+    threading.Thread(target=read, args=(first,)).start()
+    assert first.wait(10)
     writer = threading.Thread(target=write)
     writer.start()
-    writer.join(5)
+    writer.join(4)
+    in_time = len(written)
     stop.set()
-    for thread in (*readers, writer):
-        thread.join()
-    assert len(waited) == 5
-    assert max(waited) < 2
+    writer.join(10)
+    assert in_time == 3
 
 
 def test_readers_share_and_a_writer_is_alone(tmp_path: Path) -> None:

@@ -93,15 +93,15 @@ class PageNumberPaginator(_Checks):
         total, size = _whole(pagination, "total_items", 0), _whole(pagination, "items_per_page", 1)
         link = self._link(pagination)
         self._check_onward(link, str(pagination.get("page_param") or "page"))
-        if link is not None:
-            self._not_again(rows)
         fell = (self.total or 0) - total
         self.total = total
         if fell > 0 and self.page > 1:
             self.page = max(1, self.page + fell // -size)
+            self._last = None  # going back brings the same page again
         elif link is None:
             self.has_next_page = False
         else:
+            self._not_again(rows)
             self.page += 1
 
     def _check_onward(self, link: str | None, name: str) -> None:

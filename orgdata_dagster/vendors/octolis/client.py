@@ -49,6 +49,7 @@ BASE_URL = "https://api.octolis.cloud/v1/data"
 HEADERS = {"Accept": "*/*", "Content-Type": "application/json"}  # "For all requests ... mandatory", also without a body
 API_KEY_PARAMETER = "api-key"
 READ_POINTS, WRITE_POINTS = 1, 10
+POINTS_PER_SECOND, POINTS_PER_MINUTE, ACCOUNT_POINTS_PER_MINUTE = 25.0, 150.0, 2000.0
 BUSY, BUSY_SECONDS = 423, 5.0
 
 MASTERID, ALL_MASTERIDS, MODIFIED_AT = "__masterid__", "__all_masterids__", "__modified_at__"
@@ -64,7 +65,9 @@ P = TypeVar("P", bound=Page)
 
 
 def rule(
-    points_per_second: float = 25, points_per_minute: float = 150, account_points_per_minute: float = 2000
+    points_per_second: float = POINTS_PER_SECOND,
+    points_per_minute: float = POINTS_PER_MINUTE,
+    account_points_per_minute: float = ACCOUNT_POINTS_PER_MINUTE,
 ) -> Rule:
     """The document's section "Rate limiting": a request is paid by the second's window, else whole by the minute's,
     and besides by the account's. One budget serves all keys of the account, so more keys give no more speed."""

@@ -57,8 +57,8 @@ def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.A
     @dg.asset(
         key=[VENDOR, report.name],
         group_name=VENDOR,
-        description=f"{about} The vendor knows only the present: a partition is the snapshot of its day, and only today's "
-        f"can be made. `{report.name}_current` is the last one, `{report.name}_history` what was true from when to when.",
+        description=f"{about} The vendor knows only the present: a partition is the snapshot of its day, and only "
+        f"today's can be made. `{report.name}_current` is the last one, `{report.name}_history` tells the changes.",
         partitions_def=daily(start_date),
         backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill over days that are over says so once
         pool=pool(VENDOR),

@@ -7,8 +7,8 @@
 Here: the request for a report, its limits and its rhythm of retries. Add here: another report.
 Keep out: Dagster, DuckDB. How a CSV is measured comes from the caller (`read`); the JSON around it is report.py's.
 
-There is no paging and no time in it: a report is what the vendor has now. "To avoid your key being revoked, you must send
-requests at the less frequent rate of: 1 request per minute, 1 request at a time."
+There is no paging and no time in it: a report is what the vendor has now. "To avoid your key being revoked, you must
+send requests at the less frequent rate of: 1 request per minute, 1 request at a time."
 
 Environment: TOGETHER_BASE_URL, TOGETHER_ORGANIZATION_ID, TOGETHER_CLIENT_ID, TOGETHER_API_KEY. Alone:
 

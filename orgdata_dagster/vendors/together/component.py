@@ -10,8 +10,9 @@ from datetime import date
 from typing import Literal
 
 import dagster as dg
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.column_types import checked_types
 from orgdata_dagster.orchestration.schedules import today_schedule
 from orgdata_dagster.vendors.together.assets import Report, build_asset
@@ -25,7 +26,21 @@ class TogetherLimits(dg.Model, dg.Resolvable):
     model_config = ConfigDict(extra="forbid")
 
     seconds_between_requests: float = Field(
-        default=MINUTE, gt=0, description="One request in so many seconds, and one at a time. Less only for a test server."
+        default=MINUTE,
+        gt=0,
+        description="One request in so many seconds, and one at a time. Less only for a test server.",
+    )
+
+
+class TogetherRetries(dg.Model, dg.Resolvable):
+    """How stubbornly a request is tried after 429, 5xx, network errors and broken reports."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attempts: int = Field(
+        default=RetryPolicy.attempts,
+        ge=1,
+        description="Attempts in all, the first one included. The waits begin at the interval and double.",
     )
 
 
@@ -39,7 +54,8 @@ class ReportModel(dg.Model, dg.Resolvable):
     )
     column_descriptions: dict[str, str] = Field(default={}, description="Column: what it means.")
     contract: Literal["evolve", "freeze"] = Field(
-        default="evolve", description="freeze: a new or changed column fails the partition instead of changing the table."
+        default="evolve",
+        description="freeze: a new or changed column fails the partition instead of changing the table.",
     )
     description: str = Field(default="", description="Shown in the UI and as the table's comment.")
     owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
@@ -56,12 +72,16 @@ class Together(dg.Component, dg.Model, dg.Resolvable):
     model_config = ConfigDict(extra="forbid")
 
     limits: TogetherLimits = Field(default=TogetherLimits(), description="How hard the vendor may be asked.")
+    retries: TogetherRetries = Field(default=TogetherRetries(), description="Where trying again may help.")
     cron: str | None = Field(default="40 5 * * *", description="When to pull today (UTC); null: never by itself.")
     start_date: str = Field(
         default="2026-01-01", description="First day that has a partition, YYYY-MM-DD; days that are over stay empty."
     )
     shrink_limit: float = Field(
-        default=0.5, ge=0, le=1, description="A snapshot that lost more than this share of the last one's rows is refused."
+        default=0.5,
+        ge=0,
+        le=1,
+        description="A snapshot that lost more than this share of the last one's rows is refused.",
     )
     keys: dict[str, list[str]] = Field(
         default={}, description="Table: the columns that identify a row. A report without one of them is refused."
@@ -86,6 +106,12 @@ class Together(dg.Component, dg.Model, dg.Resolvable):
             raise ValueError(f"there is no report {', '.join(unknown)}; there are {', '.join(REPORTS)}")
         return by_table
 
+    @model_validator(mode="after")
+    def _keys_of_reports(self) -> Together:
+        if unused := sorted(set(self.keys) - set(self.reports)):
+            raise ValueError(f"keys: {', '.join(unused)} is not among the reports {', '.join(self.reports)}")
+        return self
+
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their resource and their schedule."""
         vendor = TogetherResource.vendor
@@ -105,6 +131,8 @@ class Together(dg.Component, dg.Model, dg.Resolvable):
             )
             for name, report in self.reports.items()
         ]
-        resource = TogetherResource.from_variables(**self.limits.model_dump())
+        resource = TogetherResource.from_variables(
+            seconds_between_requests=self.limits.seconds_between_requests, retry_attempts=self.retries.attempts
+        )
         schedules = [today_schedule(vendor, self.cron, assets)] if self.cron else []
         return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules)

@@ -88,15 +88,18 @@ class _Text:
     def value(self) -> object:
         """Use up one JSON value, which has to be short."""
         while True:
+            self.peek()
             try:
-                self.peek()
                 value, end = _decode(self.text)
-                if end < len(self.text) or not self.more():  # a number might go on
-                    self.text = self.text[end:]
-                    return value
             except (ValueError, RecursionError):
                 if len(self.text) > _MOST_BESIDES or not self.more():
                     raise BadBody(f"the answer is not the JSON it should be: {_shown(self.text)}") from None
+                continue
+            rest = self.text[end:].lstrip(_BLANKS)
+            # `1` may be the beginning of `1.5`: a value is over when something else begins
+            if rest.startswith((":", ",", "}")) or len(self.text) > _MOST_BESIDES or not self.more():
+                self.text = rest
+                return value
 
     def string(self) -> Iterator[str]:
         """Use up one JSON string of any length, piece by piece."""

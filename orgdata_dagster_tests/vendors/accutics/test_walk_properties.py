@@ -1,4 +1,4 @@
-"""Rows that move while a list is paged: whoever was not touched meanwhile is read, or the walk says that it is not sure.
+"""Rows that move while a list is paged: all that were not touched meanwhile are read, or the walk says it is not sure.
 
 The vendor is the sandbox's own list, asked without HTTP; its rows are touched, deleted and added between any two pages.
 A single walk without the rules of walk.py and paging.py must fail the same property.
@@ -104,26 +104,26 @@ NEWEST_FIRST = st.just("-updated_at,id")
 ANY_ORDER = st.sampled_from(["", "id", "-id", "updated_at"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(vendors(OPEN, NEWEST_FIRST, ("touch", "insert", "delete")))
 def test_an_open_window_newest_first_always_settles_without_a_loss(vendor: Vendor) -> None:
     assert check(vendor).settled
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(vendors(DAY, NEWEST_FIRST, ("touch", "delete")))
 def test_a_closed_day_newest_first_always_settles_without_a_loss(vendor: Vendor) -> None:
     """Rows only leave it: a touched one lies in another day."""
     assert check(vendor).settled
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(vendors(DAY, ANY_ORDER, ("touch", "delete")))
 def test_a_closed_day_in_any_order_loses_nothing_that_it_does_not_own_up_to(vendor: Vendor) -> None:
     check(vendor)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(vendors(OPEN, ANY_ORDER, ("touch", "insert")))
 def test_an_open_window_or_snapshot_in_any_order_loses_nothing_that_it_does_not_own_up_to(vendor: Vendor) -> None:
     """Of a row deleted and another one added between the same two requests `total_items` says nothing: see the ADR."""

@@ -66,13 +66,16 @@ def test_rows_at_the_borders_of_the_day_belong_to_one_day_only() -> None:
     assert walked(vendor, page_rows=2) == ([1, 2], [])
 
 
+@pytest.mark.parametrize("page_rows", [3, 4])
 @pytest.mark.parametrize("precision", [timedelta(seconds=1), timedelta(milliseconds=1)])
-def test_a_vendor_that_understands_only_coarse_bounds(precision: timedelta) -> None:
-    vendor = FakeVendor(
-        [START - MICROSECOND, START, at(7.1234), at(7.1239), START + DAY - MICROSECOND, START + DAY],
-        START + 2 * DAY, page_rows=3, precision=precision,
-    )  # fmt: skip
-    assert walked(vendor, page_rows=3) == ([1, 2, 3, 4], [])
+def test_a_vendor_that_understands_only_coarse_bounds(precision: timedelta, page_rows: int) -> None:
+    """It sends rows from beyond both ends of the window, which belong to other days."""
+    instants = [
+        *(START - MICROSECOND * 2, START - MICROSECOND, START, at(7.1234)),
+        *(START + DAY - MICROSECOND, START + DAY),
+    ]
+    vendor = FakeVendor(instants, START + 2 * DAY, page_rows, precision)
+    assert walked(vendor, page_rows=page_rows) == ([2, 3, 4], [])
 
 
 def test_more_rows_at_an_instant_than_a_page_holds_are_a_gap_and_the_walk_goes_on() -> None:

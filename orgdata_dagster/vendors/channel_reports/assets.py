@@ -1,0 +1,125 @@
+"""Assets of the reports of channels: one table an endpoint, a partition a day, week or month; and the forms' fields.
+
+Here: `build_asset` and `build_fields_asset`, plain factories. Add here: what the assets show or check.
+Keep out: YAML (component.py), the pull itself (pulls.py), storing (warehouse/).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
+from orgdata_dagster.orchestration.partitions import Grain, bounds, by_grain
+from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.request_log import RequestLog
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.vendors.channel_reports.endpoints import FIELD_COLUMNS, FIELDS_TABLE, Endpoint
+from orgdata_dagster.vendors.channel_reports.pulls import Fields, pull_fields, pull_window
+from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
+from orgdata_dagster.warehouse.commit import Target
+from orgdata_dagster.warehouse.evolution import Contract
+from orgdata_dagster.warehouse.names import TableName
+
+VENDOR = ChannelReportsResource.vendor
+
+_PARTITIONS_PER_RUN = 400  # a backfill of a year is one run
+_BATCH = 100  # partitions a commit
+_WORKERS = 4  # where `concurrent` is switched off
+
+
+@dataclass(frozen=True)
+class Report:
+    """An endpoint as a person configured it. `field_ids` left empty: those of the Forms API."""
+
+    endpoint: Endpoint
+    channels: tuple[int, ...]
+    start_date: str
+    grain: Grain = "day"
+    field_ids: tuple[int, ...] = ()
+    contract: Contract = "evolve"
+    description: str = ""
+    owners: tuple[str, ...] = ()
+
+
+def build_asset(report: Report) -> dg.AssetsDefinition:
+    """The asset `channel_reports/<endpoint>`, which lands in the table of the same name."""
+    endpoint = report.endpoint
+    about = report.description or endpoint.about
+    partitions = by_grain(report.grain, report.start_date)
+    target = Target(
+        TableName(VENDOR, endpoint.name),
+        contract=report.contract,
+        description=f"{about} Each row counts one window of a {report.grain} (UTC), start_date to end_date.",
+        column_descriptions=endpoint.descriptions,
+    )
+
+    @dg.asset(
+        key=[VENDOR, endpoint.name],
+        group_name=VENDOR,
+        description=f"{about} A partition is the vendor's count of one {report.grain} (UTC). Distinct counts do not add "
+        "up over partitions: see the columns.",
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.multi_run(_PARTITIONS_PER_RUN),
+        pool=pool(VENDOR),
+        kinds={"duckdb", "json"},
+        owners=list(report.owners),
+        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, endpoint.name])],
+    )
+    def pulled_windows(
+        context: dg.AssetExecutionContext, channel_reports: ChannelReportsResource, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult:
+        requests = RequestLog()
+        with channel_reports.client(requests) as client:
+            fields = Fields(client, report.field_ids)
+            return land(
+                context,
+                warehouse=warehouse.open(),
+                target=target,
+                declared=endpoint.types,
+                pull=lambda intake: pull_window(
+                    client, endpoint, report.channels, fields, intake, bounds(partitions, str(intake.partition))
+                ),
+                requests=requests,
+                partitions=sorted(context.partition_keys),
+                workers=channel_reports.concurrent or _WORKERS,
+                batch=_BATCH,
+            )
+
+    return pulled_windows
+
+
+def build_fields_asset(channels: Sequence[int], *, contract: Contract = "evolve") -> dg.AssetsDefinition:
+    """The asset `channel_reports/fields`: the fields of all forms as they are now."""
+    about = "Fields of the forms of all channels, of every type, as they are now; from the Forms API."
+    target = Target(
+        TableName(VENDOR, FIELDS_TABLE),
+        contract=contract,
+        description=about,
+        column_descriptions={name: text for name, (_, text) in FIELD_COLUMNS.items()},
+    )
+
+    @dg.asset(
+        key=[VENDOR, FIELDS_TABLE],
+        group_name=VENDOR,
+        description=about,
+        pool=pool(VENDOR),
+        kinds={"duckdb", "json"},
+        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, FIELDS_TABLE])],
+    )
+    def discovered_fields(
+        context: dg.AssetExecutionContext, channel_reports: ChannelReportsResource, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult:
+        requests = RequestLog()
+        with channel_reports.client(requests) as client:
+            return land(
+                context,
+                warehouse=warehouse.open(),
+                target=target,
+                declared={name: kind for name, (kind, _) in FIELD_COLUMNS.items()},
+                pull=lambda intake: pull_fields(client, channels, intake),
+                requests=requests,
+                partitions=[None],
+            )
+
+    return discovered_fields

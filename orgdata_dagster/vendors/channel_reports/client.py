@@ -1,0 +1,142 @@
+"""Analytics API V4: reports of a channel, aggregated by the vendor over a window of time.
+
+    GET {base_url}/api/v4/analytics/<endpoint>?channel_id=&start_date=&end_date=   ->  channel_reports.<endpoint>
+    GET {base_url}/api/v4/forms?channel_id=                                        ->  channel_reports.fields
+
+Here: one request for one report, and the fields of a channel's forms. Add here: another parameter of the document.
+Keep out: Dagster, DuckDB, and what the reports' columns mean (endpoints.py).
+
+Paging quirk: there is no paging; an answer is whole. Windows are half open, `start_date <= instant < end_date`. The
+document shows neither authentication nor the Forms API: header and path are settings (resource.py).
+
+Environment: CHANNEL_REPORTS_BASE_URL, CHANNEL_REPORTS_API_TOKEN. Alone, against `orgdata sandbox`:
+
+    from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
+    ChannelReportsResource.from_environment().rows("reports_per_state", 1, datetime(2026, 1, 1), datetime(2026, 2, 1))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.errors import BadBody, PermanentError
+from orgdata_dagster.http.records import Download
+
+FORMS_PATH = "/api/v4/forms"
+COUNTED_TYPES = ("Category", "DropDown", "Radio")
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class FormField:
+    """A field of a form, as the Forms API tells of it; `form_name`, `name` and `field_type` where it does not are ""."""
+
+    channel_id: int
+    form_id: int
+    form_name: str
+    field_id: int
+    name: str
+    field_type: str
+
+    @property
+    def counted(self) -> bool:
+        """Whether the vendor counts what is selected in such a field."""
+        return self.field_type in COUNTED_TYPES
+
+
+class ChannelReportsClient:
+    """Reads reports of channels through `http`, which pays the budget and retries."""
+
+    def __init__(self, http: HttpClient, forms_path: str = FORMS_PATH) -> None:
+        self._http = http
+        self._forms_path = forms_path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def report(
+        self,
+        endpoint: str,
+        channel_id: int,
+        start: datetime,
+        end: datetime,
+        *,
+        fields: tuple[str, ...] = (),
+        field: FormField | None = None,
+        into: Path,
+        read: Callable[[Download], R],
+    ) -> R:
+        """One report of what happened in `[start, end)`: with these of its optional `fields`, by selections in `field`.
+
+        Raises the errors of HttpClient.fetch; a PermanentError names the channel or the field that was refused.
+        """
+        parameters = {"channel_id": str(channel_id), "start_date": instant(start), "end_date": instant(end)}
+        if fields:
+            parameters["fields"] = ",".join(fields)
+        if field is not None:
+            parameters["field_id"] = str(field.field_id)
+        with self._explained(channel_id, field):
+            return self._http.fetch(f"/api/v4/analytics/{endpoint}", params=parameters, into=into, read=read)
+
+    def form_fields(self, channel_id: int, *, into: Path, count: Callable[[Download], None]) -> list[FormField]:
+        """The fields of a channel's forms, of every type; `count` sees the download."""
+
+        def read(download: Download) -> list[FormField]:
+            count(download)
+            return _form_fields(channel_id, download.path)
+
+        with self._explained(channel_id):
+            return self._http.fetch(self._forms_path, params={"channel_id": str(channel_id)}, into=into, read=read)
+
+    @contextmanager
+    def _explained(self, channel_id: int, field: FormField | None = None) -> Iterator[None]:
+        try:
+            yield
+        except PermanentError as error:
+            if error.status == 404:
+                error.message = f"channel {channel_id}: {error.message}"
+                error.remedy = f"Check `channels` in defs.yaml (is there a channel {channel_id}?) and the base URL."
+            elif error.status == 422 and field is not None:
+                what = f"field {field.field_id} ({field.name!r}, {field.field_type})" if field.name else field.field_id
+                error.message = f"{what} of channel {channel_id} was refused: {error.message}"
+                error.remedy = (
+                    f"List other fields under `field_ids` in defs.yaml: only {', '.join(COUNTED_TYPES)} count."
+                )
+            raise
+
+
+def instant(at: datetime) -> str:
+    """ISO 8601 in UTC, as the document writes it."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _form_fields(channel_id: int, path: Path) -> list[FormField]:
+    try:
+        forms: list[dict[str, Any]] = json.loads(path.read_bytes())
+        return [
+            FormField(
+                channel_id,
+                int(form["id"]),
+                str(form.get("name") or ""),
+                int(field["id"]),
+                str(field.get("name") or ""),
+                str(field["field_type"]),
+            )
+            for form in forms
+            for field in form["fields"]
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BadBody(
+            f"the forms are not as expected ({type(error).__name__}: {error}): is forms_path right?"
+        ) from None

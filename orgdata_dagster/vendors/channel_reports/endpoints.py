@@ -1,0 +1,162 @@
+"""The nine reports of a channel as the vendor's document has them: their columns, types, and which figures add up.
+
+Here: `ENDPOINTS`, data only. Add here: an endpoint or a column that the document gains.
+Keep out: how they are asked for (client.py) and landed (assets.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+FIELDS_TABLE = "fields"
+
+# Columns that every row gets from the request it answers.
+REQUEST_COLUMNS = {
+    "channel_id": ("BIGINT", "The channel that was asked for."),
+    "start_date": ("TIMESTAMP WITH TIME ZONE", "First instant of the window that the row counts."),
+    "end_date": ("TIMESTAMP WITH TIME ZONE", "End of the window that the row counts; not part of it."),
+}
+
+_NOT_ADDITIVE = (
+    "Counts different {what} in the window: do not add it up over days or windows, ask for longer ones (grain)."
+)
+_ACCOUNT = {"account_id": ("BIGINT", "The account that the channel belongs to.")}
+_COUNT = {"report_count": ("BIGINT", "Reports in the window; adds up over windows that do not overlap.")}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A report: its columns (name -> type, what it means), and what has to be said in the request.
+
+    `fields`: what `fields=` asks for; the vendor leaves out what it is not asked. `one_object`: the body is one object.
+    `flatten`: objects whose members become columns. `by_field`: one request a field, which `field_id` names.
+    """
+
+    name: str
+    about: str
+    columns: Mapping[str, tuple[str, str]]
+    fields: tuple[str, ...] = ()
+    one_object: bool = False
+    flatten: tuple[str, ...] = ()
+    by_field: bool = False
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Column -> type, of all columns of the table."""
+        return {name: kind for name, (kind, _) in {**self.columns, **REQUEST_COLUMNS}.items()}
+
+    @property
+    def descriptions(self) -> dict[str, str]:
+        """Column -> what it means, of all columns of the table."""
+        return {name: text for name, (_, text) in {**self.columns, **REQUEST_COLUMNS}.items()}
+
+
+def _distinct(text: str, what: str) -> tuple[str, str]:
+    return ("BIGINT", f"{text} {_NOT_ADDITIVE.format(what=what)}")
+
+
+_READ = {
+    "total_reads": ("BIGINT", "How often reports were read in the window; adds up over windows that do not overlap."),
+    "unique_reads": _distinct("Reads, each reader of a report counted once.", "pairs of reader and report"),
+    "report_readers": _distinct("Users who read a report.", "users"),
+    "reports_seen": _distinct("Reports that were read.", "reports"),
+}
+_AWARENESS = {
+    "total_alerts": ("BIGINT", "Alerts sent to the user in the window; adds up over windows that do not overlap."),
+    "alert_source_reports": _distinct("Reports that the user was alerted to.", "reports"),
+    "unique_alerts": _distinct("Alerts, repeated ones counted once.", "alerts"),
+    "alerts_opened": ("BIGINT", "Alerts of the window that the user has opened by now; changes afterwards."),
+}
+
+_ALL = (
+    Endpoint(
+        "reports_images",
+        "Images of the reports of a channel.",
+        {
+            "report_image_id": ("BIGINT", "The image."),
+            **_ACCOUNT,
+            "report_id": ("BIGINT", "The report that it belongs to."),
+            "created_at": ("TIMESTAMP WITH TIME ZONE", "When it was created."),
+            "styles_thumb": ("VARCHAR", "Address of the image in style `thumb`."),
+            "styles_medium": ("VARCHAR", "Address of the image in style `medium`."),
+        },
+        flatten=("styles",),
+    ),
+    Endpoint(
+        "reports_over_time",
+        "Reports of a channel along the time line.",
+        {
+            **_ACCOUNT,
+            "datetime_range_start": ("TIMESTAMP WITH TIME ZONE", "Begin of the range that is counted."),
+            **_COUNT,
+            "datetime_range_width": ("VARCHAR", "Width of the range, as the vendor chose it for the window."),
+        },
+    ),
+    Endpoint(
+        "reports_per_field_selection",
+        "Reports of a channel by what was selected in a field of their form.",
+        {
+            "field_id": ("BIGINT", "The field; see channel_reports.fields."),
+            **_ACCOUNT,
+            "name": ("VARCHAR", "The selection, as people see it."),
+            "value": ("VARCHAR", "The selection, as the vendor stores it."),
+            **_COUNT,
+        },
+        by_field=True,
+    ),
+    Endpoint(
+        "reports_per_state",
+        "Reports of a channel by state.",
+        {
+            "id": ("BIGINT", "The state."),
+            "name": ("VARCHAR", "The state's name."),
+            **_ACCOUNT,
+            "report_count": ("BIGINT", "Reports of the window that are in the state by now; changes afterwards."),
+        },
+    ),
+    Endpoint(
+        "reports_per_user",
+        "Reports of a channel by the user who wrote them.",
+        {"user_id": ("BIGINT", "The user."), **_ACCOUNT, **_COUNT},
+    ),
+    Endpoint(
+        "reports_per_day_hour",
+        "Reports of a channel by hour of the day.",
+        {**_ACCOUNT, "hour": ("BIGINT", "Hour of the day, from 0."), **_COUNT},
+    ),
+    Endpoint(
+        "reports_per_week_day",
+        "Reports of a channel by day of the week.",
+        {**_ACCOUNT, "dow": ("BIGINT", "Day of the week, as the vendor numbers it."), **_COUNT},
+    ),
+    Endpoint(
+        "reports_read",
+        "How often, and by how many, reports of a channel were read.",
+        _READ,
+        fields=tuple(_READ),
+        one_object=True,
+    ),
+    Endpoint(
+        "user_awareness",
+        "How users of a channel were alerted to reports, and whether they looked.",
+        {
+            **_AWARENESS,
+            "user_id": ("BIGINT", "The user."),
+            "first_name": ("VARCHAR", "The user's first name."),
+            "last_name": ("VARCHAR", "The user's last name."),
+        },
+        fields=tuple(_AWARENESS),
+    ),
+)
+
+ENDPOINTS: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in _ALL}
+
+FIELD_COLUMNS = {
+    "channel_id": ("BIGINT", "The channel whose forms were asked for."),
+    "form_id": ("BIGINT", "The form that has the field."),
+    "form_name": ("VARCHAR", "The form's name."),
+    "field_id": ("BIGINT", "The field; what `field_ids` in defs.yaml lists."),
+    "name": ("VARCHAR", "The field's name."),
+    "field_type": ("VARCHAR", "Its type; the vendor counts selections of Category, DropDown and Radio only."),
+}

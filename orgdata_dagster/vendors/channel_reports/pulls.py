@@ -1,0 +1,82 @@
+"""How a partition of the reports is pulled: every channel, and every field where it goes by field, one after the other.
+
+Here: `pull_window`, `pull_fields`, `Fields`. Keep out: Dagster (assets.py), requests (client.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from orgdata_dagster.orchestration.intake import Intake, Pulled
+from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient, FormField, instant
+from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
+from orgdata_dagster.warehouse.coverage import intervals
+from orgdata_dagster.warehouse.json_pages import ARRAY, OBJECT
+
+Bounds = tuple[datetime, datetime]
+
+
+class Fields:
+    """The fields by which a run asks for selections: those that a person listed, else what the Forms API tells.
+
+    Asked for once a run and channel, whichever thread needs it first.
+    """
+
+    def __init__(self, client: ChannelReportsClient, listed: Sequence[int]) -> None:
+        self._client = client
+        self._listed = listed
+        self._lock = threading.Lock()
+        self._known: dict[int, list[FormField]] = {}
+
+    def of(self, channel_id: int, intake: Intake) -> list[FormField]:
+        """The fields of a channel whose selections the vendor counts."""
+        if self._listed:
+            return [FormField(channel_id, 0, "", field_id, "", "") for field_id in self._listed]
+        with self._lock:
+            if channel_id not in self._known:
+                into = intake.folder / f"forms-{channel_id}.json"
+                fields = self._client.form_fields(channel_id, into=into, count=intake.count)
+                self._known[channel_id] = [field for field in fields if field.counted]
+            return self._known[channel_id]
+
+
+def pull_window(
+    client: ChannelReportsClient,
+    endpoint: Endpoint,
+    channels: Sequence[int],
+    fields: Fields,
+    intake: Intake,
+    bounds: Bounds,
+) -> Pulled:
+    """Pull a report of `[start, end)` for all channels. A window that is not over is complete up to now only."""
+    start, end = bounds
+    began = datetime.now(UTC)
+    read = intake.json_reader(records=OBJECT if endpoint.one_object else ARRAY, flatten=endpoint.flatten)
+    for channel_id in channels:
+        constants = {"channel_id": str(channel_id), "start_date": instant(start), "end_date": instant(end)}
+        for field in fields.of(channel_id, intake) if endpoint.by_field else (None,):
+            page = client.report(
+                endpoint.name,
+                channel_id,
+                start,
+                end,
+                fields=endpoint.fields,
+                field=field,
+                into=intake.folder / f"{channel_id}-{field.field_id if field else 0}.json",
+                read=read,
+            )
+            intake.take(page, constants=constants)
+    as_of = intake.first_answer or began
+    return Pulled(as_of, intervals(start, min(end, as_of), ()))
+
+
+def pull_fields(client: ChannelReportsClient, channels: Sequence[int], intake: Intake) -> Pulled:
+    """Pull the fields of all forms of all channels."""
+    began = datetime.now(UTC)
+    for channel_id in channels:
+        fields = client.form_fields(channel_id, into=intake.folder / f"forms-{channel_id}.json", count=intake.count)
+        intake.take_rows([asdict(field) for field in fields])
+    return Pulled(intake.first_answer or began)

@@ -1,0 +1,78 @@
+"""The Dagster resource of the reports of channels.
+
+Here: its variables, limits and settings, and the client made of them. Keep out: assets, the reports' columns.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+
+from orgdata_dagster import settings
+from orgdata_dagster.http.budget import Rule
+from orgdata_dagster.orchestration.limits import Limits
+from orgdata_dagster.orchestration.measured import json_reader
+from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
+from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH, ChannelReportsClient, FormField
+from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
+from orgdata_dagster.warehouse.json_pages import ARRAY, OBJECT
+
+
+class ChannelReportsResource(VendorResource):
+    """Reads reports of channels, within the rate budget that all processes share."""
+
+    vendor: ClassVar[str] = "channel_reports"
+    environment: ClassVar[dict[str, str]] = {
+        "base_url": "CHANNEL_REPORTS_BASE_URL",
+        "api_token": "CHANNEL_REPORTS_API_TOKEN",
+    }
+    secret_fields: ClassVar[tuple[str, ...]] = ("api_token",)
+
+    api_token: str
+    token_header: str = "Authorization"
+    token_prefix: str = "Bearer"
+    forms_path: str = FORMS_PATH
+    concurrent: int | None = 4
+    per_minute: int | None = 120
+
+    def rule(self) -> Rule:
+        """The document gives no limit; this is the polite one of defs.yaml."""
+        return Limits(concurrent=self.concurrent, per_minute=self.per_minute).rule()
+
+    def client(self, observer: Observer | None = None) -> ChannelReportsClient:
+        """A client that pays the shared budget; `observer` sees every request."""
+        headers = {self.token_header: f"{self.token_prefix} {self.api_token}".lstrip()}
+        return ChannelReportsClient(self.http_client(headers=headers, observer=observer), self.forms_path)
+
+    def rows(
+        self, endpoint: str, channel_id: int, start: datetime, end: datetime, field_id: int | None = None
+    ) -> pd.DataFrame:
+        """A report of `[start, end)`, straight from the vendor, all columns as text.
+
+        For assets, scripts and notebooks of your own; nothing is stored.
+        """
+        about = ENDPOINTS[endpoint]
+        connection = WarehouseResource().open().scratch_connection()
+        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, connection, self.client() as client:
+            measured = client.report(
+                endpoint,
+                channel_id,
+                _utc(start),
+                _utc(end),
+                fields=about.fields,
+                field=None if field_id is None else FormField(channel_id, 0, "", field_id, "", ""),
+                into=Path(folder) / "report.json",
+                read=json_reader(connection, records=OBJECT if about.one_object else ARRAY, flatten=about.flatten),
+            )
+            if not measured.records:
+                return pd.DataFrame(columns=list(about.columns))
+            _, source = measured.page.reading([measured.page])
+            return connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {source}").df()
+
+
+def _utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

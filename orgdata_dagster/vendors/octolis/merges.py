@@ -1,0 +1,59 @@
+"""Records that went into other records: out of the table, into `<name>_merges`.
+
+Here: the SQL for `__all_masterids__`, run in the transaction of the rows that name them. Keep out: paging, walks.
+
+octolis deletes the records that it merges and names their masterids in `__all_masterids__` of the one that remains. A
+walk over what changed since the last time sees that one, and would otherwise keep the deleted ones for ever.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import duckdb
+
+from orgdata_dagster.vendors.octolis.client import ALL_MASTERIDS, MASTERID, MODIFIED_AT
+from orgdata_dagster.warehouse.evolution import table_columns
+from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, literal, quoted
+
+
+def merges_table(table: TableName) -> TableName:
+    """The table beside `table` that keeps the merges."""
+    return table.view("merges")
+
+
+def follow_merges(connection: duckdb.DuckDBPyConnection, table: TableName, now: datetime, run_id: str) -> int:
+    """Remove records that other ones name as merged into them, and note each such pair once; returns the new pairs."""
+    kept = merges_table(table)
+    _create(connection, table, kept)
+    if ALL_MASTERIDS not in table_columns(connection, table):
+        return 0  # no record of the dataset was ever merged
+    pairs = (
+        f"(SELECT {quoted(MASTERID)} AS masterid, unnest({quoted(ALL_MASTERIDS)}) AS merged_masterid, "
+        f"CAST({quoted(MODIFIED_AT)} AS TIMESTAMPTZ) AS seen_modified_at FROM {table.sql})"
+    )
+    # writes name the record itself too; it is not gone
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE merges AS SELECT * FROM {pairs} WHERE masterid <> merged_masterid")
+    connection.execute(
+        f"DELETE FROM {table.sql} WHERE {quoted(MASTERID)} IN (SELECT merged_masterid FROM temp.main.merges)"
+    )
+    new = connection.execute(
+        f"INSERT INTO {kept.sql} BY NAME SELECT *, CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} "
+        f"FROM temp.main.merges AS found ANTI JOIN {kept.sql} AS known USING (masterid, merged_masterid)",
+        [now, run_id],
+    ).fetchone()
+    return int(new[0]) if new else 0
+
+
+def _create(connection: duckdb.DuckDBPyConnection, table: TableName, kept: TableName) -> None:
+    if table_columns(connection, kept):
+        return
+    connection.execute(
+        f"CREATE TABLE {kept.sql} (masterid VARCHAR, merged_masterid VARCHAR, seen_modified_at TIMESTAMPTZ, "
+        f"{LOADED_AT} TIMESTAMPTZ, {RUN_ID} VARCHAR)"
+    )
+    text = (
+        f"A row for each record that went into one of {table}: merged_masterid is gone, masterid remained (it may have "
+        "been merged itself since), and had seen_modified_at as its __modified_at__ when that was seen first."
+    )
+    connection.execute(f"COMMENT ON TABLE {kept.sql} IS {literal(text)}")

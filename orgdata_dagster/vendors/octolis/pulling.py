@@ -1,0 +1,126 @@
+"""One pull of a dataset: what to ask for, and what the answer proves.
+
+Here: the pull between the client and the landing, and the comparison with the vendor's count. Keep out: paging
+(walk.py), what a run does when the counts differ (assets.py).
+
+The coverage of a table says when the last walk over everything was: its first interval ends there, its second one is
+what was learned since by asking for changes alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import duckdb
+
+from orgdata_dagster.orchestration.ahead import ahead
+from orgdata_dagster.orchestration.intake import Intake, Pulled
+from orgdata_dagster.vendors.octolis.client import MODIFIED_AT, OctolisClient, Query
+from orgdata_dagster.vendors.octolis.merges import follow_merges
+from orgdata_dagster.warehouse.commit import Target
+from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.evolution import table_columns
+from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.names import TableName, quoted
+
+COUNT_CHECK = "count"
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+RECORDS = "records"  # the envelope's array
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a dataset is read. `settle`: how long after its `__modified_at__` a record may become visible; `walk_every`:
+    after so much time everything is read again, because a SQL dataset may change records without a new instant."""
+
+    settle: timedelta
+    walk_every: timedelta | None
+    page_size: int
+
+
+@dataclass
+class Counts:
+    """The records that the vendor counts and the table has, once a pull has landed; and the merges that it brought."""
+
+    vendor: int | None = None
+    table: int | None = None
+    merges: int = 0
+
+    @property
+    def agree(self) -> bool:
+        """Whether nothing speaks against the table."""
+        return self.vendor == self.table
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the table is not complete, in words."""
+        return None if self.agree else f"octolis counts {self.vendor} records, the table has {self.table}"
+
+    def look(self, connection: duckdb.DuckDBPyConnection, target: Target, now: datetime, run_id: str) -> str | None:
+        """Follow the merges, then count what the table has: the commit's last step. Returns the doubt that remains."""
+        self.merges += follow_merges(connection, target.table, now, run_id)
+        row = connection.execute(f"SELECT count(*) FROM {target.table.sql}").fetchone()
+        self.table = row[0] if row else None
+        return self.doubt
+
+    def check(self) -> dg.AssetCheckResult:
+        """The comparison as an asset check."""
+        figures = {"octolis": self.vendor, "table": self.table}
+        return dg.AssetCheckResult(
+            check_name=COUNT_CHECK,
+            passed=self.agree,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=self.doubt or "octolis and the table count the same records",
+            metadata={name: count for name, count in figures.items() if count is not None},
+        )
+
+
+def pull(
+    client: OctolisClient, query: Query, intake: Intake, manner: Manner, counts: Counts, *, since: datetime | None
+) -> Pulled:
+    """Pull what was modified at `since` or later (None: everything), and ask for the count.
+
+    If the pages turn out to hold the whole dataset, which a small one's first page does, the table becomes just that.
+    """
+    began = datetime.now(UTC)
+    leaves = client.pages(
+        query,
+        since=since,
+        settle=manner.settle,
+        size=manner.page_size,
+        folder=intake.folder,
+        read=intake.json_reader(cursor=MODIFIED_AT, records=RECORDS),
+    )
+    ended, read = False, 0
+    for leaf in ahead(leaves):
+        intake.take(leaf.page)
+        ended, read = ended or leaf.is_last, read + leaf.page.records
+    counts.vendor = client.count(query)
+    intake.requests += 1
+    # Deleting what did not come again is for a walk to the end only, and a vendor that gives shorter pages than it was
+    # asked for seems to end too early.
+    whole = ended and counts.vendor <= read
+    as_of = intake.first_answer or began
+    walked = as_of if whole else walked_at(intake)
+    parts = (Interval(EVER, walked), Interval(walked, as_of)) if walked else ()
+    return Pulled(as_of, coverage=tuple(part for part in parts if part.start < part.end), whole=whole)
+
+
+def start_of(intake: Intake, warehouse: Warehouse, table: TableName, manner: Manner) -> datetime | None:
+    """From which `__modified_at__` on to ask for changes; None where everything has to be read."""
+    walked = walked_at(intake)
+    if walked is None or (manner.walk_every is not None and datetime.now(UTC) - walked >= manner.walk_every):
+        return None
+    with warehouse.reading() as connection:
+        if MODIFIED_AT not in table_columns(connection, table):
+            return None  # empty so far
+        newest = f"SELECT max(CAST({quoted(MODIFIED_AT)} AS TIMESTAMPTZ)) FROM {table.sql}"
+        row = connection.execute(newest).fetchone()
+    return row[0].astimezone(UTC) if row and row[0] else None
+
+
+def walked_at(intake: Intake) -> datetime | None:
+    """When everything was read the last time."""
+    return intake.known[0].end.astimezone(UTC) if intake.known else None

@@ -1,0 +1,115 @@
+"""Inserting staged pages into their table, typed, each row with its partition, and counted.
+
+Here: `insert`, inside the commit's transaction. Add here: what must hold of inserted rows, whatever the disposition.
+Keep out: which rows make room or stay (commit.py, merging.py), the casts (evolution.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import duckdb
+
+from orgdata_dagster.warehouse import evolution
+from orgdata_dagster.warehouse.errors import RowCountMismatch
+from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, quoted
+from orgdata_dagster.warehouse.stage import Group, Stage
+
+
+class TypeSurprise(Exception):
+    """A guessed type does not hold a value; the transaction is over."""
+
+
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableName,
+    stage: Stage,
+    group: Group,
+    planned: evolution.Plan,
+    now: datetime,
+    run_id: str,
+) -> None:
+    """Insert the rows of a group's pages, with the commit's instant and its run.
+
+    Raises TypeSurprise where a guessed type does not hold a value, RowCountMismatch where rows are lost or too many.
+    """
+    _note_places(connection, group)
+    sent = {name.lower() for name in (*group.columns, *group.constants)}
+    casts = {
+        name: cast
+        for name, cast in planned.casts.items()
+        if name.lower() in sent or name.removesuffix(VARIANT).lower() in sent
+    }
+    values = "".join(f"{cast} AS {quoted(name)}, " for name, cast in casts.items())
+    bounded = any(staged.after or staged.until for staged in group.pages)
+    kept = _kept(stage.cursor) if bounded else "true"
+    statement = (
+        f"INSERT INTO {table.sql} BY NAME SELECT {values}place._orgdata_key AS {PARTITION}, "
+        f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM {group.source} AS page "
+        f"JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path WHERE {kept}"
+    )
+    try:
+        row = connection.execute(statement, [now, run_id]).fetchone()
+    except duckdb.InvalidInputException as error:
+        if evolution.SURPRISE in str(error) and not stage.exact:
+            raise TypeSurprise from None
+        raise
+    _check_count(connection, table, group, stage.cursor, row[0] if row else 0, kept=kept)
+
+
+def _kept(cursor: str | None) -> str:
+    """SQL: the row lies in its page's part of the time line."""
+    at = f"TRY_CAST(page.{quoted(cursor or '')} AS TIMESTAMPTZ)"
+    return (
+        f"(place._orgdata_after IS NULL OR {at} > place._orgdata_after) "
+        f"AND (place._orgdata_until IS NULL OR {at} <= place._orgdata_until)"
+    )
+
+
+def _note_places(connection: duckdb.DuckDBPyConnection, group: Group) -> None:
+    """For each page: whose its rows are, within which bounds, and the constants that go with them."""
+    # a vendor may well have columns `path` and `after`, but none that begins with our prefix
+    types = {
+        "_orgdata_path": "VARCHAR",
+        "_orgdata_key": "VARCHAR",
+        "_orgdata_after": "TIMESTAMPTZ",
+        "_orgdata_until": "TIMESTAMPTZ",
+    } | dict.fromkeys(group.constants, "VARCHAR")
+    places = [
+        (str(page.page.path), page.partition, page.after, page.until, *map(page.constants.get, group.constants))
+        for page in group.pages
+    ]
+    values = ", ".join(f"unnest(CAST(? AS {kind}[])) AS {quoted(name)}" for name, kind in types.items())
+    columns = [list(column) for column in zip(*places, strict=True)]
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE places AS SELECT {values}", columns)
+
+
+def _check_count(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableName,
+    group: Group,
+    cursor: str | None,
+    inserted: int,
+    *,
+    kept: str,
+) -> None:
+    """Every record of the pages was either inserted or lies outside its page's part of the time line."""
+    records = sum(staged.page.records for staged in group.pages)
+    known = [staged.kept for staged in group.pages if staged.kept is not None]
+    if kept == "true":
+        expected = records
+    elif len(known) == len(group.pages):
+        expected = sum(known)
+    else:
+        row = connection.execute(
+            f"SELECT count(*), count_if({kept}) "
+            f"FROM (SELECT {quoted(cursor or '')}, _orgdata_file FROM {group.source}) AS page "
+            "JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path"
+        ).fetchone()
+        read, expected = row or (0, 0)
+        records = records if read == records else -1
+    if inserted != expected or records < 0:
+        raise RowCountMismatch(
+            f"{table}: {expected} rows of the pages belong here, but {inserted} were inserted; nothing was committed. "
+            "Pull again; if it happens again, report the vendor's page."
+        )

@@ -1,0 +1,171 @@
+"""The values of a prepared JSON file: under which names they are, and of what kind each column's values are.
+
+Here: `look`, which reads a whole file for that, and `values`, SQL for the values of columns.
+Add here: another thing to know of a column before its type is found. Keep out: shapes around records (json_pages.py),
+types (lossless.py).
+
+Small bodies are looked at by Python, whose parser is done before a query has begun; large ones by the database, without
+a Python object per record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.json_bytes import MARK
+from orgdata_dagster.warehouse.names import literal, quoted
+from orgdata_dagster.warehouse.pages import JsonKind
+
+_SMALL = 1 << 18  # bytes
+_OPTIONS = "format = 'array', maximum_object_size = 67108864"  # bytes of the longest record
+_MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
+_KINDS: dict[str, JsonKind] = {'"': "string", "[": "list", "{": "object", "t": "boolean", "f": "boolean"}
+
+Key = tuple[str, ...]
+"""Where a value is in its record: a name, or the name of a flattened object and a name in it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What the values of a column are, null left out. `marked`: some were put into quotes to be spared (json_bytes.py)."""
+
+    kinds: frozenset[JsonKind] = frozenset()
+    marked: bool = False
+
+    def __or__(self, other: Column) -> Column:
+        return Column(self.kinds | other.kinds, self.marked or other.marked)
+
+
+@dataclass
+class Look:
+    """What a look at a file found: its records, and the columns they have."""
+
+    records: int
+    columns: dict[Key, Column] = field(default_factory=dict)
+
+
+def look(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> Look:
+    """Look at every value of a file. Raises UnreadablePage where it is not well-formed or a record is no object."""
+    if path.stat().st_size <= _SMALL:
+        return _by_python(path, flatten)
+    return _by_database(path, connection, flatten)
+
+
+def values(
+    paths: Sequence[Path], keys: Sequence[Key], data_type: Literal["VARCHAR", "JSON"] = "VARCHAR"
+) -> tuple[list[str], str]:
+    """SQL for the values of columns, as text or as JSON, and for the records to select them from."""
+    files = ", ".join(literal(str(path)) for path in paths)
+    extract = "json_extract_string" if data_type == "VARCHAR" else "json_extract"
+    tops = list(dict.fromkeys(key[0] for key in keys))
+    options = f"{_OPTIONS}, filename = '_orgdata_file'"
+    if "" in tops or len({top.lower() for top in tops}) < len(tops):
+        # the fast way knows neither an empty name nor two names that differ in case alone
+        found = [f"{extract}(json, {literal(pointer(key))})" for key in keys]
+        return found, f"read_json_objects([{files}], {options})"
+    found = [
+        quoted(key[0]) if len(key) == 1 else f"{extract}({quoted(key[0])}, {literal(pointer(key[1:]))})" for key in keys
+    ]
+    types = ", ".join(f"{literal(top)}: '{data_type}'" for top in tops)
+    return found, f"read_json([{files}], columns = {{{types}}}, {options})"
+
+
+def pointer(key: Key) -> str:
+    """RFC 6901."""
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in key)
+
+
+def _column(begins: Collection[str]) -> Column:
+    """From how the JSON texts of a column's values begin, the mark included."""
+    kinds = {_KINDS.get(begin.removeprefix(MARK), "number") for begin in begins if begin not in ("", "n")}
+    return Column(frozenset(kinds), any(begin.startswith(MARK) for begin in begins))
+
+
+def _by_python(path: Path, flatten: Collection[str]) -> Look:
+    try:
+        records = json.loads(path.read_bytes(), object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError) as error:
+        raise UnreadablePage(f"{path.name} is not well-formed JSON: {error}") from None
+    begins: dict[Key, set[str]] = {}
+    for record in records:
+        if not isinstance(record, dict):
+            raise _not_an_object(path, json.dumps(record))
+        for name, value in record.items():
+            if name not in flatten:
+                begins.setdefault((name,), set()).add(_begin(value))
+            elif isinstance(value, Mapping):
+                for inner, nested in value.items():
+                    begins.setdefault((name, inner), set()).add(_begin(nested))
+            elif value is not None:
+                raise UnreadablePage(f"{path.name}: {name!r} is no object: {json.dumps(value)[:100]}")
+    return Look(len(records), {key: _column(found) for key, found in begins.items()})
+
+
+def _begin(value: Any) -> str:
+    """How the JSON text of a value begins."""
+    if isinstance(value, str):
+        return value[: len(MARK) + 1] if value.startswith(MARK) else '"'
+    if isinstance(value, bool):
+        return "t"
+    if value is None:
+        return "n"
+    return "[" if isinstance(value, list) else "{" if isinstance(value, dict) else "0"
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError(f"an object has a name twice, among {', '.join(name for name, _ in pairs)[:200]}")
+    return members
+
+
+def _by_database(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> Look:
+    count, keys = _keys(path, connection, flatten)
+    found, source = values([path], keys, "JSON")
+    mark = literal(f'"{MARK}')
+    begins = [
+        f"list(DISTINCT CASE WHEN starts_with({value}, {mark}) THEN substr({value}, 2, {len(MARK) + 1}) "
+        f"ELSE left({value}, 1) END) FILTER ({value} IS NOT NULL)"
+        for value in (f"CAST({value} AS VARCHAR)" for value in found)
+    ]
+    row = connection.execute(f"SELECT {', '.join(begins) or 'NULL'} FROM {source}").fetchone() or ()
+    return Look(count, {key: _column(begin or ()) for key, begin in zip(keys, row, strict=False)})
+
+
+def _keys(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> tuple[int, list[Key]]:
+    nested = "".join(
+        f", list_distinct(flatten(list(DISTINCT json_keys(json, {at})))), "
+        f"any_value(json -> {at}) FILTER (json_type(json, {at}) NOT IN ('OBJECT', 'NULL'))"
+        for at in (literal(pointer((name,))) for name in flatten)
+    )
+    sql = (
+        "SELECT count(*), any_value(json) FILTER (json_type(json) <> 'OBJECT' OR len(names) > len(list_distinct(names))),"
+        f" any_value(names), list_distinct(flatten(list(DISTINCT names))){nested} "
+        f"FROM (SELECT json, json_keys(json) AS names FROM read_json_objects([{literal(str(path))}], {_OPTIONS}))"
+    )
+    try:
+        row = connection.execute(sql).fetchone()
+    except _MALFORMED as error:
+        raise UnreadablePage(f"{path.name} is not well-formed JSON: {str(error).splitlines()[0]}") from None
+    assert row is not None  # an aggregate always yields one row
+    count, odd, some, every = row[:4]
+    if odd is not None:
+        raise _not_an_object(path, str(odd))
+    # as a record has them, then the others: a set has no order, and the table's columns should not depend on chance
+    keys: list[Key] = [(name,) for name in [*some, *sorted(set(every) - set(some))] if name not in flatten]
+    for name, members, wrong in zip(flatten, row[4::2], row[5::2], strict=True):
+        if wrong is not None:
+            raise UnreadablePage(f"{path.name}: {name!r} is no object: {wrong[:100]}")
+        keys += [(name, member) for member in sorted(members or ())]
+    return count, keys
+
+
+def _not_an_object(path: Path, text: str) -> UnreadablePage:
+    return UnreadablePage(f"{path.name} holds a record that is no object, or has a name twice: {text[:100]}")

@@ -1,0 +1,108 @@
+"""A user's mistakes at the command line: one clear line, status 2, no traceback; and the command as it is installed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orgdata_dagster_tests.integration.command import Done
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import institution_analytics, today
+
+
+@pytest.fixture
+def told(home: Home) -> Home:
+    """A home with all variables set, and nobody at the vendor's address."""
+    home.set(INSTITUTION_ANALYTICS_BASE_URL="http://127.0.0.1:9/x", INSTITUTION_ANALYTICS_API_KEY="a key")
+    return home
+
+
+def the_line(done: Done) -> str:
+    lines = done.err.splitlines()
+    assert (done.status, done.out, len(lines)) == (2, "", 1), done
+    assert lines[0].startswith("orgdata: ")
+    return lines[0].removeprefix("orgdata: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["institution_analytics/user"], ["'institution_analytics/user'", "institution_analytics/users"]),
+        (["nobody"], ["there is no 'nobody'"]),
+        (["key:("], ["'key:(' is no selection"]),
+        (["key:nothing*"], ["there is no 'key:nothing*'"]),
+        (["--from", "yesterday"], ["--from 'yesterday' is not a day", "YYYY-MM-DD"]),
+        (["--to", "2026-02-30"], ["--to '2026-02-30' is not a day"]),
+        (["--to", "2999-01-01"], ["--to 2999-01-01 lies in the future"]),
+        (["--from", today(), "--to", today(back=1)], [f"--from {today()} is later than --to {today(back=1)}"]),
+        (["--from", "2020-01-01"], ["--from 2020-01-01", "begins on", "start_date in defs/institution_analytics"]),
+    ],
+)
+def test_a_wrong_argument(told: Home, arguments: list[str], words: list[str]) -> None:
+    line = the_line(told.orgdata("pull", *arguments))
+    assert all(word in line for word in words), line
+    assert not (told.folder / "dagster").exists()  # nothing was begun
+
+
+def test_a_variable_that_is_not_set(told: Home) -> None:
+    told.set(INSTITUTION_ANALYTICS_API_KEY="")
+    line = the_line(told.orgdata("pull"))
+    assert "not set: INSTITUTION_ANALYTICS_API_KEY (for institution_analytics)" in line
+    assert ".env" in line
+
+
+def test_a_home_that_cannot_be(told: Home, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told.set(ORGDATA_HOME=str(tmp_path / "file" / "home"))
+    assert f"ORGDATA_HOME: cannot create {tmp_path / 'file' / 'home'}" in the_line(told.orgdata("pull"))
+    if os.access("/proc/1/fd", os.W_OK):  # who may write anywhere finds no folder that is not writable, but this one
+        told.set(ORGDATA_HOME="/proc")
+        assert "ORGDATA_HOME" in the_line(told.orgdata("pull"))
+
+
+def test_a_warehouse_that_cannot_be(told: Home, tmp_path: Path) -> None:
+    (tmp_path / "text.duckdb").write_text("this is no database, but a text that is long enough to be taken for one")
+    told.set(ORGDATA_WAREHOUSE=str(tmp_path / "text.duckdb"))
+    assert str(tmp_path / "text.duckdb") in the_line(told.orgdata("status"))
+
+
+def test_a_project_that_is_none(told: Home, tmp_path: Path) -> None:
+    told.set(ORGDATA_PROJECT=str(tmp_path / "nowhere"))
+    assert "ORGDATA_PROJECT: no pyproject.toml in" in the_line(told.orgdata("status"))
+
+
+def test_bad_yaml_is_told_by_every_command(told: Home) -> None:
+    told.write_project(institution_analytics=institution_analytics(start_date="soon", cronn="x"))
+    for arguments in (["pull"], ["status", "--json"]):
+        done = told.orgdata(*arguments)
+        assert (done.status, done.out) == (2, "")
+        lines = done.err.splitlines()
+        assert len(lines) == 2
+        assert all(line.startswith("orgdata: ") and "defs.yaml:" in line for line in lines), lines
+
+
+def test_status_before_anything_landed(home: Home) -> None:
+    done = home.orgdata("status", "--json")
+    assert done.status == 0, done
+    tables = json.loads(done.out)["tables"]
+    assert {(each["table"], each["rows"], each["last_loaded"]) for each in tables} == {
+        (f"institution_analytics.{name}", 0, None) for name in ("courses", "events", "users")
+    }
+
+
+def test_a_failure_is_status_1_with_a_line_for_each(told: Home) -> None:
+    """As it is installed, from another folder: a new interpreter, and workers from a server of its own."""
+    environment = {**os.environ, "DAGSTER_HOME": ""}
+    command = [sys.executable, "-m", "orgdata_dagster.cli", "pull", "--json"]
+    done = subprocess.run(command, env=environment, cwd=told.folder.parent, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1, done
+    failed = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
+    assert [line.split(": ")[1] for line in failed] == [
+        f"institution_analytics/{name}" for name in ("courses", "events", "users")
+    ]
+    assert all("gave up after 3 attempts" in line and "Run it again later" in line for line in failed), failed
+    assert [each["error"] is None for each in json.loads(done.stdout)] == [False, False, False]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,95 @@
+"""Bad YAML, each problem in one line: file, field, what is wrong, and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orgdata_dagster.build import build_defs
+from orgdata_dagster.yaml_errors import problems
+from orgdata_dagster_tests.integration import project
+
+USERS = {"name": "users", "key": ["id"]}
+
+
+def problems_of(folder: Path, text: str) -> list[str]:
+    written = project.write(folder / "project", {"institution_analytics": text})
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - Dagster's, of whatever class; it is read, not shown
+        build_defs(project=written)
+    found = problems(caught.value)
+    assert all("\n" not in problem and len(problem) < 600 for problem in found)
+    return found
+
+
+CASES: dict[str, tuple[dict[str, object], list[str]]] = {
+    "unknown field": ({"start": "2026-01-01"}, ["institution_analytics.start: there is no such field"]),
+    "unknown field of a data set": (
+        {"data_sets": [USERS, {"name": "events", "keys": ["id"]}]},
+        ["institution_analytics.data_sets[1].keys: there is no such field"],
+    ),
+    "wrong type": ({"settle_seconds": "soon"}, ["institution_analytics.settle_seconds: ", "not 'soon'"]),
+    "wrong type in a list": ({"data_sets": [{"name": 7}]}, ["institution_analytics.data_sets[0].name: ", "not 7"]),
+    "not one of those allowed": (
+        {"data_sets": [{"name": "users", "contract": "frozen"}]},
+        ["institution_analytics.data_sets[0].contract: ", "'evolve' or 'freeze'"],
+    ),
+    "column type": (
+        {"data_sets": [{"name": "users", "columns": {"score": "FLOATY"}}]},
+        ["institution_analytics.data_sets[0].columns: score: 'FLOATY' is no type", "DECIMAL(18,2)"],
+    ),
+    "names twice": ({"data_sets": [USERS, USERS]}, ["institution_analytics: data_sets: users named more than once"]),
+    "no data set": ({"data_sets": []}, ["institution_analytics.data_sets: ", "at least 1"]),
+    "no day": ({"start_date": "January"}, ["institution_analytics.start_date: 'January' is not a day; write YYYY-MM-DD"]),
+    "a limit of none": ({"limits": {"concurrent": 0}}, ["institution_analytics.limits.concurrent: ", "not 0"]),
+    "attempts": ({"retries": {"attempts": 0}}, ["institution_analytics.retries.attempts: ", "not 0"]),
+    "a name that is none": ({"data_sets": [{"name": "my users"}]}, ["data_sets[0].name: ", "my users"]),
+    "a cron that is none": ({"cron": "every day"}, ["institution_analytics.cron: ", "every day"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_problem_is_one_line(tmp_path: Path, case: str) -> None:
+    attributes, words = CASES[case]
+    found = problems_of(tmp_path, project.institution_analytics(**attributes))
+    assert len(found) == 1, found
+    assert all(word in found[0] for word in words), found
+    assert "defs/institution_analytics/defs.yaml:" in found[0]
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    data_sets = [{"name": "users", "contract": "frozen"}, {"name": "events", "columns": {"a": "NO"}, "owner": "me"}]
+    found = problems_of(tmp_path, project.institution_analytics(start_date="soon", limits=5, data_sets=data_sets))
+    fields = [line.split(" ")[1].rstrip(":") for line in found]
+    assert sorted(fields) == [
+        "institution_analytics.data_sets[0].contract",
+        "institution_analytics.data_sets[1].columns",
+        "institution_analytics.data_sets[1].owner",
+        "institution_analytics.limits",
+        "institution_analytics.start_date",
+    ]
+
+
+def test_a_field_that_is_missing(tmp_path: Path) -> None:
+    text = yaml.safe_dump({"type": "orgdata_dagster.InstitutionAnalytics", "attributes": {"data_sets": [USERS]}})
+    [problem] = problems_of(tmp_path, text)
+    assert problem.endswith("institution_analytics.start_date: is required")
+
+
+def test_text_that_is_no_yaml(tmp_path: Path) -> None:
+    [problem] = problems_of(tmp_path, "type: orgdata_dagster.InstitutionAnalytics\nattributes:\n  data_sets: [\n")
+    assert "defs.yaml:4 not valid YAML: " in problem
+
+
+@pytest.mark.parametrize("kind", ["orgdata_dagster.InstitutionAnalytic", "nowhere.Thing"])
+def test_a_type_that_does_not_exist(tmp_path: Path, kind: str) -> None:
+    [problem] = problems_of(tmp_path, yaml.safe_dump({"type": kind, "attributes": {}}))
+    assert kind in problem
+
+
+def test_null_switches_limits_and_the_schedule_off(tmp_path: Path) -> None:
+    """null once crashed the loading: Dagster compared it with the field's lower bound."""
+    text = project.institution_analytics(limits={"concurrent": None, "per_minute": None}, cron=None)
+    defs = build_defs(project=project.write(tmp_path / "project", {"institution_analytics": text}))
+    assert not defs.schedules
+    rule = defs.resources["institution_analytics"].rule()  # type: ignore[index]
+    assert (rule.purses, rule.in_flight) == ((), None)

@@ -1,0 +1,128 @@
+"""What goes wrong at the vendor, and what becomes of it: permanent failures, passing ones, bodies that are no data."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
+from orgdata_dagster.sandbox import faults
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import institution_analytics, today
+from orgdata_dagster_tests.integration.truth import difference
+
+ASSET = "institution_analytics/users"
+TABLE = "institution_analytics.users"
+
+
+@pytest.fixture
+def stubborn(home: Home) -> Home:
+    """A home whose Dagster would retry all that it may: the step by a policy, the run by the instance."""
+    project = home.write_project(institution_analytics=institution_analytics(limits={"concurrent": 1}))
+    settings = (project / "dagster.yaml").read_text()
+    assert "retry_on_asset_or_op_failure: false" in settings
+    (project / "dagster.yaml").write_text(settings.replace("op_failure: false", "op_failure: true"))
+    return home
+
+
+def run_with_policy(home: Home, first: str) -> tuple[dg.ExecuteInProcessResult, dict[str, str]]:
+    """Run days of an asset under a RetryPolicy; the result, and the tags that the run has afterwards."""
+    defs = catalog.load().defs
+    policy = dg.RetryPolicy(max_retries=1)
+    job = dg.define_asset_job("with_policy", selection=dg.AssetSelection.assets(ASSET), op_retry_policy=policy)
+    defs = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))
+    with home.instance() as instance:
+        result = defs.resolve_job_def("with_policy").execute_in_process(
+            instance=instance, tags={RANGE_START: first, RANGE_END: today()}, raise_on_error=False
+        )
+        run = instance.get_run_by_id(result.run_id)
+        assert run is not None
+        return result, dict(run.tags)
+
+
+def events(result: dg.ExecuteInProcessResult, kind: dg.DagsterEventType) -> list[Any]:
+    return [event.event_specific_data for event in result.all_events if event.event_type == kind]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_refusal_is_one_request_and_nothing_retries_it(stubborn: Home, sandbox: Sandbox, status: int) -> None:
+    sandbox.institution_analytics.faults.add(faults.Status(status), times=50)
+    result, tags = run_with_policy(stubborn, today(back=3))
+    assert not result.success
+    assert len(sandbox.log.entries()) == 1
+    assert events(result, dg.DagsterEventType.STEP_UP_FOR_RETRY) == []
+    assert tags["dagster/max_retries"] == "0"
+    assert tags["dagster/will_retry"] == "false"  # Dagster's own verdict on another run
+    [failed] = events(result, dg.DagsterEventType.STEP_FAILURE)
+    words = failed.user_failure_data.description
+    assert f"institution_analytics /institution_analytics/analytics: HTTP {status}" in words
+    assert "3 partitions were not tried" in words
+    if status in (401, 403):
+        assert "INSTITUTION_ANALYTICS_API_KEY" in words
+
+
+def test_a_vendor_that_is_down_is_asked_again_by_every_means(stubborn: Home, sandbox: Sandbox) -> None:
+    """The other side of the test before: that Dagster would have retried, had the failure not been permanent."""
+    sandbox.institution_analytics.faults.add(faults.Status(503), times=50)
+    result, tags = run_with_policy(stubborn, today())
+    assert len(sandbox.log.entries()) == 2 * 3  # the step twice, three attempts each
+    assert len(events(result, dg.DagsterEventType.STEP_UP_FOR_RETRY)) == 1
+    assert "dagster/max_retries" not in tags
+    assert tags["dagster/will_retry"] == "true"
+    [failed] = events(result, dg.DagsterEventType.STEP_FAILURE)
+    assert "gave up after 3 attempts" in failed.user_failure_data.description
+
+
+BROKEN = [
+    faults.Html(),
+    faults.ShortBody(0.5),
+    faults.CutCsv(),
+    faults.Reset(),
+    faults.Reset(0.5),
+    faults.Status(503),
+    faults.Status(429, 0),
+]
+
+
+def test_what_breaks_on_the_way_is_asked_for_again(home: Home, sandbox: Sandbox) -> None:
+    home.write_project(institution_analytics=institution_analytics(limits={"concurrent": 1}))
+    vendor = sandbox.institution_analytics
+    for fault in BROKEN:
+        vendor.faults.add(fault, times=2)
+        vendor.faults.add(faults.Slow(0), times=1)
+    result = home.materialize(ASSET, today(back=5), today())
+    assert result.success
+    assert len(vendor.faults) == 0
+    assert difference(home.warehouse, TABLE, vendor.data_sets["users"].truth()) == {}
+    statuses = home.sql("SELECT status, count(*) FROM _orgdata.requests WHERE error IS NOT NULL GROUP BY ALL ORDER BY 1")
+    assert statuses == [(200, 8), (429, 2), (503, 2), (None, 2)]
+
+
+@pytest.mark.parametrize("fault", [faults.Html(), faults.ShortBody(0.7), faults.CutCsv()])
+def test_a_body_that_stays_broken_is_never_data(home: Home, sandbox: Sandbox, fault: faults.Fault) -> None:
+    vendor = sandbox.institution_analytics
+    users = vendor.data_sets["users"]
+    assert home.materialize(ASSET, today(back=2), today(back=1)).success
+    before = [row for row in users.truth() if today(back=2) <= str(row["updated_date"]) < today()]
+    users.delete(lambda row: row in before[1:])
+    sandbox.log.clear()
+    vendor.faults.add(fault, times=50)
+    result = home.materialize(ASSET, today(back=2), today(back=1))
+    assert not result.success
+    assert len(sandbox.log.entries()) == 2 * 3
+    assert difference(home.warehouse, TABLE, before) == {}
+    # the attempts are on record all the same
+    assert home.sql("SELECT count(*) FROM _orgdata.requests WHERE run_id = ?", result.run_id) == [(6,)]
+
+
+def test_what_landed_before_a_failure_is_kept_and_shown(home: Home, sandbox: Sandbox) -> None:
+    home.write_project(institution_analytics=institution_analytics(limits={"concurrent": 1}))
+    sandbox.institution_analytics.page_rows = 1000  # two requests a day: the rows, and that there is nothing below
+    sandbox.institution_analytics.faults.add(faults.Status(503), times=50, after=2)
+    result = home.materialize(ASSET, today(back=2), today(back=1))
+    assert not result.success
+    with home.instance() as instance:
+        assert instance.get_materialized_partitions(dg.AssetKey(ASSET.split("/"))) == {today(back=2)}
+    assert home.sql(f"SELECT DISTINCT _orgdata_partition FROM {TABLE}") == [(today(back=2),)]

@@ -1,0 +1,193 @@
+"""The client over HTTP: whole lists from the sandbox, refusals by their code, and links that lead elsewhere."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.errors import BadBody, PermanentError, RetriesExhausted, UnsafeUrl
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster.sandbox.accutics import Accutics, demo, jwt
+from orgdata_dagster.sandbox.faults import ShortBody
+from orgdata_dagster.sandbox.limits import UNLIMITED
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
+from orgdata_dagster.vendors.accutics.search import where
+from orgdata_dagster_tests.http.loopback import Loopback, Reply, loopback
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+USERS = Listing("/users", "page", ("id",))
+INPUTS = Listing("/inputs", "page", ("id",), 10, "updated_at", sort="-updated_at")
+RECORDS = Listing("/records", "cursor", ("id",), 20, "updated_at")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(demo(now=lambda: NOW, days=3, rows=300, limits=UNLIMITED)) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def vendor(sandbox: Sandbox) -> Accutics:
+    sandbox.log.clear()
+    sandbox.accutics.on_request = None
+    return sandbox.accutics
+
+
+@contextmanager
+def client(url: str, token: str = "") -> Iterator[AccuticsClient]:
+    token = token or jwt(3600, now=NOW)
+    http = HttpClient(
+        "accutics",
+        url,
+        headers={"Authorization": f"Bearer {token}"},
+        secrets=[token],
+        retry=RetryPolicy(attempts=3, first_wait=0.001),
+    )
+    with AccuticsClient(http, base_url=url, api_token=token, now=lambda: NOW) as opened:
+        yield opened
+
+
+def rows(download: Download) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(download.path.read_text())["data"]
+    return found
+
+
+def pull(url: str, folder: Path, listing: Listing, *conditions: Any, token: str = "") -> list[dict[str, Any]]:
+    with client(url, token) as opened:
+        walked = opened.pages(listing, *conditions, folder=folder, read=rows)
+    assert walked.settled
+    return [row for page in walked.pages for row in page]
+
+
+@pytest.mark.parametrize("listing", [USERS, INPUTS, RECORDS], ids=["users", "inputs", "records"])
+def test_a_whole_list_is_what_the_vendor_has(
+    sandbox: Sandbox, vendor: Accutics, tmp_path: Path, listing: Listing
+) -> None:
+    found = pull(f"{sandbox.url}/accutics", tmp_path, listing)
+    truth = vendor.entities[listing.path[1:]].truth()
+    assert sorted(found, key=str) == sorted(truth, key=str)
+    assert len(sandbox.log.entries()) == -(-len(truth) // min(listing.page_size, 100))
+
+
+def test_conditions_are_the_listings_and_the_callers(sandbox: Sandbox, vendor: Accutics, tmp_path: Path) -> None:
+    day = where("updated_at", "gte", NOW.replace(hour=0)), where("updated_at", "lt", NOW.replace(day=11, hour=0))
+    synced = Listing("/records", "cursor", ("id",), conditions=(where("match_status", "eq", "synced"),))
+    found = pull(f"{sandbox.url}/accutics", tmp_path, synced, *day)
+    truth = [row for row in vendor.entities["records"].truth() if row["match_status"] == "synced"]
+    assert sorted(row["id"] for row in found) == sorted(row["id"] for row in truth if row["updated_at"] >= "2026-03-10")
+    [asked] = sandbox.log.entries()
+    assert asked.query["search"] == (
+        "match_status:equal:synced;updated_at:gte:2026-03-10T00:00:00Z;updated_at:lt:2026-03-11T00:00:00Z"
+    )
+
+
+def test_rows_that_are_touched_while_they_are_paged(tmp_path: Path) -> None:
+    vendor = demo(now=lambda: NOW, days=3, rows=1000, limits=UNLIMITED)
+    inputs = vendor.entities["inputs"]
+    before = {row["id"] for row in inputs.truth()}
+    vendor.on_request = lambda asked: inputs.update(asked.number) if 1 < asked.number < 5 else None
+    with Sandbox(vendor) as running:
+        by_default_order = Listing("/inputs", "page", ("id",), 10)
+        found = pull(f"{running.url}/accutics", tmp_path, by_default_order)
+    assert {row["id"] for row in found} == before
+
+
+def test_a_cut_body_is_asked_for_again(sandbox: Sandbox, vendor: Accutics, tmp_path: Path) -> None:
+    vendor.faults.add(ShortBody())
+    assert len(pull(f"{sandbox.url}/accutics", tmp_path, USERS)) == len(vendor.entities["users"])
+
+
+def test_a_wrong_path_is_said(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="correct `path` in defs") as caught:
+        pull(f"{sandbox.url}/accutics", tmp_path, Listing("/nothing", "page", ("id",)))
+    assert (caught.value.status, caught.value.code) == (400, "invalid_route")
+    assert len(sandbox.log.entries()) == 1
+
+
+def test_an_expired_token_is_said_in_words(sandbox: Sandbox, tmp_path: Path) -> None:
+    token = jwt(-90_000, now=NOW)
+    with pytest.raises(PermanentError, match=r"expired on 2026-03-09 11:00 UTC \(1 day ago\)") as caught:
+        pull(f"{sandbox.url}/accutics", tmp_path, USERS, token=token)
+    assert caught.value.status == 403
+    assert token not in str(caught.value)
+
+
+def body(pagination: object, *ids: int) -> bytes:
+    meta = {"endpoint": "records.index", "pagination": pagination}
+    return json.dumps({"data": [{"id": number} for number in ids], "meta": meta}).encode()
+
+
+def error(code: str, message: str) -> bytes:
+    return json.dumps({"error": {"code": code, "message": message, "data": {}}, "meta": {"endpoint": "x"}}).encode()
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    with loopback() as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "remedy"),
+    [
+        (401, "authorization_header_missing", "set ACCUTICS_API_TOKEN"),
+        (403, "authorization", "may not read this"),
+        (400, "something_new", "Correct the request"),
+    ],
+)
+def test_the_code_decides_and_never_the_message(
+    server: Loopback, tmp_path: Path, status: int, code: str, remedy: str
+) -> None:
+    server.answer(Reply(status, error(code, "invalid_route: please retry, the service is unavailable")))
+    with pytest.raises(PermanentError, match=remedy) as caught:
+        pull(server.url, tmp_path, RECORDS)
+    assert caught.value.code == code
+    assert len(server.asked) == 1
+
+
+def test_next_on_another_host_is_refused_and_the_token_is_not_sent_there(server: Loopback, tmp_path: Path) -> None:
+    with loopback() as elsewhere:
+        server.answer(Reply(body=body({"next_cursor": "2", "next": f"{elsewhere.url}/records?cursor=2"}, 1)))
+        with pytest.raises(UnsafeUrl, match="accutics /records: a link leads from"):
+            pull(server.url, tmp_path, RECORDS)
+        assert elsewhere.connections == 0
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [b"{}", b"[]", body(None, 1), b'{"data": {}, "meta": {"pagination": {}}}', b'{"data']
+)
+def test_what_is_no_envelope_is_asked_for_again_and_then_given_up(
+    server: Loopback, tmp_path: Path, answer: bytes
+) -> None:
+    server.answer(Reply(body=answer))
+    with pytest.raises(RetriesExhausted, match="data"):
+        pull(server.url, tmp_path, RECORDS)
+    assert len(server.asked) == 3
+
+
+def test_a_page_that_the_callers_parser_refuses_is_asked_for_again(server: Loopback, tmp_path: Path) -> None:
+    server.answer(Reply(body=body({"next_cursor": None}, 1)))
+    reads = iter([BadBody("half a page"), None])
+
+    def read(download: Download) -> int:
+        if problem := next(reads):
+            raise problem
+        return download.bytes
+
+    with client(server.url) as opened:
+        assert len(opened.pages(RECORDS, folder=tmp_path, read=read).pages) == 1
+    assert len(server.asked) == 2
+
+
+def test_a_key_column_that_is_not_there(server: Loopback, tmp_path: Path) -> None:
+    server.answer(Reply(body=body({"next_cursor": None}, 1)))
+    with pytest.raises(PermanentError, match="accutics /records: rows without the key column uuid; a row has id"):
+        pull(server.url, tmp_path, Listing("/records", "cursor", ("id", "uuid")))

@@ -1,0 +1,108 @@
+"""One request a minute and one at a time, by the server's own log: over threads, runs, crashes and restarts.
+
+With a minute of one second; the sandbox counts every violation to the microsecond, without any slack.
+"""
+
+import itertools
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from orgdata_dagster import settings
+from orgdata_dagster.sandbox.faults import Slow, Status
+from orgdata_dagster.sandbox.log import most_at_once
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.vendors.together.client import REPORTS
+from orgdata_dagster.vendors.together.resource import TogetherResource
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.vendors.together.rig import running
+
+MINUTE = 1.0
+
+
+def gaps(sandbox: Sandbox) -> list[float]:
+    """Seconds between the arrivals, in order."""
+    return [new.arrived - old.arrived for old, new in itertools.pairwise(sandbox.log.entries())]
+
+
+def check(sandbox: Sandbox) -> None:
+    assert sandbox.together.limiter.violations == 0
+    assert min(gaps(sandbox)) >= MINUTE
+    assert most_at_once(sandbox.log.entries()) == 1
+    assert {entry.status for entry in sandbox.log.entries()} <= {200, 503}
+
+
+def wait_for_requests(sandbox: Sandbox, count: int) -> None:
+    end = time.monotonic() + 30
+    while len(sandbox.log.entries()) < count:
+        assert time.monotonic() < end, "the request did not come"
+        time.sleep(0.005)
+
+
+def test_two_pulls_at_once_a_crash_and_a_restart(home: Home) -> None:
+    with running(home, MINUTE) as sandbox:
+        sandbox.together.faults.add(Slow(0.6), after=1)
+        pulls = [home.start("pull", "together") for _ in range(2)]
+        wait_for_requests(sandbox, 2)
+        pulls[0].kill_all()  # while one of the two has a request under way
+        again = home.start("pull", "together/users")  # before the other one is through
+        assert pulls[1].wait().status == 0
+        assert again.wait().status == 0
+        for path in settings.budgets().iterdir():
+            path.unlink()  # the past is unknown: the next request waits a full minute first
+        assert home.orgdata("pull", "together/sessions").status == 0
+        assert len(sandbox.log.entries()) >= 6
+        check(sandbox)
+
+
+def test_queued_requests_lose_little_of_the_minute(home: Home, tmp_path: Path) -> None:
+    """All reports draw on one budget; a retry waits its turn too. Of a real minute 5 % would be 3 s."""
+    with (
+        running(home, MINUTE) as sandbox,
+        TogetherResource.from_environment(seconds_between_requests=MINUTE).client() as client,
+    ):
+        began = time.monotonic()
+
+        def ask(table: str) -> None:
+            client.report(table, into=tmp_path / table, read=lambda _: None)
+
+        threads = [threading.Thread(target=ask, args=(table,)) for table in (*REPORTS, "users")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        check(sandbox)
+        assert len(sandbox.log.entries()) == 4
+        assert sandbox.log.entries()[0].arrived - began >= MINUTE  # nobody knows what was before
+        assert sorted(gaps(sandbox))[1] <= 1.15 * MINUTE  # the slack, which is 0.1 s at least, and waking up
+
+
+def test_retries_grow_from_the_minute(home: Home, tmp_path: Path) -> None:
+    minute = 0.3
+    with (
+        running(home, minute) as sandbox,
+        TogetherResource.from_environment(seconds_between_requests=minute).client() as client,
+    ):
+        sandbox.together.faults.add(Status(503, retry_after=0), times=2)
+        client.report("users", into=tmp_path / "users", read=lambda _: None)
+        first, second = gaps(sandbox)
+        assert first >= minute
+        assert second >= 2 * minute
+        assert sandbox.together.limiter.violations == 0
+
+
+@pytest.mark.parametrize("jump", ["gone", "corrupt"])
+def test_a_budget_that_was_lost_waits_a_minute(home: Home, tmp_path: Path, jump: str) -> None:
+    minute = 0.3
+    with running(home, minute) as sandbox:
+        resource = TogetherResource.from_environment(seconds_between_requests=minute)
+        with resource.client() as client:
+            client.report("users", into=tmp_path / "users", read=lambda _: None)
+        for path in settings.budgets().glob("together.sqlite*"):
+            path.unlink() if jump == "gone" else path.write_bytes(b"nonsense")
+        with resource.client() as client:
+            client.report("users", into=tmp_path / "users", read=lambda _: None)
+        assert gaps(sandbox)[0] >= minute
+        assert sandbox.together.limiter.violations == 0

@@ -1,0 +1,87 @@
+"""The CSV out of the JSON string, against Python's own JSON reader."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orgdata_dagster.http.errors import BadBody
+from orgdata_dagster.sandbox.together.big import BigReport
+from orgdata_dagster.vendors.together import report
+from orgdata_dagster.vendors.together.report import unwrap
+
+# what is hard about a string that is read in pieces: escapes, pairs of surrogates, characters of several bytes
+PARTS = ["\\", '"', "/", "u", "d83d", "\r", "\n", "\0", "a", "é", "東", "👩🏽", "\ufeff"]
+AWKWARD = st.lists(st.sampled_from(PARTS)).map("".join)
+MEMBERS = st.dictionaries(st.text(max_size=3).filter(lambda name: name != "report"), st.one_of(
+    AWKWARD, st.none(), st.floats(allow_nan=False), st.integers(), st.lists(st.dictionaries(AWKWARD, st.booleans()))
+), max_size=2)  # fmt: skip
+
+
+def unwrapped(folder: Path, body: bytes) -> str:
+    (folder / "body").write_bytes(body)
+    unwrap(folder / "body", folder / "csv")
+    return (folder / "csv").read_bytes().decode()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(AWKWARD, MEMBERS, MEMBERS, st.booleans(), st.sampled_from([None, 1]), st.integers(1, 20), st.data())
+def test_whatever_the_string_and_wherever_the_pieces_end(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    before: dict[str, object],
+    after: dict[str, object],
+    escaped: bool,
+    indent: int | None,
+    piece: int,
+    data: st.DataObject,
+) -> None:
+    monkeypatch.setattr(report, "_PIECE", piece)
+    answer = {**before, "report": text, **{name: after[name] for name in after if name not in before}}
+    body = json.dumps(answer, ensure_ascii=escaped, indent=indent).encode()
+    assert unwrapped(tmp_path, body) == text
+    with pytest.raises(BadBody):
+        unwrapped(tmp_path, body[: data.draw(st.integers(0, len(body) - 1))])
+
+
+def test_a_report_of_many_pieces(tmp_path: Path) -> None:
+    inside = b"".join(BigReport(2_000_000).export().pieces)
+    assert unwrapped(tmp_path, b'{"report":"' + inside + b'"}') == json.loads(b'"' + inside + b'"')
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("", "'{' is due where the end is"),
+        ("<html>", "'{' is due where '<html>' is"),
+        ("[]", "'{' is due"),
+        ("{}", "no members 'report'"),
+        ('{"error": "no such organisation"}', "no members 'report'"),
+        ('{"report": null}', "is due where 'null}' is"),
+        ('{"report": ["a"]}', "is due where"),
+        ('{"report": "a", "report": "b"}', "2 members 'report'"),
+        ('{"report": "a"} {}', "goes on behind its end"),
+        ('{"report": "a",}', "is due where '}' is"),
+        ('{"report": "a" "b"}', "is due where"),
+        ('{report: "a"}', "is due where"),
+        ('{"report": "a\nb, and some more text"}', "no JSON string may"),
+        (r'{"report": "\x41, and some more text"}', "no JSON string may"),
+        (r'{"report": "\ud83d alone, and more text"}', "no JSON string may"),
+        (r'{"report": "\ude00 alone, and more text"}', "no JSON string may"),
+        ('{"other": "' + 2_000_000 * "x" + '", "report": "a"}', "not the JSON it should be"),
+        ('{"other": ' + 100_000 * "[" + "}", "not the JSON it should be"),
+    ],
+)
+def test_anything_else_is_no_report(tmp_path: Path, body: str, words: str) -> None:
+    with pytest.raises(BadBody) as caught:
+        unwrapped(tmp_path, body.encode())
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    with pytest.raises(BadBody, match="not UTF-8"):
+        unwrapped(tmp_path, b'{"report": "caf\xe9"}')

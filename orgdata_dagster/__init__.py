@@ -10,10 +10,11 @@ from typing import Any
 _COMPONENTS = {
     "ChannelReports": "orgdata_dagster.vendors.channel_reports.component",
     "InstitutionAnalytics": "orgdata_dagster.vendors.institution_analytics.component",
+    "Octolis": "orgdata_dagster.vendors.octolis.component",
     "Together": "orgdata_dagster.vendors.together.component",
 }
 
-__all__ = ["ChannelReports", "InstitutionAnalytics", "Together"]
+__all__ = ["ChannelReports", "InstitutionAnalytics", "Octolis", "Together"]
 
 
 def __getattr__(name: str) -> Any:

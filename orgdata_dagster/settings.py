@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 HOME = "ORGDATA_HOME"
 WAREHOUSE = "ORGDATA_WAREHOUSE"
 PROJECT = "ORGDATA_PROJECT"
+
+
+TEST_SERVER_PACE = "ORGDATA_TEST_SERVER_PACE"
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class SettingsError(Exception):
@@ -72,6 +77,15 @@ def dagster_home() -> Path:
 def warehouse_uri() -> str:
     """The warehouse's URI (`ORGDATA_WAREHOUSE`, default a DuckDB file in the home)."""
     return os.environ.get(WAREHOUSE) or str(home() / "warehouse.duckdb")
+
+
+def test_server_pace(base_url: str) -> float | None:
+    """Seconds between requests to a simulated vendor, instead of its documented limit (`ORGDATA_TEST_SERVER_PACE`).
+
+    The demo sets it. It counts for a server on this machine alone: no variable weakens the limit of a real vendor.
+    """
+    configured = os.environ.get(TEST_SERVER_PACE)
+    return float(configured) if configured and urlsplit(base_url).hostname in _LOOPBACK else None
 
 
 def _folder(name: str) -> Path:

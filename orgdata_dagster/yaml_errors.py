@@ -1,65 +1,88 @@
 """Bad YAML in a few words: file, line, field, what is wrong.
 
-Here: reading the problems out of what Dagster raises (70 to 170 lines, the useful one inside).
-Keep out: what is allowed in the files (each vendor's component.py).
+Here: finding every problem of a project's defs.yaml files. Keep out: what is allowed in them (each vendor's component.py).
+
+Dagster stops at the first problem and wraps it in 70 to 170 lines. So when loading fails, the files are checked once more
+against the Components' own models, which know all fields, all values and all problems at once.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pydantic
 import pydantic_core
 import yaml
 
-# `attributes.data_sets.tuple[Model, ...].2.columns at /path/defs.yaml:7` as Dagster rewrites a location
-_PLACE = re.compile(r"^(?P<field>.*) at (?P<file>.+):(?P<line>\d+)$", re.DOTALL)
-# parts that come from Dagster's own models (a union with a template string), not from what the user wrote
-_NOISE = re.compile(r"\.(tuple|list|dict)\[[^\]]*\]|\.\w+Model\b|\.(str|bool|int|float)$")
+import orgdata_dagster
 
 
-def problems(error: BaseException) -> list[str]:
-    """Every problem as `file:line vendor.field: what is wrong`; else one line of the error itself."""
-    chain = list(_chain(error))
-    for link in chain:
-        if isinstance(link, pydantic.ValidationError):
-            return _validation(link, chain)
-        if isinstance(link, yaml.MarkedYAMLError) and link.problem_mark:
-            mark = link.problem_mark
-            return [f"{_short(mark.name)}:{mark.line + 1} not valid YAML: {link.problem}"]
-    root = chain[-1]
-    return [f"{type(root).__name__}: {' '.join(str(root).split())[:500]}"]
+def problems(error: BaseException, project: Path) -> list[str]:
+    """Every problem in the project's files as `file:line vendor.field: what is wrong`; else the error in one line."""
+    found = [line for file in sorted(project.glob("*/defs/**/defs.yaml")) for line in _of_file(file)]
+    if found:
+        return found
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return [f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"]
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it came from, outermost first."""
-    seen: set[int] = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        yield link
-        link = link.__cause__ or link.__context__
+def _of_file(file: Path) -> Iterator[str]:
+    text = file.read_text(encoding="utf-8")
+    try:
+        for document in filter(None, yaml.compose_all(text, yaml.SafeLoader)):
+            yield from _of_document(file, document)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        yield f"{_short(file)}:{line} not valid YAML: {error.problem}"
 
 
-def _validation(error: pydantic.ValidationError, chain: list[BaseException]) -> list[str]:
-    found: dict[str, str] = {}
-    for item in error.errors(include_url=False):
-        location = ".".join(map(str, item["loc"]))
-        place = _PLACE.match(location)
-        field = place["field"] if place else location
-        if field.endswith(".str") and item["type"] == "string_type":
-            continue  # the other half of Dagster's "value or template string"
-        field = (
-            re.sub(r"\.(\d+)", r"[\1]", _NOISE.sub("", field)).removeprefix("attributes.").removeprefix("attributes")
-        )
-        where, vendor = ("", "")
-        if place:
-            where, vendor = f"{_short(place['file'])}:{place['line']} ", Path(place["file"]).parent.name
-        name = ".".join(part for part in (vendor, field) if part)
-        found.setdefault(name, f"{where}{name}: {_message(item)}")
-    return list(found.values()) or [" ".join(str(chain[-1]).split())[:500]]
+def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
+    vendor = file.parent.name
+    content = yaml.safe_load(yaml.serialize(document))
+    kind = content.get("type") if isinstance(content, dict) else None
+    component = _component(str(kind))
+    if component is None:
+        known = ", ".join(f"orgdata_dagster.{name}" for name in orgdata_dagster.__all__)
+        yield f"{_short(file)}:{_line(document, ('type',))} {vendor}: there is no type {kind!r}; there are {known}"
+        return
+    try:
+        component.model_validate(content.get("attributes") or {})
+    except pydantic.ValidationError as error:
+        for item in error.errors(include_url=False):
+            if "{{" not in str(item["input"]):  # a template, which only Dagster can fill in
+                place = f"{_short(file)}:{_line(document, ('attributes', *item['loc']))}"
+                yield f"{place} {vendor}{_field(item['loc'])}: {_message(item)}"
+
+
+def _component(kind: str) -> type[pydantic.BaseModel] | None:
+    module, _, name = kind.rpartition(".")
+    try:
+        found: Any = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    return found if isinstance(found, type) and issubclass(found, pydantic.BaseModel) else None
+
+
+def _line(node: yaml.Node, location: tuple[int | str, ...]) -> int:
+    """The line of what a location names, or of the last part of it that is there."""
+    for part in location:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+        elif isinstance(node, yaml.MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == part), None)
+            if pair is None:
+                break
+            # in block style a list begins on the line behind its name
+            node = pair[1] if part != location[-1] else pair[0]
+    return int(node.start_mark.line) + 1
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
 
 
 def _message(item: pydantic_core.ErrorDetails) -> str:
@@ -69,9 +92,8 @@ def _message(item: pydantic_core.ErrorDetails) -> str:
     if item["type"] == "missing":
         return "is required"
     shown = repr(item["input"])
-    return message if message.startswith(shown[:20]) or len(shown) > 80 else f"{message}, not {shown}"
+    return message if shown[:20] in message or len(shown) > 80 else f"{message}, not {shown}"
 
 
-def _short(file: str) -> str:
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+def _short(file: Path) -> str:
+    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)

@@ -46,20 +46,21 @@ def demo(ui: bool, port: int) -> None:
 @orgdata.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8099, show_default=True, help="0 for any free port.")
+@click.option("--pace", type=float, help="Seconds between two requests that together wants, instead of its minute.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does: with who started it.")
-def sandbox(host: str, port: int, with_parent: bool) -> None:
+def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None:
     """Serve the simulated vendor APIs."""
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
     from orgdata_dagster.sandbox.environment import environment
-    from orgdata_dagster.sandbox.server import serve
+    from orgdata_dagster.sandbox.server import default_vendors, serve
 
     def announce(url: str) -> None:
         click.echo(f"simulated vendor APIs at {url}")
         for name, value in environment(url).items():
             click.echo(f"export {name}={value}")
 
-    serve(host, port, announce=announce)
+    serve(host, port, default_vendors(pace=pace), announce=announce)
 
 
 @orgdata.command()
@@ -153,8 +154,8 @@ def main() -> None:
     """Run the command line: known errors become lines, never tracebacks."""
     # so that what was started is also stopped: without it SIGTERM ends Python on the spot
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    load_dotenv(settings.project_root() / ".env")
     try:
+        load_dotenv(settings.project_root() / ".env")
         orgdata()
     except (UserError, settings.SettingsError, WarehouseError) as error:
         for line in str(error).splitlines():

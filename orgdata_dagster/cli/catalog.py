@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from orgdata_dagster import settings
 from orgdata_dagster.build import build_defs
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.orchestration.resources import VendorResource
@@ -85,5 +86,7 @@ def load() -> Catalog:
     """Load the project's definitions. Raises UserError with every problem found in the YAML files."""
     try:
         return Catalog(build_defs())
+    except settings.SettingsError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets lines and no traceback
-        raise UserError(*problems(error)) from None
+        raise UserError(*problems(error, settings.project_root())) from None

@@ -23,6 +23,7 @@ from orgdata_dagster.cli.pull import pull
 from orgdata_dagster.sandbox.environment import environment
 
 _DAYS = 7
+_PACE = "3"  # seconds instead of together's minute: the demo shows the waiting, not all of it
 
 
 def demo(console: Console, *, ui: bool, port: int) -> int:
@@ -31,7 +32,7 @@ def demo(console: Console, *, ui: bool, port: int) -> int:
     for name in ("DAGSTER_HOME", settings.WAREHOUSE):
         os.environ.pop(name, None)
     with _sandbox() as url:
-        os.environ.update(environment(url))
+        os.environ |= environment(url) | {settings.TEST_SERVER_PACE: _PACE}
         console.print(f"simulated vendor APIs at {url}; all state in {settings.home()}", highlight=False)
         catalog = catalogs.load()
         last = datetime.now(UTC).date()
@@ -52,7 +53,7 @@ def demo(console: Console, *, ui: bool, port: int) -> int:
 def _sandbox() -> Iterator[str]:
     """The simulated vendors in a process of their own, on a free port, until the context ends."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "orgdata_dagster.cli", "sandbox", "--port", "0", "--with-parent"],
+        [sys.executable, "-m", "orgdata_dagster.cli", "sandbox", "--port", "0", "--with-parent", "--pace", _PACE],
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,
         text=True,

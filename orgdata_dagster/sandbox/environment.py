@@ -13,6 +13,8 @@ def environment(url: str) -> dict[str, str]:
         "INSTITUTION_ANALYTICS_API_KEY": "sandbox-key",
         "CHANNEL_REPORTS_BASE_URL": f"{url}/channel_reports",
         "CHANNEL_REPORTS_API_TOKEN": "sandbox-token",
+        "OCTOLIS_BASE_URL": f"{url}/octolis/v1/data",
+        "OCTOLIS_API_KEY": "sandbox-octolis-key",
         "TOGETHER_BASE_URL": f"{url}/together",
         "TOGETHER_ORGANIZATION_ID": "sandbox-organization",
         "TOGETHER_CLIENT_ID": "sandbox-client",

@@ -33,10 +33,14 @@ from orgdata_dagster.sandbox.vendor import Vendor
 V = TypeVar("V", bound=Vendor)
 
 
-def default_vendors() -> list[Vendor]:
-    """Every vendor with its demo data, relative to now, and its default limits."""
-    packages = (institution_analytics, together, channel_reports, accutics, octolis)
-    return [package.demo() for package in packages]
+def default_vendors(*, pace: float | None = None) -> list[Vendor]:
+    """Every vendor with its demo data, relative to now, and its default limits.
+
+    `pace`: seconds between two requests that together wants, instead of its minute.
+    """
+    packages = (institution_analytics, channel_reports, accutics, octolis)
+    limits = together.document_limits() if pace is None else together.document_limits(pace)
+    return [together.demo(limits=limits), *(package.demo() for package in packages)]
 
 
 def create_app(vendors: Sequence[Vendor], log: RequestLog) -> Starlette:

@@ -23,8 +23,8 @@ _SAMPLE = 4_000  # rows
 
 @dataclass
 class ColumnTypes:
-    """What is known of a column: the types that hold its values (preferred first), whether it has any value, how many do
-    not fit the type that a person declared, and of what kinds they are where the format says so."""
+    """What is known of a column: the types that hold its values (preferred first), whether it has any value, how many
+    do not fit the type that a person declared, and of what kinds they are where the format says so."""
 
     fits: tuple[str, ...] = ()
     filled: bool = False
@@ -61,8 +61,9 @@ class TypeTracker:
         for name, found in (kinds or {}).items():
             column = self.columns[spelled[name]]
             column.kinds = (column.kinds or frozenset()) | found
-            # the table's own type included: a string is no number, however it looks
-            column.fits = tuple(kind for kind in column.fits if lossless.allows(column.kinds, kind))
+            if not all(lossless.allows(column.kinds, kind) for kind in column.fits):
+                # the table's own type included: a string is no number, however it looks
+                column.fits, column.filled = (), False
         self._seen.append((source, columns))
         unknown = [name for name in columns if not self.columns[name].filled]
         if unknown:

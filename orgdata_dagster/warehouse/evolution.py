@@ -160,7 +160,8 @@ def _common_type(
         return (types.fits[0] if types.fits else lossless.TEXT) if empty is None else lossless.TEXT
     source = f"(SELECT {lossless.as_text(stored, current)} AS {quoted(stored)} FROM {table.sql})"
     for kind in types.fits:
-        row = connection.execute(f"SELECT bool_and({lossless.survives(stored, kind, types.kinds)}) FROM {source}").fetchone()
+        survives = lossless.survives(stored, kind, types.kinds)
+        row = connection.execute(f"SELECT bool_and({survives}) FROM {source}").fetchone()
         if row is None or row[0] is not False:
             return kind
     return lossless.TEXT

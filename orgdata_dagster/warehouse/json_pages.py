@@ -64,7 +64,8 @@ def prepare(
     """Make the file an array of records that survives the database's parser (in place), and find all of its columns.
 
     `records`: ARRAY, OBJECT (the body is the one record), or the name under which an envelope has the array.
-    `flatten`: objects in a record whose members become columns, as `styles` with `thumb` -> `styles_thumb`.
+    `flatten`: objects in a record whose members become columns, as `styles` with `thumb` -> `styles_thumb`; none of them
+    may hold a number with a fraction.
     Raises UnreadablePage where the body is cut short, is not JSON, or has another shape.
     """
     counted, envelope = rewrite(path, records)
@@ -79,7 +80,7 @@ def prepare(
 def relation(paths: Sequence[Path], columns: Mapping[Key, Column]) -> str:
     """SQL that yields the records of prepared files, all columns as text, and `_orgdata_file`.
 
-    null and a missing key are NULL, "" is ""; numbers, true and false are as they were written, nested values JSON text.
+    null and a missing key are NULL, "" is ""; numbers, true and false are as they were written, nested values JSON.
     """
     found, source = values(paths, list(columns))
     spared = [

@@ -24,7 +24,7 @@ from orgdata_dagster.warehouse.names import literal, quoted
 from orgdata_dagster.warehouse.pages import JsonKind
 
 _SMALL = 1 << 18  # bytes
-_OPTIONS = "format = 'array', maximum_object_size = 67108864"  # bytes of the longest record
+_OPTIONS = "format = 'array', maximum_object_size = 8388608"  # bytes of the longest record; each thread takes twice that
 _MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 _KINDS: dict[str, JsonKind] = {'"': "string", "[": "list", "{": "object", "t": "boolean", "f": "boolean"}
 
@@ -34,7 +34,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """What the values of a column are, null left out. `marked`: some were put into quotes to be spared (json_bytes.py)."""
+    """What the values of a column are, null left out. `marked`: some were put into quotes, see json_bytes.py."""
 
     kinds: frozenset[JsonKind] = frozenset()
     marked: bool = False
@@ -146,8 +146,9 @@ def _keys(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection
         for at in (literal(pointer((name,))) for name in flatten)
     )
     sql = (
-        "SELECT count(*), any_value(json) FILTER (json_type(json) <> 'OBJECT' OR len(names) > len(list_distinct(names))),"
-        f" any_value(names), list_distinct(flatten(list(DISTINCT names))){nested} "
+        "SELECT count(*), "
+        "any_value(json) FILTER (json_type(json) <> 'OBJECT' OR len(names) > len(list_distinct(names))), "
+        f"any_value(names), list_distinct(flatten(list(DISTINCT names))){nested} "
         f"FROM (SELECT json, json_keys(json) AS names FROM read_json_objects([{literal(str(path))}], {_OPTIONS}))"
     )
     try:

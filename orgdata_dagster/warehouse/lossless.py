@@ -29,8 +29,8 @@ _EXACT_DIGITS = 15  # every decimal number of so many digits survives a DOUBLE
 
 
 def candidates(scale: int | None, kinds: Kinds | None = None) -> tuple[str, ...]:
-    """Types to try, the preferred first; `scale` is the number of decimals that the column's values seem to have, `kinds`
-    what JSON values it has: none of these types holds mixed ones.
+    """Types to try, the preferred first; `scale` is the number of decimals that the column's values seem to have,
+    `kinds` what JSON values it has: none of these types holds mixed ones.
 
     DECIMAL(18,s) before DECIMAL(38,s): it loads four times as fast. Whole numbers beyond BIGINT stay text, because
     what comes after them (HUGEINT) becomes a float in every DataFrame.

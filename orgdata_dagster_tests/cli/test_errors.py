@@ -58,9 +58,6 @@ def test_a_home_that_cannot_be(told: Home, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     told.set(ORGDATA_HOME=str(tmp_path / "file" / "home"))
     assert f"ORGDATA_HOME: cannot create {tmp_path / 'file' / 'home'}" in the_line(told.orgdata("pull"))
-    if os.access("/proc/1/fd", os.W_OK):  # who may write anywhere finds no folder that is not writable, but this one
-        told.set(ORGDATA_HOME="/proc")
-        assert "ORGDATA_HOME" in the_line(told.orgdata("pull"))
 
 
 def test_a_warehouse_that_cannot_be(told: Home, tmp_path: Path) -> None:
@@ -95,14 +92,17 @@ def test_status_before_anything_landed(home: Home) -> None:
 
 def test_a_failure_is_status_1_with_a_line_for_each(told: Home) -> None:
     """As it is installed, from another folder: a new interpreter, and workers from a server of its own."""
+    data_sets = [{"name": "users"}, {"name": "courses"}]
+    told.write_project(institution_analytics=institution_analytics(data_sets=data_sets))
     environment = {**os.environ, "DAGSTER_HOME": ""}
     command = [sys.executable, "-m", "orgdata_dagster.cli", "pull", "--json"]
     done = subprocess.run(command, env=environment, cwd=told.folder.parent, capture_output=True, text=True, timeout=100)
     assert done.returncode == 1, done
     failed = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
     assert [line.split(": ")[1] for line in failed] == [
-        f"institution_analytics/{name}" for name in ("courses", "events", "users")
+        "institution_analytics/courses",
+        "institution_analytics/users",
     ]
     assert all("gave up after 3 attempts" in line and "Run it again later" in line for line in failed), failed
-    assert [each["error"] is None for each in json.loads(done.stdout)] == [False, False, False]
+    assert [each["error"] is None for each in json.loads(done.stdout)] == [False, False]
     assert "Traceback" not in done.stderr

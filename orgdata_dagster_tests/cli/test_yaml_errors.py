@@ -16,7 +16,7 @@ def problems_of(folder: Path, text: str) -> list[str]:
     written = project.write(folder / "project", {"institution_analytics": text})
     with pytest.raises(Exception) as caught:  # noqa: PT011 - Dagster's, of whatever class; it is read, not shown
         build_defs(project=written)
-    found = problems(caught.value)
+    found = problems(caught.value, written)
     assert all("\n" not in problem and len(problem) < 600 for problem in found)
     return found
 
@@ -43,7 +43,6 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
     "a limit of none": ({"limits": {"concurrent": 0}}, ["institution_analytics.limits.concurrent: ", "not 0"]),
     "attempts": ({"retries": {"attempts": 0}}, ["institution_analytics.retries.attempts: ", "not 0"]),
     "a name that is none": ({"data_sets": [{"name": "my users"}]}, ["data_sets[0].name: ", "my users"]),
-    "a cron that is none": ({"cron": "every day"}, ["institution_analytics.cron: ", "every day"]),
 }
 
 
@@ -57,15 +56,24 @@ def test_one_problem_is_one_line(tmp_path: Path, case: str) -> None:
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
-    data_sets = [{"name": "users", "contract": "frozen"}, {"name": "events", "columns": {"a": "NO"}, "owner": "me"}]
-    found = problems_of(tmp_path, project.institution_analytics(start_date="soon", limits=5, data_sets=data_sets))
-    fields = [line.split(" ")[1].rstrip(":") for line in found]
-    assert sorted(fields) == [
-        "institution_analytics.data_sets[0].contract",
-        "institution_analytics.data_sets[1].columns",
-        "institution_analytics.data_sets[1].owner",
-        "institution_analytics.limits",
-        "institution_analytics.start_date",
+    data_sets = [
+        {"name": "users", "contract": "frozen"},
+        {"name": "events", "columns": {"a": "NO"}, "owner": "me"},
+        {"name": "courses", "columns": {"b": "NO"}},
+    ]
+    text = project.institution_analytics(start_date="soon", limits=5, data_sets=data_sets)
+    found = [line.rpartition("defs.yaml:")[2].split(" ")[:2] for line in problems_of(tmp_path, text)]
+    lines = text.splitlines()
+    for number, field in found:
+        last = field.rstrip(":").rpartition(".")[2]
+        assert f"{last}:" in lines[int(number) - 1], f"line {number} is not where {field} is"
+    assert sorted(field for _, field in found) == [
+        "institution_analytics.data_sets[0].contract:",
+        "institution_analytics.data_sets[1].columns:",
+        "institution_analytics.data_sets[1].owner:",
+        "institution_analytics.data_sets[2].columns:",
+        "institution_analytics.limits:",
+        "institution_analytics.start_date:",
     ]
 
 
@@ -83,7 +91,12 @@ def test_text_that_is_no_yaml(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["orgdata_dagster.InstitutionAnalytic", "nowhere.Thing"])
 def test_a_type_that_does_not_exist(tmp_path: Path, kind: str) -> None:
     [problem] = problems_of(tmp_path, yaml.safe_dump({"type": kind, "attributes": {}}))
-    assert kind in problem
+    assert f"there is no type '{kind}'; there are orgdata_dagster.InstitutionAnalytics" in problem
+
+
+def test_a_cron_that_is_none(tmp_path: Path) -> None:
+    [problem] = problems_of(tmp_path, project.institution_analytics(cron="every day"))
+    assert "invalid cron schedule 'every day' for schedule 'institution_analytics_due'" in problem
 
 
 def test_null_switches_limits_and_the_schedule_off(tmp_path: Path) -> None:

@@ -111,10 +111,9 @@ def test_history_tells_every_snapshot_and_nothing_twice(
         ledger.create(connection)
         connection.execute("CREATE SCHEMA acme; CREATE TABLE acme.users (id TEXT, name TEXT, _orgdata_partition TEXT)")
         for number, rows in enumerate(snapshots):
-            connection.execute(
-                "INSERT INTO _orgdata.loads (schema_name, table_name, partition_key, status) VALUES (?, ?, ?, 'landed')",
-                ["acme", "users", day(number)],
-            )
+            facts = ["acme", "users", day(number), "landed"]
+            names = "schema_name, table_name, partition_key, status"
+            connection.execute(f"INSERT INTO _orgdata.loads ({names}) VALUES (?, ?, ?, ?)", facts)
             for row in rows:
                 connection.execute("INSERT INTO acme.users VALUES (?, ?, ?)", [*row, day(number)])
         make_views(connection, USERS)

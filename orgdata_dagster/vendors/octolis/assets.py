@@ -4,13 +4,13 @@ Here: `build_asset`, a plain factory, and the rounds of a run until vendor and t
 Add here: what the assets show or check. Keep out: YAML (component.py), one pull (pulling.py), storing (warehouse/).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
 from orgdata_dagster.orchestration.intake import Intake, Pulled
+from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
 from orgdata_dagster.orchestration.pools import pool
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
@@ -29,6 +29,8 @@ FULL_WALK = "orgdata/full_walk"  # a run's tag, "true": read everything, not onl
 _WHOLE_ROUNDS = (False, False, True, False)
 """Whether a round reads everything. A dataset that changes while it is counted agrees at the second, cheap look;
 deletions, which nobody announces, need the third; and what changed during that one the fourth."""
+
+_ADDED_UP = {"rows", "pages", "requests", "bytes", "seconds", "waited_for_budget_seconds"}
 
 _SYSTEM_COLUMNS = {
     MASTERID: "octolis' id of the record.",
@@ -71,15 +73,15 @@ def build_asset(data_set: DataSet, manner: Manner) -> dg.AssetsDefinition:
     @dg.asset(
         key=[VENDOR, data_set.name],
         group_name=VENDOR,
-        description=f"{about} One row a record, as octolis has it now; `{merges_table(table).name}` keeps which records "
-        "went into which.",
+        description=f"{about} One row a record, as octolis has it now; `{merges_table(table).name}` says which records "
+        "went into others.",
         metadata={"dataset": data_set.query.dataset, "deduplicated by": ", ".join(data_set.key) or "not said"},
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(data_set.owners),
         check_specs=[
             dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, data_set.name]),
-            dg.AssetCheckSpec(COUNT_CHECK, asset=[VENDOR, data_set.name], description="As many rows as octolis counts."),
+            dg.AssetCheckSpec(COUNT_CHECK, asset=[VENDOR, data_set.name], description="As many rows as octolis has."),
         ],
     )
     def records(
@@ -101,5 +103,51 @@ def _until_equal(
     warehouse: Warehouse,
     requests: RequestLog,
 ) -> dg.MaterializeResult:
-    """Pull and land, again if vendor and table do not count the same records, at the end everything."""
-    ...
+    """Pull and land, again while vendor and table do not count the same records, at the end everything."""
+    results: list[dg.MaterializeResult] = []
+    counts, merges = Counts(), 0
+    whole = context.run.tags.get(FULL_WALK) == "true"
+    for everything in (True, *_WHOLE_ROUNDS[:2]) if whole else _WHOLE_ROUNDS:
+        counts = Counts()
+
+        def pull_round(intake: Intake, everything: bool = everything, counts: Counts = counts) -> Pulled:
+            since = None if everything else start_of(intake, warehouse, target.table, manner)
+            return pull(client, data_set.query, intake, manner, counts, since=since)
+
+        result = land(
+            context,
+            warehouse=warehouse,
+            target=replace(target, afterwards=counts.look),
+            pull=pull_round,
+            requests=requests,
+            declared=_SYSTEM_TYPES | dict(data_set.columns),
+            partitions=[None],
+        )
+        results.append(result)
+        merges += counts.merges
+        if counts.agree:
+            break
+        context.log.info(f"{target.table}: {counts.doubt}")
+    last = results[-1]
+    figures = {"merges": dg.MetadataValue.int(merges), "rounds": dg.MetadataValue.int(len(results))}
+    return dg.MaterializeResult(
+        metadata={**(last.metadata or {}), **_added_up(results), **figures},
+        check_results=[*(last.check_results or ()), counts.check()],
+    )
+
+
+def _added_up(results: Sequence[dg.MaterializeResult]) -> dict[str, dg.MetadataValue]:
+    """What all rounds did together."""
+    total: dict[str, dg.MetadataValue] = {}
+    for result in results:
+        for name, value in (result.metadata or {}).items():
+            before = total.get(name)
+            if name not in _ADDED_UP:
+                continue
+            if isinstance(value, dg.IntMetadataValue):
+                sofar = before.value if isinstance(before, dg.IntMetadataValue) else 0
+                total[name] = dg.MetadataValue.int((sofar or 0) + (value.value or 0))
+            elif isinstance(value, dg.FloatMetadataValue):
+                passed = before.value if isinstance(before, dg.FloatMetadataValue) else 0.0
+                total[name] = dg.MetadataValue.float((passed or 0.0) + (value.value or 0.0))
+    return total

@@ -33,7 +33,9 @@ def follow_merges(connection: duckdb.DuckDBPyConnection, table: TableName, now: 
         f"CAST({quoted(MODIFIED_AT)} AS TIMESTAMPTZ) AS seen_modified_at FROM {table.sql})"
     )
     # writes name the record itself too; it is not gone
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE merges AS SELECT * FROM {pairs} WHERE masterid <> merged_masterid")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE merges AS SELECT * FROM {pairs} WHERE masterid <> merged_masterid"
+    )
     connection.execute(
         f"DELETE FROM {table.sql} WHERE {quoted(MASTERID)} IN (SELECT merged_masterid FROM temp.main.merges)"
     )

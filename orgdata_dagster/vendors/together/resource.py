@@ -42,12 +42,16 @@ class TogetherResource(VendorResource):
     seconds_between_requests: float = api.MINUTE
 
     def rule(self) -> Rule:
-        """The document's limit, or the one of defs.yaml for a test server."""
-        return api.rule(self.seconds_between_requests)
+        """The document's limit, or a shorter one for a test server."""
+        return api.rule(self._interval)
+
+    @property
+    def _interval(self) -> float:
+        return settings.test_server_pace(self.base_url) or self.seconds_between_requests
 
     def retry_policy(self) -> RetryPolicy:
         """Waits that begin at the interval and double."""
-        return api.retry_policy(self.retry_attempts, self.seconds_between_requests)
+        return api.retry_policy(self.retry_attempts, self._interval)
 
     def client(self, observer: Observer | None = None) -> api.TogetherClient:
         """A client that pays the shared budget; `observer` sees every request."""
@@ -64,5 +68,5 @@ class TogetherResource(VendorResource):
             page = client.report(table, into=Path(folder) / "report.csv", read=csv_reader(connection, None))
             if not page.records:
                 return pd.DataFrame(columns=list(page.page.columns))
-            _, source = page.page.reading([page.page])
+            source = page.page.reading([page.page]).source
             return connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {source}").df()

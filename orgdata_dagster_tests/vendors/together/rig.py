@@ -1,42 +1,87 @@
-"""Together's sandbox with a short minute, and a home whose project knows it.
+"""Together's sandbox with a short minute, a home whose project knows it, and runs without the rest of the project.
 
 What lives here: what the tests of the vendor start from.
 Add here when: two of them need it.
 Keep out: assertions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import dagster as dg
 import yaml
 
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.sandbox.together import demo, document_limits
+from orgdata_dagster.vendors.together.component import Together
 from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import today
 
 MINUTE = 0.05  # seconds: short where a test is not about time
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def project(seconds: float = MINUTE, **attributes: Any) -> str:
-    """The defs.yaml of the tests."""
+def attributes(seconds: float = MINUTE, **others: Any) -> dict[str, Any]:
+    """What the tests write in YAML."""
     usual = {
         "limits": {"seconds_between_requests": seconds},
         "retries": {"attempts": 2},
         "keys": {"users": ["User ID"], "pairings": ["Pairing ID"]},
     }
-    return yaml.safe_dump({"type": "orgdata_dagster.Together", "attributes": usual | attributes})
+    return usual | others
 
 
 @contextmanager
 def running(home: Home, seconds: float = MINUTE) -> Iterator[Sandbox]:
     """A sandbox that enforces the limit; home's project and variables point at it."""
     with Sandbox(demo(limits=document_limits(seconds))) as sandbox:
-        home.write_project(together=project(seconds))
+        home.write_project(
+            together=yaml.safe_dump({"type": "orgdata_dagster.Together", "attributes": attributes(seconds)})
+        )
         home.set(**environment(sandbox.url))
         yield sandbox
+
+
+class Runs:
+    """Runs of the vendor's assets on an instance of their own: to load all vendors for each would take seconds."""
+
+    def __init__(self, **others: Any) -> None:
+        component = Together.resolve_from_yaml(yaml.safe_dump(attributes(**others)))
+        rest = dg.Definitions(resources={"warehouse": WarehouseResource()}, executor=dg.in_process_executor)
+        self.defs = dg.Definitions.merge(component.build_defs(cast(dg.ComponentLoadContext, None)), rest)
+        self.instance = dg.DagsterInstance.ephemeral()
+
+    def materialize(
+        self, asset: str, first: str | None = None, last: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Run an asset for days, today if left out."""
+        first, last = first or today(), last or first or today()
+        return self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(asset.split("/"))],
+            tags={RANGE_START: first, RANGE_END: last, **(tags or {})},
+            raise_on_error=False,
+            run_config=QUIET,
+        )
+
+    def tick(self) -> Any:
+        """What the schedule wants now."""
+        repository = self.defs.get_repository_def()
+        context = dg.build_schedule_context(
+            self.instance, scheduled_execution_time=datetime.now(UTC), repository_def=repository
+        )
+        return repository.get_schedule_def("together_due").evaluate_tick(context)
+
+    def max_retries(self, result: dg.ExecuteInProcessResult) -> str | None:
+        """How often Dagster would run this again; None is its default."""
+        run = self.instance.get_run_by_id(result.run_id)
+        assert run is not None
+        return run.tags.get("dagster/max_retries")
 
 
 def failed(result: dg.ExecuteInProcessResult) -> str:

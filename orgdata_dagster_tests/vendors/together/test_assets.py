@@ -6,40 +6,40 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration import snapshots
+from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK
 from orgdata_dagster.sandbox.faults import CutCsv, Html
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.together.client import REPORTS
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.integration.truth import difference
-from orgdata_dagster_tests.vendors.together.rig import failed, project
+from orgdata_dagster_tests.vendors.together.rig import Runs, failed
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> list[str | None]:
     return [event.partition for event in result.all_events if event.is_step_materialization]
 
 
-def snapshot_of_yesterday(home: Home, monkeypatch: pytest.MonkeyPatch, asset: str) -> None:
+def snapshot_of_yesterday(runs: Runs, monkeypatch: pytest.MonkeyPatch, asset: str) -> None:
     """As if the clock stood a day earlier."""
     with monkeypatch.context() as patch:
         patch.setattr(snapshots, "_today", lambda: today(back=1))
-        assert home.materialize(asset, today(back=1)).success
+        assert runs.materialize(asset, today(back=1)).success
 
 
 def test_every_table_equals_the_truth_and_changes_become_history(
-    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    home: Home, sandbox: Sandbox, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for table in REPORTS:
-        snapshot_of_yesterday(home, monkeypatch, f"together/{table}")
+        snapshot_of_yesterday(runs, monkeypatch, f"together/{table}")
     old, users = sandbox.together.truth("users"), sandbox.together.reports["users"]
     users.update("000050", {"Name (Preferred)": 'Zoë, the "second"'})
     users.delete("000051")
     users.add_column("New [column]", None)
     users.insert({"User ID": "000041", "New [column]": "x"})
     for table in REPORTS:
-        result = home.materialize(f"together/{table}")
+        result = runs.materialize(f"together/{table}")
         assert result.success
         assert materialized(result) == [today()]
         assert difference(home.warehouse, f"together.{table}_current", sandbox.together.truth(table) or ()) == {}
@@ -60,8 +60,8 @@ def test_every_table_equals_the_truth_and_changes_become_history(
     assert home.sql("SELECT DISTINCT status FROM _orgdata.requests") == [(200,)]
 
 
-def test_days_that_are_over_fail_once_before_any_request(home: Home, sandbox: Sandbox) -> None:
-    result = home.materialize("together/users", today(back=5), today(back=1))
+def test_days_that_are_over_fail_once_before_any_request(home: Home, sandbox: Sandbox, runs: Runs) -> None:
+    result = runs.materialize("together/users", today(back=5), today(back=1))
     words = failed(result)
     assert f"a snapshot of {today(back=5)} to {today(back=1)} (5 days) cannot be made" in words
     assert "No request was sent" in words
@@ -70,9 +70,9 @@ def test_days_that_are_over_fail_once_before_any_request(home: Home, sandbox: Sa
     assert not home.warehouse.exists
 
 
-def test_a_range_that_ends_today_gives_today(home: Home, sandbox: Sandbox) -> None:
+def test_a_range_that_ends_today_gives_today(sandbox: Sandbox, runs: Runs) -> None:
     """What `orgdata pull --from` and a backfill over all vendors ask for. No other day counts as materialized."""
-    result = home.materialize("together/users", today(back=6), today())
+    result = runs.materialize("together/users", today(back=6), today())
     assert result.success
     assert materialized(result) == [today()]
     (event,) = [event for event in result.all_events if event.is_step_materialization]
@@ -84,54 +84,51 @@ def test_a_range_that_ends_today_gives_today(home: Home, sandbox: Sandbox) -> No
 
 
 def test_an_answer_after_midnight_is_not_stored_as_yesterday(
-    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    home: Home, sandbox: Sandbox, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([today(), str(datetime.now(UTC).date() + timedelta(days=1))])
     monkeypatch.setattr(snapshots, "_today", lambda: next(clock))
-    assert "midnight passed" in failed(home.materialize("together/users"))
+    assert "midnight passed" in failed(runs.materialize("together/users"))
     assert len(sandbox.log.entries()) == 1
     assert home.sql("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'together'") == [(0,)]
 
 
-def test_a_snapshot_that_shrank_needs_a_person(home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    snapshot_of_yesterday(home, monkeypatch, "together/users")
+def test_a_snapshot_that_shrank_needs_a_person(
+    home: Home, sandbox: Sandbox, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot_of_yesterday(runs, monkeypatch, "together/users")
     before = sandbox.together.truth("users") or []
     sandbox.together.reports["users"].delete(lambda row: str(row["User ID"]) > "000100")
-    result = home.materialize("together/users")
+    result = runs.materialize("together/users")
     words = failed(result)
     after = sandbox.together.truth("users") or []
     assert f"has {len(after)} rows, the last snapshot ({today(back=1)}) has {len(before)} rows" in words
     assert "orgdata pull together/users --accept-shrink" in words
+    assert runs.max_retries(result) == "0"
     assert difference(home.warehouse, "together.users", before) == {}
-    with home.instance() as instance:
-        run = instance.get_run_by_id(result.run_id)
-        assert run is not None
-        assert run.tags["dagster/max_retries"] == "0"
-    done = home.orgdata("pull", "together/users", "--accept-shrink")
-    assert done.status == 0, done.everything
+    assert runs.materialize("together/users", tags={ACCEPT_SHRINK: "true"}).success
     assert difference(home.warehouse, "together.users_current", after) == {}
 
 
-def test_a_report_without_its_key_is_refused(home: Home, sandbox: Sandbox) -> None:
+def test_a_report_without_its_key_is_refused(sandbox: Sandbox, runs: Runs) -> None:
     sandbox.together.reports["users"].drop_column("User ID")
-    assert "the key column 'User ID' is not among Name (Preferred), Email" in failed(home.materialize("together/users"))
-    assert home.materialize("together/sessions").success  # it has no key
+    assert "the key column 'User ID' is not among Name (Preferred), Email" in failed(runs.materialize("together/users"))
+    assert runs.materialize("together/sessions").success  # it has no key
 
 
-def test_bad_reports_leave_the_old_one(home: Home, sandbox: Sandbox) -> None:
-    assert home.materialize("together/users").success
+def test_bad_reports_leave_the_old_one(home: Home, sandbox: Sandbox, runs: Runs) -> None:
+    assert runs.materialize("together/users").success
     truth = sandbox.together.truth("users") or ()
     for fault, words in ((Html(), "HTML page"), (CutCsv(), "ends inside a quoted field")):
         sandbox.together.faults.add(fault, times=2)
-        assert words in failed(home.materialize("together/users"))
+        assert words in failed(runs.materialize("together/users"))
         assert difference(home.warehouse, "together.users", truth) == {}
-    assert not [path for path, _ in home.everything() if path.suffix in (".csv", ".json") and "pages" in path.parts]
     assert not list(settings.staging().glob("run-*"))
 
 
-def test_a_report_of_nothing_but_a_header(home: Home, sandbox: Sandbox) -> None:
+def test_a_report_of_nothing_but_a_header(home: Home, sandbox: Sandbox, runs: Runs) -> None:
     sandbox.together.reports["users"].delete(lambda _: True)
-    assert home.materialize("together/users").success
+    assert runs.materialize("together/users").success
     columns = home.sql("SELECT column_name FROM duckdb_columns() WHERE table_name = 'users_history'")
     assert ("User ID",) in columns
     assert home.sql("SELECT * FROM together.users_current") == []
@@ -139,11 +136,11 @@ def test_a_report_of_nothing_but_a_header(home: Home, sandbox: Sandbox) -> None:
 
 def test_frozen_columns_and_declared_types(home: Home, sandbox: Sandbox) -> None:
     reports = {"users": {"contract": "freeze", "columns": {"Joined": "DATE", "External ID": "DOUBLE"}}}
-    home.write_project(together=project(reports=reports, keys={}))
-    assert [key.to_user_string() for key in catalog.load().keys] == ["together/users"]
-    assert home.materialize("together/users").success
+    runs = Runs(reports=reports, keys={})
+    assert [key.to_user_string() for key in runs.defs.resolve_all_asset_keys()] == ["together/users"]
+    assert runs.materialize("together/users").success
     sandbox.together.reports["users"].add_column("Extra", "1")
-    assert "is frozen" in failed(home.materialize("together/users"))
+    assert "is frozen" in failed(runs.materialize("together/users"))
     types = dict(home.sql("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'users'"))
     assert (types["Joined"], types["External ID"], types["External ID__v_text"]) == ("DATE", "DOUBLE", "VARCHAR")
     assert "Extra" not in types

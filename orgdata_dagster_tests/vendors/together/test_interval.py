@@ -31,7 +31,8 @@ def check(sandbox: Sandbox) -> None:
     assert sandbox.together.limiter.violations == 0
     assert min(gaps(sandbox)) >= MINUTE
     assert most_at_once(sandbox.log.entries()) == 1
-    assert {entry.status for entry in sandbox.log.entries()} <= {200, 503}
+    # None: the client was killed before its answer
+    assert {entry.status for entry in sandbox.log.entries()} <= {200, None}
 
 
 def wait_for_requests(sandbox: Sandbox, count: int) -> None:
@@ -43,17 +44,18 @@ def wait_for_requests(sandbox: Sandbox, count: int) -> None:
 
 def test_two_pulls_at_once_a_crash_and_a_restart(home: Home) -> None:
     with running(home, MINUTE) as sandbox:
-        sandbox.together.faults.add(Slow(0.6), after=1)
-        pulls = [home.start("pull", "together") for _ in range(2)]
-        wait_for_requests(sandbox, 2)
-        pulls[0].kill_all()  # while one of the two has a request under way
-        again = home.start("pull", "together/users")  # before the other one is through
-        assert pulls[1].wait().status == 0
-        assert again.wait().status == 0
+        sandbox.together.faults.add(Slow(5))
+        pulls = [home.start("pull", f"together/{table}") for table in ("users", "sessions")]
+        wait_for_requests(sandbox, 1)
+        time.sleep(0.3)
+        for pull in pulls:
+            pull.kill_all()  # one has its request under way, the other one waits for it
+        pulls = [home.start("pull", f"together/{table}") for table in ("users", "sessions")]
+        assert [pull.wait().status for pull in pulls] == [0, 0]
         for path in settings.budgets().iterdir():
             path.unlink()  # the past is unknown: the next request waits a full minute first
-        assert home.orgdata("pull", "together/sessions").status == 0
-        assert len(sandbox.log.entries()) >= 6
+        assert home.orgdata("pull", "together/pairings").status == 0
+        assert len(sandbox.log.entries()) == 4
         check(sandbox)
 
 

@@ -1,0 +1,128 @@
+"""Datasets of the sandbox pulled into a warehouse, as a run does, and compared with what the vendor has.
+
+Here: the rig of the tests of whole pulls. Add here when: two of them need it. Keep out: assertions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.sandbox.limits import UNLIMITED
+from orgdata_dagster.sandbox.octolis import DATASETS, Column, Dataset, Octolis, demo
+from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.vendors.octolis.assets import DataSet, build_asset
+from orgdata_dagster.vendors.octolis.client import Query
+from orgdata_dagster.vendors.octolis.pulling import Manner
+from orgdata_dagster.vendors.octolis.resource import OctolisResource
+
+MANNER = Manner(settle=timedelta(seconds=60), walk_every=None, page_size=1_000)
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass
+class Pulled:
+    """What a run said of an asset."""
+
+    success: bool
+    metadata: dict[str, Any] = field(default_factory=dict)
+    checks: dict[str, dg.AssetCheckEvaluation] = field(default_factory=dict)
+    failure: str = ""
+
+
+class Rig:
+    def __init__(self, stack: ExitStack, vendor: Octolis | None = None) -> None:
+        self.vendor = vendor or demo(limits=UNLIMITED)
+        self.sandbox = stack.enter_context(Sandbox(self.vendor))
+        self.warehouse = WarehouseResource()
+
+    def resource(self, key: str = DEFAULT_KEY) -> OctolisResource:
+        base = f"{self.sandbox.url}/octolis/v1/data"
+        return OctolisResource(base_url=base, api_key=key, retry_attempts=2, retry_first_wait=0.01)
+
+    def pull(
+        self,
+        name: str,
+        manner: Manner = MANNER,
+        *,
+        key: str = DEFAULT_KEY,
+        tags: dict[str, str] | None = None,
+        **query: Any,
+    ) -> Pulled:
+        """Materialize the asset of a dataset; `query`: what its Query has besides the id."""
+        data_set = DataSet(name, Query(DATASETS.get(name, name), **query))
+        result = dg.materialize(
+            [build_asset(data_set, manner)],
+            resources={"octolis": self.resource(key), "warehouse": self.warehouse},
+            raise_on_error=False,
+            run_config=QUIET,
+            tags=tags,
+        )
+        node = f"octolis__{name}"
+        if not result.success:
+            failed = next(event for event in result.all_node_events if event.is_step_failure)
+            return Pulled(False, failure=str(failed.step_failure_data.user_failure_data.description))  # type: ignore[union-attr]
+        (done,) = result.asset_materializations_for_node(node)
+        checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+        return Pulled(True, {name: value.value for name, value in done.metadata.items()}, checks)
+
+    def sql(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.warehouse.open().reading() as connection:
+            return connection.execute(sql).fetchall()
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a table as the JSON they came from."""
+        with self.warehouse.open().reading() as connection:
+            cursor = connection.execute(
+                f"SELECT * EXCLUDE (_orgdata_partition, _orgdata_loaded_at, _orgdata_run_id) FROM octolis.{name}"
+            )
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, map(as_json, row), strict=True)) for row in cursor.fetchall()]
+
+    def difference(self, name: str) -> dict[str, list[object]]:
+        """Records that the vendor has and the table lacks, and the other way round, some of each; empty if equal."""
+        truth = Counter(map(complete, self.vendor.truth(DATASETS.get(name, name)) or ()))
+        table = Counter(map(complete, self.table(name)))
+        sides = {"missing": truth - table, "too many": table - truth}
+        return {side: [rows.total(), *rows][:3] for side, rows in sides.items() if rows}
+
+
+def complete(record: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """A record in a form that can be compared: what it lacks is null, and a number is a number."""
+    return tuple(sorted((name, repr(_number(value))) for name, value in record.items() if value is not None))
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else value
+
+
+def as_json(value: Any) -> Any:
+    """A value of the database as octolis writes it."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            return value.isoformat(sep=" ")
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return value
+
+
+def people(count: int = 2_500, **options: Any) -> Octolis:
+    """A vendor with one dataset, `people`, modified a second after each other up to an hour ago."""
+    dataset = Dataset(
+        "people",
+        [Column("email"), Column("n", "integer"), Column("vip", "boolean"), Column("phone")],
+        [("email",), ("phone",)],
+        **options,
+    )
+    start = datetime.now(UTC) - timedelta(hours=1, seconds=count)
+    for number in range(count):
+        row = {"email": f"p{number}@example.org", "phone": f"0{number}", "n": number, "vip": number % 3 == 0}
+        dataset.upsert(row, start + timedelta(seconds=number))
+    return Octolis([dataset], limits=UNLIMITED)

@@ -1,0 +1,210 @@
+"""Whole pulls, through Dagster, over HTTP, into a warehouse: the table equals the dataset, whatever happened to it."""
+
+from __future__ import annotations
+
+import random
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orgdata_dagster.sandbox.octolis import DATASETS, Asked, Octolis
+from orgdata_dagster.vendors.octolis.assets import FULL_WALK
+from orgdata_dagster_tests.vendors.octolis.rig import MANNER, Rig, people
+
+
+def happen(vendor: Octolis, name: str, times: int, chance: random.Random) -> None:
+    """Updates, inserts, deletions and merges."""
+    dataset = vendor.datasets[name]
+    for number in range(times):
+        records = dataset.truth()
+        some = chance.sample(records, min(2, len(records)))
+        what = chance.choice(("update", "update", "insert", "merge", "delete")) if len(records) > 10 else "insert"
+        if what == "update":
+            dataset.update(some[0]["__masterid__"], {"email": some[0]["email"], "n": number})
+        elif what == "insert":
+            dataset.upsert({"email": f"new{chance.random()}", "phone": f"+{chance.random()}", "n": number})
+        elif what == "merge":
+            dataset.merge(some[0]["__masterid__"], some[1]["__masterid__"])
+        else:
+            dataset.delete(some[0]["__masterid__"])
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_table_equals_the_dataset_with_every_awkward_value(demo_rig: Rig, name: str) -> None:
+    pulled = demo_rig.pull(name)
+    assert pulled.success, pulled.failure
+    assert demo_rig.difference(name) == {}
+    assert {check: found.passed for check, found in pulled.checks.items()} == {"coverage": True, "count": True}
+    assert pulled.metadata["dagster/row_count"] == len(demo_rig.vendor.truth(DATASETS[name]) or ())
+
+
+def test_types_are_those_of_the_json(demo_rig: Rig) -> None:
+    demo_rig.pull("contacts")
+    types = dict(demo_rig.sql("SELECT column_name, column_type FROM (DESCRIBE octolis.contacts)"))
+    expected = {"tags": "VARCHAR[]", "consent_sms": "BOOLEAN", "points": "BIGINT", "score": "DOUBLE"}
+    expected |= {"external_id": "VARCHAR", "note": "VARCHAR", "__modified_at__": "TIMESTAMP WITH TIME ZONE"}
+    assert {name: types[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_second_pull_with_nothing_changed_is_cheap_and_changes_no_row(demo_rig: Rig, name: str) -> None:
+    demo_rig.pull(name)
+    everything = f"SELECT * FROM octolis.{name} ORDER BY ALL"
+    before, requests = demo_rig.sql(everything), len(demo_rig.sandbox.log.entries())
+    pulled = demo_rig.pull(name)
+    assert demo_rig.sql(everything) == before
+    assert len(demo_rig.sandbox.log.entries()) - requests <= 3
+    assert pulled.metadata["rows"] == 0
+
+
+def test_only_what_changed_is_read_and_written(people_rig: Rig) -> None:
+    people_rig.pull("people")
+    dataset = people_rig.vendor.datasets["people"]
+    for record in dataset.truth()[:40]:
+        dataset.update(record["__masterid__"], {"n": -1})
+    pulled = people_rig.pull("people")
+    assert people_rig.difference("people") == {}
+    assert (pulled.metadata["rows"], pulled.metadata["requests"]) == (40, 2)
+
+
+def test_a_thousand_changes_between_two_pulls(people_rig: Rig) -> None:
+    people_rig.pull("people")
+    happen(people_rig.vendor, "people", 1_000, random.Random(1))
+    pulled = people_rig.pull("people")
+    assert pulled.checks["count"].passed
+    assert people_rig.difference("people") == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_changes_while_a_pull_reads_are_there_after_the_next_one_at_the_latest(
+    own_home: Path, stack: ExitStack, seed: int
+) -> None:
+    assert own_home
+    rig = Rig(stack, people(stable_ties=seed % 2 == 0))
+    chance = random.Random(seed)
+    rig.vendor.on_request = lambda _: happen(rig.vendor, "people", chance.choice((0, 1, 3, 30)), chance)
+    for _ in range(2):
+        pulled = rig.pull("people")
+        assert pulled.success, pulled.failure
+        twins = "SELECT __masterid__ FROM octolis.people GROUP BY ALL HAVING count(*) > 1"
+        assert rig.sql(twins) == []
+    rig.vendor.on_request = None
+    assert rig.pull("people").checks["count"].passed
+    assert rig.difference("people") == {}
+
+
+def test_merged_records_leave_the_table_and_are_kept_beside_it(people_rig: Rig) -> None:
+    people_rig.pull("people")
+    dataset = people_rig.vendor.datasets["people"]
+    first, second, third = (record["__masterid__"] for record in dataset.truth()[:3])
+    assert dataset.merge(first, second) == first
+    pulled = people_rig.pull("people")
+    assert (pulled.metadata["merges"], pulled.metadata["rounds"]) == (1, 1)
+    dataset.merge(first, third)
+    people_rig.pull("people")
+    kept = people_rig.sql("SELECT masterid, merged_masterid FROM octolis.people_merges ORDER BY _orgdata_loaded_at")
+    assert kept == [(first, second), (first, third)]
+    assert people_rig.difference("people") == {}
+
+
+def test_deleted_records_are_noticed_by_the_count_and_found_by_a_walk(people_rig: Rig) -> None:
+    people_rig.pull("people")
+    dataset = people_rig.vendor.datasets["people"]
+    for record in dataset.truth()[5:900:100]:
+        dataset.delete(record["__masterid__"])
+    pulled = people_rig.pull("people")
+    assert people_rig.difference("people") == {}
+    assert pulled.checks["count"].passed
+    assert pulled.metadata["rounds"] == 3
+    assert pulled.metadata["rows"] == 0, "what stayed is untouched"
+
+
+def test_records_that_leave_a_filter_leave_the_table(people_rig: Rig) -> None:
+    filtered = {"filter": (("vip", "true"),), "selection": ("email",)}
+    people_rig.pull("people", **filtered)
+    dataset = people_rig.vendor.datasets["people"]
+    vips = [record for record in dataset.truth() if record["vip"]]
+    dataset.update(vips[7]["__masterid__"], {"vip": False})
+    people_rig.pull("people", **filtered)
+    emails = people_rig.sql("SELECT email FROM octolis.people ORDER BY 1")
+    assert emails == sorted((record["email"],) for record in vips if record is not vips[7])
+
+
+def test_a_sql_dataset_that_keeps_its_instants_is_read_again_after_a_while(people_rig: Rig) -> None:
+    people_rig.pull("people")
+    dataset = people_rig.vendor.datasets["people"]
+    dataset.update(dataset.truth()[0]["__masterid__"], {"n": -1}, touch=False)
+    people_rig.pull("people")
+    assert people_rig.difference("people") != {}, "nothing tells that it changed"
+    people_rig.pull("people", replace(MANNER, walk_every=timedelta(0)))
+    assert people_rig.difference("people") == {}
+
+
+def test_a_run_can_be_told_to_read_everything(people_rig: Rig) -> None:
+    people_rig.pull("people")
+    dataset = people_rig.vendor.datasets["people"]
+    dataset.update(dataset.truth()[0]["__masterid__"], {"n": -1}, touch=False)
+    people_rig.pull("people", tags={FULL_WALK: "true"})
+    assert people_rig.difference("people") == {}
+
+
+def test_counts_that_stay_different_are_a_failing_check_with_both_figures(people_rig: Rig) -> None:
+    def one_more(asked: Asked) -> None:
+        if asked.path.endswith("/count"):
+            people_rig.vendor.datasets["people"].upsert({"email": f"late{asked.number}", "phone": f"+{asked.number}"})
+
+    people_rig.vendor.on_request = one_more
+    pulled = people_rig.pull("people")
+    check = pulled.checks["count"]
+    assert not check.passed
+    assert check.severity.value == "ERROR"
+    assert {name: value.value for name, value in check.metadata.items()} == {"octolis": 2504, "table": 2503}
+    reasons = people_rig.sql("SELECT DISTINCT complete, reason FROM _orgdata.coverage")
+    assert reasons == [(False, "octolis counts 2504 records, the table has 2503")]
+    people_rig.vendor.on_request = None
+    assert people_rig.pull("people").checks["count"].passed
+    assert people_rig.sql("SELECT DISTINCT complete, reason FROM _orgdata.coverage") == [(True, None)]
+
+
+def test_a_vendor_that_gives_shorter_pages_than_asked_for_costs_no_row(people_rig: Rig) -> None:
+    """A short page looks like the last one: what did not come must not be taken for deleted."""
+    people_rig.pull("people")
+    shorter = replace(MANNER, walk_every=timedelta(0), page_size=50_000)
+    records = people_rig.vendor._list
+    people_rig.vendor._list = lambda dataset, request: records(_Shorter(dataset), request)  # type: ignore[method-assign]
+    pulled = people_rig.pull("people", shorter)
+    assert pulled.success, pulled.failure
+    assert people_rig.difference("people") == {}
+
+
+class _Shorter:
+    """A dataset of which only the newest 500 records can be listed."""
+
+    def __init__(self, dataset: object) -> None:
+        self._dataset = dataset
+        self.columns = dataset.columns  # type: ignore[attr-defined]
+
+    def newest_first(self) -> object:
+        return self._dataset.newest_first()[:500]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "said"),
+    [
+        ("sandbox-octolis-key", "nobody", "Dataset not found"),
+        ("wrong-canary", "people", "OCTOLIS_API_KEY"),
+    ],
+)
+def test_what_cannot_be_read_is_one_clear_error_and_leaves_the_table(
+    people_rig: Rig, own_home: Path, key: str, name: str, said: str
+) -> None:
+    people_rig.pull("people")
+    pulled = people_rig.pull(name, key=key)
+    assert not pulled.success
+    assert said in pulled.failure
+    assert people_rig.difference("people") == {}
+    secret = key.encode()
+    assert not [path for path in own_home.rglob("*") if path.is_file() and secret in path.read_bytes()]

@@ -6,6 +6,7 @@ Add here when: tests of two folders need it. Keep out: what one folder needs (it
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +19,33 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def new_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A user's machine with nothing on it but a project."""
     from orgdata_dagster_tests.integration.home import Home
 
     return Home(tmp_path, monkeypatch)
 
 
+@pytest.fixture(scope="session")
+def dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a Dagster instance on which nothing has run yet; to make one takes a second."""
+    from orgdata_dagster_tests.integration.home import Home
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        home = Home(tmp_path_factory.mktemp("template"), monkeypatch)
+        with home.instance():
+            return home.folder / "dagster"
+
+
 @pytest.fixture
-def sandbox(home: Home) -> Iterator[Sandbox]:
+def home(new_home: Home, dagster_home: Path) -> Home:
+    """A user's machine on which Dagster's tables are made already."""
+    shutil.copytree(dagster_home, new_home.folder / "dagster")
+    return new_home
+
+
+@pytest.fixture
+def sandbox(new_home: Home) -> Iterator[Sandbox]:
     """The institution's API with some days of awkward data, small pages and no limits; the home knows its address."""
     from orgdata_dagster.sandbox.environment import environment
     from orgdata_dagster.sandbox.institution_analytics import demo
@@ -35,5 +54,5 @@ def sandbox(home: Home) -> Iterator[Sandbox]:
 
     vendor = demo(days=6, rows=600, page_rows=40, limits=UNLIMITED)
     with Sandbox(vendor) as running:
-        home.set(**environment(running.url))
+        new_home.set(**environment(running.url))
         yield running

@@ -146,7 +146,9 @@ def _console(*, stderr: bool = False) -> Console:
 
 
 def _end_with_input() -> None:
-    sys.stdin.buffer.read()
+    # the file itself: the interpreter cannot end while a thread reads through the buffer of sys.stdin
+    while os.read(0, 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -26,7 +26,7 @@ partitions AS (
     SELECT schema_name, table_name, max(loaded_at) AS last_loaded, count(DISTINCT partition_key) AS partitions
     FROM _orgdata.loads WHERE status = 'landed' GROUP BY ALL)
 SELECT p.schema_name, p.table_name, p.partitions, p.last_loaded,
-    count(*) FILTER (days.complete) AS days_complete, max(days.complete_until) AS complete_until,
+    count(*) FILTER (days.complete AND days.partition_key IS NOT NULL) AS days_complete, max(days.complete_until) AS complete_until,
     list(days.partition_key ORDER BY days.partition_key) FILTER (days.reasons IS NOT NULL) AS incomplete,
     list(days.partition_key ORDER BY days.partition_key) FILTER (days.partition_key IS NOT NULL) AS covered
 FROM partitions AS p LEFT JOIN days USING (schema_name, table_name) GROUP BY ALL ORDER BY ALL

@@ -64,8 +64,8 @@ def prepare(
     """Make the file an array of records that survives the database's parser (in place), and find all of its columns.
 
     `records`: ARRAY, OBJECT (the body is the one record), or the name under which an envelope has the array.
-    `flatten`: objects in a record whose members become columns, as `styles` with `thumb` -> `styles_thumb`; none of them
-    may hold a number with a fraction.
+    `flatten`: objects in a record whose members become columns, as `styles` with `thumb` -> `styles_thumb`; no number
+    in them may have a fraction.
     Raises UnreadablePage where the body is cut short, is not JSON, or has another shape.
     """
     counted, envelope = rewrite(path, records)

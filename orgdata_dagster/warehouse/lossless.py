@@ -71,7 +71,10 @@ def survives(column: str, data_type: str, kinds: Kinds | None = None) -> str:
         return f"coalesce(json_valid({text}), true)"
     if data_type in _LISTS:
         value = f"TRY_CAST(TRY_CAST({text} AS JSON) AS {data_type})"
-        same = f"CAST(to_json({value}) AS VARCHAR) = CAST(json(TRY_CAST({text} AS JSON)) AS VARCHAR)"
+        # floats as they were written: json() would round both sides alike
+        floats = data_type == "DOUBLE[]"
+        plain = f"regexp_replace({text}, '\\s', '', 'g')" if floats else f"json(TRY_CAST({text} AS JSON))"
+        same = f"CAST(to_json({value}) AS VARCHAR) = CAST({plain} AS VARCHAR)"
         return f"({text} IS NULL OR coalesce({same}, false))"
     if kinds == _NUMBERS and data_type == "DOUBLE":
         return f"({text} IS NULL OR ({declared_fit(column, data_type)} AND isfinite(TRY_CAST({text} AS DOUBLE))))"

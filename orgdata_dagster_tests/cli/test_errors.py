@@ -14,10 +14,10 @@ from orgdata_dagster_tests.integration.project import institution_analytics, tod
 
 
 @pytest.fixture
-def told(home: Home) -> Home:
+def told(new_home: Home) -> Home:
     """A home with all variables set, and nobody at the vendor's address."""
-    home.set(INSTITUTION_ANALYTICS_BASE_URL="http://127.0.0.1:9/x", INSTITUTION_ANALYTICS_API_KEY="a key")
-    return home
+    new_home.set(INSTITUTION_ANALYTICS_BASE_URL="http://127.0.0.1:9/x", INSTITUTION_ANALYTICS_API_KEY="a key")
+    return new_home
 
 
 def the_line(done: Done) -> str:
@@ -81,8 +81,8 @@ def test_bad_yaml_is_told_by_every_command(told: Home) -> None:
         assert all(line.startswith("orgdata: ") and "defs.yaml:" in line for line in lines), lines
 
 
-def test_status_before_anything_landed(home: Home) -> None:
-    done = home.orgdata("status", "--json")
+def test_status_before_anything_landed(new_home: Home) -> None:
+    done = new_home.orgdata("status", "--json")
     assert done.status == 0, done
     tables = json.loads(done.out)["tables"]
     assert {(each["table"], each["rows"], each["last_loaded"]) for each in tables} == {

@@ -96,7 +96,9 @@ def test_what_breaks_on_the_way_is_asked_for_again(home: Home, sandbox: Sandbox)
     assert result.success
     assert len(vendor.faults) == 0
     assert difference(home.warehouse, TABLE, vendor.data_sets["users"].truth()) == {}
-    statuses = home.sql("SELECT status, count(*) FROM _orgdata.requests WHERE error IS NOT NULL GROUP BY ALL ORDER BY 1")
+    statuses = home.sql(
+        "SELECT status, count(*) FROM _orgdata.requests WHERE error IS NOT NULL GROUP BY ALL ORDER BY 1"
+    )
     assert statuses == [(200, 8), (429, 2), (503, 2), (None, 2)]
 
 

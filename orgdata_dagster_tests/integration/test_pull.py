@@ -67,13 +67,15 @@ def test_what_lands_is_what_the_vendor_has(home: Home, sandbox: Sandbox) -> None
     assert differences(home, sandbox) == {}  # the closed days were replaced whole
 
 
-def test_two_pulls_at_once_and_a_reader_in_a_loop(home: Home, sandbox: Sandbox) -> None:
+def test_two_pulls_at_once_and_a_reader_in_a_loop(new_home: Home, sandbox: Sandbox) -> None:
     """Into a home where nothing is yet: two that made Dagster's tables at once stumbled over each other."""
-    readers = [home.start(table, main="orgdata_dagster_tests.integration.reader:main") for table in ("users", "events")]
-    pulls = [home.start("pull", "--from", FIRST), home.start("pull", "--from", today(back=3))]
+    readers = [
+        new_home.start(table, main="orgdata_dagster_tests.integration.reader:main") for table in ("users", "events")
+    ]
+    pulls = [new_home.start("pull", "--from", FIRST), new_home.start("pull", "--from", today(back=3))]
     for done in [pull.wait() for pull in pulls]:
         assert done.status == 0, done.everything
-    (home.folder / "enough").touch()
+    (new_home.folder / "enough").touch()
     for read in [reader.wait() for reader in readers]:
         assert read.status == 0, read.everything
         seen = json.loads(read.out)
@@ -83,5 +85,5 @@ def test_two_pulls_at_once_and_a_reader_in_a_loop(home: Home, sandbox: Sandbox) 
         sizes = {day: sizes for day, sizes in seen["sizes"].items() if day < today()}
         assert sizes.keys() <= {today(back=back) for back in range(1, 6)}
         assert [day for day, each in sizes.items() if len(each) != 1] == []
-    assert differences(home, sandbox) == {}
-    assert home.sql("SELECT count(*) FROM _orgdata.loads WHERE table_name = 'users'") == [(6 + 4,)]
+    assert differences(new_home, sandbox) == {}
+    assert new_home.sql("SELECT count(*) FROM _orgdata.loads WHERE table_name = 'users'") == [(6 + 4,)]

@@ -17,10 +17,11 @@ TABLE = {"dagster/row_count", "dagster/table_name", "dagster/column_schema", "pr
 
 
 def materializations(home: Home) -> dict[str | None, dict[str, object]]:
+    """Partition -> the metadata of its newest materialization."""
     with home.instance() as instance:
         found = instance.fetch_materializations(USERS, limit=50).records
         events = [record.asset_materialization for record in found]
-        return {each.partition: {k: v.value for k, v in each.metadata.items()} for each in events if each}
+        return {each.partition: {k: v.value for k, v in each.metadata.items()} for each in reversed(events) if each}
 
 
 def test_of_the_table_and_of_every_partition(home: Home, sandbox: Sandbox) -> None:
@@ -59,7 +60,9 @@ def test_changed_columns_are_shown(home: Home, sandbox: Sandbox) -> None:
     assert home.materialize("institution_analytics/users", today(back=1)).success
     users = sandbox.institution_analytics.data_sets["users"]
     users.add_column("team")
-    users.touch(lambda row: str(row["updated_date"]) < today(), f"{today(back=1)}T10:00:00Z", {"team": "7", "revision": "x"})
+    users.touch(
+        lambda row: str(row["updated_date"]) < today(), f"{today(back=1)}T10:00:00Z", {"team": "7", "revision": "x"}
+    )
     assert home.materialize("institution_analytics/users", today(back=1)).success
     changes = str(materializations(home)[today(back=1)]["column_changes"])
     assert "team: added (BIGINT)" in changes

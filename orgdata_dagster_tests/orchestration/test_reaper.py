@@ -38,9 +38,7 @@ def any_job() -> None:
 def started_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
     """A run that says it has started, and holds a slot of the pool."""
     run = instance.create_run_for_job(any_job, tags=tags)
-    instance.report_dagster_event(
-        dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, any_job.name), run_id=run.run_id
-    )
+    instance.report_dagster_event(dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, any_job.name), run_id=run.run_id)
     instance.event_log_storage.claim_concurrency_slot(POOL, run.run_id, "step")
     return run.run_id
 

@@ -41,7 +41,9 @@ def land(rig: Rig, *pages: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, 
     with rig.looking() as connection:
         types = evolution.table_columns(connection, target.table)
         found = {name: kind for name, kind in types.items() if not name.startswith(OWN_PREFIX) and name != "n"}
-        values = ", ".join(f"CAST(to_json({name}) AS VARCHAR)" for name in found)
+        # not to_json() of what is JSON: it would print the numbers anew
+        texts = {name: name if kind == "JSON" else f"to_json({name})" for name, kind in found.items()}
+        values = ", ".join(f"CAST({text} AS VARCHAR)" for text in texts.values())
         rows = connection.execute(f"SELECT {values} FROM {target.table.sql} ORDER BY _orgdata_loaded_at, n").fetchall()
     return {name: (kind, [row[at] for row in rows]) for at, (name, kind) in enumerate(found.items())}
 
@@ -162,17 +164,12 @@ COLUMN = st.one_of(
 )
 
 
-def exact(text: str) -> Any:
-    """A JSON text with its numbers exact."""
-    return json.loads(text, parse_float=Decimal, parse_int=Decimal)
-
-
 PAGE = st.lists(COLUMN, min_size=12, max_size=12).map(
     lambda columns: {f"c{at}": each for at, each in enumerate(columns)}
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PAGE, PAGE)
 def test_no_value_changes(rig: Rig, first: dict[str, list[str]], second: dict[str, list[str]]) -> None:
     """Numbers keep their value to the last digit, strings are never numbers, nested values are what they were."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -20,6 +20,9 @@ from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
 
 _BY_FIELD = "reports_per_field_selection"
+
+
+Names = TypeVar("Names", bound=Iterable[str])
 
 
 class ChannelReportsLimits(Limits):
@@ -90,7 +93,7 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
 
     @field_validator("endpoints", "grain", "descriptions")
     @classmethod
-    def _known_endpoints[Names: Iterable[str]](cls, names: Names) -> Names:
+    def _known_endpoints(cls, names: Names) -> Names:
         if unknown := sorted(set(names) - set(ENDPOINTS)):
             raise ValueError(f"there is no endpoint {', '.join(unknown)}; there are {', '.join(ENDPOINTS)}")
         return names

@@ -70,7 +70,7 @@ class ChannelReportsResource(VendorResource):
             )
             if not measured.records:
                 return pd.DataFrame(columns=list(about.columns))
-            _, source = measured.page.reading([measured.page])
+            source = measured.page.reading([measured.page]).source
             return connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {source}").df()
 
 

@@ -74,7 +74,7 @@ class InstitutionAnalyticsResource(VendorResource):
             read = csv_reader(connection, self.cursor_column)
             for item in client.pages(data_set, window, folder=Path(folder), read=read):
                 if isinstance(item, Slice) and item.page.records:
-                    _, source = item.page.page.reading([item.page.page])
+                    source = item.page.page.reading([item.page.page]).source
                     kept = f"{at} > {literal(str(item.after))} AND {at} <= {literal(str(item.until))}"
                     frames.append(
                         connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {source} WHERE {kept}").df()

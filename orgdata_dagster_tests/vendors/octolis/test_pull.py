@@ -17,19 +17,22 @@ from orgdata_dagster_tests.vendors.octolis.rig import MANNER, Rig, people
 
 def happen(vendor: Octolis, name: str, times: int, chance: random.Random) -> None:
     """Updates, inserts, deletions and merges."""
+    if not times:
+        return
     dataset = vendor.datasets[name]
+    alive = [record["__masterid__"] for record in dataset.truth()]
     for number in range(times):
-        records = dataset.truth()
-        some = chance.sample(records, min(2, len(records)))
-        what = chance.choice(("update", "update", "insert", "merge", "delete")) if len(records) > 10 else "insert"
+        one, other = chance.sample(alive, 2)
+        what = chance.choice(("update", "update", "insert", "merge", "delete"))
         if what == "update":
-            dataset.update(some[0]["__masterid__"], {"email": some[0]["email"], "n": number})
+            dataset.update(one, {"n": number})
         elif what == "insert":
             dataset.upsert({"email": f"new{chance.random()}", "phone": f"+{chance.random()}", "n": number})
         elif what == "merge":
-            dataset.merge(some[0]["__masterid__"], some[1]["__masterid__"])
+            alive.remove(other if dataset.merge(one, other) == one else one)
         else:
-            dataset.delete(some[0]["__masterid__"])
+            dataset.delete(one)
+            alive.remove(one)
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -50,11 +50,11 @@ def running(home: Home, seconds: float = MINUTE) -> Iterator[Sandbox]:
 class Runs:
     """Runs of the vendor's assets on an instance of their own: to load all vendors for each would take seconds."""
 
-    def __init__(self, **others: Any) -> None:
+    def __init__(self, instance: dg.DagsterInstance | None = None, **others: Any) -> None:
         component = Together.resolve_from_yaml(yaml.safe_dump(attributes(**others)))
         rest = dg.Definitions(resources={"warehouse": WarehouseResource()}, executor=dg.in_process_executor)
         self.defs = dg.Definitions.merge(component.build_defs(cast(dg.ComponentLoadContext, None)), rest)
-        self.instance = dg.DagsterInstance.ephemeral()
+        self.instance = instance or dg.DagsterInstance.ephemeral()
 
     def materialize(
         self, asset: str, first: str | None = None, last: str | None = None, tags: Mapping[str, str] | None = None

@@ -1,5 +1,14 @@
 """401 may mean that the key was revoked: nobody asks again, by whatever way, until a person says so."""
 
+import re
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from orgdata_dagster.cli import doctor
+from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
@@ -24,23 +33,23 @@ def test_one_request_and_then_nobody_asks(sandbox: Sandbox, runs: Runs) -> None:
     assert len(sandbox.log.entries()) == 1
 
 
-def test_on_the_command_line_and_the_key_is_nowhere(home: Home, sandbox: Sandbox) -> None:
+def test_the_doctor_shows_it_and_clears_it(home: Home, sandbox: Sandbox) -> None:
+    """And whatever happened, the key is nowhere: not in events, logs, the warehouse or the stop sign."""
     home.set(TOGETHER_API_KEY=CANARY)
-    done = home.orgdata("pull", "together")
-    assert done.status == 1
-    assert done.err.count("may have been revoked") == 3
-    assert done.err.count("no request was sent: on 2") == 2
-    shown = home.orgdata("doctor")
-    assert shown.status == 1
-    assert "points spent in 0.05 s, 1 at a time" in shown.out
-    assert "STOPPED: on 2" in shown.out
-
-    assert home.orgdata("doctor", "--clear", "togehter").err.strip().endswith("there are: together")
-    cleared = home.orgdata("doctor", "--clear", "together")
-    assert cleared.status == 0
-    assert "may be asked again" in cleared.out
-    assert "are the same ones" in cleared.out
-    assert len(sandbox.log.entries()) == 1  # the doctor asks nobody
-    sandbox.together.api_key = CANARY
-    assert home.orgdata("pull", "together/users", "--accept-shrink").status == 0
+    out = StringIO()
+    with home.instance() as instance:
+        runs = Runs(instance)
+        assert "may have been revoked" in failed(runs.materialize("together/users"))
+        doctor.show(Console(file=out, width=200), doctor.examine(Catalog(runs.defs)))
+        assert re.search(r"^together: [01] of 1 points spent in 0.05 s, 1 at a time$", out.getvalue(), re.MULTILINE)
+        assert "STOPPED: on 2" in out.getvalue()
+        with pytest.raises(UserError, match="there is no vendor 'togehter'; there are: together"):
+            doctor.clear(Catalog(runs.defs), "togehter")
+        cleared = doctor.clear(Catalog(runs.defs), "together")
+        assert "may be asked again: on 2" in cleared
+        assert "are the same ones" in cleared
+        assert "no stop sign" in doctor.clear(Catalog(runs.defs), "together")
+        assert len(sandbox.log.entries()) == 1  # the doctor asks nobody
+        sandbox.together.api_key = CANARY
+        assert runs.materialize("together/users").success
     assert [path for path, content in home.everything() if CANARY.encode() in content] == []

@@ -1,0 +1,63 @@
+"""Who may import whom: the rule that keeps HTTP, DuckDB and Dagster apart."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "orgdata_dagster"
+CLIENTS = ["vendors/*/client.py", "vendors/*/walk.py"]  # a vendor's pure half
+OURS = "orgdata_dagster"
+
+# where -> what may not be imported there (prefixes of module names), and what may all the same
+RULES: list[tuple[list[str], list[str], list[str]]] = [
+    (["http/**/*.py"], [OURS, "dagster", "duckdb"], [f"{OURS}.http"]),
+    (["warehouse/**/*.py"], [OURS, "dagster", "httpx"], [f"{OURS}.warehouse"]),
+    (["sandbox/**/*.py"], [OURS, "dagster", "duckdb"], [f"{OURS}.sandbox"]),
+    (CLIENTS, [OURS, "dagster", "duckdb"], [f"{OURS}.http", f"{OURS}.vendors"]),
+    (["vendors/**/*.py"], [f"{OURS}.cli", f"{OURS}.sandbox"], []),
+    (["orchestration/**/*.py"], [f"{OURS}.vendors", f"{OURS}.cli", f"{OURS}.sandbox"], []),
+    (["http/**/*.py", "warehouse/**/*.py", "vendors/**/*.py", "orchestration/**/*.py"], [f"{OURS}.build"], []),
+]
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports, at its top or later."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def begins(name: str, prefixes: list[str]) -> bool:
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+@pytest.mark.parametrize(("where", "forbidden", "allowed"), RULES)
+def test_nobody_imports_what_is_not_theirs(where: list[str], forbidden: list[str], allowed: list[str]) -> None:
+    files = [path for pattern in where for path in PACKAGE.glob(pattern)]
+    assert files
+    found = {
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in files
+        for name in imports(path)
+        if begins(name, forbidden) and not begins(name, allowed)
+    }
+    assert found == set()
+
+
+def test_a_vendor_keeps_to_itself() -> None:
+    for path in PACKAGE.glob("vendors/*/*.py"):
+        others = {name for name in imports(path) if begins(name, [f"{OURS}.vendors"])}
+        assert {name for name in others if not begins(name, [f"{OURS}.vendors.{path.parent.name}"])} == set()
+
+
+def test_nothing_imports_a_command_line_or_the_sandbox_but_those_that_run_them() -> None:
+    top = {path: imports(path) for path in PACKAGE.glob("*.py")}
+    assert {
+        path.name for path, names in top.items() if any(begins(n, [f"{OURS}.cli", f"{OURS}.sandbox"]) for n in names)
+    } == set()

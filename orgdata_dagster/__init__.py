@@ -8,13 +8,14 @@ from importlib import import_module
 from typing import Any
 
 _COMPONENTS = {
+    "Accutics": "orgdata_dagster.vendors.accutics.component",
     "ChannelReports": "orgdata_dagster.vendors.channel_reports.component",
     "InstitutionAnalytics": "orgdata_dagster.vendors.institution_analytics.component",
     "Octolis": "orgdata_dagster.vendors.octolis.component",
     "Together": "orgdata_dagster.vendors.together.component",
 }
 
-__all__ = ["ChannelReports", "InstitutionAnalytics", "Octolis", "Together"]
+__all__ = ["Accutics", "ChannelReports", "InstitutionAnalytics", "Octolis", "Together"]
 
 
 def __getattr__(name: str) -> Any:

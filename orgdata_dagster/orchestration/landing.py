@@ -92,9 +92,12 @@ class _Run:
             for staged in arrival.intake.staged:
                 stage.add(staged)
         loads = [arrival.load() for arrival in arrivals]
-        done = commit(
-            self.warehouse, self.target, stage, loads, run_id=self.context.run_id, requests=self.requests.take()
-        )
+        calls = self.requests.take()
+        try:
+            done = commit(self.warehouse, self.target, stage, loads, run_id=self.context.run_id, requests=calls)
+        except BaseException:
+            self.requests.give_back(calls)  # they were made, whatever became of their rows
+            raise
         self.expected = dict(done.expected)
         for arrival in arrivals:
             self._note(arrival.load(), done, arrival.intake)

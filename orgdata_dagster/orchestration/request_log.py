@@ -6,6 +6,7 @@ Here: `RequestLog`, an observer for a vendor's client. Keep out: what a call is 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from orgdata_dagster.http.records import RequestRecord
 from orgdata_dagster.warehouse.ledger import ApiRequest
@@ -46,3 +47,8 @@ class RequestLog:
         with self._lock:
             calls, self._calls = self._calls, []
         return calls
+
+    def give_back(self, calls: Sequence[ApiRequest]) -> None:
+        """Keep calls that were taken for a commit that failed for the next one."""
+        with self._lock:
+            self._calls = [*calls, *self._calls]

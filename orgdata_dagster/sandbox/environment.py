@@ -5,10 +5,14 @@ Here: a line or more a vendor. Keep out: everything else about the vendor (its o
 
 from __future__ import annotations
 
+from orgdata_dagster.sandbox.accutics import jwt
+
 
 def environment(url: str) -> dict[str, str]:
     """Variable -> value for a sandbox at `url` with its demo data."""
     return {
+        "ACCUTICS_BASE_URL": f"{url}/accutics",
+        "ACCUTICS_API_TOKEN": jwt(),
         "INSTITUTION_ANALYTICS_BASE_URL": f"{url}/institution_analytics",
         "INSTITUTION_ANALYTICS_API_KEY": "sandbox-key",
         "CHANNEL_REPORTS_BASE_URL": f"{url}/channel_reports",

@@ -152,10 +152,12 @@ def _transaction(
 ) -> Committed:
     ledger.create(connection)
     newest = ledger.newest_snapshots(connection, target.table, [load.partition for load in loads])
-    # an older snapshot must not replace a newer one; rows that are merged or appended take nothing away
+    # an older snapshot must not replace a newer one; rows that are only merged or appended take nothing away
     replaces = target.write_disposition == "replace"
     stale = frozenset(
-        load.partition for load in loads if replaces and load.as_of < newest.get(load.partition, load.as_of)
+        load.partition
+        for load in loads
+        if (replaces or load.whole) and load.as_of < newest.get(load.partition, load.as_of)
     )
     fresh = [load for load in loads if load.partition not in stale]
     for load in fresh:

@@ -24,9 +24,14 @@ from orgdata_dagster.warehouse.names import literal, quoted
 from orgdata_dagster.warehouse.pages import JsonKind
 
 _SMALL = 1 << 18  # bytes
-_OPTIONS = "format = 'array', maximum_object_size = 8388608"  # bytes of the longest record; each thread takes twice that
+# bytes of the longest record; each thread takes twice that
+_OPTIONS = "format = 'array', maximum_object_size = 8388608"
 _MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 _KINDS: dict[str, JsonKind] = {'"': "string", "[": "list", "{": "object", "t": "boolean", "f": "boolean"}
+_KIND_OF: dict[type, JsonKind] = {
+    str: "string", int: "number", float: "number", bool: "boolean", list: "list", dict: "object"
+}  # fmt: skip
+_BEGINS = '"[{tf-02468'  # of values but null
 
 Key = tuple[str, ...]
 """Where a value is in its record: a name, or the name of a flattened object and a name in it."""
@@ -49,6 +54,16 @@ class Look:
 
     records: int
     columns: dict[Key, Column] = field(default_factory=dict)
+
+    def note(self, key: Key, value: Any) -> None:
+        """Take in a value."""
+        marked = isinstance(value, str) and value.startswith(MARK)
+        kind = _KINDS.get(value[len(MARK)], "number") if marked else _KIND_OF.get(type(value))
+        seen = self.columns.get(key)
+        if seen is None:
+            self.columns[key] = Column(frozenset((kind,) if kind else ()), marked)
+        elif (kind and kind not in seen.kinds) or (marked and not seen.marked):
+            self.columns[key] = seen | Column(frozenset((kind,) if kind else ()), marked)
 
 
 def look(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> Look:
@@ -82,41 +97,24 @@ def pointer(key: Key) -> str:
     return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in key)
 
 
-def _column(begins: Collection[str]) -> Column:
-    """From how the JSON texts of a column's values begin, the mark included."""
-    kinds = {_KINDS.get(begin.removeprefix(MARK), "number") for begin in begins if begin not in ("", "n")}
-    return Column(frozenset(kinds), any(begin.startswith(MARK) for begin in begins))
-
-
 def _by_python(path: Path, flatten: Collection[str]) -> Look:
     try:
         records = json.loads(path.read_bytes(), object_pairs_hook=_without_twins)
     except (ValueError, RecursionError) as error:
         raise UnreadablePage(f"{path.name} is not well-formed JSON: {error}") from None
-    begins: dict[Key, set[str]] = {}
+    found = Look(len(records))
     for record in records:
         if not isinstance(record, dict):
             raise _not_an_object(path, json.dumps(record))
         for name, value in record.items():
             if name not in flatten:
-                begins.setdefault((name,), set()).add(_begin(value))
+                found.note((name,), value)
             elif isinstance(value, Mapping):
                 for inner, nested in value.items():
-                    begins.setdefault((name, inner), set()).add(_begin(nested))
+                    found.note((name, inner), nested)
             elif value is not None:
                 raise UnreadablePage(f"{path.name}: {name!r} is no object: {json.dumps(value)[:100]}")
-    return Look(len(records), {key: _column(found) for key, found in begins.items()})
-
-
-def _begin(value: Any) -> str:
-    """How the JSON text of a value begins."""
-    if isinstance(value, str):
-        return value[: len(MARK) + 1] if value.startswith(MARK) else '"'
-    if isinstance(value, bool):
-        return "t"
-    if value is None:
-        return "n"
-    return "[" if isinstance(value, list) else "{" if isinstance(value, dict) else "0"
+    return found
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,33 +125,25 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _by_database(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> Look:
+    """Kinds are gathered as bits of an integer, one for two neighbouring codes: sets of texts take five times as long."""
     count, keys = _keys(path, connection, flatten)
-    begins = _begins(connection, path, keys)
-    if MARK.encode() in path.read_bytes():
-        texts = [key for key in keys if '"' in begins[key]]
-        begins |= _begins(connection, path, texts, skip=len(MARK) + 1)
-    return Look(count, {key: _column(begins[key]) for key in keys})
-
-
-def _begins(
-    connection: duckdb.DuckDBPyConnection, path: Path, keys: Sequence[Key], skip: int = 0
-) -> dict[Key, set[str]]:
-    """With which characters the JSON texts of each column's values begin; with `skip`, behind a mark that they have.
-
-    As a set of bits by halved code, in which what may begin a value stays apart: a set of texts takes five times as long.
-    """
     if not keys:
-        return {}
+        return Look(count)
     found, source = values([path], keys, "JSON")
-    texts = [f"CAST({value} AS VARCHAR)" for value in found]
-    if skip:
-        mark = literal(f'"{MARK}')
-        texts = [f"CASE WHEN starts_with({text}, {mark}) THEN substr({text}, {skip + 1}) ELSE {text} END" for text in texts]
-    bits = ", ".join(f"bit_or(CAST(1 AS BIGINT) << (ascii({text}) >> 1))" for text in texts)
-    row = connection.execute(f"SELECT {bits} FROM {source}").fetchone() or ()
-    return {
-        key: {begin for begin in _BEGINS if (seen or 0) >> (ord(begin) >> 1) & 1} for key, seen in zip(keys, row, strict=True)
-    }
+    begin = literal(f'"{MARK}')
+    marks = MARK.encode() in path.read_bytes()  # most files have none, and need not be searched value by value
+    wanted = []
+    for text in (f"CAST({value} AS VARCHAR)" for value in found):
+        marked = f"starts_with({text}, {begin})" if marks else "false"
+        code = f"ascii(CASE WHEN {marked} THEN substr({text}, 3) ELSE {text} END) >> 1"
+        wanted.append(f"bit_or(CAST(1 AS BIGINT) << ({code})), bool_or({marked})")
+    row = connection.execute(f"SELECT {', '.join(wanted)} FROM {source}").fetchone()
+    assert row is not None  # an aggregate always yields one row
+    columns = {}
+    for key, bits, marked in zip(keys, row[::2], row[1::2], strict=True):
+        seen = [begin for begin in _BEGINS if (bits or 0) >> (ord(begin) >> 1) & 1]
+        columns[key] = Column(frozenset(_KINDS.get(begin, "number") for begin in seen), bool(marked))
+    return Look(count, columns)
 
 
 def _keys(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> tuple[int, list[Key]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster import settings
+from orgdata_dagster.sandbox.octolis import DATASETS
 from orgdata_dagster_tests.vendors.octolis.rig import Rig, people
 
 
@@ -25,11 +26,16 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def demo_rig(own_home: Path, stack: ExitStack) -> Rig:
-    """The demo's five datasets."""
-    assert own_home
-    return Rig(stack)
+@pytest.fixture(scope="module")
+def pulled_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """The demo's five datasets, pulled once; for tests that change nothing."""
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as opened:
+        patch.setenv(settings.HOME, str(tmp_path_factory.mktemp("octolis")))
+        patch.setenv(settings.WAREHOUSE, "")
+        rig = Rig(opened)
+        for name in DATASETS:
+            rig.first[name] = rig.pull(name)
+        yield rig
 
 
 @pytest.fixture

@@ -43,6 +43,8 @@ class Rig:
         self.vendor = vendor or demo(limits=UNLIMITED)
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
+        self.first: dict[str, Pulled] = {}
+        self._instance = stack.enter_context(dg.DagsterInstance.ephemeral())
 
     def resource(self, key: str = DEFAULT_KEY) -> OctolisResource:
         base = f"{self.sandbox.url}/octolis/v1/data"
@@ -62,6 +64,7 @@ class Rig:
         result = dg.materialize(
             [build_asset(data_set, manner)],
             resources={"octolis": self.resource(key), "warehouse": self.warehouse},
+            instance=self._instance,
             raise_on_error=False,
             run_config=QUIET,
             tags=tags,

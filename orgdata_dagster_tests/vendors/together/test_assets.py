@@ -106,6 +106,7 @@ def test_a_snapshot_that_shrank_needs_a_person(
     assert "orgdata pull together/users --accept-shrink" in words
     assert runs.max_retries(result) == "0"
     assert difference(home.warehouse, "together.users", before) == {}
+    assert home.sql("SELECT count(*) FROM _orgdata.requests") == [(2,)]  # the refused one was made too
     assert runs.materialize("together/users", tags={ACCEPT_SHRINK: "true"}).success
     assert difference(home.warehouse, "together.users_current", after) == {}
 

@@ -6,8 +6,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from orgdata_dagster.cli import doctor
 from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.cli.doctor import clear, examine, show
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
@@ -40,15 +40,15 @@ def test_the_doctor_shows_it_and_clears_it(home: Home, sandbox: Sandbox) -> None
     with home.instance() as instance:
         runs = Runs(instance)
         assert "may have been revoked" in failed(runs.materialize("together/users"))
-        doctor.show(Console(file=out, width=200), doctor.examine(Catalog(runs.defs)))
+        show(Console(file=out, width=200), examine(Catalog(runs.defs)))
         assert re.search(r"^together: [01] of 1 points spent in 0.05 s, 1 at a time$", out.getvalue(), re.MULTILINE)
         assert "STOPPED: on 2" in out.getvalue()
         with pytest.raises(UserError, match="there is no vendor 'togehter'; there are: together"):
-            doctor.clear(Catalog(runs.defs), "togehter")
-        cleared = doctor.clear(Catalog(runs.defs), "together")
+            clear(Catalog(runs.defs), "togehter")
+        cleared = clear(Catalog(runs.defs), "together")
         assert "may be asked again: on 2" in cleared
         assert "are the same ones" in cleared
-        assert "no stop sign" in doctor.clear(Catalog(runs.defs), "together")
+        assert "no stop sign" in clear(Catalog(runs.defs), "together")
         assert len(sandbox.log.entries()) == 1  # the doctor asks nobody
         sandbox.together.api_key = CANARY
         assert runs.materialize("together/users").success

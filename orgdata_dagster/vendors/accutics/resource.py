@@ -1,0 +1,67 @@
+"""The Dagster resource of accutics.
+
+Here: its variables and limits, the client made of them, and what the token says of its own end.
+Keep out: requests (client.py), assets.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+
+from orgdata_dagster import settings
+from orgdata_dagster.http.budget import Rule
+from orgdata_dagster.orchestration.limits import Limits
+from orgdata_dagster.orchestration.measured import json_reader
+from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
+from orgdata_dagster.vendors.accutics import token
+from orgdata_dagster.vendors.accutics.client import RECORDS, AccuticsClient, Listing
+from orgdata_dagster.vendors.accutics.search import Condition
+
+
+class AccuticsResource(VendorResource):
+    """Reads lists of accutics, within the rate budget that all processes share."""
+
+    vendor: ClassVar[str] = "accutics"
+    environment: ClassVar[dict[str, str]] = {"base_url": "ACCUTICS_BASE_URL", "api_token": "ACCUTICS_API_TOKEN"}
+    secret_fields: ClassVar[tuple[str, ...]] = ("api_token",)
+
+    api_token: str
+    concurrent: int | None = 2
+    per_minute: int | None = 120
+
+    @classmethod
+    def notices(cls) -> list[str]:
+        """What is to be said of the token in the environment: that it expires within a week, or has expired."""
+        said = token.notice(os.environ.get(cls.environment["api_token"], ""), datetime.now(UTC))
+        return [f"{cls.environment['api_token']}: {said}"] if said else []
+
+    def rule(self) -> Rule:
+        """The document gives no limit; this is the polite one of defs.yaml."""
+        return Limits(concurrent=self.concurrent, per_minute=self.per_minute).rule()
+
+    def client(self, observer: Observer | None = None) -> AccuticsClient:
+        """A client that pays the shared budget; `observer` sees every request."""
+        http = self.http_client(headers={"Authorization": f"Bearer {self.api_token}"}, observer=observer)
+        return AccuticsClient(http, base_url=self.base_url, api_token=self.api_token, now=lambda: datetime.now(UTC))
+
+    def rows(self, listing: Listing, *conditions: Condition) -> pd.DataFrame:
+        """The rows of a list for which all conditions hold, straight from the vendor: text, nested values as JSON.
+
+        For assets, scripts and notebooks of your own; nothing is stored.
+        """
+        connection = WarehouseResource().open().scratch_connection()
+        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, connection, self.client() as client:
+            read = json_reader(connection, records=RECORDS)
+            found = client.pages(listing, *conditions, folder=Path(folder), read=read).pages
+            filled = [page.page for page in found if page.records]
+            if not filled:
+                return pd.DataFrame()
+            rows = connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {filled[0].reading(filled).source}").df()
+        # a row that moved while it was paged may have come twice
+        return rows.drop_duplicates(subset=list(listing.key), keep="last", ignore_index=True)

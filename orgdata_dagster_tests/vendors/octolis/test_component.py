@@ -1,0 +1,76 @@
+"""The YAML: what it becomes, and what it may not say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pytest
+from pydantic import ValidationError
+
+from orgdata_dagster.http.budget import Window
+from orgdata_dagster.sandbox.octolis import DATASETS
+from orgdata_dagster.vendors.octolis.component import DatasetModel, Octolis, OctolisLimits
+
+DATASETS_YAML: list[dict[str, Any]] = [
+    {"name": "contacts", "id": "5f1c", "key": ["email"]},
+    {"name": "vip", "id": "77aa", "filter": "consent_sms:true", "selection": ["email"], "cron": "0 * * * *"},
+]
+
+
+def definitions(**attributes: Any) -> dg.Definitions:
+    datasets = [DatasetModel(**data_set) for data_set in attributes.pop("datasets", DATASETS_YAML)]
+    return Octolis(datasets=datasets, **attributes).build_defs(dg.ComponentLoadContext.for_test())
+
+
+def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
+    defs = definitions()
+    graph = defs.resolve_asset_graph()
+    keys = {key.to_user_string() for key in graph.materializable_asset_keys}
+    assert keys == {"octolis/contacts", "octolis/vip"}
+    assert {f"{key.asset_key.to_user_string()} {key.name}" for key in graph.asset_check_keys} == {
+        f"{key} {check}" for key in keys for check in ("count", "coverage")
+    }
+    assert {schedule.name: schedule.cron_schedule for schedule in defs.schedules or ()} == {  # type: ignore[union-attr]
+        "octolis_contacts_due": "20 * * * *",
+        "octolis_vip_due": "0 * * * *",
+    }
+    assert not list(definitions(cron=None, datasets=DATASETS_YAML[:1]).schedules or ())
+
+
+def test_the_limits_are_the_documents_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCTOLIS_API_KEY", "key")
+    documented = definitions().resources["octolis"]  # type: ignore[index]
+    assert documented.rule().purses == ((Window(25, 1), Window(150, 60)), (Window(2000, 60),))
+    faster = definitions(limits=OctolisLimits(points_per_second=500)).resources["octolis"]  # type: ignore[index]
+    assert faster.rule().purses[0][0] == Window(500, 1)
+    assert documented.base_url == "https://api.octolis.cloud/v1/data"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"filter": "consent_sms"}, "column:value"),
+        ({"selection": ["a,b"]}, "pattern"),
+        ({"columns": {"total": "NUMBR"}}, "NUMBR"),
+        ({"name": "no-table"}, "pattern"),
+        ({"id": ""}, "at least 1"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error_at_load(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        DatasetModel(**{"name": "people", "id": "1", **wrong})
+
+
+@pytest.mark.parametrize("names", [["a", "A"], ["people", "people_merges"]])
+def test_two_datasets_cannot_have_one_table(names: list[str]) -> None:
+    with pytest.raises(ValidationError, match="more than one table"):
+        definitions(datasets=[{"name": name, "id": "1"} for name in names])
+
+
+def test_the_example_has_the_sandboxs_datasets() -> None:
+    from importlib.resources import files
+
+    text = files("orgdata_dagster").joinpath("defs/octolis/defs.yaml").read_text()
+    assert all(DATASETS[name] in text for name in ("contacts", "customers", "orders", "vip"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def new_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def new_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     """A user's machine with nothing on it but a project."""
     from orgdata_dagster_tests.integration.home import Home
 
-    return Home(tmp_path, monkeypatch)
+    with closing(Home(tmp_path, monkeypatch)) as home:
+        yield home
 
 
 @pytest.fixture(scope="session")

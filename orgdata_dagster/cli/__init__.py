@@ -67,9 +67,10 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
 @click.argument("selection", default="*")
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last one).")
 @click.option("--to", "last", metavar="DATE", help="Last day, included (default: today, UTC).")
+@click.option("--resume", is_flag=True, help="Leave out what the last pull landed before it failed or was killed.")
 @click.option("--accept-shrink", is_flag=True, help="Store a snapshot although it lost many rows, or a key column.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def pull(selection: str, first: str | None, last: str | None, accept_shrink: bool, as_json: bool) -> None:
+def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/data_set, or Dagster's selection syntax (default: everything)."""
     from orgdata_dagster.cli import catalog as catalogs
 
@@ -84,7 +85,8 @@ def pull(selection: str, first: str | None, last: str | None, accept_shrink: boo
     catalog = catalogs.load()
     keys = catalog.keys if selection == "*" else catalog.select(selection)
     console = _console(stderr=as_json)
-    outcomes = run(catalog, keys, since, until, console, tags={ACCEPT_SHRINK: "true"} if accept_shrink else {})
+    tags = {ACCEPT_SHRINK: "true"} if accept_shrink else {}
+    outcomes = run(catalog, keys, since, until, console, tags=tags, resume=resume)
     if as_json:
         click.echo(json.dumps(outcomes_as_json(outcomes), indent=2))
     failed = [outcome for outcome in outcomes if outcome.error]

@@ -22,7 +22,9 @@ from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.progress_view import ProgressView
 from orgdata_dagster.cli.workers import Outcome, Task
 from orgdata_dagster.instance import make_ready, shared_instance
+from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.resources import VendorResource
+from orgdata_dagster.orchestration.resuming import RESUME_TAG, interrupted
 
 _MOST_RUNS_AT_ONCE = 4
 
@@ -49,10 +51,11 @@ def pull(
     console: Console,
     *,
     tags: Mapping[str, str] | None = None,
+    resume: bool = False,
 ) -> list[Outcome]:
     """Run every asset for the days `[first, last]`, both included, and wait; outcomes in the order of `keys`.
 
-    `tags` go to every run.
+    `tags` go to every run. `resume`: leave out what an asset's last run landed, if that one failed or was killed.
     """
     if first > last:
         raise UserError(f"--from {first} is later than --to {last}")
@@ -61,10 +64,11 @@ def pull(
     with shared_instance() as instance:
         for run_id in make_ready(instance, catalog.resources):
             console.print(f"cleaned up run {run_id[:8]}, whose process was killed", style="dim")
+        began = interrupted(instance) if resume else {}
     graph = catalog.defs.resolve_asset_graph()
+    tasks = [_task(key, first, last, graph.get(key).partitions_def) for key in keys]
     tasks = [
-        replace(_task(key, first, last, partitioned=graph.get(key).partitions_def is not None), tags=dict(tags or {}))
-        for key in keys
+        replace(task, tags={**(tags or {}), **_resumed(began, key)}) for key, task in zip(keys, tasks, strict=True)
     ]
     outcomes = {}
     with ProgressView(console, [task.asset for task in tasks]) as view:
@@ -79,10 +83,14 @@ def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     return [{**asdict(outcome.task), "run_id": outcome.run_id, "error": outcome.error} for outcome in outcomes]
 
 
-def _task(key: dg.AssetKey, first: date, last: date, *, partitioned: bool) -> Task:
-    if not partitioned:
+def _task(key: dg.AssetKey, first: date, last: date, partitions: dg.PartitionsDefinition | None) -> Task:
+    if partitions is None:
         return Task(key.to_user_string(), None, None)
-    return Task(key.to_user_string(), first.isoformat(), last.isoformat())
+    return Task(key.to_user_string(), key_of(partitions, first), key_of(partitions, last))
+
+
+def _resumed(began: Mapping[dg.AssetKey, datetime], key: dg.AssetKey) -> dict[str, str]:
+    return {RESUME_TAG: began[key].isoformat()} if key in began else {}
 
 
 @dataclass

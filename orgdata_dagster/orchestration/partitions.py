@@ -6,7 +6,6 @@ Here: partition definitions, and what of the time line a partition is. Keep out:
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-
 from typing import Literal
 
 import dagster as dg

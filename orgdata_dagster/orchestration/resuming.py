@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 RESUME_TAG = "orgdata/resume"
+_LOOK_BACK = 500  # runs
 
 
 def since(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime | None:
@@ -28,16 +29,18 @@ def since(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime | None:
     return since(instance, root.dagster_run) or root.create_timestamp.astimezone(UTC)
 
 
-def interrupted(instance: dg.DagsterInstance, asset: dg.AssetKey) -> datetime | None:
-    """When the asset's last run began, if it did not succeed (or when the one that it continued did)."""
-    # a run of ours is of one asset; others may lie in between
-    for record in instance.get_run_records(limit=_LOOK_BACK):
-        selection = record.dagster_run.asset_selection or frozenset()
-        if asset in selection:
-            if record.dagster_run.is_success or not record.dagster_run.is_finished:
-                return None
-            return since(instance, record.dagster_run) or record.create_timestamp.astimezone(UTC)
-    return None
+def interrupted(instance: dg.DagsterInstance) -> dict[dg.AssetKey, datetime]:
+    """When the last run of an asset began, for those whose last run failed or was killed.
 
-
-_LOOK_BACK = 500  # runs
+    Of a run that continued another one, the other's begin counts: what that one landed need not be pulled either.
+    """
+    seen: set[dg.AssetKey] = set()
+    began: dict[dg.AssetKey, datetime] = {}
+    for record in instance.get_run_records(limit=_LOOK_BACK):  # newest first
+        run = record.dagster_run
+        assets = (run.asset_selection or frozenset()) - seen
+        seen |= assets
+        if assets and run.is_failure_or_canceled:
+            at = since(instance, run) or record.create_timestamp.astimezone(UTC)
+            began |= dict.fromkeys(assets, at)
+    return began

@@ -30,7 +30,7 @@ def due_days_schedule(
 ) -> dg.ScheduleDefinition:
     """At every tick one run for each of the assets: from its first incomplete day of the last week to today.
 
-    `repull_days`: so many days before today are pulled again even if they are complete, because the vendor changes them.
+    `repull_days`: so many days before today are pulled again though they are complete: the vendor changes them.
     """
     again = f", and the last {repull_days} days again" if repull_days else ""
 
@@ -40,7 +40,7 @@ def due_days_schedule(
         execution_timezone="UTC",
         target=dg.AssetSelection.groups(vendor),
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Pulls today of every data set of {vendor}, and the days of the last week that are not complete{again}.",
+        description=f"Pulls today of all of {vendor}, and the days of the last week that are not complete{again}.",
     )
     def due(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> list[dg.RunRequest] | dg.SkipReason:
         if stopped := stop_sign(vendor):

@@ -16,19 +16,24 @@ from orgdata_dagster.warehouse.ledger import Interval
 from orgdata_dagster.warehouse.names import TableName
 
 _OVERVIEW = """
-WITH days AS (
-    SELECT schema_name, table_name, partition_key, min(from_instant) AS from_instant,
-        bool_and(complete) AND max(to_instant) - min(from_instant) >= INTERVAL 1 DAY AS complete,
+WITH parts AS (
+    SELECT schema_name, table_name, partition_key, bool_and(complete) AS complete,
+        max(to_instant) - min(from_instant) AS span, TRY_CAST(partition_key AS TIMESTAMP) AS first_day,
         max(to_instant) FILTER (complete) AS complete_until,
         string_agg(reason, '; ') AS reasons
     FROM _orgdata.coverage GROUP BY ALL),
+days AS (  -- a partition may be a week or a month; what is begun of its last day counts as covered, not as complete
+    SELECT *, CASE WHEN complete AND first_day IS NOT NULL THEN CAST(floor(epoch(span) / 86400) AS BIGINT) ELSE 0 END
+            AS days_complete,
+        list_transform(range(first_day, first_day + span, INTERVAL 1 DAY), lambda day: strftime(day, '%Y-%m-%d')) AS days
+    FROM parts),
 partitions AS (
     SELECT schema_name, table_name, max(loaded_at) AS last_loaded, count(DISTINCT partition_key) AS partitions
     FROM _orgdata.loads WHERE status = 'landed' GROUP BY ALL)
 SELECT p.schema_name, p.table_name, p.partitions, p.last_loaded,
-    count(*) FILTER (days.complete AND days.partition_key IS NOT NULL) AS days_complete, max(days.complete_until) AS complete_until,
+    coalesce(CAST(sum(days.days_complete) AS BIGINT), 0) AS days_complete, max(days.complete_until) AS complete_until,
     list(days.partition_key ORDER BY days.partition_key) FILTER (days.reasons IS NOT NULL) AS incomplete,
-    list(days.partition_key ORDER BY days.partition_key) FILTER (days.partition_key IS NOT NULL) AS covered
+    list_sort(flatten(list(days.days) FILTER (days.first_day IS NOT NULL))) AS covered
 FROM partitions AS p LEFT JOIN days USING (schema_name, table_name) GROUP BY ALL ORDER BY ALL
 """
 

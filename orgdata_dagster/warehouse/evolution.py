@@ -13,7 +13,7 @@ from typing import Literal
 
 import duckdb
 
-from orgdata_dagster.warehouse import lossless
+from orgdata_dagster.warehouse import ledger, lossless
 from orgdata_dagster.warehouse.column_types import ColumnTypes
 from orgdata_dagster.warehouse.errors import ContractViolation
 from orgdata_dagster.warehouse.names import (
@@ -88,7 +88,7 @@ def plan(connection: duckdb.DuckDBPyConnection, table: TableName, stage: Stage, 
         for name, kind in existing.items():
             if not name.startswith(OWN_PREFIX) and not name.endswith(VARIANT) and name.lower() not in sent:
                 result.changes.append(SchemaChange(name, "missing", kind, None))
-    if contract == "freeze" and any(not name.startswith(OWN_PREFIX) for name in existing):
+    if contract == "freeze" and existing and ledger.last_columns(connection, table):
         # a table that only empty days made so far has nothing to freeze
         _refuse(table, result, stage)
     if not existing:

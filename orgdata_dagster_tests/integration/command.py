@@ -70,17 +70,16 @@ class Command:
             raise AssertionError(f"still running after {timeout} s: {self._read('out')}{self._read('err')}")
         return Done(self._process.exitcode, self._read("out"), self._read("err"))
 
-    def kill(self) -> Done:
+    def kill(self) -> None:
         """kill -9 of the command alone; its workers live on."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        return self.wait()
+        self._process.kill()
+        self._process.join(10)
 
-    def kill_all(self) -> Done:
+    def kill_all(self) -> None:
         """kill -9 of the command and its workers, at once."""
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):  # it has ended, or has no group of its own yet
             os.killpg(self.pid, signal.SIGKILL)
-        return self.wait()
+        self.kill()
 
     def group(self) -> list[int]:
         """The processes of its group that still run."""

@@ -29,6 +29,7 @@ class Home:
         self.folder = folder / "home"
         self._beside = folder
         self._monkeypatch = monkeypatch
+        self._started: list[command.Command] = []
         for name in ("DAGSTER_HOME", settings.WAREHOUSE):
             monkeypatch.setenv(name, "")  # not deleted: so that what the test sets is undone at its end
         monkeypatch.setenv(settings.HOME, str(self.folder))
@@ -48,7 +49,14 @@ class Home:
 
     def start(self, *args: str, main: str = command.ORGDATA) -> command.Command:
         """Start `orgdata ...`, or another function, in a process of its own."""
-        return command.Command(main, args, {**os.environ, "DAGSTER_HOME": ""}, self._beside)
+        started = command.Command(main, args, {**os.environ, "DAGSTER_HOME": ""}, self._beside)
+        self._started.append(started)
+        return started
+
+    def close(self) -> None:
+        """End what still runs: a test that failed must not leave a reader behind that reads for ever."""
+        for started in self._started:
+            started.kill_all()
 
     def orgdata(self, *args: str) -> command.Done:
         """Run `orgdata ...` to its end."""

@@ -5,6 +5,7 @@ What lives here: the loop. Keep out: judgement; it prints what it saw.
 
 import json
 import sys
+import time
 from collections import defaultdict
 
 from orgdata_dagster import settings
@@ -21,6 +22,7 @@ def main() -> None:
     sizes: defaultdict[str, set[int]] = defaultdict(set)
     last = False
     while not last:
+        time.sleep(0.02)  # as a busy dashboard; without it the reader would only keep the processor from the others
         last = (settings.home() / "enough").exists()
         if not warehouse.exists:
             continue

@@ -8,7 +8,7 @@ Add here when: another process is needed. Keep out: assertions about the result.
 import itertools
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -33,10 +33,17 @@ def with_rig(work: Callable[..., None], uri: str, folder: Path, *args: object) -
         work(rig, *args)
 
 
+def _while_tested() -> Iterator[int]:
+    """0, 1, 2, ... until the test is gone: a run that is interrupted leaves no process behind."""
+    tests = multiprocessing.parent_process()
+    assert tests is not None
+    return itertools.takewhile(lambda _: tests.is_alive(), itertools.count())
+
+
 def commit_for_ever(rig: Rig, ready: Path) -> None:
     """Replace one partition by one of two versions, of 700 and 1,100 rows, as fast as possible."""
     stages = [rig.stage("v,n\n" + "".join(f"{v},{n}\n" for n in range(rows))) for v, rows in (("a", 700), ("b", 1100))]
-    for number in itertools.count():
+    for number in _while_tested():
         load = PartitionLoad(DAY, NOON, coverage=(Interval(NOON, NOON, "whole"),), pages=number)
         commit(rig.warehouse, ITEMS, stages[number % 2], [load], run_id=f"{rig.folder.name}-{number}")
         ready.touch()
@@ -61,13 +68,13 @@ def commit_days(rig: Rig, days: int) -> None:
 def read_until(uri: str, folder: Path, stop: Path, reads: Path) -> None:
     """Read in a loop; fails on any error and on any partition that is not whole. `reads` gets their number."""
     warehouse = Warehouse(uri, scratch=folder, patience=30)
-    for number in itertools.count(1):
+    for number in _while_tested():
         with warehouse.reading() as connection:
             counts = connection.execute("SELECT count(*) FROM acme.items GROUP BY _orgdata_partition").fetchall()
         assert {count for (count,) in counts} <= {10}
         time.sleep(0.05)
         if stop.exists():
-            reads.write_text(str(number))
+            reads.write_text(str(number + 1))
             return
 
 

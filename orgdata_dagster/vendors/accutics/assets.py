@@ -4,8 +4,6 @@ Here: `build_asset`, a plain factory. Add here: what the assets show or check.
 Keep out: YAML (component.py), what is asked for (pulling.py), storing (warehouse/).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta

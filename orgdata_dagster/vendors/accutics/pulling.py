@@ -15,7 +15,7 @@ from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.accutics.client import RECORDS, AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.search import where
 from orgdata_dagster.vendors.accutics.walk import WALKS
-from orgdata_dagster.warehouse.coverage import intervals, joined
+from orgdata_dagster.warehouse.coverage import joined
 from orgdata_dagster.warehouse.ledger import Interval
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,8 +37,8 @@ def pull_all(client: AccuticsClient, listing: Listing, intake: Intake) -> Pulled
 def pull_day(client: AccuticsClient, listing: Listing, intake: Intake, settle: timedelta) -> Pulled:
     """Pull the rows last changed on a day: all of them when it is over, those since its watermark when it is today.
 
-    Bounds are whole seconds, since the vendor strips fractions: the watermark's second is asked for again. What the vendor
-    says about the last `settle` before its own clock is taken but not claimed complete (docs/adr/0004).
+    Bounds are whole seconds, since the vendor strips fractions: the watermark's second is asked for again. What the
+    vendor says about the last `settle` before its own clock is taken but not claimed complete (docs/adr/0004).
     """
     cursor = listing.cursor_column
     assert cursor is not None  # entities without one are pulled whole
@@ -59,11 +59,10 @@ def pull_day(client: AccuticsClient, listing: Listing, intake: Intake, settle: t
         _check_bounds(page, since, end)
         intake.take(page)
     as_of = intake.first_answer or began
-    if walked.settled:
-        proven = intervals(complete_until, min(end, as_of - settle), [])
-    else:
-        # not to the end of the day: a day that is not covered to its end is due again
-        proven = intervals(complete_until, min(end - MICROSECOND, as_of), [Interval(complete_until, end, RESTLESS)])
+    reason = None if walked.settled else RESTLESS
+    # a doubtful day is not covered to its end, so that it is due again
+    until = min(end, as_of - settle) if walked.settled else min(end - MICROSECOND, as_of)
+    proven = [Interval(complete_until, until, reason)] if until > complete_until else []
     return Pulled(as_of, coverage=joined([*before, *proven]), whole=is_over and walked.settled)
 
 

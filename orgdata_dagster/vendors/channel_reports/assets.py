@@ -57,8 +57,8 @@ def build_asset(report: Report) -> dg.AssetsDefinition:
     @dg.asset(
         key=[VENDOR, endpoint.name],
         group_name=VENDOR,
-        description=f"{about} A partition is the vendor's count of one {report.grain} (UTC). Distinct counts do not add "
-        "up over partitions: see the columns.",
+        description=f"{about} A partition is the vendor's count of one {report.grain} (UTC). Distinct counts do not "
+        "add up over partitions: see the columns.",
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(_PARTITIONS_PER_RUN),
         pool=pool(VENDOR),

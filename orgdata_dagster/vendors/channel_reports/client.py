@@ -37,7 +37,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class FormField:
-    """A field of a form, as the Forms API tells of it; `form_name`, `name` and `field_type` where it does not are ""."""
+    """A field of a form, as the Forms API tells of it; of one that a person listed only the id is known."""
 
     channel_id: int
     form_id: int

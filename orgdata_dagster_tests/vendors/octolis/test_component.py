@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pytest
 from pydantic import ValidationError
 
 from orgdata_dagster.http.budget import Window
+from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.octolis import DATASETS
 from orgdata_dagster.vendors.octolis.component import DatasetModel, Octolis, OctolisLimits
 
@@ -20,11 +21,12 @@ DATASETS_YAML: list[dict[str, Any]] = [
 
 def definitions(**attributes: Any) -> dg.Definitions:
     datasets = [DatasetModel(**data_set) for data_set in attributes.pop("datasets", DATASETS_YAML)]
-    return Octolis(datasets=datasets, **attributes).build_defs(dg.ComponentLoadContext.for_test())
+    context = cast(dg.ComponentLoadContext, None)  # the component needs none
+    return Octolis(datasets=datasets, **attributes).build_defs(context)
 
 
 def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
-    defs = definitions()
+    defs = dg.Definitions.merge(definitions(), dg.Definitions(resources={"warehouse": WarehouseResource()}))
     graph = defs.resolve_asset_graph()
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
     assert keys == {"octolis/contacts", "octolis/vip"}

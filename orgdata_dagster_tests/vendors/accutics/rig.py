@@ -1,0 +1,128 @@
+"""Entities of the sandbox pulled into a warehouse, as a run does, and compared with what the vendor has.
+
+What lives here: what the tests of whole pulls share. Add here when: two of them need it. Keep out: assertions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from typing import Any, cast
+
+import dagster as dg
+import yaml
+
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
+from orgdata_dagster.sandbox import instants
+from orgdata_dagster.sandbox.accutics import Accutics, demo
+from orgdata_dagster.sandbox.limits import UNLIMITED
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.vendors.accutics import component
+from orgdata_dagster.warehouse import lossless
+from orgdata_dagster.warehouse.evolution import table_columns
+from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
+from orgdata_dagster_tests.integration.project import today
+
+DAYS = 4
+ENTITIES = [
+    {"name": "submissions", "path": "/submissions", "paging": "page", "sort": "-updated_at"},
+    {"name": "records", "path": "/records", "paging": "cursor"},
+    {"name": "inputs", "path": "/inputs", "paging": "page"},  # in the vendor's order, by which touched rows move away
+    {"name": "users", "path": "/users", "paging": "page"},
+]
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def vendor(rows: int = 600) -> Accutics:
+    """Some days of the demo's entities, with pages so small that there are several of each."""
+    made = demo(days=DAYS, rows=rows, limits=UNLIMITED)
+    for entity in made.entities.values():
+        entity.max_page_size = 20
+    return made
+
+
+def entity(name: str, **changes: Any) -> dict[str, Any]:
+    """An entity as the tests write it in YAML; None takes an attribute out."""
+    known = next(each for each in ENTITIES if each["name"] == name)
+    cursor = {} if name == "users" else {"cursor_column": "updated_at"}
+    written = {"key": ["id"], **cursor, **known, **changes}
+    return {attribute: value for attribute, value in written.items() if value is not None}
+
+
+class Rig:
+    """Runs of the assets on an instance of their own."""
+
+    def __init__(self, stack: ExitStack, made: Accutics | None = None) -> None:
+        self.vendor = made or vendor()
+        self.sandbox = stack.enter_context(Sandbox(self.vendor))
+        self.warehouse = WarehouseResource()
+        self._instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+
+    def variables(self) -> dict[str, str]:
+        return {"ACCUTICS_BASE_URL": f"{self.sandbox.url}/accutics", "ACCUTICS_API_TOKEN": self.vendor.jwt()}
+
+    def definitions(self, *entities: Mapping[str, Any], **attributes: Any) -> dg.Definitions:
+        """What the Component makes of entities; all of the demo's if none is given."""
+        written = {
+            "start_date": today(back=30),
+            "limits": {"per_minute": None},
+            "retries": {"attempts": 2, "first_wait": 0.01},
+            "entities": list(entities) or [entity(str(each["name"])) for each in ENTITIES],
+        }
+        made = component.Accutics.resolve_from_yaml(yaml.safe_dump(written | attributes))
+        rest = dg.Definitions(resources={"warehouse": self.warehouse}, executor=dg.in_process_executor)
+        return dg.Definitions.merge(made.build_defs(cast(dg.ComponentLoadContext, None)), rest)
+
+    def pull(
+        self, name: str, first: str | None = None, last: str | None = None, **changes: Any
+    ) -> dg.ExecuteInProcessResult:
+        """Materialize an entity for days, today if left out; `changes` to what its YAML says."""
+        days = {RANGE_START: first or today(), RANGE_END: last or today()}
+        has_days = changes.get("cursor_column", name != "users")
+        job = self.definitions(entity(name, **changes)).resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
+            instance=self._instance, tags=days if has_days else {}, raise_on_error=False, run_config=QUIET
+        )
+
+    def pull_everything(self, name: str) -> dg.ExecuteInProcessResult:
+        """Materialize an entity for all days of the demo."""
+        return self.pull(name, today(back=DAYS), today())
+
+    def sql(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.warehouse.open().reading() as connection:
+            return connection.execute(sql).fetchall()
+
+    def types(self, name: str) -> dict[str, str]:
+        """The vendor's columns of a table and their types."""
+        with self.warehouse.open().reading() as connection:
+            columns = table_columns(connection, TableName("accutics", name))
+        return {column: kind for column, kind in columns.items() if not column.startswith(OWN_PREFIX)}
+
+    def difference(self, name: str) -> dict[str, list[object]]:
+        """Rows that the vendor has and the table lacks, and the other way round, some of each; empty if equal."""
+        types = self.types(name)
+        texts = [
+            lossless.as_text(column, kind) if kind in (lossless.INSTANT, "JSON") else f"to_json({quoted(column)})"
+            for column, kind in types.items()
+        ]
+        found = self.sql(f"SELECT {', '.join(f'CAST({text} AS VARCHAR)' for text in texts)} FROM accutics.{name}")
+        table = sorted(_row(types, zip(types, row, strict=True)) for row in found)
+        truth = sorted(_row(types, row.items(), is_json=False) for row in self.vendor.entities[name].truth())
+        sides = {"missing": [row for row in truth if row not in set(table)]}
+        sides["too many"] = [row for row in set(table) if row not in set(truth) or table.count(row) > 1]
+        return {side: [len(rows), *rows[:2]] for side, rows in sides.items() if rows}
+
+
+def _row(types: Mapping[str, str], row: Iterable[tuple[str, Any]], *, is_json: bool = True) -> str:
+    """A row in a form that can be compared: what it lacks is null, instants are spelled alike."""
+    values = {}
+    for name, value in row:
+        if value is None:
+            continue
+        if types.get(name) == lossless.INSTANT:
+            values[name] = instants.to_text(instants.from_text(value))
+        else:
+            values[name] = json.loads(value) if is_json else value
+    return json.dumps(values, sort_keys=True)

@@ -1,0 +1,168 @@
+"""Whole pulls, through Dagster, over HTTP, into a warehouse: the table equals the entity, whatever happened to it."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster.sandbox.accutics import Asked
+from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.vendors.accutics.rig import ENTITIES, Rig
+
+NAMES = [str(each["name"]) for each in ENTITIES]
+IN_DAYS = ["submissions", "records", "inputs"]
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    assert not result.success
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    return str(event.step_failure_data.user_failure_data.description)  # type: ignore[union-attr]
+
+
+def coverage_passed(result: dg.ExecuteInProcessResult) -> bool:
+    (check,) = result.get_asset_check_evaluations()
+    return check.passed
+
+
+def twins(rig: Rig, name: str) -> list[object]:
+    return list(rig.sql(f"SELECT id FROM accutics.{name} GROUP BY id HAVING count(*) > 1"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_table_equals_the_entity_with_every_awkward_value(pulled: Rig, name: str) -> None:
+    assert pulled.difference(name) == {}
+
+
+def test_nested_values_can_be_queried(pulled: Rig) -> None:
+    expected = {
+        "submissions": {"labels": "VARCHAR[]", "project": "JSON", "author": "JSON", "name": "VARCHAR"},
+        "records": {"history": "JSON", "inputs": "JSON", "number": "BIGINT", "updated_at": "TIMESTAMP WITH TIME ZONE"},
+        "inputs": {"options": "JSON", "id": "BIGINT"},
+        "users": {"roles": "VARCHAR[]", "settings": "JSON", "last_seen": "VARCHAR"},
+    }
+    for name, columns in expected.items():
+        types = pulled.types(name)
+        assert {column: types[column] for column in columns} == columns
+    ids = [row["project"]["id"] for row in pulled.vendor.entities["submissions"].truth()]
+    found = pulled.sql("SELECT CAST(project ->> '$.id' AS BIGINT) FROM accutics.submissions")
+    assert sorted(found) == sorted((number,) for number in ids)
+    texts = [text for (text,) in pulled.sql("SELECT CAST(inputs AS VARCHAR) FROM accutics.records")]
+    assert [json.loads(text) for text in texts]
+
+
+def test_a_row_lies_in_the_day_of_its_last_change_also_at_its_borders(pulled: Rig) -> None:
+    wrong = "SELECT * FROM accutics.records WHERE strftime(updated_at, '%Y-%m-%d') <> _orgdata_partition"
+    assert pulled.sql(wrong) == []
+    borders = "count_if(updated_at = date_trunc('day', updated_at)), count_if(strftime(updated_at, '%f') > '998')"
+    midnight, last = pulled.sql(f"SELECT {borders} FROM accutics.records")[0]
+    assert midnight > 1
+    assert last > 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_second_pull_with_nothing_changed_costs_little_and_changes_no_row(pulled: Rig, name: str) -> None:
+    everything = f"SELECT * FROM accutics.{name} ORDER BY id"
+    before = pulled.sql(everything)
+    pulled.sandbox.log.clear()
+    assert pulled.pull(name).success
+    assert pulled.sql(everything) == before
+    assert 1 <= len(pulled.sandbox.log.entries()) <= 3
+
+
+class Churn:
+    """Touches rows of an entity and adds some, `each` at every request."""
+
+    def __init__(self, rig: Rig, name: str, *, each: int, seed: int) -> None:
+        self.entity = rig.vendor.entities[name]
+        self.each = each
+        self.chance = random.Random(seed)
+        self.rows = {row["id"]: row for row in self.entity.truth()}
+
+    def __call__(self, _: Asked | None = None) -> None:
+        for _ in range(self.each):
+            key, row = self.chance.choice(list(self.rows.items()))
+            if self.chance.random() < 0.3:
+                fresh = 10_000 + len(self.rows) if isinstance(key, int) else f"{key[:8]}-{len(self.rows)}"
+                self.rows[fresh] = {**row, "id": fresh, "updated_at": None}
+                self.entity.insert(self.rows[fresh])
+            else:
+                self.entity.update(key, {"name": f"n{self.chance.random()}"} if "name" in row else None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_changes_during_the_walk_is_there_after_the_next_pull(rig: Rig, name: str, seed: int) -> None:
+    churn = Churn(rig, name, each=3, seed=seed)
+    rig.vendor.on_request = churn
+    assert rig.pull_everything(name).success
+    assert twins(rig, name) == []
+    assert rig.pull(name).success
+    assert twins(rig, name) == []
+    rig.vendor.on_request = None
+    churn.each = 125
+    churn()
+    assert rig.pull(name).success
+    assert rig.difference(name) == {}
+
+
+def test_what_is_gone_is_gone_once_its_day_is_pulled_again(rig: Rig) -> None:
+    assert rig.pull_everything("records").success
+    gone = [row["id"] for row in rig.vendor.entities["records"].truth() if row["updated_at"] < today()][:5]
+    for key in gone:
+        rig.vendor.entities["records"].delete(key)
+    before = dict(rig.sql("SELECT id, _orgdata_loaded_at FROM accutics.records"))
+    assert rig.pull("records", today(back=4), today(back=1)).success
+    assert rig.difference("records") == {}
+    after = dict(rig.sql("SELECT id, _orgdata_loaded_at FROM accutics.records"))
+    assert after == {key: at for key, at in before.items() if key not in gone}
+
+
+def test_today_is_asked_for_from_its_watermark_on(rig: Rig) -> None:
+    assert rig.pull_everything("records").success
+    (until,) = rig.sql("SELECT max(to_instant) FROM _orgdata.coverage WHERE complete")[0]
+    rig.sandbox.log.clear()
+    assert rig.pull("records").success
+    (asked,) = rig.sandbox.log.entries()
+    since = until.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert asked.query["search"] == f"updated_at:gte:{since};updated_at:lt:{today(back=-1)}T00:00:00Z"
+
+
+def test_a_list_that_never_rests_lands_with_a_warning_and_is_mended_by_the_next_pull(rig: Rig) -> None:
+    """The vendor's order is by the last change: a touched row moves to the end, and all behind it move up."""
+    entity = rig.vendor.entities["inputs"]
+    first = iter(sorted(entity.truth(), key=lambda row: row["updated_at"]))
+    rig.vendor.on_request = lambda _: entity.update(next(first)["id"])
+    shaken = rig.pull("inputs", cursor_column=None)
+    assert shaken.success
+    assert not coverage_passed(shaken)
+    assert twins(rig, "inputs") == []
+    rig.vendor.on_request = None
+    quiet = rig.pull("inputs", cursor_column=None)
+    assert coverage_passed(quiet)
+    assert rig.difference("inputs") == {}
+
+
+def test_a_closed_day_that_never_rests_is_due_again(rig: Rig) -> None:
+    """In the vendor's own order, where nothing but two walks alike can tell that none of its rows was missed."""
+    day = today(back=1)
+    entity = rig.vendor.entities["submissions"]
+    leaving = iter([row["id"] for row in entity.truth() if row["updated_at"].startswith(day)])
+    rig.vendor.on_request = lambda _: entity.update(next(leaving))
+    shaken = rig.pull("submissions", day, day, sort=None)
+    assert shaken.success
+    assert not coverage_passed(shaken)
+    covered = "to_instant < from_instant + INTERVAL 1 DAY, complete"
+    assert rig.sql(f"SELECT {covered} FROM _orgdata.coverage") == [(True, False)]
+
+
+def test_a_list_that_is_not_searched_by_its_cursor_column_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vendor that ignores the search, or means another value by it, would have every row land in every day."""
+    entity = rig.vendor.entities["inputs"]
+    everything = entity.matching("", "")
+    monkeypatch.setattr(entity, "matching", lambda *_: everything)
+    said = failure(rig.pull("inputs"))
+    assert "correct it in defs.yaml" in said
+    assert rig.vendor.jwt() not in said

@@ -1,5 +1,7 @@
 # Everything a user or a developer does, set-up included. `make` alone lists it.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# the first that runs and is new enough: a version manager's shim may be there and yet not run
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
 # pytest's own options, for example: make test T="-k walk -n 0"
@@ -13,7 +15,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "orgdata needs Python 3.11 or newer; set PYTHON=...")'
+	@test -n "$(PYTHON)" || { echo "orgdata needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
 	@echo "making .venv from pinned versions"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

@@ -157,7 +157,8 @@ def _report(rows: int, runs: dict[str, list[dict[str, float]]]) -> None:
         peak = max(figure["peak"] for figure in figures)
         landed = {int(figure["rows"]) for figure in figures}
         print(
-            f"{which}: {rows / seconds:12,.0f} rows/s {seconds:8.2f} s, {cpu:6.2f} s of CPU, peak {peak:5.0f} MB, rows {landed}"
+            f"{which}: {rows / seconds:12,.0f} rows/s {seconds:8.2f} s, {cpu:6.2f} s of CPU, "
+            f"peak {peak:5.0f} MB, rows {landed}"
         )
     ratios = [bare["seconds"] / own["seconds"] for bare, own in zip(runs["bare"], runs["ours"], strict=True)]
     print(f"ratio to the bare loop: {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")

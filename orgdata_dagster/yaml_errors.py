@@ -1,9 +1,10 @@
 """Bad YAML in a few words: file, line, field, what is wrong.
 
-Here: finding every problem of a project's defs.yaml files. Keep out: what is allowed in them (each vendor's component.py).
+Here: finding every problem of a project's defs.yaml files.
+Keep out: what is allowed in them (each vendor's component.py).
 
-Dagster stops at the first problem and wraps it in 70 to 170 lines. So when loading fails, the files are checked once more
-against the Components' own models, which know all fields, all values and all problems at once.
+Dagster stops at the first problem and wraps it in 70 to 170 lines. So when loading fails, the files are checked once
+more against the Components' own models, which know all fields, all values and all problems at once.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The documents are true: their commands parse, their targets and files exist, their YAML loads.
 
-A command that was renamed, an option that went, or an attribute that YAML no longer takes fails here, not at a reader's.
+A command that was renamed, an option that went, an attribute that YAML no longer takes: it fails here first.
 """
 
 from __future__ import annotations

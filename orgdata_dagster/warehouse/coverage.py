@@ -25,7 +25,8 @@ WITH parts AS (
 days AS (  -- a partition may be a week or a month; what is begun of its last day counts as covered, not as complete
     SELECT *, CASE WHEN complete AND first_day IS NOT NULL THEN CAST(floor(epoch(span) / 86400) AS BIGINT) ELSE 0 END
             AS days_complete,
-        list_transform(range(first_day, first_day + span, INTERVAL 1 DAY), lambda day: strftime(day, '%Y-%m-%d')) AS days
+        list_transform(range(first_day, first_day + span, INTERVAL 1 DAY), lambda day: strftime(day, '%Y-%m-%d'))
+            AS days
     FROM parts),
 partitions AS (
     SELECT schema_name, table_name, max(loaded_at) AS last_loaded, count(DISTINCT partition_key) AS partitions

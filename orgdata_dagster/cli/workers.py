@@ -27,7 +27,7 @@ from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
 
 @dataclass(frozen=True)
 class Task:
-    """One run: an asset, its partitions `[first, last]` if it has any, and tags that tell the run how to pull."""
+    """One run: an asset, its partitions `[first, last]` where it has some, and tags that tell the run how to pull."""
 
     asset: str
     first: str | None

@@ -7,28 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from orgdata_dagster.orchestration.limits import Limits, Retries
+from orgdata_dagster.orchestration.limits import AtLeastOne, Limits, Retries
 from orgdata_dagster.orchestration.schedules import due_days_schedule
 from orgdata_dagster.vendors.channel_reports.assets import Report, build_asset, build_fields_asset
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
 
-_BY_FIELD = "reports_per_field_selection"
-
-
 Names = TypeVar("Names", bound=Iterable[str])
+
+_BY_FIELD = "reports_per_field_selection"
 
 
 class ChannelReportsLimits(Limits):
     """How hard the vendor may be asked; null switches a bound off."""
 
-    concurrent: int | None = Field(default=4, ge=1, description="Requests under way at once, over all processes.")
+    concurrent: AtLeastOne | None = Field(default=4, description="Requests under way at once, over all processes.")
 
 
 class ApiModel(dg.Model, dg.Resolvable):
@@ -47,7 +46,7 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
     model_config = ConfigDict(extra="forbid")
 
     start_date: str = Field(description="First day to have, YYYY-MM-DD (UTC).")
-    channels: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, description="The channels' ids.")
+    channels: list[AtLeastOne] = Field(min_length=1, description="The channels' ids.")
     endpoints: list[str] = Field(
         default=list(ENDPOINTS), min_length=1, description="The reports to have; left out: all nine."
     )

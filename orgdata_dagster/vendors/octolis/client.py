@@ -21,7 +21,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote
@@ -159,7 +159,6 @@ class OctolisClient:
         query: Query,
         *,
         since: datetime | None = None,
-        settle: timedelta = timedelta(0),
         size: int = MAX_PAGE_SIZE,
         first_size: int = FIRST_PAGE_SIZE,
         folder: Path,
@@ -178,7 +177,7 @@ class OctolisClient:
             return self.count(query)
 
         try:
-            yield from walk(fetch, count, since=since, settle=settle, size=size, first_size=first_size)
+            yield from walk(fetch, count, since=since, size=size, first_size=first_size)
         except PagesRepeat as error:
             raise self._permanent(query, str(error), "Tell the vendor.") from None
         except PageSizeTooSmall as error:

@@ -102,7 +102,10 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
     retries: Retries = Field(default=Retries(), description="How stubbornly one request is tried.")
     page_size: int = Field(default=MAX_PAGE_SIZE, ge=1_000, le=MAX_PAGE_SIZE, description="Records a request at most.")
     settle_seconds: float = Field(
-        default=60, ge=0, description="Records modified so long before the newest one known are asked for again."
+        default=60,
+        ge=0,
+        description="So long after its __modified_at__ a record may become visible: what is younger at the time of a "
+        "pull is asked for again by the next one.",
     )
     walk_hours: float | None = Field(
         default=24,

@@ -88,7 +88,6 @@ def pull(
     leaves = client.pages(
         query,
         since=since,
-        settle=manner.settle,
         size=manner.page_size,
         folder=intake.folder,
         read=intake.json_reader(cursor=MODIFIED_AT, records=RECORDS),
@@ -118,7 +117,12 @@ def start_of(intake: Intake, warehouse: Warehouse, table: TableName, manner: Man
             return None  # empty so far
         newest = f"SELECT max(CAST({quoted(MODIFIED_AT)} AS TIMESTAMPTZ)) FROM {table.sql}"
         row = connection.execute(newest).fetchone()
-    return row[0].astimezone(UTC) if row and row[0] else None
+    if not (row and row[0]):
+        return None
+    # Later than that, the last pull cannot have seen everything. The vendor's clock alone would not do: instants of
+    # records need not come from the clock that answers requests.
+    settled = intake.known[-1].end.astimezone(UTC) - manner.settle
+    return min(row[0].astimezone(UTC), settled)
 
 
 def walked_at(intake: Intake) -> datetime | None:

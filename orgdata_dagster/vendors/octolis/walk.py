@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 MAX_PAGE_SIZE = 50_000  # the document's maximum, and its default
@@ -82,31 +82,28 @@ def walk(
     count: Callable[[], int],
     *,
     since: datetime | None = None,
-    settle: timedelta = timedelta(0),
     size: int = MAX_PAGE_SIZE,
     first_size: int = FIRST_PAGE_SIZE,
 ) -> Iterator[Leaf[P]]:
     """Yield pages that together hold every record modified at `since` or later (None: every record), some twice.
 
     Of a record that is on several pages the newest version is the right one. If the dataset ended before `since`
-    was reached, a leaf is `is_last`, and the pages hold every record there is. `settle`: how long after its
-    `__modified_at__` a record may become visible. `count` is the vendor's number of records; it is asked for only
-    where pages bring nothing new.
+    was reached, a leaf is `is_last`, and the pages hold every record there is. `count` is the vendor's number of
+    records; it is asked for only where pages bring nothing new.
 
     Raises PagesRepeat, PageSizeTooSmall.
     """
-    start = since - settle if since else None
     size = min(size, MAX_PAGE_SIZE)
     top: datetime | None = None
     pages, ended = 0, False
-    for leaf in _descend(fetch, count, start, size, size if since is None else min(first_size, size)):
+    for leaf in _descend(fetch, count, since, size, size if since is None else min(first_size, size)):
         top = top or leaf.page.highest
         pages, ended = pages + 1, ended or leaf.is_last
         yield leaf
     for _ in range(_CATCH_UPS):
         if not ended or pages == 1 or top is None:
             return  # one page is one moment: nothing can have moved
-        front = list(_descend(fetch, count, top - settle, size, min(first_size, size)))
+        front = list(_descend(fetch, count, top, size, min(first_size, size)))
         yield from front
         top, pages = front[0].page.highest, len(front)
 

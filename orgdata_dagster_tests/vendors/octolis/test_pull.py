@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -69,6 +69,18 @@ def test_only_what_changed_is_read_and_written(people_rig: Rig) -> None:
     pulled = people_rig.pull("people")
     assert people_rig.difference("people") == {}
     assert (pulled.metadata["rows"], pulled.metadata["requests"]) == (40, 2)
+
+
+def test_records_that_become_visible_late_are_asked_for_again(people_rig: Rig) -> None:
+    """A long write bears the instant at which it began. Both records are older than the newest one that was pulled."""
+    dataset = people_rig.vendor.datasets["people"]
+    now = datetime.now(UTC)
+    dataset.upsert({"email": "newest", "phone": "newest"}, now)
+    people_rig.pull("people", manner := replace(MANNER, settle=timedelta(seconds=600)))
+    dataset.update(dataset.truth()[0]["__masterid__"], {"n": -1}, at=now - timedelta(seconds=500))
+    pulled = people_rig.pull("people", manner)
+    assert people_rig.difference("people") == {}
+    assert pulled.metadata["rounds"] == 1
 
 
 def test_a_thousand_changes_between_two_pulls(people_rig: Rig) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orgdata_dagster.vendors.octolis.walk import PageSizeTooSmall, PagesRepeat, Span, farthest, walk
-from orgdata_dagster_tests.vendors.octolis.fake_vendor import SECOND, FakePage, FakeVendor, at
+from orgdata_dagster_tests.vendors.octolis.fake_vendor import FakePage, FakeVendor, at
 
 SIZE = 50
 
@@ -50,12 +50,6 @@ def test_records_at_the_watermark_itself_are_read_again() -> None:
     assert set(range(120, 200)) <= set(read)
 
 
-def test_settle_goes_further_back_than_the_watermark() -> None:
-    vendor = FakeVendor([at(n) for n in range(500)])
-    read = ids(vendor, since=at(495), settle=SECOND * 100, first_size=10)
-    assert set(range(395, 500)) <= set(read)
-
-
 def test_more_changes_than_the_small_page_holds_need_one_large_page() -> None:
     vendor = FakeVendor([at(n) for n in range(500)])
     ids(vendor, since=at(460), first_size=10)
@@ -71,6 +65,14 @@ def test_a_walk_to_the_end_finds_what_moved_to_the_front_meanwhile() -> None:
     vendor = FakeVendor([at(n) for n in range(120)], {2: [("touch", 3)], 3: [("touch", 4)]})
     leaves = list(walk(vendor.fetch, vendor.count, size=SIZE))
     assert {key for leaf in leaves for key, _ in leaf.page.rows} == set(range(120))
+
+
+def test_the_look_at_the_front_goes_no_further_than_to_what_was_the_first_record() -> None:
+    """However many records are as young as the last minute: it went back by a minute once, and read 60,000 again."""
+    vendor = FakeVendor([at(n / 1000) for n in range(120)])
+    list(walk(vendor.fetch, vendor.count, size=SIZE, first_size=5))
+    assert vendor.requests[-1] == Span(1, 5)
+    assert len(vendor.requests) == 4
 
 
 def test_a_tie_larger_than_a_page_is_read_by_rank() -> None:

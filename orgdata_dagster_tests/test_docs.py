@@ -18,7 +18,7 @@ from orgdata_dagster.cli import orgdata
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("orgdata_dagster/vendors/*/README.md"))]
 VENDORS = [path.parent.name for path in (ROOT / "orgdata_dagster" / "defs").glob("*/defs.yaml")]
-_NO_FILE = re.compile(rf"N/A|\.orgdata|\.venv|({'|'.join(VENDORS)})/")  # `together/users` is an asset
+_NO_FILE = re.compile(rf"N/A|\.\.\.|\.orgdata|\.venv|({'|'.join(VENDORS)})/")  # `together/users` is an asset
 
 
 def _commands(text: str, program: str) -> list[str]:

@@ -57,15 +57,24 @@ def send_for(seconds: float, folder: Path, rule: Rule, log: Path) -> None:
 )
 def test_eight_processes_keep_the_rule_and_use_it(start: Starter, tmp_path: Path, rule: Rule, allowed: int) -> None:
     """`allowed`: what a client without any margin gets through in 5.5 s: a burst at 0, 1, 2, 3, 4 and 5 s."""
-    logs = [tmp_path / f"log.{number}" for number in range(8)]
-    for process in [start(send_for, 5.5, tmp_path, rule, log) for log in logs]:
+    shares = []
+    for attempt in range(3):  # the limit holds on any machine at any time, the speed only on one that is not too busy
+        times = _sent_by_eight(start, tmp_path / str(attempt), rule)
+        assert rejected(rule, [(at, 1) for at in times]) == []
+        shares.append(sum(at < times[0] + 5.5 for at in times) / allowed)
+        if rule is PER_SECOND and len(times) > 125:  # to the point, not only in whole bursts: 5 seconds' worth
+            shares[-1] = min(shares[-1], 5 / (times[125] - times[0]))
+        if shares[-1] >= 0.92:
+            return
+    raise AssertionError(f"of what the rule allows only {shares} was used")
+
+
+def _sent_by_eight(start: Starter, folder: Path, rule: Rule) -> list[float]:
+    folder.mkdir()
+    logs = [folder / f"log.{number}" for number in range(8)]
+    for process in [start(send_for, 5.5, folder, rule, log) for log in logs]:
         process.join(30)
-    times = sorted(float(line) for log in logs for line in log.read_text().split())
-    assert rejected(rule, [(at, 1) for at in times]) == []
-    used = sum(at < times[0] + 5.5 for at in times)
-    assert used >= 0.92 * allowed, f"only {used} of {allowed} requests"
-    if rule is PER_SECOND:  # and to the point, not only in whole bursts: 125 requests are 5 seconds' worth
-        assert 5 / (times[125] - times[0]) >= 0.92
+    return sorted(float(line) for log in logs for line in log.read_text().split())
 
 
 def hold(folder: Path, rule: Rule, ready: Path) -> None:

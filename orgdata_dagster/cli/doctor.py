@@ -1,6 +1,7 @@
 """`orgdata doctor`: what keeps orgdata from asking a vendor, and taking stop signs down.
 
-Here: stop signs and the state of the rate budgets, without a single request. Add here: another thing that may be wrong.
+Here: stop signs, credentials that expire and the state of the rate budgets, without a single request.
+Add here: another thing that may be wrong.
 Keep out: what landed (tables.py); what a stop sign is (http/latch.py).
 """
 
@@ -20,13 +21,15 @@ from orgdata_dagster.orchestration.resources import VendorResource
 
 @dataclass(frozen=True)
 class VendorState:
-    """A vendor as `doctor` shows it. `windows`: of each the points spent, the points it has, its seconds."""
+    """A vendor as `doctor` shows it. `windows`: of each the points spent, the points it has, its seconds; `notices`:
+    what is to be said of its credentials."""
 
     vendor: str
     stopped: Notice | None
     paused_for: float
     windows: list[tuple[float, float, float]]
     in_flight: int | None
+    notices: list[str]
 
 
 def examine(catalog: Catalog) -> list[VendorState]:
@@ -60,6 +63,8 @@ def show(console: Console, states: list[VendorState]) -> None:
             remedy = Latch(state.vendor, settings.latches()).remedy
             line = f"  STOPPED: {state.stopped}. {remedy}"
             console.print(line, style="red", highlight=False, markup=False, soft_wrap=True)
+        for notice in state.notices:
+            console.print(f"  {notice}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def _vendors(catalog: Catalog) -> list[VendorResource]:
@@ -80,4 +85,5 @@ def _state(resource: VendorResource) -> VendorState:
         budget.paused_for(),
         [(round(used.spent, 1), used.points, used.window.seconds) for used in budget.usage()],
         resource.rule().in_flight,
+        resource.notices(),
     )

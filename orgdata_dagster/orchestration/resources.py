@@ -85,6 +85,11 @@ class VendorResource(dg.ConfigurableResource):
         return [variable for variable in needed if not os.environ.get(variable)]
 
     @classmethod
+    def notices(cls) -> list[str]:
+        """What a person should know of the variables before a run fails over it: a token that will soon expire."""
+        return []
+
+    @classmethod
     def _unset_with_default(cls) -> dict[str, str]:
         return {name: value for name, value in cls.defaults.items() if not os.environ.get(cls.environment[name])}
 

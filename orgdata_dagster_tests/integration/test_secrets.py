@@ -9,7 +9,7 @@ from orgdata_dagster.sandbox import faults
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.command import Done
 from orgdata_dagster_tests.integration.home import Home
-from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.integration.project import institution_analytics, today
 
 # letters that every encoding changes, so that no spelling of it is overlooked by chance
 CANARY = 'can/ary+"key"=51 f3?&%\\9a'
@@ -40,8 +40,9 @@ def test_the_key_is_nowhere(home: Home, sandbox: Sandbox) -> None:
     vendor = sandbox.institution_analytics
     vendor.api_key = CANARY
     home.set(INSTITUTION_ANALYTICS_API_KEY=CANARY)
-    outputs = [home.orgdata("pull", "--json"), home.orgdata("status"), home.orgdata("status", "--json")]
-    assert [done.status for done in outputs] == [0, 0, 0], outputs
+    home.write_project(institution_analytics=institution_analytics(data_sets=[{"name": "users", "key": ["id"]}]))
+    outputs = [home.orgdata("pull", "--json"), home.orgdata("status")]
+    assert [done.status for done in outputs] == [0, 0], outputs
 
     for queued in failures(sandbox):
         for fault in queued:

@@ -25,7 +25,7 @@ from orgdata_dagster.warehouse.evolution import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
 from orgdata_dagster_tests.integration.project import today
 
-DAYS = 4
+DAYS = 2
 ENTITIES = [
     {"name": "submissions", "path": "/submissions", "paging": "page", "sort": "-updated_at"},
     {"name": "records", "path": "/records", "paging": "cursor"},
@@ -35,15 +35,15 @@ ENTITIES = [
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def vendor(rows: int = 600) -> Accutics:
-    """Some days of the demo's entities, with pages so small that there are several of each."""
+def vendor(rows: int = 400) -> Accutics:
+    """Two days of the demo's entities, with pages so small that there are several of each, but three of a small one."""
     made = demo(days=DAYS, rows=rows, limits=UNLIMITED)
     for entity in made.entities.values():
-        entity.max_page_size = 20
+        entity.max_page_size = min(20, -(-len(entity) // 3))
     return made
 
 
-def entity(name: str, **changes: Any) -> dict[str, Any]:
+def entity(name: str, /, **changes: Any) -> dict[str, Any]:
     """An entity as the tests write it in YAML; None takes an attribute out."""
     known = next(each for each in ENTITIES if each["name"] == name)
     cursor = {} if name == "users" else {"cursor_column": "updated_at"}

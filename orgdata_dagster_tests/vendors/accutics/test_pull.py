@@ -10,10 +10,9 @@ import pytest
 
 from orgdata_dagster.sandbox.accutics import Asked
 from orgdata_dagster_tests.integration.project import today
-from orgdata_dagster_tests.vendors.accutics.rig import ENTITIES, Rig
+from orgdata_dagster_tests.vendors.accutics.rig import DAYS, ENTITIES, Rig
 
 NAMES = [str(each["name"]) for each in ENTITIES]
-IN_DAYS = ["submissions", "records", "inputs"]
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
@@ -114,7 +113,7 @@ def test_what_is_gone_is_gone_once_its_day_is_pulled_again(rig: Rig) -> None:
     for key in gone:
         rig.vendor.entities["records"].delete(key)
     before = dict(rig.sql("SELECT id, _orgdata_loaded_at FROM accutics.records"))
-    assert rig.pull("records", today(back=4), today(back=1)).success
+    assert rig.pull("records", today(back=DAYS), today(back=1)).success
     assert rig.difference("records") == {}
     after = dict(rig.sql("SELECT id, _orgdata_loaded_at FROM accutics.records"))
     assert after == {key: at for key, at in before.items() if key not in gone}
@@ -133,8 +132,7 @@ def test_today_is_asked_for_from_its_watermark_on(rig: Rig) -> None:
 def test_a_list_that_never_rests_lands_with_a_warning_and_is_mended_by_the_next_pull(rig: Rig) -> None:
     """The vendor's order is by the last change: a touched row moves to the end, and all behind it move up."""
     entity = rig.vendor.entities["inputs"]
-    first = iter(sorted(entity.truth(), key=lambda row: row["updated_at"]))
-    rig.vendor.on_request = lambda _: entity.update(next(first)["id"])
+    rig.vendor.on_request = lambda _: entity.update(min(entity.truth(), key=lambda row: row["updated_at"])["id"])
     shaken = rig.pull("inputs", cursor_column=None)
     assert shaken.success
     assert not coverage_passed(shaken)

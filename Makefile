@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "orgdata needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
 	@echo "making .venv from pinned versions"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(READY) ## simulated vendors, 7 days of every data set, a table, then the UI on 127.0.0.1:3000 (UI=0: no UI)

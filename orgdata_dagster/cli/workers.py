@@ -14,8 +14,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -23,6 +25,11 @@ from orgdata_dagster.orchestration.processes import identity
 from orgdata_dagster.orchestration.progress import Progress, watch
 from orgdata_dagster.orchestration.reaper import PROCESS_TAG
 from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
+
+if TYPE_CHECKING:
+    from orgdata_dagster.cli.catalog import Catalog
+
+_HOME = "DAGSTER_HOME"
 
 
 @dataclass(frozen=True)
@@ -44,23 +51,35 @@ class Outcome:
     error: str | None
 
 
+def start_server() -> None:
+    """Start the server that workers are forked from; it makes itself ready meanwhile (warm.py)."""
+    multiprocessing.set_forkserver_preload(["orgdata_dagster.cli.warm"])
+    forkserver.ensure_running()
+
+
 def executor(workers: int) -> tuple[ProcessPoolExecutor, multiprocessing.Queue[Progress]]:
     """A pool of workers, and the queue on which they report progress."""
     context: ForkServerContext = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["orgdata_dagster.cli.workers", "orgdata_dagster.cli.catalog"])
     progress: multiprocessing.Queue[Progress] = context.Queue()
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(progress,)), progress
+    given = (progress, os.environ[_HOME])
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given), progress
+
+
+@cache
+def load_catalog() -> Catalog:
+    """The project's definitions: they do not change while a worker lives."""
+    from orgdata_dagster.cli import catalog  # the server has it; importing it here keeps the module light
+
+    return catalog.load()
 
 
 def run(task: Task) -> Outcome:
     """Materialize a task's asset in a Dagster run of the shared instance."""
-    from orgdata_dagster.cli import catalog  # the server has it; importing it here keeps the module light
-
     tags = {PROCESS_TAG: identity(), **task.tags}
     if task.first and task.last:
         tags |= {RANGE_START: task.first, RANGE_END: task.last}
     with dg.DagsterInstance.get() as instance, watch(_queue.put):
-        result = catalog.load().job.execute_in_process(
+        result = load_catalog().job.execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(task.asset.split("/"))],
             tags=tags,
@@ -89,9 +108,10 @@ def _reason(events: Sequence[dg.DagsterEvent]) -> str:
 _queue: Any = None
 
 
-def _begin(progress: multiprocessing.Queue[Progress]) -> None:
+def _begin(progress: multiprocessing.Queue[Progress], dagster_home: str) -> None:
     global _queue
     _queue = progress
+    os.environ[_HOME] = dagster_home  # the server was started before it was known
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

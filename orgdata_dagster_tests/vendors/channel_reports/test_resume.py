@@ -18,7 +18,7 @@ from orgdata_dagster_tests.integration.test_kill import wait_for
 from orgdata_dagster_tests.vendors.channel_reports.rig import Rig, attributes, days, failure
 
 FIRST, SECOND = "reports_per_state", "reports_per_user"  # in the order of their runs
-BACK = 20
+BACK = 12
 
 
 def windows(entries: Iterable[Entry]) -> list[tuple[str, str, str]]:
@@ -36,10 +36,10 @@ def missing(name: str, had: set[str]) -> list[tuple[str, str, str]]:
 
 def test_a_run_that_continues_a_failed_one_asks_for_what_that_one_lacks(rig: Rig) -> None:
     began = datetime.now(UTC).isoformat()
-    rig.vendor.faults.add(Status(401), after=30)
+    rig.vendor.faults.add(Status(401), after=20)
     assert "401" in failure(rig.pull(FIRST, first=today(back=BACK), last=today()))
     had = {day for (day,) in rig.sql("SELECT partition_key FROM _orgdata.coverage WHERE complete")}
-    assert 5 < len(had) < BACK / 2 + 2
+    assert 4 < len(had) < BACK - 4
     rig.sandbox.log.clear()
     result = rig.pull(FIRST, first=today(back=BACK), last=today(), tags={RESUME_TAG: began})
     assert result.success

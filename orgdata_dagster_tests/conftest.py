@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
-# Where there is room, homes and warehouses live in memory: most of a run's time here would be SQLite waiting for a disk.
+# Where there is room, homes and warehouses live in memory: else much of the time is SQLite waiting for a disk.
 _MEMORY, _ROOM = "/dev/shm", 4 << 30
 
 if TYPE_CHECKING:

@@ -22,16 +22,17 @@ from dataclasses import dataclass
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 
+from orgdata_dagster.cli.workers import WARM
+
 ORGDATA = "orgdata_dagster.cli:main"
 VENDORS = ("accutics", "channel_reports", "institution_analytics", "octolis", "together")  # a load has them all
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
+        *WARM,
         "orgdata_dagster.cli.pull",
         "orgdata_dagster.cli.tables",
-        "orgdata_dagster.orchestration.event_log",
-        "dagster._core.storage.legacy_storage",
         *(f"orgdata_dagster.vendors.{vendor}.component" for vendor in VENDORS),
     ]
 )

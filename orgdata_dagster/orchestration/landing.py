@@ -199,8 +199,8 @@ def _keep_landed(run: _Run) -> None:
 def _result(run: _Run) -> dg.MaterializeResult:
     with run.warehouse.reading() as connection:
         table = metadata.of_table(connection, run.target)
-    if len(run.landed) == 1:
-        (figures,) = run.landed.values()
+    if len(run.landed) <= 1:
+        figures = next(iter(run.landed.values()), {})
         return dg.MaterializeResult(metadata={**table, **figures}, check_results=[_coverage_check(run)])
     newest = max(run.landed, key=str)  # told last, so it is where the UI looks for the table's columns
     for partition, figures in run.landed.items():

@@ -14,6 +14,7 @@ from orgdata_dagster.orchestration.intake import Intake, Pulled
 from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
 from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.accutics.client import Listing
@@ -64,6 +65,7 @@ def build_asset(entity: Entity, *, start_date: str, settle_seconds: float) -> dg
         "the day of the change." if in_days else f"{about} Compared as a whole at every pull.",
         partitions_def=daily(start_date) if in_days else None,
         backfill_policy=dg.BackfillPolicy.multi_run(_DAYS_PER_RUN) if in_days else None,
+        tags=pull_tag("days" if in_days else "whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(entity.owners),

@@ -11,11 +11,14 @@ from typing import Annotated, Literal
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from orgdata_dagster.orchestration.changes import Look, changes_sensor
 from orgdata_dagster.orchestration.column_types import checked_types
+from orgdata_dagster.orchestration.holes import Coverage
 from orgdata_dagster.orchestration.limits import Limits, Retries
 from orgdata_dagster.orchestration.schedules import due_days_schedule
 from orgdata_dagster.vendors.accutics.assets import Entity, build_asset
-from orgdata_dagster.vendors.accutics.client import Listing
+from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
+from orgdata_dagster.vendors.accutics.probing import newest
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import Kind, parse
 
@@ -126,7 +129,8 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
         """The assets, their resource and their schedules."""
         vendor = AccuticsResource.vendor
         retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        resource = AccuticsResource.from_variables(**self.limits.model_dump(), **retries)
+        limits = self.limits.model_dump()
+        resource = AccuticsResource.from_variables(**limits, **retries, probe_path=self.entities[0].path)
         assets = [
             build_asset(model.entity(), start_date=self.start_date, settle_seconds=self.settle_seconds)
             for model in self.entities
@@ -136,7 +140,22 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
             in_days = [asset for asset in assets if asset.partitions_def]
             schedules += [due_days_schedule(vendor, self.cron, in_days)] if in_days else []
             schedules += [_whole_schedule(asset, self.cron) for asset in assets if not asset.partitions_def]
-        return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules)
+        sensor = changes_sensor(
+            AccuticsResource,
+            limits,
+            {asset.key: _look(model.entity()) for asset, model in zip(assets, self.entities, strict=True)},
+            {asset.key: asset for asset in assets},
+            AccuticsResource.client,
+        )
+        return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules, sensors=[sensor])
+
+
+def _look(entity: Entity) -> Look[AccuticsClient]:
+    def look(client: AccuticsClient, known: Coverage) -> str:
+        complete = [part.end for parts in known.values() for part in parts if part.complete]
+        return newest(client, entity.listing, max(complete, default=None))
+
+    return look
 
 
 def _whole_schedule(asset: dg.AssetsDefinition, cron: str) -> dg.ScheduleDefinition:

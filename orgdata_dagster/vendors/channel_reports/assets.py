@@ -12,6 +12,7 @@ import dagster as dg
 from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
 from orgdata_dagster.orchestration.partitions import Grain, bounds, by_grain
 from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.channel_reports.endpoints import FIELD_COLUMNS, FIELDS_TABLE, Endpoint
@@ -61,6 +62,7 @@ def build_asset(report: Report) -> dg.AssetsDefinition:
         "add up over partitions: see the columns.",
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(_PARTITIONS_PER_RUN),
+        tags=pull_tag("days"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(report.owners),
@@ -103,6 +105,7 @@ def build_fields_asset(channels: Sequence[int], *, contract: Contract = "evolve"
         key=[VENDOR, FIELDS_TABLE],
         group_name=VENDOR,
         description=about,
+        tags=pull_tag("whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, FIELDS_TABLE])],

@@ -108,7 +108,9 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
         """The assets, their resource and their schedule."""
         vendor = ChannelReportsResource.vendor
         retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        resource = ChannelReportsResource.from_variables(**self.limits.model_dump(), **retries, **self.api.model_dump())
+        resource = ChannelReportsResource.from_variables(
+            **self.limits.model_dump(), **retries, **self.api.model_dump(), probe_channel=self.channels[0]
+        )
         assets = [
             build_asset(
                 Report(

@@ -15,6 +15,7 @@ from orgdata_dagster.orchestration.intake import Intake, Pulled
 from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
 from orgdata_dagster.orchestration.partitions import daily, day_bounds
 from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
@@ -66,6 +67,7 @@ def build_asset(
         "the newest version of each key." if data_set.key else about,
         partitions_def=daily(start_date),
         backfill_policy=dg.BackfillPolicy.multi_run(_DAYS_PER_RUN),
+        tags=pull_tag("days"),
         pool=pool(VENDOR),
         kinds={"duckdb", "csv"},
         owners=list(data_set.owners),

@@ -104,7 +104,12 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
         vendor = InstitutionAnalyticsResource.vendor
         api = self.api.model_dump()
         retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        resource = InstitutionAnalyticsResource.from_variables(**self.limits.model_dump(), **retries, **api)
+        resource = InstitutionAnalyticsResource.from_variables(
+            **self.limits.model_dump(),
+            **retries,
+            **api,
+            probe_data_set=self.data_sets[0].data_set or self.data_sets[0].name,
+        )
         assets = [
             build_asset(
                 DataSet(

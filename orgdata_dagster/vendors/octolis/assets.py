@@ -12,6 +12,7 @@ import dagster as dg
 from orgdata_dagster.orchestration.intake import Intake, Pulled
 from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
 from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.octolis.client import ALL_MASTERIDS, MASTERID, MODIFIED_AT, OctolisClient, Query
@@ -76,6 +77,7 @@ def build_asset(data_set: DataSet, manner: Manner) -> dg.AssetsDefinition:
         description=f"{about} One row a record, as octolis has it now; `{merges_table(table).name}` says which records "
         "went into others.",
         metadata={"dataset": data_set.query.dataset, "deduplicated by": ", ".join(data_set.key) or "not said"},
+        tags=pull_tag("whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(data_set.owners),

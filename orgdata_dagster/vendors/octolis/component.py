@@ -11,10 +11,12 @@ from typing import Annotated, Literal
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from orgdata_dagster.orchestration.changes import Look, changes_sensor
 from orgdata_dagster.orchestration.column_types import checked_types
 from orgdata_dagster.orchestration.limits import Retries
 from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis.assets import DataSet, build_asset
+from orgdata_dagster.vendors.octolis.probing import newest
 from orgdata_dagster.vendors.octolis.pulling import Manner
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.walk import MAX_PAGE_SIZE
@@ -125,7 +127,8 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their resource and their schedules."""
         retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        resource = OctolisResource.from_variables(**self.limits.model_dump(), **retries)
+        limits = self.limits.model_dump()
+        resource = OctolisResource.from_variables(**limits, **retries, probe_dataset=self.datasets[0].id)
         walk_every = None if self.walk_hours is None else timedelta(hours=self.walk_hours)
         manner = Manner(timedelta(seconds=self.settle_seconds), walk_every, self.page_size)
         assets = [build_asset(model.data_set(), manner) for model in self.datasets]
@@ -134,7 +137,20 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
             for asset, model in zip(assets, self.datasets, strict=True)
             if (cron := model.cron or self.cron)
         ]
-        return dg.Definitions(assets=assets, resources={OctolisResource.vendor: resource}, schedules=schedules)
+        sensor = changes_sensor(
+            OctolisResource,
+            limits,
+            {asset.key: _look(model.data_set()) for asset, model in zip(assets, self.datasets, strict=True)},
+            {asset.key: asset for asset in assets},
+            OctolisResource.client,
+        )
+        return dg.Definitions(
+            assets=assets, resources={OctolisResource.vendor: resource}, schedules=schedules, sensors=[sensor]
+        )
+
+
+def _look(data_set: DataSet) -> Look[api.OctolisClient]:
+    return lambda client, _coverage: newest(client, data_set.query)
 
 
 def _schedule(asset: dg.AssetsDefinition, cron: str) -> dg.ScheduleDefinition:

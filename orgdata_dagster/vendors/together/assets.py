@@ -14,6 +14,7 @@ from orgdata_dagster.orchestration.intake import Intake, Pulled
 from orgdata_dagster.orchestration.landing import COVERAGE_CHECK
 from orgdata_dagster.orchestration.partitions import DAY, daily
 from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK, Landed, accept_shrink_remedy, land_snapshot
@@ -61,6 +62,7 @@ def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.A
         f"today's can be made. `{report.name}_current` is the last one, `{report.name}_history` tells the changes.",
         partitions_def=daily(start_date),
         backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill over days that are over says so once
+        tags=pull_tag("today"),
         pool=pool(VENDOR),
         kinds={"duckdb", "csv"},
         owners=list(report.owners),

@@ -67,6 +67,11 @@ def latches() -> Path:
     return _folder("latches")
 
 
+def alerts() -> Path:
+    """The folder of what people were told of today."""
+    return _folder("alerts")
+
+
 def staging() -> Path:
     """The folder for pages on their way in, and for the database's spill files."""
     return _folder("staging")

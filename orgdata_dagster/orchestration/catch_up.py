@@ -16,8 +16,8 @@ from itertools import takewhile
 import dagster as dg
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration.checks.specs import COVERAGE
 from orgdata_dagster.orchestration.holes import covered, holes
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK
 from orgdata_dagster.orchestration.pull_kinds import PullKind, pulled_assets
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START, stop_sign
@@ -142,7 +142,7 @@ def _gave_up(key: dg.AssetKey, asked: Asked) -> dg.AssetCheckEvaluation:
     what = f"{asked.batch[0]} to {asked.batch[-1]}" if asked.batch[0] else "the table"
     return dg.AssetCheckEvaluation(
         asset_key=key,
-        check_name=COVERAGE_CHECK,
+        check_name=COVERAGE,
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"catch_up gave up {what} after {asked.tries} tries: see why its runs failed, then pull it by hand",

@@ -10,8 +10,10 @@ from datetime import timedelta
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.intake import Intake, Pulled
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
+from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.orchestration.pools import pool
 from orgdata_dagster.orchestration.pull_kinds import pull_tag
@@ -41,6 +43,7 @@ class Entity:
     description: str = ""
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
+    cron: str | None = None
 
 
 def build_asset(entity: Entity, *, start_date: str, settle_seconds: float) -> dg.AssetsDefinition:
@@ -69,7 +72,8 @@ def build_asset(entity: Entity, *, start_date: str, settle_seconds: float) -> dg
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(entity.owners),
-        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, entity.name])],
+        freshness_policy=freshness(entity.cron),
+        check_specs=table_checks(VENDOR, entity.name, keyed=True),
     )  # fmt: skip
     def pulled(
         context: dg.AssetExecutionContext, accutics: AccuticsResource, warehouse: WarehouseResource

@@ -15,10 +15,11 @@ from orgdata_dagster.orchestration.changes import Look, changes_sensor
 from orgdata_dagster.orchestration.column_types import checked_types
 from orgdata_dagster.orchestration.holes import Coverage
 from orgdata_dagster.orchestration.limits import Limits, Retries
-from orgdata_dagster.orchestration.schedules import due_days_schedule
+from orgdata_dagster.orchestration.schedules import due_days_schedule, reconciliation_schedule
 from orgdata_dagster.vendors.accutics.assets import Entity, build_asset
 from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.probing import newest
+from orgdata_dagster.vendors.accutics.reconciling import build_check
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import Kind, parse
 
@@ -73,8 +74,8 @@ class EntityModel(dg.Model, dg.Resolvable):
             raise ValueError("sort: a list that pages by cursor has its own order")
         return self
 
-    def entity(self) -> Entity:
-        """The same for the factory."""
+    def entity(self, cron: str | None = None) -> Entity:
+        """The same for the factory; `cron` is the vendor's."""
         return Entity(
             name=self.name,
             listing=Listing(
@@ -91,6 +92,7 @@ class EntityModel(dg.Model, dg.Resolvable):
             description=self.description,
             column_descriptions=self.column_descriptions,
             owners=tuple(self.owners),
+            cron=cron,
         )
 
 
@@ -132,7 +134,7 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
         limits = self.limits.model_dump()
         resource = AccuticsResource.from_variables(**limits, **retries, probe_path=self.entities[0].path)
         assets = [
-            build_asset(model.entity(), start_date=self.start_date, settle_seconds=self.settle_seconds)
+            build_asset(model.entity(self.cron), start_date=self.start_date, settle_seconds=self.settle_seconds)
             for model in self.entities
         ]
         schedules: list[dg.ScheduleDefinition] = []
@@ -147,7 +149,15 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
             {asset.key: asset for asset in assets},
             AccuticsResource.client,
         )
-        return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules, sensors=[sensor])
+        checks = [
+            build_check(asset, model.entity().listing, self.start_date)
+            for asset, model in zip(assets, self.entities, strict=True)
+            if model.paging == "page"
+        ]
+        schedules += [reconciliation_schedule(vendor, checks)] if self.cron and checks else []
+        return dg.Definitions(
+            assets=assets, asset_checks=checks, resources={vendor: resource}, schedules=schedules, sensors=[sensor]
+        )
 
 
 def _look(entity: Entity) -> Look[AccuticsClient]:

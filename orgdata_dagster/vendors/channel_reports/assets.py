@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
+from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks.specs import table_checks
+from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.partitions import Grain, bounds, by_grain
 from orgdata_dagster.orchestration.pools import pool
 from orgdata_dagster.orchestration.pull_kinds import pull_tag
@@ -41,6 +43,7 @@ class Report:
     contract: Contract = "evolve"
     description: str = ""
     owners: tuple[str, ...] = ()
+    cron: str | None = None
 
 
 def build_asset(report: Report) -> dg.AssetsDefinition:
@@ -66,7 +69,8 @@ def build_asset(report: Report) -> dg.AssetsDefinition:
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(report.owners),
-        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, endpoint.name])],
+        freshness_policy=freshness(report.cron),
+        check_specs=table_checks(VENDOR, endpoint.name, keyed=False),
     )
     def pulled_windows(
         context: dg.AssetExecutionContext, channel_reports: ChannelReportsResource, warehouse: WarehouseResource
@@ -91,7 +95,9 @@ def build_asset(report: Report) -> dg.AssetsDefinition:
     return pulled_windows
 
 
-def build_fields_asset(channels: Sequence[int], *, contract: Contract = "evolve") -> dg.AssetsDefinition:
+def build_fields_asset(
+    channels: Sequence[int], *, contract: Contract = "evolve", cron: str | None = None
+) -> dg.AssetsDefinition:
     """The asset `channel_reports/fields`: the fields of all forms as they are now."""
     about = "Fields of the forms of all channels, of every type, as they are now; from the Forms API."
     target = Target(
@@ -108,7 +114,8 @@ def build_fields_asset(channels: Sequence[int], *, contract: Contract = "evolve"
         tags=pull_tag("whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
-        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, FIELDS_TABLE])],
+        freshness_policy=freshness(cron),
+        check_specs=table_checks(VENDOR, FIELDS_TABLE, keyed=False),
     )
     def discovered_fields(
         context: dg.AssetExecutionContext, channel_reports: ChannelReportsResource, warehouse: WarehouseResource

@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from orgdata_dagster.orchestration.ahead import ahead
+from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.intake import Intake, Pulled
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
+from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.partitions import daily, day_bounds
 from orgdata_dagster.orchestration.pools import pool
 from orgdata_dagster.orchestration.pull_kinds import pull_tag
@@ -44,6 +46,7 @@ class DataSet:
     description: str = ""
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
+    cron: str | None = None
 
 
 def build_asset(
@@ -71,7 +74,8 @@ def build_asset(
         pool=pool(VENDOR),
         kinds={"duckdb", "csv"},
         owners=list(data_set.owners),
-        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, data_set.name])],
+        freshness_policy=freshness(data_set.cron),
+        check_specs=table_checks(VENDOR, data_set.name, keyed=bool(data_set.key)),
     )  # fmt: skip
     def pulled_day(
         context: dg.AssetExecutionContext,

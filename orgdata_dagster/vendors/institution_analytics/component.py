@@ -121,6 +121,7 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
                     description=data_set.description,
                     column_descriptions=data_set.column_descriptions,
                     owners=tuple(data_set.owners),
+                    cron=self.cron,
                 ),
                 start_date=self.start_date,
                 cursor_column=self.api.cursor_column,

@@ -77,8 +77,8 @@ class DatasetModel(dg.Model, dg.Resolvable):
         api.parsed_filter(value)
         return value
 
-    def data_set(self) -> DataSet:
-        """The same for the factory."""
+    def data_set(self, cron: str | None = None) -> DataSet:
+        """The same for the factory; `cron` is the vendor's."""
         return DataSet(
             name=self.name,
             query=api.Query(self.id, api.parsed_filter(self.filter), tuple(self.selection)),
@@ -88,6 +88,7 @@ class DatasetModel(dg.Model, dg.Resolvable):
             description=self.description,
             column_descriptions=self.column_descriptions,
             owners=tuple(self.owners),
+            cron=self.cron or cron,
         )
 
 
@@ -131,7 +132,7 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
         resource = OctolisResource.from_variables(**limits, **retries, probe_dataset=self.datasets[0].id)
         walk_every = None if self.walk_hours is None else timedelta(hours=self.walk_hours)
         manner = Manner(timedelta(seconds=self.settle_seconds), walk_every, self.page_size)
-        assets = [build_asset(model.data_set(), manner) for model in self.datasets]
+        assets = [build_asset(model.data_set(self.cron), manner) for model in self.datasets]
         schedules = [
             _schedule(asset, cron)
             for asset, model in zip(assets, self.datasets, strict=True)

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.intake import Intake, Pulled
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK
 from orgdata_dagster.orchestration.partitions import DAY, daily
 from orgdata_dagster.orchestration.pools import pool
 from orgdata_dagster.orchestration.pull_kinds import pull_tag
@@ -40,6 +41,7 @@ class Report:
     description: str = ""
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
+    cron: str | None = None
 
 
 def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.AssetsDefinition:
@@ -66,7 +68,8 @@ def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.A
         pool=pool(VENDOR),
         kinds={"duckdb", "csv"},
         owners=list(report.owners),
-        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, report.name])],
+        freshness_policy=freshness(report.cron),
+        check_specs=table_checks(VENDOR, report.name, keyed=bool(report.key)),
         output_required=False,
     )
     def snapshot(

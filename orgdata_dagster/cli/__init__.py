@@ -76,14 +76,13 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
 
     # from the module itself: this package's attribute `pull` is the command
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
-    from orgdata_dagster.cli.pull import day
+    from orgdata_dagster.cli.pull import days_of
     from orgdata_dagster.cli.pull import pull as run
     from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK
 
-    until = day(last, "--to")
-    since = day(first, "--from") if first else until
     catalog = catalogs.load()
     keys = catalog.keys if selection == "*" else catalog.select(selection)
+    since, until = days_of(catalog, keys, first, last)
     console = _console(stderr=as_json)
     tags = {ACCEPT_SHRINK: "true"} if accept_shrink else {}
     outcomes = run(catalog, keys, since, until, console, tags=tags, resume=resume)
@@ -93,6 +92,30 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     for outcome in failed:
         click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)
     sys.exit(1 if failed else 0)
+
+
+@orgdata.command()
+@click.argument("selection", default="*")
+@click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last one).")
+@click.option("--to", "last", metavar="DATE", help="Last day, included (default: today, UTC).")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> None:
+    """Show what `pull` of the same would cost: requests, points, time, and what cannot be had. It asks nobody."""
+    from orgdata_dagster.cli import catalog as catalogs
+
+    # from the module itself: this package's attribute `plan` is the command
+    from orgdata_dagster.cli.plan import as_json as plan_as_json
+    from orgdata_dagster.cli.plan import plan as make
+    from orgdata_dagster.cli.plan import show
+    from orgdata_dagster.cli.pull import days_of
+
+    catalog = catalogs.load()
+    keys = catalog.keys if selection == "*" else catalog.select(selection)
+    made = make(catalog, keys, *days_of(catalog, keys, first, last))
+    if as_json:
+        click.echo(json.dumps(plan_as_json(made), indent=2))
+    else:
+        show(_console(), made)
 
 
 @orgdata.command()

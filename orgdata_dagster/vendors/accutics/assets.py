@@ -20,6 +20,7 @@ from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.accutics.client import Listing
+from orgdata_dagster.vendors.accutics.estimate import estimate
 from orgdata_dagster.vendors.accutics.pulling import pull_all, pull_day
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.warehouse.commit import Target
@@ -68,6 +69,7 @@ def build_asset(entity: Entity, *, start_date: str, settle_seconds: float) -> dg
         "the day of the change." if in_days else f"{about} Compared as a whole at every pull.",
         partitions_def=daily(start_date) if in_days else None,
         backfill_policy=dg.BackfillPolicy.multi_run(_DAYS_PER_RUN) if in_days else None,
+        metadata=estimate().metadata(),
         tags=pull_tag("days" if in_days else "whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},

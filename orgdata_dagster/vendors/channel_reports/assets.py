@@ -18,6 +18,7 @@ from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.channel_reports.endpoints import FIELD_COLUMNS, FIELDS_TABLE, Endpoint
+from orgdata_dagster.vendors.channel_reports.estimate import estimate
 from orgdata_dagster.vendors.channel_reports.pulls import Fields, pull_fields, pull_window
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
 from orgdata_dagster.warehouse.commit import Target
@@ -65,6 +66,7 @@ def build_asset(report: Report) -> dg.AssetsDefinition:
         "add up over partitions: see the columns.",
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(_PARTITIONS_PER_RUN),
+        metadata=estimate(endpoint, len(report.channels), len(report.field_ids)).metadata(),
         tags=pull_tag("days"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
@@ -111,6 +113,7 @@ def build_fields_asset(
         key=[VENDOR, FIELDS_TABLE],
         group_name=VENDOR,
         description=about,
+        metadata=estimate(None, len(channels), 0).metadata(),
         tags=pull_tag("whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},

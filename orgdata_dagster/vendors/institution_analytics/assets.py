@@ -21,6 +21,7 @@ from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
+from orgdata_dagster.vendors.institution_analytics.estimate import estimate
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Gap, Window
 from orgdata_dagster.warehouse.commit import Target
@@ -70,6 +71,7 @@ def build_asset(
         "the newest version of each key." if data_set.key else about,
         partitions_def=daily(start_date),
         backfill_policy=dg.BackfillPolicy.multi_run(_DAYS_PER_RUN),
+        metadata=estimate().metadata(),
         tags=pull_tag("days"),
         pool=pool(VENDOR),
         kinds={"duckdb", "csv"},

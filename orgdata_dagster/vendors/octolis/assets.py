@@ -18,6 +18,7 @@ from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.octolis.client import ALL_MASTERIDS, MASTERID, MODIFIED_AT, OctolisClient, Query
+from orgdata_dagster.vendors.octolis.estimate import estimate
 from orgdata_dagster.vendors.octolis.merges import merges_table
 from orgdata_dagster.vendors.octolis.pulling import COUNT_CHECK, Counts, Manner, pull, start_of
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
@@ -79,7 +80,11 @@ def build_asset(data_set: DataSet, manner: Manner) -> dg.AssetsDefinition:
         group_name=VENDOR,
         description=f"{about} One row a record, as octolis has it now; `{merges_table(table).name}` says which records "
         "went into others.",
-        metadata={"dataset": data_set.query.dataset, "deduplicated by": ", ".join(data_set.key) or "not said"},
+        metadata={
+            "dataset": data_set.query.dataset,
+            "deduplicated by": ", ".join(data_set.key) or "not said",
+            **estimate().metadata(),
+        },
         tags=pull_tag("whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},

@@ -20,6 +20,7 @@ from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK, Landed, accept_shrink_remedy, land_snapshot
 from orgdata_dagster.vendors.together.client import REPORTS, TogetherClient
+from orgdata_dagster.vendors.together.estimate import estimate
 from orgdata_dagster.vendors.together.resource import TogetherResource
 from orgdata_dagster.warehouse.commit import Target
 from orgdata_dagster.warehouse.evolution import Contract
@@ -64,6 +65,7 @@ def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.A
         f"today's can be made. `{report.name}_current` is the last one, `{report.name}_history` tells the changes.",
         partitions_def=daily(start_date),
         backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill over days that are over says so once
+        metadata=estimate().metadata(),
         tags=pull_tag("today"),
         pool=pool(VENDOR),
         kinds={"duckdb", "csv"},

@@ -139,20 +139,27 @@ def status(as_json: bool) -> None:
 
 @orgdata.command()
 @click.option("--clear", "vendor", metavar="VENDOR", help="Let VENDOR be asked again after it refused the credentials.")
-def doctor(vendor: str | None) -> None:
-    """Show which vendors must not be asked, and the state of the rate budgets; it asks no vendor anything."""
+@click.option("--fix", is_flag=True, help="Mend what is safe to mend: pools, slots, runs that nobody works on.")
+@click.option("--offline", is_flag=True, help="Ask no vendor anything.")
+def doctor(vendor: str | None, fix: bool, offline: bool) -> None:
+    """Look for whatever may be wrong, with the command that mends it; one cheap request a vendor."""
     from orgdata_dagster.cli import catalog as catalogs
 
     # from the module itself: this package's attribute `doctor` is the command
-    from orgdata_dagster.cli.doctor import clear, examine, show
+    from orgdata_dagster.cli.doctor import clear, examine, mend, show
+    from orgdata_dagster.instance import shared_instance
 
     catalog = catalogs.load()
     if vendor:
         click.echo(clear(catalog, vendor))
         return
-    states = examine(catalog)
-    show(_console(), states)
-    sys.exit(1 if any(state.stopped for state in states) else 0)
+    console = _console()
+    with shared_instance() as instance:
+        if fix:
+            for done in mend(examine(catalog, instance, ask=False)):
+                console.print(f"mended: {done}", highlight=False)
+        healthy = show(console, examine(catalog, instance, ask=not offline))
+    sys.exit(0 if healthy else 1)
 
 
 @orgdata.command()

@@ -28,6 +28,7 @@ from orgdata_dagster.orchestration.failures import failure, is_permanent
 from orgdata_dagster.orchestration.intake import Arrival, Intake, Pull
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.progress import Progress, report
+from orgdata_dagster.orchestration.reaper import claim
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.staging import staging_folder
 from orgdata_dagster.warehouse import coverage
@@ -145,6 +146,7 @@ def land(
     Raises dagster.Failure with the reason of every partition that failed; after a permanent failure the partitions
     that were not begun are not tried.
     """
+    claim(context.instance, context.run)
     with staging_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
         run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
         missing = run.look_up(partitions)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Keys:
-    """Rows that lack a value of the key, and rows whose key another one has too."""
+    """Rows without any value of the key, and rows whose key another one has too."""
 
     missing: int = 0
     twice: int = 0
@@ -43,7 +43,7 @@ def look(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -
     if not target.key or not {*target.key} <= {*table_columns(connection, target.table)}:
         return Keys()
     scope = [*target.key, *([target.cursor] if target.cursor else []), PARTITION]
-    lacking = " OR ".join(f"{quoted(name)} IS NULL" for name in target.key)
+    lacking = " AND ".join(f"{quoted(name)} IS NULL" for name in target.key)
     row = connection.execute(
         f"SELECT count(*) FILTER ({lacking}), count(*) - count(DISTINCT ({', '.join(map(quoted, scope))})) "
         f"FROM {target.table.sql} WHERE {LOADED_AT} = ?",
@@ -52,7 +52,7 @@ def look(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -
     keys = Keys(*row) if row else Keys()
     if not keys.good and not target.snapshots:
         raise KeysViolated(
-            f"{target.table}: {keys.missing} rows lack a value of the key {', '.join(target.key)}, {keys.twice} have "
+            f"{target.table}: {keys.missing} rows have no value of the key {', '.join(target.key)}, {keys.twice} have "
             "one that another row has too. Nothing was stored. Correct `key` in defs.yaml, or ask the vendor."
         )
     return keys

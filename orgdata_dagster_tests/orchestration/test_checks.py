@@ -67,7 +67,7 @@ def test_rows_without_a_key_or_twice_with_one_do_not_land(runs: Runs, sandbox: S
     found = runs.checks()
     assert list(found) == ["keys"]
     assert (found["keys"].passed, found["keys"].severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert "1 rows lack a value of the key id" in (found["keys"].description or "")
+    assert "1 rows have no value of the key id" in (found["keys"].description or "")
     assert runs.home.sql("SELECT count(*) FROM information_schema.tables WHERE table_name = 'users'") == [(0,)]
     # the same key and instant twice: the vendor's own key is another one
     users.delete(lambda row: row["id"] is None)

@@ -1,7 +1,8 @@
 """The daemon left to itself: does everything end equal to the vendors, with no hand on it?
 
-`orgdata dev` runs against the sandbox with a tick every four minutes. Rows come and change all the time at all five vendors; in
-the middle one of them is down for a while. When the changes end, the tables get some minutes to become equal.
+`orgdata dev` runs against the sandbox with a tick every four minutes. Rows come and change all the time at
+all five vendors; in the middle one of them is down for a while. When the changes end, the tables get some minutes to
+become equal.
 
     python benchmarks/by_itself.py [--minutes 20] [--json FILE]     # the daemon: tables, runs, limits, coverage
     python benchmarks/by_itself.py --kill                           # kill -9 of all of it with runs in flight, twice
@@ -68,7 +69,8 @@ def write_project(folder: Path) -> Path:
         (path / "__init__.py").touch()
 
     (folder / "pyproject.toml").write_text(
-        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "by_itself"\ncode_location_name = "orgdata"\n'
+        '[tool.dg]\ndirectory_type = "project"\n'
+        '[tool.dg.project]\nroot_module = "by_itself"\ncode_location_name = "orgdata"\n'
     )
     root = Path(__file__).parent.parent
     (folder / "dagster.yaml").write_text((root / "dagster.yaml").read_text())

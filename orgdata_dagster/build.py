@@ -14,6 +14,7 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.http import redaction
 from orgdata_dagster.orchestration.alerts.sensor import alerts
+from orgdata_dagster.orchestration.automation import downstream_sensor
 from orgdata_dagster.orchestration.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.resources import WarehouseResource
 
@@ -50,18 +51,4 @@ def build_defs(
         jobs=defs.jobs,
         executor=defs.executor,
         resources={**(defs.resources or {}), **resource_overrides},
-    )
-
-
-def downstream_sensor() -> dg.AutomationConditionSensorDefinition:
-    """Runs assets of a user's own that have an `automation_condition`, when what they stand on has changed.
-
-    Dagster's own sensor for that stands still until somebody switches it on.
-    """
-    return dg.AutomationConditionSensorDefinition(
-        "downstream",
-        target=dg.AssetSelection.all(),
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=60,
-        description="Runs assets with an automation_condition, as dg.AutomationCondition.eager(), when it holds.",
     )

@@ -1,7 +1,6 @@
 """Schedules: at the vendor's cron, pull what is due.
 
-Here: `due_days_schedule` for days that can be pulled at any time, `today_schedule` for snapshots,
-`reconciliation_schedule` for checks that ask the vendor.
+Here: `due_days_schedule` for days that can be pulled at any time, `today_schedule` for snapshots.
 Add here: another notion of "due". Keep out: what a pull does.
 
 Dagster's partitioned schedules take the last closed partition and never catch up on missed ticks. Here the coverage
@@ -82,25 +81,6 @@ def today_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]
         )
 
     return due
-
-
-def reconciliation_schedule(vendor: str, checks: Sequence[dg.AssetChecksDefinition]) -> dg.ScheduleDefinition:
-    """Every morning (UTC) the checks that compare tables with the vendor's own figures, which cost requests."""
-    name = f"{vendor}_reconciliation"
-    selection = dg.AssetSelection.checks(*checks)
-
-    @dg.schedule(
-        name=name,
-        cron_schedule="35 6 * * *",
-        execution_timezone="UTC",
-        job=dg.define_asset_job(name, selection=selection),
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Compares tables of {vendor} with the vendor's own figures.",
-    )
-    def compare() -> dg.RunRequest | dg.SkipReason:
-        return stop_sign(vendor) or dg.RunRequest()
-
-    return compare
 
 
 def stop_sign(vendor: str) -> dg.SkipReason | None:

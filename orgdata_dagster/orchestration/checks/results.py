@@ -1,6 +1,6 @@
 """What a run says of the checks: of what landed, and of what the commit refused.
 
-Here: `of_landed`, `of_refused`. Keep out: what a refusal is (warehouse/errors.py), volume (volume.py).
+Here: `of_landed`, `of_refused`, `of_unasked`. Keep out: what a refusal is (warehouse/errors.py), volume (volume.py).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.checks import specs, volume
 from orgdata_dagster.warehouse.commit import Committed, Target
 from orgdata_dagster.warehouse.errors import ContractViolation, KeysViolated, Refused, RowCountMismatch, WarehouseError
@@ -84,6 +85,12 @@ def of_refused(key: dg.AssetKey, errors: Collection[BaseException]) -> list[dg.A
         )
         for name, reasons in failed.items()
     ]
+
+
+def of_unasked(error: VendorError) -> dg.AssetCheckResult:
+    """For a comparison with a vendor that did not answer: no fault of the table, nor of the run."""
+    told = f"could not be compared: {error}"
+    return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=told)
 
 
 def _result(name: str, passed: bool, figures: Mapping[str, Any], *, error: bool = False) -> dg.AssetCheckResult:

@@ -15,7 +15,7 @@ from orgdata_dagster.orchestration.changes import Look, changes_sensor
 from orgdata_dagster.orchestration.column_types import checked_types
 from orgdata_dagster.orchestration.holes import Coverage
 from orgdata_dagster.orchestration.limits import Limits, Retries
-from orgdata_dagster.orchestration.schedules import due_days_schedule, reconciliation_schedule
+from orgdata_dagster.orchestration.schedules import due_days_schedule
 from orgdata_dagster.vendors.accutics.assets import Entity, build_asset
 from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.probing import newest
@@ -154,7 +154,6 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
             for asset, model in zip(assets, self.entities, strict=True)
             if model.paging == "page"
         ]
-        schedules += [reconciliation_schedule(vendor, checks)] if self.cron and checks else []
         return dg.Definitions(
             assets=assets, asset_checks=checks, resources={vendor: resource}, schedules=schedules, sensors=[sensor]
         )

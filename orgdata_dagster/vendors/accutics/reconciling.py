@@ -1,6 +1,7 @@
 """Comparing a table with the number of rows that accutics says there are.
 
-Here: the check `total_items` of lists by page number, the ones that tell their length. Keep out: pulls (pulling.py).
+Here: the check `total_items` of lists by page number, the ones that tell their length. It runs behind every pull.
+Keep out: pulls (pulling.py).
 
 Rows change while nobody pulls, so the two numbers need not be equal: of the rows unchanged since the table was complete
 the vendor may have none that the table lacks, and the table at most those more that have changed since.
@@ -8,6 +9,8 @@ the vendor may have none that the table lacks, and the table at most those more 
 
 import dagster as dg
 
+from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.orchestration.checks.results import of_unasked
 from orgdata_dagster.orchestration.holes import covered
 from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.orchestration.pools import pool
@@ -42,10 +45,14 @@ def build_check(asset: dg.AssetsDefinition, listing: Listing, start_date: str) -
         before = [where(cursor, "lt", until, kind="timestamp")] if cursor else []
         since = [where(cursor, "gte", until, kind="timestamp")] if cursor else []
         requests = RequestLog()
-        with accutics.client(requests) as client:
-            settled = client.peek(listing, *first, *before)[1] or 0
-            later = (client.peek(listing, *since)[1] or 0) if cursor else 0
-        record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
+        try:
+            with accutics.client(requests) as client:
+                settled = client.peek(listing, *first, *before)[1] or 0
+                later = (client.peek(listing, *since)[1] or 0) if cursor else 0
+        except VendorError as error:
+            return of_unasked(error)
+        finally:
+            record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
         held = f"SELECT count(*) FROM {table.sql}"
         held += f" WHERE CAST({quoted(cursor)} AS TIMESTAMPTZ) < ?" if cursor else ""
         with warehouse.open().reading() as connection:

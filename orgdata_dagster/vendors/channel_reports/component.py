@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.orchestration.limits import AtLeastOne, Limits, Retries
-from orgdata_dagster.orchestration.schedules import due_days_schedule, reconciliation_schedule
+from orgdata_dagster.orchestration.schedules import due_days_schedule
 from orgdata_dagster.vendors.channel_reports.assets import Report, build_asset, build_fields_asset
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
@@ -136,5 +136,4 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
             if (endpoint := ENDPOINTS.get(asset.key.path[-1])) and endpoint.additive
         ]
         schedules = [due_days_schedule(vendor, self.cron, assets, repull_days=self.repull_days)] if self.cron else []
-        schedules += [reconciliation_schedule(vendor, checks)] if self.cron and checks else []
         return dg.Definitions(assets=assets, asset_checks=checks, resources={vendor: resource}, schedules=schedules)

@@ -1,7 +1,7 @@
 """Comparing the sum of a report's partitions with the vendor's own count of the whole range.
 
-Here: the check `range_sum`, for the figures that add up. Keep out: pulls (pulls.py), which figures those are
-(endpoints.py).
+Here: the check `range_sum`, for the figures that add up. It runs behind every pull.
+Keep out: pulls (pulls.py), which figures those are (endpoints.py).
 
 The vendor changes the past, so a difference may also mean that an old partition has to be pulled again: the range is
 that of the last closed partitions, which the schedule pulls again anyway, and of the week before.
@@ -16,7 +16,9 @@ from pathlib import Path
 import dagster as dg
 
 from orgdata_dagster import settings
+from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.records import Download
+from orgdata_dagster.orchestration.checks.results import of_unasked
 from orgdata_dagster.orchestration.holes import covered
 from orgdata_dagster.orchestration.partitions import DAY, bounds
 from orgdata_dagster.orchestration.pools import pool
@@ -65,9 +67,13 @@ def build_check(
             return dg.AssetCheckResult(passed=True, description="no closed partition of the last days has landed yet")
         start, end = windows[0][0], windows[-1][1]
         requests = RequestLog()
-        with channel_reports.client(requests) as client:
-            said = {channel: _count(client, endpoint, channel, start, end) for channel in channels}
-        record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
+        try:
+            with channel_reports.client(requests) as client:
+                said = {channel: _count(client, endpoint, channel, start, end) for channel in channels}
+        except VendorError as error:
+            return of_unasked(error)
+        finally:
+            record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
         sums = ", ".join(f"coalesce(sum({quoted(name)}), 0)" for name in endpoint.additive)
         wrong, figures = [], dict.fromkeys(endpoint.additive, 0)
         with warehouse.open().reading() as connection:

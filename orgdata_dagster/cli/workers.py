@@ -14,6 +14,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
@@ -23,6 +24,19 @@ from orgdata_dagster.orchestration.processes import identity
 from orgdata_dagster.orchestration.progress import Progress, watch
 from orgdata_dagster.orchestration.reaper import PROCESS_TAG
 from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
+
+# What every run needs, imported once by the server: most of it is what Dagster would import only with the first
+# instance and the first run, half a second in each worker. A module that a later Dagster has not is passed over.
+WARM = (
+    "orgdata_dagster.cli.workers",
+    "orgdata_dagster.cli.catalog",
+    "dagster._core.storage.sqlite_storage",
+    "dagster._core.storage.root",
+    "dagster._core.storage.local_compute_log_manager",
+    "dagster._core.execution.execute_in_process",
+    "dagster._core.executor.in_process",
+    "jinja2.nativetypes",
+)
 
 
 @dataclass(frozen=True)
@@ -47,20 +61,18 @@ class Outcome:
 def executor(workers: int) -> tuple[ProcessPoolExecutor, multiprocessing.Queue[Progress]]:
     """A pool of workers, and the queue on which they report progress."""
     context: ForkServerContext = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["orgdata_dagster.cli.workers", "orgdata_dagster.cli.catalog"])
+    context.set_forkserver_preload(list(WARM))
     progress: multiprocessing.Queue[Progress] = context.Queue()
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(progress,)), progress
 
 
 def run(task: Task) -> Outcome:
     """Materialize a task's asset in a Dagster run of the shared instance."""
-    from orgdata_dagster.cli import catalog  # the server has it; importing it here keeps the module light
-
     tags = {PROCESS_TAG: identity(), **task.tags}
     if task.first and task.last:
         tags |= {RANGE_START: task.first, RANGE_END: task.last}
     with dg.DagsterInstance.get() as instance, watch(_queue.put):
-        result = catalog.load().job.execute_in_process(
+        result = _job().execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(task.asset.split("/"))],
             tags=tags,
@@ -68,6 +80,13 @@ def run(task: Task) -> Outcome:
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     return Outcome(task, result.run_id, None if result.success else _reason(result.all_events))
+
+
+@cache
+def _job() -> dg.JobDefinition:
+    from orgdata_dagster.cli import catalog  # the server has it; importing it here keeps the module light
+
+    return catalog.load().job
 
 
 def _reason(events: Sequence[dg.DagsterEvent]) -> str:

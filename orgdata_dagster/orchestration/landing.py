@@ -97,7 +97,7 @@ class _Run:
         loads = [arrival.load() for arrival in arrivals]
         calls = self.requests.take()
         try:
-            done = commit(self.warehouse, self.target, stage, loads, run_id=self.context.run_id, requests=calls)
+            done = commit(self.warehouse, self.target, stage, loads, run_id=self.context.run.run_id, requests=calls)
         except BaseException:
             self.requests.give_back(calls)  # they were made, whatever became of their rows
             raise
@@ -152,7 +152,7 @@ def land(
         missing = run.look_up(partitions)
         run.progress()
         errors, untried = _each(run, missing, pull, workers, batch)
-        record_requests(warehouse, requests.take(), run_id=context.run_id)
+        record_requests(warehouse, requests.take(), run_id=context.run.run_id)
     if errors:
         _keep_landed(run)
         for check in of_refused(context.asset_key, errors.values()):

@@ -22,11 +22,14 @@ from dataclasses import dataclass
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 
+from orgdata_dagster.cli.workers import WARM
+
 ORGDATA = "orgdata_dagster.cli:main"
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
+        *WARM,
         "orgdata_dagster.cli.pull",
         "orgdata_dagster.cli.tables",
         "orgdata_dagster.vendors.institution_analytics.component",

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.orchestration.changes import Look, changes_sensor
 from orgdata_dagster.orchestration.column_types import checked_types
+from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.holes import Coverage
 from orgdata_dagster.orchestration.limits import Limits, Retries
 from orgdata_dagster.orchestration.schedules import due_days_schedule
@@ -103,7 +104,7 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
 
     start_date: str = Field(description="First day to have, YYYY-MM-DD (UTC).")
     entities: list[EntityModel] = Field(min_length=1, description="The tables to have.")
-    cron: str | None = Field(
+    cron: Cron | None = Field(
         default="45 */4 * * *", description="When to pull what is due (UTC); null: never by itself."
     )
     limits: Limits = Field(default=Limits(), description="None is documented: a polite default; null switches one off.")

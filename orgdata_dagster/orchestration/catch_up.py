@@ -52,6 +52,16 @@ class Asked:
     after: str = ""
     given_up: list[str] = field(default_factory=list)
 
+    def give_up(self) -> None:
+        """Leave the batch alone from now on."""
+        self.given_up += self.batch
+        self.batch, self.tries, self.after = [], 0, ""
+
+    def try_again_after(self, now: datetime, patience: Patience) -> None:
+        """Note a try, and the pause before the next one."""
+        self.after = (now + patience.pause * 4**self.tries).isoformat()
+        self.tries += 1
+
 
 def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
     """The sensor over all assets that land a vendor's table."""
@@ -78,19 +88,16 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
             name, partitions = key.to_user_string(), graph.get(key).partitions_def
             missing = [hole or ALL for hole in holes(context.instance, key, kind, partitions, known[key], now)]
             asked = state.setdefault(name, Asked())
-            gone = asked.given_up
-            asked.given_up = [hole for hole in gone if hole in missing]
-            if next_batch(asked, missing, patience=bearing, whole=kind != "days"):
-                if asked.tries >= bearing.tries:
-                    given_up.append(_gave_up(key, asked))
-                    asked.given_up += asked.batch
-                    asked.batch, asked.tries, asked.after = [], 0, ""
-                elif asked.after > now.isoformat() or len(requests) >= bearing.runs:
-                    waiting.append(f"{name} ({len(missing)} missing, after {asked.after[:19] or 'others'})")
-                else:
-                    requests.append(_request(key, kind, asked, now))
-                    asked.after = (now + bearing.pause * 4**asked.tries).isoformat()
-                    asked.tries += 1
+            if not next_batch(asked, missing, patience=bearing, whole=kind != "days"):
+                continue
+            if asked.tries >= bearing.tries:
+                given_up.append(_gave_up(key, asked))
+                asked.give_up()
+            elif asked.after > now.isoformat() or len(requests) >= bearing.runs:
+                waiting.append(f"{name} ({len(missing)} missing, after {asked.after[:19] or 'others'})")
+            else:
+                requests.append(_request(key, kind, asked, now))
+                asked.try_again_after(now, bearing)
         remembered = {name: asdict(asked) for name, asked in state.items() if asked.batch or asked.given_up}
         for request in requests:
             context.log.info(f"asks again for {request.run_key}")
@@ -115,6 +122,7 @@ def next_batch(asked: Asked, missing: Sequence[str], *, patience: Patience, whol
 
     If it shrank, something landed, and its tries begin anew, as those of another batch.
     """
+    asked.given_up = [hole for hole in asked.given_up if hole in missing]
     open_holes = [hole for hole in missing if hole not in asked.given_up]
     batch = open_holes[:1] if whole else list(_first_ones(open_holes, patience.batch))
     if set(batch).isdisjoint(asked.batch) or set(batch) < set(asked.batch):

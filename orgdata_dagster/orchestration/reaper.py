@@ -14,11 +14,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from orgdata_dagster.orchestration.processes import alive, identity
 
 PROCESS_TAG = "orgdata/process"
-_LAUNCHER_TAG = "dagster/grpc_info"  # Dagster's own, on runs of the UI and the daemon: the server that launched them
 _LAUNCHED = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 _NOT_ENDED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -31,8 +31,8 @@ _NOT_ENDED = [
 
 def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     """Note on the run that this process works on it."""
-    if PROCESS_TAG not in run.tags:
-        instance.add_run_tags(run.run_id, {PROCESS_TAG: identity()})
+    if run.tags.get(PROCESS_TAG) != (mine := identity()):
+        instance.add_run_tags(run.run_id, {PROCESS_TAG: mine})
 
 
 def reap(instance: dg.DagsterInstance) -> list[str]:
@@ -48,7 +48,7 @@ def reap(instance: dg.DagsterInstance) -> list[str]:
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """The runs that have not ended, and whose process has."""
-    return [run for run in instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED)) if _is_dead(run)]
+    return [run for run in instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED)) if _is_dead(instance, run)]
 
 
 def leaked_slots(instance: dg.DagsterInstance, dead: Collection[dg.DagsterRun] = ()) -> set[str]:
@@ -63,11 +63,14 @@ def leaked_slots(instance: dg.DagsterInstance, dead: Collection[dg.DagsterRun] =
     return holders - going
 
 
-def _is_dead(run: dg.DagsterRun) -> bool:
+def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Its process is gone; of a run that has not said which it is, the server that launched it."""
-    if process := run.tags.get(PROCESS_TAG):
+    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    inherited = parent.tags.get(PROCESS_TAG) if parent else None  # a retry has all tags of the run that was killed
+    process = run.tags.get(PROCESS_TAG)
+    if process and process != inherited:
         return not alive(process)
-    launched = run.tags.get(_LAUNCHER_TAG)
+    launched = run.tags.get(GRPC_INFO_TAG)  # Dagster's own, on runs of the UI and the daemon
     return launched is not None and run.status in _LAUNCHED and not _answers(json.loads(launched))
 
 

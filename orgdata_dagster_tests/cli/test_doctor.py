@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._daemon.types import DaemonHeartbeat
 
 from orgdata_dagster.cli.catalog import Catalog, load
@@ -75,7 +76,7 @@ def test_pools_dead_runs_and_leaked_slots_are_mended(patient: Patient) -> None:
     killed = patient.instance.create_run_for_job(job, tags={PROCESS_TAG: f"{socket.gethostname()}:999999:1"})
     died = patient.instance.create_run_for_job(
         job,
-        tags={"dagster/grpc_info": '{"host": "localhost", "socket": "/nowhere"}'},
+        tags={GRPC_INFO_TAG: '{"host": "localhost", "socket": "/nowhere"}'},
         status=dg.DagsterRunStatus.STARTED,
     )
     ended = patient.instance.create_run_for_job(job)

@@ -1,12 +1,15 @@
 """Every check with its fault: planted, it is seen; and bad data never lands."""
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from orgdata_dagster.build import build_defs
 from orgdata_dagster.cli import catalog
+from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.pull_kinds import pulled_assets
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse import inserting
@@ -132,6 +135,20 @@ def test_a_day_with_far_more_or_fewer_rows_than_those_before_is_told(runs: Runs,
     # nobody can tell of the first seven days; two are usual, one is not
     assert figures(volume) | {"unusual": ""} == {"partitions": 3, "strange": 1, "unusual": ""}
     assert figures(volume)["unusual"] == f"- {DAY}: 30 rows, before it 10 to 10"
+
+
+def test_freshness_follows_the_cron() -> None:
+    policy = freshness("15 */4 * * *")
+    assert isinstance(policy, TimeWindowFreshnessPolicy)
+    assert policy.warn_window is not None
+    assert (policy.warn_window.to_timedelta(), policy.fail_window.to_timedelta()) == (
+        timedelta(hours=4.5),
+        timedelta(hours=8.5),
+    )
+    weekdays = freshness("40 5 * * 1-5")  # from Friday to Monday
+    assert isinstance(weekdays, TimeWindowFreshnessPolicy)
+    assert weekdays.fail_window.to_timedelta() == timedelta(days=6, minutes=30)
+    assert freshness(None) is None
 
 
 def test_every_table_of_the_project_has_the_checks() -> None:

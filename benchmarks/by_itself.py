@@ -59,18 +59,18 @@ def write_project(folder: Path) -> Path:
         "Octolis": {"cron": "*/10 * * * *", "settle_seconds": 5, "datasets": [{"name": "contacts", "id": OCTOLIS_ID}]},
         "Together": {"start_date": since, "cron": cron, "keys": {"users": ["User ID"]}},
     }  # fmt: skip
-    package = folder / "by_itself" / "defs"
+    package = folder / "daemon_project" / "defs"
     for name, attributes in defs.items():
         vendor = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
         (package / vendor).mkdir(parents=True)
         written = {"type": f"orgdata_dagster.{name}", "attributes": attributes}
         (package / vendor / "defs.yaml").write_text(yaml.safe_dump(written))
-    for path in (folder / "by_itself", package):
+    for path in (folder / "daemon_project", package):
         (path / "__init__.py").touch()
 
     (folder / "pyproject.toml").write_text(
         '[tool.dg]\ndirectory_type = "project"\n'
-        '[tool.dg.project]\nroot_module = "by_itself"\ncode_location_name = "orgdata"\n'
+        '[tool.dg.project]\nroot_module = "daemon_project"\ncode_location_name = "orgdata"\n'
     )
     root = Path(__file__).parent.parent
     (folder / "dagster.yaml").write_text((root / "dagster.yaml").read_text())

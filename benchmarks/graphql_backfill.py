@@ -43,9 +43,9 @@ query Status($id: String!) {
 
 
 def write_project(folder: Path, first: str, endpoints: list[str]) -> None:
-    defs = folder / "backfill" / "defs" / "channel_reports"
+    defs = folder / "backfill_project" / "defs" / "channel_reports"
     defs.mkdir(parents=True)
-    for path in (folder / "backfill", folder / "backfill" / "defs"):
+    for path in (folder / "backfill_project", folder / "backfill_project" / "defs"):
         (path / "__init__.py").touch()
     (defs / "defs.yaml").write_text(
         f'type: orgdata_dagster.ChannelReports\nattributes: {{start_date: "{first}", channels: [1], cron: null, '
@@ -53,7 +53,7 @@ def write_project(folder: Path, first: str, endpoints: list[str]) -> None:
     )
     (folder / "pyproject.toml").write_text(
         '[tool.dg]\ndirectory_type = "project"\n'
-        '[tool.dg.project]\nroot_module = "backfill"\ncode_location_name = "orgdata"\n'
+        '[tool.dg.project]\nroot_module = "backfill_project"\ncode_location_name = "orgdata"\n'
     )
     for name in ("dagster.yaml", "workspace.yaml"):
         (folder / name).write_text((ROOT / name).read_text())

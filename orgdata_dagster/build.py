@@ -13,6 +13,9 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.http import redaction
+from orgdata_dagster.orchestration.alerts.sensor import alerts
+from orgdata_dagster.orchestration.automation import downstream_sensor
+from orgdata_dagster.orchestration.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.resources import WarehouseResource
 
 
@@ -31,7 +34,12 @@ def build_defs(
         sys.path.append(str(root))  # the package with the defs need not be installed; last, so that it hides nothing
     loaded = dg.load_from_defs_folder(path_within_project=root)
     defs = dg.Definitions.merge(
-        loaded, dg.Definitions(resources={"warehouse": WarehouseResource()}, executor=dg.in_process_executor)
+        loaded,
+        dg.Definitions(
+            resources={"warehouse": WarehouseResource()},
+            sensors=[catch_up_sensor(), alerts, downstream_sensor()],
+            executor=dg.in_process_executor,
+        ),
     )
     if not resource_overrides:
         return defs

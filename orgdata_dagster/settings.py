@@ -7,6 +7,7 @@ Here: what comes from the environment and holds for all vendors. Add here: anoth
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ PROJECT = "ORGDATA_PROJECT"
 
 
 TEST_SERVER_PACE = "ORGDATA_TEST_SERVER_PACE"
+TEST_SERVER_PROBES = "ORGDATA_TEST_SERVER_PROBES"
+CATCH_UP = "ORGDATA_CATCH_UP_SECONDS"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -64,6 +67,11 @@ def latches() -> Path:
     return _folder("latches")
 
 
+def alerts() -> Path:
+    """The folder of what people were told of today."""
+    return _folder("alerts")
+
+
 def staging() -> Path:
     """The folder for pages on their way in, and for the database's spill files."""
     return _folder("staging")
@@ -86,6 +94,20 @@ def test_server_pace(base_url: str) -> float | None:
     """
     configured = os.environ.get(TEST_SERVER_PACE)
     return float(configured) if configured and urlsplit(base_url).hostname in _LOOPBACK else None
+
+
+def pause_of_probes(base_url: str) -> timedelta:
+    """The time between two looks whether a vendor has something new: 5 minutes, or `ORGDATA_TEST_SERVER_PROBES` seconds
+    for a server on this machine.
+    """
+    configured = os.environ.get(TEST_SERVER_PROBES)
+    here = urlsplit(base_url).hostname in _LOOPBACK
+    return timedelta(seconds=float(configured)) if configured and here else timedelta(minutes=5)
+
+
+def catch_up_pause() -> timedelta:
+    """The first pause between two tries to fetch what is missing (`ORGDATA_CATCH_UP_SECONDS`, default 10 minutes)."""
+    return timedelta(seconds=float(os.environ.get(CATCH_UP) or 600))
 
 
 def _folder(name: str) -> Path:

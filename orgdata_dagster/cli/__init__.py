@@ -77,15 +77,14 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
 
     # from the module itself: this package's attribute `pull` is the command
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
-    from orgdata_dagster.cli.pull import day
+    from orgdata_dagster.cli.pull import days_of
     from orgdata_dagster.cli.pull import pull as run
     from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK
 
-    until = day(last, "--to")
-    since = day(first, "--from") if first else until
     workers.start_server()
     catalog = catalogs.load()
     keys = catalog.keys if selection == "*" else catalog.select(selection)
+    since, until = days_of(catalog, keys, first, last)
     console = _console(stderr=as_json)
     tags = {ACCEPT_SHRINK: "true"} if accept_shrink else {}
     outcomes = run(catalog, keys, since, until, console, tags=tags, resume=resume)
@@ -95,6 +94,30 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     for outcome in failed:
         click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)
     sys.exit(1 if failed else 0)
+
+
+@orgdata.command()
+@click.argument("selection", default="*")
+@click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last one).")
+@click.option("--to", "last", metavar="DATE", help="Last day, included (default: today, UTC).")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> None:
+    """Show what `pull` of the same would cost: requests, points, time, and what cannot be had. It asks nobody."""
+    from orgdata_dagster.cli import catalog as catalogs
+
+    # from the module itself: this package's attribute `plan` is the command
+    from orgdata_dagster.cli.plan import as_json as plan_as_json
+    from orgdata_dagster.cli.plan import plan as make
+    from orgdata_dagster.cli.plan import show
+    from orgdata_dagster.cli.pull import days_of
+
+    catalog = catalogs.load()
+    keys = catalog.keys if selection == "*" else catalog.select(selection)
+    made = make(catalog, keys, *days_of(catalog, keys, first, last))
+    if as_json:
+        click.echo(json.dumps(plan_as_json(made), indent=2))
+    else:
+        show(_console(), made)
 
 
 @orgdata.command()
@@ -118,20 +141,27 @@ def status(as_json: bool) -> None:
 
 @orgdata.command()
 @click.option("--clear", "vendor", metavar="VENDOR", help="Let VENDOR be asked again after it refused the credentials.")
-def doctor(vendor: str | None) -> None:
-    """Show which vendors must not be asked, and the state of the rate budgets; it asks no vendor anything."""
+@click.option("--fix", is_flag=True, help="Mend what is safe to mend: pools, slots, runs that nobody works on.")
+@click.option("--offline", is_flag=True, help="Ask no vendor anything.")
+def doctor(vendor: str | None, fix: bool, offline: bool) -> None:
+    """Look for whatever may be wrong, with the command that mends it; one cheap request a vendor."""
     from orgdata_dagster.cli import catalog as catalogs
 
     # from the module itself: this package's attribute `doctor` is the command
-    from orgdata_dagster.cli.doctor import clear, examine, show
+    from orgdata_dagster.cli.doctor import clear, examine, mend, show
+    from orgdata_dagster.instance import shared_instance
 
     catalog = catalogs.load()
     if vendor:
         click.echo(clear(catalog, vendor))
         return
-    states = examine(catalog)
-    show(_console(), states)
-    sys.exit(1 if any(state.stopped for state in states) else 0)
+    console = _console()
+    with shared_instance() as instance:
+        if fix:
+            for done in mend(examine(catalog, instance, ask=False)):
+                console.print(f"mended: {done}", highlight=False)
+        healthy = show(console, examine(catalog, instance, ask=not offline))
+    sys.exit(0 if healthy else 1)
 
 
 @orgdata.command()

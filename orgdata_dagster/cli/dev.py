@@ -5,6 +5,7 @@ Here: starting `dagster dev` as it has to be started. Keep out: what runs in it.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from rich.console import Console
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.instance import make_ready, shared_instance
+from orgdata_dagster.orchestration.alerts.sensor import UI_URL
 
 
 def serve_ui(console: Console, *, port: int) -> int:
@@ -21,6 +23,7 @@ def serve_ui(console: Console, *, port: int) -> int:
     with shared_instance() as instance:
         make_ready(instance, catalog.load().resources)
     console.print(f"\nDagster UI: http://127.0.0.1:{port} (Ctrl-C to stop)", highlight=False)
+    os.environ.setdefault(UI_URL, f"http://127.0.0.1:{port}")  # for the links in alerts
     workspace = str(settings.project_root() / "workspace.yaml")
     command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev"]
     # A script's background jobs ignore SIGINT, and a `dagster dev` that inherits this does not stop on SIGTERM either.

@@ -43,6 +43,16 @@ def day(text: str | None, option: str) -> date:
     return value
 
 
+def days_of(catalog: Catalog, keys: Sequence[dg.AssetKey], first: str | None, last: str | None) -> tuple[date, date]:
+    """The days that --from and --to mean for some assets. Raises UserError where one of the assets has no such days."""
+    until = day(last, "--to")
+    since = day(first, "--from") if first else until
+    if since > until:
+        raise UserError(f"--from {since} is later than --to {until}")
+    catalog.check_days(keys, since)
+    return since, until
+
+
 def pull(
     catalog: Catalog,
     keys: Sequence[dg.AssetKey],
@@ -57,9 +67,6 @@ def pull(
 
     `tags` go to every run. `resume`: leave out what the last pull of an asset landed, if that one failed or was killed.
     """
-    if first > last:
-        raise UserError(f"--from {first} is later than --to {last}")
-    catalog.check_days(keys, first)
     catalog.check_variables(keys)
     with shared_instance() as instance:
         for run_id in make_ready(instance, catalog.resources):

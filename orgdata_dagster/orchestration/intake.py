@@ -78,6 +78,11 @@ class Intake:
         self.waited += download.waited
         self.first_answer = self.first_answer or download.server_time
 
+    @property
+    def kept(self) -> int:
+        """Rows that were taken in and belong to the partition."""
+        return sum(page.page.records if page.kept is None else page.kept for page in self.staged)
+
     def _counted(self, measure: Read) -> Read:
         def read(download: Download) -> MeasuredPage:
             page = measure(download)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -21,9 +22,13 @@ from orgdata_dagster import settings
 from orgdata_dagster.http.redaction import redact
 from orgdata_dagster.orchestration import metadata, resuming
 from orgdata_dagster.orchestration.batches import Batches
+from orgdata_dagster.orchestration.checks.results import Landed, of_landed, of_refused
+from orgdata_dagster.orchestration.checks.volume import volumes, whole_volume
 from orgdata_dagster.orchestration.failures import failure, is_permanent
 from orgdata_dagster.orchestration.intake import Arrival, Intake, Pull
+from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.progress import Progress, report
+from orgdata_dagster.orchestration.reaper import claim
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.staging import staging_folder
 from orgdata_dagster.warehouse import coverage
@@ -33,8 +38,6 @@ from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.evolution import expected_types
 from orgdata_dagster.warehouse.ledger import Interval
 from orgdata_dagster.warehouse.stage import Stage
-
-COVERAGE_CHECK = "coverage"
 
 
 @dataclass
@@ -52,7 +55,7 @@ class _Run:
     expected: dict[str, str] = field(default_factory=dict)
     total: int = 0
     landed: dict[str | None, metadata.Metadata] = field(default_factory=dict)
-    gaps: list[tuple[str | None, Interval]] = field(default_factory=list)
+    found: Landed = field(default_factory=Landed)
     pages: int = 0
     rows: int = 0
 
@@ -99,6 +102,7 @@ class _Run:
             self.requests.give_back(calls)  # they were made, whatever became of their rows
             raise
         self.expected = dict(done.expected)
+        self.found.add(done, sum(arrival.intake.kept for arrival in arrivals if arrival.partition in done.rows))
         for arrival in arrivals:
             self._note(arrival.load(), done, arrival.intake)
             shutil.rmtree(arrival.intake.folder, ignore_errors=True)
@@ -107,7 +111,7 @@ class _Run:
     def _note(self, load: PartitionLoad, done: Committed, intake: Intake) -> None:
         rows = done.rows.get(load.partition, 0)
         self.landed[load.partition] = metadata.of_partition(load, done, intake.watermark)
-        self.gaps += [(load.partition, interval) for interval in load.coverage if not interval.complete]
+        self.found.gaps += [(load.partition, interval) for interval in load.coverage if not interval.complete]
         self.pages += load.pages
         self.rows += rows
         changes = f", columns changed: {', '.join(map(str, done.changes))}" if done.changes else ""
@@ -142,6 +146,7 @@ def land(
     Raises dagster.Failure with the reason of every partition that failed; after a permanent failure the partitions
     that were not begun are not tried.
     """
+    claim(context.instance, context.run)
     with staging_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
         run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
         missing = run.look_up(partitions)
@@ -150,6 +155,8 @@ def land(
         record_requests(warehouse, requests.take(), run_id=context.run.run_id)
     if errors:
         _keep_landed(run)
+        for check in of_refused(context.asset_key, errors.values()):
+            context.log_event(check)
         raise failure(context, errors, untried=untried)
     return _result(run)
 
@@ -197,27 +204,18 @@ def _keep_landed(run: _Run) -> None:
 
 
 def _result(run: _Run) -> dg.MaterializeResult:
+    today = key_of(run.context.assets_def.partitions_def, datetime.now(UTC).date())
     with run.warehouse.reading() as connection:
         table = metadata.of_table(connection, run.target)
+        beside = volumes(connection, run.target.table, run.found.partitions, today)
+    if None in run.found.partitions:
+        beside = whole_volume(run.context.instance, run.context.asset_key, table)
+    checks = of_landed(run.found, run.target, beside)
     if len(run.landed) <= 1:
         figures = next(iter(run.landed.values()), {})
-        return dg.MaterializeResult(metadata={**table, **figures}, check_results=[_coverage_check(run)])
+        return dg.MaterializeResult(metadata={**table, **figures}, check_results=checks)
     newest = max(run.landed, key=str)  # told last, so it is where the UI looks for the table's columns
     for partition, figures in run.landed.items():
         shown = {**table, **figures} if partition == newest else figures
         run.context.add_asset_metadata(shown, partition_key=partition)
-    return dg.MaterializeResult(check_results=[_coverage_check(run)])
-
-
-def _coverage_check(run: _Run) -> dg.AssetCheckResult:
-    gaps = [f"- {partition or ''} {gap.start.isoformat()}: {gap.reason}" for partition, gap in run.gaps]
-    return dg.AssetCheckResult(
-        check_name=COVERAGE_CHECK,
-        passed=not gaps,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={
-            "partitions": len(run.landed),
-            "incomplete_instants": len(gaps),
-            **({"incomplete": dg.MetadataValue.md("\n".join(gaps[:50]))} if gaps else {}),
-        },
-    )
+    return dg.MaterializeResult(check_results=checks)

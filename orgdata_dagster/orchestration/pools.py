@@ -24,14 +24,25 @@ def pool(vendor: str) -> str:
 
 def apply_limits(instance: dg.DagsterInstance, resources: Mapping[str, object]) -> dict[str, int]:
     """Set every vendor's pool to its limit, where it differs; returns pool -> limit."""
-    limits = {
+    for name, limit in wrong_limits(instance, resources).items():
+        instance.event_log_storage.set_concurrency_slots(name, limit)
+    return limits_of(resources)
+
+
+def wrong_limits(instance: dg.DagsterInstance, resources: Mapping[str, object]) -> dict[str, int]:
+    """The pools that have another limit than they should: pool -> the one that they should have."""
+    infos = {name: instance.event_log_storage.get_concurrency_info(name) for name in limits_of(resources)}
+    return {
+        name: limit
+        for name, limit in limits_of(resources).items()
+        if infos[name].using_default_limit or infos[name].slot_count != limit
+    }
+
+
+def limits_of(resources: Mapping[str, object]) -> dict[str, int]:
+    """Pool -> limit, of every vendor."""
+    return {
         pool(resource.vendor): resource.rule().in_flight or UNBOUNDED
         for resource in resources.values()
         if isinstance(resource, VendorResource)
     }
-    storage = instance.event_log_storage
-    for name, limit in limits.items():
-        info = storage.get_concurrency_info(name)
-        if info.using_default_limit or info.slot_count != limit:
-            storage.set_concurrency_slots(name, limit)
-    return limits

@@ -9,7 +9,9 @@ Credentials are `EnvVar`s: the UI shows the variable's name, a missing one fails
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import ClassVar, Self
 
 import dagster as dg
@@ -19,9 +21,10 @@ import pandas as pd
 from orgdata_dagster import settings
 from orgdata_dagster.http.budget import Budget, Rule
 from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.connection import Timeouts
 from orgdata_dagster.http.errors import ErrorDetail
 from orgdata_dagster.http.latch import Latch, fingerprint
-from orgdata_dagster.http.records import RequestRecord
+from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.warehouse.connection import Warehouse
 
@@ -51,7 +54,9 @@ class VendorResource(dg.ConfigurableResource):
     """Base of a vendor's resource. `environment` maps its fields to the variables they are read from; those in
     `defaults` need not be set. After an answer with one of `latch_statuses` nobody asks again until a person says so.
 
-    A request is tried `retry_attempts` times; the waits in between double from `retry_first_wait` seconds.
+    A request is tried `retry_attempts` times; the waits in between double from `retry_first_wait` seconds. With
+    `patience`, for who only looks in passing, it is tried once, and may wait so many seconds for the budget and as many
+    for the answer.
     """
 
     vendor: ClassVar[str]
@@ -63,6 +68,7 @@ class VendorResource(dg.ConfigurableResource):
     base_url: str
     retry_attempts: int = RetryPolicy.attempts
     retry_first_wait: float = RetryPolicy.first_wait
+    patience: float | None = None
 
     @classmethod
     def from_environment(cls, **fields: object) -> Self:
@@ -93,13 +99,27 @@ class VendorResource(dg.ConfigurableResource):
     def _unset_with_default(cls) -> dict[str, str]:
         return {name: value for name, value in cls.defaults.items() if not os.environ.get(cls.environment[name])}
 
+    def probe_request(self) -> tuple[str, dict[str, str]]:
+        """Endpoint and parameters of a request as cheap as the vendor has one that needs the credentials."""
+        raise NotImplementedError
+
+    def probe(self) -> Download:
+        """Send that request and forget its answer, for `orgdata doctor`. Raises the errors of HttpClient.fetch."""
+        endpoint, params = self.probe_request()
+        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, self.http() as client:
+            return client.fetch(endpoint, params=params, into=Path(folder) / "answer", read=lambda download: download)
+
+    def http(self, observer: Observer | None = None) -> HttpClient:
+        """The client with the vendor's credentials and errors."""
+        raise NotImplementedError
+
     def rule(self) -> Rule:
         """What the vendor allows."""
         raise NotImplementedError
 
     def budget(self) -> Budget:
         """The vendor's rate budget, shared by every process with the same ORGDATA_HOME."""
-        return Budget(self.vendor, self.rule(), settings.budgets())
+        return Budget(self.vendor, self.rule(), settings.budgets(), patience=self.patience)
 
     def latch(self) -> Latch | None:
         """The vendor's stop sign, where it has one."""
@@ -129,7 +149,8 @@ class VendorResource(dg.ConfigurableResource):
             secrets=[getattr(self, name) for name in self.secret_fields],
             credentials_from=[self.environment[name] for name in self.secret_fields],
             budget=self.budget(),
-            retry=self.retry_policy(),
+            retry=self.retry_policy() if self.patience is None else RetryPolicy(attempts=1),
+            timeouts=Timeouts() if self.patience is None else Timeouts(read=self.patience, whole=self.patience),
             observer=observer,
             error_reader=error_reader,
             latch=self.latch(),

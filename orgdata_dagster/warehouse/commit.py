@@ -16,7 +16,7 @@ from typing import Literal
 
 import duckdb
 
-from orgdata_dagster.warehouse import evolution, ledger, views
+from orgdata_dagster.warehouse import evolution, keys, ledger, views
 from orgdata_dagster.warehouse.connection import Warehouse
 from orgdata_dagster.warehouse.differences import Difference, differences, remember
 from orgdata_dagster.warehouse.evolution import Contract, SchemaChange
@@ -82,13 +82,16 @@ class PartitionLoad:
 class Committed:
     """What a commit did: rows by partition, the types to expect of the next rows, schema changes, and `superseded`: the
     partitions for which a newer snapshot was there already. `differences`: what became of partitions that were replaced
-    whole, without those that were there for the first time."""
+    whole, without those that were there for the first time. `inserted`: rows that were read out of the pages. `apart`:
+    of the rows that stayed, how many cannot be told apart."""
 
     rows: Mapping[str | None, int]
     expected: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[SchemaChange, ...] = ()
     superseded: frozenset[str | None] = frozenset()
     differences: Mapping[str | None, Difference] = field(default_factory=dict)
+    inserted: int = 0
+    apart: keys.Keys = field(default_factory=keys.Keys)
 
 
 def commit(
@@ -167,12 +170,14 @@ def _transaction(
     evolution.apply(connection, planned)
     now = _now(connection, target.table)
     replaced = _delete(connection, target, fresh, newest.keys())
+    inserted = 0
     for group in stage.groups({load.partition for load in fresh}):
-        insert(connection, target.table, stage, group, planned, now, run_id)
+        inserted += insert(connection, target.table, stage, group, planned, now, run_id)
     if target.write_disposition == "merge":
         merge(connection, target, now, [load.partition for load in fresh if load.whole])
     elif target.key and any(load.after for load in fresh):
         keep_newest(connection, target, now)
+    apart = keys.look(connection, target, now)
     doubt = target.afterwards(connection, target, now, run_id) if target.afterwards else None
     rows = _rows_by_partition(connection, target.table, now, fresh)
     changes = _note_changes(connection, target, planned, run_id, now)
@@ -200,7 +205,9 @@ def _transaction(
     ledger.write_requests(connection, requests, run_id)
     views.refresh(connection, target, bool(changes or planned.created))
     expected = evolution.expected_types(connection, target.table)
-    return Committed(rows, expected, tuple(changes), stale, differences(connection, target.table, replaced, now))
+    return Committed(
+        rows, expected, tuple(changes), stale, differences(connection, target.table, replaced, now), inserted, apart
+    )
 
 
 def _doubted(coverage: tuple[Interval, ...], doubt: str | None) -> tuple[Interval, ...]:

@@ -25,6 +25,10 @@ class Refused(WarehouseError):
     """The data set's own rules forbid to store what came; the old partition stays in place."""
 
 
+class KeysViolated(Refused):
+    """Rows cannot be told apart by the data set's key; the old partition stays in place."""
+
+
 class RowCountMismatch(WarehouseError):
     """The database read another number of rows than the pages hold; nothing was committed."""
 

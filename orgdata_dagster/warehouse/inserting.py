@@ -35,8 +35,8 @@ def insert(
     planned: evolution.Plan,
     now: datetime,
     run_id: str,
-) -> None:
-    """Insert the rows of a group's pages, with the commit's instant and its run.
+) -> int:
+    """Insert the rows of a group's pages, with the commit's instant and its run; returns how many.
 
     Raises TypeSurprise where a guessed type does not hold a value, RowCountMismatch where rows are lost or too many.
     """
@@ -64,7 +64,9 @@ def insert(
         if evolution.SURPRISE in str(error) and not stage.exact:
             raise TypeSurprise from None
         raise
-    _check_count(connection, table, group, stage.cursor, row[0] if row else 0, kept=kept)
+    inserted = int(row[0]) if row else 0
+    _check_count(connection, table, group, stage.cursor, inserted, kept=kept)
+    return inserted
 
 
 def _converted(planned: evolution.Plan, columns: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration import pools, processes
-from orgdata_dagster.orchestration.reaper import PROCESS_TAG, reap
+from orgdata_dagster.orchestration.reaper import PROCESS_TAG, claim, reap
 from orgdata_dagster_tests.integration.home import Home
 
 POOL = "institution_analytics_api"
@@ -74,6 +74,23 @@ def test_runs_of_dead_processes_fail_and_their_slots_are_free(home: Home, ended:
             foreign: dg.DagsterRunStatus.STARTED,
         }
         assert reap(instance) == []
+
+
+def test_the_retry_of_a_killed_run_is_not_taken_for_killed(home: Home, ended: str) -> None:
+    """Dagster gives a retry all tags of the run before it, the dead process among them."""
+    with home.instance() as instance:
+        killed = instance.create_run_for_job(any_job, tags={PROCESS_TAG: ended})
+        assert reap(instance) == [killed.run_id]
+        retry = instance.create_run_for_job(
+            any_job, tags={PROCESS_TAG: ended}, parent_run_id=killed.run_id, root_run_id=killed.run_id
+        )
+        assert reap(instance) == []
+        claim(instance, retry)
+        begun = instance.get_run_by_id(retry.run_id)
+        assert begun is not None
+        assert begun.tags[PROCESS_TAG] == processes.identity()
+        instance.add_run_tags(retry.run_id, {PROCESS_TAG: f"{ended}9"})  # and killed in its turn
+        assert reap(instance) == [retry.run_id]
 
 
 def test_slots_of_runs_that_have_ended_are_freed(home: Home) -> None:

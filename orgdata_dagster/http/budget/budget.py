@@ -67,15 +67,24 @@ class Budget:
     """A rule, and the files in `folder` by which all processes keep it together.
 
     `name` becomes part of file names. Two budgets of one name and folder are the same budget, in whatever
-    process or thread. `boot` names the machine's present boot (tests reboot by changing it).
+    process or thread. `boot` names the machine's present boot (tests reboot by changing it). `patience`: the
+    timeout of every `spend` without one of its own.
     """
 
     def __init__(
-        self, name: str, rule: Rule, folder: Path, clock: Clock = SYSTEM, *, boot: Callable[[], str] = boot_id
+        self,
+        name: str,
+        rule: Rule,
+        folder: Path,
+        clock: Clock = SYSTEM,
+        *,
+        boot: Callable[[], str] = boot_id,
+        patience: float | None = None,
     ) -> None:
         self.name = name
         self.rule = rule
         self.clock = clock
+        self._patience = patience
         self._folder = folder
         self._boot = boot
         self._store = Store(folder / f"{name}.sqlite", SCHEMA)
@@ -84,12 +93,14 @@ class Budget:
     def spend(self, cost: float = 1, *, timeout: float | None = None) -> Iterator[Permit]:
         """Wait until one request of `cost` points may be sent; it is under way until the block ends.
 
-        First come, first served. `timeout` in seconds; None waits as long as it takes. Raises BudgetTimeout,
+        First come, first served. `timeout` in seconds; None: the budget's patience, or as long as it takes.
+        Raises BudgetTimeout,
         at once if the earliest slot lies beyond the timeout, and ValueError for a cost that can never be
         paid. A block left without sending has paid all the same.
         """
         self.rule.check(cost)
         began = self.clock.monotonic()
+        timeout = self._patience if timeout is None else timeout
         deadline = None if timeout is None else began + timeout
         try:
             with self._lease(deadline):

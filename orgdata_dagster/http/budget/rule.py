@@ -63,6 +63,14 @@ class Rule:
         return any(len(purse) > 1 for purse in self.purses)
 
     @property
+    def points_per_second(self) -> float | None:
+        """What can be spent in the long run: of the tightest purse, all its windows together. None: no bound."""
+        speeds = [
+            sum(window.points / (window.seconds * (1 + self.margin)) for window in purse) for purse in self.purses
+        ]
+        return min(speeds, default=None)
+
+    @property
     def slack(self) -> float:
         """Seconds a request may reach the vendor after its date in the book: the shortest window's margin."""
         return self.margin * min((window.seconds for window in self._windows), default=0.0)

@@ -10,13 +10,17 @@ from datetime import timedelta
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.intake import Intake, Pulled
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
+from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.accutics.client import Listing
+from orgdata_dagster.vendors.accutics.estimate import estimate
 from orgdata_dagster.vendors.accutics.pulling import pull_all, pull_day
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.warehouse.commit import Target
@@ -40,6 +44,7 @@ class Entity:
     description: str = ""
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
+    cron: str | None = None
 
 
 def build_asset(entity: Entity, *, start_date: str, settle_seconds: float) -> dg.AssetsDefinition:
@@ -64,10 +69,13 @@ def build_asset(entity: Entity, *, start_date: str, settle_seconds: float) -> dg
         "the day of the change." if in_days else f"{about} Compared as a whole at every pull.",
         partitions_def=daily(start_date) if in_days else None,
         backfill_policy=dg.BackfillPolicy.multi_run(_DAYS_PER_RUN) if in_days else None,
+        metadata=estimate().metadata(),
+        tags=pull_tag("days" if in_days else "whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(entity.owners),
-        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, entity.name])],
+        freshness_policy=freshness(entity.cron),
+        check_specs=table_checks(VENDOR, entity.name, keyed=True),
     )  # fmt: skip
     def pulled(
         context: dg.AssetExecutionContext, accutics: AccuticsResource, warehouse: WarehouseResource

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -102,6 +103,19 @@ class AccuticsClient:
             return settle(once, newest_first=listing.newest_first)
         except VendorError as error:
             raise self._explained(error.about(vendor=self._http.vendor, endpoint=listing.path, status=None)) from None
+
+    def peek(self, listing: Listing, *conditions: Condition) -> tuple[list[Row], int | None]:
+        """The first row of a list, if there is one, and how many rows the vendor says there are, where it does.
+
+        One request. Raises the errors of HttpClient.fetch.
+        """
+        params = _query(listing, conditions)
+        paginator(listing.paging, self._base_url, 1).update_request(params)
+        with tempfile.TemporaryDirectory() as folder:
+            into = Path(folder) / "peek.json"
+            _, rows, pagination = self._page(listing.path, params, into, lambda _download: None)
+        total = pagination.get("total_items")
+        return rows, total if isinstance(total, int) else None
 
     def _page(
         self, path: str, params: Mapping[str, str], into: Path, read: Callable[[Download], P]

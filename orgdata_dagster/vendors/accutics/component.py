@@ -11,12 +11,16 @@ from typing import Annotated, Literal
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from orgdata_dagster.orchestration.changes import Look, changes_sensor
 from orgdata_dagster.orchestration.column_types import checked_types
 from orgdata_dagster.orchestration.cron import Cron
+from orgdata_dagster.orchestration.holes import Coverage
 from orgdata_dagster.orchestration.limits import Limits, Retries
 from orgdata_dagster.orchestration.schedules import due_days_schedule
 from orgdata_dagster.vendors.accutics.assets import Entity, build_asset
-from orgdata_dagster.vendors.accutics.client import Listing
+from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
+from orgdata_dagster.vendors.accutics.probing import newest
+from orgdata_dagster.vendors.accutics.reconciling import build_check
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import Kind, parse
 
@@ -71,8 +75,8 @@ class EntityModel(dg.Model, dg.Resolvable):
             raise ValueError("sort: a list that pages by cursor has its own order")
         return self
 
-    def entity(self) -> Entity:
-        """The same for the factory."""
+    def entity(self, cron: str | None = None) -> Entity:
+        """The same for the factory; `cron` is the vendor's."""
         return Entity(
             name=self.name,
             listing=Listing(
@@ -89,6 +93,7 @@ class EntityModel(dg.Model, dg.Resolvable):
             description=self.description,
             column_descriptions=self.column_descriptions,
             owners=tuple(self.owners),
+            cron=cron,
         )
 
 
@@ -127,9 +132,10 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
         """The assets, their resource and their schedules."""
         vendor = AccuticsResource.vendor
         retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        resource = AccuticsResource.from_variables(**self.limits.model_dump(), **retries)
+        limits = self.limits.model_dump()
+        resource = AccuticsResource.from_variables(**limits, **retries, probe_path=self.entities[0].path)
         assets = [
-            build_asset(model.entity(), start_date=self.start_date, settle_seconds=self.settle_seconds)
+            build_asset(model.entity(self.cron), start_date=self.start_date, settle_seconds=self.settle_seconds)
             for model in self.entities
         ]
         schedules: list[dg.ScheduleDefinition] = []
@@ -137,7 +143,29 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
             in_days = [asset for asset in assets if asset.partitions_def]
             schedules += [due_days_schedule(vendor, self.cron, in_days)] if in_days else []
             schedules += [_whole_schedule(asset, self.cron) for asset in assets if not asset.partitions_def]
-        return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules)
+        sensor = changes_sensor(
+            AccuticsResource,
+            limits,
+            {asset.key: _look(model.entity()) for asset, model in zip(assets, self.entities, strict=True)},
+            {asset.key: asset for asset in assets},
+            AccuticsResource.client,
+        )
+        checks = [
+            build_check(asset, model.entity().listing, self.start_date)
+            for asset, model in zip(assets, self.entities, strict=True)
+            if model.paging == "page"
+        ]
+        return dg.Definitions(
+            assets=assets, asset_checks=checks, resources={vendor: resource}, schedules=schedules, sensors=[sensor]
+        )
+
+
+def _look(entity: Entity) -> Look[AccuticsClient]:
+    def look(client: AccuticsClient, known: Coverage) -> str:
+        complete = [part.end for parts in known.values() for part in parts if part.complete]
+        return newest(client, entity.listing, max(complete, default=None))
+
+    return look
 
 
 def _whole_schedule(asset: dg.AssetsDefinition, cron: str) -> dg.ScheduleDefinition:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.budget import Rule
+from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.orchestration.limits import Limits
 from orgdata_dagster.orchestration.measured import json_reader
 from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
@@ -34,6 +35,7 @@ class AccuticsResource(VendorResource):
     api_token: str
     concurrent: int | None = 2
     per_minute: int | None = 120
+    probe_path: str = ""
 
     @classmethod
     def notices(cls) -> list[str]:
@@ -45,10 +47,19 @@ class AccuticsResource(VendorResource):
         """The document gives no limit; this is the polite one of defs.yaml."""
         return Limits(concurrent=self.concurrent, per_minute=self.per_minute).rule()
 
+    def probe_request(self) -> tuple[str, dict[str, str]]:
+        """A row of the first entity in defs.yaml."""
+        return self.probe_path, {"page_size": "1"}
+
+    def http(self, observer: Observer | None = None) -> HttpClient:
+        """The HTTP client with the token."""
+        return self.http_client(headers={"Authorization": f"Bearer {self.api_token}"}, observer=observer)
+
     def client(self, observer: Observer | None = None) -> AccuticsClient:
         """A client that pays the shared budget; `observer` sees every request."""
-        http = self.http_client(headers={"Authorization": f"Bearer {self.api_token}"}, observer=observer)
-        return AccuticsClient(http, base_url=self.base_url, api_token=self.api_token, now=lambda: datetime.now(UTC))
+        return AccuticsClient(
+            self.http(observer), base_url=self.base_url, api_token=self.api_token, now=lambda: datetime.now(UTC)
+        )
 
     def rows(self, listing: Listing, *conditions: Condition) -> pd.DataFrame:
         """The rows of a list for which all conditions hold, straight from the vendor: text, nested values as JSON.

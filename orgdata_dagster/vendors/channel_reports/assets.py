@@ -9,12 +9,16 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
+from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks.specs import table_checks
+from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.partitions import Grain, bounds, by_grain
 from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.channel_reports.endpoints import FIELD_COLUMNS, FIELDS_TABLE, Endpoint
+from orgdata_dagster.vendors.channel_reports.estimate import estimate
 from orgdata_dagster.vendors.channel_reports.pulls import Fields, pull_fields, pull_window
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
 from orgdata_dagster.warehouse.commit import Target
@@ -40,6 +44,7 @@ class Report:
     contract: Contract = "evolve"
     description: str = ""
     owners: tuple[str, ...] = ()
+    cron: str | None = None
 
 
 def build_asset(report: Report) -> dg.AssetsDefinition:
@@ -61,10 +66,13 @@ def build_asset(report: Report) -> dg.AssetsDefinition:
         "add up over partitions: see the columns.",
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(_PARTITIONS_PER_RUN),
+        metadata=estimate(endpoint, len(report.channels), len(report.field_ids)).metadata(),
+        tags=pull_tag("days"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(report.owners),
-        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, endpoint.name])],
+        freshness_policy=freshness(report.cron),
+        check_specs=table_checks(VENDOR, endpoint.name, keyed=False),
     )
     def pulled_windows(
         context: dg.AssetExecutionContext, channel_reports: ChannelReportsResource, warehouse: WarehouseResource
@@ -89,7 +97,9 @@ def build_asset(report: Report) -> dg.AssetsDefinition:
     return pulled_windows
 
 
-def build_fields_asset(channels: Sequence[int], *, contract: Contract = "evolve") -> dg.AssetsDefinition:
+def build_fields_asset(
+    channels: Sequence[int], *, contract: Contract = "evolve", cron: str | None = None
+) -> dg.AssetsDefinition:
     """The asset `channel_reports/fields`: the fields of all forms as they are now."""
     about = "Fields of the forms of all channels, of every type, as they are now; from the Forms API."
     target = Target(
@@ -103,9 +113,12 @@ def build_fields_asset(channels: Sequence[int], *, contract: Contract = "evolve"
         key=[VENDOR, FIELDS_TABLE],
         group_name=VENDOR,
         description=about,
+        metadata=estimate(None, len(channels), 0).metadata(),
+        tags=pull_tag("whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
-        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, FIELDS_TABLE])],
+        freshness_policy=freshness(cron),
+        check_specs=table_checks(VENDOR, FIELDS_TABLE, keyed=False),
     )
     def discovered_fields(
         context: dg.AssetExecutionContext, channel_reports: ChannelReportsResource, warehouse: WarehouseResource

@@ -18,6 +18,7 @@ from orgdata_dagster.orchestration.schedules import due_days_schedule
 from orgdata_dagster.vendors.channel_reports.assets import Report, build_asset, build_fields_asset
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
+from orgdata_dagster.vendors.channel_reports.reconciling import build_check
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
 
 Names = TypeVar("Names", bound=Iterable[str])
@@ -109,7 +110,9 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
         """The assets, their resource and their schedule."""
         vendor = ChannelReportsResource.vendor
         retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        resource = ChannelReportsResource.from_variables(**self.limits.model_dump(), **retries, **self.api.model_dump())
+        resource = ChannelReportsResource.from_variables(
+            **self.limits.model_dump(), **retries, **self.api.model_dump(), probe_channel=self.channels[0]
+        )
         assets = [
             build_asset(
                 Report(
@@ -121,11 +124,17 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
                     contract=self.contract,
                     description=self.descriptions.get(name, ""),
                     owners=tuple(self.owners),
+                    cron=self.cron,
                 )
             )
             for name in self.endpoints
         ]
         if _BY_FIELD in self.endpoints and not self.field_ids:
-            assets.append(build_fields_asset(self.channels, contract=self.contract))
+            assets.append(build_fields_asset(self.channels, contract=self.contract, cron=self.cron))
+        checks = [
+            build_check(asset, endpoint, tuple(self.channels))
+            for asset in assets
+            if (endpoint := ENDPOINTS.get(asset.key.path[-1])) and endpoint.additive
+        ]
         schedules = [due_days_schedule(vendor, self.cron, assets, repull_days=self.repull_days)] if self.cron else []
-        return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules)
+        return dg.Definitions(assets=assets, asset_checks=checks, resources={vendor: resource}, schedules=schedules)

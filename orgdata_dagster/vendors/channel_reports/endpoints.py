@@ -33,6 +33,8 @@ class Endpoint:
 
     `fields`: what `fields=` asks for; the vendor leaves out what it is not asked. `one_object`: the body is one object.
     `flatten`: objects whose members become columns. `by_field`: one request a field, which `field_id` names.
+    `additive`: counts of events, which add up over
+    windows that do not overlap, and do not change once the window is over.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Endpoint:
     one_object: bool = False
     flatten: tuple[str, ...] = ()
     by_field: bool = False
+    additive: tuple[str, ...] = ()
 
     @property
     def types(self) -> dict[str, str]:
@@ -97,6 +100,7 @@ _ALL = (
             **_COUNT,
             "datetime_range_width": ("VARCHAR", "Width of the range, as the vendor chose it for the window."),
         },
+        additive=("report_count",),
     ),
     Endpoint(
         "reports_per_field_selection",
@@ -127,22 +131,26 @@ _ALL = (
         "reports_per_user",
         "Reports of a channel by the user who wrote them.",
         {"user_id": ("BIGINT", "The user."), **_ACCOUNT, **_COUNT},
+        additive=("report_count",),
     ),
     Endpoint(
         "reports_per_day_hour",
         "Reports of a channel by hour of the day.",
         {**_ACCOUNT, "hour": ("BIGINT", "Hour of the day, from 0."), **_COUNT},
+        additive=("report_count",),
     ),
     Endpoint(
         "reports_per_week_day",
         "Reports of a channel by day of the week.",
         {**_ACCOUNT, "dow": ("BIGINT", "Day of the week, as the vendor numbers it."), **_COUNT},
+        additive=("report_count",),
     ),
     Endpoint(
         "reports_read",
         "How often, and by how many, reports of a channel were read.",
         _READ,
         fields=tuple(_READ),
+        additive=("total_reads",),
         one_object=True,
     ),
     Endpoint(
@@ -155,6 +163,7 @@ _ALL = (
             "last_name": ("VARCHAR", "The user's last name."),
         },
         fields=tuple(_AWARENESS),
+        additive=("total_alerts",),
     ),
 )
 

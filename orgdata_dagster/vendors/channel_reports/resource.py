@@ -14,6 +14,7 @@ import pandas as pd
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.budget import Rule
+from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.orchestration.limits import Limits
 from orgdata_dagster.orchestration.measured import json_reader
 from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
@@ -38,6 +39,7 @@ class ChannelReportsResource(VendorResource):
     forms_path: str = FORMS_PATH
     concurrent: int | None = 4
     per_minute: int | None = 120
+    probe_channel: int = 1
 
     def rule(self) -> Rule:
         """The document gives no limit; this is the polite one of defs.yaml."""
@@ -45,8 +47,16 @@ class ChannelReportsResource(VendorResource):
 
     def client(self, observer: Observer | None = None) -> ChannelReportsClient:
         """A client that pays the shared budget; `observer` sees every request."""
+        return ChannelReportsClient(self.http(observer), self.forms_path)
+
+    def probe_request(self) -> tuple[str, dict[str, str]]:
+        """The forms of the first channel in defs.yaml."""
+        return self.forms_path, {"channel_id": str(self.probe_channel)}
+
+    def http(self, observer: Observer | None = None) -> HttpClient:
+        """The HTTP client with the token."""
         headers = {self.token_header: f"{self.token_prefix} {self.api_token}".lstrip()}
-        return ChannelReportsClient(self.http_client(headers=headers, observer=observer), self.forms_path)
+        return self.http_client(headers=headers, observer=observer)
 
     def rows(
         self, endpoint: str, channel_id: int, start: datetime, end: datetime, field_id: int | None = None

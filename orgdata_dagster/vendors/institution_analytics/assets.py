@@ -11,13 +11,17 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from orgdata_dagster.orchestration.ahead import ahead
+from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.intake import Intake, Pulled
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
+from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.partitions import daily, day_bounds
 from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
+from orgdata_dagster.vendors.institution_analytics.estimate import estimate
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Gap, Window
 from orgdata_dagster.warehouse.commit import Target
@@ -43,6 +47,7 @@ class DataSet:
     description: str = ""
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
+    cron: str | None = None
 
 
 def build_asset(
@@ -66,10 +71,13 @@ def build_asset(
         "the newest version of each key." if data_set.key else about,
         partitions_def=daily(start_date),
         backfill_policy=dg.BackfillPolicy.multi_run(_DAYS_PER_RUN),
+        metadata=estimate().metadata(),
+        tags=pull_tag("days"),
         pool=pool(VENDOR),
         kinds={"duckdb", "csv"},
         owners=list(data_set.owners),
-        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, data_set.name])],
+        freshness_policy=freshness(data_set.cron),
+        check_specs=table_checks(VENDOR, data_set.name, keyed=bool(data_set.key)),
     )  # fmt: skip
     def pulled_day(
         context: dg.AssetExecutionContext,

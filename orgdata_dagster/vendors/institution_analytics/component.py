@@ -105,7 +105,12 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
         vendor = InstitutionAnalyticsResource.vendor
         api = self.api.model_dump()
         retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        resource = InstitutionAnalyticsResource.from_variables(**self.limits.model_dump(), **retries, **api)
+        resource = InstitutionAnalyticsResource.from_variables(
+            **self.limits.model_dump(),
+            **retries,
+            **api,
+            probe_data_set=self.data_sets[0].data_set or self.data_sets[0].name,
+        )
         assets = [
             build_asset(
                 DataSet(
@@ -117,6 +122,7 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
                     description=data_set.description,
                     column_descriptions=data_set.column_descriptions,
                     owners=tuple(data_set.owners),
+                    cron=self.cron,
                 ),
                 start_date=self.start_date,
                 cursor_column=self.api.cursor_column,

@@ -6,7 +6,7 @@ Here: its variables, limits and settings, and the client made of them. Keep out:
 from __future__ import annotations
 
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -14,6 +14,7 @@ import pandas as pd
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.budget import Rule
+from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.orchestration.limits import Limits
 from orgdata_dagster.orchestration.measured import csv_reader
 from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
@@ -43,6 +44,7 @@ class InstitutionAnalyticsResource(VendorResource):
     before_parameter: str = Endpoint.before_parameter
     precision: str = Endpoint.precision
     page_rows: int = Endpoint.page_rows
+    probe_data_set: str = ""
 
     def rule(self) -> Rule:
         """The document gives no limit; this is the polite one of defs.yaml."""
@@ -58,8 +60,17 @@ class InstitutionAnalyticsResource(VendorResource):
             precision=cast(Precision, self.precision),
             page_rows=self.page_rows,
         )
-        http = self.http_client(headers={self.api_key_header: self.api_key}, observer=observer)
-        return InstitutionAnalyticsClient(http, endpoint)
+        return InstitutionAnalyticsClient(self.http(observer), endpoint)
+
+    def probe_request(self) -> tuple[str, dict[str, str]]:
+        """The rows of the first data set in defs.yaml that were updated in the last second."""
+        after = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
+        named = {self.data_set_parameter: self.probe_data_set, self.after_parameter: f"{after:%Y-%m-%dT%H:%M:%SZ}"}
+        return self.path, named
+
+    def http(self, observer: Observer | None = None) -> HttpClient:
+        """The HTTP client with the key."""
+        return self.http_client(headers={self.api_key_header: self.api_key}, observer=observer)
 
     def rows(self, data_set: str, start: datetime, end: datetime) -> pd.DataFrame:
         """The rows of a data set with `start <= instant < end`, straight from the vendor, all columns as text.

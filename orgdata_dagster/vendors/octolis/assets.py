@@ -9,12 +9,16 @@ from dataclasses import dataclass, field, replace
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks.specs import SCHEMA, table_checks
 from orgdata_dagster.orchestration.intake import Intake, Pulled
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK, land
+from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.octolis.client import ALL_MASTERIDS, MASTERID, MODIFIED_AT, OctolisClient, Query
+from orgdata_dagster.vendors.octolis.estimate import estimate
 from orgdata_dagster.vendors.octolis.merges import merges_table
 from orgdata_dagster.vendors.octolis.pulling import COUNT_CHECK, Counts, Manner, pull, start_of
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
@@ -54,6 +58,7 @@ class DataSet:
     description: str = ""
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
+    cron: str | None = None
 
 
 def build_asset(data_set: DataSet, manner: Manner) -> dg.AssetsDefinition:
@@ -75,12 +80,18 @@ def build_asset(data_set: DataSet, manner: Manner) -> dg.AssetsDefinition:
         group_name=VENDOR,
         description=f"{about} One row a record, as octolis has it now; `{merges_table(table).name}` says which records "
         "went into others.",
-        metadata={"dataset": data_set.query.dataset, "deduplicated by": ", ".join(data_set.key) or "not said"},
+        metadata={
+            "dataset": data_set.query.dataset,
+            "deduplicated by": ", ".join(data_set.key) or "not said",
+            **estimate().metadata(),
+        },
+        tags=pull_tag("whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(data_set.owners),
+        freshness_policy=freshness(data_set.cron),
         check_specs=[
-            dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, data_set.name]),
+            *table_checks(VENDOR, data_set.name, keyed=True),
             dg.AssetCheckSpec(COUNT_CHECK, asset=[VENDOR, data_set.name], description="As many rows as octolis has."),
         ],
     )
@@ -132,8 +143,15 @@ def _until_equal(
     figures = {"merges": dg.MetadataValue.int(merges), "rounds": dg.MetadataValue.int(len(results))}
     return dg.MaterializeResult(
         metadata={**(last.metadata or {}), **_added_up(results), **figures},
-        check_results=[*(last.check_results or ()), counts.check()],
+        check_results=[*_checks(results), counts.check()],
     )
+
+
+def _checks(results: Sequence[dg.MaterializeResult]) -> list[dg.AssetCheckResult]:
+    """Those of the last round, but for a change of columns, which only the round that met it tells."""
+    last = {check.check_name: check for check in results[-1].check_results or ()}
+    changed = [check for each in results for check in each.check_results or () if not check.passed]
+    return [*(last | {check.check_name: check for check in changed if check.check_name == SCHEMA}).values()]
 
 
 def _added_up(results: Sequence[dg.MaterializeResult]) -> dict[str, dg.MetadataValue]:

@@ -11,11 +11,13 @@ from typing import Annotated, Literal
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from orgdata_dagster.orchestration.changes import Look, changes_sensor
 from orgdata_dagster.orchestration.column_types import checked_types
 from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import Retries
 from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis.assets import DataSet, build_asset
+from orgdata_dagster.vendors.octolis.probing import newest
 from orgdata_dagster.vendors.octolis.pulling import Manner
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.walk import MAX_PAGE_SIZE
@@ -76,8 +78,8 @@ class DatasetModel(dg.Model, dg.Resolvable):
         api.parsed_filter(value)
         return value
 
-    def data_set(self) -> DataSet:
-        """The same for the factory."""
+    def data_set(self, cron: str | None = None) -> DataSet:
+        """The same for the factory; `cron` is the vendor's."""
         return DataSet(
             name=self.name,
             query=api.Query(self.id, api.parsed_filter(self.filter), tuple(self.selection)),
@@ -87,6 +89,7 @@ class DatasetModel(dg.Model, dg.Resolvable):
             description=self.description,
             column_descriptions=self.column_descriptions,
             owners=tuple(self.owners),
+            cron=self.cron or cron,
         )
 
 
@@ -126,16 +129,30 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their resource and their schedules."""
         retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        resource = OctolisResource.from_variables(**self.limits.model_dump(), **retries)
+        limits = self.limits.model_dump()
+        resource = OctolisResource.from_variables(**limits, **retries, probe_dataset=self.datasets[0].id)
         walk_every = None if self.walk_hours is None else timedelta(hours=self.walk_hours)
         manner = Manner(timedelta(seconds=self.settle_seconds), walk_every, self.page_size)
-        assets = [build_asset(model.data_set(), manner) for model in self.datasets]
+        assets = [build_asset(model.data_set(self.cron), manner) for model in self.datasets]
         schedules = [
             _schedule(asset, cron)
             for asset, model in zip(assets, self.datasets, strict=True)
             if (cron := model.cron or self.cron)
         ]
-        return dg.Definitions(assets=assets, resources={OctolisResource.vendor: resource}, schedules=schedules)
+        sensor = changes_sensor(
+            OctolisResource,
+            limits,
+            {asset.key: _look(model.data_set()) for asset, model in zip(assets, self.datasets, strict=True)},
+            {asset.key: asset for asset in assets},
+            OctolisResource.client,
+        )
+        return dg.Definitions(
+            assets=assets, resources={OctolisResource.vendor: resource}, schedules=schedules, sensors=[sensor]
+        )
+
+
+def _look(data_set: DataSet) -> Look[api.OctolisClient]:
+    return lambda client, _coverage: newest(client, data_set.query)
 
 
 def _schedule(asset: dg.AssetsDefinition, cron: str) -> dg.ScheduleDefinition:

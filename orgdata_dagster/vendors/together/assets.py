@@ -10,14 +10,17 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.intake import Intake, Pulled
-from orgdata_dagster.orchestration.landing import COVERAGE_CHECK
 from orgdata_dagster.orchestration.partitions import DAY, daily
 from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK, Landed, accept_shrink_remedy, land_snapshot
 from orgdata_dagster.vendors.together.client import REPORTS, TogetherClient
+from orgdata_dagster.vendors.together.estimate import estimate
 from orgdata_dagster.vendors.together.resource import TogetherResource
 from orgdata_dagster.warehouse.commit import Target
 from orgdata_dagster.warehouse.evolution import Contract
@@ -39,6 +42,7 @@ class Report:
     description: str = ""
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
+    cron: str | None = None
 
 
 def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.AssetsDefinition:
@@ -61,10 +65,13 @@ def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.A
         f"today's can be made. `{report.name}_current` is the last one, `{report.name}_history` tells the changes.",
         partitions_def=daily(start_date),
         backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill over days that are over says so once
+        metadata=estimate().metadata(),
+        tags=pull_tag("today"),
         pool=pool(VENDOR),
         kinds={"duckdb", "csv"},
         owners=list(report.owners),
-        check_specs=[dg.AssetCheckSpec(COVERAGE_CHECK, asset=[VENDOR, report.name])],
+        freshness_policy=freshness(report.cron),
+        check_specs=table_checks(VENDOR, report.name, keyed=bool(report.key)),
         output_required=False,
     )
     def snapshot(

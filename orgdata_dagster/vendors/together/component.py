@@ -126,6 +126,7 @@ class Together(dg.Component, dg.Model, dg.Resolvable):
                     description=report.description,
                     column_descriptions=report.column_descriptions,
                     owners=tuple(report.owners),
+                    cron=self.cron,
                 ),
                 start_date=self.start_date,
                 shrink_limit=self.shrink_limit,

@@ -8,11 +8,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import quote
 
 import pandas as pd
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.budget import Rule
+from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.measured import csv_reader
 from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
@@ -55,8 +57,17 @@ class TogetherResource(VendorResource):
 
     def client(self, observer: Observer | None = None) -> api.TogetherClient:
         """A client that pays the shared budget; `observer` sees every request."""
-        headers = api.headers(self.organization_id, self.client_id, self.api_key)
-        return api.TogetherClient(self.http_client(headers=headers, observer=observer), self.organization_id)
+        return api.TogetherClient(self.http(observer), self.organization_id)
+
+    def probe_request(self) -> tuple[str, dict[str, str]]:
+        """A report: there is nothing cheaper, and it is the minute's one request."""
+        return f"/public/{quote(self.organization_id, safe='')}/reports/export/{api.REPORTS['users']}", {}
+
+    def http(self, observer: Observer | None = None) -> HttpClient:
+        """The HTTP client with the three headers of the document."""
+        return self.http_client(
+            headers=api.headers(self.organization_id, self.client_id, self.api_key), observer=observer
+        )
 
     def rows(self, table: str) -> pd.DataFrame:
         """The rows of `users`, `pairings` or `sessions` as the vendor has them now, all columns as text.

@@ -12,7 +12,8 @@ from rich.console import Console
 
 import orgdata_dagster
 from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.cli.doctor import examine, show
+from orgdata_dagster.cli.doctor import show
+from orgdata_dagster.cli.doctor.vendors import findings
 from orgdata_dagster.sandbox.accutics import jwt
 from orgdata_dagster.vendors.accutics.client import Listing
 from orgdata_dagster.vendors.accutics.component import Accutics
@@ -93,7 +94,7 @@ def test_the_doctor_says_when_the_token_expires(
     monkeypatch.setenv("ORGDATA_HOME", str(tmp_path))
     monkeypatch.setenv("ACCUTICS_API_TOKEN", token)
     console = Console(record=True, width=200)
-    show(console, examine(Catalog(rig.definitions())))
+    show(console, findings(Catalog(rig.definitions()), ask=False))
     told = console.export_text()
     assert ("ACCUTICS_API_TOKEN: The token expire" in told) == (said is not None)
     assert said is None or said in told

@@ -22,8 +22,8 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
 
 
 def coverage_passed(result: dg.ExecuteInProcessResult) -> bool:
-    (check,) = result.get_asset_check_evaluations()
-    return check.passed
+    checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    return checks["coverage"]
 
 
 def twins(rig: Rig, name: str) -> list[object]:
@@ -68,7 +68,7 @@ def test_a_second_pull_with_nothing_changed_costs_little_and_changes_no_row(pull
     pulled.sandbox.log.clear()
     assert pulled.pull(name).success
     assert pulled.sql(everything) == before
-    assert 1 <= len(pulled.sandbox.log.entries()) <= 3
+    assert 1 <= len(pulled.sandbox.log.entries()) <= 5  # two of them compare the number of rows
 
 
 class Churn:

@@ -32,7 +32,9 @@ def test_assets_checks_schedules_and_pools(defs: dg.Definitions) -> None:
         for name in ("courses", "events", "users")
     }
     assert {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys} == {
-        (name, "coverage") for name in ("courses", "events", "users")
+        (name, check)
+        for name in ("courses", "events", "users")
+        for check in ("coverage", "keys", "row_count", "schema", "volume")
     }
     [schedule] = defs.schedules or []
     assert isinstance(schedule, dg.ScheduleDefinition)

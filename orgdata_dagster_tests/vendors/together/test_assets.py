@@ -79,7 +79,7 @@ def test_a_range_that_ends_today_gives_today(sandbox: Sandbox, runs: Runs) -> No
     figures = event.step_materialization_data.materialization.metadata
     assert "(6 days) cannot be made" in str(figures["days_left_out"].value)
     assert figures["dagster/partition_row_count"].value == len(sandbox.together.truth("users") or ())
-    assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
+    assert all(check.passed for check in result.get_asset_check_evaluations())
     assert len(sandbox.log.entries()) == 1
 
 

@@ -40,8 +40,10 @@ def test_the_doctor_shows_it_and_clears_it(home: Home, sandbox: Sandbox) -> None
     with home.instance() as instance:
         runs = Runs(instance)
         assert "may have been revoked" in failed(runs.materialize("together/users"))
-        show(Console(file=out, width=200), examine(Catalog(runs.defs)))
-        assert re.search(r"^together: [01] of 1 points spent in 0.05 s, 1 at a time$", out.getvalue(), re.MULTILINE)
+        assert not show(Console(file=out, width=200), examine(Catalog(runs.defs), instance, ask=True))
+        assert re.search(
+            r"^ok    together: [01] of 1 points spent in 0.05 s, 1 at a time$", out.getvalue(), re.MULTILINE
+        )
         assert "STOPPED: on 2" in out.getvalue()
         with pytest.raises(UserError, match="there is no vendor 'togehter'; there are: together"):
             clear(Catalog(runs.defs), "togehter")

@@ -1,0 +1,60 @@
+"""`orgdata doctor`: everything that may keep orgdata from working, each with the command that mends it.
+
+Here: the order of the groups, showing, mending, and taking stop signs down. Add here: a group, in a module of its own.
+Keep out: what landed (cli/tables.py); what a stop sign is (http/latch.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+from rich.console import Console
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.cli.doctor import instance, machine, tables, vendors
+from orgdata_dagster.cli.doctor.finding import Finding
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.http.latch import Latch
+
+
+def examine(catalog: Catalog, dagster: dg.DagsterInstance, *, ask: bool) -> Iterator[Finding]:
+    """Every finding, good ones too. `ask`: send each vendor one cheap request, within its budget."""
+    yield from machine.findings()
+    yield from vendors.findings(catalog, ask=ask)
+    yield from instance.findings(catalog, dagster)
+    yield from tables.findings(catalog, dagster)
+
+
+def mend(findings: Iterable[Finding]) -> Iterator[str]:
+    """Mend what is safe to mend; what was done, in a sentence each."""
+    for finding in findings:
+        if not finding.good and finding.fix:
+            yield finding.fix()
+
+
+def clear(catalog: Catalog, vendor: str) -> str:
+    """Take a vendor's stop sign down; returns what that means, in a sentence. Raises UserError for no vendor."""
+    known = vendors.of(catalog)
+    resource = next((resource for resource in known if resource.vendor == vendor), None)
+    if resource is None:
+        raise UserError(f"there is no vendor {vendor!r}; there are: {', '.join(one.vendor for one in known)}")
+    notice = Latch(vendor, settings.latches()).clear()
+    if notice is None:
+        return f"{vendor}: there was no stop sign"
+    same = "the same" if notice.fingerprint == vendors.credentials(resource) else "not the same"
+    return f"{vendor} may be asked again: {notice}. The credentials in the environment are {same} ones."
+
+
+def show(console: Console, findings: Iterable[Finding]) -> bool:
+    """Print findings as they come; returns whether all are good."""
+    healthy = True
+    for finding in findings:
+        mark, style = ("ok   ", "") if finding.good else ("WRONG", "red")
+        healthy = healthy and finding.good
+        line = f"{mark} {finding.about}: {finding.what}"
+        console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
+        if not finding.good and finding.remedy:
+            console.print(f"      {finding.remedy}", highlight=False, markup=False, soft_wrap=True)
+    return healthy

@@ -1,0 +1,67 @@
+"""Findings about the Dagster instance: pools, slots, runs nobody works on, the daemon, its size.
+
+Here: what Dagster's own storage knows. Keep out: the warehouse (machine.py, tables.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.cli.doctor.finding import Finding
+from orgdata_dagster.orchestration.pools import apply_limits, wrong_limits
+from orgdata_dagster.orchestration.reaper import dead_runs, leaked_slots, reap
+
+_FIX = "orgdata doctor --fix"
+_SILENT = 120  # seconds after which a daemon that said nothing does not run
+_LARGEST = 4 << 30
+
+
+def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
+    """All of them."""
+    wrong = wrong_limits(instance, catalog.resources)
+    told = ", ".join(f"{pool} should have {limit} slots" for pool, limit in wrong.items())
+
+    def limit() -> str:
+        apply_limits(instance, catalog.resources)
+        return "pools have the limits of defs.yaml"
+
+    yield Finding("pools", told or "as in defs.yaml", not wrong, _FIX, limit)
+    dead = dead_runs(instance)
+    leaked = leaked_slots(instance, dead)
+
+    def free() -> str:
+        return f"{len(reap(instance))} runs failed that nobody worked on, their slots are free"
+
+    told = f"{len(dead)} that nobody works on: {', '.join(run.run_id[:8] for run in dead)}"
+    yield Finding("runs", told if dead else "each has its process", not dead, _FIX, free)
+    told = f"{len(leaked)} runs hold slots that they do not need"
+    yield Finding("slots", told if leaked else "none leaked", not leaked, _FIX, None if dead else free)
+    yield _daemon(instance)
+    yield _size(instance)
+
+
+def _daemon(instance: dg.DagsterInstance) -> Finding:
+    beats = instance.get_daemon_heartbeats()
+    if not beats:
+        return Finding("daemon", "never ran here: schedules and sensors need `orgdata dev`")
+    now = datetime.now(UTC).timestamp()
+    silent = sorted(kind for kind, beat in beats.items() if now - beat.timestamp > _SILENT)
+    broken = sorted(kind for kind, beat in beats.items() if beat.errors)
+    if silent:
+        last = datetime.fromtimestamp(max(beat.timestamp for beat in beats.values()), UTC)
+        told = f"silent since {last:%Y-%m-%d %H:%M} UTC: {', '.join(silent)}; no schedule runs"
+        return Finding("daemon", told, False, "orgdata dev")
+    if broken:
+        return Finding("daemon", f"errors in {', '.join(broken)}", False, "Look at Deployment > Daemons in the UI.")
+    return Finding("daemon", f"{len(beats)} daemons run")
+
+
+def _size(instance: dg.DagsterInstance) -> Finding:
+    size = sum(path.stat().st_size for path in Path(instance.root_directory).rglob("*") if path.is_file())
+    remedy = "Delete old runs: in the UI under Runs, or with `dagster run delete`."
+    return Finding("event log", f"{size / (1 << 20):,.0f} MB in {instance.root_directory}", size < _LARGEST, remedy)

@@ -1,0 +1,80 @@
+"""Findings about the vendors: variables, stop signs, budgets, and whether they answer, with what clock.
+
+Here: what concerns one vendor. Keep out: tables (tables.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.cli.doctor.finding import Finding
+from orgdata_dagster.http.budget import BudgetTimeout
+from orgdata_dagster.http.errors import PermanentError, VendorError
+from orgdata_dagster.http.latch import Latch, fingerprint
+from orgdata_dagster.orchestration.resources import VendorResource
+
+PATIENCE = 15.0  # seconds for a budget's room and for an answer
+_SKEW = 30.0  # seconds between the clocks that nothing here minds
+
+
+def of(catalog: Catalog) -> list[VendorResource]:
+    """The vendors in order."""
+    found = [resource for resource in catalog.resources.values() if isinstance(resource, VendorResource)]
+    return sorted(found, key=lambda resource: resource.vendor)
+
+
+def credentials(resource: VendorResource) -> str:
+    """The fingerprint of those in the environment; the resource itself has only the variables' names."""
+    return fingerprint(os.environ.get(resource.environment[name], "") for name in resource.secret_fields)
+
+
+def findings(catalog: Catalog, *, ask: bool) -> Iterator[Finding]:
+    """All of them, vendor by vendor."""
+    for resource in of(catalog):
+        yield _budget(resource)
+        for told in resource.notices():
+            yield Finding(resource.vendor, told, False, "Put a new one into the environment or into .env.")
+        latch = Latch(resource.vendor, settings.latches())
+        if notice := latch.read():
+            yield Finding(resource.vendor, f"STOPPED: {notice}", False, latch.remedy)
+        elif missing := resource.missing_variables():
+            remedy = "Put them into the environment or into .env; see .env.example"
+            yield Finding(resource.vendor, f"not set: {', '.join(missing)}", False, remedy)
+        elif ask:
+            yield _answer(resource)
+
+
+def _budget(resource: VendorResource) -> Finding:
+    budget = resource.budget()
+    facts = [
+        f"{round(used.spent, 1):g} of {used.points:g} points spent in {used.window.seconds:g} s"
+        for used in budget.usage()
+    ]
+    if (at_once := resource.rule().in_flight) is not None:
+        facts.append(f"{at_once} at a time")
+    if paused := budget.paused_for():
+        facts.append(f"pausing for {paused:.0f} s, as the vendor asked")
+    return Finding(resource.vendor, ", ".join(facts) or "no limit")
+
+
+def _answer(resource: VendorResource) -> Finding:
+    """Whether it answers with these credentials: one request, which pays like any other."""
+    fields = {name: value for name, value in resource.model_dump().items() if name not in resource.environment}
+    ready = type(resource).from_environment(**{**fields, "patience": PATIENCE})
+    try:
+        download = ready.probe()
+    except BudgetTimeout as error:
+        return Finding(resource.vendor, f"not asked: {error}")
+    except PermanentError as error:
+        return Finding(resource.vendor, str(error), False, f"Look at defs/{resource.vendor}/defs.yaml and .env.")
+    except VendorError as error:
+        return Finding(resource.vendor, str(error), False, "Nothing to mend here: catch_up pulls what is missing.")
+    if download.server_time is None:
+        return Finding(resource.vendor, "answers, credentials are good")
+    skew = (download.server_time - datetime.now(UTC)).total_seconds()
+    told = f"answers, credentials are good, its clock differs by {abs(skew):.0f} s"
+    return Finding(resource.vendor, told, abs(skew) < _SKEW, "Set this machine's clock: timedatectl set-ntp true")

@@ -1,0 +1,96 @@
+"""`orgdata plan`: what a pull would cost, without a single request.
+
+Here: gathering it and showing it. Keep out: the arithmetic (orchestration/plans.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+from rich.table import Table
+
+from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.orchestration.estimates import estimate_of
+from orgdata_dagster.orchestration.partitions import days, key_of
+from orgdata_dagster.orchestration.plans import AssetPlan, VendorPlan, past_requests, plan_of, total, usual_answer
+from orgdata_dagster.orchestration.pull_kinds import pulled_assets
+from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
+from orgdata_dagster.warehouse.names import TableName
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plans of the assets, and of their vendors together."""
+
+    assets: list[AssetPlan]
+    vendors: list[VendorPlan]
+
+
+def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date) -> Plan:
+    """What `orgdata pull` of the same would take. Assets that ask no vendor are left out."""
+    graph = catalog.defs.resolve_asset_graph()
+    kinds = pulled_assets(graph)
+    warehouse = WarehouseResource().open()
+    found: dict[str, list[AssetPlan]] = {}
+    answers: dict[str, float | None] = {}
+    with warehouse.reading() if warehouse.exists else nullcontext() as connection:
+        for key in (key for key in keys if key in kinds):
+            node = graph.get(key)
+            names = list(
+                dict.fromkeys(key_of(node.partitions_def, date.fromisoformat(day)) for day in days(first, last))
+            )
+            today = key_of(node.partitions_def, datetime.now(UTC).date())
+            past = past_requests(connection, TableName(*key.path), today) if connection else {}
+            one = plan_of(key.to_user_string(), kinds[key], names, today, estimate_of(node.metadata), past)
+            found.setdefault(key.path[0], []).append(one)
+        for vendor in found:
+            answers[vendor] = usual_answer(connection, vendor) if connection else None
+    vendors = [
+        total(vendor, plans, resource.rule(), answers[vendor])
+        for vendor, plans in found.items()
+        if isinstance(resource := catalog.resources.get(vendor), VendorResource)
+    ]
+    return Plan([one for plans in found.values() for one in plans], vendors)
+
+
+def as_json(made: Plan) -> Mapping[str, Any]:
+    """The plan for `--json`, with the time at which each vendor would be done."""
+    now = datetime.now(UTC)
+    vendors = [{**asdict(one), "done_at": (now + timedelta(seconds=one.seconds)).isoformat()} for one in made.vendors]
+    return {"assets": [asdict(one) for one in made.assets], "vendors": vendors}
+
+
+def show(console: Console, made: Plan) -> None:
+    """Print the plan."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("table", "partitions", "requests", "points", "by"):
+        table.add_column(name, justify="left" if name in ("table", "by") else "right")
+    for one in made.assets:
+        more = "at least " if one.at_least else ""
+        table.add_row(one.asset, str(one.partitions), f"{more}{one.requests:,}", f"{one.points:,.0f}", one.basis)
+    console.print(table)
+    for vendor in made.vendors:
+        share = "no limit" if vendor.share is None else f"{vendor.share:.2%} of a day's budget"
+        done = datetime.now(UTC) + timedelta(seconds=vendor.seconds)
+        more = "at least " if vendor.at_least else ""
+        console.print(
+            f"{vendor.vendor}: {more}{vendor.requests:,} requests, {vendor.points:,.0f} points ({share}), "
+            f"{timedelta(seconds=ceil_seconds(vendor.seconds))} h, done at {done:%Y-%m-%d %H:%M} UTC if begun now",
+            highlight=False,
+        )
+    for one in made.assets:
+        if one.impossible:
+            span = one.impossible[0] if len(one.impossible) == 1 else f"{one.impossible[0]} to {one.impossible[-1]}"
+            line = f"impossible: {one.asset} {span} ({len(one.impossible)} days): the vendor knows only the present"
+            console.print(line, style="yellow", highlight=False)
+
+
+def ceil_seconds(seconds: float) -> int:
+    """Whole seconds, at least one."""
+    return max(1, round(seconds))

@@ -1,0 +1,24 @@
+"""How old a table may become, from the cron that refreshes it.
+
+Here: `freshness`. Keep out: schedules (schedules.py).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
+
+import dagster as dg
+from dagster._utils.schedules import cron_string_iterator
+
+_TICKS = 60
+_RUN = timedelta(minutes=30)  # what a run may take
+
+
+def freshness(cron: str | None) -> dg.FreshnessPolicy | None:
+    """A warning when a tick was missed, an error when two were: by the longest pause between ticks. None: no cron."""
+    if not cron:
+        return None
+    ticks = islice(cron_string_iterator(datetime.now(UTC).timestamp(), cron, "UTC"), _TICKS)
+    pause = max(later - earlier for earlier, later in pairwise(ticks))
+    return dg.FreshnessPolicy.time_window(fail_window=2 * pause + _RUN, warn_window=pause + _RUN)

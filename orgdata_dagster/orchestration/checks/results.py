@@ -1,0 +1,102 @@
+"""What a run says of the checks: of what landed, and of what the commit refused.
+
+Here: `of_landed`, `of_refused`, `of_unasked`. Keep out: what a refusal is (warehouse/errors.py), volume (volume.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.orchestration.checks import specs, volume
+from orgdata_dagster.warehouse.commit import Committed, Target
+from orgdata_dagster.warehouse.errors import ContractViolation, KeysViolated, Refused, RowCountMismatch, WarehouseError
+from orgdata_dagster.warehouse.keys import Keys
+from orgdata_dagster.warehouse.ledger import Interval
+
+_SHOWN = 50
+_CHECK_OF: tuple[tuple[type[WarehouseError], str], ...] = (
+    (RowCountMismatch, specs.ROW_COUNT),
+    (ContractViolation, specs.SCHEMA),
+    (KeysViolated, specs.KEYS),
+    (Refused, specs.VOLUME),
+)
+
+
+@dataclass
+class Landed:
+    """What a run's commits found, added up."""
+
+    received: int = 0
+    rows: int = 0
+    keys: Keys = field(default_factory=Keys)
+    changes: list[str] = field(default_factory=list)
+    gaps: list[tuple[str | None, Interval]] = field(default_factory=list)
+    partitions: set[str | None] = field(default_factory=set)
+
+    def add(self, done: Committed, received: int) -> None:
+        """Take a commit in."""
+        self.received += received
+        self.rows += done.inserted
+        self.keys += done.apart
+        self.changes += [str(change) for change in done.changes]
+        self.partitions |= set(done.rows)
+
+
+def of_landed(found: Landed, target: Target, volumes: Sequence[volume.Volume]) -> list[dg.AssetCheckResult]:
+    """The results of a run in which everything landed."""
+    strange = [each for each in volumes if each.strange]
+    gaps = [f"- {partition or ''} {gap.start.isoformat()}: {gap.reason}" for partition, gap in found.gaps]
+    results = [
+        _result(specs.COVERAGE, not gaps, {"partitions": len(found.partitions), "incomplete_instants": len(gaps),
+                                           **_listed("incomplete", gaps)}),
+        _result(specs.ROW_COUNT, found.received == found.rows, {"received": found.received, "read": found.rows},
+                error=True),
+        _result(specs.SCHEMA, not found.changes, {"changes": len(found.changes),
+                                                  **_listed("changed", [f"- {each}" for each in found.changes])}),
+        _result(specs.VOLUME, not strange, {"partitions": len(volumes), "strange": len(strange),
+                                            **_listed("unusual", [f"- {each}" for each in strange])}),
+    ]  # fmt: skip
+    if target.key:
+        figures = {"rows": found.rows, "without_key": found.keys.missing, "twice": found.keys.twice}
+        results.append(_result(specs.KEYS, found.keys.good, figures, error=True))
+    return results
+
+
+def of_refused(key: dg.AssetKey, errors: Collection[BaseException]) -> list[dg.AssetCheckEvaluation]:
+    """The checks that failed because the commit refused; nothing of those partitions was stored."""
+    failed: dict[str, list[str]] = {}
+    for error in errors:
+        name = next((name for kind, name in _CHECK_OF if isinstance(error, kind)), None)
+        if name:
+            failed.setdefault(name, []).append(str(error))
+    return [
+        dg.AssetCheckEvaluation(
+            asset_key=key,
+            check_name=name,
+            passed=False,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"nothing was stored: {reasons[0]}",
+            metadata={"refused_partitions": len(reasons)},
+        )
+        for name, reasons in failed.items()
+    ]
+
+
+def of_unasked(error: VendorError) -> dg.AssetCheckResult:
+    """For a comparison with a vendor that did not answer: no fault of the table, nor of the run."""
+    told = f"could not be compared: {error}"
+    return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=told)
+
+
+def _result(name: str, passed: bool, figures: Mapping[str, Any], *, error: bool = False) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(check_name=name, passed=passed, severity=severity, metadata=dict(figures))
+
+
+def _listed(name: str, lines: Sequence[str]) -> dict[str, dg.MetadataValue]:
+    return {name: dg.MetadataValue.md("\n".join(lines[:_SHOWN]))} if lines else {}

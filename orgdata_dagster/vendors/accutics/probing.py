@@ -1,0 +1,26 @@
+"""Whether an entity changed, for the price of one row.
+
+Here: the look at a list, for the sensor. Keep out: the sensor (orchestration/changes.py), pulls (pulling.py).
+A row that was deleted shows only in a list by page numbers, which tells its length.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
+from orgdata_dagster.vendors.accutics.search import where
+
+
+def newest(client: AccuticsClient, listing: Listing, complete_until: datetime | None) -> str:
+    """A mark that is another one once something changed; empty where nothing did since `complete_until`.
+
+    Newest first and one row where the list can be sorted so; else one of the rows changed since the table was complete;
+    else, of an entity that does not tell when a row changed, the number of rows. Raises the errors of HttpClient.fetch.
+    """
+    since = []
+    if listing.cursor_column and not listing.newest_first and complete_until:
+        since = [where(listing.cursor_column, "gte", complete_until.replace(microsecond=0), kind="timestamp")]
+    rows, total = client.peek(listing, *since)
+    seen = [str(row.get(name)) for row in rows[:1] for name in (listing.cursor_column, *listing.key) if name]
+    return " ".join(seen if listing.cursor_column else [str(total), *seen])

@@ -1,0 +1,68 @@
+"""Comparing a table with the number of rows that accutics says there are.
+
+Here: the check `total_items` of lists by page number, the ones that tell their length. It runs behind every pull.
+Keep out: pulls (pulling.py).
+
+Rows change while nobody pulls, so the two numbers need not be equal: of the rows unchanged since the table was complete
+the vendor may have none that the table lacks, and the table at most those more that have changed since.
+"""
+
+import dagster as dg
+
+from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.orchestration.checks.results import of_unasked
+from orgdata_dagster.orchestration.holes import covered
+from orgdata_dagster.orchestration.partitions import day_bounds
+from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.request_log import RequestLog
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.vendors.accutics.client import Listing
+from orgdata_dagster.vendors.accutics.resource import AccuticsResource
+from orgdata_dagster.vendors.accutics.search import where
+from orgdata_dagster.warehouse.commit import record_requests
+from orgdata_dagster.warehouse.names import TableName, quoted
+
+TOTAL_CHECK = "total_items"
+
+
+def build_check(asset: dg.AssetsDefinition, listing: Listing, start_date: str) -> dg.AssetChecksDefinition:
+    """The check of one entity; it costs two requests."""
+    key = asset.key
+    table = TableName(*key.path)
+
+    @dg.asset_check(
+        asset=key, name=TOTAL_CHECK, pool=pool(AccuticsResource.vendor), description="As many rows as accutics counts."
+    )
+    def total_items(
+        context: dg.AssetCheckExecutionContext, accutics: AccuticsResource, warehouse: WarehouseResource
+    ) -> dg.AssetCheckResult:
+        known = [part for parts in covered(warehouse, [key])[key].values() for part in parts if part.complete]
+        if not known:
+            return dg.AssetCheckResult(passed=True, description="nothing has landed yet")
+        until = max(part.end for part in known).replace(microsecond=0)
+        cursor = listing.cursor_column
+        first = [where(cursor, "gte", day_bounds(start_date)[0], kind="timestamp")] if cursor else []
+        before = [where(cursor, "lt", until, kind="timestamp")] if cursor else []
+        since = [where(cursor, "gte", until, kind="timestamp")] if cursor else []
+        requests = RequestLog()
+        try:
+            with accutics.client(requests) as client:
+                settled = client.peek(listing, *first, *before)[1] or 0
+                later = (client.peek(listing, *since)[1] or 0) if cursor else 0
+        except VendorError as error:
+            return of_unasked(error)
+        finally:
+            record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
+        held = f"SELECT count(*) FROM {table.sql}"
+        held += f" WHERE CAST({quoted(cursor)} AS TIMESTAMPTZ) < ?" if cursor else ""
+        with warehouse.open().reading() as connection:
+            [rows] = connection.execute(held, [until] if cursor else []).fetchone() or (0,)
+        return dg.AssetCheckResult(
+            passed=settled <= rows <= settled + later,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"of the time before {until:%Y-%m-%d %H:%M:%S} accutics counts {settled} rows and {later} that "
+            f"changed since; the table has {rows}",
+            metadata={"accutics": settled, "changed_since": later, "table": rows},
+        )
+
+    return total_items

@@ -1,0 +1,111 @@
+"""Comparing the sum of a report's partitions with the vendor's own count of the whole range.
+
+Here: the check `range_sum`, for the figures that add up. It runs behind every pull.
+Keep out: pulls (pulls.py), which figures those are (endpoints.py).
+
+The vendor changes the past, so a difference may also mean that an old partition has to be pulled again: the range is
+that of the last closed partitions, which the schedule pulls again anyway, and of the week before.
+"""
+
+import itertools
+import json
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from orgdata_dagster import settings
+from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.orchestration.checks.results import of_unasked
+from orgdata_dagster.orchestration.holes import covered
+from orgdata_dagster.orchestration.partitions import DAY, bounds
+from orgdata_dagster.orchestration.pools import pool
+from orgdata_dagster.orchestration.request_log import RequestLog
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient
+from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
+from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
+from orgdata_dagster.warehouse.commit import record_requests
+from orgdata_dagster.warehouse.names import TableName, quoted
+
+SUM_CHECK = "range_sum"
+_REACH = 10 * DAY
+
+
+def build_check(
+    asset: dg.AssetsDefinition, endpoint: Endpoint, channels: tuple[int, ...]
+) -> dg.AssetChecksDefinition:  # fmt: skip
+    """The check of one report; it costs a request a channel."""
+    key, partitions = asset.key, asset.partitions_def
+    assert isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+    table = TableName(*key.path)
+
+    @dg.asset_check(
+        asset=key,
+        name=SUM_CHECK,
+        pool=pool(ChannelReportsResource.vendor),
+        description=f"The partitions' {', '.join(endpoint.additive)} add up to the vendor's count of the whole range.",
+    )
+    def range_sum(
+        context: dg.AssetCheckExecutionContext, channel_reports: ChannelReportsResource, warehouse: WarehouseResource
+    ) -> dg.AssetCheckResult:
+        whole = {
+            name: parts
+            for name, parts in covered(warehouse, [key])[key].items()
+            if name
+            and all(part.complete for part in parts)
+            and max(p.end for p in parts) >= bounds(partitions, name)[1]
+        }
+        after = datetime.now(UTC) - _REACH
+        windows = sorted(bounds(partitions, name) for name in whole if bounds(partitions, name)[0] >= after)
+        # from the last hole on: the range must have no window that the table lacks
+        while any(one[1] != next_one[0] for one, next_one in itertools.pairwise(windows)):
+            windows = windows[1:]
+        if not windows:
+            return dg.AssetCheckResult(passed=True, description="no closed partition of the last days has landed yet")
+        start, end = windows[0][0], windows[-1][1]
+        requests = RequestLog()
+        try:
+            with channel_reports.client(requests) as client:
+                said = {channel: _count(client, endpoint, channel, start, end) for channel in channels}
+        except VendorError as error:
+            return of_unasked(error)
+        finally:
+            record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
+        sums = ", ".join(f"coalesce(sum({quoted(name)}), 0)" for name in endpoint.additive)
+        wrong, figures = [], dict.fromkeys(endpoint.additive, 0)
+        with warehouse.open().reading() as connection:
+            for channel, counts in said.items():
+                held = connection.execute(
+                    f"SELECT {sums} FROM {table.sql} WHERE channel_id = ? AND start_date >= ? AND end_date <= ?",
+                    [channel, start, end],
+                ).fetchone()
+                for name, value in zip(endpoint.additive, held or (), strict=True):
+                    figures[name] += int(value)
+                    if int(value) != counts[name]:
+                        wrong.append(f"channel {channel}: {name} is {counts[name]}, the table's windows have {value}")
+        return dg.AssetCheckResult(
+            passed=not wrong,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{start:%Y-%m-%d} to {end:%Y-%m-%d}: {'; '.join(wrong) or 'the same'}",
+            metadata={"partitions": len(windows), "different": len(wrong), **figures},
+        )
+
+    return range_sum
+
+
+def _count(
+    client: ChannelReportsClient, endpoint: Endpoint, channel: int, start: datetime, end: datetime
+) -> dict[str, int]:
+    """The additive figures of one channel and the whole range."""
+
+    def read(download: Download) -> dict[str, int]:
+        answer = json.loads(download.path.read_bytes())
+        rows = answer if isinstance(answer, list) else [answer]
+        return {name: sum(int(row.get(name) or 0) for row in rows) for name in endpoint.additive}
+
+    with tempfile.TemporaryDirectory(dir=settings.staging()) as folder:
+        into = Path(folder) / "range.json"
+        return client.report(endpoint.name, channel, start, end, fields=endpoint.fields, into=into, read=read)

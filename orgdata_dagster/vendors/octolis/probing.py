@@ -1,0 +1,35 @@
+"""Whether a dataset changed, for the price of one record.
+
+Here: the look at the newest record, for the sensor.
+Keep out: the sensor (orchestration/changes.py), pulls (pulling.py).
+A record that was deleted shows here only if it was the newest one: the schedule's pull, which counts, finds it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from orgdata_dagster.http.errors import BadBody
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.vendors.octolis.client import MASTERID, MODIFIED_AT, NEEDED, OctolisClient, Query
+from orgdata_dagster.vendors.octolis.walk import Span
+
+
+def newest(client: OctolisClient, query: Query) -> str:
+    """The newest record's instant and masterid; empty for a dataset without records.
+
+    Raises the errors of HttpClient.fetch.
+    """
+    small = Query(query.dataset, query.filter, NEEDED)
+    with tempfile.TemporaryDirectory() as folder:
+        return client.page(small, Span(1, 1), into=Path(folder) / "newest.json", read=_mark)
+
+
+def _mark(download: Download) -> str:
+    try:
+        records = json.loads(download.path.read_bytes())["records"]
+        return f"{records[0][MODIFIED_AT]} {records[0][MASTERID]}" if records else ""
+    except (ValueError, LookupError, TypeError) as error:
+        raise BadBody(f"no page of records: {type(error).__name__} {error}") from None

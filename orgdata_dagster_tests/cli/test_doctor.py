@@ -1,0 +1,121 @@
+"""What the doctor finds wrong, what it says to do, and what it mends."""
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._daemon.types import DaemonHeartbeat
+
+from orgdata_dagster.cli.catalog import Catalog, load
+from orgdata_dagster.cli.doctor import examine, mend
+from orgdata_dagster.cli.doctor.finding import Finding
+from orgdata_dagster.instance import make_ready
+from orgdata_dagster.orchestration.reaper import PROCESS_TAG
+from orgdata_dagster.sandbox.faults import Status
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import today
+
+POOL = "institution_analytics_api"
+
+
+class Patient:
+    """A home under examination."""
+
+    def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
+        self.home = home
+        self.instance = instance
+        self.catalog: Catalog = load()
+
+    def wrong(self, *, ask: bool = True) -> dict[str, Finding]:
+        """What is wrong, by what it is about."""
+        return {one.about: one for one in examine(self.catalog, self.instance, ask=ask) if not one.good}
+
+
+@pytest.fixture
+def patient(home: Home, sandbox: Sandbox) -> Iterator[Patient]:
+    assert sandbox.url
+    with home.instance() as instance:
+        made = Patient(home, instance)
+        make_ready(instance, made.catalog.resources)
+        yield made
+
+
+def test_a_healthy_home_costs_one_request_a_vendor(patient: Patient, sandbox: Sandbox) -> None:
+    found = list(examine(patient.catalog, patient.instance, ask=True))
+    assert [one for one in found if not one.good] == []
+    assert {one.about for one in found} == {
+        "versions", "folder", "warehouse", "institution_analytics", "pools", "runs", "slots", "daemon", "event log",
+        "coverage",
+    }  # fmt: skip
+    assert any("answers, credentials are good, its clock differs by" in one.what for one in found)
+    [asked] = sandbox.log.entries()
+    assert (asked.status, asked.rows) == (200, 0)
+
+
+def test_vendors_that_do_not_answer_or_refuse_or_lack_a_variable(patient: Patient, sandbox: Sandbox) -> None:
+    sandbox.institution_analytics.faults.add(Status(503))
+    assert "503" in patient.wrong()["institution_analytics"].what
+    patient.home.set(INSTITUTION_ANALYTICS_API_KEY="a wrong one")
+    refused = patient.wrong()["institution_analytics"]
+    assert "401" in refused.what
+    assert "a wrong one" not in refused.what
+    patient.home.set(INSTITUTION_ANALYTICS_API_KEY="")
+    asked = len(sandbox.log.entries())
+    assert patient.wrong()["institution_analytics"].what == "not set: INSTITUTION_ANALYTICS_API_KEY"
+    assert len(sandbox.log.entries()) == asked
+
+
+def test_pools_dead_runs_and_leaked_slots_are_mended(patient: Patient) -> None:
+    storage = patient.instance.event_log_storage
+    storage.set_concurrency_slots(POOL, 7)
+    job = patient.catalog.job
+    killed = patient.instance.create_run_for_job(job, tags={PROCESS_TAG: f"{socket.gethostname()}:999999:1"})
+    died = patient.instance.create_run_for_job(
+        job,
+        tags={GRPC_INFO_TAG: '{"host": "localhost", "socket": "/nowhere"}'},
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    ended = patient.instance.create_run_for_job(job)
+    patient.instance.report_run_failed(ended)
+    for run in (killed, died, ended):
+        storage.claim_concurrency_slot(POOL, run.run_id, "step")
+    wrong = patient.wrong(ask=False)
+    assert set(wrong) == {"pools", "runs", "slots"}
+    assert killed.run_id[:8] in wrong["runs"].what
+    assert died.run_id[:8] in wrong["runs"].what
+    assert {one.remedy for one in wrong.values()} == {"orgdata doctor --fix"}
+    assert len(list(mend(wrong.values()))) == 2
+    assert patient.wrong(ask=False) == {}
+    assert storage.get_concurrency_info(POOL).slot_count == 2
+    assert storage.get_concurrency_info(POOL).claimed_slots == []
+
+
+def test_a_daemon_that_fell_silent(patient: Patient) -> None:
+    long_ago = (datetime.now(UTC) - timedelta(hours=1)).timestamp()
+    patient.instance.add_daemon_heartbeat(DaemonHeartbeat(long_ago, "SCHEDULER", "id", []))
+    silent = patient.wrong(ask=False)["daemon"]
+    assert "SCHEDULER" in silent.what
+    assert silent.remedy == "orgdata dev"
+
+
+def test_holes_are_told_with_the_pull_that_fills_them(patient: Patient) -> None:
+    for back in (4, 1):
+        patient.home.materialize("institution_analytics/users", today(back=back))
+    hole = patient.wrong(ask=False)["institution_analytics/users"]
+    assert hole.what == f"missing: 2 partitions, {today(back=3)} to {today(back=2)}"
+    pull = hole.remedy.split(" (")[0].split()[1:]
+    assert patient.home.orgdata(*pull).status == 0
+    assert "institution_analytics/users" not in patient.wrong(ask=False)
+
+
+def test_the_command_ends_with_1_if_anything_is_wrong(home: Home, sandbox: Sandbox) -> None:
+    assert sandbox.url
+    before = home.orgdata("doctor", "--offline")
+    assert before.status == 1  # nobody has set the pools yet
+    assert "WRONG pools" in before.out
+    fixed = home.orgdata("doctor", "--fix")
+    assert (fixed.status, "mended: pools" in fixed.out) == (0, True)

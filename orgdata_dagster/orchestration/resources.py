@@ -67,14 +67,14 @@ class VendorResource(dg.ConfigurableResource):
     @classmethod
     def from_environment(cls, **fields: object) -> Self:
         """The resource with its variables read now: for notebooks and scripts outside Dagster."""
-        unset = cls._unset_with_default()
+        unset = cls.unset_with_default()
         read = {name: os.environ[variable] for name, variable in cls.environment.items() if name not in unset}
         return cls(**unset, **read, **fields)  # type: ignore[arg-type]
 
     @classmethod
     def from_variables(cls, **fields: object) -> Self:
         """The resource for Dagster: its variables are read when a run starts."""
-        unset = cls._unset_with_default()
+        unset = cls.unset_with_default()
         read = {name: dg.EnvVar(variable) for name, variable in cls.environment.items() if name not in unset}
         return cls(**unset, **read, **fields)  # type: ignore[arg-type]
 
@@ -90,7 +90,8 @@ class VendorResource(dg.ConfigurableResource):
         return []
 
     @classmethod
-    def _unset_with_default(cls) -> dict[str, str]:
+    def unset_with_default(cls) -> dict[str, str]:
+        """The fields whose variable is not set now, with the values that hold instead."""
         return {name: value for name, value in cls.defaults.items() if not os.environ.get(cls.environment[name])}
 
     def rule(self) -> Rule:

@@ -16,7 +16,7 @@ from orgdata_dagster.orchestration.limits import Retries
 from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis.assets import DataSet, build_asset
 from orgdata_dagster.vendors.octolis.pulling import Manner
-from orgdata_dagster.vendors.octolis.resource import OctolisResource
+from orgdata_dagster.vendors.octolis.resource import OctolisResource, shared_resource
 from orgdata_dagster.vendors.octolis.walk import MAX_PAGE_SIZE
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -125,7 +125,7 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their resource and their schedules."""
         retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        resource = OctolisResource.from_variables(**self.limits.model_dump(), **retries)
+        resource = shared_resource(**self.limits.model_dump(), **retries)
         walk_every = None if self.walk_hours is None else timedelta(hours=self.walk_hours)
         manner = Manner(timedelta(seconds=self.settle_seconds), walk_every, self.page_size)
         assets = [build_asset(model.data_set(), manner) for model in self.datasets]

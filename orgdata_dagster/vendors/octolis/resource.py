@@ -1,19 +1,22 @@
 """The Dagster resource of octolis.
 
-Here: its variables, its limits, and the client made of them. Keep out: requests (client.py), paging (walk.py), assets.
+Here: its variables, its limits, and the clients made of them. Keep out: requests (client.py), paging (walk.py), assets.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import ClassVar
 
 from orgdata_dagster.http.budget import Rule
+from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.orchestration.resources import Observer, VendorResource
 from orgdata_dagster.vendors.octolis import client as api
+from orgdata_dagster.vendors.octolis import writing
 
 
 class OctolisResource(VendorResource):
-    """Reads datasets, within the points that all processes and all keys of the account share.
+    """Reads and writes datasets, within the points that all processes and all keys of the account share.
 
     For assets, scripts and notebooks of your own:
 
@@ -35,12 +38,38 @@ class OctolisResource(VendorResource):
         """The document's limits, or those of defs.yaml for a test server."""
         return api.rule(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
 
+    @property
+    def writes_per_minute(self) -> int:
+        """How many requests that write the limits allow."""
+        return writing.writes_per_minute(
+            self.points_per_second, self.points_per_minute, self.account_points_per_minute
+        )
+
     def client(self, observer: Observer | None = None) -> api.OctolisClient:
-        """A client that pays the shared budget; `observer` sees every request."""
-        http = self.http_client(
+        """A client that reads and pays the shared budget; `observer` sees every request."""
+        return api.OctolisClient(self._http(observer))
+
+    def writer(self, observer: Observer | None = None) -> writing.OctolisWriter:
+        """The same for writing."""
+        return writing.OctolisWriter(self._http(observer))
+
+    def _http(self, observer: Observer | None) -> HttpClient:
+        return self.http_client(
             headers=api.HEADERS,
             params={api.API_KEY_PARAMETER: self.api_key},
             observer=observer,
             error_reader=api.read_error,
         )
-        return api.OctolisClient(http)
+
+
+def shared_resource(**fields: float) -> OctolisResource:
+    """The resource of these limits and retries, the very same one each time.
+
+    Every Component of octolis brings it, and Dagster takes a key twice only where it means one object.
+    """
+    return _shared(tuple(OctolisResource.unset_with_default()), tuple(fields.items()))
+
+
+@cache
+def _shared(_unset: tuple[str, ...], fields: tuple[tuple[str, float], ...]) -> OctolisResource:
+    return OctolisResource.from_variables(**dict(fields))

@@ -12,10 +12,11 @@ _COMPONENTS = {
     "ChannelReports": "orgdata_dagster.vendors.channel_reports.component",
     "InstitutionAnalytics": "orgdata_dagster.vendors.institution_analytics.component",
     "Octolis": "orgdata_dagster.vendors.octolis.component",
+    "OctolisSync": "orgdata_dagster.vendors.octolis.sync.component",
     "Together": "orgdata_dagster.vendors.together.component",
 }
 
-__all__ = ["Accutics", "ChannelReports", "InstitutionAnalytics", "Octolis", "Together"]
+__all__ = ["Accutics", "ChannelReports", "InstitutionAnalytics", "Octolis", "OctolisSync", "Together"]
 
 
 def __getattr__(name: str) -> Any:

@@ -124,8 +124,7 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their resource and their schedules."""
-        retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        resource = shared_resource(**self.limits.model_dump(), **retries)
+        resource = resource_for(self.limits, self.retries)
         walk_every = None if self.walk_hours is None else timedelta(hours=self.walk_hours)
         manner = Manner(timedelta(seconds=self.settle_seconds), walk_every, self.page_size)
         assets = [build_asset(model.data_set(), manner) for model in self.datasets]
@@ -135,6 +134,12 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
             if (cron := model.cron or self.cron)
         ]
         return dg.Definitions(assets=assets, resources={OctolisResource.vendor: resource}, schedules=schedules)
+
+
+def resource_for(limits: OctolisLimits, retries: Retries) -> OctolisResource:
+    """The resource that a person configured, the same for every Component that says the same."""
+    retrying = {f"retry_{name}": value for name, value in retries.model_dump().items()}
+    return shared_resource(**limits.model_dump(), **retrying)
 
 
 def _schedule(asset: dg.AssetsDefinition, cron: str) -> dg.ScheduleDefinition:

@@ -41,9 +41,7 @@ class OctolisResource(VendorResource):
     @property
     def writes_per_minute(self) -> int:
         """How many requests that write the limits allow."""
-        return writing.writes_per_minute(
-            self.points_per_second, self.points_per_minute, self.account_points_per_minute
-        )
+        return writing.writes_per_minute(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
 
     def client(self, observer: Observer | None = None) -> api.OctolisClient:
         """A client that reads and pays the shared budget; `observer` sees every request."""

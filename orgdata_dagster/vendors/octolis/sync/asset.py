@@ -81,7 +81,7 @@ def build_asset(job: Job, *, pace: Callable[[OctolisResource], Pace] | None = No
         group_name=VENDOR,
         description=f"{job.description} What became of each row: `{job.results}`.",
         metadata={"source": dg.MetadataValue.md(f"```sql\n{source.select(job.source)}\n```"), "target": job.target},
-        tags={WRITES: "true"},
+        tags={WRITES: job.name},
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(job.owners),
@@ -119,9 +119,11 @@ def _run(
     except VendorError as error:
         raise failure(context, {None: error}) from None
     metadata = Report(planned, job.batch_size, octolis.writes_per_minute).of_plan(dry_run=dry_run)
-    counts = planned.counts()
+    counts = planned.counts
     if dry_run:
-        return dg.MaterializeResult(metadata=metadata, check_results=[_check(job, counts.rejected)])
+        return dg.MaterializeResult(
+            metadata=metadata, check_results=[_check(job, counts.rejected + counts.refused_before)]
+        )
     requests = RequestLog()
     journal = Journal(warehouse, ledger, Results(job.results), context.run.run_id, requests, job.read_into)
     journal.open(planned)
@@ -137,6 +139,7 @@ def _run(
         delivery = Delivery(job.send(writer, job.target), journal, pace, allowed, progress)
         delivery.tally.rejected = counts.rejected
         tally = delivery.deliver(planned.batches(job.batch_size))
+    tally.rejected += counts.refused_before  # they still are; but no reason to stop
     metadata |= of_delivery(tally, merges=journal.merges, requests=requests.count, waited=requests.waited)
     if tally.ended_by is not None:
         context.log_event(dg.AssetObservation(job.asset_key, metadata=metadata))

@@ -35,11 +35,12 @@ class Sync:
 
 @dataclass(frozen=True)
 class Row:
-    """A row to be sent: its number in the source (from 1), its key and payload as JSON, the payload's hash, and why
-    octolis may have it already (None: it has not)."""
+    """A row to be sent: its number in the source (from 1), its key and payload as JSON, the payload's hash and that
+    of the values beside the key, and why octolis may have it already (None: it has not)."""
 
     number: int
     key: str
     hash: str
+    rest: str | None
     payload: str
     again: str | None = None

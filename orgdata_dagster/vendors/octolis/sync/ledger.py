@@ -120,8 +120,15 @@ class Ledger:
         self._forget(connection, ("rejected",), keys)
         connection.execute(
             "INSERT INTO _orgdata.sync_rejected SELECT ?, ?, unnest(CAST(? AS VARCHAR[])), "
-            f"unnest(CAST(? AS VARCHAR[])), NULL, '{VENDOR}', unnest(CAST(? AS VARCHAR[])), ?, CAST(? AS TIMESTAMPTZ)",
-            [*self.names, keys, [row.hash for row, _ in rows], [reason for _, reason in rows], run_id, now],
+            "unnest(CAST(? AS VARCHAR[])), unnest(CAST(? AS VARCHAR[])), "
+            f"'{VENDOR}', unnest(CAST(? AS VARCHAR[])), ?, CAST(? AS TIMESTAMPTZ)",
+            [
+                *self.names,
+                keys,
+                *zip(*((row.hash, row.rest, reason) for row, reason in rows), strict=True),
+                run_id,
+                now,
+            ],
         )
 
     def _forget(self, connection: duckdb.DuckDBPyConnection, tables: Sequence[str], keys: Sequence[str]) -> None:

@@ -55,7 +55,8 @@ def _row(number: int, values: Sequence[Any], columns: Sequence[Column]) -> tuple
     key = None
     if not any(problem.partition(":")[0] in in_key for problem in problems):
         key = _json([payload.get(name) for name in in_key])
-    rest = _digest(repr([value for value, column in zip(values, columns, strict=True) if not column.in_key]))
+    beside = [value for value, column in zip(values, columns, strict=True) if not column.in_key]
+    rest = _digest(repr(beside)) if beside else None
     text = _json(payload)
     return number, key, _digest(repr(values) if problems else text), rest, text, problems
 

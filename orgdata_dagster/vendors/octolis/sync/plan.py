@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -27,7 +28,8 @@ Fill = Callable[[duckdb.DuckDBPyConnection], None]
 _ROWS = (
     "CREATE TABLE rows (number BIGINT, key VARCHAR, hash VARCHAR, rest VARCHAR, payload VARCHAR, problems VARCHAR[])"
 )
-# A key that is in flight goes first of all: what was accepted before may have been overwritten since.
+# A key that is in flight goes whatever was accepted before: it may have been overwritten since. A rejected row that has
+# another key now, because the key was what was wrong with it, is recognised by the rest of its values.
 _PLAN = f"""
 CREATE TABLE plan AS
 WITH twins AS (SELECT key, count(*) AS twins FROM rows WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1),
@@ -39,7 +41,7 @@ checked AS (
 SELECT checked.*, CASE
     WHEN len(problems) > 0 THEN 'rejected'
     WHEN $only_rejected AND known.key IS NULL AND NOT (accepted.key IS NULL
-        AND checked.rest IN (SELECT rest FROM rejected WHERE key IS NULL)) THEN 'left out'
+        AND coalesce(checked.rest IN (SELECT rest FROM rejected WHERE rest IS NOT NULL), false)) THEN 'left out'
     WHEN in_flight.key IS NOT NULL THEN 'send'
     WHEN accepted.hash = checked.hash THEN 'unchanged'
     WHEN NOT $only_rejected AND known.refused = checked.hash THEN 'refused before'
@@ -80,6 +82,7 @@ class Plan:
         self._warehouse = warehouse
         self.path = path
 
+    @cached_property
     def counts(self) -> Counts:
         """The figures."""
         with self.opened() as connection:
@@ -94,7 +97,7 @@ class Plan:
         """The rows to send, so many at a time, in the source's order."""
         with self.opened() as connection:
             cursor = connection.execute(
-                "SELECT number, key, hash, payload, again FROM plan WHERE action = 'send' ORDER BY number"
+                "SELECT number, key, hash, rest, payload, again FROM plan WHERE action = 'send' ORDER BY number"
             )
             while rows := cursor.fetchmany(size):
                 yield [Row(*row) for row in rows]

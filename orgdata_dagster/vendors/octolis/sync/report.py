@@ -35,7 +35,7 @@ class Report:
 
     def of_plan(self, *, dry_run: bool) -> Metadata:
         """What is to be done: counts, what it costs, the first rows, and every problem (the first hundred)."""
-        counts = self.plan.counts()
+        counts = self.plan.counts
         requests = math.ceil(counts.send / self.batch_size)
         figures: dict[str, int | float] = {
             "source_rows": counts.rows,

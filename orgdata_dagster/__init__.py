@@ -13,10 +13,11 @@ _COMPONENTS = {
     "InstitutionAnalytics": "orgdata_dagster.vendors.institution_analytics.component",
     "Octolis": "orgdata_dagster.vendors.octolis.component",
     "OctolisSync": "orgdata_dagster.vendors.octolis.sync.component",
+    "OctolisWebhook": "orgdata_dagster.vendors.octolis.sync.webhook",
     "Together": "orgdata_dagster.vendors.together.component",
 }
 
-__all__ = ["Accutics", "ChannelReports", "InstitutionAnalytics", "Octolis", "OctolisSync", "Together"]
+__all__ = ["Accutics", "ChannelReports", "InstitutionAnalytics", "Octolis", "OctolisSync", "OctolisWebhook", "Together"]
 
 
 def __getattr__(name: str) -> Any:

@@ -183,6 +183,7 @@ class Octolis(Vendor):
         return writing.update_batch(dataset, payload, at, all_or_none=self.all_or_none)
 
     async def _webhook(self, request: Request) -> Response:
+        need_headers(request)
         webhook = self.webhooks.get(request.path_params["webhook"])
         if webhook is None:
             raise problems.not_found("Webhook")

@@ -42,9 +42,14 @@ Method = Literal["POST", "PUT"]
 Record = Mapping[str, Any]
 T = TypeVar("T")
 
-_MAY_NOT_WRITE = (
-    "Check that the dataset is no SQL dataset (octolis lets nobody write to those) and that OCTOLIS_API_KEY may write."
-)
+_REMEDIES = {
+    ("datasets", 403): "Check that the dataset is no SQL dataset (octolis lets nobody write to those) and that "
+    "OCTOLIS_API_KEY may write.",
+    ("datasets", 404): "Check the dataset's id.",
+    ("webhook", 403): "Check OCTOLIS_API_KEY, `headers` and this machine's address against the webhook's whitelists.",
+    ("webhook", 404): "Check `webhook_id`.",
+    ("webhook", 405): "Check `method`.",
+}
 
 
 @dataclass(frozen=True)
@@ -131,8 +136,7 @@ class OctolisWriter:
                     observer=observer,
                 )
             except PermanentError as error:
-                if error.status == 403 and endpoint.startswith("/datasets"):
-                    error.remedy = _MAY_NOT_WRITE
+                error.remedy = _REMEDIES.get((endpoint.split("/")[1], error.status or 0), error.remedy)
                 raise
 
 

@@ -20,7 +20,7 @@ from orgdata_dagster.vendors.octolis.writing import WRITE_POINTS
 
 _ROWS_SHOWN = 20
 _PROBLEMS_SHOWN = 100
-_WIDEST_CELL = 40
+_WIDEST_VALUE = 40
 
 Metadata = dict[str, dg.MetadataValue]
 
@@ -101,7 +101,8 @@ def _number(value: int | float) -> dg.MetadataValue:
 
 
 def _value(payload: dict[str, object], name: str) -> str:
-    return json.dumps(payload[name], ensure_ascii=False) if name in payload else ""
+    text = json.dumps(payload[name], ensure_ascii=False) if name in payload else ""
+    return text if len(text) <= _WIDEST_VALUE else text[: _WIDEST_VALUE - 1] + "…"
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -111,5 +112,4 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _cell(value: object) -> str:
     text = f"{value:,}" if isinstance(value, int) else str(value)
-    text = " ".join(text.replace("|", "\\|").split())
-    return text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 1] + "…"
+    return " ".join(text.replace("|", "\\|").split())

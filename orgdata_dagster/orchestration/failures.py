@@ -32,7 +32,7 @@ def failure(
     """One failure for everything that went wrong in a run: the reasons by partition, the first one in the headline."""
     permanent = any(map(is_permanent, errors.values()))
     if permanent:
-        context.instance.add_run_tags(context.run_id, {MAX_RETRIES_TAG: "0"})
+        context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
     reasons = {str(partition or "all"): redact(f"{error}") for partition, error in errors.items()}
     first = next(iter(reasons.values()))
     more = f" (and {len(reasons) - 1} more partitions)" if len(reasons) > 1 else ""

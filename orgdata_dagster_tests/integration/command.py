@@ -29,7 +29,9 @@ _context.set_forkserver_preload(
     [
         "orgdata_dagster.cli.pull",
         "orgdata_dagster.cli.tables",
+        "orgdata_dagster.cli.sync",
         "orgdata_dagster.vendors.institution_analytics.component",
+        "orgdata_dagster.vendors.octolis.sync.component",
     ]
 )
 

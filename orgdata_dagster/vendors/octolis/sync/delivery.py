@@ -32,7 +32,7 @@ from orgdata_dagster.vendors.octolis.sync.definition import Row
 from orgdata_dagster.vendors.octolis.sync.journal import Batch, Journal, Settled
 from orgdata_dagster.vendors.octolis.sync.sending import Reply, Send, send
 
-BUSY, BUSY_SECONDS = 423, 5.0
+BUSY = 423
 _SPLITS = (400, 413)
 _MOST_AT_ONCE = 16
 _HOPELESS = 20  # rows refused, and none written
@@ -40,10 +40,11 @@ _HOPELESS = 20  # rows refused, and none written
 
 @dataclass(frozen=True)
 class Pace:
-    """`spacing`: seconds between two requests that the limits allow in the long run; `patience`: seconds for which the
-    dataset may be busy."""
+    """`spacing`: seconds between two requests that the limits allow in the long run. A busy dataset is asked again
+    after `busy_wait` seconds, for `patience` seconds in all."""
 
     spacing: float
+    busy_wait: float = 5
     patience: float = 600
     clock: Clock = SYSTEM
 
@@ -113,9 +114,11 @@ class Delivery:
             self.pace.clock.sleep(self._not_before - self.pace.clock.monotonic())
             return []
         done, _ = wait(going, return_when=FIRST_COMPLETED)
-        return [self._settle(going.pop(future), future.result()) for future in done]
+        settled = [self._settle(going.pop(future), future.result()) for future in done]
+        return [each for each in settled if each is not None]
 
-    def _settle(self, batch: Batch, reply: Reply) -> Settled:
+    def _settle(self, batch: Batch, reply: Reply) -> Settled | None:
+        """What follows from a reply; None where the batch goes again as it is, and stays noted as in flight."""
         error = reply.error
         if error is None:
             self._busy_since, self._width = None, self._widest(reply.seconds)
@@ -132,13 +135,13 @@ class Delivery:
         self._check()
         return settled
 
-    def _busy(self, batch: Batch, reply: Reply) -> Settled:
+    def _busy(self, batch: Batch, reply: Reply) -> Settled | None:
         now = self.pace.clock.monotonic()
         self._busy_since = now if self._busy_since is None else self._busy_since
-        self._width, self._not_before = 1, now + BUSY_SECONDS
+        self._width, self._not_before = 1, now + self.pace.busy_wait
         if (busy := now - self._busy_since) < self.pace.patience:
             self._waiting.appendleft(reply.carried_over(batch))
-            return Settled(batch, [], reply.known)
+            return None
         assert reply.error is not None
         settled = Settled(batch, reply.results(batch), reply.known)
         self._count(settled)
@@ -172,11 +175,11 @@ class Delivery:
     def _check(self) -> None:
         """End it when too many rows were rejected, or all."""
         reason = f" The last reason: {self._last}." if self._last else ""
-        if self.tally.rejected > self.most_rejected:
-            self._end(_stopped(f"{self.tally.rejected} rows are rejected, and max_rejected allows "
-                               f"{self.most_rejected}.{reason}"))  # fmt: skip
-        elif self.tally.refused >= _HOPELESS and not self.tally.written:
+        if self.tally.refused >= _HOPELESS and not self.tally.written:
             self._end(_stopped(f"octolis refused all of the first {self.tally.refused} rows.{reason}"))
+        elif self.tally.rejected > self.most_rejected:
+            allowed = f"max_rejected allows {self.most_rejected}"
+            self._end(_stopped(f"{self.tally.rejected} rows are rejected, and {allowed}.{reason}"))
 
     def _end(self, error: VendorError) -> None:
         self.tally.ended_by = self.tally.ended_by or error

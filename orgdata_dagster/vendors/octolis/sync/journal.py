@@ -66,9 +66,9 @@ class Journal:
 
     def write(self, settled: Sequence[Settled], begun: Sequence[Batch]) -> None:
         """Note what became of some batches, and that others are about to be sent."""
-        requests = self.requests.take()
-        if not (settled or begun or requests):
+        if not (settled or begun):
             return
+        requests = self.requests.take()
         results = [result for each in settled for result in each.results]
         with self.warehouse.transaction() as connection:
             now = datetime.now(UTC)

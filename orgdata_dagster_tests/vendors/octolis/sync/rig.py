@@ -44,15 +44,17 @@ SYNC: dict[str, Any] = {
 
 
 class Counting(Dataset):
-    """A dataset that remembers how often it was sent each email."""
+    """A dataset that remembers how often it took each email, and each email with its `n`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.received: Counter[str] = Counter()
+        self.versions: Counter[tuple[str, Any]] = Counter()
 
     def upsert(self, payload: Mapping[str, Any], at: datetime | None = None) -> Written:
         written = super().upsert(payload, at)
         self.received[str(payload.get("email"))] += 1
+        self.versions[str(payload.get("email")), payload.get("n")] += 1
         return written
 
 

@@ -20,7 +20,7 @@ from orgdata_dagster_tests.vendors.octolis.sync.rig import COLUMNS, CONTACTS, SY
 
 KILLS = int(os.environ.get("ORGDATA_TEST_KILLS", "2"))
 PHASES = (3, 1, 0, 9, 6, 2)  # so many requests are begun: slow machines and fast ones meet the same phases
-ROWS = 200
+ROWS = 100
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -29,11 +29,13 @@ from orgdata_dagster.vendors.octolis.sync.results import Results
 from orgdata_dagster.vendors.octolis.sync.sending import Send
 from orgdata_dagster.vendors.octolis.writing import OctolisWriter
 from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.lock import locked
 from orgdata_dagster.warehouse.names import TableName
 
 VENDOR = OctolisResource.vendor
 REJECTED_CHECK = "rejected"
+_NOTHING_SENT = "Dry run: nothing was sent."
 
 
 @dataclass(frozen=True)
@@ -110,13 +112,15 @@ def _run(
     pace: Pace,
 ) -> dg.MaterializeResult:
     tags = context.run.tags
-    dry_run = job.dry_run or tags.get(DRY_RUN_TAG) == "true"
+    dry_run = _NOTHING_SENT if tags.get(DRY_RUN_TAG) == "true" else None
+    if job.dry_run:
+        dry_run = f"{_NOTHING_SENT} It stays so until the YAML says `dry_run: false`."
     ledger = Ledger(job.name, job.target)
     try:
         planned = plan.make(
             warehouse, ledger, job.source, job.fill, folder, only_rejected=tags.get(ONLY_REJECTED_TAG) == "true"
         )
-    except VendorError as error:
+    except (VendorError, WarehouseError) as error:
         raise failure(context, {None: error}) from None
     metadata = Report(planned, job.batch_size, octolis.writes_per_minute).of_plan(dry_run=dry_run)
     counts = planned.counts

@@ -35,7 +35,7 @@ from orgdata_dagster.vendors.octolis.sync.sending import Reply, Send, send
 BUSY = 423
 _SPLITS = (400, 413)
 _MOST_AT_ONCE = 16
-_HOPELESS = 20  # rows refused, and none written
+_HOPELESS = 10  # rows refused, and none written
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Delivery:
     _not_before: float = 0.0
     _busy_since: float | None = None
     _waiting: deque[Batch] = field(default_factory=deque)
+    _exhausted: bool = False  # no more rows to come, but for those that wait
     _last: str | None = None  # reason of a refusal
 
     def deliver(self, rows: Iterator[list[Row]]) -> Tally:
@@ -91,7 +92,7 @@ class Delivery:
                 self.progress(self.tally)
                 for batch in begun:
                     going[pool.submit(send, self.send, batch)] = batch
-                if not going and (self.tally.ended_by or not self._pausing()):
+                if not going and (self.tally.ended_by or (self._exhausted and not self._waiting)):
                     return self.tally
                 settled = self._settled(going)
 
@@ -103,6 +104,7 @@ class Delivery:
             elif following := next(rows, None):
                 yield _batch(following)
             else:
+                self._exhausted = True
                 return
 
     def _pausing(self) -> bool:

@@ -17,6 +17,7 @@ import duckdb
 
 from orgdata_dagster.vendors.octolis.sync.definition import Row
 from orgdata_dagster.vendors.octolis.sync.source import COPY
+from orgdata_dagster.warehouse.connection import ALIAS
 
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS _orgdata;
@@ -64,7 +65,7 @@ class Ledger:
     def copy(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Copy what is known into the attached file `copy`, beside the source."""
         if not _exists(connection):
-            connection.execute(f"USE {COPY}; {_TABLES}; USE warehouse")
+            connection.execute(f"USE {COPY}; {_TABLES}; USE {ALIAS}")
             schema = f"{COPY}._orgdata"
         else:
             schema = "_orgdata"

@@ -33,8 +33,11 @@ class Report:
     batch_size: int
     writes_per_minute: int
 
-    def of_plan(self, *, dry_run: bool) -> Metadata:
-        """What is to be done: counts, what it costs, the first rows, and every problem (the first hundred)."""
+    def of_plan(self, *, dry_run: str | None) -> Metadata:
+        """What is to be done: counts, what it costs, the first rows, and the problems (of the first hundred rows).
+
+        `dry_run`: why nothing is sent; None where it will be.
+        """
         counts = self.plan.counts
         requests = math.ceil(counts.send / self.batch_size)
         figures: dict[str, int | float] = {
@@ -51,9 +54,12 @@ class Report:
         }
         shown = _markdown(("", "rows"), list(figures.items()))
         if dry_run:
-            shown = f"Dry run: nothing was sent.\n\n{shown}\n\n{self._first_rows()}"
+            shown = f"{dry_run}\n\n{shown}\n\n{self._first_rows()}"
         metadata: Metadata = {name: _number(value) for name, value in figures.items()}
-        metadata |= {"dry_run": dg.MetadataValue.bool(dry_run), PLAN: dg.MetadataValue.md(shown + self._problems())}
+        metadata |= {
+            "dry_run": dg.MetadataValue.bool(dry_run is not None),
+            PLAN: dg.MetadataValue.md(shown + self._problems()),
+        }
         return metadata
 
     def _first_rows(self) -> str:

@@ -81,8 +81,8 @@ def test_a_wrong_api_key_is_asked_with_once(rig: Rig) -> None:
 def test_an_unknown_column_is_known_soon_where_batches_are_refused_whole(rig: Rig) -> None:
     rig.vendor.all_or_none = True
     done = rig.run(source="SELECT email, 1 AS nonsense FROM marts.contacts", max_rejected=1)
-    assert "octolis refused all of the first 20 rows" in done.failure
-    assert rig.requests() < 60
+    assert "octolis refused all of the first 10 rows" in done.failure
+    assert rig.requests() < 30
 
 
 def test_a_dataset_that_is_busy_for_two_minutes_is_waited_for(rig: Rig) -> None:

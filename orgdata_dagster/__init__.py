@@ -12,10 +12,12 @@ _COMPONENTS = {
     "ChannelReports": "orgdata_dagster.vendors.channel_reports.component",
     "InstitutionAnalytics": "orgdata_dagster.vendors.institution_analytics.component",
     "Octolis": "orgdata_dagster.vendors.octolis.component",
+    "OctolisSync": "orgdata_dagster.vendors.octolis.sync.component",
+    "OctolisWebhook": "orgdata_dagster.vendors.octolis.sync.webhook",
     "Together": "orgdata_dagster.vendors.together.component",
 }
 
-__all__ = ["Accutics", "ChannelReports", "InstitutionAnalytics", "Octolis", "Together"]
+__all__ = ["Accutics", "ChannelReports", "InstitutionAnalytics", "Octolis", "OctolisSync", "OctolisWebhook", "Together"]
 
 
 def __getattr__(name: str) -> Any:

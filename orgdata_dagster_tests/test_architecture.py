@@ -51,14 +51,18 @@ def test_nobody_imports_what_is_not_theirs(where: list[str], forbidden: list[str
 def test_a_vendor_keeps_to_itself() -> None:
     found = {
         f"{path.relative_to(PACKAGE)} imports {name}"
-        for path in PACKAGE.glob("vendors/*/*.py")
+        for folder in PACKAGE.glob("vendors/*/")
+        for path in folder.rglob("*.py")
         for name in imports(path)
-        if begins(name, [f"{OURS}.vendors"]) and not begins(name, [f"{OURS}.vendors.{path.parent.name}"])
+        if name.startswith(f"{OURS}.vendors.") and not begins(name, [f"{OURS}.vendors.{folder.name}"])
     }
     assert found == set()
 
 
-@pytest.mark.parametrize("client", PACKAGE.glob("vendors/*/client.py"), ids=lambda path: path.parent.name)
+CLIENTS = [path for name in ("client", "writing") for path in sorted(PACKAGE.glob(f"vendors/*/{name}.py"))]
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_client_and_what_it_stands_on_know_http_alone(client: Path) -> None:
     own = f"{OURS}.vendors.{client.parent.name}"
     pure, waiting = set[Path](), {client}

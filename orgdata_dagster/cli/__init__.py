@@ -121,6 +121,21 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 
 
 @orgdata.command()
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Send nothing, only show what would go, whatever the YAML says.")
+@click.option("--rejected", is_flag=True, help="Send only rows that are rejected at present.")
+def sync(name: str, dry_run: bool, rejected: bool) -> None:
+    """Write to a vendor what changed in the source of the sync or webhook NAME."""
+    from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli.sync import sync as run
+
+    outcome = run(catalogs.load(), name, _console(), dry_run=dry_run, rejected=rejected)
+    if outcome.error:
+        click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)
+    sys.exit(1 if outcome.error else 0)
+
+
+@orgdata.command()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def status(as_json: bool) -> None:
     """Show tables, rows, coverage with its holes, freshness, and the use of the rate budgets."""

@@ -17,6 +17,7 @@ from orgdata_dagster import settings
 from orgdata_dagster.build import build_defs
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.orchestration.resources import VendorResource
+from orgdata_dagster.orchestration.writing import WRITES
 from orgdata_dagster.yaml_errors import problems
 
 
@@ -38,14 +39,36 @@ class Catalog:
 
     @cached_property
     def keys(self) -> list[dg.AssetKey]:
-        """Every asset that can be materialized, in order."""
-        return sorted(self.defs.resolve_asset_graph().materializable_asset_keys, key=lambda key: tuple(key.path))
+        """Every asset that can be pulled or computed, in order."""
+        return [key for key in self._materializable if key not in self.writing]
+
+    @cached_property
+    def writing(self) -> dict[dg.AssetKey, str]:
+        """The assets that write to a vendor, which no pull may start, with their own names, in order."""
+        graph = self.defs.resolve_asset_graph()
+        tags = {key: graph.get(key).tags for key in self._materializable}
+        return {key: tag[WRITES] for key, tag in tags.items() if WRITES in tag}
+
+    @property
+    def _materializable(self) -> list[dg.AssetKey]:
+        graph = self.defs.resolve_asset_graph()
+        return sorted(graph.materializable_asset_keys, key=lambda key: tuple(key.path))
+
+    def sync(self, name: str) -> dg.AssetKey:
+        """The asset that writes under this name, or has it for its key. Raises UserError where there is none."""
+        for key, own in self.writing.items():
+            if name in (own, key.to_user_string()):
+                return key
+        there = ", ".join(self.writing.values()) or "none; see `type: orgdata_dagster.OctolisSync`"
+        raise UserError(f"there is no sync {name!r}; there are: {there}")
 
     def select(self, selection: str) -> list[dg.AssetKey]:
         """The assets that a selection names: a vendor, `vendor/data_set`, or Dagster's selection syntax.
 
         Raises UserError where there is none.
         """
+        if own := {key.to_user_string(): own for key, own in self.writing.items()}.get(selection):
+            raise UserError(f"{selection} writes to its vendor and pulls nothing: run `orgdata sync {own}`")
         names = {key.to_user_string(): key for key in self.keys}
         if selection in names:
             return [names[selection]]

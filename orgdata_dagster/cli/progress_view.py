@@ -70,5 +70,7 @@ class ProgressView:
 
 
 def _facts(progress: Progress) -> str:
-    parts = f"{progress.done} of {progress.total} partitions, {progress.pages} pages, {progress.rows:,} rows"
+    parts = (
+        f"{progress.done} of {progress.total} {progress.unit}, {progress.pages} {progress.page}, {progress.rows:,} rows"
+    )
     return f"{parts}, {progress.waited:.0f} s waiting for the rate limit"

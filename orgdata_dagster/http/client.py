@@ -45,6 +45,7 @@ MAX_REDIRECTS = 5
 
 Param = str | int | float | bool | None | Sequence[str | int | float | bool]
 Params = Mapping[str, Param]
+Observer = Callable[[RequestRecord], None]
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,11 @@ class _Call:
     url: str
     headers: Mapping[str, str]
     json: Any
+    content: bytes | None
     cost: float
     into: Path
     attempts: Attempts
+    observer: Observer
 
     @cached_property
     def endpoint(self) -> str:
@@ -86,7 +89,7 @@ class HttpClient:
         timeouts: Timeouts = Timeouts(),
         error_reader: Callable[[bytes, httpx.Headers], ErrorDetail] | None = None,
         request_id_headers: Sequence[str] = ("x-request-id", "apigw-requestid", "traceparent"),
-        observer: Callable[[RequestRecord], None] | None = None,
+        observer: Observer | None = None,
         latch: Latch | None = None,
         clock: Clock = SYSTEM,
         transport: httpx.BaseTransport | None = None,
@@ -102,7 +105,7 @@ class HttpClient:
         self._timeouts = timeouts
         self._error_reader = error_reader or body.read_error
         self._request_id_headers = tuple(request_id_headers)
-        self._observer = observer or (lambda _record: None)
+        self._observer = observer or _nobody
         self._latch = latch
         self._clock = clock
         self._check_headers(headers or {})
@@ -126,19 +129,22 @@ class HttpClient:
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
+        content: bytes | None = None,
         cost: float = 1,
         into: Path,
         read: Callable[[Download], _T],
+        observer: Observer | None = None,
     ) -> _T:
         """Download an endpoint, or a link on its origin, into the file `into`; returns what `read` makes of it.
 
         Every request pays `cost`, retries and redirects too. A BadBody from `read` is retried like a network
-        fault; any failure leaves no file behind. Raises PermanentError, UnsafeUrl or RetriesExhausted, never
-        anything of httpx.
+        fault; any failure leaves no file behind. `json`, or `content` as it is, is the body. `observer` sees the
+        requests of this fetch alone. Raises PermanentError, UnsafeUrl or RetriesExhausted, never anything of httpx.
         """
         self._check_headers(headers or {})
         attempts = Attempts(self._retry, self._clock)
-        call = _Call(method, self._url(endpoint, params or {}), headers or {}, json, cost, into, attempts)
+        url, watch = self._url(endpoint, params or {}), observer or _nobody
+        call = _Call(method, url, headers or {}, json, content, cost, into, attempts, watch)
         return attempts.run(lambda: self._attempt(call, read))
 
     def _attempt(self, call: _Call, read: Callable[[Download], _T]) -> _T:
@@ -189,6 +195,7 @@ class HttpClient:
         finally:
             _log.debug("%s", record)
             self._observer(record)
+            call.observer(record)
 
     def _exchange(self, call: _Call, permit: PermitLike, record: RequestRecord) -> Download | _Call:
         def trace(event: str, _info: object) -> None:
@@ -199,7 +206,12 @@ class HttpClient:
 
         started = self._clock.monotonic()
         request = self._http.build_request(
-            call.method, call.url, headers=call.headers, json=call.json, extensions={"trace": trace}
+            call.method,
+            call.url,
+            headers=call.headers,
+            json=call.json,
+            content=call.content,
+            extensions={"trace": trace},
         )
         try:
             with closing(self._http.send(request, stream=True)) as response:
@@ -228,7 +240,7 @@ class HttpClient:
         url = self._with_params(resolve(call.url, response.headers["location"]), {})
         if response.status_code in (307, 308) or call.method == "HEAD":
             return replace(call, url=url)
-        return replace(call, url=url, method="GET", json=None)
+        return replace(call, url=url, method="GET", json=None, content=None)
 
     def _refusal(self, response: httpx.Response) -> VendorError:
         status = response.status_code
@@ -306,6 +318,10 @@ class HttpClient:
                     vendor=self.vendor,
                     remedy=f"Check {variables}.",
                 )
+
+
+def _nobody(_record: RequestRecord) -> None:
+    """The observer where there is none."""
 
 
 def _read_or_remove(download: Download, read: Callable[[Download], _T]) -> _T:

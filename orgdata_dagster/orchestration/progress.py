@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the run of an asset is: partitions done and in all, pages and rows so far, seconds of budget waits."""
+    """How far the run of an asset is: `unit`s done and in all, pages and rows so far, seconds of budget waits."""
 
     asset: str
     done: int
@@ -20,6 +20,8 @@ class Progress:
     pages: int
     rows: int
     waited: float
+    unit: str = "partitions"
+    page: str = "pages"
 
 
 Watcher = Callable[[Progress], None]

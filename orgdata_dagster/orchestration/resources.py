@@ -73,14 +73,14 @@ class VendorResource(dg.ConfigurableResource):
     @classmethod
     def from_environment(cls, **fields: object) -> Self:
         """The resource with its variables read now: for notebooks and scripts outside Dagster."""
-        unset = cls._unset_with_default()
+        unset = cls.unset_with_default()
         read = {name: os.environ[variable] for name, variable in cls.environment.items() if name not in unset}
         return cls(**unset, **read, **fields)  # type: ignore[arg-type]
 
     @classmethod
     def from_variables(cls, **fields: object) -> Self:
         """The resource for Dagster: its variables are read when a run starts."""
-        unset = cls._unset_with_default()
+        unset = cls.unset_with_default()
         read = {name: dg.EnvVar(variable) for name, variable in cls.environment.items() if name not in unset}
         return cls(**unset, **read, **fields)  # type: ignore[arg-type]
 
@@ -96,16 +96,19 @@ class VendorResource(dg.ConfigurableResource):
         return []
 
     @classmethod
-    def _unset_with_default(cls) -> dict[str, str]:
+    def unset_with_default(cls) -> dict[str, str]:
+        """The fields whose variable is not set now, with the values that hold instead."""
         return {name: value for name, value in cls.defaults.items() if not os.environ.get(cls.environment[name])}
 
-    def probe_request(self) -> tuple[str, dict[str, str]]:
-        """Endpoint and parameters of a request as cheap as the vendor has one that needs the credentials."""
+    def probe_request(self) -> tuple[str, dict[str, str]] | None:
+        """Endpoint and parameters of a request as cheap as the vendor has one that needs the credentials, if any."""
         raise NotImplementedError
 
-    def probe(self) -> Download:
+    def probe(self) -> Download | None:
         """Send that request and forget its answer, for `orgdata doctor`. Raises the errors of HttpClient.fetch."""
-        endpoint, params = self.probe_request()
+        if (request := self.probe_request()) is None:
+            return None
+        endpoint, params = request
         with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, self.http() as client:
             return client.fetch(endpoint, params=params, into=Path(folder) / "answer", read=lambda download: download)
 

@@ -9,7 +9,6 @@ snapshot is newer wins, whichever commits last.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -133,16 +132,8 @@ def _attempt(
     run_id: str,
     requests: Sequence[ApiRequest],
 ) -> Committed:
-    with warehouse.writing() as connection:
-        connection.execute("BEGIN")
-        try:
-            done = _transaction(connection, target, stage, loads, run_id, requests)
-            connection.execute("COMMIT")
-        except BaseException:
-            with suppress(duckdb.Error):  # after a failed COMMIT there is nothing left to roll back
-                connection.execute("ROLLBACK")
-            raise
-    return done
+    with warehouse.transaction() as connection:
+        return _transaction(connection, target, stage, loads, run_id, requests)
 
 
 def _transaction(

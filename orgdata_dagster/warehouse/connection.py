@@ -14,7 +14,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -63,6 +63,19 @@ class Warehouse:
             self._make_folder()
         with locked(self.lock_path, shared=False), self._attached(read_only=False) as connection:
             yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """As `writing`, all or nothing: what an exception interrupts has not happened."""
+        with self.writing() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(duckdb.Error):  # after a failed COMMIT there is nothing left to roll back
+                    connection.execute("ROLLBACK")
+                raise
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -34,6 +34,8 @@ _context.set_forkserver_preload(
         "orgdata_dagster.cli.pull",
         "orgdata_dagster.cli.tables",
         *(f"orgdata_dagster.vendors.{vendor}.component" for vendor in VENDORS),
+        "orgdata_dagster.cli.sync",
+        "orgdata_dagster.vendors.octolis.sync.component",
     ]
 )
 

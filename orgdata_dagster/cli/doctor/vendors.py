@@ -73,6 +73,8 @@ def _answer(resource: VendorResource) -> Finding:
         return Finding(resource.vendor, str(error), False, f"Look at defs/{resource.vendor}/defs.yaml and .env.")
     except VendorError as error:
         return Finding(resource.vendor, str(error), False, "Nothing to mend here: catch_up pulls what is missing.")
+    if download is None:
+        return Finding(resource.vendor, "not asked: nothing in defs.yaml that could be read")
     if download.server_time is None:
         return Finding(resource.vendor, "answers, credentials are good")
     skew = (download.server_time - datetime.now(UTC)).total_seconds()

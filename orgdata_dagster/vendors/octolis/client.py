@@ -3,7 +3,8 @@
     GET {base_url}/datasets/{id}/records?filter=...&selection=...&page=1&pageSize=50000&order=desc  ->  octolis.<name>
 
 Here: requests, points, limits, and how the vendor tells errors (`vendor_apis/octolis.md`). Add here: another endpoint.
-Keep out: Dagster, DuckDB. How a page is measured comes from the caller (`read`), who has a JSON parser.
+Keep out: Dagster, DuckDB, writing (writing.py). How a page is measured comes from the caller (`read`), who has a JSON
+parser.
 
 Paging quirk: by rank, in a dataset that changes; there is no filter for "modified since". See walk.py.
 
@@ -20,7 +21,7 @@ import itertools
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -33,7 +34,6 @@ from orgdata_dagster.http.budget import Rule, Window
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, ErrorDetail, PermanentError
 from orgdata_dagster.http.records import Download
-from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.vendors.octolis.walk import (
     FIRST_PAGE_SIZE,
     MAX_PAGE_SIZE,
@@ -48,9 +48,8 @@ from orgdata_dagster.vendors.octolis.walk import (
 BASE_URL = "https://api.octolis.cloud/v1/data"
 HEADERS = {"Accept": "*/*", "Content-Type": "application/json"}  # "For all requests ... mandatory", also without a body
 API_KEY_PARAMETER = "api-key"
-READ_POINTS, WRITE_POINTS = 1, 10
+READ_POINTS = 1
 POINTS_PER_SECOND, POINTS_PER_MINUTE, ACCOUNT_POINTS_PER_MINUTE = 25.0, 150.0, 2000.0
-BUSY, BUSY_SECONDS = 423, 5.0
 
 MASTERID, ALL_MASTERIDS, MODIFIED_AT = "__masterid__", "__all_masterids__", "__modified_at__"
 NEEDED = (MASTERID, ALL_MASTERIDS, MODIFIED_AT)
@@ -73,16 +72,6 @@ def rule(
     and besides by the account's. One budget serves all keys of the account, so more keys give no more speed."""
     key = (Window(points_per_second, 1), Window(points_per_minute, 60))
     return Rule(purses=(key, (Window(account_points_per_minute, 60),)))
-
-
-def patient(policy: RetryPolicy) -> RetryPolicy:
-    """The policy for writes: a busy dataset (423) is tried again after the 5 s that the document names."""
-    return replace(
-        policy,
-        extra_statuses=policy.extra_statuses | {BUSY},
-        shortest_wait=BUSY_SECONDS,
-        longest_wait=max(policy.longest_wait, BUSY_SECONDS),
-    )
 
 
 def parsed_filter(text: str) -> Filter:
@@ -129,13 +118,13 @@ class OctolisClient:
 
     def record(self, dataset: str, masterid: str) -> tuple[dict[str, Any], bool]:
         """The record with this masterid, and whether it results from a merge."""
-        answer = self._object(f"{_records(dataset)}/{quote(masterid, safe='')}", {})
+        answer = self._object(f"{records_path(dataset)}/{quote(masterid, safe='')}", {})
         return _field(answer, "record", dict), bool(answer.get("isMerged", False))
 
     def count(self, query: Query) -> int:
         """How many records match the query's filter."""
         parameters = {name: text for name, text in query.parameters.items() if name == "filter"}
-        answer = self._object(f"{_records(query.dataset)}/count", parameters)
+        answer = self._object(f"{records_path(query.dataset)}/count", parameters)
         return _field(answer, "count", int)
 
     def page(
@@ -151,7 +140,7 @@ class OctolisClient:
         """One page in the file `into`, by default the newest records as `{"records": [...]}`."""
         paging = {"page": str(span.page), "pageSize": str(span.size), "order": order, "format": format}
         return self._http.fetch(
-            _records(query.dataset), params=query.parameters | paging, cost=READ_POINTS, into=into, read=read
+            records_path(query.dataset), params=query.parameters | paging, cost=READ_POINTS, into=into, read=read
         )
 
     def pages(
@@ -184,12 +173,12 @@ class OctolisClient:
             raise self._permanent(query, str(error), f"Set page_size to {MAX_PAGE_SIZE}.") from None
 
     def _permanent(self, query: Query, message: str, remedy: str) -> PermanentError:
-        return PermanentError(message, vendor=self._http.vendor, endpoint=_records(query.dataset), remedy=remedy)
+        return PermanentError(message, vendor=self._http.vendor, endpoint=records_path(query.dataset), remedy=remedy)
 
     def _object(self, endpoint: str, parameters: dict[str, str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             into = Path(folder) / "answer.json"
-            return self._http.fetch(endpoint, params=parameters, cost=READ_POINTS, into=into, read=_json_object)
+            return self._http.fetch(endpoint, params=parameters, cost=READ_POINTS, into=into, read=json_object)
 
 
 def read_error(content: bytes, headers: httpx.Headers) -> ErrorDetail:
@@ -205,11 +194,13 @@ def read_error(content: bytes, headers: httpx.Headers) -> ErrorDetail:
     return ErrorDetail(str(found["title"]), ": ".join(part for part in parts if part))
 
 
-def _records(dataset: str) -> str:
+def records_path(dataset: str) -> str:
+    """The endpoint of a dataset's records."""
     return f"/datasets/{quote(dataset, safe='')}/records"
 
 
-def _json_object(download: Download) -> dict[str, Any]:
+def json_object(download: Download) -> dict[str, Any]:
+    """The answer, which has to be a JSON object. Raises BadBody."""
     try:
         found = json.loads(download.path.read_bytes())
     except ValueError as error:

@@ -19,7 +19,7 @@ from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis.assets import DataSet, build_asset
 from orgdata_dagster.vendors.octolis.probing import newest
 from orgdata_dagster.vendors.octolis.pulling import Manner
-from orgdata_dagster.vendors.octolis.resource import OctolisResource
+from orgdata_dagster.vendors.octolis.resource import OctolisResource, shared_resource
 from orgdata_dagster.vendors.octolis.walk import MAX_PAGE_SIZE
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -127,10 +127,8 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
         return self
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The assets, their resource and their schedules."""
-        retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
-        limits = self.limits.model_dump()
-        resource = OctolisResource.from_variables(**limits, **retries, probe_dataset=self.datasets[0].id)
+        """The assets, their resource, their schedules and their sensor."""
+        resource = resource_for(self.limits, self.retries, self.datasets[0].id)
         walk_every = None if self.walk_hours is None else timedelta(hours=self.walk_hours)
         manner = Manner(timedelta(seconds=self.settle_seconds), walk_every, self.page_size)
         assets = [build_asset(model.data_set(self.cron), manner) for model in self.datasets]
@@ -141,7 +139,7 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
         ]
         sensor = changes_sensor(
             OctolisResource,
-            limits,
+            self.limits.model_dump(),
             {asset.key: _look(model.data_set()) for asset, model in zip(assets, self.datasets, strict=True)},
             {asset.key: asset for asset in assets},
             OctolisResource.client,
@@ -153,6 +151,15 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
 
 def _look(data_set: DataSet) -> Look[api.OctolisClient]:
     return lambda client, _coverage: newest(client, data_set.query)
+
+
+def resource_for(limits: OctolisLimits, retries: Retries, dataset: str) -> OctolisResource:
+    """The resource that a person configured, the same for every Component that says the same.
+
+    `dataset`: the id of one to count when asked whether octolis answers ("": there is none).
+    """
+    retrying = {f"retry_{name}": value for name, value in retries.model_dump().items()}
+    return shared_resource(**limits.model_dump(), **retrying, probe_dataset=dataset)
 
 
 def _schedule(asset: dg.AssetsDefinition, cron: str) -> dg.ScheduleDefinition:

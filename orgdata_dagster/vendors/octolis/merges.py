@@ -8,13 +8,23 @@ walk over what changed since the last time sees that one, and would otherwise ke
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import duckdb
 
 from orgdata_dagster.vendors.octolis.client import ALL_MASTERIDS, MASTERID, MODIFIED_AT
 from orgdata_dagster.warehouse.evolution import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, literal, quoted
+
+
+class Merge(NamedTuple):
+    """A record that went into another one, and when that was modified, as octolis writes instants."""
+
+    masterid: str
+    merged_masterid: str
+    modified_at: str | None
 
 
 def merges_table(table: TableName) -> TableName:
@@ -24,17 +34,43 @@ def merges_table(table: TableName) -> TableName:
 
 def follow_merges(connection: duckdb.DuckDBPyConnection, table: TableName, now: datetime, run_id: str) -> int:
     """Remove records that other ones name as merged into them, and note each such pair once; returns the new pairs."""
-    kept = merges_table(table)
-    _create(connection, table, kept)
+    _create(connection, table, merges_table(table))
     if ALL_MASTERIDS not in table_columns(connection, table):
         return 0  # no record of the dataset was ever merged
     pairs = (
-        f"(SELECT {quoted(MASTERID)} AS masterid, unnest({quoted(ALL_MASTERIDS)}) AS merged_masterid, "
-        f"CAST({quoted(MODIFIED_AT)} AS TIMESTAMPTZ) AS seen_modified_at FROM {table.sql})"
+        f"SELECT {quoted(MASTERID)} AS masterid, unnest({quoted(ALL_MASTERIDS)}) AS merged_masterid, "
+        f"CAST({quoted(MODIFIED_AT)} AS TIMESTAMPTZ) AS seen_modified_at FROM {table.sql}"
     )
+    return _apply(connection, table, pairs, [], now, run_id)
+
+
+def note_merges(
+    connection: duckdb.DuckDBPyConnection, table: TableName, merges: Sequence[Merge], now: datetime, run_id: str
+) -> int:
+    """The same for merges that the answers to writes have told, before the next pull sees them."""
+    if not table_columns(connection, table):
+        return 0  # nothing was pulled yet
+    _create(connection, table, merges_table(table))
+    pairs = (
+        "SELECT unnest(CAST(? AS VARCHAR[])) AS masterid, unnest(CAST(? AS VARCHAR[])) AS merged_masterid, "
+        "CAST(unnest(CAST(? AS VARCHAR[])) AS TIMESTAMPTZ) AS seen_modified_at"
+    )
+    columns = [list(column) for column in zip(*merges, strict=True)]
+    return _apply(connection, table, pairs, columns, now, run_id)
+
+
+def _apply(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableName,
+    pairs: str,
+    parameters: Sequence[object],
+    now: datetime,
+    run_id: str,
+) -> int:
+    kept = merges_table(table)
     # writes name the record itself too; it is not gone
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE merges AS SELECT * FROM {pairs} WHERE masterid <> merged_masterid"
+        f"CREATE OR REPLACE TEMP TABLE merges AS SELECT * FROM ({pairs}) WHERE masterid <> merged_masterid", parameters
     )
     connection.execute(
         f"DELETE FROM {table.sql} WHERE {quoted(MASTERID)} IN (SELECT merged_masterid FROM temp.main.merges)"

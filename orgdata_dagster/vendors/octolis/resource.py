@@ -1,10 +1,11 @@
 """The Dagster resource of octolis.
 
-Here: its variables, its limits, and the client made of them. Keep out: requests (client.py), paging (walk.py), assets.
+Here: its variables, its limits, and the clients made of them. Keep out: requests (client.py), paging (walk.py), assets.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -12,10 +13,11 @@ from orgdata_dagster.http.budget import Rule
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.orchestration.resources import Observer, VendorResource
 from orgdata_dagster.vendors.octolis import client as api
+from orgdata_dagster.vendors.octolis import writing
 
 
 class OctolisResource(VendorResource):
-    """Reads datasets, within the points that all processes and all keys of the account share.
+    """Reads and writes datasets, within the points that all processes and all keys of the account share.
 
     For assets, scripts and notebooks of your own:
 
@@ -38,13 +40,24 @@ class OctolisResource(VendorResource):
         """The document's limits, or those of defs.yaml for a test server."""
         return api.rule(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
 
-    def probe_request(self) -> tuple[str, dict[str, str]]:
+    def probe_request(self) -> tuple[str, dict[str, str]] | None:
         """The number of records of the first dataset in defs.yaml: a point."""
+        if not self.probe_dataset:
+            return None
         return f"/datasets/{quote(self.probe_dataset, safe='')}/records/count", {}
 
+    @property
+    def writes_per_minute(self) -> int:
+        """How many requests that write the limits allow."""
+        return writing.writes_per_minute(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
+
     def client(self, observer: Observer | None = None) -> api.OctolisClient:
-        """A client that pays the shared budget; `observer` sees every request."""
+        """A client that reads and pays the shared budget; `observer` sees every request."""
         return api.OctolisClient(self.http(observer))
+
+    def writer(self, observer: Observer | None = None) -> writing.OctolisWriter:
+        """The same for writing."""
+        return writing.OctolisWriter(self.http(observer))
 
     def http(self, observer: Observer | None = None) -> HttpClient:
         """The HTTP client with the key and octolis' errors."""
@@ -54,3 +67,16 @@ class OctolisResource(VendorResource):
             observer=observer,
             error_reader=api.read_error,
         )
+
+
+def shared_resource(**fields: float | str) -> OctolisResource:
+    """The resource of these limits and retries, the very same one each time.
+
+    Every Component of octolis brings it, and Dagster takes a key twice only where it means one object.
+    """
+    return _shared(tuple(OctolisResource.unset_with_default()), tuple(fields.items()))
+
+
+@cache
+def _shared(_unset: tuple[str, ...], fields: tuple[tuple[str, float | str], ...]) -> OctolisResource:
+    return OctolisResource.from_variables(**dict(fields))

@@ -20,7 +20,7 @@ from orgdata_dagster.sandbox.octolis import DATASETS, DOCUMENTED, Octolis, demo
 from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.octolis import client as octolis
-from orgdata_dagster.vendors.octolis.client import OctolisClient, Query, Span, parsed_filter, patient, read_error, rule
+from orgdata_dagster.vendors.octolis.client import OctolisClient, Query, Span, parsed_filter, read_error, rule
 
 CONTACTS = DATASETS["contacts"]
 
@@ -197,15 +197,6 @@ def test_the_rule_is_the_documents() -> None:
 def test_errors_are_read_without_the_values_that_were_sent(error: dict[str, object], code: str, message: str) -> None:
     found = read_error(json.dumps(error).encode(), httpx.Headers())
     assert (found.code, found.message) == (code, message)
-
-
-def test_a_busy_dataset_is_tried_again_after_five_seconds_when_writing_only() -> None:
-    reading = RetryPolicy(attempts=4, first_wait=0.5)
-    writing = patient(reading)
-    assert reading.extra_statuses == frozenset()
-    assert writing.extra_statuses == {423}
-    assert writing.attempts == 4
-    assert 5 <= writing.backoff(1) <= 5.5
 
 
 @pytest.mark.parametrize("text", ["nonsense", "a:1,,b:2", ":x"])

@@ -1,0 +1,65 @@
+"""The rows of a source as payloads for a dataset.
+
+Here: the pass over all rows, and the hashes by which they are recognised. Keep out: what a value may be
+(validation.py), what is done with a row (plan.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+
+from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.vendors.octolis.resource import OctolisResource
+from orgdata_dagster.vendors.octolis.sync.definition import Sync
+from orgdata_dagster.vendors.octolis.sync.validation import Column, checked, columns
+from orgdata_dagster.warehouse.names import quoted
+
+_AT_A_TIME = 2_000
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
+
+
+def fill(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
+    """Fill `rows` from `source`. Raises PermanentError that lists all that is wrong with the source's columns."""
+    described = {name: kind for name, kind, *_ in connection.execute("DESCRIBE source").fetchall()}
+    found, problems = columns(described, sync)
+    if problems:
+        raise PermanentError(
+            f"sync {sync.name}: {'; '.join(problems)}",
+            vendor=OctolisResource.vendor,
+            remedy="Correct `source` or the fields that are named. Nothing was sent.",
+        )
+    expressions = ", ".join(f"{column.expression} AS {quoted(column.source)}" for column in found)
+    cursor = connection.cursor()
+    cursor.execute(f"USE {connection.execute('SELECT current_database()').fetchall()[0][0]}")
+    cursor.execute(f"SELECT {expressions} FROM source")
+    number = 0
+    while chunk := cursor.fetchmany(_AT_A_TIME):
+        rows = [_row(number + place, values, found) for place, values in enumerate(chunk, start=1)]
+        number += len(chunk)
+        connection.execute(
+            "INSERT INTO rows SELECT unnest(CAST(? AS BIGINT[])), unnest(CAST(? AS VARCHAR[])), "
+            "unnest(CAST(? AS VARCHAR[])), unnest(CAST(? AS VARCHAR[])), unnest(CAST(? AS VARCHAR[])), "
+            "unnest(CAST(? AS VARCHAR[][]))",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
+
+
+def _row(number: int, values: Sequence[Any], columns: Sequence[Column]) -> tuple[object, ...]:
+    payload, problems = checked(values, columns)
+    in_key = [column.name for column in columns if column.in_key]
+    key = None
+    if not any(problem.partition(":")[0] in in_key for problem in problems):
+        key = _json([payload.get(name) for name in in_key])
+    beside = [value for value, column in zip(values, columns, strict=True) if not column.in_key]
+    rest = _digest(repr(beside)) if beside else None
+    text = _json(payload)
+    return number, key, _digest(repr(values) if problems else text), rest, text, problems
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

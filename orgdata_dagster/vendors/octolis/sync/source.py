@@ -1,0 +1,81 @@
+"""The rows to be sent: which tables they come from, and a copy of them beside the warehouse.
+
+Here: the SQL of a source. Keep out: what the rows hold (validation.py), what becomes of them (plan.py).
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orgdata_dagster import vendors
+from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.vendors.octolis.resource import OctolisResource
+from orgdata_dagster.warehouse.names import literal
+
+_TABLE = re.compile(r'\s*(\w+|"[^"]+")(\.(\w+|"[^"]+"))*\s*')
+_VIEWS = ("_current", "_history", "_merges")  # of the tables that vendors land in
+COPY = "copy"  # the alias of the file beside the warehouse
+
+
+def select(source: str) -> str:
+    """The SELECT that a source means: itself, or everything of the table that it names."""
+    return f"FROM {source}" if _TABLE.fullmatch(source) else source
+
+
+def tables(source: str) -> list[tuple[str, ...]]:
+    """The asset keys of the tables that a source reads, by the database's own parser; a view that belongs to a
+    vendor's table stands for it. Raises ValueError for what is not one SELECT.
+    """
+    with duckdb.connect() as connection:
+        row = connection.execute("SELECT json_serialize_sql(?)", [select(source)]).fetchone()
+    assert row is not None
+    parsed: dict[str, Any] = json.loads(row[0])
+    if parsed["error"]:
+        raise ValueError(f"is neither a table nor a SELECT: {parsed.get('error_message', 'it cannot be parsed')}")
+    if len(parsed["statements"]) != 1:
+        raise ValueError(f"holds {len(parsed['statements'])} statements, not one SELECT")
+    named = {str(entry["key"]) for node in _nodes(parsed) for entry in node.get("cte_map", {}).get("map", ())}
+    found = [
+        tuple(part for part in (node["schema_name"], node["table_name"]) if part)
+        for node in _nodes(parsed)
+        if node.get("type") == "BASE_TABLE" and not (node["table_name"] in named and not node["schema_name"])
+    ]
+    return list(dict.fromkeys(map(_landed, found)))
+
+
+def copy(connection: duckdb.DuckDBPyConnection, source: str, into: Path) -> None:
+    """Attach the new file `into` as `copy`, with the source's rows in its table `source`, in their order.
+
+    The warehouse is held no longer than that takes. Raises PermanentError where the SQL fails.
+    """
+    connection.execute("SET GLOBAL preserve_insertion_order = true")
+    connection.execute(f"ATTACH {literal(str(into))} AS {COPY}")
+    try:
+        connection.execute(f"CREATE TABLE {COPY}.main.source AS {select(source)}")
+    except duckdb.Error as error:
+        raise PermanentError(
+            f"the source cannot be read: {' '.join(str(error).split())}",
+            vendor=OctolisResource.vendor,
+            remedy="Correct `source`, or make its tables first.",
+        ) from None
+
+
+def _nodes(found: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(found, dict):
+        yield found
+    for child in found.values() if isinstance(found, dict) else found if isinstance(found, list) else ():
+        yield from _nodes(child)
+
+
+def _landed(table: tuple[str, ...]) -> tuple[str, ...]:
+    if table[0] not in {module.name for module in pkgutil.iter_modules(vendors.__path__)}:
+        return table
+    ending = next((ending for ending in _VIEWS if table[-1].endswith(ending)), "")
+    return (*table[:-1], table[-1].removesuffix(ending))

@@ -1,0 +1,193 @@
+"""The writing half of the octolis data API: upsert, update, their batches, and webhooks.
+
+    POST  {base_url}/datasets/{id}/records[/batch]             upsert, by the dataset's deduplication keys
+    PATCH {base_url}/datasets/{id}/records/{masterid | batch}  update, by masterid
+    POST or PUT {base_url}/webhook/{id}                        any JSON
+
+Here: the requests, what they cost, and each row's fate in the answer (`vendor_apis/octolis.md`). Add here: another
+endpoint that writes. Keep out: Dagster, DuckDB; which rows, how many at once, what after a refusal (sync/).
+
+A 2xx answer to a batch says nothing of its rows: each has a fate of its own, at its own position.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import quote
+
+from orgdata_dagster.http.client import HttpClient, Observer
+from orgdata_dagster.http.errors import BadBody, PermanentError
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.vendors.octolis.client import (
+    ACCOUNT_POINTS_PER_MINUTE,
+    ALL_MASTERIDS,
+    MASTERID,
+    MODIFIED_AT,
+    POINTS_PER_MINUTE,
+    POINTS_PER_SECOND,
+    json_object,
+    records_path,
+)
+
+WRITE_POINTS = 10
+MAX_BATCH = 500
+
+Mode = Literal["upsert", "update"]
+Method = Literal["POST", "PUT"]
+Record = Mapping[str, Any]
+T = TypeVar("T")
+
+_REMEDIES = {
+    ("datasets", 403): "Check that the dataset is no SQL dataset (octolis lets nobody write to those) and that "
+    "OCTOLIS_API_KEY may write.",
+    ("datasets", 404): "Check the dataset's id.",
+    ("webhook", 403): "Check OCTOLIS_API_KEY, `headers` and this machine's address against the webhook's whitelists.",
+    ("webhook", 404): "Check `webhook_id`.",
+    ("webhook", 405): "Check `method`.",
+}
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of one row: `written` as the record `masterid`, into which `merged` went; or not, for `reason`.
+
+    `ignored`: columns that octolis keeps for itself, sent in vain.
+    """
+
+    written: bool
+    masterid: str | None = None
+    modified_at: str | None = None
+    merged: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class OctolisWriter:
+    """Writes through `http`, which pays the points and retries. All methods raise the errors of HttpClient.fetch;
+    PermanentError with status 423 where the dataset is busy. `observer` sees the requests of the one call."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def upsert(self, dataset: str, record: Record, *, observer: Observer | None = None) -> Fate:
+        """Create the record with this one's deduplication keys, or change it."""
+        return self._send("POST", records_path(dataset), _encoded(record), _fate_of_one, observer=observer)
+
+    def update(self, dataset: str, masterid: str, record: Record, *, observer: Observer | None = None) -> Fate:
+        """Change the record with this masterid."""
+        endpoint = f"{records_path(dataset)}/{quote(masterid, safe='')}"
+        return self._send("PATCH", endpoint, _encoded(record), _fate_of_one, observer=observer)
+
+    def write_batch(
+        self, mode: Mode, dataset: str, records: Sequence[Record], *, observer: Observer | None = None
+    ) -> list[Fate]:
+        """Upsert or update up to 500 records (an update's have a `__masterid__`); their fates, in their order."""
+        method = "POST" if mode == "upsert" else "PATCH"
+
+        def fates(download: Download) -> list[Fate]:
+            return _fates(download, len(records))
+
+        return self._send(method, f"{records_path(dataset)}/batch", _encoded(records), fates, observer=observer)
+
+    def call_webhook(
+        self,
+        webhook: str,
+        payload: str,
+        *,
+        method: Method = "POST",
+        headers: Mapping[str, str] | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        """Send `payload`, a JSON text, to a webhook, with the headers that it asks for."""
+        endpoint = f"/webhook/{quote(webhook, safe='')}"
+        self._send(method, endpoint, payload.encode(), lambda _: None, headers=headers, observer=observer)
+
+    def _send(
+        self,
+        method: str,
+        endpoint: str,
+        content: bytes,
+        read: Callable[[Download], T],
+        *,
+        headers: Mapping[str, str] | None = None,
+        observer: Observer | None,
+    ) -> T:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                return self._http.fetch(
+                    endpoint,
+                    method=method,
+                    headers=headers,
+                    content=content,
+                    cost=WRITE_POINTS,
+                    into=Path(folder) / "answer.json",
+                    read=read,
+                    observer=observer,
+                )
+            except PermanentError as error:
+                error.remedy = _REMEDIES.get((endpoint.split("/")[1], error.status or 0), error.remedy)
+                raise
+
+
+def writes_per_minute(
+    points_per_second: float = POINTS_PER_SECOND,
+    points_per_minute: float = POINTS_PER_MINUTE,
+    account_points_per_minute: float = ACCOUNT_POINTS_PER_MINUTE,
+) -> int:
+    """How many requests that write the limits allow: "(25 / 10) * 60 + (150 / 10) = 135", rounded down as there."""
+    of_the_key = int(points_per_second // WRITE_POINTS) * 60 + int(points_per_minute // WRITE_POINTS)
+    return min(of_the_key, int(account_points_per_minute // WRITE_POINTS))
+
+
+def _encoded(body: Any) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _fates(download: Download, sent: int) -> list[Fate]:
+    results = json_object(download).get("results")
+    if not isinstance(results, list) or len(results) != sent:
+        found = len(results) if isinstance(results, list) else "no"
+        # as after a lost answer: the rows may be written, and only asking again tells
+        raise BadBody(f"the answer has {found} results for {sent} records")
+    return [_fate(result) for result in results]
+
+
+def _fate_of_one(download: Download) -> Fate:
+    return _fate({"written": True, **json_object(download)})
+
+
+def _fate(result: Any) -> Fate:
+    written = result.get("written") if isinstance(result, dict) else None
+    if not isinstance(written, bool):
+        raise BadBody("a result of the answer does not say whether its row was written")
+    if not written:
+        return Fate(written=False, reason=_reason(result.get("error")))
+    record, warnings = _object(result.get("record")), _object(result.get("warnings"))
+    masterid = record.get(MASTERID)
+    # writes name the record itself too; it is not gone
+    merged = tuple(each for each in record.get(ALL_MASTERIDS) or () if each != masterid)
+    ignored = tuple(map(str, warnings.get("protected_columns") or ()))
+    return Fate(written=True, masterid=masterid, modified_at=record.get(MODIFIED_AT), merged=merged, ignored=ignored)
+
+
+def _reason(error: Any) -> str:
+    """A row's error in the document's words. Never its `values`: they are people's."""
+    found = _object(error)
+    several = [*(found.get("errors") or ()), *(f"missing: {name}" for name in found.get("missing") or ())]
+    parts = [str(found.get("title") or "refused, without a reason"), "; ".join(map(str, several))]
+    return ": ".join(part for part in (*parts, "" if several else str(found.get("detail") or "")) if part)
+
+
+def _object(found: Any) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,96 @@
+"""The YAML of what is written: what it becomes, and what it may not say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.vendors.octolis.sync.component import OctolisSync
+from orgdata_dagster.vendors.octolis.sync.source import tables
+from orgdata_dagster.vendors.octolis.sync.webhook import OctolisWebhook
+from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster_tests.integration.home import Home
+
+READ = {"type": "orgdata_dagster.Octolis", "attributes": {
+    "datasets": [{"name": "contacts", "id": "5f1c"}, {"name": "vip", "id": "5f1c"}, {"name": "others", "id": "77aa"}],
+    "limits": {"points_per_second": 50},
+}}  # fmt: skip
+SYNC = {"type": "orgdata_dagster.OctolisSync", "attributes": {
+    "name": "out", "dataset": "contacts", "key": ["email"], "cron": "0 * * * *",
+    "source": "with x as (select * from marts.contacts) select * from x join octolis.contacts_current using (email)",
+}}  # fmt: skip
+HOOK = {"type": "orgdata_dagster.OctolisWebhook", "attributes": {
+    "name": "news", "webhook_id": "b1f3", "method": "PUT", "source": "marts.news", "headers": {"x-source": "orgdata"},
+    "on_update": True,
+}}  # fmt: skip
+
+
+def test_a_project_that_reads_and_writes(new_home: Home) -> None:
+    new_home.write_project(octolis=yaml.safe_dump_all([READ, SYNC, HOOK]))
+    loaded = catalog.load()
+    graph = loaded.defs.resolve_asset_graph()
+    sync, hook = dg.AssetKey(["octolis", "out_sync"]), dg.AssetKey(["octolis", "news_webhook"])
+    assert {key.to_user_string() for key in graph.get(sync).parent_keys} == {"marts/contacts", "octolis/contacts"}
+    assert {key.to_user_string() for key in graph.get(hook).parent_keys} == {"marts/news"}
+    assert graph.get(hook).automation_condition is not None
+    assert "octolis_out_sync_due" in {schedule.name for schedule in loaded.defs.schedules or ()}  # type: ignore[union-attr]
+    assert "octolis_news_webhook_on_update" in {sensor.name for sensor in loaded.defs.sensors or ()}
+    assert loaded.resources["octolis"].points_per_second == 50  # what reading says holds for writing
+
+    assert [key.path[-1] for key in loaded.keys] == ["contacts", "others", "vip"]  # no pull writes
+    assert (loaded.sync("out"), loaded.sync("octolis/news_webhook")) == (sync, hook)
+    with pytest.raises(UserError, match="run `orgdata sync out`"):
+        loaded.select("octolis/out_sync")
+    with pytest.raises(UserError, match="there are: news, out"):
+        loaded.sync("in")
+
+
+def test_a_dataset_is_named_as_it_is_read_or_by_its_id() -> None:
+    read = {"contacts": "5f1c", "vip": "5f1c", "others": "77"}
+    both = (TableName("octolis", "contacts"), TableName("octolis", "vip"))
+    for dataset, target, into in (("contacts", "5f1c", both), ("5f1c", "5f1c", both), ("unread", "unread", ())):
+        job = OctolisSync(name="out", dataset=dataset, key=["email"], source="marts.contacts").job(read)
+        assert (job.target, job.read_into) == (target, into)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"batch_size": 501}, "less than or equal to 500"),
+        ({"mode": "insert"}, "'upsert' or 'update'"),
+        ({"key": []}, "needs the dataset's deduplication columns"),
+        ({"mode": "update"}, "an update goes by __masterid__"),
+        ({"source": "delete from marts.contacts"}, "neither a table nor a SELECT"),
+        ({"source": "select 1; select 2"}, "2 statements"),
+        ({"types": {"n": "int"}}, "'integer'"),
+        ({"max_rejected": 3}, "less than or equal to 1"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error_at_load(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        OctolisSync(**{"name": "out", "dataset": "d", "key": ["email"], "source": "marts.contacts", **wrong})
+    with pytest.raises(ValidationError, match="'POST' or 'PUT'"):
+        OctolisWebhook(name="news", webhook_id="b1f3", source="marts.news", method="GET")
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("marts.contacts", [("marts", "contacts")]),
+        ('"marts"."odd name"', [("marts", "odd name")]),
+        ("from a.b union all select (select max(x) from c.d), * from e", [("a", "b"), ("c", "d"), ("e",)]),
+        ("with b as (select * from a.b) select * from b join c.b using (x)", [("a", "b"), ("c", "b")]),
+        ("select * from together.users_history", [("together", "users")]),
+        ("select * from marts.stock_current", [("marts", "stock_current")]),
+        ("select 'from x.y' as text -- from z", []),
+    ],
+)
+def test_the_tables_of_a_source_are_its_assets_upstream(source: str, found: list[tuple[str, ...]]) -> None:
+    assert sorted(tables(source)) == sorted(found)

@@ -1,0 +1,138 @@
+"""What stands in a sync's way: each thing has one clear outcome, none is asked for without end, none is forgotten."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orgdata_dagster.sandbox.faults import Reset, ShortBody, Status
+from orgdata_dagster.vendors.octolis.sync.delivery import Pace
+from orgdata_dagster_tests.vendors.octolis.sync.rig import Rig
+
+
+@pytest.fixture
+def rig(own_home: Path, stack: ExitStack) -> Rig:
+    assert own_home
+    return Rig(stack)
+
+
+class FakeClock:
+    """Moves only when somebody sleeps; at `until` the dataset is free again."""
+
+    def __init__(self, rig: Rig, until: float) -> None:
+        self.now = 0.0
+        self._rig = rig
+        self._until = until
+
+    def wall(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now >= self._until:
+            self._rig.people.busy(0)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said", "requests"),
+    [
+        ({"dataset": "sql"}, ["403", "Dataset is read-only", "Check that the dataset is no SQL dataset"], 1),
+        ({"dataset": "nothing"}, ["404", "Check the dataset's id"], 1),
+        (
+            {"source": "SELECT phone FROM marts.contacts", "key": ["phone"]},
+            ["all of the first 50", "missing: email"],
+            1,
+        ),
+        ({"source": "SELECT email, 1 AS nonsense FROM marts.contacts"}, ["must NOT have additional properties"], 1),
+        (
+            {"source": "SELECT phone AS mail, [1] AS tags FROM marts.contacts", "erase_nulls": ["city"]},
+            ["tags: octolis has no type for INTEGER[]", "email: the key column is not", "no column 'city'"],
+            0,
+        ),
+        ({"source": "SELECT * FROM marts.nowhere"}, ["cannot be read", "nowhere does not exist", "make its tables"], 0),
+        ({"source": "SELECT *, n * 1e9 AS n2 FROM marts.contacts", "max_rejected": 0.05}, ["max_rejected allows 6"], 0),
+    ],
+)
+def test_what_cannot_work_costs_one_request_at_most_and_says_why(
+    rig: Rig, attributes: dict[str, Any], said: list[str], requests: int
+) -> None:
+    done = rig.run(**attributes)
+    assert not done.success
+    assert [text for text in said if text not in done.failure] == []
+    assert (rig.requests(), len(rig.people)) == (requests, 0)
+
+
+def test_a_wrong_api_key_is_asked_with_once(rig: Rig) -> None:
+    done = rig.run(resource=rig.resource("wrong"))
+    assert "Check OCTOLIS_API_KEY" in done.failure
+    assert "120 of 120 rows are left" in done.failure
+    assert rig.requests() == 1
+    assert rig.sql("SELECT DISTINCT outcome FROM octolis.out_results") == [("not sent",)]
+    assert rig.run().metadata["sent_again"] == 0  # a refused request has written nothing
+    assert rig.differences() == []
+
+
+def test_an_unknown_column_is_known_soon_where_batches_are_refused_whole(rig: Rig) -> None:
+    rig.vendor.all_or_none = True
+    done = rig.run(source="SELECT email, 1 AS nonsense FROM marts.contacts", max_rejected=1)
+    assert "octolis refused all of the first 10 rows" in done.failure
+    assert rig.requests() < 30
+
+
+def test_a_dataset_that_is_busy_for_two_minutes_is_waited_for(rig: Rig) -> None:
+    rig.people.busy(1e6)
+    clock = FakeClock(rig, until=120)
+    done = rig.run(pace=lambda _: Pace(0.1, busy_wait=30, clock=clock))
+    assert done.success, done.failure
+    assert (clock.now, rig.differences()) == (120, [])
+    assert len(rig.sandbox.log.entries(statuses=[423])) == 4
+    assert max(rig.people.received.values()) == 1
+
+
+def test_a_dataset_that_stays_busy_ends_the_run_and_the_next_one_goes_on(rig: Rig) -> None:
+    rig.people.busy(1e6)
+    clock = FakeClock(rig, until=1e6)
+    done = rig.run(pace=lambda _: Pace(0.1, patience=10, clock=clock))
+    assert "busy for 10 s" in done.failure
+    assert rig.requests() == 3  # at once, and every five seconds
+    assert "120 of 120 rows are left" in done.failure
+    rig.people.busy(0)
+    assert rig.run().metadata["sent_again"] == 0
+    assert rig.differences() == []
+
+
+def test_a_lost_answer_is_asked_for_again_and_a_refused_request_is_not_the_same(rig: Rig) -> None:
+    rig.vendor.faults.add(ShortBody())
+    rig.vendor.faults.add(Status(429, retry_after=0.01), after=1)
+    done = rig.run(batch_size=40)
+    assert (done.success, rig.differences()) == (True, [])
+    found = rig.sql("SELECT attempts, sent_again LIKE '%cut short%', count(*) FROM octolis.out_results GROUP BY ALL")
+    assert sorted(found, key=str) == [(1, None, 40), (2, None, 40), (2, True, 40)]
+    twice = {email for email, times in rig.people.received.items() if times > 1}
+    assert {f'["{email}"]' for email in twice} == {
+        key for (key,) in rig.sql("SELECT key FROM octolis.out_results WHERE sent_again IS NOT NULL")
+    }
+
+
+def test_what_nobody_knows_is_sent_again_even_if_the_source_is_as_it_was(rig: Rig) -> None:
+    """octolis has the new value, we have the hash of the old one and no answer: unchanged would be wrong."""
+    rig.run()
+    rig.write("UPDATE marts.contacts SET n = 1000 WHERE id IN (1, 2)")
+    rig.vendor.faults.add(Reset(part=0.5), times=2)
+    lost = rig.run()
+    assert "gave up after 2 attempts" in lost.failure
+    assert rig.sql("SELECT count(*) FROM octolis.out_results WHERE outcome = 'unknown'") == [(2,)]
+    rig.write("UPDATE marts.contacts SET n = id WHERE id = 1")
+    rig.write("DELETE FROM marts.contacts WHERE id = 2")
+    done = rig.run()
+    assert (done.metadata["written"], done.metadata["sent_again"]) == (1, 1)
+    assert next(row["n"] for row in rig.people.truth() if row["email"] == "p1@example.org") == 1
+    gone = "SELECT key FROM octolis.out_results WHERE reason LIKE '%the source has the row no more'"
+    assert rig.sql(gone) == [('["p2@example.org"]',)]
+    assert rig.sql("SELECT count(*) FROM _orgdata.sync_in_flight") == [(0,)]

@@ -13,6 +13,7 @@ from typing import Annotated, Self
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import Retries
 from orgdata_dagster.vendors.octolis.client import MASTERID
 from orgdata_dagster.vendors.octolis.component import Name, Octolis, OctolisLimits, resource_for
@@ -38,7 +39,7 @@ class Writing(dg.Component, dg.Model, dg.Resolvable):
     max_rejected: float = Field(
         default=0.1, ge=0, le=1, description="Stop when more than this share of the source's rows is rejected."
     )
-    cron: str | None = Field(default=None, description="When to send what changed (UTC); null: not by the clock.")
+    cron: Cron | None = Field(default=None, description="When to send what changed (UTC); null: not by the clock.")
     on_update: bool = Field(default=False, description="Send what changed whenever a table of the source is updated.")
     limits: OctolisLimits | None = Field(
         default=None, description="octolis' own, or those of `Octolis` in this project; others for a test server only."
@@ -58,7 +59,7 @@ class Writing(dg.Component, dg.Model, dg.Resolvable):
         raise NotImplementedError
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The asset, its resource, and what starts it."""
+        """The asset, its resource and its schedule. The sensor `downstream` heeds the condition of `on_update`."""
         readers = context.component_tree.get_all_components(Octolis)
         job = self.job({data_set.name: data_set.id for reader in readers for data_set in reader.datasets})
         limits = self.limits or (readers[0].limits if readers else OctolisLimits())
@@ -73,14 +74,10 @@ class Writing(dg.Component, dg.Model, dg.Resolvable):
             default_status=dg.DefaultScheduleStatus.RUNNING,
             description=f"Sends what changed for {job.asset_key.to_user_string()}.",
         )
-        sensor = dg.AutomationConditionSensorDefinition(
-            f"{name}_on_update", target=selection, default_status=dg.DefaultSensorStatus.RUNNING
-        )
         return dg.Definitions(
             assets=[build_asset(job)],
             resources={OctolisResource.vendor: resource_for(limits, retries, counted)},
             schedules=[schedule] if self.cron else [],
-            sensors=[sensor] if self.on_update else [],
         )
 
     @property

@@ -73,6 +73,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
 def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/data_set, or Dagster's selection syntax (default: everything)."""
     from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import workers
 
     # from the module itself: this package's attribute `pull` is the command
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
@@ -80,6 +81,7 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     from orgdata_dagster.cli.pull import pull as run
     from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK
 
+    workers.start_server()
     catalog = catalogs.load()
     keys = catalog.keys if selection == "*" else catalog.select(selection)
     since, until = days_of(catalog, keys, first, last)

@@ -204,14 +204,18 @@ def _keep_landed(run: _Run) -> None:
 
 
 def _result(run: _Run) -> dg.MaterializeResult:
-    alone = next(iter(run.landed.values())) if len(run.landed) == 1 else {}
-    for partition, figures in run.landed.items():
-        if not alone:
-            run.context.add_asset_metadata(figures, partition_key=partition)
     today = key_of(run.context.assets_def.partitions_def, datetime.now(UTC).date())
     with run.warehouse.reading() as connection:
         table = metadata.of_table(connection, run.target)
         beside = volumes(connection, run.target.table, run.found.partitions, today)
     if None in run.found.partitions:
         beside = whole_volume(run.context.instance, run.context.asset_key, table)
-    return dg.MaterializeResult(metadata={**table, **alone}, check_results=of_landed(run.found, run.target, beside))
+    checks = of_landed(run.found, run.target, beside)
+    if len(run.landed) <= 1:
+        figures = next(iter(run.landed.values()), {})
+        return dg.MaterializeResult(metadata={**table, **figures}, check_results=checks)
+    newest = max(run.landed, key=str)  # told last, so it is where the UI looks for the table's columns
+    for partition, figures in run.landed.items():
+        shown = {**table, **figures} if partition == newest else figures
+        run.context.add_asset_metadata(shown, partition_key=partition)
+    return dg.MaterializeResult(check_results=checks)

@@ -8,6 +8,9 @@ READY := .venv/.ready
 T ?=
 ROWS ?= 1000000
 
+# Compiled modules are kept, whatever the shell says: hundreds of short processes would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test check bench clean
 
@@ -28,7 +31,7 @@ dev: $(READY) ## the Dagster UI and daemon on your own data
 	@$(BIN)/orgdata dev
 
 test: $(READY) ## the whole test suite
-	@$(BIN)/python -m pytest -n 2 $(T)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(T)
 
 check: $(READY) ## lint, format, types
 	@$(BIN)/ruff check .

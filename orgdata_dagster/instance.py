@@ -6,29 +6,51 @@ Here: where it is and how it is made ready. Keep out: what runs on it.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+import yaml
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration.event_log import BatchingEventLog
 from orgdata_dagster.orchestration.pools import apply_limits
 from orgdata_dagster.orchestration.reaper import reap
 from orgdata_dagster.warehouse.lock import locked
 
 
 def prepare_home() -> str:
-    """Set DAGSTER_HOME, unless the user has, to ORGDATA_HOME/dagster with the project's dagster.yaml; returns it."""
+    """Set DAGSTER_HOME, unless the user has, to ORGDATA_HOME/dagster; returns it.
+
+    The project's dagster.yaml is copied there, with what a single machine needs besides.
+    """
     if configured := os.environ.get("DAGSTER_HOME"):
         return configured
     folder = settings.dagster_home()
-    source = settings.project_root() / "dagster.yaml"
+    source, copy = settings.project_root() / "dagster.yaml", folder / "dagster.yaml"
     if source.exists():
-        shutil.copyfile(source, folder / "dagster.yaml")
+        text = source.read_text()
+        text += _event_log(folder) if _has_no_storage(text) else ""
+        if not copy.exists() or copy.read_text() != text:  # other processes may be reading it
+            copy.write_text(text)
     os.environ["DAGSTER_HOME"] = str(folder)
     return str(folder)
+
+
+def _has_no_storage(text: str) -> bool:
+    """Whether a dagster.yaml leaves storage to Dagster: one that names a database is left alone."""
+    return not any("storage" in name for name in yaml.safe_load(text) or {})
+
+
+def _event_log(folder: Path) -> str:
+    """What to add to a dagster.yaml: the same storage, with events in batches. It must name its folder absolutely."""
+    storage = {
+        "module": BatchingEventLog.__module__,
+        "class": BatchingEventLog.__name__,
+        "config": {"base_dir": str(folder / "history" / "runs")},
+    }
+    return "\n" + yaml.safe_dump({"event_log_storage": storage})
 
 
 @contextmanager

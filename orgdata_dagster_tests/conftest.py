@@ -6,6 +6,7 @@ Add here when: tests of two folders need it. Keep out: what one folder needs (it
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,9 +20,17 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
+# Where there is room, homes and warehouses live in memory: else much of the time is SQLite waiting for a disk.
+_MEMORY, _ROOM = "/dev/shm", 4 << 30
+
 if TYPE_CHECKING:
     from orgdata_dagster.sandbox.server import Sandbox
     from orgdata_dagster_tests.integration.home import Home
+
+
+def pytest_configure() -> None:
+    if os.path.isdir(_MEMORY) and shutil.disk_usage(_MEMORY).free > _ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _MEMORY)
 
 
 @pytest.fixture

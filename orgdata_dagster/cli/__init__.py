@@ -73,6 +73,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
 def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/data_set, or Dagster's selection syntax (default: everything)."""
     from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import workers
 
     # from the module itself: this package's attribute `pull` is the command
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
@@ -82,6 +83,7 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
 
     until = day(last, "--to")
     since = day(first, "--from") if first else until
+    workers.start_server()
     catalog = catalogs.load()
     keys = catalog.keys if selection == "*" else catalog.select(selection)
     console = _console(stderr=as_json)
@@ -102,8 +104,10 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
 def sync(name: str, dry_run: bool, rejected: bool) -> None:
     """Write to a vendor what changed in the source of the sync or webhook NAME."""
     from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import workers
     from orgdata_dagster.cli.sync import sync as run
 
+    workers.start_server()
     outcome = run(catalogs.load(), name, _console(), dry_run=dry_run, rejected=rejected)
     if outcome.error:
         click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)

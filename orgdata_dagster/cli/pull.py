@@ -24,7 +24,7 @@ from orgdata_dagster.cli.workers import Outcome, Task
 from orgdata_dagster.instance import make_ready, shared_instance
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.resources import VendorResource
-from orgdata_dagster.orchestration.resuming import RESUME_TAG, interrupted
+from orgdata_dagster.orchestration.resuming import PULL_TAG, RESUME_TAG, interrupted, pull_tag
 
 _MOST_RUNS_AT_ONCE = 4
 
@@ -55,7 +55,7 @@ def pull(
 ) -> list[Outcome]:
     """Run every asset for the days `[first, last]`, both included, and wait; outcomes in the order of `keys`.
 
-    `tags` go to every run. `resume`: leave out what an asset's last run landed, if that one failed or was killed.
+    `tags` go to every run. `resume`: leave out what the last pull of an asset landed, if that one failed or was killed.
     """
     if first > last:
         raise UserError(f"--from {first} is later than --to {last}")
@@ -67,9 +67,8 @@ def pull(
         began = interrupted(instance) if resume else {}
     graph = catalog.defs.resolve_asset_graph()
     tasks = [_task(key, first, last, graph.get(key).partitions_def) for key in keys]
-    tasks = [
-        replace(task, tags={**(tags or {}), **_resumed(began, key)}) for key, task in zip(keys, tasks, strict=True)
-    ]
+    shared = {**(tags or {}), PULL_TAG: pull_tag(len(tasks))}
+    tasks = [replace(task, tags={**shared, **_resumed(began, key)}) for key, task in zip(keys, tasks, strict=True)]
     outcomes = {}
     with ProgressView(console, [task.asset for task in tasks]) as view:
         for outcome in _run_all(tasks, _Slots(catalog.resources), view):

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
@@ -23,6 +25,25 @@ from orgdata_dagster.orchestration.processes import identity
 from orgdata_dagster.orchestration.progress import Progress, watch
 from orgdata_dagster.orchestration.reaper import PROCESS_TAG
 from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
+
+_HOME = "DAGSTER_HOME"
+# What every run needs, imported once by the server: most of it is what Dagster would import only with the first
+# instance and the first run, half a second in each worker. A module that a later Dagster has not is passed over.
+WARM = (
+    "orgdata_dagster.cli.workers",
+    "orgdata_dagster.cli.catalog",
+    "dagster._core.storage.sqlite_storage",
+    "dagster._core.storage.root",
+    "dagster._core.storage.local_compute_log_manager",
+    "dagster._core.execution.execute_in_process",
+    "dagster._core.executor.in_process",
+    "dagster._core.storage.legacy_storage",
+    "dagster._core.storage.defs_state.blob_storage_state_storage",
+    "orgdata_dagster.orchestration.event_log",
+    "httpcore",
+    "jinja2.nativetypes",
+)
+_PRELOADED = [*WARM, "orgdata_dagster.cli.warm"]
 
 
 @dataclass(frozen=True)
@@ -44,23 +65,28 @@ class Outcome:
     error: str | None
 
 
+def start_server() -> None:
+    """Start the server that workers are forked from; it makes itself ready meanwhile (warm.py)."""
+    multiprocessing.set_forkserver_preload(_PRELOADED)
+    forkserver.ensure_running()
+
+
 def executor(workers: int) -> tuple[ProcessPoolExecutor, multiprocessing.Queue[Progress]]:
     """A pool of workers, and the queue on which they report progress."""
     context: ForkServerContext = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["orgdata_dagster.cli.workers", "orgdata_dagster.cli.catalog"])
+    context.set_forkserver_preload(_PRELOADED)
     progress: multiprocessing.Queue[Progress] = context.Queue()
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(progress,)), progress
+    given = (progress, os.environ[_HOME])
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given), progress
 
 
 def run(task: Task) -> Outcome:
     """Materialize a task's asset in a Dagster run of the shared instance."""
-    from orgdata_dagster.cli import catalog  # the server has it; importing it here keeps the module light
-
     tags = {PROCESS_TAG: identity(), **task.tags}
     if task.first and task.last:
         tags |= {RANGE_START: task.first, RANGE_END: task.last}
     with dg.DagsterInstance.get() as instance, watch(_queue.put):
-        result = catalog.load().job.execute_in_process(
+        result = job().execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(task.asset.split("/"))],
             tags=tags,
@@ -68,6 +94,14 @@ def run(task: Task) -> Outcome:
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     return Outcome(task, result.run_id, None if result.success else _reason(result.all_events))
+
+
+@cache
+def job() -> dg.JobDefinition:
+    """The job with all of the project's assets, which do not change while a worker lives."""
+    from orgdata_dagster.cli import catalog  # the server has it; importing it here keeps the module light
+
+    return catalog.load().job
 
 
 def _reason(events: Sequence[dg.DagsterEvent]) -> str:
@@ -89,9 +123,10 @@ def _reason(events: Sequence[dg.DagsterEvent]) -> str:
 _queue: Any = None
 
 
-def _begin(progress: multiprocessing.Queue[Progress]) -> None:
+def _begin(progress: multiprocessing.Queue[Progress], dagster_home: str) -> None:
     global _queue
     _queue = progress
+    os.environ[_HOME] = dagster_home  # the server was started before it was known
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

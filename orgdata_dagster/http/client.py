@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -59,7 +60,7 @@ class _Call:
     attempts: Attempts
     observer: Observer
 
-    @property
+    @cached_property
     def endpoint(self) -> str:
         return redaction.redact(httpx.URL(self.url).path)
 

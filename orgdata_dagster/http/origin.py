@@ -6,6 +6,7 @@ Keep out: following redirects (`client`).
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import urljoin
 
 import httpx
@@ -39,6 +40,7 @@ def resolve(base_url: str, link: str) -> str:
     return target.partition("#")[0]
 
 
+@lru_cache(maxsize=64)  # base URL and endpoints come with every request, and parsing is what one costs most after I/O
 def _origin(url: str) -> tuple[str, bytes, int] | None:
     # Parsed by httpx, since httpx connects: a second parser would be a second opinion about the host.
     try:

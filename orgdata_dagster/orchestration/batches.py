@@ -3,7 +3,8 @@
 Here: `Batches`. Keep out: what a commit is (landing.py).
 
 A commit costs tens of milliseconds whatever its size, and every other writer waits meanwhile: a year of small
-partitions goes in by the hundred. But not for long: what is not committed is lost when the process is killed.
+partitions goes in by the hundred. But not for long: what is not committed is lost when the process is killed, so it is
+the time that ends a batch, and its size only where the vendor answers very fast.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-LONGEST = 15.0  # seconds from one commit to the next, while there is something to commit
+LONGEST = 3.0  # seconds from one commit to the next, while there is something to commit
 
 
 class Batches(Generic[T]):

@@ -94,7 +94,7 @@ class _Run:
         loads = [arrival.load() for arrival in arrivals]
         calls = self.requests.take()
         try:
-            done = commit(self.warehouse, self.target, stage, loads, run_id=self.context.run_id, requests=calls)
+            done = commit(self.warehouse, self.target, stage, loads, run_id=self.context.run.run_id, requests=calls)
         except BaseException:
             self.requests.give_back(calls)  # they were made, whatever became of their rows
             raise
@@ -147,7 +147,7 @@ def land(
         missing = run.look_up(partitions)
         run.progress()
         errors, untried = _each(run, missing, pull, workers, batch)
-        record_requests(warehouse, requests.take(), run_id=context.run_id)
+        record_requests(warehouse, requests.take(), run_id=context.run.run_id)
     if errors:
         _keep_landed(run)
         raise failure(context, errors, untried=untried)
@@ -197,13 +197,16 @@ def _keep_landed(run: _Run) -> None:
 
 
 def _result(run: _Run) -> dg.MaterializeResult:
-    alone = next(iter(run.landed.values())) if len(run.landed) == 1 else {}
-    for partition, figures in run.landed.items():
-        if not alone:
-            run.context.add_asset_metadata(figures, partition_key=partition)
     with run.warehouse.reading() as connection:
         table = metadata.of_table(connection, run.target)
-    return dg.MaterializeResult(metadata={**table, **alone}, check_results=[_coverage_check(run)])
+    if len(run.landed) <= 1:
+        figures = next(iter(run.landed.values()), {})
+        return dg.MaterializeResult(metadata={**table, **figures}, check_results=[_coverage_check(run)])
+    newest = max(run.landed, key=str)  # told last, so it is where the UI looks for the table's columns
+    for partition, figures in run.landed.items():
+        shown = {**table, **figures} if partition == newest else figures
+        run.context.add_asset_metadata(shown, partition_key=partition)
+    return dg.MaterializeResult(check_results=[_coverage_check(run)])
 
 
 def _coverage_check(run: _Run) -> dg.AssetCheckResult:

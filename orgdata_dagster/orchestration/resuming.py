@@ -9,11 +9,13 @@ continue their root run; `orgdata pull --resume` sets the tag.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import dagster as dg
 
 RESUME_TAG = "orgdata/resume"
+PULL_TAG = "orgdata/pull"  # all runs of one `orgdata pull` have the same, see `pull_tag`
 _LOOK_BACK = 500  # runs
 
 
@@ -29,18 +31,39 @@ def since(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime | None:
     return since(instance, root.dagster_run) or root.create_timestamp.astimezone(UTC)
 
 
-def interrupted(instance: dg.DagsterInstance) -> dict[dg.AssetKey, datetime]:
-    """When the last run of an asset began, for those whose last run failed or was killed.
+def pull_tag(assets: int) -> str:
+    """The value of PULL_TAG for a pull of so many assets that begins now."""
+    return f"{datetime.now(UTC).isoformat()} {assets}"
 
+
+def interrupted(instance: dg.DagsterInstance) -> dict[dg.AssetKey, datetime]:
+    """When the last run of an asset began, for those whose last run failed or was killed, or whose last pull was.
+
+    A pull of several assets is continued as a whole: the runs that were over when it was killed need not be made again.
     Of a run that continued another one, the other's begin counts: what that one landed need not be pulled either.
     """
     seen: set[dg.AssetKey] = set()
     began: dict[dg.AssetKey, datetime] = {}
-    for record in instance.get_run_records(limit=_LOOK_BACK):  # newest first
+    records = instance.get_run_records(limit=_LOOK_BACK)  # newest first
+    broken = _broken_pulls(record.dagster_run for record in records)
+    for record in records:
         run = record.dagster_run
         assets = (run.asset_selection or frozenset()) - seen
         seen |= assets
-        if assets and run.is_failure_or_canceled:
-            at = since(instance, run) or record.create_timestamp.astimezone(UTC)
-            began |= dict.fromkeys(assets, at)
+        pull = run.tags.get(PULL_TAG)
+        if assets and (run.is_failure_or_canceled or pull in broken):
+            start = datetime.fromisoformat(pull.split()[0]) if pull else record.create_timestamp.astimezone(UTC)
+            began |= dict.fromkeys(assets, since(instance, run) or start)
     return began
+
+
+def _broken_pulls(runs: Iterable[dg.DagsterRun]) -> set[str]:
+    """The tags of the pulls that did not make all of their runs, or of which one failed."""
+    made: dict[str, set[dg.AssetKey]] = {}
+    failed = set()
+    for run in runs:
+        if pull := run.tags.get(PULL_TAG):
+            made.setdefault(pull, set()).update(run.asset_selection or ())
+            if run.is_failure_or_canceled:
+                failed.add(pull)
+    return failed | {pull for pull, assets in made.items() if len(assets) < int(pull.split()[1])}

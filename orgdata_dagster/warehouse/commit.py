@@ -189,8 +189,7 @@ def _transaction(
     proven = zip(records, (_doubted(load.coverage, doubt) for load in loads), strict=True)
     ledger.write_coverage(connection, [fact for fact in proven if fact[0].partition not in stale])
     ledger.write_requests(connection, requests, run_id)
-    if changes or planned.created:
-        views.refresh(connection, target)
+    views.refresh(connection, target, bool(changes or planned.created))
     expected = evolution.expected_types(connection, target.table)
     return Committed(rows, expected, tuple(changes), stale, differences(connection, target.table, replaced, now))
 

@@ -101,7 +101,8 @@ class Warehouse:
             config={
                 "memory_limit": self.memory,
                 "temp_directory": str(spill),
-                "threads": min(4, os.cpu_count() or 1),
+                # one core is left for the next page, which is being fetched and measured meanwhile
+                "threads": min(4, max(1, (os.cpu_count() or 1) - 1)),
             }
         )
         connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")

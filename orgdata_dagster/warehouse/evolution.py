@@ -28,6 +28,7 @@ from orgdata_dagster.warehouse.names import (
 )
 from orgdata_dagster.warehouse.stage import Stage
 
+CONVERTED = "_orgdata_converted_"
 SURPRISE = "orgdata: a value does not survive the type guessed for"
 Contract = Literal["evolve", "freeze"]
 OWN_COLUMNS = {PARTITION: "VARCHAR", LOADED_AT: lossless.INSTANT, RUN_ID: "VARCHAR"}
@@ -50,11 +51,13 @@ class SchemaChange:
 
 @dataclass
 class Plan:
-    """`statements` bring the table into shape; `casts` is column -> SQL over the text columns of a page."""
+    """`statements` bring the table into shape; `casts` is column -> SQL over the text columns of a page, and over what
+    `converted` makes of them first: column -> SQL, under the name `CONVERTED` + column. So nothing is parsed twice."""
 
     created: bool
     statements: list[str] = field(default_factory=list)
     casts: dict[str, str] = field(default_factory=dict)
+    converted: dict[str, str] = field(default_factory=dict)
     changes: list[SchemaChange] = field(default_factory=list)
 
 
@@ -145,9 +148,11 @@ def _plan_free(
             result.statements.append(f"{alter} USING {lossless.from_text(text, target)}")
             result.changes.append(SchemaChange(stored, "widened", current, target))
             current = target
-    cast = lossless.from_text(quoted(name), current)
-    certain = stage.exact or current == lossless.TEXT
-    result.casts[stored] = cast if certain else _guarded(lossless.survives(name, current, types.kinds), cast, name)
+    if stage.exact or current == lossless.TEXT:
+        result.casts[stored] = lossless.from_text(quoted(name), current)
+    else:
+        value = _convert(result, name, current)
+        result.casts[stored] = _guarded(lossless.survives(name, current, types.kinds, value), value, name)
 
 
 def _common_type(
@@ -201,7 +206,15 @@ def _plan_declared(
     elif stage.exact:
         result.casts[name] = cast
     else:
-        result.casts[name] = _guarded(f"({quoted(name)} IS NULL OR {fits})", cast, name)
+        value = _convert(result, name, declared)
+        fits = lossless.declared_fit(name, declared, value)
+        result.casts[name] = _guarded(f"({quoted(name)} IS NULL OR {fits})", value, name)
+
+
+def _convert(result: Plan, column: str, data_type: str) -> str:
+    """Have a column converted; returns the converted value's name in SQL."""
+    result.converted[column] = lossless.converted(column, data_type)
+    return quoted(CONVERTED + column)
 
 
 def _guarded(test: str, cast: str, column: str) -> str:

@@ -6,6 +6,7 @@ Keep out: which rows make room or stay (commit.py, merging.py), the casts (evolu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import duckdb
@@ -14,6 +15,12 @@ from orgdata_dagster.warehouse import evolution
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, quoted
 from orgdata_dagster.warehouse.stage import Group, Stage
+
+# SQL: the row lies in its page's part of the time line
+_KEPT = (
+    "(place._orgdata_after IS NULL OR page._orgdata_at > place._orgdata_after) "
+    "AND (place._orgdata_until IS NULL OR page._orgdata_at <= place._orgdata_until)"
+)
 
 
 class TypeSurprise(Exception):
@@ -42,11 +49,14 @@ def insert(
     }
     values = "".join(f"{cast} AS {quoted(name)}, " for name, cast in casts.items())
     bounded = any(staged.after or staged.until for staged in group.pages)
-    kept = _kept(stage.cursor) if bounded else "true"
+    kept = _KEPT if bounded else "true"
+    at = f"{_at(stage.cursor)}, " if bounded else ""
     statement = (
         f"INSERT INTO {table.sql} BY NAME SELECT {values}place._orgdata_key AS {PARTITION}, "
-        f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM {group.source} AS page "
-        f"JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path WHERE {kept}"
+        f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} "
+        f"FROM (SELECT {at}{_converted(planned, group.columns)}* FROM {group.source}) AS page "
+        f"JOIN (SELECT {_converted(planned, group.constants)}* FROM temp.main.places) AS place "
+        f"ON page._orgdata_file = place._orgdata_path WHERE {kept}"
     )
     try:
         row = connection.execute(statement, [now, run_id]).fetchone()
@@ -57,13 +67,15 @@ def insert(
     _check_count(connection, table, group, stage.cursor, row[0] if row else 0, kept=kept)
 
 
-def _kept(cursor: str | None) -> str:
-    """SQL: the row lies in its page's part of the time line."""
-    at = f"TRY_CAST(page.{quoted(cursor or '')} AS TIMESTAMPTZ)"
-    return (
-        f"(place._orgdata_after IS NULL OR {at} > place._orgdata_after) "
-        f"AND (place._orgdata_until IS NULL OR {at} <= place._orgdata_until)"
-    )
+def _converted(planned: evolution.Plan, columns: Sequence[str]) -> str:
+    """SQL: what the plan wants converted of these columns. Below the join, for there it is done once a row."""
+    here = {name.lower() for name in columns}
+    wanted = [(name, value) for name, value in planned.converted.items() if name.lower() in here]
+    return "".join(f"{value} AS {quoted(evolution.CONVERTED + name)}, " for name, value in wanted)
+
+
+def _at(cursor: str | None) -> str:
+    return f"TRY_CAST({quoted(cursor or '')} AS TIMESTAMPTZ) AS _orgdata_at"
 
 
 def _note_places(connection: duckdb.DuckDBPyConnection, group: Group) -> None:
@@ -102,8 +114,7 @@ def _check_count(
         expected = sum(known)
     else:
         row = connection.execute(
-            f"SELECT count(*), count_if({kept}) "
-            f"FROM (SELECT {quoted(cursor or '')}, _orgdata_file FROM {group.source}) AS page "
+            f"SELECT count(*), count_if({kept}) FROM (SELECT {_at(cursor)}, _orgdata_file FROM {group.source}) AS page "
             "JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path"
         ).fetchone()
         read, expected = row or (0, 0)

@@ -31,12 +31,14 @@ CREATE TABLE IF NOT EXISTS _orgdata.requests (
     vendor VARCHAR, endpoint VARCHAR, method VARCHAR, sent_at TIMESTAMP WITH TIME ZONE, status INTEGER, attempt INTEGER,
     cost DOUBLE, waited_seconds DOUBLE, seconds DOUBLE, bytes BIGINT, request_id VARCHAR, error VARCHAR,
     run_id VARCHAR);
+CREATE TABLE IF NOT EXISTS _orgdata.views (schema_name VARCHAR, table_name VARCHAR, made_of VARCHAR);
 COMMENT ON TABLE _orgdata.loads IS
     'A row per partition and commit. status: landed, or superseded (a newer snapshot was there already).';
 COMMENT ON TABLE _orgdata.coverage IS
     'Which interval [from_instant, to_instant) of which table is proven complete, by which run; if not, why.';
 COMMENT ON TABLE _orgdata.schema_changes IS 'Columns added, widened, no longer sent, or split into a variant column.';
 COMMENT ON TABLE _orgdata.requests IS 'A row per API call, retries too. Times in seconds; never a query or a secret.';
+COMMENT ON TABLE _orgdata.views IS 'Of which settings (a hash) the views and comments of a table were made.';
 """
 
 
@@ -100,10 +102,24 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 def exists(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether anything was ever committed to this warehouse."""
     try:
-        connection.execute("SELECT 1 FROM _orgdata.requests LIMIT 0")
+        connection.execute("SELECT 1 FROM _orgdata.views LIMIT 0")  # the youngest: a warehouse may be older than it
     except duckdb.CatalogException:
         return False
     return True
+
+
+def views_made_of(connection: duckdb.DuckDBPyConnection, table: TableName) -> str | None:
+    """The hash of the settings of which a table's views were made."""
+    query = "SELECT made_of FROM _orgdata.views WHERE schema_name = ? AND table_name = ?"
+    found = connection.execute(query, [table.schema, table.name]).fetchone()
+    return str(found[0]) if found else None
+
+
+def note_views(connection: duckdb.DuckDBPyConnection, table: TableName, made_of: str) -> None:
+    """Note of which settings a table's views were made."""
+    names = [table.schema, table.name]
+    connection.execute("DELETE FROM _orgdata.views WHERE schema_name = ? AND table_name = ?", names)
+    _insert(connection, "views", [(*names, made_of)])
 
 
 def write_loads(connection: duckdb.DuckDBPyConnection, loads: Sequence[Record]) -> None:

@@ -59,30 +59,37 @@ def allows(kinds: Kinds | None, data_type: str) -> bool:
     return kinds == _NUMBERS
 
 
-def survives(column: str, data_type: str, kinds: Kinds | None = None) -> str:
+def converted(column: str, data_type: str) -> str:
+    """SQL: the value that the text `column` has as `data_type`, NULL where it has none."""
+    text = quoted(column)
+    return f"TRY_CAST({f'TRY_CAST({text} AS JSON)' if data_type in _LISTS else text} AS {data_type})"
+
+
+def survives(column: str, data_type: str, kinds: Kinds | None = None, value: str | None = None) -> str:
     """SQL, never NULL: the value of the text `column` comes back from `data_type` with the same text, or is NULL.
 
     `kinds`: what JSON values it has; as a number it need only keep its value. Text of no kind can be no list.
+    `value`: SQL that has the `converted` value already.
     """
     text = quoted(column)
+    value = value or converted(column, data_type)
     if data_type == TEXT:
         return "true"
     if data_type == JSON:
         return f"coalesce(json_valid({text}), true)"
     if data_type in _LISTS:
-        value = f"TRY_CAST(TRY_CAST({text} AS JSON) AS {data_type})"
         # floats as they were written: json() would round both sides alike
         floats = data_type == "DOUBLE[]"
         plain = f"regexp_replace({text}, '\\s', '', 'g')" if floats else f"json(TRY_CAST({text} AS JSON))"
         same = f"CAST(to_json({value}) AS VARCHAR) = CAST({plain} AS VARCHAR)"
         return f"({text} IS NULL OR coalesce({same}, false))"
     if kinds == _NUMBERS and data_type == "DOUBLE":
-        return f"({text} IS NULL OR ({declared_fit(column, data_type)} AND isfinite(TRY_CAST({text} AS DOUBLE))))"
+        return f"({text} IS NULL OR ({declared_fit(column, data_type, value)} AND isfinite({value})))"
     if data_type == "BOOLEAN":
         return f"coalesce(lower({text}) IN ('true', 'false'), true)"
     if data_type in (INSTANT, "TIMESTAMP"):
         pattern = _INSTANT if data_type == INSTANT else _LOCAL_TIME
-        valid = f"regexp_full_match({text}, '{pattern}') AND TRY_CAST({text} AS {data_type}) IS NOT NULL"
+        valid = f"regexp_full_match({text}, '{pattern}') AND {value} IS NOT NULL"
         return f"({text} IS NULL OR ({valid}))"
     if wide := re.fullmatch(r"DECIMAL\(38,(\d+)\)", data_type):
         # by its shape: printing so wide a decimal costs 50 times as much as any other cast
@@ -90,10 +97,10 @@ def survives(column: str, data_type: str, kinds: Kinds | None = None) -> str:
         shape = f"-?(0|[1-9]\\d{{0,{37 - scale}}})\\.\\d{{{scale}}}"
         minus_zero = f"regexp_full_match({text}, '-0\\.0+')"
         return f"coalesce(regexp_full_match({text}, '{shape}') AND NOT {minus_zero}, true)"
-    same = f"CAST(TRY_CAST({text} AS {data_type}) AS VARCHAR) IS NOT DISTINCT FROM {text}"
+    same = f"CAST({value} AS VARCHAR) IS NOT DISTINCT FROM {text}"
     if data_type in ("DOUBLE", "FLOAT"):
         # 'nan' and 'inf' are words in a text column, not numbers
-        return f"({same} AND coalesce(isfinite(TRY_CAST({text} AS {data_type})), true))"
+        return f"({same} AND coalesce(isfinite({value}), true))"
     if data_type == "DATE":
         return f"({same} AND coalesce(regexp_full_match({text}, '{_DAY}'), true))"
     return f"({same})"
@@ -120,15 +127,15 @@ def scale_of(column: str) -> str:
     return f"any_value(length({text}) - strpos({text}, '.')) FILTER (regexp_full_match({text}, '-?\\d+\\.\\d+'))"
 
 
-def declared_fit(column: str, data_type: str) -> str:
-    """SQL: the value can be stored as the declared type without changing what it says.
+def declared_fit(column: str, data_type: str, value: str | None = None) -> str:
+    """SQL: the value can be stored as the declared type without changing what it says. `value`: as for `survives`.
 
     Less strict than `survives`: `1.10` is a good DOUBLE and `7` a good DECIMAL(18,2). Not good, and so kept as text in
     the variant column: what does not convert, what would be rounded, a time of day put into a DATE.
     """
     text = quoted(column)
     kind = re.split(r"[ (]", data_type.upper().strip())[0]
-    value = f"TRY_CAST({text} AS {data_type})"
+    value = value or converted(column, data_type)
     if kind in ("DOUBLE", "FLOAT", "REAL"):
         digits = f"length(ltrim(regexp_replace({text}, '[eE].*|[^0-9]', '', 'g'), '0')) <= {_EXACT_DIGITS}"
         same = f"regexp_replace(CAST({value} AS VARCHAR), '\\.0$', '') = {text}"

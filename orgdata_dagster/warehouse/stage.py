@@ -11,6 +11,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -107,11 +108,9 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
     if page.records == 0:
         return Extent(0)
     try:
-        row = connection.execute(_measurement(page, cursor)).fetchone()
+        records, instants, lowest, highest, too_fine, example = _measured(connection, page, cursor)
     except _MALFORMED as error:
         raise UnreadablePage(f"{name} is not well-formed: {_first_lines(error)}") from None
-    assert row is not None
-    records, instants, lowest, highest, too_fine, example = row
     if records != page.records:
         raise UnreadablePage(f"{name} holds {page.records} records, but the parser read {records}")
     if cursor is None:
@@ -125,18 +124,31 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
     return Extent(records, lowest[0], highest, at_lowest if at_lowest < _TIES_COUNTED else None)
 
 
-def _measurement(page: Page, cursor: str | None) -> str:
-    """SQL: records, those with an instant, the lowest instants, the highest, those too fine, an odd example."""
+def _measured(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> tuple[Any, ...]:
+    """Records, those with an instant, the lowest instants, the highest, those too fine, an odd example."""
     source = page.reading([page]).source
     if cursor is None:
-        return f"SELECT count(*), 0, NULL, NULL, 0, NULL FROM {source}"
+        return _one(connection, f"SELECT count(*), 0, NULL, NULL, 0, NULL FROM {source}")
     raw = quoted(cursor)
+    instants = f"(SELECT {raw} AS raw, TRY_CAST({raw} AS TIMESTAMPTZ) AS instant FROM {source})"
+    figures = f"SELECT count(*), count(instant), min(instant, {_TIES_COUNTED}), max(instant)"
+    # by its length alone, a third cheaper: `2026-01-02T03:04:05.123456Z` has no room for a seventh digit
+    roomy = "strlen(raw) > 26 AND NOT (strlen(raw) = 27 AND ends_with(raw, 'Z'))"
+    *found, odd = _one(connection, f"{figures}, count(*) FILTER ({roomy}) FROM {instants}")
+    if not odd and found[0] == found[1]:
+        return (*found, 0, None)
     too_fine = "(raw[20] = '.' AND raw[27] BETWEEN '0' AND '9')"  # a seventh digit; by place, a pattern takes longer
-    return (
-        f"SELECT count(*), count(instant), min(instant, {_TIES_COUNTED}), max(instant), count(*) FILTER ({too_fine}), "
-        f"any_value(raw) FILTER (instant IS NULL OR {too_fine}) FROM "
-        f"(SELECT {raw} AS raw, TRY_CAST({raw} AS TIMESTAMPTZ) AS instant FROM {source})"
+    return _one(
+        connection,
+        f"{figures}, count(*) FILTER ({too_fine}), any_value(raw) FILTER (instant IS NULL OR {too_fine}) "
+        f"FROM {instants}",
     )
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    row = connection.execute(sql).fetchone()
+    assert row is not None  # an aggregate
+    return row
 
 
 class Stage:

@@ -1,15 +1,16 @@
 """What people read beside the tables: the `<table>_current` view and the documentation in COMMENTs.
 
-Here: everything that is made anew whenever a table's columns changed. Keep out: data.
+Here: everything that is made anew whenever a table's columns changed, or what was configured of it. Keep out: data.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from orgdata_dagster.warehouse import snapshots
+from orgdata_dagster.warehouse import ledger, snapshots
 from orgdata_dagster.warehouse.evolution import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, literal, quoted
 
@@ -23,20 +24,37 @@ _OWN_COLUMNS = {
 }
 
 
-def refresh(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
-    """Make the views and comments of a table anew. DuckDB's views fail once a column was added beneath them."""
+def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool) -> None:
+    """Make the views and comments of a table anew if its columns changed or if they were made of other settings.
+
+    DuckDB's views fail once a column was added beneath them.
+    """
+    made_of = _fingerprint(target)
+    if not changed and ledger.views_made_of(connection, target.table) == made_of:
+        return
     columns = table_columns(connection, target.table)
-    if target.description:
-        connection.execute(f"COMMENT ON TABLE {target.table.sql} IS {literal(target.description)}")
-    for name, text in (_OWN_COLUMNS | dict(target.column_descriptions)).items():
-        if name in columns:
-            connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {literal(text)}")
+    connection.execute(f"COMMENT ON TABLE {target.table.sql} IS {_comment(target.description)}")
+    texts = _OWN_COLUMNS | dict(target.column_descriptions)
+    for name in columns:
+        connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {_comment(texts.get(name))}")
     if target.snapshots:
         snapshots.make_views(connection, target)
     elif target.write_disposition == "merge":
         pass  # the table itself has one row a key
     elif target.key and target.cursor and {*target.key, target.cursor} <= set(columns):
         _current(connection, target)
+    else:
+        connection.execute(f"DROP VIEW IF EXISTS {target.table.view('current').sql}")
+    ledger.note_views(connection, target.table, made_of)
+
+
+def _comment(text: str | None) -> str:
+    return literal(text) if text else "NULL"
+
+
+def _fingerprint(target: Target) -> str:
+    settings = (target.key, target.cursor, target.write_disposition, target.snapshots, target.description)
+    return hashlib.sha256(repr((*settings, sorted(target.column_descriptions.items()))).encode()).hexdigest()
 
 
 def _current(connection: duckdb.DuckDBPyConnection, target: Target) -> None:

@@ -45,6 +45,7 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "a limit of none": ({"limits": {"concurrent": 0}}, ["institution_analytics.limits.concurrent: ", "not 0"]),
     "attempts": ({"retries": {"attempts": 0}}, ["institution_analytics.retries.attempts: ", "not 0"]),
+    "no cron": ({"cron": "each morning"}, ["institution_analytics.cron: 'each morning' is no cron expression"]),
     "a name that is none": ({"data_sets": [{"name": "my users"}]}, ["data_sets[0].name: ", "my users"]),
 }
 
@@ -96,11 +97,6 @@ def test_a_type_that_does_not_exist(tmp_path: Path, kind: str) -> None:
     [problem] = problems_of(tmp_path, yaml.safe_dump({"type": kind, "attributes": {}}))
     assert f"there is no type '{kind}'; there are orgdata_dagster." in problem
     assert "orgdata_dagster.InstitutionAnalytics" in problem
-
-
-def test_a_cron_that_is_none(tmp_path: Path) -> None:
-    [problem] = problems_of(tmp_path, project.institution_analytics(cron="every day"))
-    assert "invalid cron schedule 'every day' for schedule 'institution_analytics_due'" in problem
 
 
 def test_null_switches_limits_and_the_schedule_off(tmp_path: Path) -> None:

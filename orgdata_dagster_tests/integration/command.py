@@ -22,15 +22,19 @@ from dataclasses import dataclass
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 
+from orgdata_dagster.cli.workers import WARM
+
 ORGDATA = "orgdata_dagster.cli:main"
+VENDORS = ("accutics", "channel_reports", "institution_analytics", "octolis", "together")  # a load has them all
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
+        *WARM,
         "orgdata_dagster.cli.pull",
         "orgdata_dagster.cli.tables",
         "orgdata_dagster.cli.sync",
-        "orgdata_dagster.vendors.institution_analytics.component",
+        *(f"orgdata_dagster.vendors.{vendor}.component" for vendor in VENDORS),
         "orgdata_dagster.vendors.octolis.sync.component",
     ]
 )
@@ -114,6 +118,7 @@ def _run(main: str, args: tuple[str, ...], environment: Mapping[str, str], folde
     if sys.version_info < (3, 14):  # later ones want more of a server than `_fork_server` gives
         forkserver._forkserver._forkserver_address = None  # type: ignore[attr-defined] # the tests' server's
         forkserver._forkserver.ensure_running = _fork_server  # type: ignore[attr-defined]
+        forkserver.ensure_running = lambda: None  # later, when it has everything that the command has imported
     module, _, function = main.partition(":")
     getattr(importlib.import_module(module), function)()
 

@@ -12,6 +12,13 @@ from typing import Any
 
 import yaml
 
+# Dagster keeps what a step prints with two processes a step; nothing here reads that.
+NO_COMPUTE_LOGS = """
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
 _numbers = itertools.count(1)
 
 
@@ -45,7 +52,7 @@ def write(folder: Path, defs: Mapping[str, str]) -> Path:
     (folder / "pyproject.toml").write_text(
         f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{package}"\n'
     )
-    (folder / "dagster.yaml").write_text((Path(__file__).parents[2] / "dagster.yaml").read_text())
+    (folder / "dagster.yaml").write_text((Path(__file__).parents[2] / "dagster.yaml").read_text() + NO_COMPUTE_LOGS)
     for vendor, text in defs.items():
         (folder / package / "defs" / vendor).mkdir()
         (folder / package / "defs" / vendor / "defs.yaml").write_text(text)

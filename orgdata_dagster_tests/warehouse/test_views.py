@@ -71,3 +71,15 @@ def test_the_ledgers_tables_are_documented(rig: Rig) -> None:
     rig.land("id\n1\n")
     undocumented = "SELECT table_name FROM duckdb_tables() WHERE schema_name = '_orgdata' AND comment IS NULL"
     assert rig.sql(undocumented) == []
+
+
+def test_views_and_comments_follow_the_settings(rig: Rig) -> None:
+    land(rig, 1, "a,2026-03-01T10:00:00Z,1")
+    other = replace(TARGET, key=("score",), description="", column_descriptions={"id": "Now known."})
+    rig.land("id,updated,score\nb,2026-03-02T10:00:00Z,1\n", target=other, partition="2026-03-02")
+    assert rig.sql(CURRENT) == [("b", 1)]
+    [(table,)] = rig.sql("SELECT comment FROM duckdb_tables() WHERE table_name = 'items'")
+    columns = dict(rig.sql("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items'"))
+    assert (table, columns["id"], columns["score"]) == (None, "Now known.", None)
+    rig.land("id,updated,score\nc,2026-03-03T10:00:00Z,1\n", target=replace(other, key=()), partition="2026-03-03")
+    assert rig.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal") == []

@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.orchestration.column_types import checked_types
+from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import Limits, Retries
 from orgdata_dagster.orchestration.schedules import due_days_schedule
 from orgdata_dagster.vendors.accutics.assets import Entity, build_asset
@@ -98,7 +99,7 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
 
     start_date: str = Field(description="First day to have, YYYY-MM-DD (UTC).")
     entities: list[EntityModel] = Field(min_length=1, description="The tables to have.")
-    cron: str | None = Field(
+    cron: Cron | None = Field(
         default="45 */4 * * *", description="When to pull what is due (UTC); null: never by itself."
     )
     limits: Limits = Field(default=Limits(), description="None is documented: a polite default; null switches one off.")

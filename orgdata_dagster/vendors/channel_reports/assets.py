@@ -24,8 +24,8 @@ from orgdata_dagster.warehouse.names import TableName
 VENDOR = ChannelReportsResource.vendor
 
 _PARTITIONS_PER_RUN = 400  # a backfill of a year is one run
-_BATCH = 100  # partitions a commit
-_WORKERS = 4  # where `concurrent` is switched off
+_BATCH = 400  # partitions a commit, at most: usually time ends a batch
+_WORKERS = 2  # where `concurrent` is switched off; runs go side by side, and more threads in one only fight for it
 
 
 @dataclass(frozen=True)

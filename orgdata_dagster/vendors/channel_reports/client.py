@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from orgdata_dagster.http.client import HttpClient
-from orgdata_dagster.http.errors import BadBody, PermanentError
+from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
 from orgdata_dagster.http.records import Download
 
 FORMS_PATH = "/api/v4/forms"
@@ -45,6 +45,11 @@ class FormField:
     field_id: int
     name: str
     field_type: str
+
+    @classmethod
+    def listed(cls, channel_id: int, field_id: int) -> FormField:
+        """A field of which a person gave the id."""
+        return cls(channel_id, 0, "", field_id, "", "")
 
     @property
     def counted(self) -> bool:
@@ -86,8 +91,13 @@ class ChannelReportsClient:
             parameters["fields"] = ",".join(fields)
         if field is not None:
             parameters["field_id"] = str(field.field_id)
-        with self._explained(channel_id, field):
-            return self._http.fetch(f"/api/v4/analytics/{endpoint}", params=parameters, into=into, read=read)
+        with self._explained(channel_id):
+            try:
+                return self._http.fetch(f"/api/v4/analytics/{endpoint}", params=parameters, into=into, read=read)
+            except PermanentError as error:
+                if error.status == 422 and field is not None:
+                    _explain_refusal(error, field if field.name else self._look_up(field, into))
+                raise
 
     def form_fields(self, channel_id: int, *, into: Path, count: Callable[[Download], None]) -> list[FormField]:
         """The fields of a channel's forms, of every type; `count` sees the download."""
@@ -99,21 +109,29 @@ class ChannelReportsClient:
         with self._explained(channel_id):
             return self._http.fetch(self._forms_path, params={"channel_id": str(channel_id)}, into=into, read=read)
 
+    def _look_up(self, field: FormField, into: Path) -> FormField:
+        """The field with its name and type, so far as the Forms API answers and knows it."""
+        try:
+            known = self.form_fields(field.channel_id, into=into, count=lambda _: None)
+        except VendorError:
+            known = []
+        return next((each for each in known if each.field_id == field.field_id), field)
+
     @contextmanager
-    def _explained(self, channel_id: int, field: FormField | None = None) -> Iterator[None]:
+    def _explained(self, channel_id: int) -> Iterator[None]:
         try:
             yield
         except PermanentError as error:
             if error.status == 404:
                 error.message = f"channel {channel_id}: {error.message}"
                 error.remedy = f"Check `channels` in defs.yaml (is there a channel {channel_id}?) and the base URL."
-            elif error.status == 422 and field is not None:
-                what = f"field {field.field_id} ({field.name!r}, {field.field_type})" if field.name else field.field_id
-                error.message = f"{what} of channel {channel_id} was refused: {error.message}"
-                error.remedy = (
-                    f"List other fields under `field_ids` in defs.yaml: only {', '.join(COUNTED_TYPES)} count."
-                )
             raise
+
+
+def _explain_refusal(error: PermanentError, field: FormField) -> None:
+    known = f" ({field.name!r}, {field.field_type})" if field.name else ""
+    error.message = f"field {field.field_id}{known} of channel {field.channel_id} was refused: {error.message}"
+    error.remedy = f"List other fields under `field_ids` in defs.yaml: only {', '.join(COUNTED_TYPES)} count."
 
 
 def instant(at: datetime) -> str:

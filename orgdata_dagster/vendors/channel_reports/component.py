@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import AtLeastOne, Limits, Retries
 from orgdata_dagster.orchestration.schedules import due_days_schedule
 from orgdata_dagster.vendors.channel_reports.assets import Report, build_asset, build_fields_asset
@@ -60,7 +61,7 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
     repull_days: int = Field(
         default=3, ge=0, description="So many days before today the schedule pulls again: late events change them."
     )
-    cron: str | None = Field(
+    cron: Cron | None = Field(
         default="25 */6 * * *", description="When to pull what is due (UTC); null: never by itself."
     )
     limits: ChannelReportsLimits = Field(

@@ -21,8 +21,10 @@ REQUEST_COLUMNS = {
 _NOT_ADDITIVE = (
     "Counts different {what} in the window: do not add it up over days or windows, ask for longer ones (grain)."
 )
+_ADDS_UP = "adds up over windows that do not overlap"
+_CHANGES = "and changes afterwards"
 _ACCOUNT = {"account_id": ("BIGINT", "The account that the channel belongs to.")}
-_COUNT = {"report_count": ("BIGINT", "Reports in the window; adds up over windows that do not overlap.")}
+_COUNT = {"report_count": ("BIGINT", f"Reports in the window; {_ADDS_UP}.")}
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,19 @@ def _distinct(text: str, what: str) -> tuple[str, str]:
 
 
 _READ = {
-    "total_reads": ("BIGINT", "How often reports were read in the window; adds up over windows that do not overlap."),
+    "total_reads": ("BIGINT", f"How often reports were read in the window; {_ADDS_UP}."),
     "unique_reads": _distinct("Reads, each reader of a report counted once.", "pairs of reader and report"),
     "report_readers": _distinct("Users who read a report.", "users"),
     "reports_seen": _distinct("Reports that were read.", "reports"),
 }
 _AWARENESS = {
-    "total_alerts": ("BIGINT", "Alerts sent to the user in the window; adds up over windows that do not overlap."),
+    "total_alerts": ("BIGINT", f"Alerts sent to the user in the window; {_ADDS_UP}."),
     "alert_source_reports": _distinct("Reports that the user was alerted to.", "reports"),
     "unique_alerts": _distinct("Alerts, repeated ones counted once.", "alerts"),
-    "alerts_opened": ("BIGINT", "Alerts of the window that the user has opened by now; changes afterwards."),
+    "alerts_opened": (
+        "BIGINT",
+        f"Alerts of the window that the user has opened by now; {_ADDS_UP}, {_CHANGES}.",
+    ),
 }
 
 _ALL = (
@@ -112,7 +117,10 @@ _ALL = (
             "id": ("BIGINT", "The state."),
             "name": ("VARCHAR", "The state's name."),
             **_ACCOUNT,
-            "report_count": ("BIGINT", "Reports of the window that are in the state by now; changes afterwards."),
+            "report_count": (
+                "BIGINT",
+                f"Reports of the window in the state by now; {_ADDS_UP}, {_CHANGES}.",
+            ),
         },
     ),
     Endpoint(

@@ -34,7 +34,7 @@ class Fields:
     def of(self, channel_id: int, intake: Intake) -> list[FormField]:
         """The fields of a channel whose selections the vendor counts."""
         if self._listed:
-            return [FormField(channel_id, 0, "", field_id, "", "") for field_id in self._listed]
+            return [FormField.listed(channel_id, field_id) for field_id in self._listed]
         with self._lock:
             if channel_id not in self._known:
                 into = intake.folder / f"forms-{channel_id}.json"

@@ -64,7 +64,7 @@ class ChannelReportsResource(VendorResource):
                 _utc(start),
                 _utc(end),
                 fields=about.fields,
-                field=None if field_id is None else FormField(channel_id, 0, "", field_id, "", ""),
+                field=None if field_id is None else FormField.listed(channel_id, field_id),
                 into=Path(folder) / "report.json",
                 read=json_reader(connection, records=OBJECT if about.one_object else ARRAY, flatten=about.flatten),
             )

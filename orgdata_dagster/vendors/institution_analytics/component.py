@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.orchestration.column_types import checked_types
+from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import Limits, Retries
 from orgdata_dagster.orchestration.schedules import due_days_schedule
 from orgdata_dagster.vendors.institution_analytics.assets import DataSet, build_asset
@@ -73,7 +74,7 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
     model_config = ConfigDict(extra="forbid")
 
     start_date: str = Field(description="First day to have, YYYY-MM-DD (UTC).")
-    cron: str | None = Field(
+    cron: Cron | None = Field(
         default="15 */4 * * *", description="When to pull what is due (UTC); null: never by itself."
     )
     limits: Limits = Field(default=Limits(), description="None is documented: a polite default; null switches one off.")

@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.orchestration.column_types import checked_types
+from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import Retries
 from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis.assets import DataSet, build_asset
@@ -53,7 +54,7 @@ class DatasetModel(dg.Model, dg.Resolvable):
     selection: list[Column] = Field(
         default=[], description="Only these columns; those that a pull needs are added. Left out: all."
     )
-    cron: str | None = Field(default=None, description="When to pull this dataset (UTC), if not at the vendor's cron.")
+    cron: Cron | None = Field(default=None, description="When to pull this dataset (UTC), if not at the vendor's cron.")
     columns: dict[str, str] = Field(
         default={}, description="Column: DuckDB type. Left out, a type is found that loses nothing."
     )
@@ -95,7 +96,7 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
     model_config = ConfigDict(extra="forbid")
 
     datasets: list[DatasetModel] = Field(min_length=1, description="The tables to have.")
-    cron: str | None = Field(
+    cron: Cron | None = Field(
         default="20 * * * *", description="When to pull the datasets without a cron of their own (UTC); null: never."
     )
     limits: OctolisLimits = Field(default=OctolisLimits(), description="octolis' own; others for a test server only.")

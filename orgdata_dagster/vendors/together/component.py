@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.column_types import checked_types
+from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.schedules import today_schedule
 from orgdata_dagster.vendors.together.assets import Report, build_asset
 from orgdata_dagster.vendors.together.client import MINUTE, REPORTS
@@ -73,7 +74,7 @@ class Together(dg.Component, dg.Model, dg.Resolvable):
 
     limits: TogetherLimits = Field(default=TogetherLimits(), description="How hard the vendor may be asked.")
     retries: TogetherRetries = Field(default=TogetherRetries(), description="Where trying again may help.")
-    cron: str | None = Field(default="40 5 * * *", description="When to pull today (UTC); null: never by itself.")
+    cron: Cron | None = Field(default="40 5 * * *", description="When to pull today (UTC); null: never by itself.")
     start_date: str = Field(
         default="2026-01-01", description="First day that has a partition, YYYY-MM-DD; days that are over stay empty."
     )

@@ -91,8 +91,7 @@ class Churn:
                 self.entity.update(key, {"name": f"n{self.chance.random()}"} if "name" in row else None)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("name", "seed"), [(name, seed) for seed, name in enumerate(NAMES)])
 def test_what_changes_during_the_walk_is_there_after_the_next_pull(rig: Rig, name: str, seed: int) -> None:
     churn = Churn(rig, name, each=3, seed=seed)
     rig.vendor.on_request = churn

@@ -1,0 +1,14 @@
+"""The last import of the workers' server before it forks: the project's definitions, loaded once for all workers.
+
+Here: what has to be done, not only imported (that is `workers.WARM`). Keep out: whatever opens a file or starts a
+thread; neither survives a fork.
+
+For the server alone; nothing else imports this module.
+"""
+
+from contextlib import suppress
+
+from orgdata_dagster.cli import workers
+
+with suppress(Exception):  # a worker meets the same error, and tells the user
+    workers.job()

@@ -1,0 +1,97 @@
+"""The event log that stores a run's events together: the same facts as Dagster's own, in fewer transactions."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from sqlalchemy import Engine, event
+
+from orgdata_dagster import settings
+from orgdata_dagster.instance import prepare_home, shared_instance
+from orgdata_dagster.orchestration.event_log import BatchingEventLog
+
+DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-02", timezone="UTC")
+KEYS = DAYS.get_partition_keys()
+RANGE = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[-1]}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+def counted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    for number, key in enumerate(context.partition_keys):
+        context.add_asset_metadata({"rows": number}, partition_key=key)
+    return dg.MaterializeResult()
+
+
+def run_on(instance: dg.DagsterInstance) -> str:
+    job = dg.Definitions(assets=[counted]).resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(instance=instance, tags=RANGE, run_config=QUIET)
+    assert result.success
+    return result.run_id
+
+
+@pytest.fixture
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    for name in ("DAGSTER_HOME", "DAGSTER_EVENT_BATCH_SIZE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(settings.HOME, str(tmp_path))
+    with shared_instance() as made:
+        yield made
+
+
+def told(storage: SqliteEventLogStorage, run_id: str) -> list[object]:
+    """Everything that can be asked of the log about the asset and its run."""
+    key = counted.key
+    [record] = storage.get_asset_records([key])
+    last = record.asset_entry.last_materialization
+    partitions = storage.get_materialized_partitions(key)
+    materialized = storage.fetch_materializations(key, limit=1000).records
+    rows = {each.partition_key: each.asset_materialization.metadata["rows"].value for each in materialized}  # type: ignore[union-attr]
+    return [
+        Counter(each.dagster_event_type for each in storage.get_logs_for_run(run_id)),
+        partitions,
+        rows,
+        last.asset_materialization.partition if last and last.asset_materialization else None,
+        record.asset_entry.last_run_id == run_id,
+        len({each.storage_id for each in materialized}),
+        storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION).keys(),
+    ]
+
+
+def test_everything_that_dagsters_own_log_tells_is_told(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    assert isinstance(instance.event_log_storage, BatchingEventLog)
+    commits: list[object] = []
+    note = commits.append  # one object: it is found again by identity
+    event.listen(Engine, "commit", note)
+    run_id = run_on(instance)
+    event.remove(Engine, "commit", note)
+    assert len(commits) < len(KEYS)  # each partition is told of twice, each time in two files
+    (tmp_path / "own").mkdir()
+    own = dg.DagsterInstance.local_temp(str(tmp_path / "own"))
+    expected = told(own.event_log_storage, run_on(own))  # type: ignore[arg-type]
+    assert told(instance.event_log_storage, run_id) == expected
+    assert expected[2] == {key: number for number, key in enumerate(KEYS)}
+    # the same files: Dagster's own class reads them
+    plain = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
+    plain.register_instance(instance)
+    assert told(plain, run_id) == expected
+
+
+@pytest.mark.parametrize("own", [{"storage": {"sqlite": {"base_dir": "x"}}}, {"event_log_storage": {"module": "m"}}])
+def test_a_storage_that_a_person_configured_is_left_alone(
+    own: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(own))
+    monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
+    monkeypatch.setenv(settings.PROJECT, str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    folder = Path(prepare_home())
+    assert os.environ["DAGSTER_HOME"] == str(folder)
+    assert yaml.safe_load((folder / "dagster.yaml").read_text()) == own

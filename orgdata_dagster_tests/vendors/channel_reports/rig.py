@@ -1,0 +1,156 @@
+"""Reports of the sandbox pulled into a warehouse, as a run does, and compared with what the vendor has.
+
+What lives here: what the tests of whole pulls share. Add here when: two of them need it. Keep out: assertions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import dagster as dg
+import pytest
+import yaml
+
+from orgdata_dagster import settings
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
+from orgdata_dagster.sandbox.channel_reports import ChannelReports, demo
+from orgdata_dagster.sandbox.channel_reports.api import COUNTED_TYPES
+from orgdata_dagster.sandbox.environment import environment
+from orgdata_dagster.sandbox.limits import UNLIMITED
+from orgdata_dagster.sandbox.log import Entry
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.vendors.channel_reports import component
+from orgdata_dagster.warehouse.evolution import table_columns
+from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName
+from orgdata_dagster_tests.integration.project import today
+
+DAYS = 6
+DAY = timedelta(days=1)
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+Window = tuple[datetime, datetime]
+Rows = Counter[tuple[tuple[str, Any], ...]]
+
+
+def attributes(**others: Any) -> dict[str, Any]:
+    """What the tests write in YAML: three channels, no limit."""
+    usual = {
+        "start_date": today(back=60),
+        "channels": [1, 2, 3],
+        "limits": {"concurrent": 2, "per_minute": None},
+        "retries": {"attempts": 2, "first_wait": 0.01},
+    }
+    return usual | others
+
+
+def midnight(back: int = 0) -> datetime:
+    """The begin of the UTC day so many days ago."""
+    return datetime.fromisoformat(today(back)).replace(tzinfo=UTC)
+
+
+def days(first: int, last: int = 0) -> list[Window]:
+    """The days from so many days ago to so many days ago, both included."""
+    return [(midnight(back), midnight(back - 1)) for back in range(first, last - 1, -1)]
+
+
+class Rig:
+    """Runs of the assets on an instance of their own."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.vendor: ChannelReports = demo(days=DAYS, reports_a_day=5, limits=UNLIMITED)
+        self.sandbox = stack.enter_context(Sandbox(self.vendor))
+        self.warehouse = WarehouseResource()
+        self.instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+
+    def definitions(self, **others: Any) -> dg.Definitions:
+        """What the Component makes of its YAML."""
+        made = component.ChannelReports.resolve_from_yaml(yaml.safe_dump(attributes(**others)))
+        rest = dg.Definitions(resources={"warehouse": self.warehouse}, executor=dg.in_process_executor)
+        return dg.Definitions.merge(made.build_defs(cast(dg.ComponentLoadContext, None)), rest)
+
+    def pull(
+        self, *names: str, first: str, last: str | None = None, tags: Mapping[str, str] | None = None, **others: Any
+    ) -> dg.ExecuteInProcessResult:
+        """Materialize some tables for partitions, in one run."""
+        return (
+            self.definitions(**others)
+            .resolve_implicit_global_asset_job_def()
+            .execute_in_process(
+                instance=self.instance,
+                asset_selection=[dg.AssetKey(["channel_reports", name]) for name in names],
+                tags={RANGE_START: first, RANGE_END: last or first, **(tags or {})},
+                raise_on_error=False,
+                run_config=QUIET,
+            )
+        )
+
+    def sql(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.warehouse.open().reading() as connection:
+            return connection.execute(sql).fetchall()
+
+    def types(self, name: str) -> dict[str, str]:
+        """The vendor's columns of a table and their types."""
+        with self.warehouse.open().reading() as connection:
+            columns = table_columns(connection, TableName("channel_reports", name))
+        return {column: kind for column, kind in columns.items() if not column.startswith(OWN_PREFIX)}
+
+    def rows(self, name: str) -> Rows:
+        """The rows of a table, each as often as it is there."""
+        names = sorted(self.types(name))
+        with self.warehouse.open().reading() as connection:
+            found = connection.execute(f"SELECT {', '.join(names)} FROM channel_reports.{name}").fetchall()
+        return Counter(tuple(zip(names, row, strict=True)) for row in found)
+
+    def truth(self, name: str, windows: Iterable[Window], channels: Iterable[int] = (1, 2, 3)) -> Rows:
+        """The rows of an endpoint for windows, as the table should have them."""
+        return Counter(
+            _row({**row, "channel_id": channel, "start_date": start, "end_date": end})
+            for channel in channels
+            for field in self._fields(name, channel)
+            for start, end in windows
+            for row in self.vendor.truth(name, channel, start, end, field) or ()
+        )
+
+    def asked(self, name: str = "") -> list[Entry]:
+        """The requests that the vendor has seen of an endpoint."""
+        return [entry for entry in self.sandbox.log.entries() if entry.endpoint.endswith(name)]
+
+    def _fields(self, name: str, channel: int) -> list[int | None]:
+        if name != "reports_per_field_selection":
+            return [None]
+        fields = self.vendor.channels[channel].fields.values()
+        return [field.id for field in fields if field.field_type in COUNTED_TYPES]
+
+
+def _row(row: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    flat = {key: value for key, value in row.items() if key != "styles"}
+    flat |= {f"styles_{size}": address for size, address in row.get("styles", {}).items()}
+    for name in {"created_at", "datetime_range_start"} & flat.keys():
+        flat[name] = datetime.fromisoformat(flat[name])
+    return tuple(sorted(flat.items()))
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    """The one failed step's words; fails if there is not exactly one."""
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    data = event.step_failure_data
+    assert data.user_failure_data is not None, data.error
+    return str(data.user_failure_data.description)
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Rig]:
+    """A rig with a home in this folder, and the environment of both."""
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.setenv(settings.HOME, str(home))
+        patch.setenv(settings.WAREHOUSE, "")
+        rig = Rig(stack)
+        for name, value in environment(rig.sandbox.url).items():
+            patch.setenv(name, value)
+        yield rig

@@ -1,0 +1,105 @@
+"""What goes wrong: one clear error each, nothing of it is stored, and what was there before stays."""
+
+import pytest
+
+from orgdata_dagster import settings
+from orgdata_dagster.sandbox.channel_reports.demo_data import INCIDENT
+from orgdata_dagster.sandbox.faults import CutCsv, Html, Status
+from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.vendors.channel_reports.rig import Rig, failure
+
+SELECTIONS = "reports_per_field_selection"
+YESTERDAY = today(back=1)
+
+
+def max_retries(rig: Rig, run_id: str) -> str | None:
+    """How often Dagster would run this again; None is its default."""
+    run = rig.instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.tags.get("dagster/max_retries")
+
+
+def test_an_unknown_channel(rig: Rig) -> None:
+    name = "reports_per_state"
+    assert rig.pull(name, first=YESTERDAY).success
+    before = rig.rows(name)
+    result = rig.pull(name, first=YESTERDAY, channels=[1, 99])
+    said = failure(result)
+    assert "channel 99: " in said
+    assert "no channel 99" in said
+    assert "Check `channels` in defs.yaml (is there a channel 99?)" in said
+    assert max_retries(rig, result.run_id) == "0"
+    assert rig.rows(name) == before
+
+
+def test_a_bad_token(rig: Rig) -> None:
+    rig.vendor.api_token = "another"
+    result = rig.pull("reports_per_state", first=today(back=9), last=YESTERDAY)
+    said = failure(result)
+    assert "401" in said
+    assert "CHANNEL_REPORTS_API_TOKEN" in said
+    assert "partitions were not tried" in said
+    assert max_retries(rig, result.run_id) == "0"
+    assert len(rig.asked()) <= 2  # two at once; nobody repeats what cannot help
+    assert rig.sql("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'channel_reports'") == []
+    assert "sandbox-token" not in said
+
+
+@pytest.mark.parametrize(
+    ("fault", "tries", "words"),
+    [
+        (Html(), 2, "the answer is an HTML page"),
+        (CutCsv(), 2, "the body was cut short"),
+        (Status(400, body="so not"), 1, "so not"),
+    ],
+)
+def test_an_answer_that_is_no_report(rig: Rig, fault: Html | CutCsv | Status, tries: int, words: str) -> None:
+    name = "user_awareness"
+    assert rig.pull(name, first=YESTERDAY).success
+    before, loads = rig.rows(name), rig.sql("SELECT * FROM _orgdata.loads")
+    rig.vendor.faults.add(fault, tries, after=1)  # the first channel's report is whole
+    said = failure(rig.pull(name, first=YESTERDAY))
+    assert words in said
+    assert f"/{name}" in said
+    assert rig.rows(name) == before
+    assert rig.sql("SELECT * FROM _orgdata.loads") == loads
+    assert not list(settings.staging().glob("run-*"))
+    assert rig.pull(name, first=YESTERDAY).success
+
+
+def test_the_forms_are_no_forms(rig: Rig) -> None:
+    said = failure(rig.pull(SELECTIONS, first=YESTERDAY, api={"forms_path": "/api/v4/analytics/reports_per_user"}))
+    assert "channel_id=1" not in said  # no address with parameters
+    assert "400" in said or "not as expected" in said
+
+
+@pytest.mark.parametrize("field", [field for field in INCIDENT.fields if field.field_type in ("Text", "Checkbox")])
+def test_a_listed_field_that_cannot_be_counted_is_told_by_name_and_type(rig: Rig, field: object) -> None:
+    assert isinstance(field, type(INCIDENT.fields[0]))
+    said = failure(rig.pull(SELECTIONS, first=YESTERDAY, field_ids=[2, field.id]))
+    assert f"field {field.id} ({field.name!r}, {field.field_type}) of channel 1 was refused" in said
+    assert "List other fields under `field_ids` in defs.yaml: only Category, DropDown, Radio count" in said
+    assert rig.sql("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'channel_reports'") == []
+    assert len(rig.asked("forms")) == 1
+
+
+def test_a_listed_field_is_told_by_its_id_where_the_forms_do_not_help(rig: Rig) -> None:
+    said = failure(rig.pull(SELECTIONS, first=YESTERDAY, field_ids=[5], api={"forms_path": "/api/v4/nowhere"}))
+    assert "field 5 of channel 1 was refused" in said
+    said = failure(rig.pull(SELECTIONS, first=YESTERDAY, field_ids=[77]))
+    assert "field 77 of channel 1 was refused: channel 1 has no field 77" in said
+
+
+def test_a_discovered_field_that_is_refused_is_told_by_name_and_type(rig: Rig) -> None:
+    rig.vendor.faults.add(Status(422), after=1)  # the forms come first
+    said = failure(rig.pull(SELECTIONS, first=YESTERDAY))
+    assert "field 2 ('Outcome', Category) of channel 1 was refused: simulated fault" in said
+
+
+def test_listed_fields_are_asked_for_without_the_forms(rig: Rig) -> None:
+    assert rig.pull(SELECTIONS, first=YESTERDAY, field_ids=[3, 2]).success
+    assert rig.asked("forms") == []
+    wanted = {(channel, field) for channel in "123" for field in "23"}
+    assert {(each.query["channel_id"], each.query["field_id"]) for each in rig.asked()} == wanted
+    stored = {dict(row)["field_id"] for row in rig.rows(SELECTIONS)}
+    assert stored == {2, 3}

@@ -1,0 +1,66 @@
+"""Whole pulls, through Dagster, over HTTP, into a warehouse: every table equals what the vendor counts."""
+
+from datetime import timedelta
+
+import pytest
+
+from orgdata_dagster.sandbox.channel_reports.demo_data import EMPTY_CHANNEL, QUIET_DAY
+from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS, FIELD_COLUMNS
+from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.vendors.channel_reports.rig import DAYS, Rig, days, midnight
+
+SELECTIONS = "reports_per_field_selection"
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_row_by_row_with_an_empty_channel_and_days_without_reports(pulled: Rig, name: str) -> None:
+    truth = pulled.truth(name, days(DAYS))
+    assert pulled.rows(name) == truth
+    assert sum(truth.values()) > DAYS
+    of_empty = pulled.sql(f"SELECT count(*) FROM channel_reports.{name} WHERE channel_id = {EMPTY_CHANNEL}")
+    assert of_empty == [(DAYS + 1 if name == "reports_read" else 0,)]  # the one that is an object is never without rows
+    assert pulled.types(name) == ENDPOINTS[name].types
+
+
+def test_days_without_reports_are_covered_all_the_same(pulled: Rig) -> None:
+    covered = pulled.sql(
+        "SELECT partition_key, from_instant, to_instant FROM _orgdata.coverage "
+        "WHERE table_name = 'reports_images' AND complete ORDER BY 1"
+    )
+    closed = [(today(back), midnight(back), midnight(back - 1)) for back in range(DAYS, 0, -1)]
+    assert covered[:-1] == closed
+    assert today(back=QUIET_DAY) in dict(closed_day[:2] for closed_day in closed)
+    key, start, end = covered[-1]  # today is complete up to now only
+    assert (key, start) == (today(), midnight())
+    assert start < end < start + timedelta(days=1)
+
+
+def test_styles_are_columns_and_the_range_is_as_served(pulled: Rig) -> None:
+    (row,) = pulled.sql("SELECT styles_thumb, styles_medium FROM channel_reports.reports_images LIMIT 1")
+    assert [f"/{size}/" in address for size, address in zip(("thumb", "medium"), row, strict=True)] == [True, True]
+    assert pulled.sql("SELECT DISTINCT datetime_range_width FROM channel_reports.reports_over_time") == [("day",)]
+
+
+def test_the_fields_of_every_type_are_a_table_and_those_that_count_are_asked_for(pulled: Rig) -> None:
+    forms = [(channel.id, form) for channel in pulled.vendor.channels.values() for form in channel.forms]
+    truth = [
+        (channel, form.id, form.name, field.id, field.name, field.field_type)
+        for channel, form in forms
+        for field in form.fields
+    ]
+    found = pulled.sql(f"SELECT {', '.join(FIELD_COLUMNS)} FROM channel_reports.fields")
+    assert sorted(found) == sorted(truth)
+    assert len({row[-1] for row in found}) > 3
+    asked = {(int(each.query["channel_id"]), int(each.query["field_id"])) for each in pulled.asked(SELECTIONS)}
+    assert asked == {(row[0], row[3]) for row in truth if row[-1] in ("Category", "DropDown", "Radio")}
+
+
+def test_the_vendor_is_asked_once_for_each_window_and_channel_and_for_all_fields(pulled: Rig) -> None:
+    for name, endpoint in ENDPOINTS.items():
+        if name == SELECTIONS:
+            continue
+        asked = pulled.asked(name)
+        windows = {(each.query["channel_id"], each.query["start_date"], each.query["end_date"]) for each in asked}
+        assert len(asked) == len(windows) == 3 * (DAYS + 1)
+        assert {each.query.get("fields", "") for each in asked} == {",".join(endpoint.fields)}
+    assert len(pulled.asked("forms")) == 3 + 3  # once for the table, once for the run that needs them

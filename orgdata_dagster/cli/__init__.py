@@ -127,8 +127,10 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 def sync(name: str, dry_run: bool, rejected: bool) -> None:
     """Write to a vendor what changed in the source of the sync or webhook NAME."""
     from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import workers
     from orgdata_dagster.cli.sync import sync as run
 
+    workers.start_server()
     outcome = run(catalogs.load(), name, _console(), dry_run=dry_run, rejected=rejected)
     if outcome.error:
         click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)

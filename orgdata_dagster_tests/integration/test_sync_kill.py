@@ -49,6 +49,15 @@ def test_killed_syncs_lose_nothing_and_repeat_nothing_in_secret(home: Home) -> N
             wait_for(lambda sync=sync: not sync.group())
         done = home.orgdata("sync", "out")
         assert done.status == 0, done.everything
+        write(
+            home, "UPDATE marts.contacts SET n = 7 WHERE id = 7; UPDATE marts.contacts SET n = 3000000000 WHERE id = 8"
+        )
+        sandbox.log.clear()
+        shown = home.orgdata("sync", "out", "--dry-run")
+        assert (shown.status, sandbox.log.entries()) == (0, []), shown.everything
+        for text in ("Dry run: nothing was sent.", "to_send", '"p7@example.org"', "n: must be between"):
+            assert text in shown.out
+        write(home, f"UPDATE marts.contacts SET n = {1000 * (KILLS - 1)} + id")
 
     source = dict(home.sql("SELECT email, n FROM marts.contacts"))
     assert {row["email"]: row["n"] for row in people.truth()} == source

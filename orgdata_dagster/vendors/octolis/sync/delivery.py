@@ -95,6 +95,8 @@ class Delivery:
                 if not going and (self.tally.ended_by or (self._exhausted and not self._waiting)):
                     return self.tally
                 settled = self._settled(going)
+                while len(going) > self._width // 2:  # a transaction costs more than a request: make it for several
+                    settled += self._settled(going)
 
     def _next(self, rows: Iterator[list[Row]]) -> Iterator[Batch]:
         """The batches that may go now."""
@@ -161,7 +163,7 @@ class Delivery:
     def _widest(self, seconds: float) -> int:
         """As many requests at once as answers that take so long need, and not more: those that wait for the budget
         could not be called back."""
-        return min(_MOST_AT_ONCE, 2 + math.ceil(seconds / self.pace.spacing))
+        return min(_MOST_AT_ONCE, 3 + math.ceil(seconds / self.pace.spacing))
 
     def _count(self, settled: Settled) -> None:
         outcomes = [result.outcome for result in settled.results]

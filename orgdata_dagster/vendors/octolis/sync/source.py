@@ -33,7 +33,7 @@ def tables(source: str) -> list[tuple[str, ...]]:
     """The asset keys of the tables that a source reads, by the database's own parser; a view that belongs to a
     vendor's table stands for it. Raises ValueError for what is not one SELECT.
     """
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:  # workers are forked later: leave no thread behind
         row = connection.execute("SELECT json_serialize_sql(?)", [select(source)]).fetchone()
     assert row is not None
     parsed: dict[str, Any] = json.loads(row[0])

@@ -128,6 +128,12 @@ class Rig:
         return [field.id for field in fields if field.field_type in COUNTED_TYPES]
 
 
+def one_day(entry: Entry) -> bool:
+    """Whether a request asks for a day, and not for the whole range with which the check compares the days."""
+    start, end = (datetime.fromisoformat(entry.query[name]) for name in ("start_date", "end_date"))
+    return end - start == timedelta(days=1)
+
+
 def _row(row: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     flat = {key: value for key, value in row.items() if key != "styles"}
     flat |= {f"styles_{size}": address for size, address in row.get("styles", {}).items()}

@@ -15,7 +15,7 @@ from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.integration.test_kill import wait_for
-from orgdata_dagster_tests.vendors.channel_reports.rig import Rig, attributes, days, failure
+from orgdata_dagster_tests.vendors.channel_reports.rig import Rig, attributes, days, failure, one_day
 
 FIRST, SECOND = "reports_per_state", "reports_per_user"  # in the order of their runs
 BACK = 12
@@ -24,7 +24,9 @@ BACK = 12
 def windows(entries: Iterable[Entry]) -> list[tuple[str, str, str]]:
     """Endpoint, channel and day of requests, in order."""
     return sorted(
-        (each.endpoint.rsplit("/", 1)[-1], each.query["channel_id"], each.query["start_date"][:10]) for each in entries
+        (each.endpoint.rsplit("/", 1)[-1], each.query["channel_id"], each.query["start_date"][:10])
+        for each in entries
+        if one_day(each)
     )
 
 

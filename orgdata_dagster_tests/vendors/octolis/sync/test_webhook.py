@@ -28,7 +28,8 @@ def test_each_new_row_goes_once_with_its_own_id(own_home: Path, stack: ExitStack
     assert (len(ids), len(set(ids))) == (7, 6)
     again = rig.sql("SELECT key, count(*) FROM octolis.news_results WHERE sent_again LIKE 'no answer%' GROUP BY 1")
     assert again == [(next(id_ for id_ in ids if ids.count(id_) == 2), 1)]
-    assert {"id": 1, "email": "p1@example.org", "n": 1, "born_at": "1990-01-02"}.items() <= calls[1].payload.items()
+    row = {"id": 1, "email": "p1@example.org", "n": 1, "born_at": "1990-01-02"}
+    assert any(row.items() <= call.payload.items() for call in calls)  # several are under way at once
 
     rig.write("INSERT INTO marts.contacts SELECT * FROM marts.contacts WHERE id = 2")  # a twin is a row of its own
     rig.write("UPDATE marts.contacts SET n = NULL WHERE id = 4")

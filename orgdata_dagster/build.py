@@ -20,19 +20,23 @@ from orgdata_dagster.orchestration.resources import WarehouseResource
 
 
 def build_defs(
-    *, resource_overrides: Mapping[str, object] | None = None, project: Path | None = None
+    *, resource_overrides: Mapping[str, object] | None = None, project: Path | None = None, for_ui: bool = True
 ) -> dg.Definitions:
     """The definitions of the defs folder, the shared resources and the executor.
 
     `project` is the folder of a Dagster project (default: settings.project_root()), whose pyproject.toml names the
-    package with the defs folder. `resource_overrides` replaces resources by key. Steps run in the run's own process:
-    the work is waiting for vendors, and a process a step would cost seconds; several runs run side by side.
+    package with the defs folder. `resource_overrides` replaces resources by key. `for_ui`: with what the UI shows of
+    every Component type, which takes longer to make than all else. Steps run in the run's own process: the work is
+    waiting for vendors, and a process a step would cost seconds; several runs run side by side.
     """
     redaction.install()
     root = project or settings.project_root()
     if str(root) not in sys.path:
         sys.path.append(str(root))  # the package with the defs need not be installed; last, so that it hides nothing
-    loaded = dg.load_from_defs_folder(path_within_project=root)
+    if for_ui:
+        loaded = dg.load_from_defs_folder(path_within_project=root)
+    else:
+        loaded = dg.ComponentTree.for_project(root).build_defs(Path("."))
     defs = dg.Definitions.merge(
         loaded,
         dg.Definitions(

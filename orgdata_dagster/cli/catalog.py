@@ -5,6 +5,7 @@ Here: loading the definitions with readable errors, and resolving a selection. K
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -107,8 +108,10 @@ class Catalog:
 
 def load() -> Catalog:
     """Load the project's definitions. Raises UserError with every problem found in the YAML files."""
+    for category in (dg.BetaWarning, dg.PreviewWarning):
+        warnings.simplefilter("ignore", category)  # what of Dagster is still in beta is no business of the user's
     try:
-        return Catalog(build_defs())
+        return Catalog(build_defs(for_ui=False))
     except settings.SettingsError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets lines and no traceback

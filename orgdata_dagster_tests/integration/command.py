@@ -117,7 +117,7 @@ def _run(main: str, args: tuple[str, ...], environment: Mapping[str, str], folde
     sys.argv = ["orgdata", *args]
     if sys.version_info < (3, 14):  # later ones want more of a server than `_fork_server` gives
         forkserver._forkserver._forkserver_address = None  # type: ignore[attr-defined] # the tests' server's
-        forkserver._forkserver.ensure_running = _fork_server  # type: ignore[attr-defined]
+        forkserver._forkserver.ensure_running = forkserver.ensure_running = _fork_server  # type: ignore[attr-defined]
         forkserver.ensure_running = lambda: None  # later, when it has everything that the command has imported
     module, _, function = main.partition(":")
     getattr(importlib.import_module(module), function)()

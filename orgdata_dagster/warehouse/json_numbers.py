@@ -88,7 +88,9 @@ def _shortest(codes: Codes, digits: Places, ends: Places, minus: Marks) -> Marks
     fraction = (last != _ZERO) | (tail == _POINT)  # `1.25` and `1.0`, not `1.50`
     zero = (codes[digits] == _ZERO) & (codes[np.minimum(digits + 2, codes.size - 1)] == _ZERO)  # `0.0...`
     nothing = (ends - digits == 3) & ~minus  # `0.0`
-    return (ends - digits <= _EXACT_DIGITS + 1) & fraction & (~zero | nothing)
+    short = ends - digits <= _EXACT_DIGITS + 1
+    found: Marks = short & fraction & (~zero | nothing)
+    return found
 
 
 def _well_formed(part: bytes, first: Places, last: Places) -> bool:

@@ -79,7 +79,7 @@ def prepare(
     if counted == 0:
         return JsonPage(path, {}, 0, envelope)
     if layout and layout.known:
-        alike = {(name,): Column(*found) for name, found in layout.columns.items()}
+        alike: dict[Key, Column] = {(name,): Column(*found) for name, found in layout.columns.items()}
         return JsonPage(path, alike, counted, envelope, parsed=False)
     found = look(path, connection, flatten)
     if found.records != counted:

@@ -64,7 +64,7 @@ DIFFERENT = {
 }
 
 
-@pytest.mark.parametrize("different", DIFFERENT.values(), ids=DIFFERENT)
+@pytest.mark.parametrize("different", [*DIFFERENT.values()], ids=[*DIFFERENT])
 @pytest.mark.parametrize("place", [0, 1, 39])
 def test_records_that_differ_are_left_to_the_parser(rig: Rig, different: str, place: int) -> None:
     records = [*ALIKE]
@@ -88,7 +88,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("record", (NAMES | ODD).values(), ids=NAMES | ODD)
+@pytest.mark.parametrize("record", [*(NAMES | ODD).values()], ids=[*NAMES, *ODD])
 def test_odd_names(rig: Rig, record: str) -> None:
     page = prepared(rig, [record] * 30)
     assert page.parsed == (record in NAMES.values())

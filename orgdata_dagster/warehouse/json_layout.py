@@ -48,16 +48,16 @@ class Layout:
         self.known = self.known and (not tokens.records or self._fits(part, tokens, spared))
 
     def _fits(self, part: bytes, tokens: Tokens, spared: Places) -> bool:
-        framing = np.where(tokens.depth == 1, _INSIDE[tokens.kind], (tokens.depth == 0) & _BEHIND[tokens.kind])
-        frame = np.flatnonzero(framing)
+        inside, behind = _INSIDE.take(tokens.kind), _BEHIND.take(tokens.kind)
+        frame = np.flatnonzero((inside & (tokens.depth == 1)) | (behind & (tokens.depth == 0)))
         members, rest = divmod(frame.size // tokens.records - 1, 2)
         pattern = np.frombuffer(b"{" + b":,"[: 2 * members] * members, dtype=np.uint8).copy()
         if members < 1 or rest or frame.size % tokens.records:
             return False
         pattern[-1] = ord("}")  # `{:,:,:}`, so every colon follows one name
-        if (tokens.kind[frame].reshape(tokens.records, -1) != pattern).any():
+        if (tokens.kind.take(frame).reshape(tokens.records, -1) != pattern).any():
             return False
-        places = tokens.at[frame].reshape(tokens.records, -1)
+        places = tokens.at.take(frame).reshape(tokens.records, -1)
         begins, colons = places[:, :-1:2] + 1, places[:, 1::2]
         return self._names_fit(part, begins, colons) and self._kinds_fit(tokens, colons.ravel() + 1, spared)
 
@@ -69,8 +69,7 @@ class Layout:
         for column, text in enumerate(self._texts):
             # every place's next characters as one item: far faster than an index per character
             here = np.ndarray(len(part) - len(text) + 1, dtype=f"V{len(text)}", buffer=part, strides=1)
-            found = here[begins[:, column]].view(np.uint8).reshape(-1, len(text))
-            if (found != np.frombuffer(text, dtype=np.uint8)).any():
+            if here[begins[:, column]].tobytes() != text * len(begins):
                 return False
         return True
 
@@ -89,7 +88,7 @@ class Layout:
 
     def _kinds_fit(self, tokens: Tokens, begins: Places, spared: Places) -> bool:
         members = len(self.names)
-        begun = _BIT[tokens.codes[past_blanks(tokens.codes, begins)]].reshape(-1, members)
+        begun = _BIT.take(tokens.codes.take(past_blanks(tokens.codes, begins))).reshape(-1, members)
         self._bits |= np.bitwise_or.reduce(begun, axis=0)
         self._marked[np.searchsorted(begins, spared) % members] = True
         return not (self._bits & _NOT_A_VALUE).any()

@@ -61,9 +61,9 @@ def spare(part: bytes, tokens: Tokens) -> tuple[bytes, Places]:
 def _spoiled(tokens: Tokens) -> Places:
     """The places of the numbers that would be printed anew."""
     codes = tokens.codes
-    before = np.flatnonzero(_BEFORE_A_VALUE[tokens.kind[:-1]])  # the last token has no value behind it
-    begins = past_blanks(codes, tokens.at[before] + 1)
-    numbers = np.flatnonzero(_BEGINS_A_NUMBER[codes[begins]])
+    before = np.flatnonzero(_BEFORE_A_VALUE.take(tokens.kind[:-1]))  # the last token has no value behind it
+    begins = past_blanks(codes, tokens.at.take(before) + 1)
+    numbers = np.flatnonzero(_BEGINS_A_NUMBER.take(codes.take(begins)))
     begins, ends = begins[numbers], before_blanks(codes, tokens.at[before[numbers] + 1])
     minus = codes[begins] == _MINUS
     digits = begins + minus  # where its digits begin
@@ -71,7 +71,7 @@ def _spoiled(tokens: Tokens) -> Places:
     if not lengths.size:
         return begins
     offsets = np.cumsum(lengths) - lengths
-    text = codes[np.repeat(begins - offsets, lengths) + np.arange(lengths.sum())]
+    text = codes.take(np.repeat(begins - offsets, lengths) + np.arange(lengths.sum()))
     points = np.logical_or.reduceat(text == _POINT, offsets)
     powers = np.logical_or.reduceat((text | 32) == ord("e"), offsets)
     minus_zero = minus & (codes[digits] == _ZERO)

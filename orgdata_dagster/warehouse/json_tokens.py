@@ -1,5 +1,7 @@
 """The characters of a JSON text that give it its structure, found with NumPy and without an object per value.
 
+`take` and not an index in brackets where millions of characters pass: it is done in half the time.
+
 Here: `scan`, and steps over blanks. Add here: another question to the bytes of a part.
 Keep out: what is done with the answers (json_bytes.py, json_layout.py, json_numbers.py).
 """
@@ -62,22 +64,22 @@ def scan(part: bytes) -> Tokens:
     codes = np.frombuffer(plain, dtype=np.uint8)
     # bytes.translate looks a table up four times as fast as an index does
     at = np.flatnonzero(np.frombuffer(plain.translate(_TOKEN), dtype=np.bool_))
-    kind = codes[at]
+    kind = codes.take(at)
     quotes = kind == QUOTE
     outside = np.flatnonzero(~(np.logical_xor.accumulate(quotes) | quotes))
-    at, kind = at[outside], kind[outside]
-    return Tokens(at, kind, np.cumsum(STEP[kind], dtype=np.int32), codes)
+    kind = kind.take(outside)
+    return Tokens(at.take(outside), kind, np.cumsum(STEP.take(kind), dtype=np.int32), codes)
 
 
 def past_blanks(codes: Codes, places: Places) -> Places:
     """The places of the first characters from `places` on that are no blanks; behind each there must be one."""
-    while (blank := BLANK[codes[places]]).any():
+    while (blank := BLANK.take(codes.take(places))).any():
         places = places + blank
     return places
 
 
 def before_blanks(codes: Codes, places: Places) -> Places:
     """The places behind the last characters before `places` that are no blanks; before each there must be one."""
-    while (blank := BLANK[codes[places - 1]]).any():
+    while (blank := BLANK.take(codes.take(places - 1))).any():
         places = places - blank
     return places

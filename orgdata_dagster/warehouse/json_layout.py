@@ -51,7 +51,7 @@ class Layout:
         inside, behind = _INSIDE.take(tokens.kind), _BEHIND.take(tokens.kind)
         frame = np.flatnonzero((inside & (tokens.depth == 1)) | (behind & (tokens.depth == 0)))
         members, rest = divmod(frame.size // tokens.records - 1, 2)
-        pattern = np.frombuffer(b"{" + b":,"[: 2 * members] * members, dtype=np.uint8).copy()
+        pattern = np.frombuffer(b"{" + b":," * members, dtype=np.uint8).copy()
         if members < 1 or rest or frame.size % tokens.records:
             return False
         pattern[-1] = ord("}")  # `{:,:,:}`, so every colon follows one name

@@ -68,7 +68,7 @@ def json_reader(
         try:
             page = json_pages.prepare(download.path, own, records=records, flatten=flatten)
             # without a cursor column its records are all there is to know, and they are counted
-            reach = measure(own, page, cursor) if cursor else Extent(page.records)
+            reach = measure(own, page, cursor) if cursor or not page.parsed else Extent(page.records)
         except UnreadablePage as error:
             raise BadBody(str(error)) from None
         return MeasuredPage(download, page, reach)

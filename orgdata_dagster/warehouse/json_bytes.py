@@ -1,11 +1,7 @@
-"""The bytes of a JSON body: where its records begin and end, and which of its numbers a parser would spoil.
+"""The bytes of a JSON body: where its records begin and end.
 
-Here: `rewrite`, without a Python object per value and with flat memory. Add here: another way to lose a digit.
-Keep out: keys and SQL (json_pages.py).
-
-DuckDB's parser takes `1.10`, `1e5`, `-0` and long decimals for floats and prints them anew (`1.1`, `100000.0`, `0`).
-So a value of a record that holds such a number becomes a string of its own text, with a mark at its begin that tells it
-from what was a string before. Whole numbers it keeps, however long.
+Here: `rewrite`, without a Python object per value and with flat memory. Add here: another shape around records.
+Keep out: the characters of a part (json_tokens.py), what is done with its numbers (json_numbers.py), keys and SQL.
 """
 
 from __future__ import annotations
@@ -14,55 +10,40 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.json_layout import Layout
+from orgdata_dagster.warehouse.json_numbers import spare
+from orgdata_dagster.warehouse.json_tokens import WHITESPACE, Tokens, scan
 
 ARRAY = "[]"
 OBJECT = "{}"
-MARK = "\ufdd0"  # a noncharacter: Unicode keeps it for such uses, no text has it
 
 _CHUNK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
-_WHITESPACE = b" \t\r\n"
-_QUOTE, _BACKSLASH, _SPACE, _ZERO = b'"\\ 0'
 
 T = TypeVar("T")
-Codes = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.intp]
-Marks = npt.NDArray[np.bool_]
 
 
-def _marks(characters: bytes) -> Marks:
-    table = np.zeros(256, dtype=np.bool_)
-    table[list(characters)] = True
-    return table
-
-
-_TOKEN = _marks(b'"{}[]:,.eE-')
-_BLANK = _marks(_WHITESPACE)
-_STEP = np.zeros(256, dtype=np.int32)
-_STEP[list(b"{[")], _STEP[list(b"}]")] = 1, -1
-
-
-def rewrite(path: Path, records: str) -> tuple[int, Any]:
+def rewrite(path: Path, records: str, layout: Layout | None = None) -> tuple[int, Any]:
     """Make the file a bare array of its records; returns their number, and what was around them (see prepare).
+
+    `layout` sees every part of them.
 
     Raises UnreadablePage where it is cut short or has no such records.
     """
     if path.stat().st_size <= _CHUNK:
         text, clean = path.read_bytes(), io.BytesIO()
-        found = _copy(io.BytesIO(text), clean, path.name, records)
+        found = _copy(io.BytesIO(text), clean, path.name, records, layout)
         if clean.getvalue() != text:
             _replace(path, lambda target: target.write(clean.getvalue()))
         return found
     with path.open("rb") as source:
-        return _replace(path, lambda target: _copy(source, target, path.name, records))
+        return _replace(path, lambda target: _copy(source, target, path.name, records, layout))
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], T]) -> T:
@@ -77,49 +58,21 @@ def _replace(path: Path, write: Callable[[BinaryIO], T]) -> T:
     return result
 
 
-def _copy(source: BinaryIO, target: BinaryIO, name: str, records: str) -> tuple[int, Any]:
+def _copy(source: BinaryIO, target: BinaryIO, name: str, records: str, layout: Layout | None) -> tuple[int, Any]:
     """Write the records as a bare array; returns their number and their envelope."""
     body, count = _Body(source, name), 0
     prefix = body.begin(records)
     target.write(b"[")
     for part, tokens in body.parts():
-        if not tokens.records and part.strip(_WHITESPACE):
+        if not tokens.records and part.strip(WHITESPACE):
             raise UnreadablePage(f"{name} holds records that are no objects: {_shown(part)}")
         count += tokens.records
-        target.write(_spared(part, tokens))
+        text, spared = spare(part, tokens)
+        if layout:
+            layout.see(part, tokens, spared)
+        target.write(text)
     target.write(b"]")
     return count, _envelope(name, prefix, body.suffix, records)
-
-
-@dataclass(frozen=True)
-class _Tokens:
-    """The characters outside strings that give a part its structure: their places, kinds, and the depth behind each."""
-
-    at: Places
-    kind: Codes
-    depth: npt.NDArray[np.int32]
-    codes: Codes
-
-    @property
-    def records(self) -> int:
-        return int(np.count_nonzero((self.kind == ord("{")) & (self.depth == 1)))
-
-    def until(self, end: int) -> _Tokens:
-        """Those before the place `end`."""
-        number = int(np.searchsorted(self.at, end))
-        return _Tokens(self.at[:number], self.kind[:number], self.depth[:number], self.codes[:end])
-
-
-def _tokens(part: bytes) -> _Tokens:
-    # an escaped quote ends no string; pairs of backslashes first, so that in `\\"` the quote is not taken for escaped
-    plain = part.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in part else part
-    codes = np.frombuffer(plain, dtype=np.uint8)
-    at = np.flatnonzero(_TOKEN[codes])
-    kind = codes[at]
-    quotes = kind == _QUOTE
-    outside = ((np.cumsum(quotes) & 1) == 0) & ~quotes
-    at, kind = at[outside], kind[outside]
-    return _Tokens(at, kind, np.cumsum(_STEP[kind], dtype=np.int32), codes)
 
 
 class _Body:
@@ -149,10 +102,10 @@ class _Body:
         self._buffer = self._buffer[len(prefix) + 1 :]
         return prefix
 
-    def parts(self) -> Iterator[tuple[bytes, _Tokens]]:
+    def parts(self) -> Iterator[tuple[bytes, Tokens]]:
         """The records in parts of about a chunk, each with whole records only."""
         while True:
-            tokens = _tokens(self._buffer)
+            tokens = scan(self._buffer)
             ended = tokens.at[tokens.depth < 0]
             ends = tokens.at[(tokens.depth == 0) & (tokens.kind == ord("}"))]
             if self._alone and ends.size:
@@ -174,7 +127,7 @@ class _Body:
         """What comes before the bracket of the envelope's array named `key`."""
         named = re.compile(re.escape(json.dumps(key).encode()) + rb"\s*:\s*\[")
         while True:
-            tokens = _tokens(self._buffer)
+            tokens = scan(self._buffer)
             for match in named.finditer(self._buffer):
                 place = int(np.searchsorted(tokens.at, match.end() - 1))
                 inside_a_string = place == tokens.at.size or tokens.at[place] != match.end() - 1
@@ -196,7 +149,7 @@ class _Body:
 
 def _envelope(name: str, prefix: bytes, suffix: bytes, records: str) -> Any:
     if records in (ARRAY, OBJECT):
-        if suffix.strip(_WHITESPACE):
+        if suffix.strip(WHITESPACE):
             raise UnreadablePage(f"{name} goes on after its records: {_shown(suffix)}")
         return None
     try:
@@ -208,52 +161,4 @@ def _envelope(name: str, prefix: bytes, suffix: bytes, records: str) -> Any:
 
 
 def _shown(text: bytes) -> str:
-    return repr(text.strip(_WHITESPACE)[:60].decode(errors="replace"))
-
-
-def _spared(part: bytes, tokens: _Tokens) -> bytes:
-    """The part with those values in quotes that a parser would print anew."""
-    at, kind, depth, codes = tokens.at, tokens.kind, tokens.depth, tokens.codes
-    spoiled = kind == ord(".")
-    spoiled |= ((kind | 32) == ord("e")) & (codes[at - 1] >= _ZERO) & (codes[at - 1] <= ord("9"))
-    spoiled |= (kind == ord("-")) & (codes[np.minimum(at + 1, len(codes) - 1)] == _ZERO)
-    if not spoiled.any():
-        return part
-    begins = at[(kind == ord(":")) & (depth == 1)] + 1
-    ends = at[((kind == ord(",")) & (depth == 1)) | ((kind == ord("}")) & (depth == 0))]
-    if not begins.size or not ends.size:
-        return part  # no records: their reader will say so
-    places = at[spoiled]
-    first = np.unique(begins[np.searchsorted(begins, places, side="right") - 1])
-    last = ends[np.searchsorted(ends, first)]
-    first, last = _trimmed(codes, first, last)
-    raw = np.frombuffer(part, dtype=np.uint8).copy()
-    escaped = _nested(raw, first, last)
-    begin = np.frombuffer(b'"' + MARK.encode(), dtype=np.uint8)
-    where = np.concatenate([np.repeat(first, begin.size), last, escaped])
-    what = np.full(where.size, _QUOTE, dtype=np.uint8)
-    what[: first.size * begin.size] = np.tile(begin, first.size)
-    what[where.size - escaped.size :] = _BACKSLASH
-    return bytes(np.insert(raw, where, what))
-
-
-def _trimmed(codes: Codes, first: Places, last: Places) -> tuple[Places, Places]:
-    while (blank := _BLANK[codes[first]]).any():
-        first = first + blank
-    while (blank := _BLANK[codes[last - 1]]).any():
-        last = last - blank
-    return first, last
-
-
-def _nested(raw: Codes, first: Places, last: Places) -> Places:
-    """The places in nested values where a backslash is needed in a string; line ends there become spaces."""
-    nested = _STEP[raw[first]] == 1
-    first, last = first[nested], last[nested]
-    if not first.size:
-        return first
-    special = np.flatnonzero((raw == _QUOTE) | (raw == _BACKSLASH) | (raw < _SPACE))
-    value = np.searchsorted(first, special, side="right") - 1
-    special = special[(value >= 0) & (special < last[value])]
-    control = raw[special] < _SPACE  # between values: within strings JSON does not allow them
-    raw[special[control]] = _SPACE
-    return special[~control]
+    return repr(text.strip(WHITESPACE)[:60].decode(errors="replace"))

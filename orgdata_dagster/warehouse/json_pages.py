@@ -15,8 +15,10 @@ from typing import Any
 import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.json_bytes import ARRAY, MARK, OBJECT, rewrite
-from orgdata_dagster.warehouse.json_values import Column, Key, look, values
+from orgdata_dagster.warehouse.json_bytes import ARRAY, OBJECT, rewrite
+from orgdata_dagster.warehouse.json_layout import Layout
+from orgdata_dagster.warehouse.json_numbers import MARK
+from orgdata_dagster.warehouse.json_values import Column, Key, is_small, look, values
 from orgdata_dagster.warehouse.names import column_names, literal, quoted
 from orgdata_dagster.warehouse.pages import Reading
 
@@ -25,12 +27,15 @@ __all__ = ["ARRAY", "OBJECT", "Column", "JsonPage", "Key", "prepare", "relation"
 
 @dataclass(frozen=True)
 class JsonPage:
-    """A file that holds an array of records. `envelope`: what was around it, the records left out (None if nothing)."""
+    """A file that holds an array of records. `envelope`: what was around it, the records left out (None if nothing).
+
+    `parsed`: whether a parser has seen every record already; if not, `stage.measure` has to prove them well-formed."""
 
     path: Path
     values: Mapping[Key, Column] = field(hash=False)
     records: int
     envelope: Any = field(default=None, compare=False)
+    parsed: bool = field(default=True, compare=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -66,11 +71,16 @@ def prepare(
     `records`: ARRAY, OBJECT (the body is the one record), or the name under which an envelope has the array.
     `flatten`: objects in a record whose members become columns, as `styles` with `thumb` -> `styles_thumb`; no number
     in them may have a fraction.
-    Raises UnreadablePage where the body is cut short, is not JSON, or has another shape.
+    Raises UnreadablePage where the body is cut short, is not JSON, or has another shape. Of records that all have the
+    same members it does not say yet whether their values are well-formed: see JsonPage.
     """
-    counted, envelope = rewrite(path, records)
+    layout = None if flatten or is_small(path) else Layout()
+    counted, envelope = rewrite(path, records, layout)
     if counted == 0:
         return JsonPage(path, {}, 0, envelope)
+    if layout and layout.known:
+        alike: dict[Key, Column] = {(name,): Column(*found) for name, found in layout.columns.items()}
+        return JsonPage(path, alike, counted, envelope, parsed=False)
     found = look(path, connection, flatten)
     if found.records != counted:
         raise UnreadablePage(f"{path.name} holds {counted} records, but the parser read {found.records}")

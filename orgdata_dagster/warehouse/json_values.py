@@ -5,7 +5,7 @@ Add here: another thing to know of a column before its type is found. Keep out: 
 types (lossless.py).
 
 Small bodies are looked at by Python, whose parser is done before a query has begun; large ones by the database, without
-a Python object per record.
+a Python object per record. Of most large ones all is known without a look: see json_layout.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Literal
 import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.json_bytes import MARK
+from orgdata_dagster.warehouse.json_numbers import MARK
 from orgdata_dagster.warehouse.names import literal, quoted
 from orgdata_dagster.warehouse.pages import JsonKind
 
@@ -39,7 +39,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """What the values of a column are, null left out. `marked`: some were put into quotes, see json_bytes.py."""
+    """What the values of a column are, null left out. `marked`: some were put into quotes, see json_numbers.py."""
 
     kinds: frozenset[JsonKind] = frozenset()
     marked: bool = False
@@ -68,9 +68,12 @@ class Look:
 
 def look(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> Look:
     """Look at every value of a file. Raises UnreadablePage where it is not well-formed or a record is no object."""
-    if path.stat().st_size <= _SMALL:
-        return _by_python(path, flatten)
-    return _by_database(path, connection, flatten)
+    return _by_python(path, flatten) if is_small(path) else _by_database(path, connection, flatten)
+
+
+def is_small(path: Path) -> bool:
+    """Whether Python looks at a file faster than anything else."""
+    return path.stat().st_size <= _SMALL
 
 
 def values(
@@ -89,7 +92,8 @@ def values(
         quoted(key[0]) if len(key) == 1 else f"{extract}({quoted(key[0])}, {literal(pointer(key[1:]))})" for key in keys
     ]
     types = ", ".join(f"{literal(top)}: '{data_type}'" for top in tops)
-    return found, f"read_json([{files}], columns = {{{types}}}, {options})"
+    # `records`: left to itself it takes a file of many empty records for one of values
+    return found, f"read_json([{files}], columns = {{{types}}}, records = true, {options})"
 
 
 def pointer(key: Key) -> str:

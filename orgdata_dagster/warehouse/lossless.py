@@ -139,7 +139,9 @@ def declared_fit(column: str, data_type: str, value: str | None = None) -> str:
     if kind in ("DOUBLE", "FLOAT", "REAL"):
         digits = f"length(ltrim(regexp_replace({text}, '[eE].*|[^0-9]', '', 'g'), '0')) <= {_EXACT_DIGITS}"
         same = f"regexp_replace(CAST({value} AS VARCHAR), '\\.0$', '') = {text}"
-        return f"coalesce({value} IS NOT NULL AND ({digits} OR {same}), false)"
+        # a CASE asks only the longer texts for that, which takes a tenth of the time
+        exact = f"CASE WHEN strlen({text}) <= {_EXACT_DIGITS} THEN true ELSE {digits} OR {same} END"
+        return f"coalesce({value} IS NOT NULL AND {exact}, false)"
     if kind in ("DECIMAL", "NUMERIC") or kind.endswith("INT") or kind in ("INTEGER", "LONG", "SHORT", "HUGEINT"):
         # rounding shows as another value in the widest decimal that the text itself fits into
         exact = f"TRY_CAST({text} AS DECIMAL(38,18))"

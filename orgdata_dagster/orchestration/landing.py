@@ -97,7 +97,8 @@ class _Run:
         loads = [arrival.load() for arrival in arrivals]
         calls = self.requests.take()
         try:
-            done = commit(self.warehouse, self.target, stage, loads, run_id=self.context.run.run_id, requests=calls)
+            warehouse = self.warehouse.alone() if self.total == 1 else self.warehouse
+            done = commit(warehouse, self.target, stage, loads, run_id=self.context.run.run_id, requests=calls)
         except BaseException:
             self.requests.give_back(calls)  # they were made, whatever became of their rows
             raise

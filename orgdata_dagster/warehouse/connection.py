@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 
 import duckdb
@@ -40,6 +41,8 @@ class Warehouse:
         self.scratch = scratch
         self.memory = memory
         self.patience = patience
+        # one core is left for the next page, which is being fetched and measured meanwhile
+        self.threads = min(4, max(1, (os.cpu_count() or 1) - 1))
         self.is_file = ":" not in uri
         if self.is_file:
             self.uri = str(Path(uri).expanduser().absolute())
@@ -55,6 +58,12 @@ class Warehouse:
     def exists(self) -> bool:
         """False only for a file that nothing has been written to yet."""
         return not self.is_file or Path(self.uri).exists()
+
+    def alone(self) -> Warehouse:
+        """The same, for work beside which nothing else is under way: it takes one core more."""
+        other = copy(self)
+        other.threads = min(4, os.cpu_count() or 1)
+        return other
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -101,8 +110,7 @@ class Warehouse:
             config={
                 "memory_limit": self.memory,
                 "temp_directory": str(spill),
-                # one core is left for the next page, which is being fetched and measured meanwhile
-                "threads": min(4, max(1, (os.cpu_count() or 1) - 1)),
+                "threads": self.threads,
             }
         )
         connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from orgdata_dagster.warehouse import json_bytes
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.json_bytes import ARRAY, MARK, OBJECT, rewrite
+from orgdata_dagster.warehouse.json_bytes import ARRAY, OBJECT, rewrite
+from orgdata_dagster.warehouse.json_numbers import MARK
 
 NUMBERS = ["0", "-0", "7", "1.10", "1e5", "-2.5E-3", "12345678901234567890123", "0.1234567890123456789"]
 

@@ -151,7 +151,7 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.sampled_from(["1.10", "1e5", "-0", "1E+2", "0.1000000000000000055511151231257827"]),
 )
-TEXTS = st.text(st.characters(exclude_characters=MARK), max_size=5).map(json.dumps)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters=MARK), max_size=5).map(json.dumps)
 LEAVES = st.one_of(NUMBERS, st.booleans().map(json.dumps), st.just("null"), TEXTS)
 NESTED = st.recursive(
     LEAVES,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 RESUME_TAG = "orgdata/resume"
-PULL_TAG = "orgdata/pull"  # all runs of one `orgdata pull` have the same, see `pull_tag`
+PULL_TAG = "orgdata/pull_began"  # all runs of one `orgdata pull` have the same, see `pull_tag`
 _LOOK_BACK = 500  # runs
 
 

@@ -24,12 +24,13 @@ def serve_ui(console: Console, *, port: int) -> int:
         make_ready(instance, catalog.load().resources)
     console.print(f"\nDagster UI: http://127.0.0.1:{port} (Ctrl-C to stop)", highlight=False)
     os.environ.setdefault(UI_URL, f"http://127.0.0.1:{port}")  # for the links in alerts
-    workspace = str(settings.project_root() / "workspace.yaml")
-    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev"]
+    workspace = settings.project_root() / "workspace.yaml"
+    what = ["-w", str(workspace)] if workspace.exists() else ["-m", "orgdata_dagster.definitions"]
+    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", *what, "-h", "127.0.0.1", "-p", str(port)]
     # A script's background jobs ignore SIGINT, and a `dagster dev` that inherits this does not stop on SIGTERM either.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # not in the project's folder: the dagster.yaml there would be taken for a second one
-    process = subprocess.Popen([*command, "-w", workspace, "-h", "127.0.0.1", "-p", str(port)], cwd=settings.home())
+    process = subprocess.Popen(command, cwd=settings.home())
     previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         return process.wait()

@@ -94,9 +94,8 @@ class Budget:
         """Wait until one request of `cost` points may be sent; it is under way until the block ends.
 
         First come, first served. `timeout` in seconds; None: the budget's patience, or as long as it takes.
-        Raises BudgetTimeout,
-        at once if the earliest slot lies beyond the timeout, and ValueError for a cost that can never be
-        paid. A block left without sending has paid all the same.
+        Raises BudgetTimeout, at once if the earliest slot lies beyond the timeout, and ValueError for a cost that
+        can never be paid. A block left without sending has paid all the same.
         """
         self.rule.check(cost)
         began = self.clock.monotonic()

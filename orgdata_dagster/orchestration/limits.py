@@ -43,3 +43,7 @@ class Retries(dg.Model, dg.Resolvable):
         ge=0,
         description="Seconds before the second attempt at most; the waits double, up to a minute.",
     )
+
+    def fields(self) -> dict[str, float]:
+        """The same as fields of a VendorResource."""
+        return {f"retry_{name}": value for name, value in self.model_dump().items()}

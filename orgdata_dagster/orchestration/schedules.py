@@ -1,6 +1,7 @@
 """Schedules: at the vendor's cron, pull what is due.
 
-Here: `due_days_schedule` for days that can be pulled at any time, `today_schedule` for snapshots.
+Here: `due_days_schedule` for days that can be pulled at any time, `today_schedule` for snapshots, `asset_schedule` for
+what has no partitions.
 Add here: another notion of "due". Keep out: what a pull does.
 
 Dagster's partitioned schedules take the last closed partition and never catch up on missed ticks. Here the coverage
@@ -79,6 +80,26 @@ def today_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]
             asset_selection=[asset.key for asset in assets],
             partition_key=datetime.now(UTC).date().isoformat(),
         )
+
+    return due
+
+
+def asset_schedule(asset: dg.AssetsDefinition, cron: str, description: str) -> dg.ScheduleDefinition:
+    """At every tick one run of an asset without partitions. Each has its own, so that one alone can be stopped."""
+
+    @dg.schedule(
+        name=f"{'_'.join(asset.key.path)}_due",
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        target=dg.AssetSelection.assets(asset.key),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+    def due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if stopped := stop_sign(asset.key.path[0]):
+            return stopped
+        tick = context.scheduled_execution_time.astimezone(UTC).isoformat()
+        return dg.RunRequest(run_key=f"{asset.key.to_user_string()} {tick}")
 
     return due
 

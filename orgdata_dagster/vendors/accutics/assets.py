@@ -4,8 +4,8 @@ Here: `build_asset`, a plain factory. Add here: what the assets show or check.
 Keep out: YAML (component.py), what is asked for (pulling.py), storing (warehouse/).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import dagster as dg
@@ -19,12 +19,12 @@ from orgdata_dagster.orchestration.pools import pool
 from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tables import TableSettings
 from orgdata_dagster.vendors.accutics.client import Listing
 from orgdata_dagster.vendors.accutics.estimate import estimate
 from orgdata_dagster.vendors.accutics.pulling import pull_all, pull_day
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.warehouse.commit import Target
-from orgdata_dagster.warehouse.evolution import Contract
 from orgdata_dagster.warehouse.names import TableName
 
 VENDOR = AccuticsResource.vendor
@@ -34,17 +34,11 @@ _DAYS_PER_COMMIT = 50
 
 
 @dataclass(frozen=True)
-class Entity:
+class Entity(TableSettings):
     """An entity as a person configured it: its table and how it is listed."""
 
     name: str
     listing: Listing
-    columns: Mapping[str, str] = field(default_factory=dict)
-    contract: Contract = "evolve"
-    description: str = ""
-    column_descriptions: Mapping[str, str] = field(default_factory=dict)
-    owners: tuple[str, ...] = ()
-    cron: str | None = None
 
 
 def build_asset(entity: Entity, *, start_date: str, settle_seconds: float) -> dg.AssetsDefinition:

@@ -5,18 +5,17 @@ Here: the YAML's fields and their defaults. Keep out: everything that happens wi
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 import dagster as dg
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from orgdata_dagster.orchestration.changes import Look, changes_sensor
-from orgdata_dagster.orchestration.column_types import checked_types
 from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.holes import Coverage
 from orgdata_dagster.orchestration.limits import Limits, Retries
-from orgdata_dagster.orchestration.schedules import due_days_schedule
+from orgdata_dagster.orchestration.schedules import asset_schedule, due_days_schedule
+from orgdata_dagster.orchestration.tables import Day, Name, TableModel
 from orgdata_dagster.vendors.accutics.assets import Entity, build_asset
 from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.probing import newest
@@ -24,14 +23,11 @@ from orgdata_dagster.vendors.accutics.reconciling import build_check
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import Kind, parse
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Path = Annotated[str, Field(pattern=r"^/[^?#\s]+$")]
 
 
-class EntityModel(dg.Model, dg.Resolvable):
+class EntityModel(TableModel):
     """One entity: one asset, one table."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name = Field(description="The table's name.")
     path: Path = Field(description="Path of the list behind ACCUTICS_BASE_URL.")
@@ -52,21 +48,6 @@ class EntityModel(dg.Model, dg.Resolvable):
         description="Order of the list. `-<cursor_column>`, where the vendor knows it, finds every row in one walk "
         "although rows change meanwhile.",
     )
-    columns: dict[str, str] = Field(
-        default={}, description="Column: DuckDB type. Left out, a type is found that loses nothing."
-    )
-    column_descriptions: dict[str, str] = Field(default={}, description="Column: what it means.")
-    contract: Literal["evolve", "freeze"] = Field(
-        default="evolve",
-        description="freeze: a new or changed column fails the pull instead of changing the table.",
-    )
-    description: str = Field(default="", description="Shown in the UI and as the table's comment.")
-    owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
-
-    @field_validator("columns")
-    @classmethod
-    def _known_types(cls, columns: dict[str, str]) -> dict[str, str]:
-        return checked_types(columns)
 
     @model_validator(mode="after")
     def _can_be_said(self) -> EntityModel:
@@ -88,12 +69,7 @@ class EntityModel(dg.Model, dg.Resolvable):
                 conditions=parse(self.search, self.dimensions),
                 sort=self.sort,
             ),
-            columns=self.columns,
-            contract=self.contract,
-            description=self.description,
-            column_descriptions=self.column_descriptions,
-            owners=tuple(self.owners),
-            cron=cron,
+            **self.settings(cron),
         )
 
 
@@ -102,7 +78,7 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid")
 
-    start_date: str = Field(description="First day to have, YYYY-MM-DD (UTC).")
+    start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
     entities: list[EntityModel] = Field(min_length=1, description="The tables to have.")
     cron: Cron | None = Field(
         default="45 */4 * * *", description="When to pull what is due (UTC); null: never by itself."
@@ -112,14 +88,6 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
     settle_seconds: float = Field(
         default=10, ge=0, description="Rows younger than this, by the vendor's clock, are asked for again next time."
     )
-
-    @field_validator("start_date")
-    @classmethod
-    def _is_a_day(cls, value: str) -> str:
-        try:
-            return date.fromisoformat(value).isoformat()
-        except ValueError:
-            raise ValueError(f"{value!r} is not a day; write YYYY-MM-DD") from None
 
     @model_validator(mode="after")
     def _unique_names(self) -> Accutics:
@@ -131,9 +99,8 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their resource and their schedules."""
         vendor = AccuticsResource.vendor
-        retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
         limits = self.limits.model_dump()
-        resource = AccuticsResource.from_variables(**limits, **retries, probe_path=self.entities[0].path)
+        resource = AccuticsResource.from_variables(**limits, **self.retries.fields(), probe_path=self.entities[0].path)
         assets = [
             build_asset(model.entity(self.cron), start_date=self.start_date, settle_seconds=self.settle_seconds)
             for model in self.entities
@@ -142,7 +109,11 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
         if self.cron:
             in_days = [asset for asset in assets if asset.partitions_def]
             schedules += [due_days_schedule(vendor, self.cron, in_days)] if in_days else []
-            schedules += [_whole_schedule(asset, self.cron) for asset in assets if not asset.partitions_def]
+            schedules += [
+                asset_schedule(asset, self.cron, f"Pulls all of {asset.key.to_user_string()}.")
+                for asset in assets
+                if not asset.partitions_def
+            ]
         sensor = changes_sensor(
             AccuticsResource,
             limits,
@@ -166,16 +137,3 @@ def _look(entity: Entity) -> Look[AccuticsClient]:
         return newest(client, entity.listing, max(complete, default=None))
 
     return look
-
-
-def _whole_schedule(asset: dg.AssetsDefinition, cron: str) -> dg.ScheduleDefinition:
-    """For an entity that is compared as a whole."""
-    name = "_".join(asset.key.path)
-    return dg.ScheduleDefinition(
-        name=f"{name}_due",
-        cron_schedule=cron,
-        execution_timezone="UTC",
-        target=dg.AssetSelection.assets(asset.key),
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Pulls all of {asset.key.to_user_string()}.",
-    )

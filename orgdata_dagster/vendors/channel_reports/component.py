@@ -6,7 +6,6 @@ Here: the YAML's fields and their defaults. Keep out: everything that happens wi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 from typing import Literal, TypeVar
 
 import dagster as dg
@@ -15,6 +14,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import AtLeastOne, Limits, Retries
 from orgdata_dagster.orchestration.schedules import due_days_schedule
+from orgdata_dagster.orchestration.tables import Day
 from orgdata_dagster.vendors.channel_reports.assets import Report, build_asset, build_fields_asset
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
@@ -47,7 +47,7 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid")
 
-    start_date: str = Field(description="First day to have, YYYY-MM-DD (UTC).")
+    start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
     channels: list[AtLeastOne] = Field(min_length=1, description="The channels' ids.")
     endpoints: list[str] = Field(
         default=list(ENDPOINTS), min_length=1, description="The reports to have; left out: all nine."
@@ -77,14 +77,6 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
     descriptions: dict[str, str] = Field(default={}, description="Endpoint: what is shown of it in the UI.")
     owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
 
-    @field_validator("start_date")
-    @classmethod
-    def _is_a_day(cls, value: str) -> str:
-        try:
-            return date.fromisoformat(value).isoformat()
-        except ValueError:
-            raise ValueError(f"{value!r} is not a day; write YYYY-MM-DD") from None
-
     @field_validator("channels", "field_ids", "endpoints")
     @classmethod
     def _each_once(cls, values: list[object]) -> list[object]:
@@ -109,9 +101,8 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their resource and their schedule."""
         vendor = ChannelReportsResource.vendor
-        retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
         resource = ChannelReportsResource.from_variables(
-            **self.limits.model_dump(), **retries, **self.api.model_dump(), probe_channel=self.channels[0]
+            **self.limits.model_dump(), **self.retries.fields(), **self.api.model_dump(), probe_channel=self.channels[0]
         )
         assets = [
             build_asset(

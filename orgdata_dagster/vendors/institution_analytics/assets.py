@@ -4,8 +4,7 @@ Here: `build_asset`, a plain factory, and how a day is pulled. Add here: what th
 Keep out: YAML (component.py), paging (walk.py), storing (warehouse/).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -20,13 +19,13 @@ from orgdata_dagster.orchestration.pools import pool
 from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tables import TableSettings
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
 from orgdata_dagster.vendors.institution_analytics.estimate import estimate
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Gap, Window
 from orgdata_dagster.warehouse.commit import Target
 from orgdata_dagster.warehouse.coverage import intervals, joined
-from orgdata_dagster.warehouse.evolution import Contract
 from orgdata_dagster.warehouse.ledger import Interval
 from orgdata_dagster.warehouse.names import TableName
 
@@ -36,18 +35,12 @@ _DAYS_PER_RUN = 400  # a backfill of a year is one run
 
 
 @dataclass(frozen=True)
-class DataSet:
+class DataSet(TableSettings):
     """A data set as a person configured it; `vendor_name` is its name in the API where that differs from `name`."""
 
     name: str
     vendor_name: str = ""
     key: tuple[str, ...] = ()
-    columns: Mapping[str, str] = field(default_factory=dict)
-    contract: Contract = "evolve"
-    description: str = ""
-    column_descriptions: Mapping[str, str] = field(default_factory=dict)
-    owners: tuple[str, ...] = ()
-    cron: str | None = None
 
 
 def build_asset(

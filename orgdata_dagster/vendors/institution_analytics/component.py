@@ -5,27 +5,20 @@ Here: the YAML's fields and their defaults. Keep out: everything that happens wi
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Literal
-
 import dagster as dg
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from orgdata_dagster.orchestration.column_types import checked_types
 from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import Limits, Retries
 from orgdata_dagster.orchestration.schedules import due_days_schedule
+from orgdata_dagster.orchestration.tables import Day, Name, TableModel
 from orgdata_dagster.vendors.institution_analytics.assets import DataSet, build_asset
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, Precision
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
-
-class DataSetModel(dg.Model, dg.Resolvable):
+class DataSetModel(TableModel):
     """One data set: one asset, one table."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name = Field(
         description="The table's name, and the vendor's name of the data set unless `data_set` says else."
@@ -34,21 +27,6 @@ class DataSetModel(dg.Model, dg.Resolvable):
     key: list[str] = Field(
         default=[], description="Columns that identify a row; with it comes the view `<name>_current`."
     )
-    columns: dict[str, str] = Field(
-        default={}, description="Column: DuckDB type. Left out, a type is found that loses nothing."
-    )
-    column_descriptions: dict[str, str] = Field(default={}, description="Column: what it means.")
-    contract: Literal["evolve", "freeze"] = Field(
-        default="evolve",
-        description="freeze: a new or changed column fails the partition instead of changing the table.",
-    )
-    description: str = Field(default="", description="Shown in the UI and as the table's comment.")
-    owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
-
-    @field_validator("columns")
-    @classmethod
-    def _known_types(cls, columns: dict[str, str]) -> dict[str, str]:
-        return checked_types(columns)
 
 
 class ApiModel(dg.Model, dg.Resolvable):
@@ -73,7 +51,7 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid")
 
-    start_date: str = Field(description="First day to have, YYYY-MM-DD (UTC).")
+    start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
     cron: Cron | None = Field(
         default="15 */4 * * *", description="When to pull what is due (UTC); null: never by itself."
     )
@@ -84,14 +62,6 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
         default=10, ge=0, description="Rows younger than this, by the vendor's clock, are asked for again next time."
     )
     data_sets: list[DataSetModel] = Field(min_length=1, description="The tables to have.")
-
-    @field_validator("start_date")
-    @classmethod
-    def _is_a_day(cls, value: str) -> str:
-        try:
-            return date.fromisoformat(value).isoformat()
-        except ValueError:
-            raise ValueError(f"{value!r} is not a day; write YYYY-MM-DD") from None
 
     @model_validator(mode="after")
     def _unique_names(self) -> InstitutionAnalytics:
@@ -104,10 +74,9 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
         """The assets, their resource and their schedule."""
         vendor = InstitutionAnalyticsResource.vendor
         api = self.api.model_dump()
-        retries = {f"retry_{name}": value for name, value in self.retries.model_dump().items()}
         resource = InstitutionAnalyticsResource.from_variables(
             **self.limits.model_dump(),
-            **retries,
+            **self.retries.fields(),
             **api,
             probe_data_set=self.data_sets[0].data_set or self.data_sets[0].name,
         )
@@ -117,12 +86,7 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
                     name=data_set.name,
                     vendor_name=data_set.data_set or data_set.name,
                     key=tuple(data_set.key),
-                    columns=data_set.columns,
-                    contract=data_set.contract,
-                    description=data_set.description,
-                    column_descriptions=data_set.column_descriptions,
-                    owners=tuple(data_set.owners),
-                    cron=self.cron,
+                    **data_set.settings(self.cron),
                 ),
                 start_date=self.start_date,
                 cursor_column=self.api.cursor_column,

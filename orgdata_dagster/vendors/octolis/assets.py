@@ -4,8 +4,8 @@ Here: `build_asset`, a plain factory, and the rounds of a run until vendor and t
 Add here: what the assets show or check. Keep out: YAML (component.py), one pull (pulling.py), storing (warehouse/).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import dagster as dg
 
@@ -17,6 +17,7 @@ from orgdata_dagster.orchestration.pools import pool
 from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tables import TableSettings
 from orgdata_dagster.vendors.octolis.client import ALL_MASTERIDS, MASTERID, MODIFIED_AT, OctolisClient, Query
 from orgdata_dagster.vendors.octolis.estimate import estimate
 from orgdata_dagster.vendors.octolis.merges import merges_table
@@ -24,7 +25,6 @@ from orgdata_dagster.vendors.octolis.pulling import COUNT_CHECK, Counts, Manner,
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.warehouse.commit import Target
 from orgdata_dagster.warehouse.connection import Warehouse
-from orgdata_dagster.warehouse.evolution import Contract
 from orgdata_dagster.warehouse.names import TableName
 
 VENDOR = OctolisResource.vendor
@@ -47,18 +47,12 @@ _SYSTEM_TYPES = {MASTERID: "VARCHAR", MODIFIED_AT: "TIMESTAMPTZ", ALL_MASTERIDS:
 
 
 @dataclass(frozen=True)
-class DataSet:
+class DataSet(TableSettings):
     """A dataset as a person configured it. `key`: the columns by which octolis deduplicates, for information."""
 
     name: str
     query: Query
     key: tuple[str, ...] = ()
-    columns: Mapping[str, str] = field(default_factory=dict)
-    contract: Contract = "evolve"
-    description: str = ""
-    column_descriptions: Mapping[str, str] = field(default_factory=dict)
-    owners: tuple[str, ...] = ()
-    cron: str | None = None
 
 
 def build_asset(data_set: DataSet, manner: Manner) -> dg.AssetsDefinition:

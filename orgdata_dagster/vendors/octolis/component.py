@@ -6,15 +6,16 @@ Here: the YAML's fields and their defaults. Keep out: everything that happens wi
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.orchestration.changes import Look, changes_sensor
-from orgdata_dagster.orchestration.column_types import checked_types
 from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import Retries
+from orgdata_dagster.orchestration.schedules import asset_schedule
+from orgdata_dagster.orchestration.tables import Name, TableModel
 from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis.assets import DataSet, build_asset
 from orgdata_dagster.vendors.octolis.probing import newest
@@ -22,7 +23,6 @@ from orgdata_dagster.vendors.octolis.pulling import Manner
 from orgdata_dagster.vendors.octolis.resource import OctolisResource, shared_resource
 from orgdata_dagster.vendors.octolis.walk import MAX_PAGE_SIZE
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Column = Annotated[str, Field(pattern=r"^[^,:]+$")]  # what the vendor's `selection` and `filter` can say
 
 
@@ -40,10 +40,8 @@ class OctolisLimits(dg.Model, dg.Resolvable):
     )
 
 
-class DatasetModel(dg.Model, dg.Resolvable):
+class DatasetModel(TableModel):
     """One dataset: one asset, one table."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name = Field(description="The table's name.")
     id: str = Field(min_length=1, description="The dataset's id in octolis.")
@@ -57,20 +55,6 @@ class DatasetModel(dg.Model, dg.Resolvable):
         default=[], description="Only these columns; those that a pull needs are added. Left out: all."
     )
     cron: Cron | None = Field(default=None, description="When to pull this dataset (UTC), if not at the vendor's cron.")
-    columns: dict[str, str] = Field(
-        default={}, description="Column: DuckDB type. Left out, a type is found that loses nothing."
-    )
-    column_descriptions: dict[str, str] = Field(default={}, description="Column: what it means.")
-    contract: Literal["evolve", "freeze"] = Field(
-        default="evolve", description="freeze: a new or changed column fails the pull instead of changing the table."
-    )
-    description: str = Field(default="", description="Shown in the UI and as the table's comment.")
-    owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
-
-    @field_validator("columns")
-    @classmethod
-    def _known_types(cls, columns: dict[str, str]) -> dict[str, str]:
-        return checked_types(columns)
 
     @field_validator("filter")
     @classmethod
@@ -84,12 +68,7 @@ class DatasetModel(dg.Model, dg.Resolvable):
             name=self.name,
             query=api.Query(self.id, api.parsed_filter(self.filter), tuple(self.selection)),
             key=tuple(self.key),
-            columns=self.columns,
-            contract=self.contract,
-            description=self.description,
-            column_descriptions=self.column_descriptions,
-            owners=tuple(self.owners),
-            cron=self.cron or cron,
+            **self.settings(self.cron or cron),
         )
 
 
@@ -133,7 +112,7 @@ class Octolis(dg.Component, dg.Model, dg.Resolvable):
         manner = Manner(timedelta(seconds=self.settle_seconds), walk_every, self.page_size)
         assets = [build_asset(model.data_set(self.cron), manner) for model in self.datasets]
         schedules = [
-            _schedule(asset, cron)
+            asset_schedule(asset, cron, f"Pulls what changed in {asset.key.to_user_string()}.")
             for asset, model in zip(assets, self.datasets, strict=True)
             if (cron := model.cron or self.cron)
         ]
@@ -158,18 +137,4 @@ def resource_for(limits: OctolisLimits, retries: Retries, dataset: str) -> Octol
 
     `dataset`: the id of one to count when asked whether octolis answers ("": there is none).
     """
-    retrying = {f"retry_{name}": value for name, value in retries.model_dump().items()}
-    return shared_resource(**limits.model_dump(), **retrying, probe_dataset=dataset)
-
-
-def _schedule(asset: dg.AssetsDefinition, cron: str) -> dg.ScheduleDefinition:
-    """Each dataset has its own, so that one can be stopped in the UI while the others go on."""
-    name = "_".join(asset.key.path)
-    return dg.ScheduleDefinition(
-        name=f"{name}_due",
-        cron_schedule=cron,
-        execution_timezone="UTC",
-        target=dg.AssetSelection.assets(asset.key),
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Pulls what changed in {asset.key.to_user_string()}.",
-    )
+    return shared_resource(**limits.model_dump(), **retries.fields(), probe_dataset=dataset)

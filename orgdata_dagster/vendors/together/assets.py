@@ -4,8 +4,8 @@ Here: `build_asset`, a plain factory, and how a snapshot is pulled. Add here: wh
 Keep out: YAML (component.py), requests (client.py), storing (warehouse/).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -19,11 +19,11 @@ from orgdata_dagster.orchestration.pull_kinds import pull_tag
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK, Landed, accept_shrink_remedy, land_snapshot
+from orgdata_dagster.orchestration.tables import TableSettings
 from orgdata_dagster.vendors.together.client import REPORTS, TogetherClient
 from orgdata_dagster.vendors.together.estimate import estimate
 from orgdata_dagster.vendors.together.resource import TogetherResource
 from orgdata_dagster.warehouse.commit import Target
-from orgdata_dagster.warehouse.evolution import Contract
 from orgdata_dagster.warehouse.ledger import Interval
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.snapshots import ShrinkGuard
@@ -32,17 +32,11 @@ VENDOR = TogetherResource.vendor
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(TableSettings):
     """A report as a person configured it; `name` is the table's."""
 
     name: str
     key: tuple[str, ...] = ()
-    columns: Mapping[str, str] = field(default_factory=dict)
-    contract: Contract = "evolve"
-    description: str = ""
-    column_descriptions: Mapping[str, str] = field(default_factory=dict)
-    owners: tuple[str, ...] = ()
-    cron: str | None = None
 
 
 def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.AssetsDefinition:

@@ -6,16 +6,14 @@ Here: the YAML's fields and their defaults. Keep out: everything that happens wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
-from typing import Literal
 
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.http.retry import RetryPolicy
-from orgdata_dagster.orchestration.column_types import checked_types
 from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.schedules import today_schedule
+from orgdata_dagster.orchestration.tables import Day, TableModel
 from orgdata_dagster.vendors.together.assets import Report, build_asset
 from orgdata_dagster.vendors.together.client import MINUTE, REPORTS
 from orgdata_dagster.vendors.together.resource import TogetherResource
@@ -45,26 +43,8 @@ class TogetherRetries(dg.Model, dg.Resolvable):
     )
 
 
-class ReportModel(dg.Model, dg.Resolvable):
+class ReportModel(TableModel):
     """What may be said of one report's table."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    columns: dict[str, str] = Field(
-        default={}, description="Column: DuckDB type. Left out, a type is found that loses nothing."
-    )
-    column_descriptions: dict[str, str] = Field(default={}, description="Column: what it means.")
-    contract: Literal["evolve", "freeze"] = Field(
-        default="evolve",
-        description="freeze: a new or changed column fails the partition instead of changing the table.",
-    )
-    description: str = Field(default="", description="Shown in the UI and as the table's comment.")
-    owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
-
-    @field_validator("columns")
-    @classmethod
-    def _known_types(cls, columns: dict[str, str]) -> dict[str, str]:
-        return checked_types(columns)
 
 
 class Together(dg.Component, dg.Model, dg.Resolvable):
@@ -75,7 +55,7 @@ class Together(dg.Component, dg.Model, dg.Resolvable):
     limits: TogetherLimits = Field(default=TogetherLimits(), description="How hard the vendor may be asked.")
     retries: TogetherRetries = Field(default=TogetherRetries(), description="Where trying again may help.")
     cron: Cron | None = Field(default="40 5 * * *", description="When to pull today (UTC); null: never by itself.")
-    start_date: str = Field(
+    start_date: Day = Field(
         default="2026-01-01", description="First day that has a partition, YYYY-MM-DD; days that are over stay empty."
     )
     shrink_limit: float = Field(
@@ -91,14 +71,6 @@ class Together(dg.Component, dg.Model, dg.Resolvable):
         default={name: ReportModel() for name in REPORTS},
         description=f"The tables to have ({', '.join(REPORTS)}) and what is said of them; left out: all.",
     )
-
-    @field_validator("start_date")
-    @classmethod
-    def _is_a_day(cls, value: str) -> str:
-        try:
-            return date.fromisoformat(value).isoformat()
-        except ValueError:
-            raise ValueError(f"{value!r} is not a day; write YYYY-MM-DD") from None
 
     @field_validator("keys", "reports")
     @classmethod
@@ -121,12 +93,7 @@ class Together(dg.Component, dg.Model, dg.Resolvable):
                 Report(
                     name=name,
                     key=tuple(self.keys.get(name, ())),
-                    columns=report.columns,
-                    contract=report.contract,
-                    description=report.description,
-                    column_descriptions=report.column_descriptions,
-                    owners=tuple(report.owners),
-                    cron=self.cron,
+                    **report.settings(self.cron),
                 ),
                 start_date=self.start_date,
                 shrink_limit=self.shrink_limit,

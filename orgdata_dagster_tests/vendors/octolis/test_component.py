@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import dagster as dg
 import pytest
 from pydantic import ValidationError
 
+from orgdata_dagster import settings
 from orgdata_dagster.http.budget import Window
+from orgdata_dagster.http.latch import Latch
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.octolis import DATASETS
 from orgdata_dagster.vendors.octolis.component import DatasetModel, Octolis, OctolisLimits
@@ -38,6 +41,19 @@ def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
         "octolis_vip_due": "0 * * * *",
     }
     assert not list(definitions(cron=None, datasets=DATASETS_YAML[:1]).schedules or ())
+
+
+@pytest.mark.usefixtures("new_home")
+def test_no_schedule_asks_while_there_is_a_stop_sign() -> None:
+    definition = next(iter(definitions().schedules or ()))
+    assert isinstance(definition, dg.ScheduleDefinition)
+
+    context = dg.build_schedule_context(scheduled_execution_time=datetime.now(UTC))
+    latch = Latch("octolis", settings.latches())
+    latch.set("HTTP 401")
+    assert "HTTP 401" in str(definition.evaluate_tick(context).skip_message)
+    latch.clear()
+    assert len(definition.evaluate_tick(context).run_requests or ()) == 1
 
 
 def test_the_limits_are_the_documents_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

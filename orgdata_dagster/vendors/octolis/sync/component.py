@@ -15,8 +15,10 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import Retries
+from orgdata_dagster.orchestration.schedules import asset_schedule
+from orgdata_dagster.orchestration.tables import Name
 from orgdata_dagster.vendors.octolis.client import MASTERID
-from orgdata_dagster.vendors.octolis.component import Name, Octolis, OctolisLimits, resource_for
+from orgdata_dagster.vendors.octolis.component import Octolis, OctolisLimits, resource_for
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.sync import payloads, source
 from orgdata_dagster.vendors.octolis.sync.asset import Job, build_asset
@@ -61,23 +63,22 @@ class Writing(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The asset, its resource and its schedule. The sensor `downstream` heeds the condition of `on_update`."""
         readers = context.component_tree.get_all_components(Octolis)
+        writers = [writer.name for writer in context.component_tree.get_all_components(Writing)]
+        if writers.count(self.name) > 1:
+            raise ValueError(
+                f"{self.name!r} names more than one OctolisSync or OctolisWebhook; they would share "
+                f"{OctolisResource.vendor}.{self.name}_results and `orgdata sync {self.name}`: give each its own name"
+            )
         job = self.job({data_set.name: data_set.id for reader in readers for data_set in reader.datasets})
         limits = self.limits or (readers[0].limits if readers else OctolisLimits())
         retries = self.retries or (readers[0].retries if readers else Retries())
         counted = readers[0].datasets[0].id if readers else self.writes_to
-        selection, name = dg.AssetSelection.assets(job.asset_key), "_".join(job.asset_key.path)
-        schedule = dg.ScheduleDefinition(
-            name=f"{name}_due",
-            cron_schedule=self.cron or "0 0 * * *",
-            execution_timezone="UTC",
-            target=selection,
-            default_status=dg.DefaultScheduleStatus.RUNNING,
-            description=f"Sends what changed for {job.asset_key.to_user_string()}.",
-        )
+        asset = build_asset(job)
+        about = f"Sends what changed for {job.asset_key.to_user_string()}."
         return dg.Definitions(
-            assets=[build_asset(job)],
+            assets=[asset],
             resources={OctolisResource.vendor: resource_for(limits, retries, counted)},
-            schedules=[schedule] if self.cron else [],
+            schedules=[asset_schedule(asset, self.cron, about)] if self.cron else [],
         )
 
     @property

@@ -50,6 +50,13 @@ def test_a_project_that_reads_and_writes(new_home: Home) -> None:
         loaded.sync("in")
 
 
+def test_two_that_write_have_two_names(new_home: Home) -> None:
+    again = {**HOOK, "attributes": {**HOOK["attributes"], "name": "out"}}
+    new_home.write_project(octolis=yaml.safe_dump_all([READ, SYNC, again]))
+    with pytest.raises(UserError, match=r"'out' names more than one .* share octolis\.out_results"):
+        catalog.load()
+
+
 def test_a_dataset_is_named_as_it_is_read_or_by_its_id() -> None:
     read = {"contacts": "5f1c", "vip": "5f1c", "others": "77"}
     both = (TableName("octolis", "contacts"), TableName("octolis", "vip"))

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -25,152 +24,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
+from living_project import DAYS, Changes, write_project
+from same_as_vendors import different
 
-DAYS = 4
 PACE = 3  # seconds instead of together's minute
 DOWN = "accutics"
-OCTOLIS_ID = "5f1c0f52-7a3b-4a57-9d0e-2f6f0c1d0001"
-Pairs = Counter[tuple[str, ...]]
-
-
-def start_date() -> str:
-    return str(datetime.now(UTC).date() - timedelta(days=DAYS - 1))
-
-
-def write_project(folder: Path) -> Path:
-    """A project with every vendor, pulled every minute."""
-    cron, since = "*/4 * * * *", start_date()
-    lists = [
-        {"name": "submissions", "path": "/submissions", "paging": "page", "sort": "-updated_at"},
-        {"name": "records", "path": "/records", "paging": "cursor"},
-    ]
-    defs: dict[str, dict[str, Any]] = {
-        "Accutics": {"start_date": since, "cron": cron, "retries": {"attempts": 2, "first_wait": 1},
-                     "entities": [{**each, "key": ["id"], "cursor_column": "updated_at"} for each in lists]},
-        "ChannelReports": {"start_date": since, "cron": cron, "channels": [1], "repull_days": 1,
-                           "endpoints": ["reports_per_user"]},
-        "InstitutionAnalytics": {"start_date": since, "cron": cron, "settle_seconds": 2,
-                                 "data_sets": [{"name": "users", "key": ["id"]}, {"name": "events", "key": ["id"]}]},
-        "Octolis": {"cron": "*/10 * * * *", "settle_seconds": 5, "datasets": [{"name": "contacts", "id": OCTOLIS_ID}]},
-        "Together": {"start_date": since, "cron": cron, "keys": {"users": ["User ID"]}},
-    }  # fmt: skip
-    package = folder / "daemon_project" / "defs"
-    for name, attributes in defs.items():
-        vendor = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-        (package / vendor).mkdir(parents=True)
-        written = {"type": f"orgdata_dagster.{name}", "attributes": attributes}
-        (package / vendor / "defs.yaml").write_text(yaml.safe_dump(written))
-    for path in (folder / "daemon_project", package):
-        (path / "__init__.py").touch()
-
-    (folder / "pyproject.toml").write_text(
-        '[tool.dg]\ndirectory_type = "project"\n'
-        '[tool.dg.project]\nroot_module = "daemon_project"\ncode_location_name = "orgdata"\n'
-    )
-    root = Path(__file__).parent.parent
-    (folder / "dagster.yaml").write_text((root / "dagster.yaml").read_text())
-    (folder / "workspace.yaml").write_text((root / "workspace.yaml").read_text())
-    return folder
-
-
-class Changes:
-    """Inserts and updates at every vendor."""
-
-    def __init__(self, sandbox: Any) -> None:
-        self.sandbox = sandbox
-        self.random = random.Random(0)
-        self.number = 0
-
-    def one_round(self) -> None:
-        self.number += 1
-        now, chance = datetime.now(UTC), self.random
-        users = self.sandbox.institution_analytics.data_sets["users"]
-        users.insert({"id": f"by itself {self.number}", "updated_date": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")})
-        users.touch(chance.choice(users.truth())["id"], now)
-        for name in ("submissions", "records"):
-            entity = self.sandbox.accutics.entities[name]
-            entity.insert({"id": f"by itself {self.number}"})
-            entity.update(chance.choice(entity.truth())["id"])
-        contacts = self.sandbox.octolis.datasets[OCTOLIS_ID]
-        contacts.upsert({"email": f"by.itself.{self.number}@example.org"})
-        contacts.update(chance.choice(contacts.truth())["__masterid__"], {})
-        report = self.sandbox.together.reports["users"]
-        report.update(lambda row: row["User ID"] == f"{42 + self.number:06d}", {"Department": f"moved {self.number}"})
-        channel = self.sandbox.channel_reports.channels[1]
-        channel.add_report(now, user_id=next(iter(channel.users)), state_id=next(iter(channel.states)))
-
-
-def truth(sandbox: Any) -> dict[str, Pairs]:
-    """Table -> what tells its rows' versions apart, as the vendors have it."""
-    since = start_date()
-    institution, accutics = sandbox.institution_analytics, sandbox.accutics
-
-    def dated(rows: list[dict[str, Any]], key: str, at: str) -> Pairs:
-        return Counter((str(row[key]), instant(row[at])) for row in rows if str(row[at]) >= since)
-
-    midnight = datetime.fromisoformat(f"{since}T00:00:00Z")
-    reports = sandbox.channel_reports.truth("reports_per_user", 1, midnight, datetime.now(UTC) + timedelta(days=1))
-    return {
-        "institution_analytics.users_current": dated(institution.data_sets["users"].truth(), "id", "updated_date"),
-        "institution_analytics.events_current": dated(institution.data_sets["events"].truth(), "id", "updated_date"),
-        "accutics.submissions": dated(accutics.entities["submissions"].truth(), "id", "updated_at"),
-        "accutics.records": dated(accutics.entities["records"].truth(), "id", "updated_at"),
-        "octolis.contacts": Counter(
-            (row["__masterid__"], instant(row["__modified_at__"])) for row in sandbox.octolis.truth(OCTOLIS_ID)
-        ),
-        "together.users_current": Counter(
-            (row["User ID"], row["Department"] or "") for row in sandbox.together.truth("users")
-        ),
-        "channel_reports.reports_per_user": Counter((str(row["user_id"]), str(row["report_count"])) for row in reports),
-    }
-
-
-def instant(text: str) -> str:
-    return datetime.fromisoformat(text).astimezone(UTC).isoformat()
-
-
-SQL = {
-    "institution_analytics.users_current": "SELECT id, updated_date FROM {}",
-    "institution_analytics.events_current": "SELECT id, updated_date FROM {}",
-    "accutics.submissions": "SELECT id, updated_at FROM {}",
-    "accutics.records": "SELECT id, updated_at FROM {}",
-    "octolis.contacts": "SELECT __masterid__, __modified_at__ FROM {}",
-    "channel_reports.reports_per_user": "SELECT user_id, sum(report_count) FROM {} GROUP BY ALL",
-    "together.users_current": 'SELECT "User ID", coalesce("Department", \'\') FROM {}',
-}
-
-
-def landed() -> dict[str, Pairs]:
-    """The same out of the tables."""
-    from orgdata_dagster.orchestration.resources import WarehouseResource
-
-    found: dict[str, Pairs] = {}
-    with WarehouseResource().open().reading() as connection:
-        for table, sql in SQL.items():
-            with suppress(Exception):  # not there yet
-                rows = connection.execute(sql.format(table)).fetchall()
-                found[table] = Counter(tuple(map(spelled, row)) for row in rows)
-    return found
-
-
-def spelled(value: Any) -> str:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
-
-
-def different(sandbox: Any) -> dict[str, str]:
-    """Tables that differ from the vendor, with how many rows lack on either side."""
-    want, have = truth(sandbox), landed()
-    found = {}
-    for table, rows in want.items():
-        missing, extra = rows - have.get(table, Counter()), have.get(table, Counter()) - rows
-        if missing or extra:
-            found[table] = f"{missing.total()} missing, {extra.total()} too many"
-    return found
 
 
 @contextmanager

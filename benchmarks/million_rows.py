@@ -10,19 +10,14 @@ own; work time, without starting Python and importing. The ratio is bare / ours:
 from __future__ import annotations
 
 import argparse
-import importlib
-import json
-import os
-import resource
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from beside_bare import compare, measured
+
 DAYS = 5
+MODULES = ("dagster", "duckdb", "httpx", "orgdata_dagster.vendors.institution_analytics.assets")
 _SETTINGS = {"concurrent": 2, "per_minute": None}
 
 
@@ -89,79 +84,16 @@ def ours(url: str, folder: Path, days: list[str]) -> int:
     return int(warehouse.query("SELECT count(*) AS n FROM institution_analytics.events")["n"][0])
 
 
-def measured(which: str, url: str, folder: str, days: list[str]) -> None:
-    """Run one of the two in this process and print its figures as JSON."""
-    for module in ("dagster", "duckdb", "httpx", "orgdata_dagster.vendors.institution_analytics.assets"):
-        importlib.import_module(module)
-
-    if which == "ours":
-        _start_dagster()
-    started, cpu = time.perf_counter(), time.process_time()
-    rows = {"bare": bare, "ours": ours}[which](url, Path(folder), days)
-    seconds = time.perf_counter() - started
-    cpu = time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"rows": rows, "seconds": seconds, "cpu": cpu, "peak": peak}))
-
-
-def _start_dagster() -> None:
-    """A run that does nothing: Dagster imports its stores at the first one, which is start-up and not work."""
-    import dagster as dg
-
-    @dg.asset
-    def nothing() -> None: ...
-
-    dg.materialize([nothing], run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}})
-
-
 def main() -> None:
     """Run both in turn and print the figures."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--rows", type=int, default=1_000_000)
     arguments.add_argument("--rounds", type=int, default=3)
     options = arguments.parse_args()
-    server = subprocess.Popen([sys.executable, __file__, "serve", str(options.rows)], stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    url = server.stdout.readline().strip()
     today = datetime.now(UTC).date()
     days = [str(today - timedelta(days=number)) for number in range(DAYS, 0, -1)]
-    runs: dict[str, list[dict[str, float]]] = {"bare": [], "ours": []}
-    try:
-        for _ in range(options.rounds):
-            for which, figures in runs.items():
-                figures.append(_one_run(which, url, days))
-    finally:
-        server.terminate()
-        server.wait()
-    _report(options.rows, runs)
-
-
-def _one_run(which: str, url: str, days: list[str]) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [sys.executable, __file__, which, url, folder, *days],
-            env={**os.environ, "ORGDATA_HOME": folder},
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            sys.exit(f"{which} failed:\n{done.stderr[-3000:]}")
-        return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
-def _report(rows: int, runs: dict[str, list[dict[str, float]]]) -> None:
-    print(f"{rows:,} rows of 9 columns over {DAYS} days, pages of 20,000; median of {len(runs['ours'])} rounds")
-    for which, figures in runs.items():
-        seconds = statistics.median(figure["seconds"] for figure in figures)
-        cpu = statistics.median(figure["cpu"] for figure in figures)
-        peak = max(figure["peak"] for figure in figures)
-        landed = {int(figure["rows"]) for figure in figures}
-        print(
-            f"{which}: {rows / seconds:12,.0f} rows/s {seconds:8.2f} s, {cpu:6.2f} s of CPU, "
-            f"peak {peak:5.0f} MB, rows {landed}"
-        )
-    ratios = [bare["seconds"] / own["seconds"] for bare, own in zip(runs["bare"], runs["ours"], strict=True)]
-    print(f"ratio to the bare loop: {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
+    what = f"{options.rows:,} rows of 9 columns over {DAYS} days, pages of 20,000"
+    compare(__file__, options.rows, options.rounds, days, what=what, unit="rows")
 
 
 def _text(instant: datetime) -> str:
@@ -181,6 +113,8 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         serve(int(sys.argv[2]))
     elif sys.argv[1:2] in (["bare"], ["ours"]):
-        measured(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+        which, url, folder, *days = sys.argv[1:]
+        run = {"bare": bare, "ours": ours}[which]
+        measured(lambda: run(url, Path(folder), days), MODULES, dagster=which == "ours")
     else:
         main()

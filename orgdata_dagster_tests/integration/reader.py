@@ -22,7 +22,7 @@ def main() -> None:
     sizes: defaultdict[str, set[int]] = defaultdict(set)
     last = False
     while not last:
-        time.sleep(0.1)  # as a busy dashboard; without it the reader would only keep the processor from the others
+        time.sleep(0.05)  # as a busy dashboard; without it the reader would only keep the processor from the others
         last = (settings.home() / "enough").exists()
         if not warehouse.exists:
             continue

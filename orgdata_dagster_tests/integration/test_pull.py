@@ -79,7 +79,7 @@ def test_two_pulls_at_once_and_a_reader_in_a_loop(new_home: Home, sandbox: Sandb
     for read in [reader.wait() for reader in readers]:
         assert read.status == 0, read.everything
         seen = json.loads(read.out)
-        assert seen["reads"] > 5
+        assert seen["reads"] > 1  # the last is made after the pulls, so some were made while they wrote
         assert seen["duplicates"] == 0
         # whatever moment the reader came: a closed day was not there yet, or all of it was
         sizes = {day: sizes for day, sizes in seen["sizes"].items() if day < today()}

@@ -1,0 +1,109 @@
+"""Rows made ready for their table while the next page is still on its way, so that the lock is held for less.
+
+Here: `ReadyRows`, typed rows in a table in memory that has the shape of the one they go to. They come to it by the same
+plan and the same insert; the commit copies them if its own plan is the same, and reads the pages itself if not.
+Keep out: what a row proves (stage.py), the transaction (commit.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import suppress
+
+import duckdb
+
+from orgdata_dagster.warehouse import evolution
+from orgdata_dagster.warehouse.connection import SCRATCH
+from orgdata_dagster.warehouse.errors import RowCountMismatch
+from orgdata_dagster.warehouse.inserting import Load, TypeSurprise, insert, own_columns
+from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
+from orgdata_dagster.warehouse.stage import Stage, StagedPage, grouped
+
+_ENOUGH_RECORDS = 20_000  # fewer are read from the pages in no time
+_numbers = itertools.count()
+
+
+class ReadyRows:
+    """The rows of one stage, which are one partition's; used by one thread at a time, as the stage."""
+
+    def __init__(self, stage: Stage, table: TableName) -> None:
+        self.stage = stage
+        self._table = TableName(f"ready_{next(_numbers)}", table.name)
+        self._plan: evolution.Plan | None = None
+        self._given_up = False
+        self._partition: str | None = None
+        self._rows = 0
+        self._waiting: list[StagedPage] = []
+
+    def add(self, staged: StagedPage) -> None:
+        """Add a page to the stage, and make its rows ready when they are worth it.
+
+        Raises as Stage.add does, and RowCountMismatch where rows are lost or too many.
+        """
+        self.stage.add(staged)
+        self._partition = staged.partition
+        self._waiting.append(staged)
+        if sum(page.page.records for page in self._waiting) >= _ENOUGH_RECORDS:
+            self._take()
+
+    def finish(self) -> None:
+        """Make the rows ready that still wait, unless they are too few to begin with."""
+        if self._plan is not None:
+            self._take()
+
+    def suit(self, planned: evolution.Plan) -> bool:
+        """Whether they are what this plan would make of the pages."""
+        mine = self._plan
+        return (
+            not self._given_up
+            and mine is not None
+            and (mine.casts, mine.converted) == (planned.casts, planned.converted)
+        )
+
+    def move(self, connection: duckdb.DuckDBPyConnection, table: TableName, load: Load) -> int:
+        """Copy them into their table, with our own columns; returns how many. Raises RowCountMismatch if not all."""
+        row = connection.execute(
+            f"INSERT INTO {table.sql} BY NAME SELECT *, {own_columns('CAST(? AS VARCHAR)')} "
+            f"FROM {SCRATCH}.{self._table.sql}",
+            [self._partition, *load],
+        ).fetchone()
+        moved = int(row[0]) if row else 0
+        if moved != self._rows:
+            raise RowCountMismatch(f"{table}: {self._rows} rows were ready, but {moved} were inserted; pull again.")
+        return moved
+
+    def discard(self) -> None:
+        """Free their memory."""
+        self._given_up = True
+        with suppress(duckdb.Error):
+            self.stage.connection.execute(f"DROP SCHEMA IF EXISTS {SCRATCH}.{quoted(self._table.schema)} CASCADE")
+
+    def _take(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if self._given_up:
+            return
+        connection = self.stage.connection
+        try:
+            if self._plan is None:
+                self._create()
+            planned = evolution.plan(connection, self._table, self.stage, own={})
+            if self._plan and not _extends(planned, self._plan):
+                raise TypeSurprise
+            evolution.apply(connection, planned)
+            self._plan = planned
+            for group in grouped(waiting):
+                self._rows += insert(connection, self._table, self.stage, group, planned, load=None)
+        except (TypeSurprise, duckdb.OutOfMemoryException):
+            self.discard()  # the commit looks at the pages itself
+
+    def _create(self) -> None:
+        """The table as it is now, as far as that is known; where it is not, the plan makes one."""
+        known = {name: kind for name, kind in self.stage.expected.items() if not name.startswith(OWN_PREFIX)}
+        if known:
+            for statement in evolution.creation(self._table, known):
+                self.stage.connection.execute(statement)
+
+
+def _extends(later: evolution.Plan, before: evolution.Plan) -> bool:
+    """Whether what was made ready by the plan before is also what the later one would have made of it."""
+    return before.casts.items() <= later.casts.items() and before.converted.items() <= later.converted.items()

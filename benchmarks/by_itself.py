@@ -154,7 +154,7 @@ def kill(sandbox: Any, folder: Path) -> dict[str, Any]:
     def in_flight() -> list[Any]:
         return [run for run in runs() if run.status.value in ("STARTED", "STARTING")]
 
-    found = []
+    found, changes = [], Changes(sandbox)
     for _ in range(2):
         for vendor in sandbox.vendors:
             vendor.faults.add(Slow(20), times=6)  # so that there is something in flight
@@ -165,6 +165,7 @@ def kill(sandbox: Any, folder: Path) -> dict[str, Any]:
             kill_tree(process)
         for vendor in sandbox.vendors:
             vendor.faults.clear()
+        changes.one_round()
         with dev(folder / "dev.log"):
             ended = wait_for(lambda killed=killed: not killed & {run.run_id for run in in_flight()}, 120)  # type: ignore[misc]
             pulled = wait_for(lambda: not different(sandbox), 600)  # a tick comes every four minutes

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orgdata_dagster import settings
+from orgdata_dagster import isolation, settings
 from orgdata_dagster.http import redaction
 from orgdata_dagster.orchestration.alerts.sensor import alerts
 from orgdata_dagster.orchestration.automation import downstream_sensor
@@ -26,17 +26,15 @@ def build_defs(
 
     `project` is the folder of a Dagster project (default: settings.project_root()), whose pyproject.toml names the
     package with the defs folder. `resource_overrides` replaces resources by key. `for_ui`: with what the UI shows of
-    every Component type, which takes longer to make than all else. Steps run in the run's own process: the work is
-    waiting for vendors, and a process a step would cost seconds; several runs run side by side.
+    every Component type, which takes longer to make than all else, and without what is broken (isolation.py). Steps
+    run in the run's own process: the work is waiting for vendors, and a process a step would cost seconds; several
+    runs run side by side.
     """
     redaction.install()
     root = project or settings.project_root()
     if str(root) not in sys.path:
         sys.path.append(str(root))  # the package with the defs need not be installed; last, so that it hides nothing
-    if for_ui:
-        loaded = dg.load_from_defs_folder(path_within_project=root)
-    else:
-        loaded = dg.ComponentTree.for_project(root).build_defs(Path("."))
+    loaded = isolation.load(root) if for_ui else dg.ComponentTree.for_project(root).build_defs(Path("."))
     defs = dg.Definitions.merge(
         loaded,
         dg.Definitions(

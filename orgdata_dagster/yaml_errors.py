@@ -21,9 +21,13 @@ import yaml
 import orgdata_dagster
 
 
-def problems(error: BaseException, project: Path) -> list[str]:
-    """Every problem in the project's files as `file:line vendor.field: what is wrong`; else the error in one line."""
-    found = [line for file in sorted(project.glob("*/defs/**/defs.yaml")) for line in _of_file(file)]
+def problems(error: BaseException, project: Path, part: Path | None = None) -> list[str]:
+    """Every problem in the project's files as `file:line vendor.field: what is wrong`; else the error in one line.
+
+    `part`: only those of this folder or file.
+    """
+    files = part.glob("**/defs.yaml") if part else project.glob("*/defs/**/defs.yaml")
+    found = [line for file in sorted(files) for line in _of_file(file)]
     if found:
         return found
     while cause := error.__cause__ or error.__context__:

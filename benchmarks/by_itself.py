@@ -159,7 +159,7 @@ def kill(sandbox: Any, folder: Path) -> dict[str, Any]:
         for vendor in sandbox.vendors:
             vendor.faults.add(Slow(20), times=6)  # so that there is something in flight
         with dev(folder / "dev.log") as process:
-            if wait_for(lambda: len(in_flight()) >= 2, 300) is None:
+            if wait_for(lambda: len(in_flight()) >= 2, 600) is None:
                 return {"good": False, "why": "no runs came to be in flight"}
             killed = {run.run_id for run in in_flight()}
             kill_tree(process)

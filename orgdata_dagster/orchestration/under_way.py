@@ -2,12 +2,15 @@
 
 Here: which these are, by asset and by schedule. Add here: by another asker. Keep out: who asks (schedules.py,
 changes.py, catch_up.py).
+
+Not among them are runs NOT_STARTED: made and not yet queued, for a moment, or for ever if the daemon was killed in it.
+The tick that was cut short comes again and queues them, if it asks for the same.
 """
 
 import dagster as dg
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
-_WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
+_WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING)
 _GOING = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 
 

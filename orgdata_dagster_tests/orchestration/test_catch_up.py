@@ -118,13 +118,15 @@ def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemo
     assert daemon.tick() == []  # today is never whole, and not missing
     sandbox.institution_analytics.faults.add(Status(500), times=3)
     assert not daemon.run(today(), today())
-    with daemon.home.instance() as instance:  # a run that waits for its turn
-        queued = instance.create_run_for_job(
-            daemon.defs.resolve_implicit_global_asset_job_def(), asset_selection=frozenset({USERS})
+    with daemon.home.instance() as instance:  # a run that is just about to begin
+        starting = instance.create_run_for_job(
+            daemon.defs.resolve_implicit_global_asset_job_def(),
+            asset_selection=frozenset({USERS}),
+            status=dg.DagsterRunStatus.STARTING,
         )
     assert daemon.tick() == []
     with daemon.home.instance() as instance:
-        instance.delete_run(queued.run_id)
+        instance.delete_run(starting.run_id)
     Latch("institution_analytics", settings.latches()).set("HTTP 401")
     assert daemon.tick() == []
     Latch("institution_analytics", settings.latches()).clear()

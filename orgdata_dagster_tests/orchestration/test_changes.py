@@ -156,7 +156,9 @@ def test_a_data_set_that_a_run_is_under_way_for_is_left_alone(
 ) -> None:
     with home.instance() as instance:
         run = instance.create_run_for_job(
-            defs.resolve_implicit_global_asset_job_def(), asset_selection=frozenset({CONTACTS})
+            defs.resolve_implicit_global_asset_job_def(),
+            asset_selection=frozenset({CONTACTS}),
+            status=dg.DagsterRunStatus.STARTED,
         )
         assert run.asset_selection == {CONTACTS}
     assert launched(tick(home, defs, "octolis")) == []

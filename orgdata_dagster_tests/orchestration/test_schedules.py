@@ -19,6 +19,7 @@ from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 
 ORIGIN = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("localhost", 1), "__repository__").get_job_origin("job")
+QUEUED, NOT_STARTED = dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED
 
 
 def ask(instance: dg.DagsterInstance, at: datetime | None = None) -> list[dg.RunRequest]:
@@ -35,11 +36,13 @@ def ask(instance: dg.DagsterInstance, at: datetime | None = None) -> list[dg.Run
         return list(schedule.evaluate_tick(context).run_requests or [])
 
 
-def submit(instance: dg.DagsterInstance, request: dg.RunRequest, schedule: str) -> dg.DagsterRun:
+def submit(
+    instance: dg.DagsterInstance, request: dg.RunRequest, schedule: str, status: dg.DagsterRunStatus = QUEUED
+) -> dg.DagsterRun:
     """Queue a run for it, as the daemon does."""
     return create_run_for_test(
         instance,
-        status=dg.DagsterRunStatus.QUEUED,
+        status=status,
         remote_job_origin=ORIGIN,
         asset_selection=frozenset(request.asset_selection or ()),
         tags={**request.tags, "dagster/schedule_name": schedule},
@@ -126,6 +129,15 @@ def test_runs_that_wait_are_not_asked_for_once_more(home: Home) -> None:
         # what others asked for is not what this schedule asks for
         submit(instance, asked["users"], "another_due")
         assert names(ask(instance)) == {"users", "events"}
+
+
+def test_a_tick_that_was_killed_asks_again_for_the_runs_it_had_made(home: Home) -> None:
+    """The daemon died between making the runs and queueing them: nobody would ever do, and the table be due for ever."""
+    with home.instance() as instance:
+        for request in ask(instance):
+            submit(instance, request, "institution_analytics_due", NOT_STARTED)
+        assert names(ask(instance)) == {"users", "courses", "events"}
+        assert under_way(instance) == set()
 
 
 def test_a_table_without_partitions_is_not_asked_for_once_more_either(home: Home) -> None:

@@ -157,6 +157,16 @@ def status(as_json: bool) -> None:
 
 
 @orgdata.command()
+def validate() -> None:
+    """Load all YAML and print every problem as file:line, field, what is wrong, what is allowed. It asks nobody."""
+    from orgdata_dagster.cli import catalog as catalogs
+
+    catalog = catalogs.load()
+    catalog.check_loadable()
+    click.echo(f"nothing is wrong: {len(catalog.keys)} assets of {len({key.path[0] for key in catalog.keys})} vendors")
+
+
+@orgdata.command()
 @click.option("--clear", "vendor", metavar="VENDOR", help="Let VENDOR be asked again after it refused the credentials.")
 @click.option("--fix", is_flag=True, help="Mend what is safe to mend: pools, slots, runs that nobody works on.")
 @click.option("--offline", is_flag=True, help="Ask no vendor anything.")

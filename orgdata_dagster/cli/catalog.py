@@ -84,6 +84,13 @@ class Catalog:
                 return sorted(found & set(self.keys), key=lambda key: tuple(key.path))
         raise UserError(f"there is no {selection!r}; there are: {', '.join(names) or 'no assets at all'}")
 
+    def check_loadable(self) -> None:
+        """Raise UserError if the UI could not load it: schedules, sensors and jobs are resolved only there."""
+        try:
+            dg.Definitions.validate_loadable(self.defs)
+        except dg.DagsterError as error:
+            raise UserError(*problems(error, settings.project_root())) from None
+
     def check_days(self, keys: Sequence[dg.AssetKey], first: date) -> None:
         """Raise UserError if one of the assets has no such day."""
         for key in keys:

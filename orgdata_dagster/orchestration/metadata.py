@@ -14,6 +14,7 @@ import duckdb
 from orgdata_dagster.warehouse.commit import Committed, PartitionLoad, Target
 from orgdata_dagster.warehouse.evolution import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT
+from orgdata_dagster.warehouse.views import OWN_COLUMNS
 
 _PREVIEW_ROWS = 10
 _WIDEST_CELL = 60
@@ -62,7 +63,9 @@ def of_table(connection: duckdb.DuckDBPyConnection, target: Target) -> Metadata:
     return {
         "dagster/row_count": dg.MetadataValue.int(count[0] if count else 0),
         "dagster/table_name": dg.MetadataValue.text(str(target.table)),
-        "dagster/column_schema": dg.MetadataValue.table_schema(_schema(columns, target.column_descriptions)),
+        "dagster/column_schema": dg.MetadataValue.table_schema(
+            _schema(columns, OWN_COLUMNS | dict(target.column_descriptions))
+        ),
         "preview": dg.MetadataValue.md(_preview(connection, target)),
     }
 

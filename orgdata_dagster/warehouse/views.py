@@ -17,7 +17,7 @@ from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, litera
 if TYPE_CHECKING:
     from orgdata_dagster.warehouse.commit import Target
 
-_OWN_COLUMNS = {
+OWN_COLUMNS = {
     PARTITION: "The Dagster partition that brought the row.",
     LOADED_AT: "When the row was committed (UTC).",
     RUN_ID: "The Dagster run that brought the row; see _orgdata.loads.",
@@ -34,7 +34,7 @@ def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool
         return
     columns = table_columns(connection, target.table)
     connection.execute(f"COMMENT ON TABLE {target.table.sql} IS {_comment(target.description)}")
-    texts = _OWN_COLUMNS | dict(target.column_descriptions)
+    texts = OWN_COLUMNS | dict(target.column_descriptions)
     for name in columns:
         connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {_comment(texts.get(name))}")
     if target.snapshots:

@@ -73,12 +73,17 @@ def test_a_project_that_is_none(told: Home, tmp_path: Path) -> None:
 
 def test_bad_yaml_is_told_by_every_command(told: Home) -> None:
     told.write_project(institution_analytics=institution_analytics(start_date="soon", cronn="x"))
-    for arguments in (["pull"], ["status", "--json"]):
+    for arguments in (["pull"], ["status", "--json"], ["validate"]):
         done = told.orgdata(*arguments)
         assert (done.status, done.out) == (2, "")
         lines = done.err.splitlines()
         assert len(lines) == 2
         assert all(line.startswith("orgdata: ") and "defs.yaml:" in line for line in lines), lines
+
+
+def test_what_is_good_is_said_to_be(told: Home) -> None:
+    done = told.orgdata("validate")
+    assert (done.status, done.out) == (0, "nothing is wrong: 3 assets of 1 vendors\n")
 
 
 def test_status_before_anything_landed(new_home: Home) -> None:

@@ -54,6 +54,7 @@ def check_table(metadata: dict[str, object], rows: int) -> None:
     schema = metadata["dagster/column_schema"]
     assert isinstance(schema, dg.TableSchema)
     columns = {column.name: (column.type, column.description) for column in schema.columns}
+    assert columns["_orgdata_loaded_at"] == ("TIMESTAMP WITH TIME ZONE", "When the row was committed (UTC).")
     assert columns["email"] == ("VARCHAR", "Where they are written to.")
     assert columns["updated_date"][0] == "TIMESTAMP WITH TIME ZONE"
     assert columns["active"][0] == "BOOLEAN"

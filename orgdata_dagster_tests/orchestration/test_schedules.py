@@ -132,7 +132,7 @@ def test_runs_that_wait_are_not_asked_for_once_more(home: Home) -> None:
 
 
 def test_a_tick_that_was_killed_asks_again_for_the_runs_it_had_made(home: Home) -> None:
-    """The daemon died between making the runs and queueing them: nobody would ever do, and the table be due for ever."""
+    """The daemon died between making the runs and queueing them, which nobody else would ever do."""
     with home.instance() as instance:
         for request in ask(instance):
             submit(instance, request, "institution_analytics_due", NOT_STARTED)

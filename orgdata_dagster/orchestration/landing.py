@@ -76,7 +76,7 @@ class _Run:
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
         """Pull one partition."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        intake = Intake(partition, folder, ReadyRows(self.stage(), self.target.table), self.known.get(partition, ()))
+        intake = Intake(partition, folder, ReadyRows(self.stage(), self.target), self.known.get(partition, ()))
         try:
             return Arrival(intake, pull(intake))
         except BaseException:

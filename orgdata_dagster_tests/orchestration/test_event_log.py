@@ -1,6 +1,7 @@
 """The event log that stores a run's events together: the same facts as Dagster's own, in fewer transactions."""
 
 import os
+import queue
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,22 @@ def test_everything_that_dagsters_own_log_tells_is_told(instance: dg.DagsterInst
     plain = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
     plain.register_instance(instance)
     assert told(plain, run_id) == expected
+
+
+def test_whoever_watches_a_run_hears_of_new_events_at_once(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """The file itself changes only now and then while its writer keeps it open, and the UI looks only when it does."""
+    writer, heard = instance.event_log_storage, queue.Queue[object]()
+    run_id = run_on(instance)
+    [event, *_] = writer.get_logs_for_run(run_id)
+    watcher = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
+    cursor = watcher.get_records_for_run(run_id).cursor
+    watcher.watch(run_id, cursor, lambda entry, _: heard.put(entry))
+    writer.store_event(event)
+    assert heard.get(timeout=10) == event
+    watcher.dispose()
+    instance.dispose()
+    left = {path.name for path in (tmp_path / "dagster" / "history" / "runs").iterdir()}
+    assert left == {"index.db", f"{run_id}.db"}  # whole, with nothing beside them
 
 
 @pytest.mark.parametrize("own", [{"storage": {"sqlite": {"base_dir": "x"}}}, {"event_log_storage": {"module": "m"}}])

@@ -6,9 +6,12 @@ thread; neither survives a fork.
 For the server alone; nothing else imports this module.
 """
 
+import gc
 from contextlib import suppress
 
 from orgdata_dagster.cli import workers
 
 with suppress(Exception):  # a worker meets the same error, and tells the user
     workers.job()
+
+gc.freeze()  # what is loaded by now stays: no worker need look through it for garbage, time and again

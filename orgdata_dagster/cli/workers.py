@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
+from multiprocessing.util import Finalize
 from typing import Any
 
 import dagster as dg
@@ -85,15 +86,23 @@ def run(task: Task) -> Outcome:
     tags = {PROCESS_TAG: identity(), **task.tags}
     if task.first and task.last:
         tags |= {RANGE_START: task.first, RANGE_END: task.last}
-    with dg.DagsterInstance.get() as instance, watch(_queue.put):
+    with watch(_queue.put):
         result = job().execute_in_process(
-            instance=instance,
+            instance=_instance(),
             asset_selection=[dg.AssetKey(task.asset.split("/"))],
             tags=tags,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     return Outcome(task, result.run_id, None if result.success else _reason(result.all_events))
+
+
+@cache
+def _instance() -> dg.DagsterInstance:
+    """The shared instance, opened once a worker: to look whether its tables are up to date takes Dagster a while."""
+    instance = dg.DagsterInstance.get()
+    Finalize(None, instance.dispose, exitpriority=0)  # when the worker ends; nothing else runs then
+    return instance
 
 
 @cache

@@ -33,9 +33,10 @@ def made_ready(rig: Rig, *bodies: str, target: Target = ITEMS) -> ReadyRows:
 
 
 def land(rig: Rig, rows: ReadyRows, target: Target = ITEMS) -> Committed:
-    done = commit(rig.warehouse, target, rows.stage, [PartitionLoad(DAY, NOON)], run_id="run", ready=rows)
-    rows.discard()
-    return done
+    try:
+        return commit(rig.warehouse, target, rows.stage, [PartitionLoad(DAY, NOON)], run_id="run", ready=rows)
+    finally:
+        rows.discard()
 
 
 def without_pages(rows: ReadyRows) -> ReadyRows:

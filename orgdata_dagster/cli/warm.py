@@ -1,6 +1,6 @@
 """The last import of the workers' server before it forks: the project's definitions, loaded once for all workers.
 
-Here: what has to be done, not only imported (that is `workers.WARM`). Keep out: whatever opens a file or starts a
+Here: what has to be done, not only imported (that is `worker_server.WARM`). Keep out: whatever opens a file or starts a
 thread; neither survives a fork.
 
 For the server alone; nothing else imports this module.

@@ -62,7 +62,7 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=NAME,
-        target=dg.AssetSelection.all(),
+        asset_selection=dg.AssetSelection.all(),  # not `target`, which wants partitions of one kind
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks again for what the coverage ledger misses: ticks nobody ran, failed runs, doubtful days. "

@@ -62,7 +62,7 @@ def changes_sensor(
 
     @dg.sensor(
         name=f"{vendor}_changes",
-        target=dg.AssetSelection.assets(*looks),
+        asset_selection=dg.AssetSelection.assets(*looks),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Looks at the newest row of each of {vendor}, at most once in 5 minutes; pulls what changed.",

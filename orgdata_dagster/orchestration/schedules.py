@@ -1,6 +1,6 @@
 """Schedules: at the vendor's cron, pull what is due.
 
-Here: `due_days_schedule` for days that can be pulled at any time, `today_schedule` for snapshots, `asset_schedule` for
+Here: `due_schedules` for days that can be pulled at any time, `today_schedule` for snapshots, `asset_schedule` for
 what has no partitions.
 Add here: another notion of "due". Keep out: what a pull does.
 
@@ -26,19 +26,30 @@ from orgdata_dagster.warehouse.names import TableName
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 _LOOK_BACK = 7  # days; what is missing further back is for a backfill
+_NAMES: dict[type, str] = {dg.WeeklyPartitionsDefinition: "due_weekly", dg.MonthlyPartitionsDefinition: "due_monthly"}
 
 Due = Callable[[datetime, WarehouseResource], Iterator[dg.RunRequest]]
 """What is to be asked for at the time of a tick."""
 
 
-def due_days_schedule(
+def due_schedules(
     vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition], *, repull_days: int = 0
-) -> dg.ScheduleDefinition:
+) -> list[dg.ScheduleDefinition]:
     """At every tick one run for each of the assets: from its first incomplete day of the last week to today.
 
     `repull_days`: so many days before today are pulled again though they are complete: the vendor changes them.
+    One schedule for days, with what has no partitions, and others for weeks and months where there are such: Dagster
+    loads no project with a schedule over partitions of several kinds.
     """
+    kinds: dict[str, list[dg.AssetsDefinition]] = {}
+    for asset in assets:
+        kinds.setdefault(_NAMES.get(type(asset.partitions_def), "due"), []).append(asset)
+    return [_due(f"{vendor}_{name}", vendor, cron, some, repull_days) for name, some in sorted(kinds.items())]
 
+
+def _due(
+    name: str, vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition], repull_days: int
+) -> dg.ScheduleDefinition:
     def due(tick: datetime, warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
         for asset in assets:
             tags = {}
@@ -50,7 +61,7 @@ def due_days_schedule(
 
     again = f", and the last {repull_days} days again" if repull_days else ""
     about = f"Pulls today of all of {vendor}, and the days of the last week that are not complete{again}."
-    return _schedule(f"{vendor}_due", vendor, cron, dg.AssetSelection.groups(vendor), due, about)
+    return _schedule(name, vendor, cron, dg.AssetSelection.assets(*assets), due, about)
 
 
 def today_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]) -> dg.ScheduleDefinition:
@@ -64,7 +75,7 @@ def today_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]
         )
 
     about = f"Takes today's snapshot of everything of {vendor}."
-    return _schedule(f"{vendor}_due", vendor, cron, dg.AssetSelection.groups(vendor), due, about)
+    return _schedule(f"{vendor}_due", vendor, cron, dg.AssetSelection.assets(*assets), due, about)
 
 
 def asset_schedule(asset: dg.AssetsDefinition, cron: str, description: str) -> dg.ScheduleDefinition:

@@ -9,6 +9,7 @@ import yaml
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import create_run_for_test
 
+from orgdata_dagster.build import build_defs
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
@@ -55,6 +56,22 @@ def ranges(home: Home) -> dict[str, tuple[str, str]]:
         for request in requests
         if request.asset_selection
     }
+
+
+def test_a_project_of_days_weeks_and_months_loads(home: Home) -> None:
+    """In the UI and the daemon nothing of it did: Dagster wants partitions of one kind in all that has a target."""
+    dg.Definitions.validate_loadable(build_defs())  # as it is shipped
+    grains = {"reports_per_user": "day", "reports_read": "week", "reports_images": "month"}
+    reports = {"start_date": today(back=90), "channels": [1], "endpoints": [*grains], "grain": grains}
+    home.write_project(
+        institution_analytics=institution_analytics(),
+        channel_reports=yaml.safe_dump({"type": "orgdata_dagster.ChannelReports", "attributes": reports}),
+    )
+    defs = catalog.load().defs
+    dg.Definitions.validate_loadable(defs)
+    assert {schedule.name for schedule in defs.schedules or ()} == {
+        "institution_analytics_due", "channel_reports_due", "channel_reports_due_weekly", "channel_reports_due_monthly"
+    }  # fmt: skip
 
 
 @pytest.mark.usefixtures("sandbox")

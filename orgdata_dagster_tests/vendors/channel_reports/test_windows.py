@@ -70,10 +70,11 @@ def due(rig: Rig, **others: object) -> dict[str, tuple[str, str]]:
             repository_def=repository,
         ) as context,
     ):
-        requests = repository.get_schedule_def("channel_reports_due").evaluate_tick(context).run_requests or []
+        ticks = [schedule.evaluate_tick(context) for schedule in repository.schedule_defs]
     return {
         request.asset_selection[0].path[-1]: (request.tags[RANGE_START], request.tags[RANGE_END])
-        for request in requests
+        for tick in ticks
+        for request in tick.run_requests or ()
         if request.asset_selection and RANGE_START in request.tags
     }
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from orgdata_dagster.warehouse import instances
 from orgdata_dagster.warehouse.errors import WarehouseUnavailable
 from orgdata_dagster.warehouse.lock import locked
 from orgdata_dagster.warehouse.names import literal
@@ -102,29 +103,20 @@ class Warehouse:
         with self.reading() as connection:
             return connection.execute(sql, parameters).df()
 
-    def scratch_connection(self) -> duckdb.DuckDBPyConnection:
+    @contextmanager
+    def scratch_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """An in-memory connection for work beside the warehouse, with the same limits and time zone."""
         spill = self.scratch / "spill"
         spill.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(
-            config={
-                "memory_limit": self.memory,
-                "temp_directory": str(spill),
-                "threads": self.threads,
-            }
-        )
-        connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
-        return connection
+        with instances.lent(memory=self.memory, threads=self.threads, spill=spill) as connection:
+            yield connection
 
     @contextmanager
     def _attached(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = self.scratch_connection()
-        try:
+        with self.scratch_connection() as connection:
             self._attach(connection, read_only=read_only)
             connection.execute(f"USE {ALIAS}")
             yield connection
-        finally:
-            connection.close()
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
         option = " (READ_ONLY)" if read_only else ""

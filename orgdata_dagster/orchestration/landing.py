@@ -76,7 +76,7 @@ class _Run:
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
         """Pull one partition."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        intake = Intake(partition, folder, ReadyRows(self.stage(), self.target.table), self.known.get(partition, ()))
+        intake = Intake(partition, folder, ReadyRows(self.stage(), self.target), self.known.get(partition, ()))
         try:
             return Arrival(intake, pull(intake))
         except BaseException:
@@ -183,19 +183,24 @@ def _each(
     """Run every partition; returns the errors by partition and how many were not tried."""
     errors: dict[str | None, BaseException] = {}
     hopeless = threading.Event()
+    ahead, tried = iter(partitions), list[str | None]()
     arrived = Batches[Arrival](batch)
 
-    def attempt(partition: str | None) -> bool:
-        if hopeless.is_set():
-            return False
+    def work(_: int) -> None:
+        for partition in ahead:  # each thread takes the next one: none of them has to be told
+            if hopeless.is_set():
+                return
+            tried.append(partition)
+            attempt(partition)
+
+    def attempt(partition: str | None) -> None:
         try:
             arrival = run.arrive(partition, pull)
         except Exception as error:  # noqa: BLE001 - it is reported, with those of the other partitions
             note(partition, error)
-            return True
-        # by the thread that completed the batch: when commits are slower than pulls, the pulls wait for them
-        commit_all(arrived.add(arrival))
-        return True
+        else:
+            # by the thread that completed the batch: when commits are slower than pulls, the pulls wait for them
+            commit_all(arrived.add(arrival))
 
     def commit_all(arrivals: Sequence[Arrival]) -> None:
         for partition, error in run.commit(arrivals).items() if arrivals else ():
@@ -208,9 +213,12 @@ def _each(
         run.context.log.warning(f"{run.target.table} {partition or ''}: {redact(str(error))}")
 
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="land") as pool:
-        tried = list(pool.map(attempt, partitions))
+        try:
+            list(pool.map(work, range(max(1, workers))))
+        finally:
+            hopeless.set()  # where the step is interrupted, the threads begin nothing more
     commit_all(arrived.rest())
-    return errors, tried.count(False)
+    return errors, len(partitions) - len(tried)
 
 
 def _keep_landed(run: _Run) -> None:

@@ -167,13 +167,15 @@ def _transaction(
     evolution.apply(connection, planned)
     now = _now(connection, target.table)
     replaced = _delete(connection, target, fresh, newest.keys())
-    if ready is not None and fresh and ready.suit(planned):
-        inserted = ready.move(connection, target.table, Load(now, run_id))
+    prepared = ready is not None and bool(fresh) and ready.suit(planned)
+    if ready is not None and prepared:
+        inserted = ready.move(connection, Load(now, run_id))
     else:
         groups = stage.groups({load.partition for load in fresh})
         inserted = sum(insert(connection, target.table, stage, group, planned, Load(now, run_id)) for group in groups)
     if target.write_disposition == "merge":
-        merge(connection, target, now, [load.partition for load in fresh if load.whole])
+        whole = [load.partition for load in fresh if load.whole]
+        merge(connection, target, now, whole, alone=prepared)
     elif target.key and any(load.after for load in fresh):
         keep_newest(connection, target, now)
     apart = keys.look(connection, target, now)

@@ -14,13 +14,14 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from copy import copy
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
+from orgdata_dagster.warehouse import instances
 from orgdata_dagster.warehouse.errors import WarehouseUnavailable
 from orgdata_dagster.warehouse.lock import locked
 from orgdata_dagster.warehouse.names import literal
@@ -108,39 +109,25 @@ class Warehouse:
         with self.reading() as connection:
             return connection.execute(sql, parameters).df()
 
-    def scratch_connection(self) -> duckdb.DuckDBPyConnection:
+    @contextmanager
+    def scratch_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """An in-memory connection for work beside the warehouse, with the same limits and time zone."""
         spill = self.scratch / "spill"
         spill.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(
-            config={
-                "memory_limit": self.memory,
-                "temp_directory": str(spill),
-                "threads": self.threads,
-                # what a finished page held goes back to the system: the limit above does not count it any more
-                "allocator_flush_threshold": "16MB",
-                "allocator_bulk_deallocation_flush_threshold": "8MB",
-            }
-        )
-        connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
-        return connection
+        with instances.lent(memory=self.memory, threads=self.threads, spill=spill) as connection:
+            yield connection
 
     @contextmanager
     def _attached(
         self, *, read_only: bool, scratch: duckdb.DuckDBPyConnection | None = None
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        if scratch is None:
-            with self.scratch_connection() as connection:
-                self._attach(connection, read_only=read_only)
-                connection.execute(f"USE {ALIAS}")
+        with nullcontext(scratch) if scratch else self.scratch_connection() as connection:
+            self._attach(connection, read_only=read_only)
+            try:
+                connection.execute(f"USE {ALIAS}; SET GLOBAL threads = {self.threads}")
                 yield connection
-            return
-        self._attach(scratch, read_only=read_only)
-        try:
-            scratch.execute(f"USE {ALIAS}; SET GLOBAL threads = {self.threads}")
-            yield scratch
-        finally:
-            scratch.execute(f"USE {SCRATCH}; DETACH {ALIAS}")
+            finally:
+                connection.execute(f"USE {SCRATCH}; DETACH {ALIAS}")
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
         new = self.is_file and not self.exists

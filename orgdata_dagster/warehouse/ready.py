@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -16,8 +17,12 @@ from orgdata_dagster.warehouse import evolution
 from orgdata_dagster.warehouse.connection import SCRATCH
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.inserting import Load, TypeSurprise, insert, own_columns
+from orgdata_dagster.warehouse.merging import drop_twins
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
 from orgdata_dagster.warehouse.stage import Stage, StagedPage, grouped
+
+if TYPE_CHECKING:
+    from orgdata_dagster.warehouse.commit import Target
 
 _ENOUGH_RECORDS = 20_000  # fewer are read from the pages in no time
 _numbers = itertools.count()
@@ -26,13 +31,15 @@ _numbers = itertools.count()
 class ReadyRows:
     """The rows of one stage, which are one partition's; used by one thread at a time, as the stage."""
 
-    def __init__(self, stage: Stage, table: TableName) -> None:
+    def __init__(self, stage: Stage, target: Target) -> None:
         self.stage = stage
-        self._table = TableName(f"ready_{next(_numbers)}", table.name)
+        self._target = target
+        self._table = TableName(f"ready_{next(_numbers)}", target.table.name)
         self._plan: evolution.Plan | None = None
         self._given_up = False
         self._partition: str | None = None
         self._rows = 0
+        self._twins = 0
         self._waiting: list[StagedPage] = []
 
     def add(self, staged: StagedPage) -> None:
@@ -47,34 +54,36 @@ class ReadyRows:
             self._take()
 
     def finish(self) -> None:
-        """Make the rows ready that still wait, unless they are too few to begin with."""
+        """Make the rows ready that still wait, unless they are too few to begin with. For a merge each key is then
+        there once: to delete of what a transaction has just inserted makes the database store all of it again."""
         if self._plan is not None:
             self._take()
+        if self._plan is not None and self._target.write_disposition == "merge":
+            self._twins = drop_twins(self.stage.connection, self._target, self._table.sql)
 
     def suit(self, planned: evolution.Plan) -> bool:
         """Whether they are what this plan would make of the pages."""
         mine = self._plan
-        return (
-            not self._given_up
-            and mine is not None
-            and (mine.casts, mine.converted) == (planned.casts, planned.converted)
-        )
+        return mine is not None and (mine.casts, mine.converted) == (planned.casts, planned.converted)
 
-    def move(self, connection: duckdb.DuckDBPyConnection, table: TableName, load: Load) -> int:
-        """Copy them into their table, with our own columns; returns how many. Raises RowCountMismatch if not all."""
+    def move(self, connection: duckdb.DuckDBPyConnection, load: Load) -> int:
+        """Copy them into the target's table, with our own columns; returns how many there were, twins included.
+
+        Raises RowCountMismatch if not all came.
+        """
         row = connection.execute(
-            f"INSERT INTO {table.sql} BY NAME SELECT *, {own_columns('CAST(? AS VARCHAR)')} "
+            f"INSERT INTO {self._target.table.sql} BY NAME SELECT *, {own_columns('CAST(? AS VARCHAR)')} "
             f"FROM {SCRATCH}.{self._table.sql}",
             [self._partition, *load],
         ).fetchone()
-        moved = int(row[0]) if row else 0
-        if moved != self._rows:
-            raise RowCountMismatch(f"{table}: {self._rows} rows were ready, but {moved} were inserted; pull again.")
-        return moved
+        moved, ready = int(row[0]) if row else 0, self._rows - self._twins
+        if moved != ready:
+            raise RowCountMismatch(f"{self._target.table}: {ready} rows were ready, {moved} inserted; pull again.")
+        return self._rows
 
     def discard(self) -> None:
         """Free their memory."""
-        self._given_up = True
+        self._plan, self._given_up = None, True
         with suppress(duckdb.Error):
             self.stage.connection.execute(f"DROP SCHEMA IF EXISTS {SCRATCH}.{quoted(self._table.schema)} CASCADE")
 

@@ -1,0 +1,18 @@
+"""The instance that the command line and the UI share is what the project's dagster.yaml says."""
+
+from dagster._core.run_coordinator import QueuedRunCoordinator
+
+from orgdata_dagster_tests.integration.home import Home
+
+
+def test_runs_start_side_by_side_up_to_the_limit_and_tell_their_story_only(home: Home) -> None:
+    with home.instance() as instance:
+        coordinator = instance.run_coordinator
+        assert isinstance(coordinator, QueuedRunCoordinator)
+        assert coordinator.dequeue_use_threads  # one after the other, a tick's last run would wait for a minute
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        assert queue.max_concurrent_runs == 8
+        assert instance.python_log_level == "INFO"
+        assert instance.run_monitoring_enabled
+        assert instance.run_retries_enabled

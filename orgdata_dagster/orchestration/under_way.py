@@ -3,20 +3,26 @@
 Here: which these are, by asset and by schedule. Add here: by another asker. Keep out: who asks (schedules.py,
 changes.py, catch_up.py).
 
-Not among them are runs NOT_STARTED: made and not yet queued, for a moment, or for ever if the daemon was killed in it.
-The tick that was cut short comes again and queues them, if it asks for the same.
+A run is NOT_STARTED for a moment, made and not yet queued; or for ever, if the daemon was killed in that moment. So it
+counts for some minutes only, and not at all for the schedule that made it: the tick that was cut short comes again and
+queues it, if it asks for the same.
 """
+
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
 _WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING)
 _GOING = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+_MOMENT = timedelta(minutes=5)
 
 
-def under_way(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
+def under_way(instance: dg.DagsterInstance, now: datetime | None = None) -> set[dg.AssetKey]:
     """The assets that a run waits or is going for."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=[*_WAITING, *_GOING]))
+    since = (now or datetime.now(UTC)) - _MOMENT
+    made = dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED], created_after=since)
+    runs = [*instance.get_runs(made), *instance.get_runs(dg.RunsFilter(statuses=[*_WAITING, *_GOING]))]
     return {key for run in runs for key in run.asset_selection or ()}
 
 

@@ -7,10 +7,13 @@ Keep out: when and how they are committed (landing.py).
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -27,10 +30,12 @@ Read = Callable[[Download], MeasuredPage]
 
 @dataclass
 class Intake:
-    """Where a pull puts the pages of one partition. It counts while it takes them in."""
+    """Where a pull puts the pages of one partition. It counts while it takes them in.
+
+    `area`: the folder of the run, in which this one has files and, if it is asked for, a folder of its own."""
 
     partition: str | None
-    folder: Path
+    area: Path
     connection: duckdb.DuckDBPyConnection
     known: tuple[Interval, ...] = ()
     staged: list[StagedPage] = field(default_factory=list)
@@ -40,6 +45,22 @@ class Intake:
     first_answer: datetime | None = None
     watermark: datetime | None = None
     started: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder of its own, for a pull that names its pages itself."""
+        return Path(tempfile.mkdtemp(dir=self.area))
+
+    def file(self, name: str) -> Path:
+        """The path for one page of this name, without a folder: to remove one takes longer than to commit a page."""
+        return self.area / f"{self.partition}-{name}"
+
+    def discard(self) -> None:
+        """Delete the pages."""
+        for staged in self.staged:
+            staged.page.path.unlink(missing_ok=True)
+        if "folder" in vars(self):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def reader(self, cursor: str | None) -> Read:
         """A reader of CSV for the client; it counts what every page cost, also one that is not taken."""
@@ -67,7 +88,7 @@ class Intake:
 
     def take_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Stage a few rows that the client has made out of an answer itself."""
-        path = self.folder / f"rows-{len(self.staged)}.json"
+        path = self.file(f"rows-{len(self.staged)}.json")
         path.write_text(json.dumps(rows))
         self.staged.append(StagedPage(json_pages.prepare(path, self.connection), self.partition))
 

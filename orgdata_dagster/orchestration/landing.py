@@ -6,8 +6,6 @@ Add here: what holds for the flow whichever vendor. Keep out: paging (a vendor's
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,8 +73,7 @@ class _Run:
 
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
         """Pull one partition."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        intake = Intake(partition, folder, self.scratch.cursor(), self.known.get(partition, ()))
+        intake = Intake(partition, self.folder, self.scratch.cursor(), self.known.get(partition, ()))
         return Arrival(intake, pull(intake))
 
     def commit(self, arrivals: Sequence[Arrival]) -> dict[str | None, Exception]:
@@ -106,7 +103,7 @@ class _Run:
         self.found.add(done, sum(arrival.intake.kept for arrival in arrivals if arrival.partition in done.rows))
         for arrival in arrivals:
             self._note(arrival.load(), done, arrival.intake)
-            shutil.rmtree(arrival.intake.folder, ignore_errors=True)
+            arrival.intake.discard()
         self.progress()
 
     def _note(self, load: PartitionLoad, done: Committed, intake: Intake) -> None:

@@ -5,9 +5,11 @@ Add here when: a setting of the transport (TLS, proxies, timeouts, limits) has t
 Keep out: requests and answers (`client`).
 """
 
+import ssl
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import httpx
 
@@ -50,10 +52,16 @@ def open_client(
         # HTTP_PROXY would hand credentials to a third party in clear. Extra CAs (SSL_CERT_FILE) and an https
         # proxy are heeded.
         trust_env=False,
-        verify=httpx.create_ssl_context(),
+        verify=_tls(httpx.URL(base_url).scheme == "https"),
         proxy=None if transport else https_proxy(base_url),
         transport=transport,
     )
+
+
+@cache
+def _tls(https: bool) -> ssl.SSLContext:
+    """Whom to trust, read once: to load the authorities takes 40 ms. Without https there is nobody to be trusted."""
+    return httpx.create_ssl_context() if https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def https_proxy(base_url: str) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 import duckdb
 
@@ -21,6 +22,7 @@ def checked_types(columns: Mapping[str, str]) -> dict[str, str]:
     return dict(columns)
 
 
+@cache
 def _exists(kind: str) -> bool:
     if not _SAFE.fullmatch(kind.strip()):
         return False

@@ -44,6 +44,6 @@ def to_datetime(instant: int) -> datetime:
 
 def to_text(instant: int, digits: int = 6) -> str:
     """ISO 8601 in UTC with `Z` and this many fraction digits (0-6); digits beyond are cut, not rounded."""
-    whole = to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S")
+    whole = to_datetime(instant).isoformat()[:19]  # strftime takes twice as long
     fraction = f".{instant % 1_000_000:06d}"[: digits + 1] if digits else ""
     return f"{whole}{fraction}Z"

@@ -14,18 +14,21 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from copy import copy
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
+from orgdata_dagster.warehouse import instances
 from orgdata_dagster.warehouse.errors import WarehouseUnavailable
 from orgdata_dagster.warehouse.lock import locked
 from orgdata_dagster.warehouse.names import literal
 
 ALIAS = "warehouse"
+_STORAGE_VERSION = "v1.4.0"  # of new files: columns of text compress in two thirds of the time of what 1.2 could read
+SCRATCH = "memory"  # the database's name for what a connection keeps in memory
 
 
 class Warehouse:
@@ -66,17 +69,21 @@ class Warehouse:
         return other
 
     @contextmanager
-    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that may write, under the warehouse's lock. Keep it short: everybody else waits."""
+    def writing(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that may write, under the warehouse's lock. Keep it short: everybody else waits.
+
+        `scratch`: a `scratch_connection` to which the warehouse is attached meanwhile, so that its own tables can be
+        read too; without it there is a new one.
+        """
         if self.is_file:
             self._make_folder()
-        with locked(self.lock_path, shared=False), self._attached(read_only=False) as connection:
+        with locked(self.lock_path, shared=False), self._attached(read_only=False, scratch=scratch) as connection:
             yield connection
 
     @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """As `writing`, all or nothing: what an exception interrupts has not happened."""
-        with self.writing() as connection:
+        with self.writing(scratch) as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -102,32 +109,29 @@ class Warehouse:
         with self.reading() as connection:
             return connection.execute(sql, parameters).df()
 
-    def scratch_connection(self) -> duckdb.DuckDBPyConnection:
+    @contextmanager
+    def scratch_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """An in-memory connection for work beside the warehouse, with the same limits and time zone."""
         spill = self.scratch / "spill"
         spill.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(
-            config={
-                "memory_limit": self.memory,
-                "temp_directory": str(spill),
-                "threads": self.threads,
-            }
-        )
-        connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
-        return connection
+        with instances.lent(memory=self.memory, threads=self.threads, spill=spill) as connection:
+            yield connection
 
     @contextmanager
-    def _attached(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = self.scratch_connection()
-        try:
+    def _attached(
+        self, *, read_only: bool, scratch: duckdb.DuckDBPyConnection | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        with nullcontext(scratch) if scratch else self.scratch_connection() as connection:
             self._attach(connection, read_only=read_only)
-            connection.execute(f"USE {ALIAS}")
-            yield connection
-        finally:
-            connection.close()
+            try:
+                connection.execute(f"USE {ALIAS}; SET GLOBAL threads = {self.threads}")
+                yield connection
+            finally:
+                connection.execute(f"USE {SCRATCH}; DETACH {ALIAS}")
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
-        option = " (READ_ONLY)" if read_only else ""
+        new = self.is_file and not self.exists
+        option = " (READ_ONLY)" if read_only else f" (STORAGE_VERSION '{_STORAGE_VERSION}')" if new else ""
         deadline = time.monotonic() + self.patience
         while True:
             try:

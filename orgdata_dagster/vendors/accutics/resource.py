@@ -66,8 +66,8 @@ class AccuticsResource(VendorResource):
 
         For assets, scripts and notebooks of your own; nothing is stored.
         """
-        connection = WarehouseResource().open().scratch_connection()
-        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, connection, self.client() as client:
+        lent = WarehouseResource().open().scratch_connection()
+        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, lent as connection, self.client() as client:
             read = json_reader(connection, records=RECORDS)
             found = client.pages(listing, *conditions, folder=Path(folder), read=read).pages
             filled = [page.page for page in found if page.records]

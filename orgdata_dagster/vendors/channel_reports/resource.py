@@ -66,8 +66,8 @@ class ChannelReportsResource(VendorResource):
         For assets, scripts and notebooks of your own; nothing is stored.
         """
         about = ENDPOINTS[endpoint]
-        connection = WarehouseResource().open().scratch_connection()
-        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, connection, self.client() as client:
+        lent = WarehouseResource().open().scratch_connection()
+        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, lent as connection, self.client() as client:
             measured = client.report(
                 endpoint,
                 channel_id,

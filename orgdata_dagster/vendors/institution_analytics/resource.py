@@ -77,11 +77,11 @@ class InstitutionAnalyticsResource(VendorResource):
 
         For assets, scripts and notebooks of your own; nothing is stored.
         """
-        connection = WarehouseResource().open().scratch_connection()
+        lent = WarehouseResource().open().scratch_connection()
         window = Window(_utc(start) - MICROSECOND, _utc(end) - MICROSECOND)
         at = f"CAST({quoted(self.cursor_column)} AS TIMESTAMPTZ)"
         frames = []
-        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, connection, self.client() as client:
+        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, lent as connection, self.client() as client:
             read = csv_reader(connection, self.cursor_column)
             for item in client.pages(data_set, window, folder=Path(folder), read=read):
                 if isinstance(item, Slice) and item.page.records:

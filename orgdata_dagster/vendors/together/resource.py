@@ -74,8 +74,8 @@ class TogetherResource(VendorResource):
 
         For assets, scripts and notebooks of your own; nothing is stored. It costs the minute's one request.
         """
-        connection = WarehouseResource().open().scratch_connection()
-        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, connection, self.client() as client:
+        lent = WarehouseResource().open().scratch_connection()
+        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, lent as connection, self.client() as client:
             page = client.report(table, into=Path(folder) / "report.csv", read=csv_reader(connection, None))
             if not page.records:
                 return pd.DataFrame(columns=list(page.page.columns))

@@ -27,8 +27,11 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.event import listen
 
+from orgdata_dagster.orchestration.migrations import read_once
+
 _BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"  # Dagster hands over single events unless this is set
 _EVENTS_AT_ONCE = "500"
+read_once()
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -29,10 +31,12 @@ Read = Callable[[Download], MeasuredPage]
 
 @dataclass
 class Intake:
-    """Where a pull puts the pages of one partition. It counts while it takes them in."""
+    """Where a pull puts the pages of one partition. It counts while it takes them in.
+
+    `area`: the folder of the run, in which this one has files and, if it is asked for, a folder of its own."""
 
     partition: str | None
-    folder: Path
+    area: Path
     ready: ReadyRows
     known: tuple[Interval, ...] = ()
     bytes: int = 0
@@ -51,6 +55,15 @@ class Intake:
     def staged(self) -> Sequence[StagedPage]:
         """The pages that were taken in."""
         return self.ready.stage.pages
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder of its own, for a pull that names its pages itself."""
+        return Path(tempfile.mkdtemp(dir=self.area))
+
+    def file(self, name: str) -> Path:
+        """The path for one page of this name, without a folder: to remove one takes longer than to commit a page."""
+        return self.area / f"{self.partition}-{name}"
 
     def reader(self, cursor: str | None) -> Read:
         """A reader of CSV for the client; it counts what every page cost, also one that is not taken."""
@@ -78,7 +91,7 @@ class Intake:
 
     def take_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Stage a few rows that the client has made out of an answer itself."""
-        path = self.folder / f"rows-{len(self.staged)}.json"
+        path = self.file(f"rows-{len(self.staged)}.json")
         path.write_text(json.dumps(rows))
         self.ready.add(StagedPage(json_pages.prepare(path, self.connection), self.partition))
 
@@ -98,7 +111,10 @@ class Intake:
         """Let go of the pages, once they are committed or never will be."""
         self.ready.discard()
         self.connection.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for staged in self.staged:
+            staged.page.path.unlink(missing_ok=True)
+        if "folder" in vars(self):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _counted(self, measure: Read) -> Read:
         def read(download: Download) -> MeasuredPage:

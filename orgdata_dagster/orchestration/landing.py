@@ -6,7 +6,6 @@ Add here: what holds for the flow whichever vendor. Keep out: paging (a vendor's
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,8 +74,7 @@ class _Run:
 
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
         """Pull one partition."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        intake = Intake(partition, folder, ReadyRows(self.stage(), self.target), self.known.get(partition, ()))
+        intake = Intake(partition, self.folder, ReadyRows(self.stage(), self.target), self.known.get(partition, ()))
         try:
             return Arrival(intake, pull(intake))
         except BaseException:

@@ -36,6 +36,7 @@ class ReadyRows:
         self._target = target
         self._table = TableName(f"ready_{next(_numbers)}", target.table.name)
         self._plan: evolution.Plan | None = None
+        self._begun = False
         self._given_up = False
         self._partition: str | None = None
         self._rows = 0
@@ -84,6 +85,8 @@ class ReadyRows:
     def discard(self) -> None:
         """Free their memory."""
         self._plan, self._given_up = None, True
+        if not self._begun:
+            return
         with suppress(duckdb.Error):
             self.stage.connection.execute(f"DROP SCHEMA IF EXISTS {SCRATCH}.{quoted(self._table.schema)} CASCADE")
 
@@ -107,6 +110,7 @@ class ReadyRows:
 
     def _create(self) -> None:
         """The table as it is now, as far as that is known; where it is not, the plan makes one."""
+        self._begun = True
         known = {name: kind for name, kind in self.stage.expected.items() if not name.startswith(OWN_PREFIX)}
         if known:
             for statement in evolution.creation(self._table, known):

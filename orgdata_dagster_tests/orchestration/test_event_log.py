@@ -2,19 +2,23 @@
 
 import os
 import queue
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
+from alembic.script import Script
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Engine, event
 
 from orgdata_dagster import settings
 from orgdata_dagster.instance import prepare_home, shared_instance
 from orgdata_dagster.orchestration.event_log import BatchingEventLog
+from orgdata_dagster.orchestration.migrations import read_once
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-02", timezone="UTC")
 KEYS = DAYS.get_partition_keys()
@@ -125,3 +129,14 @@ def test_a_storage_that_a_person_configured_is_left_alone(
     folder = Path(prepare_home())
     assert os.environ["DAGSTER_HOME"] == str(folder)
     assert yaml.safe_load((folder / "dagster.yaml").read_text()) == own
+
+
+def test_the_migration_scripts_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster would have them imported for each of these; they are what tells it that nothing is to be migrated."""
+    head = read_once().get_current_head()
+    monkeypatch.setattr(Script, "_from_path", None)
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run_id = run_on(instance)
+        assert instance.event_log_storage.get_logs_for_run(run_id)
+        with closing(sqlite3.connect(tmp_path / "history" / "runs" / f"{run_id}.db")) as file:
+            assert file.execute("SELECT version_num FROM alembic_version").fetchone() == (head,)

@@ -37,7 +37,7 @@ class Fields:
             return [FormField.listed(channel_id, field_id) for field_id in self._listed]
         with self._lock:
             if channel_id not in self._known:
-                into = intake.folder / f"forms-{channel_id}.json"
+                into = intake.file(f"forms-{channel_id}.json")
                 fields = self._client.form_fields(channel_id, into=into, count=intake.count)
                 self._known[channel_id] = [field for field in fields if field.counted]
             return self._known[channel_id]
@@ -65,7 +65,7 @@ def pull_window(
                 end,
                 fields=endpoint.fields,
                 field=field,
-                into=intake.folder / f"{channel_id}-{field.field_id if field else 0}.json",
+                into=intake.file(f"{channel_id}-{field.field_id if field else 0}.json"),
                 read=read,
             )
             intake.take(page, constants=constants)
@@ -77,6 +77,6 @@ def pull_fields(client: ChannelReportsClient, channels: Sequence[int], intake: I
     """Pull the fields of all forms of all channels."""
     began = datetime.now(UTC)
     for channel_id in channels:
-        fields = client.form_fields(channel_id, into=intake.folder / f"forms-{channel_id}.json", count=intake.count)
+        fields = client.form_fields(channel_id, into=intake.file(f"forms-{channel_id}.json"), count=intake.count)
         intake.take_rows([asdict(field) for field in fields])
     return Pulled(intake.first_answer or began)

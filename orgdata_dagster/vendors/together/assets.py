@@ -89,6 +89,6 @@ def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.A
 def pull_now(client: TogetherClient, table: str, intake: Intake) -> Pulled:
     """Pull the whole report. It holds everything up to its instant, which is a day and more."""
     began = datetime.now(UTC)
-    intake.take(client.report(table, into=intake.folder / f"{table}.csv", read=intake.reader(None)))
+    intake.take(client.report(table, into=intake.file(f"{table}.csv"), read=intake.reader(None)))
     as_of = intake.first_answer or began
     return Pulled(as_of, coverage=(Interval(as_of - DAY, as_of),))

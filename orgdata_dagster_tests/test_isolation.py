@@ -6,8 +6,11 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster.build import build_defs
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.isolation import BROKEN
 from orgdata_dagster_tests.integration import project
+from orgdata_dagster_tests.integration.home import Home
 
 TOGETHER = "type: orgdata_dagster.Together\nattributes:\n  "
 
@@ -34,6 +37,15 @@ def test_a_broken_vendor_leaves_the_others_up(
     assert said in (shown.description or "")
     assert said in caplog.text
     assert dg.AssetKey(["institution_analytics", "users"]) in graph.executable_asset_keys
+
+
+def test_the_ui_starts_without_it(home: Home) -> None:
+    """The command line refuses to work on such a project, but the UI must come up: the others are kept up to date."""
+    broken = TOGETHER + "nonsense: 1\n"
+    home.write_project(institution_analytics=project.institution_analytics(), together=broken)
+    with pytest.raises(UserError, match=r"together\.nonsense"):
+        catalog.load()
+    assert set(catalog.load(without_broken=True).resources) == {"institution_analytics", "warehouse"}
 
 
 def test_a_broken_python_file_does_too(tmp_path: Path) -> None:

@@ -113,12 +113,15 @@ class Catalog:
             raise UserError(f"not set: {names}. Put them into the environment or into .env; see .env.example")
 
 
-def load() -> Catalog:
-    """Load the project's definitions. Raises UserError with every problem found in the YAML files."""
+def load(*, without_broken: bool = False) -> Catalog:
+    """Load the project's definitions. Raises UserError with every problem found in the YAML files.
+
+    `without_broken`: what is broken is told and left out instead (isolation.py).
+    """
     for category in (dg.BetaWarning, dg.PreviewWarning):
         warnings.simplefilter("ignore", category)  # what of Dagster is still in beta is no business of the user's
     try:
-        return Catalog(build_defs(for_ui=False))
+        return Catalog(build_defs(for_ui=without_broken))
     except settings.SettingsError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets lines and no traceback

@@ -21,7 +21,7 @@ from orgdata_dagster.orchestration.alerts.sensor import UI_URL
 def serve_ui(console: Console, *, port: int) -> int:
     """Serve the UI on 127.0.0.1 until interrupted, with the schedules' daemon; returns its exit status."""
     with shared_instance() as instance:
-        make_ready(instance, catalog.load().resources)
+        make_ready(instance, catalog.load(without_broken=True).resources)
     console.print(f"\nDagster UI: http://127.0.0.1:{port} (Ctrl-C to stop)", highlight=False)
     os.environ.setdefault(UI_URL, f"http://127.0.0.1:{port}")  # for the links in alerts
     workspace = settings.project_root() / "workspace.yaml"

@@ -159,7 +159,7 @@ def kill(sandbox: Any, folder: Path) -> dict[str, Any]:
         for vendor in sandbox.vendors:
             vendor.faults.add(Slow(20), times=6)  # so that there is something in flight
         with dev(folder / "dev.log") as process:
-            if wait_for(lambda: len(in_flight()) >= 2, 180) is None:
+            if wait_for(lambda: len(in_flight()) >= 2, 300) is None:
                 return {"good": False, "why": "no runs came to be in flight"}
             killed = {run.run_id for run in in_flight()}
             kill_tree(process)
@@ -167,7 +167,7 @@ def kill(sandbox: Any, folder: Path) -> dict[str, Any]:
             vendor.faults.clear()
         with dev(folder / "dev.log"):
             ended = wait_for(lambda killed=killed: not killed & {run.run_id for run in in_flight()}, 120)  # type: ignore[misc]
-            pulled = wait_for(lambda: not different(sandbox), 240)
+            pulled = wait_for(lambda: not different(sandbox), 600)  # a tick comes every four minutes
             found.append(
                 {"killed": len(killed), "none_stuck_after": ended, "equal_after": pulled, "slots": stuck_slots()}
             )

@@ -22,6 +22,7 @@ from dotenv import load_dotenv
 from rich.console import Console
 
 from orgdata_dagster import settings
+from orgdata_dagster.cli import worker_server
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http import redaction
 from orgdata_dagster.warehouse.errors import WarehouseError
@@ -72,8 +73,8 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/data_set, or Dagster's selection syntax (default: everything)."""
+    worker_server.start()
     from orgdata_dagster.cli import catalog as catalogs
-    from orgdata_dagster.cli import workers
 
     # from the module itself: this package's attribute `pull` is the command
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
@@ -81,7 +82,6 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     from orgdata_dagster.cli.pull import pull as run
     from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK
 
-    workers.start_server()
     catalog = catalogs.load()
     keys = catalog.keys if selection == "*" else catalog.select(selection)
     since, until = days_of(catalog, keys, first, last)
@@ -126,11 +126,10 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 @click.option("--rejected", is_flag=True, help="Send only rows that are rejected at present.")
 def sync(name: str, dry_run: bool, rejected: bool) -> None:
     """Write to a vendor what changed in the source of the sync or webhook NAME."""
+    worker_server.start()
     from orgdata_dagster.cli import catalog as catalogs
-    from orgdata_dagster.cli import workers
     from orgdata_dagster.cli.sync import sync as run
 
-    workers.start_server()
     outcome = run(catalogs.load(), name, _console(), dry_run=dry_run, rejected=rejected)
     if outcome.error:
         click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)

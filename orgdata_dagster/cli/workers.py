@@ -2,8 +2,8 @@
 
 Here: one run from the inside of a worker process, and the pool of workers. Keep out: choosing what to run (pull.py).
 
-Workers are forked from a server that has imported the project once; a fresh interpreter a run would cost seconds. A
-worker ends with its parent, even if that is killed: nothing goes on asking a vendor in secret.
+Workers are forked from a server (worker_server.py). A worker ends with its parent, even if that is killed: nothing goes
+on asking a vendor in secret.
 """
 
 from __future__ import annotations
@@ -15,35 +15,19 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
+from multiprocessing.util import Finalize
 from typing import Any
 
 import dagster as dg
 
+from orgdata_dagster.cli import worker_server
 from orgdata_dagster.orchestration.processes import identity
 from orgdata_dagster.orchestration.progress import Progress, watch
 from orgdata_dagster.orchestration.reaper import PROCESS_TAG
 from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
 
 _HOME = "DAGSTER_HOME"
-# What every run needs, imported once by the server: most of it is what Dagster would import only with the first
-# instance and the first run, half a second in each worker. A module that a later Dagster has not is passed over.
-WARM = (
-    "orgdata_dagster.cli.workers",
-    "orgdata_dagster.cli.catalog",
-    "dagster._core.storage.sqlite_storage",
-    "dagster._core.storage.root",
-    "dagster._core.storage.local_compute_log_manager",
-    "dagster._core.execution.execute_in_process",
-    "dagster._core.executor.in_process",
-    "dagster._core.storage.legacy_storage",
-    "dagster._core.storage.defs_state.blob_storage_state_storage",
-    "orgdata_dagster.orchestration.event_log",
-    "httpcore",
-    "jinja2.nativetypes",
-)
-_PRELOADED = [*WARM, "orgdata_dagster.cli.warm"]
 
 
 @dataclass(frozen=True)
@@ -65,16 +49,10 @@ class Outcome:
     error: str | None
 
 
-def start_server() -> None:
-    """Start the server that workers are forked from; it makes itself ready meanwhile (warm.py)."""
-    multiprocessing.set_forkserver_preload(_PRELOADED)
-    forkserver.ensure_running()
-
-
 def executor(workers: int) -> tuple[ProcessPoolExecutor, multiprocessing.Queue[Progress]]:
     """A pool of workers, and the queue on which they report progress."""
+    worker_server.start()
     context: ForkServerContext = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
     progress: multiprocessing.Queue[Progress] = context.Queue()
     given = (progress, os.environ[_HOME])
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given), progress
@@ -85,15 +63,23 @@ def run(task: Task) -> Outcome:
     tags = {PROCESS_TAG: identity(), **task.tags}
     if task.first and task.last:
         tags |= {RANGE_START: task.first, RANGE_END: task.last}
-    with dg.DagsterInstance.get() as instance, watch(_queue.put):
+    with watch(_queue.put):
         result = job().execute_in_process(
-            instance=instance,
+            instance=_instance(),
             asset_selection=[dg.AssetKey(task.asset.split("/"))],
             tags=tags,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     return Outcome(task, result.run_id, None if result.success else _reason(result.all_events))
+
+
+@cache
+def _instance() -> dg.DagsterInstance:
+    """The shared instance, opened once a worker: to look whether its tables are up to date takes Dagster a while."""
+    instance = dg.DagsterInstance.get()
+    Finalize(None, instance.dispose, exitpriority=0)  # when the worker ends; nothing else runs then
+    return instance
 
 
 @cache

@@ -21,19 +21,22 @@ ERROR_BODY_CAP = 64 * 1024
 ACCEPT_ENCODING = "gzip"
 _GZIP = zlib.MAX_WBITS | 16
 _CHUNK = 1024 * 1024
+_HEAD = 1024  # bytes that tell an HTML page
 
 
-def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> int:
-    """Write the decoded body to `path` in chunks; returns its size in bytes. `on_chunk` may raise to stop it.
+def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> tuple[int, bytes]:
+    """Write the decoded body to `path` in chunks; returns its size and first bytes. `on_chunk` may raise to stop it.
 
     Raises BadBody if the body ends early or is not in an encoding we asked for; httpx.TransportError as httpx
     does.
     """
+    head = b""
     try:
         with path.open("wb") as file:
             for chunk in _decoded(response):
                 on_chunk()
                 file.write(chunk)
+                head += chunk[: _HEAD - len(head)]
             size = file.tell()
     except (httpx.RemoteProtocolError, zlib.error) as error:
         raise BadBody(f"the body is cut short or damaged: {error}") from None
@@ -41,7 +44,7 @@ def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> 
     received = response.num_bytes_downloaded
     if promised.isdigit() and int(promised) != received and response.request.method != "HEAD":
         raise BadBody(f"the body is cut short: {received} bytes of {promised}")
-    return size
+    return size, head
 
 
 def read_head(response: httpx.Response) -> bytes:
@@ -65,7 +68,7 @@ def is_html(head: bytes) -> bool:
 def file_is_html(path: Path) -> bool:
     """As `is_html`, of a file."""
     with path.open("rb") as file:
-        return is_html(file.read(1024))
+        return is_html(file.read(_HEAD))
 
 
 def read_error(body: bytes, headers: httpx.Headers) -> ErrorDetail:

@@ -51,7 +51,7 @@ Observer = Callable[[RequestRecord], None]
 @dataclass(frozen=True)
 class _Call:
     method: str
-    url: str
+    url: httpx.URL
     headers: Mapping[str, str]
     json: Any
     content: bytes | None
@@ -62,7 +62,7 @@ class _Call:
 
     @cached_property
     def endpoint(self) -> str:
-        return redaction.redact(httpx.URL(self.url).path)
+        return redaction.redact(self.url.path)
 
 
 class HttpClient:
@@ -237,7 +237,7 @@ class HttpClient:
         return self._download(call, response, started)
 
     def _redirected(self, call: _Call, response: httpx.Response) -> _Call:
-        url = self._with_params(resolve(call.url, response.headers["location"]), {})
+        url = self._with_params(resolve(str(call.url), response.headers["location"]), {})
         if response.status_code in (307, 308) or call.method == "HEAD":
             return replace(call, url=url)
         return replace(call, url=url, method="GET", json=None, content=None)
@@ -270,12 +270,13 @@ class HttpClient:
             raise BadBody("the answer is an HTML page, not data")
         part = call.into.with_name(call.into.name + ".part")
         try:
-            size = body.save(response, part, in_time)
-            if body.file_is_html(part) and not wants_html:
+            size, head = body.save(response, part, in_time)
+            if body.is_html(head) and not wants_html:
                 raise BadBody("the answer is an HTML page, not data")
             os.replace(part, call.into)
-        finally:
+        except BaseException:
             part.unlink(missing_ok=True)
+            raise
         return Download(
             path=call.into,
             status=response.status_code,
@@ -287,7 +288,7 @@ class HttpClient:
             endpoint=call.endpoint,
         )
 
-    def _url(self, endpoint: str, params: Params) -> str:
+    def _url(self, endpoint: str, params: Params) -> httpx.URL:
         # Anything that could name a host is a link and must stay on our origin; the rest is a path below the
         # base URL.
         is_link = re.match(r"[a-z][a-z0-9+.-]*:|//", endpoint, re.IGNORECASE)
@@ -298,10 +299,12 @@ class HttpClient:
             error.vendor = self.vendor
             raise
 
-    def _with_params(self, url: str, params: Params) -> str:
+    def _with_params(self, url: str, params: Params) -> httpx.URL:
         given = {name: value for name, value in {**self._params, **params}.items() if value is not None}
         try:
-            return str(httpx.URL(url).copy_merge_params(given)) if given else url
+            if given and "?" in url:
+                return httpx.URL(url).copy_merge_params(given)
+            return httpx.URL(url, params=given) if given else httpx.URL(url)
         except httpx.InvalidURL as error:
             raise PermanentError(f"the URL cannot be sent: {error}", vendor=self.vendor) from None
 

@@ -21,16 +21,10 @@ from orgdata_dagster.orchestration.holes import covered, holes
 from orgdata_dagster.orchestration.pull_kinds import PullKind, pulled_assets
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START, stop_sign
+from orgdata_dagster.orchestration.under_way import under_way
 
 NAME = "catch_up"
 ALL = ""  # how the cursor writes the partition of a table without partitions
-UNDER_WAY = (
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-)
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,7 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=NAME,
-        target=dg.AssetSelection.all(),
+        asset_selection=dg.AssetSelection.all(),  # not `target`, which wants partitions of one kind
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks again for what the coverage ledger misses: ticks nobody ran, failed runs, doubtful days. "
@@ -109,12 +103,6 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
         )
 
     return catch_up
-
-
-def under_way(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
-    """The assets that a run is queued or going for."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=list(UNDER_WAY)))
-    return {key for run in runs for key in run.asset_selection or ()}
 
 
 def next_batch(asked: Asked, missing: Sequence[str], *, patience: Patience, whole: bool) -> bool:

@@ -19,12 +19,12 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.http.budget import BudgetTimeout
 from orgdata_dagster.http.errors import PermanentError, VendorError
-from orgdata_dagster.orchestration.catch_up import under_way
 from orgdata_dagster.orchestration.holes import Coverage, covered
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
 from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START, first_due_day, stop_sign
+from orgdata_dagster.orchestration.under_way import under_way
 from orgdata_dagster.warehouse.commit import record_requests
 from orgdata_dagster.warehouse.names import TableName
 
@@ -62,7 +62,7 @@ def changes_sensor(
 
     @dg.sensor(
         name=f"{vendor}_changes",
-        target=dg.AssetSelection.assets(*looks),
+        asset_selection=dg.AssetSelection.assets(*looks),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Looks at the newest row of each of {vendor}, at most once in 5 minutes; pulls what changed.",

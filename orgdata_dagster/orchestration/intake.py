@@ -7,6 +7,7 @@ Keep out: when and how they are committed (landing.py).
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from orgdata_dagster.orchestration.measured import MeasuredPage, csv_reader, jso
 from orgdata_dagster.warehouse import json_pages
 from orgdata_dagster.warehouse.commit import PartitionLoad
 from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.ready import ReadyRows
 from orgdata_dagster.warehouse.stage import StagedPage
 
 Read = Callable[[Download], MeasuredPage]
@@ -31,15 +33,24 @@ class Intake:
 
     partition: str | None
     folder: Path
-    connection: duckdb.DuckDBPyConnection
+    ready: ReadyRows
     known: tuple[Interval, ...] = ()
-    staged: list[StagedPage] = field(default_factory=list)
     bytes: int = 0
     requests: int = 0
     waited: float = 0.0
     first_answer: datetime | None = None
     watermark: datetime | None = None
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """For looking at pages; a thread takes a cursor of its own."""
+        return self.ready.stage.connection
+
+    @property
+    def staged(self) -> Sequence[StagedPage]:
+        """The pages that were taken in."""
+        return self.ready.stage.pages
 
     def reader(self, cursor: str | None) -> Read:
         """A reader of CSV for the client; it counts what every page cost, also one that is not taken."""
@@ -61,7 +72,7 @@ class Intake:
     ) -> None:
         """Stage a page, of which only the rows with `after < cursor <= until` belong to the partition."""
         kept = page.extent.kept(after, until)
-        self.staged.append(StagedPage(page.page, self.partition, after, until, kept, constants or {}))
+        self.ready.add(StagedPage(page.page, self.partition, after, until, kept, constants or {}))
         if page.highest is not None:
             self.watermark = max(filter(None, (self.watermark, page.highest)))
 
@@ -69,7 +80,7 @@ class Intake:
         """Stage a few rows that the client has made out of an answer itself."""
         path = self.folder / f"rows-{len(self.staged)}.json"
         path.write_text(json.dumps(rows))
-        self.staged.append(StagedPage(json_pages.prepare(path, self.connection), self.partition))
+        self.ready.add(StagedPage(json_pages.prepare(path, self.connection), self.partition))
 
     def count(self, download: Download) -> None:
         """Note what a page cost that no reader of ours reads."""
@@ -82,6 +93,12 @@ class Intake:
     def kept(self) -> int:
         """Rows that were taken in and belong to the partition."""
         return sum(page.page.records if page.kept is None else page.kept for page in self.staged)
+
+    def close(self) -> None:
+        """Let go of the pages, once they are committed or never will be."""
+        self.ready.discard()
+        self.connection.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _counted(self, measure: Read) -> Read:
         def read(download: Download) -> MeasuredPage:

@@ -6,7 +6,6 @@ Add here: what holds for the flow whichever vendor. Keep out: paging (a vendor's
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -37,6 +36,7 @@ from orgdata_dagster.warehouse.connection import Warehouse
 from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.evolution import expected_types
 from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.ready import ReadyRows
 from orgdata_dagster.warehouse.stage import Stage
 
 
@@ -76,29 +76,37 @@ class _Run:
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
         """Pull one partition."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        intake = Intake(partition, folder, self.scratch.cursor(), self.known.get(partition, ()))
-        return Arrival(intake, pull(intake))
+        intake = Intake(partition, folder, ReadyRows(self.stage(), self.target), self.known.get(partition, ()))
+        try:
+            return Arrival(intake, pull(intake))
+        except BaseException:
+            intake.close()
+            raise
+
+    def stage(self) -> Stage:
+        """A stage with a cursor of its own."""
+        return Stage(self.scratch.cursor(), cursor=self.target.cursor, declared=self.declared, expected=self.expected)
 
     def commit(self, arrivals: Sequence[Arrival]) -> dict[str | None, Exception]:
         """Commit some partitions together; returns the errors. Where one cannot land, the others land without it."""
         try:
             self._commit(arrivals)
         except Exception as error:  # noqa: BLE001 - it is reported, with those of the other partitions
-            if len(arrivals) == 1 or not isinstance(error, WarehouseError):
-                return {arrival.partition: error for arrival in arrivals}
-            return {name: error for arrival in arrivals for name, error in self.commit([arrival]).items()}
+            if len(arrivals) > 1 and isinstance(error, WarehouseError):
+                return {name: error for arrival in arrivals for name, error in self.commit([arrival]).items()}
+            for arrival in arrivals:
+                arrival.intake.close()
+            return {arrival.partition: error for arrival in arrivals}
         return {}
 
     def _commit(self, arrivals: Sequence[Arrival]) -> None:
-        stage = Stage(self.scratch.cursor(), cursor=self.target.cursor, declared=self.declared, expected=self.expected)
-        for arrival in arrivals:
-            for staged in arrival.intake.staged:
-                stage.add(staged)
+        ready = arrivals[0].intake.ready if len(arrivals) == 1 else None
+        stage = ready.stage if ready else self._joined(arrivals)
         loads = [arrival.load() for arrival in arrivals]
-        calls = self.requests.take()
+        calls, run_id = self.requests.take(), self.context.run.run_id
+        warehouse = self.warehouse.alone() if self.total == 1 else self.warehouse
         try:
-            warehouse = self.warehouse.alone() if self.total == 1 else self.warehouse
-            done = commit(warehouse, self.target, stage, loads, run_id=self.context.run.run_id, requests=calls)
+            done = commit(warehouse, self.target, stage, loads, run_id=run_id, requests=calls, ready=ready)
         except BaseException:
             self.requests.give_back(calls)  # they were made, whatever became of their rows
             raise
@@ -106,8 +114,15 @@ class _Run:
         self.found.add(done, sum(arrival.intake.kept for arrival in arrivals if arrival.partition in done.rows))
         for arrival in arrivals:
             self._note(arrival.load(), done, arrival.intake)
-            shutil.rmtree(arrival.intake.folder, ignore_errors=True)
+            arrival.intake.close()
         self.progress()
+
+    def _joined(self, arrivals: Sequence[Arrival]) -> Stage:
+        stage = self.stage()
+        for arrival in arrivals:
+            for staged in arrival.intake.staged:
+                stage.add(staged)
+        return stage
 
     def _note(self, load: PartitionLoad, done: Committed, intake: Intake) -> None:
         rows = done.rows.get(load.partition, 0)
@@ -168,19 +183,24 @@ def _each(
     """Run every partition; returns the errors by partition and how many were not tried."""
     errors: dict[str | None, BaseException] = {}
     hopeless = threading.Event()
+    ahead, tried = iter(partitions), list[str | None]()
     arrived = Batches[Arrival](batch)
 
-    def attempt(partition: str | None) -> bool:
-        if hopeless.is_set():
-            return False
+    def work(_: int) -> None:
+        for partition in ahead:  # each thread takes the next one: none of them has to be told
+            if hopeless.is_set():
+                return
+            tried.append(partition)
+            attempt(partition)
+
+    def attempt(partition: str | None) -> None:
         try:
             arrival = run.arrive(partition, pull)
         except Exception as error:  # noqa: BLE001 - it is reported, with those of the other partitions
             note(partition, error)
-            return True
-        # by the thread that completed the batch: when commits are slower than pulls, the pulls wait for them
-        commit_all(arrived.add(arrival))
-        return True
+        else:
+            # by the thread that completed the batch: when commits are slower than pulls, the pulls wait for them
+            commit_all(arrived.add(arrival))
 
     def commit_all(arrivals: Sequence[Arrival]) -> None:
         for partition, error in run.commit(arrivals).items() if arrivals else ():
@@ -193,9 +213,12 @@ def _each(
         run.context.log.warning(f"{run.target.table} {partition or ''}: {redact(str(error))}")
 
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="land") as pool:
-        tried = list(pool.map(attempt, partitions))
+        try:
+            list(pool.map(work, range(max(1, workers))))
+        finally:
+            hopeless.set()  # where the step is interrupted, the threads begin nothing more
     commit_all(arrived.rest())
-    return errors, tried.count(False)
+    return errors, len(partitions) - len(tried)
 
 
 def _keep_landed(run: _Run) -> None:

@@ -64,11 +64,10 @@ def json_reader(
     """As `csv_reader`, for JSON: see json_pages.prepare."""
 
     def read(download: Download) -> MeasuredPage:
-        own = connection.cursor()
         try:
-            page = json_pages.prepare(download.path, own, records=records, flatten=flatten)
+            page = json_pages.prepare(download.path, connection, records=records, flatten=flatten)
             # without a cursor column its records are all there is to know, and they are counted
-            reach = measure(own, page, cursor) if cursor or not page.parsed else Extent(page.records)
+            reach = measure(connection.cursor(), page, cursor) if cursor or not page.parsed else Extent(page.records)
         except UnreadablePage as error:
             raise BadBody(str(error)) from None
         return MeasuredPage(download, page, reach)

@@ -42,6 +42,8 @@ def key_of(partitions: dg.PartitionsDefinition | None, day: date) -> str:
 
 def bounds(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> tuple[datetime, datetime]:
     """The part `[start, end)` of the time line that a partition is."""
+    if isinstance(partitions, dg.DailyPartitionsDefinition):
+        return day_bounds(key)  # Dagster asks a cron expression, for half a millisecond
     window = partitions.time_window_for_partition_key(key)
     return window.start.astimezone(UTC), window.end.astimezone(UTC)
 

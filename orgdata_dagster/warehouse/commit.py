@@ -19,7 +19,7 @@ from orgdata_dagster.warehouse import evolution, keys, ledger, views
 from orgdata_dagster.warehouse.connection import Warehouse
 from orgdata_dagster.warehouse.differences import Difference, differences, remember
 from orgdata_dagster.warehouse.evolution import Contract, SchemaChange
-from orgdata_dagster.warehouse.inserting import TypeSurprise, insert
+from orgdata_dagster.warehouse.inserting import Load, TypeSurprise, insert
 from orgdata_dagster.warehouse.ledger import ApiRequest, Interval
 from orgdata_dagster.warehouse.merging import keep_newest, merge
 from orgdata_dagster.warehouse.names import (
@@ -29,6 +29,7 @@ from orgdata_dagster.warehouse.names import (
     TableName,
     quoted,
 )
+from orgdata_dagster.warehouse.ready import ReadyRows
 from orgdata_dagster.warehouse.stage import Stage
 
 WriteDisposition = Literal["replace", "merge", "append"]
@@ -101,18 +102,21 @@ def commit(
     *,
     run_id: str,
     requests: Sequence[ApiRequest] = (),
+    ready: ReadyRows | None = None,
 ) -> Committed:
-    """Land the staged rows of `loads`' partitions, all or nothing.
+    """Land the staged rows of `loads`' partitions, all or nothing. `ready`: the rows of the stage, for a single load.
 
     Raises ContractViolation (frozen columns changed), Refused (by the target's own rule), RowCountMismatch (other rows
     were read than the pages hold); the warehouse is then as it was.
     """
     stage.look()  # before the lock
+    if ready is not None:
+        ready.finish()
     try:
-        return _attempt(warehouse, target, stage, loads, run_id, requests)
+        return _attempt(warehouse, target, stage, loads, run_id, requests, ready)
     except TypeSurprise:
         stage.analyse()
-        return _attempt(warehouse, target, stage, loads, run_id, requests)
+        return _attempt(warehouse, target, stage, loads, run_id, requests, None)
 
 
 def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run_id: str) -> None:
@@ -131,9 +135,10 @@ def _attempt(
     loads: Sequence[PartitionLoad],
     run_id: str,
     requests: Sequence[ApiRequest],
+    ready: ReadyRows | None,
 ) -> Committed:
-    with warehouse.transaction() as connection:
-        return _transaction(connection, target, stage, loads, run_id, requests)
+    with warehouse.transaction(stage.connection) as connection:
+        return _transaction(connection, target, stage, loads, run_id, requests, ready)
 
 
 def _transaction(
@@ -143,6 +148,7 @@ def _transaction(
     loads: Sequence[PartitionLoad],
     run_id: str,
     requests: Sequence[ApiRequest],
+    ready: ReadyRows | None,
 ) -> Committed:
     ledger.create(connection)
     newest = ledger.newest_snapshots(connection, target.table, [load.partition for load in loads])
@@ -161,11 +167,15 @@ def _transaction(
     evolution.apply(connection, planned)
     now = _now(connection, target.table)
     replaced = _delete(connection, target, fresh, newest.keys())
-    inserted = 0
-    for group in stage.groups({load.partition for load in fresh}):
-        inserted += insert(connection, target.table, stage, group, planned, now, run_id)
+    prepared = ready is not None and bool(fresh) and ready.suit(planned)
+    if ready is not None and prepared:
+        inserted = ready.move(connection, Load(now, run_id))
+    else:
+        groups = stage.groups({load.partition for load in fresh})
+        inserted = sum(insert(connection, target.table, stage, group, planned, Load(now, run_id)) for group in groups)
     if target.write_disposition == "merge":
-        merge(connection, target, now, [load.partition for load in fresh if load.whole])
+        whole = [load.partition for load in fresh if load.whole]
+        merge(connection, target, now, whole, alone=prepared)
     elif target.key and any(load.after for load in fresh):
         keep_newest(connection, target, now)
     apart = keys.look(connection, target, now)

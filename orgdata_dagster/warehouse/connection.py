@@ -27,6 +27,8 @@ from orgdata_dagster.warehouse.lock import locked
 from orgdata_dagster.warehouse.names import literal
 
 ALIAS = "warehouse"
+_STORAGE_VERSION = "v1.4.0"  # of new files: columns of text compress in two thirds of the time of what 1.2 could read
+SCRATCH = "memory"  # the database's name for what a connection keeps in memory
 
 
 class Warehouse:
@@ -67,17 +69,21 @@ class Warehouse:
         return other
 
     @contextmanager
-    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that may write, under the warehouse's lock. Keep it short: everybody else waits."""
+    def writing(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that may write, under the warehouse's lock. Keep it short: everybody else waits.
+
+        `scratch`: a `scratch_connection` to which the warehouse is attached meanwhile, so that its own tables can be
+        read too; without it there is a new one.
+        """
         if self.is_file:
             self._make_folder()
-        with locked(self.lock_path, shared=False), self._attached(read_only=False) as connection:
+        with locked(self.lock_path, shared=False), self._attached(read_only=False, scratch=scratch) as connection:
             yield connection
 
     @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """As `writing`, all or nothing: what an exception interrupts has not happened."""
-        with self.writing() as connection:
+        with self.writing(scratch) as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -112,14 +118,25 @@ class Warehouse:
             yield connection
 
     @contextmanager
-    def _attached(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self.scratch_connection() as connection:
-            self._attach(connection, read_only=read_only)
-            connection.execute(f"USE {ALIAS}")
-            yield connection
+    def _attached(
+        self, *, read_only: bool, scratch: duckdb.DuckDBPyConnection | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        if scratch is None:
+            with self.scratch_connection() as connection:
+                self._attach(connection, read_only=read_only)
+                connection.execute(f"USE {ALIAS}")
+                yield connection
+            return
+        self._attach(scratch, read_only=read_only)
+        try:
+            scratch.execute(f"USE {ALIAS}; SET GLOBAL threads = {self.threads}")
+            yield scratch
+        finally:
+            scratch.execute(f"USE {SCRATCH}; DETACH {ALIAS}")
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
-        option = " (READ_ONLY)" if read_only else ""
+        new = self.is_file and not self.exists
+        option = " (READ_ONLY)" if read_only else f" (STORAGE_VERSION '{_STORAGE_VERSION}')" if new else ""
         deadline = time.monotonic() + self.patience
         while True:
             try:

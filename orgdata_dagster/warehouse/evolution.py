@@ -7,7 +7,7 @@ Keep out: which types hold which text (lossless.py), the transaction (commit.py)
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -71,8 +71,17 @@ def table_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> di
     return {column[0]: str(column[1]) for column in described or ()}
 
 
-def plan(connection: duckdb.DuckDBPyConnection, table: TableName, stage: Stage, contract: Contract) -> Plan:
-    """How to make `stage` fit into `table`. Raises ContractViolation under `freeze` if a column is new or changes."""
+def plan(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableName,
+    stage: Stage,
+    contract: Contract = "evolve",
+    own: Mapping[str, str] = OWN_COLUMNS,
+) -> Plan:
+    """How to make `stage` fit into `table`; a new one gets the columns `own` besides.
+
+    Raises ContractViolation under `freeze` if a column is new or changes.
+    """
     existing = table_columns(connection, table)
     result = Plan(created=not existing)
     columns = dict(stage.columns)
@@ -95,7 +104,8 @@ def plan(connection: duckdb.DuckDBPyConnection, table: TableName, stage: Stage, 
         # a table that only empty days made so far has nothing to freeze
         _refuse(table, result, stage)
     if not existing:
-        result.statements = _creation(table, result.changes)
+        added = {change.column: change.after or lossless.TEXT for change in result.changes}
+        result.statements = creation(table, {**added, **own})
     return result
 
 
@@ -117,10 +127,9 @@ def expected_types(connection: duckdb.DuckDBPyConnection, table: TableName) -> d
     return {name: kind for name, kind in columns.items() if name not in empty}
 
 
-def _creation(table: TableName, added: Sequence[SchemaChange]) -> list[str]:
-    """A new table in one statement: the vendor's columns first, ours behind them."""
-    columns = {change.column: change.after for change in added} | OWN_COLUMNS
-    body = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
+def creation(table: TableName, types: Mapping[str, str]) -> list[str]:
+    """The statements that make a new table with these columns."""
+    body = ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
     return [f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}", f"CREATE TABLE {table.sql} ({body})"]
 
 

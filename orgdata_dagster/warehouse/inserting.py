@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import duckdb
 
@@ -23,6 +24,13 @@ _KEPT = (
 )
 
 
+class Load(NamedTuple):
+    """What our own columns say of where a row is from: the commit's instant and its run."""
+
+    now: datetime
+    run_id: str
+
+
 class TypeSurprise(Exception):
     """A guessed type does not hold a value; the transaction is over."""
 
@@ -33,10 +41,9 @@ def insert(
     stage: Stage,
     group: Group,
     planned: evolution.Plan,
-    now: datetime,
-    run_id: str,
+    load: Load | None,
 ) -> int:
-    """Insert the rows of a group's pages, with the commit's instant and its run; returns how many.
+    """Insert the rows of a group's pages, with our own columns if `load` is given; returns how many.
 
     Raises TypeSurprise where a guessed type does not hold a value, RowCountMismatch where rows are lost or too many.
     """
@@ -47,19 +54,20 @@ def insert(
         for name, cast in planned.casts.items()
         if name.lower() in sent or name.removesuffix(VARIANT).lower() in sent
     }
-    values = "".join(f"{cast} AS {quoted(name)}, " for name, cast in casts.items())
+    values = [f"{cast} AS {quoted(name)}" for name, cast in casts.items()]
+    if load is not None:
+        values.append(own_columns("place._orgdata_key"))
     bounded = any(staged.after or staged.until for staged in group.pages)
     kept = _KEPT if bounded else "true"
     at = f"{_at(stage.cursor)}, " if bounded else ""
     statement = (
-        f"INSERT INTO {table.sql} BY NAME SELECT {values}place._orgdata_key AS {PARTITION}, "
-        f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} "
+        f"INSERT INTO {table.sql} BY NAME SELECT {', '.join(values)} "
         f"FROM (SELECT {at}{_converted(planned, group.columns)}* FROM {group.source}) AS page "
         f"JOIN (SELECT {_converted(planned, group.constants)}* FROM temp.main.places) AS place "
         f"ON page._orgdata_file = place._orgdata_path WHERE {kept}"
     )
     try:
-        row = connection.execute(statement, [now, run_id]).fetchone()
+        row = connection.execute(statement, load or ()).fetchone()
     except duckdb.InvalidInputException as error:
         if evolution.SURPRISE in str(error) and not stage.exact:
             raise TypeSurprise from None
@@ -67,6 +75,11 @@ def insert(
     inserted = int(row[0]) if row else 0
     _check_count(connection, table, group, stage.cursor, inserted, kept=kept)
     return inserted
+
+
+def own_columns(partition: str) -> str:
+    """SQL: our own columns, out of SQL for the partition and a Load as parameters."""
+    return f"{partition} AS {PARTITION}, CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID}"
 
 
 def _converted(planned: evolution.Plan, columns: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.json_layout import Layout
-from orgdata_dagster.warehouse.json_numbers import spare
+from orgdata_dagster.warehouse.json_numbers import may_be_spoiled, spare
 from orgdata_dagster.warehouse.json_tokens import WHITESPACE, Tokens, scan
 
 ARRAY = "[]"
@@ -44,6 +44,12 @@ def rewrite(path: Path, records: str, layout: Layout | None = None) -> tuple[int
         return found
     with path.open("rb") as source:
         return _replace(path, lambda target: _copy(source, target, path.name, records, layout))
+
+
+def is_bare(path: Path, records: str) -> bool:
+    """Whether a small file is without doubt what `rewrite` would make of it, if it is well-formed."""
+    text = path.read_bytes()
+    return records == ARRAY and text.startswith(b"[") and text.endswith(b"]") and not may_be_spoiled(text)
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], T]) -> T:

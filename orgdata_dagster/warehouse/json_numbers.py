@@ -10,6 +10,7 @@ from what was a string before. Whole numbers it keeps, however long; of decimals
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 
@@ -30,7 +31,13 @@ MARK = "\ufdd0"  # a noncharacter: Unicode keeps it for such uses, no text has i
 _BACKSLASH, _SPACE, _ZERO, _POINT, _MINUS = b"\\ 0.-"
 _BEFORE_A_VALUE = marks(b":,[")
 _BEGINS_A_NUMBER = marks(b"-0123456789")
+_DOUBTFUL = re.compile(rb"[:,\[]\s*(?:-0|-?\d+(?:\.\d|[eE]))[\d.eE+-]*\s*[,\]}]")
 _EXACT_DIGITS = 15  # every decimal of so many digits is the shortest form of the float next to it
+
+
+def may_be_spoiled(text: bytes) -> bool:
+    """Whether a text may hold a number that a parser would print anew; quick, and sometimes wrong about a string."""
+    return _DOUBTFUL.search(text) is not None
 
 
 def spare(part: bytes, tokens: Tokens) -> tuple[bytes, Places]:

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.json_bytes import ARRAY, OBJECT, rewrite
+from orgdata_dagster.warehouse.json_bytes import ARRAY, OBJECT, is_bare, rewrite
 from orgdata_dagster.warehouse.json_layout import Layout
 from orgdata_dagster.warehouse.json_numbers import MARK
 from orgdata_dagster.warehouse.json_values import Column, Key, is_small, look, values
@@ -74,7 +74,11 @@ def prepare(
     Raises UnreadablePage where the body is cut short, is not JSON, or has another shape. Of records that all have the
     same members it does not say yet whether their values are well-formed: see JsonPage.
     """
-    layout = None if flatten or is_small(path) else Layout()
+    small = is_small(path)
+    if small and is_bare(path, records):
+        found = look(path, connection, flatten)
+        return JsonPage(path, found.columns, found.records)
+    layout = None if flatten or small else Layout()
     counted, envelope = rewrite(path, records, layout)
     if counted == 0:
         return JsonPage(path, {}, 0, envelope)

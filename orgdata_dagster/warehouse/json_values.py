@@ -130,6 +130,7 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _by_database(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> Look:
     """Kinds are gathered as bits of an integer, one for two neighbouring codes: sets of texts take far longer."""
+    connection = connection.cursor()  # of its own: several threads look at the same time
     count, keys = _keys(path, connection, flatten)
     if not keys:
         return Look(count)

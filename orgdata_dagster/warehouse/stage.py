@@ -154,8 +154,8 @@ def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
 class Stage:
     """The pages of one table for one commit; used by one thread at a time.
 
-    `cursor`: the column whose instants place a row, where the vendor has one. `declared`: types given by a person.
-    `expected`: the types that the table has now.
+    `connection`: a Warehouse.scratch_connection, or a cursor of one. `cursor`: the column whose instants place a row,
+    where the vendor has one. `declared`: types given by a person. `expected`: the types that the table has now.
     """
 
     def __init__(
@@ -168,11 +168,12 @@ class Stage:
     ) -> None:
         self.cursor = cursor
         self.declared = dict(declared or {})
+        self.expected = dict(expected or {})
         self.pages: list[StagedPage] = []
         self.empty_columns: tuple[str, ...] = ()
-        self._connection = connection
+        self.connection = connection
         self._unseen: list[StagedPage] = []
-        self._types = TypeTracker(connection, declared=self.declared, expected=dict(expected or {}))
+        self._types = TypeTracker(connection, declared=self.declared, expected=self.expected)
 
     def add(self, staged: StagedPage) -> None:
         """Take a page in: from now on it is part of the commit. Raises UnreadablePage where one does not parse."""
@@ -229,7 +230,7 @@ class Stage:
             if column.lower() not in map(str.lower, group.columns):
                 continue
             test = "true" if data_type == lossless.TEXT else f"NOT {lossless.survives(column, data_type)}"
-            row = self._connection.execute(
+            row = self.connection.execute(
                 f"SELECT * EXCLUDE (_orgdata_file) FROM {group.source} WHERE {quoted(column)} IS NOT NULL AND {test} "
                 "LIMIT 1"
             ).fetchone()

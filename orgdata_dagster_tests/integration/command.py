@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 
-from orgdata_dagster.cli.workers import WARM
+from orgdata_dagster.cli.worker_server import WARM
 
 ORGDATA = "orgdata_dagster.cli:main"
 VENDORS = ("accutics", "channel_reports", "institution_analytics", "octolis", "together")  # a load has them all

@@ -1,11 +1,17 @@
 """Every check with its fault: planted, it is seen; and bad data never lands."""
 
-from datetime import timedelta
+import sys
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
+from dagster._core.definitions.freshness import FreshnessState, TimeWindowFreshnessPolicy
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, freeze_time
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._daemon.freshness import FreshnessDaemon
 
 from orgdata_dagster.build import build_defs
 from orgdata_dagster.cli import catalog
@@ -148,6 +154,29 @@ def test_freshness_follows_the_cron() -> None:
     assert isinstance(weekdays, TimeWindowFreshnessPolicy)
     assert weekdays.fail_window.to_timedelta() == timedelta(days=6, minutes=30)
     assert freshness(None) is None
+
+
+def test_a_table_that_nobody_refreshes_becomes_stale(runs: Runs) -> None:
+    """By Dagster's own daemon, which reads the events of a real run; only its clock is set forward."""
+    runs.home.write_project(institution_analytics=institution_analytics(cron="0 */4 * * *"))
+    assert Runs(runs.home).checks()
+    code = LoadableTargetOrigin(module_name="orgdata_dagster.definitions", executable_path=sys.executable)
+    workspace = InProcessTestWorkspaceLoadTarget(InProcessCodeLocationOrigin(code))
+    users, untouched = dg.AssetKey(USERS.split("/")), dg.AssetKey(["institution_analytics", "events"])
+    with runs.home.instance() as instance, WorkspaceProcessContext(instance, workspace) as context:
+
+        def state(later: timedelta) -> FreshnessState:
+            with freeze_time(datetime.now(UTC) + later):
+                list(FreshnessDaemon().run_iteration(context))
+            found = instance.get_freshness_state_records([users, untouched])
+            assert found[untouched].freshness_state == FreshnessState.UNKNOWN
+            return found[users].freshness_state
+
+        assert state(timedelta(hours=4)) == FreshnessState.PASS
+        assert state(timedelta(hours=5)) == FreshnessState.WARN
+        assert state(timedelta(hours=9)) == FreshnessState.FAIL
+        assert Runs(runs.home).checks()
+        assert state(timedelta(hours=4)) == FreshnessState.PASS
 
 
 def test_every_table_of_the_project_has_the_checks() -> None:

@@ -1,6 +1,7 @@
 """The event log that stores a run's events together: the same facts as Dagster's own, in fewer transactions."""
 
 import os
+import queue
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +22,16 @@ RANGE = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partitio
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+CHECKS = [dg.AssetCheckSpec(name, asset="counted") for name in ("full", "keyed")]
+
+
+@dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run(), check_specs=CHECKS)
 def counted(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     for number, key in enumerate(context.partition_keys):
         context.add_asset_metadata({"rows": number}, partition_key=key)
-    return dg.MaterializeResult()
+    return dg.MaterializeResult(
+        check_results=[dg.AssetCheckResult(check_name=spec.name, passed=True) for spec in CHECKS]
+    )
 
 
 def run_on(instance: dg.DagsterInstance) -> str:
@@ -61,7 +67,14 @@ def told(storage: SqliteEventLogStorage, run_id: str) -> list[object]:
         record.asset_entry.last_run_id == run_id,
         len({each.storage_id for each in materialized}),
         storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION).keys(),
+        [checked(storage, spec.key) for spec in CHECKS],
     ]
+
+
+def checked(storage: SqliteEventLogStorage, key: dg.AssetCheckKey) -> Counter[object]:
+    """What the index holds of a check, planned or evaluated."""
+    found = storage.get_asset_check_execution_history(key, limit=1000)
+    return Counter((each.partition, each.status, each.event and each.event.dagster_event_type) for each in found)
 
 
 def test_everything_that_dagsters_own_log_tells_is_told(instance: dg.DagsterInstance, tmp_path: Path) -> None:
@@ -76,11 +89,28 @@ def test_everything_that_dagsters_own_log_tells_is_told(instance: dg.DagsterInst
     own = dg.DagsterInstance.local_temp(str(tmp_path / "own"))
     expected = told(own.event_log_storage, run_on(own))  # type: ignore[arg-type]
     assert told(instance.event_log_storage, run_id) == expected
+    assert len(expected[-1][0]) > len(KEYS)  # type: ignore[index]
     assert expected[2] == {key: number for number, key in enumerate(KEYS)}
     # the same files: Dagster's own class reads them
     plain = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
     plain.register_instance(instance)
     assert told(plain, run_id) == expected
+
+
+def test_whoever_watches_a_run_hears_of_new_events_at_once(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """The file itself changes only now and then while its writer keeps it open, and the UI looks only when it does."""
+    writer, heard = instance.event_log_storage, queue.Queue[object]()
+    run_id = run_on(instance)
+    [event, *_] = writer.get_logs_for_run(run_id)
+    watcher = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
+    cursor = watcher.get_records_for_run(run_id).cursor
+    watcher.watch(run_id, cursor, lambda entry, _: heard.put(entry))
+    writer.store_event(event)
+    assert heard.get(timeout=10) == event
+    watcher.dispose()
+    instance.dispose()
+    left = {path.name for path in (tmp_path / "dagster" / "history" / "runs").iterdir()}
+    assert left == {"index.db", f"{run_id}.db"}  # whole, with nothing beside them
 
 
 @pytest.mark.parametrize("own", [{"storage": {"sqlite": {"base_dir": "x"}}}, {"event_log_storage": {"module": "m"}}])

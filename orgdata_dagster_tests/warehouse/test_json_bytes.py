@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orgdata_dagster.warehouse import json_bytes
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.json_bytes import ARRAY, OBJECT, rewrite
+from orgdata_dagster.warehouse.json_bytes import ARRAY, OBJECT, is_bare, rewrite
 from orgdata_dagster.warehouse.json_numbers import MARK
 
 NUMBERS = ["0", "-0", "7", "1.10", "1e5", "-2.5E-3", "12345678901234567890123", "0.1234567890123456789"]
@@ -71,6 +71,7 @@ def test_of_any_length_of_chunks(
         bodies.append((OBJECT, written(rows[0], space), None))
     for kind, body, outside in bodies:
         path.write_text(body, encoding="utf-8")
+        bare = is_bare(path, kind)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(json_bytes, "_CHUNK", chunk)
             count, found = rewrite(path, kind)
@@ -78,6 +79,25 @@ def test_of_any_length_of_chunks(
         assert count == len(expected)
         assert read(path.read_text(encoding="utf-8")) == expected
         assert found == (None if outside is None else json.loads(written(outside, "")))
+        assert not bare or path.read_text(encoding="utf-8") == body
+
+
+@pytest.mark.parametrize(
+    ("body", "bare"),
+    [
+        ('[{"at": "2026-01-01T00:00:00.000Z", "n": 10, "s": "1e5, -0"}, {"n": -7}]', True),
+        ("[]", True),
+        *((f'[{{"a": {number}}}]', False) for number in ("-0", "1.10", "1e5", "-2.5E-3", "0.0", "1.10 ")),
+        ('[{"a": [1, 2.50]}]', False),
+        ('[{"a": [2.50, 1]}]', False),
+        ('[{"a": 1}] ', False),
+        ('\ufeff[{"a": 1}]', False),
+        ('{"a": 1}', False),
+    ],
+)
+def test_a_body_that_needs_no_rewriting_is_told_apart(tmp_path: Path, body: str, bare: bool) -> None:
+    (tmp_path / "body.json").write_text(body, encoding="utf-8")
+    assert is_bare(tmp_path / "body.json", ARRAY) is bare
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -14,7 +14,7 @@ from orgdata_dagster.orchestration.changes import Look, changes_sensor
 from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.holes import Coverage
 from orgdata_dagster.orchestration.limits import Limits, Retries
-from orgdata_dagster.orchestration.schedules import asset_schedule, due_days_schedule
+from orgdata_dagster.orchestration.schedules import asset_schedule, due_schedules
 from orgdata_dagster.orchestration.tables import Day, Name, TableModel
 from orgdata_dagster.vendors.accutics.assets import Entity, build_asset
 from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
@@ -108,7 +108,7 @@ class Accutics(dg.Component, dg.Model, dg.Resolvable):
         schedules: list[dg.ScheduleDefinition] = []
         if self.cron:
             in_days = [asset for asset in assets if asset.partitions_def]
-            schedules += [due_days_schedule(vendor, self.cron, in_days)] if in_days else []
+            schedules += due_schedules(vendor, self.cron, in_days)
             schedules += [
                 asset_schedule(asset, self.cron, f"Pulls all of {asset.key.to_user_string()}.")
                 for asset in assets

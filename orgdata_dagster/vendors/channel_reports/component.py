@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import AtLeastOne, Limits, Retries
-from orgdata_dagster.orchestration.schedules import due_days_schedule
+from orgdata_dagster.orchestration.schedules import due_schedules
 from orgdata_dagster.orchestration.tables import Day
 from orgdata_dagster.vendors.channel_reports.assets import Report, build_asset, build_fields_asset
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH
@@ -127,5 +127,5 @@ class ChannelReports(dg.Component, dg.Model, dg.Resolvable):
             for asset in assets
             if (endpoint := ENDPOINTS.get(asset.key.path[-1])) and endpoint.additive
         ]
-        schedules = [due_days_schedule(vendor, self.cron, assets, repull_days=self.repull_days)] if self.cron else []
+        schedules = due_schedules(vendor, self.cron, assets, repull_days=self.repull_days) if self.cron else []
         return dg.Definitions(assets=assets, asset_checks=checks, resources={vendor: resource}, schedules=schedules)

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from orgdata_dagster.orchestration.cron import Cron
 from orgdata_dagster.orchestration.limits import Limits, Retries
-from orgdata_dagster.orchestration.schedules import due_days_schedule
+from orgdata_dagster.orchestration.schedules import due_schedules
 from orgdata_dagster.orchestration.tables import Day, Name, TableModel
 from orgdata_dagster.vendors.institution_analytics.assets import DataSet, build_asset
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, Precision
@@ -94,5 +94,5 @@ class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
             )
             for data_set in self.data_sets
         ]
-        schedules = [due_days_schedule(vendor, self.cron, assets)] if self.cron else []
+        schedules = due_schedules(vendor, self.cron, assets) if self.cron else []
         return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules)

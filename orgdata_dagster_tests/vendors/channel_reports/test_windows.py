@@ -61,16 +61,20 @@ def shown(rig: Rig, name: str) -> dict[str, tuple[object, object]]:
 def due(rig: Rig, **others: object) -> dict[str, tuple[str, str]]:
     """Table -> the partitions that the schedule wants pulled now."""
     repository = rig.definitions(**others).get_repository_def()
-    with dg.build_schedule_context(
-        rig.instance,
-        scheduled_execution_time=datetime.now(UTC),
-        resources={"warehouse": rig.warehouse},
-        repository_def=repository,
-    ) as context:
-        requests = repository.get_schedule_def("channel_reports_due").evaluate_tick(context).run_requests or []
+    with (
+        dg.instance_for_test() as instance,  # an ephemeral one cannot be asked for runs that wait
+        dg.build_schedule_context(
+            instance,
+            scheduled_execution_time=datetime.now(UTC),
+            resources={"warehouse": rig.warehouse},
+            repository_def=repository,
+        ) as context,
+    ):
+        ticks = [schedule.evaluate_tick(context) for schedule in repository.schedule_defs]
     return {
         request.asset_selection[0].path[-1]: (request.tags[RANGE_START], request.tags[RANGE_END])
-        for request in requests
+        for tick in ticks
+        for request in tick.run_requests or ()
         if request.asset_selection and RANGE_START in request.tags
     }
 

@@ -45,15 +45,23 @@ def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
 
 @pytest.mark.usefixtures("new_home")
 def test_no_schedule_asks_while_there_is_a_stop_sign() -> None:
-    definition = next(iter(definitions().schedules or ()))
-    assert isinstance(definition, dg.ScheduleDefinition)
-
-    context = dg.build_schedule_context(scheduled_execution_time=datetime.now(UTC))
+    defs = dg.Definitions.merge(definitions(), dg.Definitions(resources={"warehouse": WarehouseResource()}))
+    schedule = next(iter(defs.schedules or ()))
+    assert isinstance(schedule, dg.ScheduleDefinition)
     latch = Latch("octolis", settings.latches())
-    latch.set("HTTP 401")
-    assert "HTTP 401" in str(definition.evaluate_tick(context).skip_message)
-    latch.clear()
-    assert len(definition.evaluate_tick(context).run_requests or ()) == 1
+    with (
+        dg.instance_for_test() as instance,
+        dg.build_schedule_context(
+            instance,
+            scheduled_execution_time=datetime.now(UTC),
+            resources={"warehouse": WarehouseResource()},
+            repository_def=defs.get_repository_def(),
+        ) as context,
+    ):
+        latch.set("HTTP 401")
+        assert "HTTP 401" in str(schedule.evaluate_tick(context).skip_message)
+        latch.clear()
+        assert len(schedule.evaluate_tick(context).run_requests or ()) == 1
 
 
 def test_the_limits_are_the_documents_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

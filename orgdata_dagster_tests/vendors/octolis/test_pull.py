@@ -184,6 +184,14 @@ def test_counts_that_stay_different_are_a_failing_check_with_both_figures(people
     assert people_rig.sql("SELECT DISTINCT complete, reason FROM _orgdata.coverage") == [(True, None)]
 
 
+def test_far_more_records_than_at_the_pulls_before_are_told(people_rig: Rig) -> None:
+    people_rig.landed_before("people", [100, 120, 90, 110, 100, 100, 100])
+    volume = people_rig.pull("people").checks["volume"]
+    assert (volume.passed, volume.severity.value) == (False, "WARN")
+    assert volume.metadata["unusual"].value == "- now: 2500 rows, before it 90 to 120"
+    assert not people_rig.pull("people").checks["volume"].metadata["strange"].value, "2500 are usual by now"
+
+
 def test_a_vendor_that_gives_shorter_pages_than_asked_for_costs_no_row(people_rig: Rig) -> None:
     """A short page looks like the last one: what did not come must not be taken for deleted."""
     people_rig.pull("people")

@@ -72,10 +72,23 @@ class Runs:
     def tick(self) -> Any:
         """What the schedule wants now."""
         repository = self.defs.get_repository_def()
-        context = dg.build_schedule_context(
-            self.instance, scheduled_execution_time=datetime.now(UTC), repository_def=repository
-        )
-        return repository.get_schedule_def("together_due").evaluate_tick(context)
+        with (
+            dg.instance_for_test() as instance,  # an ephemeral one cannot be asked for runs that wait
+            dg.build_schedule_context(
+                instance,
+                scheduled_execution_time=datetime.now(UTC),
+                resources={"warehouse": WarehouseResource()},
+                repository_def=repository,
+            ) as context,
+        ):
+            return repository.get_schedule_def("together_due").evaluate_tick(context)
+
+    def failed_checks(self, result: dg.ExecuteInProcessResult) -> list[dg.AssetCheckEvaluation]:
+        """The checks that did not pass; not the result's, which knows nothing that a failed step said."""
+        logged = self.instance.get_records_for_run(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        events = [record.event_log_entry.dagster_event for record in logged.records]
+        checks = [event.asset_check_evaluation_data for event in events if event]
+        return [check for check in checks if not check.passed]
 
     def max_retries(self, result: dg.ExecuteInProcessResult) -> str | None:
         """How often Dagster would run this again; None is its default."""

@@ -105,10 +105,24 @@ def test_a_snapshot_that_shrank_needs_a_person(
     assert f"has {len(after)} rows, the last snapshot ({today(back=1)}) has {len(before)} rows" in words
     assert "orgdata pull together/users --accept-shrink" in words
     assert runs.max_retries(result) == "0"
+    [check] = runs.failed_checks(result)
+    assert (check.check_name, check.passed, check.severity) == ("volume", False, dg.AssetCheckSeverity.ERROR)
     assert difference(home.warehouse, "together.users", before) == {}
     assert home.sql("SELECT count(*) FROM _orgdata.requests") == [(2,)]  # the refused one was made too
     assert runs.materialize("together/users", tags={ACCEPT_SHRINK: "true"}).success
     assert difference(home.warehouse, "together.users_current", after) == {}
+
+
+def test_a_key_that_comes_twice_is_told_and_the_day_not_lost(home: Home, sandbox: Sandbox, runs: Runs) -> None:
+    """Nobody can ask for the snapshot of this day again."""
+    first, second, *_ = (str(row["User ID"]) for row in sandbox.together.truth("users") or ())
+    sandbox.together.reports["users"].update(lambda row: row["User ID"] == second, {"User ID": first})
+    result = runs.materialize("together/users")
+    assert result.success
+    [check] = runs.failed_checks(result)
+    assert (check.check_name, check.severity) == ("keys", dg.AssetCheckSeverity.ERROR)
+    assert check.metadata["twice"].value == 1
+    assert difference(home.warehouse, "together.users", sandbox.together.truth("users") or []) == {}
 
 
 def test_a_report_without_its_key_is_refused(sandbox: Sandbox, runs: Runs) -> None:

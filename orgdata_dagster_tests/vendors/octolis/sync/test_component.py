@@ -16,6 +16,7 @@ from orgdata_dagster.vendors.octolis.sync.source import tables
 from orgdata_dagster.vendors.octolis.sync.webhook import OctolisWebhook
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import institution_analytics, today
 
 READ = {"type": "orgdata_dagster.Octolis", "attributes": {
     "datasets": [{"name": "contacts", "id": "5f1c"}, {"name": "vip", "id": "5f1c"}, {"name": "others", "id": "77aa"}],
@@ -48,6 +49,37 @@ def test_a_project_that_reads_and_writes(new_home: Home) -> None:
         loaded.select("octolis/out_sync")
     with pytest.raises(UserError, match="there are: news, out"):
         loaded.sync("in")
+
+
+def test_on_update_means_whenever_a_table_of_the_source_landed(new_home: Home) -> None:
+    """Asked as the sensor `downstream` asks at its ticks."""
+    source = "select id as email from institution_analytics.users join octolis.contacts using (id)"
+    sync = {**SYNC, "attributes": {**SYNC["attributes"], "source": source, "cron": None, "on_update": True}}
+    new_home.write_project(
+        octolis=yaml.safe_dump_all([READ, sync]), institution_analytics=institution_analytics(start_date=today(back=2))
+    )
+    defs, out = catalog.load().defs, dg.AssetKey(["octolis", "out_sync"])
+    with new_home.instance() as instance:
+        cursor = None
+
+        def requested(*landed: dg.AssetMaterialization) -> int:
+            nonlocal cursor
+            for event in landed:
+                instance.report_runless_asset_event(event)
+            tick = dg.evaluate_automation_conditions(defs=defs, instance=instance, cursor=cursor)
+            cursor = tick.cursor
+            assert tick.total_requested == tick.get_num_requested(out)  # of what is pulled, nothing
+            return tick.total_requested
+
+        users, contacts = dg.AssetKey(["institution_analytics", "users"]), dg.AssetKey(["octolis", "contacts"])
+        assert requested() == 0
+        assert requested(dg.AssetMaterialization(contacts)) == 1
+        assert requested() == 0
+        days = [dg.AssetMaterialization(users, partition=today(back)) for back in (1, 0)]
+        assert requested(*days) == 1
+        assert requested() == 0
+        assert requested(days[1], dg.AssetMaterialization(["octolis", "others"])) == 1  # the same day again
+        assert requested(dg.AssetMaterialization(["octolis", "others"])) == 0  # not of the source
 
 
 def test_two_that_write_have_two_names(new_home: Home) -> None:

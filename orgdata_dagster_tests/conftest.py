@@ -35,7 +35,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    gc.freeze()  # what is imported stays: a second less for each process, most of it pytest's own collections at its end
+    gc.freeze()  # imports stay: a second less for each process, most of it pytest's own collections at its end
 
 
 @pytest.fixture

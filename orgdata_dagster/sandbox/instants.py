@@ -7,6 +7,7 @@ Keep out: calendars and windows; each vendor's document has its own.
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 MICROSECOND = timedelta(microseconds=1)
 DAY = 86_400_000_000
@@ -42,6 +43,7 @@ def to_datetime(instant: int) -> datetime:
     return _EPOCH + instant * MICROSECOND
 
 
+@lru_cache(1 << 16)  # a record bears the same one three times, and is served often
 def to_text(instant: int, digits: int = 6) -> str:
     """ISO 8601 in UTC with `Z` and this many fraction digits (0-6); digits beyond are cut, not rounded."""
     whole = to_datetime(instant).isoformat()[:19]  # strftime takes twice as long

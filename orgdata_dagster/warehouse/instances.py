@@ -22,13 +22,17 @@ import duckdb
 from orgdata_dagster.warehouse.names import literal, quoted
 
 _ATTACHED = "SELECT database_name FROM duckdb_databases() WHERE NOT internal AND database_name <> 'memory'"
-
-# What is freed goes back to the system at once: no limit counts it, and the next page may be long in coming.
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+_LEFT = (
+    "SELECT 1 FROM duckdb_tables() UNION ALL SELECT 1 FROM duckdb_views() WHERE NOT internal "
+    "UNION ALL SELECT 1 FROM duckdb_schemas() WHERE NOT internal"
+)
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
+    # what a finished page held goes back to the system: the limit does not count it any more
     "allocator_flush_threshold": "16MB",
     "allocator_bulk_deallocation_flush_threshold": "8MB",
 }
+
 # by process: what a fork copies is not its own
 _idle: defaultdict[int, list[duckdb.DuckDBPyConnection]] = defaultdict(list)
 
@@ -43,7 +47,7 @@ def lent(*, memory: str, threads: int, spill: Path) -> Iterator[duckdb.DuckDBPyC
     try:
         instance = idle.pop()
     except IndexError:
-        instance = duckdb.connect(config=_CONFIG)
+        instance = duckdb.connect(config=_SETTINGS)
     try:
         instance.execute(
             f"SET GLOBAL memory_limit = {literal(memory)}; SET GLOBAL threads = {threads}; "
@@ -65,7 +69,7 @@ def _emptied(instance: duckdb.DuckDBPyConnection) -> bool:
         for (name,) in instance.execute(_ATTACHED).fetchall():
             instance.execute(f"DETACH {quoted(name)}")
         instance.execute("SET GLOBAL threads = 1; SET GLOBAL temp_directory = ''")  # idle, it has no threads
-        if instance.execute("FROM duckdb_tables()").fetchone() is None:
+        if instance.execute(_LEFT).fetchone() is None:
             return True
     except duckdb.Error:
         pass

@@ -19,21 +19,23 @@ from orgdata_dagster.orchestration.pools import apply_limits
 from orgdata_dagster.orchestration.reaper import reap
 from orgdata_dagster.warehouse.lock import locked
 
+_OWN = Path(__file__).with_name("dagster.yaml")  # a link, so that the package has it where it is installed alone
+
 
 def prepare_home() -> str:
     """Set DAGSTER_HOME, unless the user has, to ORGDATA_HOME/dagster; returns it.
 
-    The project's dagster.yaml is copied there, with what a single machine needs besides.
+    The project's dagster.yaml, or orgdata's own where it has none, is copied there, with what a single machine needs
+    besides.
     """
     if configured := os.environ.get("DAGSTER_HOME"):
         return configured
     folder = settings.dagster_home()
     source, copy = settings.project_root() / "dagster.yaml", folder / "dagster.yaml"
-    if source.exists():
-        text = source.read_text()
-        text += _event_log(folder) if _has_no_storage(text) else ""
-        if not copy.exists() or copy.read_text() != text:  # other processes may be reading it
-            copy.write_text(text)
+    text = (source if source.exists() else _OWN).read_text()
+    text += _event_log(folder) if _has_no_storage(text) else ""
+    if not copy.exists() or copy.read_text() != text:  # other processes may be reading it
+        copy.write_text(text)
     os.environ["DAGSTER_HOME"] = str(folder)
     return str(folder)
 

@@ -40,12 +40,12 @@ def project_root() -> Path:
 
 
 def home() -> Path:
-    """The folder for everything that is not the warehouse (`ORGDATA_HOME`, default `.orgdata` in the project).
+    """The folder for everything that is not the warehouse (`ORGDATA_HOME`, default `.orgdata`; below the project's root
+    unless it is absolute, so that it is the same one from whatever folder).
 
     Raises SettingsError where it cannot be made or written.
     """
-    configured = os.environ.get(HOME)
-    folder = Path(configured).expanduser().absolute() if configured else project_root() / ".orgdata"
+    folder = project_root() / Path(os.environ.get(HOME) or ".orgdata").expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -83,8 +83,12 @@ def dagster_home() -> Path:
 
 
 def warehouse_uri() -> str:
-    """The warehouse's URI (`ORGDATA_WAREHOUSE`, default a DuckDB file in the home)."""
-    return os.environ.get(WAREHOUSE) or str(home() / "warehouse.duckdb")
+    """The warehouse's URI (`ORGDATA_WAREHOUSE`, a file below the project's root unless its path is absolute; default a
+    DuckDB file in the home)."""
+    configured = os.environ.get(WAREHOUSE)
+    if configured and ":" in configured:
+        return configured
+    return str(project_root() / Path(configured).expanduser() if configured else home() / "warehouse.duckdb")
 
 
 def test_server_pace(base_url: str) -> float | None:

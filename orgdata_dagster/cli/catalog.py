@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -82,7 +83,9 @@ class Catalog:
                 raise UserError(f"{selection!r} is no selection: {' '.join(str(error).split())[:200]}") from None
             if found:
                 return sorted(found & set(self.keys), key=lambda key: tuple(key.path))
-        raise UserError(f"there is no {selection!r}; there are: {', '.join(names) or 'no assets at all'}")
+        close = get_close_matches(selection, [*names, *{key.path[0] for key in self.keys}], n=2)
+        hint = f"did you mean {' or '.join(close)}? There are" if close else "there are"
+        raise UserError(f"there is no {selection!r}; {hint}: {', '.join(names) or 'no assets at all'}")
 
     def check_loadable(self) -> None:
         """Raise UserError if the UI could not load it: schedules, sensors and jobs are resolved only there."""

@@ -6,7 +6,7 @@ Here: which runs, how many at once, and what the user sees. Keep out: a run itse
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
@@ -65,6 +65,7 @@ def pull(
 ) -> list[Outcome]:
     """Run every asset for the days `[first, last]`, both included, and wait; outcomes in the order of `keys`.
 
+    What is made of others goes after them, and is left out where one of them failed.
     `tags` go to every run. `resume`: leave out what the last pull of an asset landed, if that one failed or was killed.
     """
     catalog.check_variables(keys)
@@ -76,9 +77,11 @@ def pull(
     tasks = [_task(key, first, last, graph.get(key).partitions_def) for key in keys]
     shared = {**(tags or {}), PULL_TAG: pull_tag(len(tasks))}
     tasks = [replace(task, tags={**shared, **_resumed(began, key)}) for key, task in zip(keys, tasks, strict=True)]
+    made_of = {key: (graph.get_ancestor_asset_keys(key) & set(keys)) - {key} for key in keys}
+    after = {key.to_user_string(): {one.to_user_string() for one in made_of[key]} for key in keys}
     outcomes = {}
     with ProgressView(console, [task.asset for task in tasks]) as view:
-        for outcome in _run_all(tasks, _Slots(catalog.resources), view):
+        for outcome in _run_all(tasks, after, _Slots(catalog.resources), view):
             outcomes[outcome.task.asset] = outcome
             view.ended(outcome.task.asset, outcome.error)
     return [outcomes[task.asset] for task in tasks]
@@ -119,12 +122,20 @@ class _Slots:
         self.taken[task.asset.split("/")[0]] -= 1
 
 
-def _run_all(tasks: Sequence[Task], slots: _Slots, view: ProgressView) -> Iterator[Outcome]:
+def _run_all(
+    tasks: Sequence[Task], after: Mapping[str, set[str]], slots: _Slots, view: ProgressView
+) -> Iterator[Outcome]:
+    """Run all tasks; `after`: the assets that an asset is made of, which go before it."""
     pool, progress = workers.executor(min(_MOST_RUNS_AT_ONCE, len(tasks)))
     waiting, going = list(tasks), dict[Future[Outcome], Task]()
+    landed, failed = set[str](), set[str]()
     with pool:
         while waiting or going:
-            _begin(pool, waiting, going, slots)
+            for task in [task for task in waiting if after[task.asset] & failed]:
+                waiting.remove(task)
+                failed.add(task.asset)
+                yield Outcome(task, "", f"left out, for {', '.join(sorted(after[task.asset] & failed))} failed")
+            _begin(pool, waiting, going, slots, lambda task: after[task.asset] <= landed)
             done, _ = wait(going, timeout=0.2, return_when=FIRST_COMPLETED)
             while True:
                 try:
@@ -134,7 +145,9 @@ def _run_all(tasks: Sequence[Task], slots: _Slots, view: ProgressView) -> Iterat
             for future in done:
                 task = going.pop(future)
                 slots.give_back(task)
-                yield _outcome(future, task)
+                outcome = _outcome(future, task)
+                (failed if outcome.error else landed).add(task.asset)
+                yield outcome
 
 
 def _outcome(future: Future[Outcome], task: Task) -> Outcome:
@@ -147,9 +160,15 @@ def _outcome(future: Future[Outcome], task: Task) -> Outcome:
         return Outcome(task, "", " ".join(f"{type(error).__name__}: {error}".split())[:500])
 
 
-def _begin(pool: ProcessPoolExecutor, waiting: list[Task], going: dict[Future[Outcome], Task], slots: _Slots) -> None:
+def _begin(
+    pool: ProcessPoolExecutor,
+    waiting: list[Task],
+    going: dict[Future[Outcome], Task],
+    slots: _Slots,
+    may: Callable[[Task], bool],
+) -> None:
     for task in list(waiting):
-        if len(going) < _MOST_RUNS_AT_ONCE and slots.take(task):
+        if len(going) < _MOST_RUNS_AT_ONCE and may(task) and slots.take(task):
             waiting.remove(task)
             going[_submitted(pool, task)] = task
 

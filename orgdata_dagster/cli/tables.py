@@ -78,7 +78,7 @@ def show_tables(console: Console, statuses: Iterable[TableStatus]) -> None:
         table.add_row(
             status.table,
             f"{status.rows:,}",
-            str(status.days_complete),
+            str(status.days_complete) if status.first_day else "-",
             missing or "-",
             _time(status.complete_until),
             _time(status.last_loaded) if status.last_loaded else "never",

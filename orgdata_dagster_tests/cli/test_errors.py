@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.pull import days_of
 from orgdata_dagster_tests.integration.command import Done
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
@@ -27,24 +31,31 @@ def the_line(done: Done) -> str:
     return lines[0].removeprefix("orgdata: ")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["institution_analytics/user"], ["'institution_analytics/user'", "institution_analytics/users"]),
-        (["nobody"], ["there is no 'nobody'"]),
-        (["key:("], ["'key:(' is no selection"]),
-        (["key:nothing*"], ["there is no 'key:nothing*'"]),
-        (["--from", "yesterday"], ["--from 'yesterday' is not a day", "YYYY-MM-DD"]),
-        (["--to", "2026-02-30"], ["--to '2026-02-30' is not a day"]),
-        (["--to", "2999-01-01"], ["--to 2999-01-01 lies in the future"]),
-        (["--from", today(), "--to", today(back=1)], [f"--from {today()} is later than --to {today(back=1)}"]),
-        (["--from", "2020-01-01"], ["--from 2020-01-01", "begins on", "start_date in defs/institution_analytics"]),
-    ],
-)
-def test_a_wrong_argument(told: Home, arguments: list[str], words: list[str]) -> None:
-    line = the_line(told.orgdata("pull", *arguments))
-    assert all(word in line for word in words), line
+def test_a_wrong_argument(told: Home) -> None:
+    line = the_line(told.orgdata("pull", "institution_analytics/user"))
+    assert "there is no 'institution_analytics/user'; did you mean institution_analytics/users" in line
+    assert "--from 'yesterday' is not a day" in the_line(told.orgdata("pull", "--from", "yesterday"))
     assert not (told.folder / "dagster").exists()  # nothing was begun
+
+    loaded = catalog.load()
+    for selection, words in [
+        ("institution_analitics", "did you mean institution_analytics"),
+        ("nobody", "there is no 'nobody'; there are: institution_analytics/courses"),
+        ("key:(", "'key:(' is no selection"),
+        ("key:nothing*", "there is no 'key:nothing*'"),
+    ]:
+        with pytest.raises(UserError, match=re.escape(words)):
+            loaded.select(selection)
+    for first, last, words in [
+        ("yesterday", None, f"--from 'yesterday' is not a day; write YYYY-MM-DD, as in --from {today()}"),
+        (None, "2026-02-30", "--to '2026-02-30' is not a day"),
+        (None, "2999-01-01", "--to 2999-01-01 lies in the future"),
+        (today(), today(back=1), f"--from {today()} is later than --to {today(back=1)}"),
+        ("2020-01-01", None, "--from 2020-01-01: institution_analytics/courses begins on"),
+        ("2020-01-01", None, "start_date in defs/institution_analytics"),
+    ]:
+        with pytest.raises(UserError, match=re.escape(words)):
+            days_of(loaded, loaded.keys, first, last)
 
 
 def test_a_variable_that_is_not_set(told: Home) -> None:

@@ -12,6 +12,7 @@ import dagster as dg
 
 from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
+from orgdata_dagster.orchestration.documents import document
 from orgdata_dagster.orchestration.intake import Intake, Pulled
 from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.partitions import daily
@@ -63,7 +64,7 @@ def build_asset(entity: Entity, *, start_date: str, settle_seconds: float) -> dg
         "the day of the change." if in_days else f"{about} Compared as a whole at every pull.",
         partitions_def=daily(start_date) if in_days else None,
         backfill_policy=dg.BackfillPolicy.multi_run(_DAYS_PER_RUN) if in_days else None,
-        metadata=estimate().metadata(),
+        metadata=estimate().metadata() | document(VENDOR),
         tags=pull_tag("days" if in_days else "whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},

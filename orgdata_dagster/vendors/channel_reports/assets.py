@@ -11,6 +11,7 @@ import dagster as dg
 
 from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
+from orgdata_dagster.orchestration.documents import document
 from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.partitions import Grain, bounds, by_grain
 from orgdata_dagster.orchestration.pools import pool
@@ -66,7 +67,7 @@ def build_asset(report: Report) -> dg.AssetsDefinition:
         "add up over partitions: see the columns.",
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(_PARTITIONS_PER_RUN),
-        metadata=estimate(endpoint, len(report.channels), len(report.field_ids)).metadata(),
+        metadata=estimate(endpoint, len(report.channels), len(report.field_ids)).metadata() | document(VENDOR),
         tags=pull_tag("days"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
@@ -113,7 +114,7 @@ def build_fields_asset(
         key=[VENDOR, FIELDS_TABLE],
         group_name=VENDOR,
         description=about,
-        metadata=estimate(None, len(channels), 0).metadata(),
+        metadata=estimate(None, len(channels), 0).metadata() | document(VENDOR),
         tags=pull_tag("whole"),
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},

@@ -12,6 +12,7 @@ import dagster as dg
 from orgdata_dagster.orchestration.ahead import ahead
 from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
+from orgdata_dagster.orchestration.documents import document
 from orgdata_dagster.orchestration.intake import Intake, Pulled
 from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.partitions import daily, day_bounds
@@ -64,7 +65,7 @@ def build_asset(
         "the newest version of each key." if data_set.key else about,
         partitions_def=daily(start_date),
         backfill_policy=dg.BackfillPolicy.multi_run(_DAYS_PER_RUN),
-        metadata=estimate().metadata(),
+        metadata=estimate().metadata() | document(VENDOR),
         tags=pull_tag("days"),
         pool=pool(VENDOR),
         kinds={"duckdb", "csv"},

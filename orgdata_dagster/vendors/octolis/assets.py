@@ -11,6 +11,7 @@ import dagster as dg
 
 from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.checks.specs import SCHEMA, table_checks
+from orgdata_dagster.orchestration.documents import document
 from orgdata_dagster.orchestration.intake import Intake, Pulled
 from orgdata_dagster.orchestration.landing import land
 from orgdata_dagster.orchestration.pools import pool
@@ -78,6 +79,7 @@ def build_asset(data_set: DataSet, manner: Manner) -> dg.AssetsDefinition:
             "dataset": data_set.query.dataset,
             "deduplicated by": ", ".join(data_set.key) or "not said",
             **estimate().metadata(),
+            **document(VENDOR),
         },
         tags=pull_tag("whole"),
         pool=pool(VENDOR),

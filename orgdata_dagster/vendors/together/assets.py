@@ -12,6 +12,7 @@ import dagster as dg
 
 from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
+from orgdata_dagster.orchestration.documents import document
 from orgdata_dagster.orchestration.intake import Intake, Pulled
 from orgdata_dagster.orchestration.partitions import DAY, daily
 from orgdata_dagster.orchestration.pools import pool
@@ -59,7 +60,7 @@ def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.A
         f"today's can be made. `{report.name}_current` is the last one, `{report.name}_history` tells the changes.",
         partitions_def=daily(start_date),
         backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill over days that are over says so once
-        metadata=estimate().metadata(),
+        metadata=estimate().metadata() | document(VENDOR),
         tags=pull_tag("today"),
         pool=pool(VENDOR),
         kinds={"duckdb", "csv"},

@@ -30,6 +30,7 @@ class Home:
         self._beside = folder
         self._monkeypatch = monkeypatch
         self._started: list[command.Command] = []
+        self._loaded: catalog.Catalog | None = None
         for name in ("DAGSTER_HOME", settings.WAREHOUSE):
             monkeypatch.setenv(name, "")  # not deleted: so that what the test sets is undone at its end
         monkeypatch.setenv(settings.HOME, str(self.folder))
@@ -42,6 +43,7 @@ class Home:
 
     def write_project(self, **defs: str) -> Path:
         """Make a project of these defs.yaml files (vendor=text) the one that is used from now on."""
+        self._loaded = None
         number = len(list(self._beside.glob("project-*")))
         folder = project.write(self._beside / f"project-{number}", defs)
         self._monkeypatch.setenv(settings.PROJECT, str(folder))
@@ -70,7 +72,7 @@ class Home:
         self, asset: str, first: str | None = None, last: str | None = None, **overrides: object
     ) -> dg.ExecuteInProcessResult:
         """Run an asset for days in this process, as a worker of `orgdata pull` does; `overrides` are resources."""
-        loaded = catalog.load()
+        loaded = self._loaded = self._loaded or catalog.load()  # the project stays the same; to load it takes a while
         first, last = first or project.today(), last or first or project.today()
         with self.instance() as instance:
             make_ready(instance, loaded.resources)

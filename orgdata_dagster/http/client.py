@@ -203,6 +203,8 @@ class HttpClient:
                 permit.sent()  # may wait again, if connecting took so long that the slot is gone
                 call.attempts.waited += permit.waited - record.waited
                 record.waited = permit.waited
+            elif event.endswith("send_request_body.complete"):
+                permit.left()
 
         started = self._clock.monotonic()
         request = self._http.build_request(

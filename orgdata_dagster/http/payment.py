@@ -17,6 +17,9 @@ class PermitLike(Protocol):
     def sent(self) -> None:
         """Tell the budget that the request's first bytes leave now."""
 
+    def left(self) -> None:
+        """Tell the budget that its last bytes have left."""
+
 
 class BudgetLike(Protocol):
     """The rate budget as the client sees it; the real one is in `http/budget`."""
@@ -39,6 +42,9 @@ class Unbounded:
 
     def sent(self) -> None:
         """Nothing to date."""
+
+    def left(self) -> None:
+        """Nothing to date anew."""
 
     def pause(self, seconds: float) -> None:
         """Nothing to hold back."""

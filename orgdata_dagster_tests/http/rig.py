@@ -21,9 +21,13 @@ from orgdata_dagster_tests.http.loopback import Loopback
 class FakePermit:
     waited: float
     sends: int = 0
+    departures: int = 0
 
     def sent(self) -> None:
         self.sends += 1
+
+    def left(self) -> None:
+        self.departures += 1
 
 
 @dataclass

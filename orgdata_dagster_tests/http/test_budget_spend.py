@@ -276,6 +276,30 @@ def test_a_punctual_start_writes_nothing(
         permit.sent()
 
 
+def test_a_request_that_leaves_late_is_dated_anew(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
+    one = Rule(purses=((Window(1, 10),),))
+    with budget(one).spend() as permit:
+        permit.sent()
+        clock.sleep(6)  # the machine stood still between the first byte and the last
+        permit.left()
+        permit.left()
+    assert spend(budget(one)) == pytest.approx(10.5)
+
+
+def test_a_machine_that_stands_still_now_and_then_breaks_no_limit(
+    budget: Callable[[Rule], Budget], clock: FakeClock
+) -> None:
+    octolis, chance, arrivals, began = budget(OCTOLIS), random.Random(3), [], clock.monotonic()
+    for _ in range(400):
+        with octolis.spend(10) as permit:
+            permit.sent()
+            clock.sleep(chance.choice([0] * 30 + [0.2, 0.5]))
+            arrivals.append((clock.monotonic(), 10))
+            permit.left()
+    assert rejected(OCTOLIS, arrivals) == []
+    assert len(arrivals) / (clock.monotonic() - began) * 60 > 0.85 * 135
+
+
 def test_the_second_window_pays_only_once_the_first_was_really_used(budget: Callable[[Rule], Budget]) -> None:
     """Whoever is still connecting may never get through; the vendor would let the next use the first window."""
     with budget(OCTOLIS).spend(25) as connecting:

@@ -45,6 +45,7 @@ class Permit:
     def __init__(self, budget: Budget, began: float, slip: Slip | None) -> None:
         self._budget = budget
         self._slip = slip
+        self._under_way: Slip | None = None
         self.waited = budget.clock.monotonic() - began
         """Seconds waited in all, for a lease and for points."""
 
@@ -58,9 +59,19 @@ class Permit:
         if self._slip is None:
             return
         began = self._budget.clock.monotonic()
-        self._budget._send(self._slip)
+        self._under_way = self._budget._send(self._slip)
         self._slip = None
         self.waited += self._budget.clock.monotonic() - began
+
+    def left(self) -> None:
+        """To be called when the request's last bytes are written; once, later calls do nothing.
+
+        A machine that is short of breath may take long from the first byte to the last. If the vendor would see the
+        request later than the book says, it is dated anew, and counts against whichever window may have paid.
+        """
+        if self._under_way is not None:
+            self._budget._leave(self._under_way)
+            self._under_way = None
 
 
 class Budget:
@@ -157,10 +168,16 @@ class Budget:
             raise
         return slip
 
-    def _send(self, slip: Slip) -> None:
-        """Called by the permit at the moment of sending."""
+    def _send(self, slip: Slip) -> Slip:
+        """Called by the permit at the moment of sending; returns the slip that then holds."""
         now = self.clock.monotonic()
         if now - slip.due > self.rule.patience:
             slip = self._wait(self._book(Ledger.confirm, slip), now, None)
         if self.rule.has_choice:
             self._book(Ledger.mark_sent, slip)
+        return slip
+
+    def _leave(self, slip: Slip) -> None:
+        """Called by the permit when the request has left."""
+        if self.clock.monotonic() - slip.due > self.rule.patience:
+            self._book(Ledger.mark_late, slip)

@@ -106,6 +106,12 @@ class Ledger:
         """The request's bytes are on their way: from now on others may rely on this payment."""
         self._db.execute("UPDATE payment SET state = 'sent' WHERE id = ?", (slip.id,))
 
+    def mark_late(self, slip: Slip) -> None:
+        """The request left only now, and the vendor sees it now. If it was to be paid by a less preferred window, a
+        preferred one may have got room by then, so it counts against each of them."""
+        windows = "[]" if any(slip.windows) else self._labels(slip.windows)
+        self._db.execute("UPDATE payment SET at = ?, windows = ? WHERE id = ?", (self.now, windows, slip.id))
+
     def give_back(self, slip: Slip) -> None:
         """Leave the queue without having sent anything."""
         self._db.execute("DELETE FROM payment WHERE id = ?", (slip.id,))

@@ -22,7 +22,7 @@ from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.log import Entry
 from orgdata_dagster.sandbox.octolis import Column, Dataset, Octolis
-from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.sandbox.server import Sandbox, keep_steady
 
 ALLOWED, WANTED = 67_500, 0.92  # records a minute; the share of them
 ATTRIBUTES = {"name": "bench", "dataset": "people", "source": "marts.people", "key": ["email"], "dry_run": False}
@@ -68,6 +68,7 @@ def main() -> int:
     options.add_argument("--minutes", type=float, default=3)
     minutes = options.parse_args().minutes
     people = Dataset("people", COLUMNS, [("email",)])
+    keep_steady()
     with tempfile.TemporaryDirectory() as home, Sandbox(Octolis([people])) as sandbox:
         os.environ.update({settings.HOME: home, "DAGSTER_HOME": "", settings.WAREHOUSE: "", **environment(sandbox.url)})
         os.environ[settings.PROJECT] = str(project(Path(home) / "project"))

@@ -48,6 +48,7 @@ def send_for(seconds: float, folder: Path, rule: Rule, log: Path) -> None:
         with budget.spend() as permit:
             permit.sent()
             times.append(time.clock_gettime(time.CLOCK_MONOTONIC))
+            permit.left()
     log.write_text("\n".join(map(repr, times)))
 
 
@@ -196,6 +197,7 @@ def test_threads_share_a_budget(tmp_path: Path) -> None:
             with budget.spend() as permit:
                 permit.sent()
                 waited.append(time.monotonic())
+                permit.left()
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:

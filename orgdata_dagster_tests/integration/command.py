@@ -11,7 +11,6 @@ a command's own server. All else is as in real life: a session of its own, its o
 
 import contextlib
 import importlib
-import multiprocessing
 import os
 import signal
 import socket
@@ -22,22 +21,9 @@ from dataclasses import dataclass
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 
-from orgdata_dagster.cli.worker_server import WARM
+from orgdata_dagster_tests.processes import PROCESSES
 
 ORGDATA = "orgdata_dagster.cli:main"
-VENDORS = ("accutics", "channel_reports", "institution_analytics", "octolis", "together")  # a load has them all
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    [
-        *WARM,
-        "orgdata_dagster.cli.pull",
-        "orgdata_dagster.cli.tables",
-        *(f"orgdata_dagster.vendors.{vendor}.component" for vendor in VENDORS),
-        "orgdata_dagster.cli.sync",
-        "orgdata_dagster.vendors.octolis.sync.component",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,7 @@ class Command:
     def __init__(self, main: str, args: tuple[str, ...], environment: Mapping[str, str], folder: Path) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="command-", dir=folder))
         job = (main, args, dict(environment), str(self._folder))
-        self._process = _context.Process(target=_run, args=job)
+        self._process = PROCESSES.Process(target=_run, args=job)
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster_tests.processes import PROCESSES
 from orgdata_dagster_tests.warehouse.rig import Rig
-from orgdata_dagster_tests.warehouse.worker import PROCESSES
 
 
 @pytest.fixture(scope="session")

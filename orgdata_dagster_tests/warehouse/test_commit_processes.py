@@ -3,10 +3,10 @@
 import random
 import time
 
+from orgdata_dagster_tests.processes import PROCESSES
 from orgdata_dagster_tests.warehouse.conftest import Starter
 from orgdata_dagster_tests.warehouse.rig import Rig
 from orgdata_dagster_tests.warehouse.worker import (
-    PROCESSES,
     commit_days,
     commit_for_ever,
     commit_rounds,

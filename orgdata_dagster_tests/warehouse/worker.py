@@ -19,9 +19,6 @@ from orgdata_dagster.warehouse.connection import Warehouse
 from orgdata_dagster.warehouse.ledger import Interval
 from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
 
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__])
-
 
 def with_rig(work: Callable[..., None], uri: str, folder: Path, *args: object) -> None:
     """Run `work(rig, ...)` with a rig of its own at the shared warehouse."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import Phase, assume, event, find, given, settings
@@ -152,4 +153,6 @@ def test_a_naive_walk_fails_the_same_property(
             return harm in str(error)
         return False
 
-    find(scenarios(st.integers(2, 7)), harmed, settings=settings(max_examples=2000, phases=[Phase.generate]))
+    soon = Random(5)  # any other finds one too, but later
+    search = settings(max_examples=2000, phases=[Phase.generate])
+    find(scenarios(st.integers(2, 7)), harmed, settings=search, random=soon)

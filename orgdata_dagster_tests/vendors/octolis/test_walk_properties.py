@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from random import Random
 
 import pytest
 from hypothesis import Phase, event, find, given, settings
@@ -123,4 +124,5 @@ def test_a_naive_walk_loses_records(naive: Walk, kinds: set[str], stable_ties: b
         only = Scenario(scenario.instants, happenings, stable_ties)
         return bool(missed(only, naive)) and not missed(only, ours)
 
-    find(scenarios(), harmed, settings=settings(max_examples=3000, phases=[Phase.generate]))
+    soon = Random(0)  # any other finds one too, but later
+    find(scenarios(), harmed, settings=settings(max_examples=3000, phases=[Phase.generate]), random=soon)

@@ -114,8 +114,11 @@ def test_holes_are_told_with_the_pull_that_fills_them(patient: Patient) -> None:
 
 def test_the_command_ends_with_1_if_anything_is_wrong(home: Home, sandbox: Sandbox) -> None:
     assert sandbox.url
-    before = home.orgdata("doctor", "--offline")
-    assert before.status == 1  # nobody has set the pools yet
-    assert "WRONG pools" in before.out
+    fresh = home.orgdata("doctor", "--offline")
+    assert (fresh.status, "ok    pools: not set yet" in fresh.out) == (0, True), fresh.everything
+    with home.instance() as instance:
+        instance.event_log_storage.set_concurrency_slots(POOL, 7)
+    wrong = home.orgdata("doctor", "--offline")
+    assert (wrong.status, "WRONG pools" in wrong.out) == (1, True), wrong.everything
     fixed = home.orgdata("doctor", "--fix")
     assert (fixed.status, "mended: pools" in fixed.out) == (0, True)

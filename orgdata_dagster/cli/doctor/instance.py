@@ -23,14 +23,7 @@ _LARGEST = 4 << 30
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     """All of them."""
-    wrong = wrong_limits(instance, catalog.resources)
-    told = ", ".join(f"{pool} should have {limit} slots" for pool, limit in wrong.items())
-
-    def limit() -> str:
-        apply_limits(instance, catalog.resources)
-        return "pools have the limits of defs.yaml"
-
-    yield Finding("pools", told or "as in defs.yaml", not wrong, _FIX, limit)
+    yield _pools(catalog, instance)
     dead = dead_runs(instance)
     leaked = leaked_slots(instance, dead)
 
@@ -43,6 +36,19 @@ def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding
     yield Finding("slots", told if leaked else "none leaked", not leaked, _FIX, None if dead else free)
     yield _daemon(instance)
     yield _size(instance)
+
+
+def _pools(catalog: Catalog, instance: dg.DagsterInstance) -> Finding:
+    if not instance.event_log_storage.get_concurrency_keys() and not instance.get_runs_count():
+        return Finding("pools", "not set yet: the first pull sets them, and so does `orgdata dev`")
+    wrong = wrong_limits(instance, catalog.resources)
+    told = ", ".join(f"{pool} should have {limit} slots" for pool, limit in wrong.items())
+
+    def limit() -> str:
+        apply_limits(instance, catalog.resources)
+        return "pools have the limits of defs.yaml"
+
+    return Finding("pools", told or "as in defs.yaml", not wrong, _FIX, limit)
 
 
 def _daemon(instance: dg.DagsterInstance) -> Finding:

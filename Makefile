@@ -4,6 +4,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
 # pytest's own options, for example: make test T="-k walk -n 0"
 T ?=
 ROWS ?= 1000000
@@ -21,7 +22,8 @@ $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "orgdata needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
 	@echo "making .venv from pinned versions"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(INSTALL) --upgrade pip || echo "going on with the pip that $(PYTHON) brings, which may take longer"
+	@$(INSTALL) -e '.[dev]'
 	@touch $@
 
 demo: $(READY) ## simulated vendors, 7 days of every data set, a table, then the UI on 127.0.0.1:3000 (UI=0: no UI)

@@ -155,14 +155,14 @@ class Ledger:
         summed in steps of 1/200 of the shortest such window, dated with the latest of them (never too bold).
         """
         self._db.execute("DELETE FROM payment WHERE at < ?", (now - self._rule.memory,))
-        stretch = 1 + self._rule.margin
+        slack = self._rule.slack
         deciding = [window.seconds for purse in self._rule.purses for window in purse[:-1]]
-        single = max(stretch * max(deciding, default=0.0), self._rule.slack)
+        single = max(deciding, default=0.0) + slack
         old = {"before": now - single}
         if self._db.execute(f"SELECT count(*) FROM payment {_OLD}", old).fetchone()[0] < _LONG:
             return
         seconds = [window.seconds for purse in self._rule.purses for window in purse]
-        step = min(length for length in seconds if stretch * length > single) / 200
+        step = min(length for length in seconds if length + slack > single) / 200
         self._db.execute(_SUM_UP, {**old, "step": step})
         self._db.execute(f"DELETE FROM payment {_OLD}", old)
 

@@ -12,9 +12,9 @@ we booked "per minute" where the vendor paid "per second", a later request would
 think. So a request goes only when the choice cannot tip; in between it waits, some hundredths of a second:
 
 - a window pays only once the cost CERTAINLY fits: every payment that may still count is counted, in a window
-  stretched by the margin;
+  stretched by the slack;
 - a less preferred window pays only while the cost CERTAINLY does not fit the preferred ones: only payments known
-  to have reached the vendor are counted (a waiting process may be killed), in a window shortened by the margin;
+  to have reached the vendor are counted (a waiting process may be killed), in a window shortened by the slack;
 - two requests closer than the slack may arrive in either order. Equal costs merely swap names, and what one
   window pays fits it in any order; but a dear one paid by the first window and a cheap one by the second must
   not swap, so requests of different costs paid by different windows keep the slack between them.
@@ -90,22 +90,21 @@ def _openings(rule: Rule, purse: Purse, index: int, newest_first: Sequence[Spent
     openings = []
     for number, window in enumerate(purse):
         paid = [payment for payment in newest_first if number in payment.windows[index]]
-        opening = _opening(window, rule.margin, paid, cost)
+        opening = _opening(window, rule.slack, paid, cost)
         if len(purse) > 1:
-            slack = rule.margin * min(each.seconds for each in purse)
-            apart = _last_of_other_cost(newest_first, cost, index, number) + slack
+            apart = _last_of_other_cost(newest_first, cost, index, number) + rule.slack
             opening = opening._replace(certain=max(opening.certain, apart))
         openings.append(opening)
     return openings
 
 
-def _opening(window: Window, margin: float, paid: Sequence[Spent], cost: float) -> _Opening:
+def _opening(window: Window, slack: float, paid: Sequence[Spent], cost: float) -> _Opening:
     room = window.points - cost + _ROUNDING
     if room < 0:
         return _Opening(certain=math.inf, shut=-math.inf, possible=math.inf)
     last, _ = _full_until(paid, room)
     proven_last, shut = _full_until([payment for payment in paid if payment.proven < math.inf], room)
-    return _Opening(last + window.seconds * (1 + margin), shut, proven_last + window.seconds * (1 - margin))
+    return _Opening(last + window.seconds + slack, shut, proven_last + window.seconds - slack)
 
 
 def _full_until(newest_first: Sequence[Spent], room: float) -> tuple[float, float]:

@@ -38,8 +38,8 @@ class Rule:
     A purse is a tuple of windows in order of preference; the first with room for the cost pays it WHOLE.
 
     - `in_flight`: how many requests may be under way at once; None for any number.
-    - `margin`: by which share the windows are stretched here, so that a request that arrives a little late
-      at the vendor does not meet the next one. It costs that share of the speed.
+    - `margin`: by which share of the shortest window a request may arrive late at the vendor without meeting the
+      next one: every window is stretched by so many seconds. It costs that share of the shortest window's speed.
     - `unknown_past`: what to assume of requests nobody remembers (a new or broken store, a reboot, a clock
       set back): that there were none, or that every window has just been spent.
     """
@@ -65,14 +65,12 @@ class Rule:
     @property
     def points_per_second(self) -> float | None:
         """What can be spent in the long run: of the tightest purse, all its windows together. None: no bound."""
-        speeds = [
-            sum(window.points / (window.seconds * (1 + self.margin)) for window in purse) for purse in self.purses
-        ]
+        speeds = [sum(window.points / (window.seconds + self.slack) for window in purse) for purse in self.purses]
         return min(speeds, default=None)
 
     @property
     def slack(self) -> float:
-        """Seconds a request may reach the vendor after its date in the book: the shortest window's margin."""
+        """Seconds a request may reach the vendor after its date in the book, by which every window is stretched."""
         return self.margin * min((window.seconds for window in self._windows), default=0.0)
 
     @property
@@ -91,7 +89,7 @@ class Rule:
     @property
     def memory(self) -> float:
         """Seconds after which a payment matters to no window any more."""
-        return (1 + self.margin) * max((window.seconds for window in self._windows), default=0.0)
+        return max((window.seconds for window in self._windows), default=0.0) + self.slack
 
     def check(self, cost: float) -> None:
         """Raise ValueError if no waiting would ever make room for `cost`."""

@@ -205,6 +205,8 @@ class HttpClient:
                 record.waited = permit.waited
             elif event.endswith("send_request_body.complete"):
                 permit.left()
+            elif event.endswith("receive_response_headers.complete"):
+                permit.answered()
 
         started = self._clock.monotonic()
         request = self._http.build_request(

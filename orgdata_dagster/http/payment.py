@@ -20,6 +20,9 @@ class PermitLike(Protocol):
     def left(self) -> None:
         """Tell the budget that its last bytes have left."""
 
+    def answered(self) -> None:
+        """Tell the budget that its answer begins to arrive."""
+
 
 class BudgetLike(Protocol):
     """The rate budget as the client sees it; the real one is in `http/budget`."""
@@ -44,6 +47,9 @@ class Unbounded:
         """Nothing to date."""
 
     def left(self) -> None:
+        """Nothing to date anew."""
+
+    def answered(self) -> None:
         """Nothing to date anew."""
 
     def pause(self, seconds: float) -> None:

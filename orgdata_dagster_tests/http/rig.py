@@ -22,12 +22,16 @@ class FakePermit:
     waited: float
     sends: int = 0
     departures: int = 0
+    answers: int = 0
 
     def sent(self) -> None:
         self.sends += 1
 
     def left(self) -> None:
         self.departures += 1
+
+    def answered(self) -> None:
+        self.answers += 1
 
 
 @dataclass

@@ -300,6 +300,23 @@ def test_a_machine_that_stands_still_now_and_then_breaks_no_limit(
     assert len(arrivals) / (clock.monotonic() - began) * 60 > 0.85 * 135
 
 
+def test_a_request_that_was_long_under_way_breaks_no_limit(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
+    """It left in time; that the vendor saw it late, only the answer tells."""
+    octolis, chance, arrivals, began = budget(OCTOLIS), random.Random(3), [], clock.monotonic()
+    for number in range(400):
+        with octolis.spend(10) as permit:
+            permit.sent()
+            permit.left()
+            clock.sleep(
+                chance.choice([0] * 30 + [0.1, 0.2, 0.5]) if number > 3 else 0
+            )  # by then it knows what is usual
+            arrivals.append((clock.monotonic(), 10))
+            clock.sleep(0.02 + 0.02 * chance.random())
+            permit.answered()
+    assert rejected(OCTOLIS, arrivals) == []
+    assert len(arrivals) / (clock.monotonic() - began) * 60 > 0.85 * 135
+
+
 def test_the_second_window_pays_only_once_the_first_was_really_used(budget: Callable[[Rule], Budget]) -> None:
     """Whoever is still connecting may never get through; the vendor would let the next use the first window."""
     with budget(OCTOLIS).spend(25) as connecting:

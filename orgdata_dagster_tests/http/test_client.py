@@ -119,7 +119,7 @@ def test_every_attempt_pays(rig: Rig) -> None:
     assert rig.budget.paid == [5, 5, 5, 5]
     assert len(rig.server.asked) == 4
     assert (seen[0].attempts, seen[0].waited) == (4, 8.0)
-    assert [(permit.sends, permit.departures) for permit in rig.budget.permits] == [(1, 1)] * 4
+    assert [(permit.sends, permit.departures, permit.answers) for permit in rig.budget.permits] == [(1, 1, 1)] * 4
 
 
 def test_the_lease_covers_the_body_and_not_the_reading(rig: Rig) -> None:

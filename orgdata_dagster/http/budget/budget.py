@@ -8,9 +8,11 @@ Keep out: HTTP (../client.py), a vendor's figures (its client.py), the arithmeti
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from statistics import median
 from typing import Concatenate, ParamSpec, TypeVar
 
 from orgdata_dagster.http.budget.lease import NoLease, take_lease
@@ -22,6 +24,9 @@ from orgdata_dagster.http.clock import SYSTEM, Clock
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# What is usual is known after so many answers, and told by the last of them.
+_FEW, _LAST = 4, 50
 
 
 class BudgetTimeout(TimeoutError):
@@ -46,6 +51,7 @@ class Permit:
         self._budget = budget
         self._slip = slip
         self._under_way: Slip | None = None
+        self._left: float | None = None
         self.waited = budget.clock.monotonic() - began
         """Seconds waited in all, for a lease and for points."""
 
@@ -69,8 +75,18 @@ class Permit:
         A machine that is short of breath may take long from the first byte to the last. If the vendor would see the
         request later than the book says, it is dated anew, and counts against whichever window may have paid.
         """
-        if self._under_way is not None:
+        if self._under_way is not None and self._left is None:
             self._budget._leave(self._under_way)
+            self._left = self._budget.clock.monotonic()
+
+    def answered(self) -> None:
+        """To be called when the answer begins to arrive; once, later calls do nothing.
+
+        The vendor saw the request at some moment before. If the answer took far longer than usual, this may have been
+        late: the payment is dated anew, by the usual time before now. Windows of many seconds have slack enough.
+        """
+        if self._under_way is not None and self._left is not None:
+            self._budget._answer(self._under_way, self._budget.clock.monotonic() - self._left)
             self._under_way = None
 
 
@@ -99,6 +115,7 @@ class Budget:
         self._folder = folder
         self._boot = boot
         self._store = Store(folder / f"{name}.sqlite", SCHEMA)
+        self._answers: defaultdict[float, deque[float]] = defaultdict(lambda: deque(maxlen=_LAST))
 
     @contextmanager
     def spend(self, cost: float = 1, *, timeout: float | None = None) -> Iterator[Permit]:
@@ -181,3 +198,13 @@ class Budget:
         """Called by the permit when the request has left."""
         if self.clock.monotonic() - slip.due > self.rule.patience:
             self._book(Ledger.mark_late, slip)
+
+    def _answer(self, slip: Slip, seconds: float) -> None:
+        """Called by the permit when the answer came so many seconds after the request had left."""
+        if self.rule.slack >= 1:
+            return
+        answers = self._answers[slip.cost]  # what costs the same takes about as long
+        usual = median([*answers]) if len(answers) >= _FEW else seconds
+        answers.append(seconds)
+        if seconds - usual > max(usual, self.rule.slack) / 2:
+            self._book(Ledger.mark_late, slip, usual)

@@ -106,11 +106,13 @@ class Ledger:
         """The request's bytes are on their way: from now on others may rely on this payment."""
         self._db.execute("UPDATE payment SET state = 'sent' WHERE id = ?", (slip.id,))
 
-    def mark_late(self, slip: Slip) -> None:
-        """The request left only now, and the vendor sees it now. If it was to be paid by a less preferred window, a
-        preferred one may have got room by then, so it counts against each of them."""
+    def mark_late(self, slip: Slip, ago: float = 0.0) -> None:
+        """The vendor saw the request only now, or so many seconds ago. If a less preferred window was to pay for it, a
+        preferred one may have got room by then, so it counts against each of them. No date is moved back."""
         windows = "[]" if any(slip.windows) else self._labels(slip.windows)
-        self._db.execute("UPDATE payment SET at = ?, windows = ? WHERE id = ?", (self.now, windows, slip.id))
+        self._db.execute(
+            "UPDATE payment SET at = max(at, ?), windows = ? WHERE id = ?", (self.now - ago, windows, slip.id)
+        )
 
     def give_back(self, slip: Slip) -> None:
         """Leave the queue without having sent anything."""

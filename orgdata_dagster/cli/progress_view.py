@@ -60,11 +60,10 @@ class ProgressView:
     def ended(self, asset: str, error: str | None) -> None:
         """Note that the run of an asset is over."""
         progress = self._last.get(asset)
-        facts = _facts(progress) if progress else "done"
+        facts = f"done: {_facts(progress)}" if progress else "done"
         self._bars.update(self._tasks[asset], facts="failed" if error else facts)
         if not self._console.is_terminal:
-            good = f"done: {facts}" if progress else facts
-            self._line(asset, f"failed: {error}" if error else good)
+            self._line(asset, f"failed: {error}" if error else facts)
 
     def _line(self, asset: str, text: str) -> None:
         self._console.print(f"{asset}: {text}", markup=False, highlight=False, soft_wrap=True)

@@ -1,11 +1,13 @@
-"""Fixtures of the tests of `http/`: real servers on loopback, and a client at one of them."""
+"""Fixtures of the tests of `http/`: real servers on loopback, a client at one of them, a budget on a fake clock."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from orgdata_dagster.http.budget import Budget, Rule
+from orgdata_dagster_tests.http.fakes import FakeClock
 from orgdata_dagster_tests.http.loopback import Loopback, loopback
 from orgdata_dagster_tests.http.rig import Rig
 
@@ -26,3 +28,14 @@ def other_server() -> Iterator[Loopback]:
 def rig(server: Loopback, tmp_path: Path) -> Iterator[Rig]:
     with ExitStack() as stack:
         yield Rig(server, tmp_path, stack)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def budget(tmp_path: Path, clock: FakeClock) -> Callable[[Rule], Budget]:
+    """Opens the vendor's budget; several calls are several processes of one machine."""
+    return lambda rule: Budget("vendor", rule, tmp_path, clock, boot=lambda: "boot 1")

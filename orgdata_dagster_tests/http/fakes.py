@@ -1,6 +1,6 @@
 """Stand-ins for the outside world of `http/`.
 
-Here: the clock that tests move by hand.
+Here: the clock that tests move by hand, and a sender that has nothing to send.
 Add here when: two test modules need the same stand-in.
 Keep out: tests; servers.
 """
@@ -8,6 +8,8 @@ Keep out: tests; servers.
 from __future__ import annotations
 
 import threading
+
+from orgdata_dagster.http.budget import Budget
 
 
 class FakeClock:
@@ -37,3 +39,11 @@ class FakeClock:
         """Somebody sets the machine's clock: the wall time moves, nothing else."""
         with self._lock:
             self._wall += seconds
+
+
+def spend(budget: Budget, times: int = 1, cost: float = 1) -> float:
+    """Send requests; the seconds waited for the last."""
+    for _ in range(times):
+        with budget.spend(cost) as permit:
+            permit.sent()
+    return permit.waited

@@ -59,7 +59,7 @@ def send_for(seconds: float, folder: Path, rule: Rule, log: Path) -> None:
 def test_eight_processes_keep_the_rule_and_use_it(start: Starter, tmp_path: Path, rule: Rule, allowed: int) -> None:
     """`allowed`: what a client without any margin gets through in 5.5 s: a burst at 0, 1, 2, 3, 4 and 5 s."""
     shares = []
-    for attempt in range(3):  # the limit holds on any machine at any time, the speed only on one that is not too busy
+    for attempt in range(6):  # the limit holds on any machine at any time, the speed only on one that is not too busy
         times = _sent_by_eight(start, tmp_path / str(attempt), rule)
         assert rejected(rule, [(at, 1) for at in times]) == []
         shares.append(sum(at < times[0] + 5.5 for at in times) / allowed)
@@ -67,8 +67,7 @@ def test_eight_processes_keep_the_rule_and_use_it(start: Starter, tmp_path: Path
             shares[-1] = min(shares[-1], 5 / (times[125] - times[0]))
         if shares[-1] >= 0.92:
             return
-    # on a machine that is slow all the time, whole bursts come too late to count; half of them never
-    assert max(shares) >= 0.75, f"of what the rule allows only {shares} was used"
+    raise AssertionError(f"of what the rule allows only {shares} was used")
 
 
 def _sent_by_eight(start: Starter, folder: Path, rule: Rule) -> list[float]:

@@ -12,31 +12,12 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster.http.budget import Budget, BudgetTimeout, Rule, Window, WindowUsage
-from orgdata_dagster_tests.http.fakes import FakeClock
+from orgdata_dagster_tests.http.fakes import FakeClock, spend
 from orgdata_dagster_tests.http.servers_book import rejected
 
 TWO_IN_TEN = Rule(purses=((Window(2, 10),),))
 TOGETHER = Rule(purses=((Window(1, 60),),), in_flight=1, unknown_past="spent")
 OCTOLIS = Rule(purses=((Window(25, 1), Window(150, 60)), (Window(2000, 60),)))
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def budget(tmp_path: Path, clock: FakeClock) -> Callable[[Rule], Budget]:
-    """Opens the vendor's budget; several calls are several processes of one machine."""
-    return lambda rule: Budget("vendor", rule, tmp_path, clock, boot=lambda: "boot 1")
-
-
-def spend(budget: Budget, times: int = 1, cost: float = 1) -> float:
-    """Send requests; the seconds waited for the last."""
-    for _ in range(times):
-        with budget.spend(cost) as permit:
-            permit.sent()
-    return permit.waited
 
 
 def test_waits_once_the_window_is_spent(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
@@ -234,87 +215,6 @@ def test_a_late_wake_up_within_the_grace_loses_no_time(
     during_the_first_sleep(clock, monkeypatch, lambda: FakeClock.sleep(clock, 0.15))
     assert spend(budget(one)) == pytest.approx(10.65)
     assert spend(budget(one)) == pytest.approx(10.35)
-
-
-def test_a_late_start_counts_from_when_it_was_sent(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
-    one = Rule(purses=((Window(1, 10),),))
-    with budget(one).spend() as permit:
-        clock.sleep(6)  # the connection took so long
-        permit.sent()
-        permit.sent()
-        assert permit.waited == 0
-    assert spend(budget(one)) == pytest.approx(10.5 - one.grace)
-
-
-def test_a_start_so_late_that_its_payment_is_forgotten_pays_anew(
-    budget: Callable[[Rule], Budget], clock: FakeClock
-) -> None:
-    one = Rule(purses=((Window(1, 10),),))
-    with budget(one).spend() as permit:
-        clock.sleep(100)
-        budget(one).usage()
-        permit.sent()
-    assert spend(budget(one)) == pytest.approx(10.5 - one.grace)
-
-
-def test_a_late_start_whose_room_is_gone_waits_for_some(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
-    """At 10.6 s its own date has left the window, but two others are in it now."""
-    with budget(TWO_IN_TEN).spend() as permit:
-        clock.sleep(10.6)
-        spend(budget(TWO_IN_TEN), 2)
-        permit.sent()
-        assert permit.waited == pytest.approx(10.5)
-
-
-def test_a_punctual_start_writes_nothing(
-    budget: Callable[[Rule], Budget], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ours = budget(TWO_IN_TEN)
-    with ours.spend() as permit:
-        clock.sleep(0.05)
-        monkeypatch.setattr(ours, "_book", None)
-        permit.sent()
-
-
-def test_a_request_that_leaves_late_is_dated_anew(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
-    one = Rule(purses=((Window(1, 10),),))
-    with budget(one).spend() as permit:
-        permit.sent()
-        clock.sleep(6)  # the machine stood still between the first byte and the last
-        permit.left()
-        permit.left()
-    assert spend(budget(one)) == pytest.approx(10.5)
-
-
-def test_a_machine_that_stands_still_now_and_then_breaks_no_limit(
-    budget: Callable[[Rule], Budget], clock: FakeClock
-) -> None:
-    octolis, chance, arrivals, began = budget(OCTOLIS), random.Random(3), [], clock.monotonic()
-    for _ in range(400):
-        with octolis.spend(10) as permit:
-            permit.sent()
-            clock.sleep(chance.choice([0] * 30 + [0.2, 0.5]))
-            arrivals.append((clock.monotonic(), 10))
-            permit.left()
-    assert rejected(OCTOLIS, arrivals) == []
-    assert len(arrivals) / (clock.monotonic() - began) * 60 > 0.85 * 135
-
-
-def test_a_request_that_was_long_under_way_breaks_no_limit(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
-    """It left in time; that the vendor saw it late, only the answer tells."""
-    octolis, chance, arrivals, began = budget(OCTOLIS), random.Random(3), [], clock.monotonic()
-    for number in range(400):
-        with octolis.spend(10) as permit:
-            permit.sent()
-            permit.left()
-            clock.sleep(
-                chance.choice([0] * 30 + [0.1, 0.2, 0.5]) if number > 3 else 0
-            )  # by then it knows what is usual
-            arrivals.append((clock.monotonic(), 10))
-            clock.sleep(0.02 + 0.02 * chance.random())
-            permit.answered()
-    assert rejected(OCTOLIS, arrivals) == []
-    assert len(arrivals) / (clock.monotonic() - began) * 60 > 0.85 * 135
 
 
 def test_the_second_window_pays_only_once_the_first_was_really_used(budget: Callable[[Rule], Budget]) -> None:

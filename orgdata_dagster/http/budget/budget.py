@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 # What is usual is known after so many answers, and told by the last of them.
 _FEW, _LAST = 4, 50
+# Seconds of slack from which on no answer is that late: only windows of a few seconds have less.
+_AMPLE = 1.0
 
 
 class BudgetTimeout(TimeoutError):
@@ -201,7 +203,7 @@ class Budget:
 
     def _answer(self, slip: Slip, seconds: float) -> None:
         """Called by the permit when the answer came so many seconds after the request had left."""
-        if self.rule.slack >= 1:
+        if self.rule.slack >= _AMPLE:
             return
         answers = self._answers[slip.cost]  # what costs the same takes about as long
         usual = median([*answers]) if len(answers) >= _FEW else seconds

@@ -70,7 +70,7 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
 
 
 def runs() -> list[Any]:
-    from orgdata_dagster.instance import shared_instance
+    from orgdata_dagster.orchestration.instance.setup import shared_instance
 
     with shared_instance() as instance:
         return list(instance.get_runs())
@@ -79,10 +79,10 @@ def runs() -> list[Any]:
 def holes() -> dict[str, list[str]]:
     """What catch_up would still ask for."""
     from orgdata_dagster.cli import catalog
-    from orgdata_dagster.instance import shared_instance
-    from orgdata_dagster.orchestration import holes as missing
-    from orgdata_dagster.orchestration.pull_kinds import pulled_assets
+    from orgdata_dagster.orchestration.automation import gaps as missing
+    from orgdata_dagster.orchestration.instance.setup import shared_instance
     from orgdata_dagster.orchestration.resources import WarehouseResource
+    from orgdata_dagster.orchestration.tags import pulled_assets
 
     graph = catalog.load().defs.resolve_asset_graph()
     kinds = pulled_assets(graph)
@@ -179,7 +179,7 @@ def kill(sandbox: Any, folder: Path) -> dict[str, Any]:
 
 def stuck_slots() -> int:
     """Slots that runs hold which have ended."""
-    from orgdata_dagster.instance import shared_instance
+    from orgdata_dagster.orchestration.instance.setup import shared_instance
 
     with shared_instance() as instance:
         ended = {run.run_id for run in instance.get_runs() if run.is_finished}

@@ -121,7 +121,7 @@ def main() -> int:
             dev.terminate()
             dev.wait(60)
         asked = len(sandbox.log.entries())
-    from orgdata_dagster.instance import shared_instance
+    from orgdata_dagster.orchestration.instance.setup import shared_instance
     from orgdata_dagster.orchestration.resources import WarehouseResource
 
     with shared_instance() as instance:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orgdata_dagster.build import build_defs
+from orgdata_dagster.project.build import build_defs
 
 
 @dg.definitions

@@ -80,7 +80,7 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
     from orgdata_dagster.cli.pull import days_of
     from orgdata_dagster.cli.pull import pull as run
-    from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK
+    from orgdata_dagster.orchestration.assets.snapshots import ACCEPT_SHRINK
 
     catalog = catalogs.load()
     keys = catalog.keys if selection == "*" else catalog.select(selection)
@@ -175,7 +175,7 @@ def doctor(vendor: str | None, fix: bool, offline: bool) -> None:
 
     # from the module itself: this package's attribute `doctor` is the command
     from orgdata_dagster.cli.doctor import clear, examine, mend, show
-    from orgdata_dagster.instance import shared_instance
+    from orgdata_dagster.orchestration.instance.setup import shared_instance
 
     catalog = catalogs.load()
     if vendor:

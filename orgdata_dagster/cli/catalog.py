@@ -16,11 +16,11 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster import settings
-from orgdata_dagster.build import build_defs
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.writing import WRITES
-from orgdata_dagster.yaml_errors import problems
+from orgdata_dagster.project.build import build_defs
+from orgdata_dagster.project.yaml_errors import problems
 
 
 @dataclass(frozen=True)

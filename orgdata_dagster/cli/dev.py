@@ -14,8 +14,8 @@ from rich.console import Console
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
-from orgdata_dagster.instance import make_ready, shared_instance
-from orgdata_dagster.orchestration.alerts.sensor import UI_URL
+from orgdata_dagster.orchestration.automation.alerts.sensor import UI_URL
+from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 
 
 def serve_ui(console: Console, *, port: int) -> int:

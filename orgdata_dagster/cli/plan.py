@@ -1,6 +1,6 @@
 """`orgdata plan`: what a pull would cost, without a single request.
 
-Here: gathering it and showing it. Keep out: the arithmetic (orchestration/plans.py).
+Here: gathering it and showing it. Keep out: the arithmetic (orchestration/planning/plans.py).
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ from rich.console import Console
 from rich.table import Table
 
 from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.orchestration.estimates import estimate_of
 from orgdata_dagster.orchestration.partitions import days, key_of
-from orgdata_dagster.orchestration.plans import AssetPlan, VendorPlan, past_requests, plan_of, total, usual_answer
-from orgdata_dagster.orchestration.pull_kinds import pulled_assets
+from orgdata_dagster.orchestration.planning.estimates import estimate_of
+from orgdata_dagster.orchestration.planning.plans import (
+    AssetPlan,
+    VendorPlan,
+    past_requests,
+    plan_of,
+    total,
+    usual_answer,
+)
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
+from orgdata_dagster.orchestration.tags import pulled_assets
 from orgdata_dagster.warehouse.names import TableName
 
 

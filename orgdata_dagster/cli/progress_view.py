@@ -1,6 +1,6 @@
 """Progress on the terminal: a bar an asset, or a line now and then where nobody watches.
 
-Here: `ProgressView`. Keep out: what is reported (orchestration/progress.py).
+Here: `ProgressView`. Keep out: what is reported (orchestration/assets/progress.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from orgdata_dagster.orchestration.progress import Progress
+from orgdata_dagster.orchestration.assets.progress import Progress
 
 _SECONDS_BETWEEN_LINES = 2.0
 

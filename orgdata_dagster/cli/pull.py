@@ -21,10 +21,10 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.progress_view import ProgressView
 from orgdata_dagster.cli.workers import Outcome, Task
-from orgdata_dagster.instance import make_ready, shared_instance
+from orgdata_dagster.orchestration.assets.resuming import PULL_TAG, RESUME_TAG, interrupted, pull_tag
+from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.resources import VendorResource
-from orgdata_dagster.orchestration.resuming import PULL_TAG, RESUME_TAG, interrupted, pull_tag
 
 _MOST_RUNS_AT_ONCE = 4
 

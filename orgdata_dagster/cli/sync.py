@@ -12,7 +12,7 @@ from rich.markdown import Markdown
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.pull import day, pull
 from orgdata_dagster.cli.workers import Outcome
-from orgdata_dagster.instance import shared_instance
+from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.orchestration.writing import DRY_RUN_TAG, ONLY_REJECTED_TAG, PLAN
 
 

@@ -1,6 +1,6 @@
 """`orgdata status`: what is in the warehouse, how complete it is, and what of the rate budgets is used.
 
-Here: gathering it and showing it. Keep out: the questions to the ledger (warehouse/coverage.py).
+Here: gathering it and showing it. Keep out: the questions to the ledger (warehouse/ledger/coverage.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
-from orgdata_dagster.warehouse import coverage
+from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.names import TableName
 
 

@@ -22,10 +22,10 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster.cli import worker_server
-from orgdata_dagster.orchestration.processes import identity
-from orgdata_dagster.orchestration.progress import Progress, watch
-from orgdata_dagster.orchestration.reaper import PROCESS_TAG
-from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
+from orgdata_dagster.orchestration.assets.progress import Progress, watch
+from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
+from orgdata_dagster.orchestration.instance.orphaned_runs import PROCESS_TAG
+from orgdata_dagster.orchestration.instance.processes import identity
 
 _HOME = "DAGSTER_HOME"
 

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from orgdata_dagster.http import body, redaction
+from orgdata_dagster.http.circuit_breaker import Latch
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.connection import Timeouts, checked_base, open_client
 from orgdata_dagster.http.errors import (
@@ -33,7 +34,6 @@ from orgdata_dagster.http.errors import (
     one_line,
     remedy_for,
 )
-from orgdata_dagster.http.latch import Latch
 from orgdata_dagster.http.origin import resolve
 from orgdata_dagster.http.payment import BudgetLike, PermitLike, Unbounded
 from orgdata_dagster.http.records import Download, RequestRecord

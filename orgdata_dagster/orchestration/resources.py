@@ -19,14 +19,14 @@ import httpx
 import pandas as pd
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.budget import Budget, Rule
+from orgdata_dagster.http.circuit_breaker import Latch, fingerprint
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.connection import Timeouts
 from orgdata_dagster.http.errors import ErrorDetail
-from orgdata_dagster.http.latch import Latch, fingerprint
+from orgdata_dagster.http.rate_limit import Budget, Rule
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
-from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 Observer = Callable[[RequestRecord], None]
 ErrorReader = Callable[[bytes, httpx.Headers], ErrorDetail]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orgdata_dagster.build import build_defs
-from orgdata_dagster.yaml_errors import problems
+from orgdata_dagster.project.build import build_defs
+from orgdata_dagster.project.yaml_errors import problems
 from orgdata_dagster_tests.integration import project
 
 USERS = {"name": "users", "key": ["id"]}

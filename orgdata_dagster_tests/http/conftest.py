@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.http.budget import Budget, Rule
+from orgdata_dagster.http.rate_limit import Budget, Rule
 from orgdata_dagster_tests.http.fakes import FakeClock
 from orgdata_dagster_tests.http.loopback import Loopback, loopback
 from orgdata_dagster_tests.http.rig import Rig

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 
-from orgdata_dagster.http.budget import Budget
+from orgdata_dagster.http.rate_limit import Budget
 
 
 class FakeClock:

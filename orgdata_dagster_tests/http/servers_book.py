@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orgdata_dagster.http.budget import Rule
+from orgdata_dagster.http.rate_limit import Rule
 
 
 class ServersBook:

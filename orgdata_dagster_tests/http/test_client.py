@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from orgdata_dagster.http.budget import Budget, Rule, Window
 from orgdata_dagster.http.client import MAX_REDIRECTS, HttpClient
 from orgdata_dagster.http.connection import Timeouts, https_proxy
 from orgdata_dagster.http.errors import (
@@ -19,6 +18,7 @@ from orgdata_dagster.http.errors import (
     RetriesExhausted,
     UnsafeUrl,
 )
+from orgdata_dagster.http.rate_limit import Budget, Rule, Window
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster_tests.http.loopback import Loopback, Reply

@@ -10,7 +10,7 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
-from orgdata_dagster.warehouse.lock import holder
+from orgdata_dagster.warehouse.storage.lock import holder
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.integration.truth import difference

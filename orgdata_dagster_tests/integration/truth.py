@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from orgdata_dagster.sandbox import instants
-from orgdata_dagster.warehouse import lossless
-from orgdata_dagster.warehouse.connection import Warehouse
-from orgdata_dagster.warehouse.evolution import table_columns
+from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, VARIANT, TableName, quoted
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.types import lossless
 
 Row = Mapping[str, str | None]
 

@@ -13,12 +13,12 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.freshness import FreshnessDaemon
 
-from orgdata_dagster.build import build_defs
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.checks.freshness import freshness
-from orgdata_dagster.orchestration.pull_kinds import pulled_assets
+from orgdata_dagster.orchestration.tags import pulled_assets
+from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.server import Sandbox
-from orgdata_dagster.warehouse import inserting
+from orgdata_dagster.warehouse.commit import inserting
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 

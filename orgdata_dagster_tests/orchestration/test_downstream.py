@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from orgdata_dagster.build import build_defs
-from orgdata_dagster.orchestration.automation import when_landed
+from orgdata_dagster.orchestration.automation.conditions import when_landed
+from orgdata_dagster.project.build import build_defs
 
 USERS = dg.AssetKey(["institution_analytics", "users"])
 

@@ -16,8 +16,8 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Engine, event
 
 from orgdata_dagster import settings
-from orgdata_dagster.instance import prepare_home, shared_instance
 from orgdata_dagster.orchestration.event_log import BatchingEventLog
+from orgdata_dagster.orchestration.instance.setup import prepare_home, shared_instance
 from orgdata_dagster.orchestration.migrations import read_once
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-02", timezone="UTC")

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
-from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox import accutics as accutics_sandbox
 from orgdata_dagster.sandbox import channel_reports as channel_reports_sandbox
 from orgdata_dagster.sandbox.environment import environment

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster_tests.processes import PROCESSES
 from orgdata_dagster_tests.warehouse.rig import Rig
 

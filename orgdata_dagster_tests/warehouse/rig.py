@@ -15,11 +15,12 @@ from typing import Any
 
 import duckdb
 
-from orgdata_dagster.warehouse import evolution, lossless
-from orgdata_dagster.warehouse.commit import Committed, PartitionLoad, Target, commit
-from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.commit import evolution
+from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, literal, quoted
-from orgdata_dagster.warehouse.stage import Stage, StagedPage, extent
+from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, extent
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.types import lossless
 
 ITEMS = Target(TableName("acme", "items"))
 DAY = "2026-03-01"

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.warehouse import evolution, json_layout, json_pages, json_values
-from orgdata_dagster.warehouse.commit import PartitionLoad, Target, commit
-from orgdata_dagster.warehouse.json_numbers import MARK
+from orgdata_dagster.warehouse.commit import evolution
+from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target, commit
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName
-from orgdata_dagster.warehouse.stage import Stage, StagedPage
+from orgdata_dagster.warehouse.pages import json_layout, json_pages, json_values
+from orgdata_dagster.warehouse.pages.json_numbers import MARK
+from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster_tests.warehouse.rig import DAY, NOON, Rig
 
 INSTANT = "TIMESTAMP WITH TIME ZONE"

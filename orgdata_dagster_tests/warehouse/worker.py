@@ -14,9 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit import PartitionLoad, commit
-from orgdata_dagster.warehouse.connection import Warehouse
-from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, commit
+from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
 
 

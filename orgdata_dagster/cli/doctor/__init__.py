@@ -1,7 +1,7 @@
 """`orgdata doctor`: everything that may keep orgdata from working, each with the command that mends it.
 
 Here: the order of the groups, showing, mending, and taking stop signs down. Add here: a group, in a module of its own.
-Keep out: what landed (cli/tables.py); what a stop sign is (http/latch.py).
+Keep out: what landed (cli/tables.py); what a stop sign is (http/circuit_breaker.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import instance, machine, tables, vendors
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.cli.errors import UserError
-from orgdata_dagster.http.latch import Latch
+from orgdata_dagster.http.circuit_breaker import Latch
 
 
 def examine(catalog: Catalog, dagster: dg.DagsterInstance, *, ask: bool) -> Iterator[Finding]:

@@ -13,8 +13,8 @@ import dagster as dg
 
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding
-from orgdata_dagster.orchestration.pools import apply_limits, wrong_limits
-from orgdata_dagster.orchestration.reaper import dead_runs, leaked_slots, reap
+from orgdata_dagster.orchestration.instance.orphaned_runs import dead_runs, leaked_slots, reap
+from orgdata_dagster.orchestration.instance.pools import apply_limits, wrong_limits
 
 _FIX = "orgdata doctor --fix"
 _SILENT = 120  # seconds after which a daemon that said nothing does not run

@@ -17,9 +17,9 @@ from packaging.requirements import Requirement
 from orgdata_dagster import settings
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.warehouse import ledger
 from orgdata_dagster.warehouse.errors import WarehouseError
-from orgdata_dagster.warehouse.lock import holder
+from orgdata_dagster.warehouse.ledger import store
+from orgdata_dagster.warehouse.storage.lock import holder
 
 _LEAST_FREE = 1 << 30
 
@@ -60,7 +60,7 @@ def _warehouse() -> Finding:
     warehouse.patience = 2
     try:
         with warehouse.reading() as connection:
-            known = ledger.exists(connection)
+            known = store.exists(connection)
     except (WarehouseError, duckdb.Error) as error:
         return Finding(
             "warehouse", str(error).splitlines()[0], False, f"fuser -v {warehouse.uri} tells who has it open"

@@ -1,6 +1,6 @@
 """Findings about the tables: what their coverage lacks.
 
-Here: holes. Keep out: what a hole is (orchestration/holes.py), all else of a table (cli/tables.py).
+Here: holes. Keep out: what a hole is (orchestration/automation/gaps.py), all else of a table (cli/tables.py).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import dagster as dg
 
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding
-from orgdata_dagster.orchestration.holes import covered, holes
-from orgdata_dagster.orchestration.pull_kinds import pulled_assets
+from orgdata_dagster.orchestration.automation.gaps import covered, holes
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import pulled_assets
 
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:

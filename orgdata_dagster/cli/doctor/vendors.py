@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from orgdata_dagster import settings
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding
-from orgdata_dagster.http.budget import BudgetTimeout
+from orgdata_dagster.http.circuit_breaker import Latch, fingerprint
 from orgdata_dagster.http.errors import PermanentError, VendorError
-from orgdata_dagster.http.latch import Latch, fingerprint
+from orgdata_dagster.http.rate_limit import BudgetTimeout
 from orgdata_dagster.orchestration.resources import VendorResource
 
 PATIENCE = 15.0  # seconds for a budget's room and for an answer

@@ -13,10 +13,10 @@ import dagster as dg
 
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.checks import specs, volume
-from orgdata_dagster.warehouse.commit import Committed, Target
+from orgdata_dagster.warehouse.commit.keys import Keys
+from orgdata_dagster.warehouse.commit.transaction import Committed, Target
 from orgdata_dagster.warehouse.errors import ContractViolation, KeysViolated, Refused, RowCountMismatch, WarehouseError
-from orgdata_dagster.warehouse.keys import Keys
-from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.ledger.store import Interval
 
 _SHOWN = 50
 _CHECK_OF: tuple[tuple[type[WarehouseError], str], ...] = (

@@ -1,6 +1,6 @@
 """Whether a partition has about as many rows as those before it.
 
-Here: `volumes`, `whole_volume`. Keep out: refusing what shrank too much (warehouse/snapshots.py).
+Here: `volumes`, `whole_volume`. Keep out: refusing what shrank too much (warehouse/commit/snapshots.py).
 
 The measure is the least and the most of the 28 partitions before, halved and doubled: so weekends without a row are
 nothing unusual where they are usual. Under 7 partitions before, nobody can tell. A table without partitions is measured

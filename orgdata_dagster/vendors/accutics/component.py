@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 import dagster as dg
 from pydantic import ConfigDict, Field, model_validator
 
-from orgdata_dagster.orchestration.changes import Look, changes_sensor
-from orgdata_dagster.orchestration.cron import Cron
-from orgdata_dagster.orchestration.holes import Coverage
-from orgdata_dagster.orchestration.limits import Limits, Retries
-from orgdata_dagster.orchestration.schedules import asset_schedule, due_schedules
-from orgdata_dagster.orchestration.tables import Day, Name, TableModel
+from orgdata_dagster.orchestration.automation.change_sensor import Look, changes_sensor
+from orgdata_dagster.orchestration.automation.gaps import Coverage
+from orgdata_dagster.orchestration.automation.schedules import asset_schedule, due_schedules
+from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.limits import Limits, Retries
+from orgdata_dagster.orchestration.config.tables import Day, Name, TableModel
 from orgdata_dagster.vendors.accutics.assets import Entity, build_asset
 from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.probing import newest

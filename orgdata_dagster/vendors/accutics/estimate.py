@@ -1,6 +1,6 @@
 """What a pull costs. Here: `estimate`. Keep out: paging (paging.py, walk.py)."""
 
-from orgdata_dagster.orchestration.estimates import Estimate
+from orgdata_dagster.orchestration.planning.estimates import Estimate
 
 
 def estimate() -> Estimate:

@@ -1,6 +1,7 @@
 """Whether an entity changed, for the price of one row.
 
-Here: the look at a list, for the sensor. Keep out: the sensor (orchestration/changes.py), pulls (pulling.py).
+Here: the look at a list, for the sensor.
+Keep out: the sensor (orchestration/automation/change_sensor.py), pulls (pulling.py).
 A row that was deleted shows only in a list by page numbers, which tells its length.
 """
 

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 from orgdata_dagster.http.errors import PermanentError
-from orgdata_dagster.orchestration.intake import Intake, Pulled
-from orgdata_dagster.orchestration.measured import MeasuredPage
+from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
+from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.accutics.client import RECORDS, AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.search import where
 from orgdata_dagster.vendors.accutics.walk import WALKS
-from orgdata_dagster.warehouse.coverage import joined
-from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.ledger.coverage import joined
+from orgdata_dagster.warehouse.ledger.store import Interval
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

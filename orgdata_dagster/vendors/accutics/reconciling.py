@@ -10,16 +10,16 @@ the vendor may have none that the table lacks, and the table at most those more 
 import dagster as dg
 
 from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.automation.gaps import covered
 from orgdata_dagster.orchestration.checks.results import of_unasked
-from orgdata_dagster.orchestration.holes import covered
+from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.partitions import day_bounds
-from orgdata_dagster.orchestration.pools import pool
-from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.accutics.client import Listing
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import where
-from orgdata_dagster.warehouse.commit import record_requests
+from orgdata_dagster.warehouse.commit.transaction import record_requests
 from orgdata_dagster.warehouse.names import TableName, quoted
 
 TOTAL_CHECK = "total_items"

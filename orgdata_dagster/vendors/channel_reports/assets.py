@@ -9,21 +9,21 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.assets.documents import document
+from orgdata_dagster.orchestration.assets.landing import land
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
-from orgdata_dagster.orchestration.documents import document
-from orgdata_dagster.orchestration.landing import land
+from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.partitions import Grain, bounds, by_grain
-from orgdata_dagster.orchestration.pools import pool
-from orgdata_dagster.orchestration.pull_kinds import pull_tag
-from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import pull_tag
 from orgdata_dagster.vendors.channel_reports.endpoints import FIELD_COLUMNS, FIELDS_TABLE, Endpoint
 from orgdata_dagster.vendors.channel_reports.estimate import estimate
 from orgdata_dagster.vendors.channel_reports.pulls import Fields, pull_fields, pull_window
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
-from orgdata_dagster.warehouse.commit import Target
-from orgdata_dagster.warehouse.evolution import Contract
+from orgdata_dagster.warehouse.commit.evolution import Contract
+from orgdata_dagster.warehouse.commit.transaction import Target
 from orgdata_dagster.warehouse.names import TableName
 
 VENDOR = ChannelReportsResource.vendor

@@ -11,10 +11,10 @@ from typing import Literal, TypeVar
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from orgdata_dagster.orchestration.cron import Cron
-from orgdata_dagster.orchestration.limits import AtLeastOne, Limits, Retries
-from orgdata_dagster.orchestration.schedules import due_schedules
-from orgdata_dagster.orchestration.tables import Day
+from orgdata_dagster.orchestration.automation.schedules import due_schedules
+from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.limits import AtLeastOne, Limits, Retries
+from orgdata_dagster.orchestration.config.tables import Day
 from orgdata_dagster.vendors.channel_reports.assets import Report, build_asset, build_fields_asset
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS

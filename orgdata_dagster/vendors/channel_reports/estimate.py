@@ -1,6 +1,6 @@
 """What a pull costs. Here: `estimate`. Keep out: the pull (pulls.py)."""
 
-from orgdata_dagster.orchestration.estimates import Estimate
+from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
 
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from orgdata_dagster.orchestration.intake import Intake, Pulled
+from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient, FormField, instant
 from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
-from orgdata_dagster.warehouse.coverage import intervals
-from orgdata_dagster.warehouse.json_pages import ARRAY, OBJECT
+from orgdata_dagster.warehouse.ledger.coverage import intervals
+from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT
 
 Bounds = tuple[datetime, datetime]
 

@@ -18,16 +18,16 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.records import Download
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.automation.gaps import covered
 from orgdata_dagster.orchestration.checks.results import of_unasked
-from orgdata_dagster.orchestration.holes import covered
+from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.partitions import DAY, bounds
-from orgdata_dagster.orchestration.pools import pool
-from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient
 from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
-from orgdata_dagster.warehouse.commit import record_requests
+from orgdata_dagster.warehouse.commit.transaction import record_requests
 from orgdata_dagster.warehouse.names import TableName, quoted
 
 SUM_CHECK = "range_sum"

@@ -13,14 +13,14 @@ from typing import ClassVar
 import pandas as pd
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.budget import Rule
 from orgdata_dagster.http.client import HttpClient
-from orgdata_dagster.orchestration.limits import Limits
-from orgdata_dagster.orchestration.measured import json_reader
+from orgdata_dagster.http.rate_limit import Rule
+from orgdata_dagster.orchestration.assets.readers import json_reader
+from orgdata_dagster.orchestration.config.limits import Limits
 from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH, ChannelReportsClient, FormField
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
-from orgdata_dagster.warehouse.json_pages import ARRAY, OBJECT
+from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT
 
 
 class ChannelReportsResource(VendorResource):

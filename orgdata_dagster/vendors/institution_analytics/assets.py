@@ -9,25 +9,25 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.ahead import ahead
+from orgdata_dagster.orchestration.assets.documents import document
+from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
+from orgdata_dagster.orchestration.assets.landing import land
+from orgdata_dagster.orchestration.assets.prefetch import ahead
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
-from orgdata_dagster.orchestration.documents import document
-from orgdata_dagster.orchestration.intake import Intake, Pulled
-from orgdata_dagster.orchestration.landing import land
+from orgdata_dagster.orchestration.config.tables import TableSettings
+from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.partitions import daily, day_bounds
-from orgdata_dagster.orchestration.pools import pool
-from orgdata_dagster.orchestration.pull_kinds import pull_tag
-from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.tables import TableSettings
+from orgdata_dagster.orchestration.tags import pull_tag
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
 from orgdata_dagster.vendors.institution_analytics.estimate import estimate
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Gap, Window
-from orgdata_dagster.warehouse.commit import Target
-from orgdata_dagster.warehouse.coverage import intervals, joined
-from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.commit.transaction import Target
+from orgdata_dagster.warehouse.ledger.coverage import intervals, joined
+from orgdata_dagster.warehouse.ledger.store import Interval
 from orgdata_dagster.warehouse.names import TableName
 
 VENDOR = InstitutionAnalyticsResource.vendor

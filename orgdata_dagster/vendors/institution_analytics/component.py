@@ -8,10 +8,10 @@ from __future__ import annotations
 import dagster as dg
 from pydantic import ConfigDict, Field, model_validator
 
-from orgdata_dagster.orchestration.cron import Cron
-from orgdata_dagster.orchestration.limits import Limits, Retries
-from orgdata_dagster.orchestration.schedules import due_schedules
-from orgdata_dagster.orchestration.tables import Day, Name, TableModel
+from orgdata_dagster.orchestration.automation.schedules import due_schedules
+from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.limits import Limits, Retries
+from orgdata_dagster.orchestration.config.tables import Day, Name, TableModel
 from orgdata_dagster.vendors.institution_analytics.assets import DataSet, build_asset
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, Precision
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource

@@ -13,10 +13,10 @@ from typing import ClassVar, cast
 import pandas as pd
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.budget import Rule
 from orgdata_dagster.http.client import HttpClient
-from orgdata_dagster.orchestration.limits import Limits
-from orgdata_dagster.orchestration.measured import csv_reader
+from orgdata_dagster.http.rate_limit import Rule
+from orgdata_dagster.orchestration.assets.readers import csv_reader
+from orgdata_dagster.orchestration.config.limits import Limits
 from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, InstitutionAnalyticsClient, Precision
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Slice, Window

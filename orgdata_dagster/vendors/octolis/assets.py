@@ -9,24 +9,24 @@ from dataclasses import dataclass, replace
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.assets.documents import document
+from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
+from orgdata_dagster.orchestration.assets.landing import land
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.checks.specs import SCHEMA, table_checks
-from orgdata_dagster.orchestration.documents import document
-from orgdata_dagster.orchestration.intake import Intake, Pulled
-from orgdata_dagster.orchestration.landing import land
-from orgdata_dagster.orchestration.pools import pool
-from orgdata_dagster.orchestration.pull_kinds import pull_tag
-from orgdata_dagster.orchestration.request_log import RequestLog
+from orgdata_dagster.orchestration.config.tables import TableSettings
+from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.tables import TableSettings
+from orgdata_dagster.orchestration.tags import pull_tag
 from orgdata_dagster.vendors.octolis.client import ALL_MASTERIDS, MASTERID, MODIFIED_AT, OctolisClient, Query
 from orgdata_dagster.vendors.octolis.estimate import estimate
 from orgdata_dagster.vendors.octolis.merges import merges_table
 from orgdata_dagster.vendors.octolis.pulling import COUNT_CHECK, Counts, Manner, pull, start_of
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.warehouse.commit import Target
-from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.commit.transaction import Target
 from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 VENDOR = OctolisResource.vendor
 FULL_WALK = "orgdata/full_walk"  # a run's tag, "true": read everything, not only what changed

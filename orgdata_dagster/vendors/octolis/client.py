@@ -30,9 +30,9 @@ from urllib.parse import quote
 import httpx
 
 from orgdata_dagster.http import body
-from orgdata_dagster.http.budget import Rule, Window
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, ErrorDetail, PermanentError
+from orgdata_dagster.http.rate_limit import Rule, Window
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.vendors.octolis.walk import (
     FIRST_PAGE_SIZE,

@@ -11,11 +11,11 @@ from typing import Annotated
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from orgdata_dagster.orchestration.changes import Look, changes_sensor
-from orgdata_dagster.orchestration.cron import Cron
-from orgdata_dagster.orchestration.limits import Retries
-from orgdata_dagster.orchestration.schedules import asset_schedule
-from orgdata_dagster.orchestration.tables import Name, TableModel
+from orgdata_dagster.orchestration.automation.change_sensor import Look, changes_sensor
+from orgdata_dagster.orchestration.automation.schedules import asset_schedule
+from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.limits import Retries
+from orgdata_dagster.orchestration.config.tables import Name, TableModel
 from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis.assets import DataSet, build_asset
 from orgdata_dagster.vendors.octolis.probing import newest

@@ -1,6 +1,6 @@
 """What a pull costs. Here: `estimate`. Keep out: paging (walk.py), points of writes (sync/)."""
 
-from orgdata_dagster.orchestration.estimates import Estimate
+from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.vendors.octolis.client import READ_POINTS
 
 

@@ -1,7 +1,7 @@
 """Whether a dataset changed, for the price of one record.
 
 Here: the look at the newest record, for the sensor.
-Keep out: the sensor (orchestration/changes.py), pulls (pulling.py).
+Keep out: the sensor (orchestration/automation/change_sensor.py), pulls (pulling.py).
 A record that was deleted shows here only if it was the newest one: the schedule's pull, which counts, finds it.
 """
 

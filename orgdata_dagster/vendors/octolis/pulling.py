@@ -15,15 +15,15 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import duckdb
 
-from orgdata_dagster.orchestration.ahead import ahead
-from orgdata_dagster.orchestration.intake import Intake, Pulled
+from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
+from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.vendors.octolis.client import MODIFIED_AT, OctolisClient, Query
 from orgdata_dagster.vendors.octolis.merges import follow_merges
-from orgdata_dagster.warehouse.commit import Target
-from orgdata_dagster.warehouse.connection import Warehouse
-from orgdata_dagster.warehouse.evolution import table_columns
-from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.commit.transaction import Target
+from orgdata_dagster.warehouse.ledger.store import Interval
 from orgdata_dagster.warehouse.names import TableName, quoted
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 COUNT_CHECK = "count"
 EVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,8 +9,8 @@ from functools import cache
 from typing import ClassVar
 from urllib.parse import quote
 
-from orgdata_dagster.http.budget import Rule
 from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.rate_limit import Rule
 from orgdata_dagster.orchestration.resources import Observer, VendorResource
 from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis import writing

@@ -10,24 +10,24 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.assets.documents import document
+from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.assets.snapshots import ACCEPT_SHRINK, Landed, accept_shrink_remedy, land_snapshot
 from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
-from orgdata_dagster.orchestration.documents import document
-from orgdata_dagster.orchestration.intake import Intake, Pulled
+from orgdata_dagster.orchestration.config.tables import TableSettings
+from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.partitions import DAY, daily
-from orgdata_dagster.orchestration.pools import pool
-from orgdata_dagster.orchestration.pull_kinds import pull_tag
-from orgdata_dagster.orchestration.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK, Landed, accept_shrink_remedy, land_snapshot
-from orgdata_dagster.orchestration.tables import TableSettings
+from orgdata_dagster.orchestration.tags import pull_tag
 from orgdata_dagster.vendors.together.client import REPORTS, TogetherClient
 from orgdata_dagster.vendors.together.estimate import estimate
 from orgdata_dagster.vendors.together.resource import TogetherResource
-from orgdata_dagster.warehouse.commit import Target
-from orgdata_dagster.warehouse.ledger import Interval
+from orgdata_dagster.warehouse.commit.snapshots import ShrinkGuard
+from orgdata_dagster.warehouse.commit.transaction import Target
+from orgdata_dagster.warehouse.ledger.store import Interval
 from orgdata_dagster.warehouse.names import TableName
-from orgdata_dagster.warehouse.snapshots import ShrinkGuard
 
 VENDOR = TogetherResource.vendor
 

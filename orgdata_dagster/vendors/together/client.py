@@ -25,9 +25,9 @@ from typing import Self, TypeVar
 from urllib.parse import quote
 
 from orgdata_dagster.http.body import file_is_html
-from orgdata_dagster.http.budget import Rule, Window
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody
+from orgdata_dagster.http.rate_limit import Rule, Window
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.vendors.together.report import unwrap

@@ -11,9 +11,9 @@ import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from orgdata_dagster.http.retry import RetryPolicy
-from orgdata_dagster.orchestration.cron import Cron
-from orgdata_dagster.orchestration.schedules import today_schedule
-from orgdata_dagster.orchestration.tables import Day, TableModel
+from orgdata_dagster.orchestration.automation.schedules import today_schedule
+from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.tables import Day, TableModel
 from orgdata_dagster.vendors.together.assets import Report, build_asset
 from orgdata_dagster.vendors.together.client import MINUTE, REPORTS
 from orgdata_dagster.vendors.together.resource import TogetherResource

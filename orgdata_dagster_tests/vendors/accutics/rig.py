@@ -13,16 +13,16 @@ from typing import Any, cast
 import dagster as dg
 import yaml
 
+from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox import instants
 from orgdata_dagster.sandbox.accutics import Accutics, demo
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.accutics import component
-from orgdata_dagster.warehouse import lossless
-from orgdata_dagster.warehouse.evolution import table_columns
+from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
+from orgdata_dagster.warehouse.types import lossless
 from orgdata_dagster_tests.integration.project import today
 
 DAYS = 2

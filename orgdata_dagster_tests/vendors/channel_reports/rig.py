@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.channel_reports import ChannelReports, demo
 from orgdata_dagster.sandbox.channel_reports.api import COUNTED_TYPES
 from orgdata_dagster.sandbox.environment import environment
@@ -26,7 +26,7 @@ from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.log import Entry
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.channel_reports import component
-from orgdata_dagster.warehouse.evolution import table_columns
+from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName
 from orgdata_dagster_tests.integration.project import today
 

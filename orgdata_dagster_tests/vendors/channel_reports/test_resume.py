@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import yaml
 
-from orgdata_dagster.orchestration.resuming import RESUME_TAG
+from orgdata_dagster.orchestration.assets.resuming import RESUME_TAG
 from orgdata_dagster.sandbox.channel_reports import demo
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.faults import Status

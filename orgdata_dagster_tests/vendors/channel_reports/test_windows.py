@@ -6,7 +6,7 @@ from itertools import pairwise
 import dagster as dg
 import pytest
 
-from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
+from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.channel_reports.rig import DAY, Rig, days, midnight
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orgdata_dagster.build import build_defs
+from orgdata_dagster.project.build import build_defs
 from orgdata_dagster_tests.integration import project
 
 FIRST = "2026-01-01"

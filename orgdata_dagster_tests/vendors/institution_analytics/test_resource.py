@@ -6,8 +6,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from orgdata_dagster.build import build_defs
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
 from orgdata_dagster_tests.integration.home import Home

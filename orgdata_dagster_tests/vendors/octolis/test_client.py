@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from orgdata_dagster.http.budget import Budget, Window
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.http.rate_limit import Budget, Window
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.sandbox.limits import UNLIMITED

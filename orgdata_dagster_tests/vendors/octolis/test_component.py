@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.budget import Window
-from orgdata_dagster.http.latch import Latch
+from orgdata_dagster.http.circuit_breaker import Latch
+from orgdata_dagster.http.rate_limit import Window
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.octolis import DATASETS
 from orgdata_dagster.vendors.octolis.component import DatasetModel, Octolis, OctolisLimits

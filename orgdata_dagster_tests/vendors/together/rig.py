@@ -13,8 +13,8 @@ from typing import Any, cast
 import dagster as dg
 import yaml
 
+from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.sandbox.together import demo, document_limits

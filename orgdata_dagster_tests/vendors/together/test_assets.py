@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.orchestration import snapshots
-from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK
+from orgdata_dagster.orchestration.assets import snapshots
+from orgdata_dagster.orchestration.assets.snapshots import ACCEPT_SHRINK
 from orgdata_dagster.sandbox.faults import CutCsv, Html
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.together.client import REPORTS

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.budget import Rule
 from orgdata_dagster.http.errors import PermanentError, RetriesExhausted
+from orgdata_dagster.http.rate_limit import Rule
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.sandbox.exchange import Exchange
 from orgdata_dagster.sandbox.faults import CutCsv, Html, ShortBody, Status

@@ -13,7 +13,7 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.records import RequestRecord
-from orgdata_dagster.orchestration.snapshots import ACCEPT_SHRINK
+from orgdata_dagster.orchestration.assets.snapshots import ACCEPT_SHRINK
 from orgdata_dagster.sandbox.faults import Slow, Status
 from orgdata_dagster.sandbox.log import most_at_once
 from orgdata_dagster.sandbox.server import Sandbox

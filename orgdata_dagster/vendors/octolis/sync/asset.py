@@ -12,12 +12,12 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import VendorError
-from orgdata_dagster.orchestration.failures import failure
-from orgdata_dagster.orchestration.pools import pool
-from orgdata_dagster.orchestration.progress import Progress, report
-from orgdata_dagster.orchestration.request_log import RequestLog
+from orgdata_dagster.orchestration.assets.failures import failure
+from orgdata_dagster.orchestration.assets.progress import Progress, report
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.assets.staging import staging_folder
+from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.staging import staging_folder
 from orgdata_dagster.orchestration.writing import DRY_RUN_TAG, ONLY_REJECTED_TAG, PLAN, WRITES
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.sync import plan, source
@@ -28,10 +28,10 @@ from orgdata_dagster.vendors.octolis.sync.report import Report, delivered, of_de
 from orgdata_dagster.vendors.octolis.sync.results import Results
 from orgdata_dagster.vendors.octolis.sync.sending import Send
 from orgdata_dagster.vendors.octolis.writing import OctolisWriter
-from orgdata_dagster.warehouse.connection import Warehouse
 from orgdata_dagster.warehouse.errors import WarehouseError
-from orgdata_dagster.warehouse.lock import locked
 from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.lock import locked
 
 VENDOR = OctolisResource.vendor
 REJECTED_CHECK = "rejected"

@@ -13,10 +13,10 @@ from typing import Annotated, Self
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from orgdata_dagster.orchestration.cron import Cron
-from orgdata_dagster.orchestration.limits import Retries
-from orgdata_dagster.orchestration.schedules import asset_schedule
-from orgdata_dagster.orchestration.tables import Name
+from orgdata_dagster.orchestration.automation.schedules import asset_schedule
+from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.limits import Retries
+from orgdata_dagster.orchestration.config.tables import Name
 from orgdata_dagster.vendors.octolis.client import MASTERID
 from orgdata_dagster.vendors.octolis.component import Octolis, OctolisLimits, resource_for
 from orgdata_dagster.vendors.octolis.resource import OctolisResource

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from orgdata_dagster.orchestration.request_log import RequestLog
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.vendors.octolis.merges import Merge, note_merges
 from orgdata_dagster.vendors.octolis.sync.definition import Row
 from orgdata_dagster.vendors.octolis.sync.ledger import Ledger
 from orgdata_dagster.vendors.octolis.sync.plan import Plan
 from orgdata_dagster.vendors.octolis.sync.results import Result, Results
 from orgdata_dagster.vendors.octolis.sync.source import COPY
-from orgdata_dagster.warehouse import ledger as calls
-from orgdata_dagster.warehouse.connection import Warehouse
+from orgdata_dagster.warehouse.ledger import store as calls
 from orgdata_dagster.warehouse.names import TableName, literal
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 
 @dataclass(frozen=True)

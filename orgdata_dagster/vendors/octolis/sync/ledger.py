@@ -17,7 +17,7 @@ import duckdb
 
 from orgdata_dagster.vendors.octolis.sync.definition import Row
 from orgdata_dagster.vendors.octolis.sync.source import COPY
-from orgdata_dagster.warehouse.connection import ALIAS
+from orgdata_dagster.warehouse.storage.connection import ALIAS
 
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS _orgdata;

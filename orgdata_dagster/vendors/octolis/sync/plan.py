@@ -19,8 +19,8 @@ import duckdb
 from orgdata_dagster.vendors.octolis.sync import source
 from orgdata_dagster.vendors.octolis.sync.definition import Row
 from orgdata_dagster.vendors.octolis.sync.ledger import VENDOR, Ledger
-from orgdata_dagster.warehouse.connection import Warehouse
 from orgdata_dagster.warehouse.names import literal
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 Fill = Callable[[duckdb.DuckDBPyConnection], None]
 """Fills the table `rows` from the table `source`."""

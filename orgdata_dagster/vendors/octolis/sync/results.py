@@ -16,7 +16,7 @@ import duckdb
 from orgdata_dagster.vendors.octolis.sync.definition import Row
 from orgdata_dagster.vendors.octolis.sync.ledger import VALIDATION, Ledger
 from orgdata_dagster.vendors.octolis.sync.source import COPY
-from orgdata_dagster.warehouse.evolution import table_columns
+from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, literal, quoted
 
 Outcome = Literal["written", "rejected", "not sent", "unknown"]

@@ -1,0 +1,212 @@
+"""One vendor's budget, shared by every process of the machine.
+
+Here: `Budget.spend`, the one way to be allowed to send a request, and `Permit`, what it gives.
+Add here when: a client or the status command needs another word with the budget.
+Keep out: HTTP (../client.py), a vendor's figures (its client.py), the arithmetic (planner.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from statistics import median
+from typing import Concatenate, ParamSpec, TypeVar
+
+from orgdata_dagster.http.clock import SYSTEM, Clock
+from orgdata_dagster.http.rate_limit.lease import NoLease, take_lease
+from orgdata_dagster.http.rate_limit.reservations import SCHEMA, Ledger, Slip, WindowUsage
+from orgdata_dagster.http.rate_limit.rule import Rule
+from orgdata_dagster.http.rate_limit.store import Store
+from orgdata_dagster.http.rate_limit.timeline import boot_id, read_clocks
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# What is usual is known after so many answers, and told by the last of them.
+_FEW, _LAST = 4, 50
+# Seconds of slack from which on no answer is that late: only windows of a few seconds have less.
+_AMPLE = 1.0
+
+
+class BudgetTimeout(TimeoutError):
+    """The budget had no room in time.
+
+    `waited`: seconds spent waiting; `needed`: seconds it would take from now on, None if that is not known
+    (all leases taken).
+    """
+
+    def __init__(self, name: str, waited: float, needed: float | None) -> None:
+        more = "nobody knows how much longer" if needed is None else f"{needed:.1f} s more would be needed"
+        super().__init__(f"the rate budget {name!r} has no room: waited {waited:.1f} s, {more}")
+        self.name = name
+        self.waited = waited
+        self.needed = needed
+
+
+class Permit:
+    """Leave to send one request, now."""
+
+    def __init__(self, budget: Budget, began: float, slip: Slip | None) -> None:
+        self._budget = budget
+        self._slip = slip
+        self._under_way: Slip | None = None
+        self._left: float | None = None
+        self.waited = budget.clock.monotonic() - began
+        """Seconds waited in all, for a lease and for points."""
+
+    def sent(self) -> None:
+        """To be called when the request's first bytes are about to be written; once, later calls do nothing.
+
+        If setting up the connection took so long that the vendor would see the request in another place
+        than the book says, the payment is dated anew; should its room be gone, this waits for some.
+        Where the vendor chooses between windows, only requests so reported let others use the second one.
+        """
+        if self._slip is None:
+            return
+        began = self._budget.clock.monotonic()
+        self._under_way = self._budget._send(self._slip)
+        self._slip = None
+        self.waited += self._budget.clock.monotonic() - began
+
+    def left(self) -> None:
+        """To be called when the request's last bytes are written; once, later calls do nothing.
+
+        A machine that is short of breath may take long from the first byte to the last. If the vendor would see the
+        request later than the book says, it is dated anew, and counts against whichever window may have paid.
+        """
+        if self._under_way is not None and self._left is None:
+            self._budget._leave(self._under_way)
+            self._left = self._budget.clock.monotonic()
+
+    def answered(self) -> None:
+        """To be called when the answer begins to arrive; once, later calls do nothing.
+
+        The vendor saw the request at some moment before. If the answer took far longer than usual, this may have been
+        late: the payment is dated anew, by the usual time before now. Windows of many seconds have slack enough.
+        """
+        if self._under_way is not None and self._left is not None:
+            self._budget._answer(self._under_way, self._budget.clock.monotonic() - self._left)
+            self._under_way = None
+
+
+class Budget:
+    """A rule, and the files in `folder` by which all processes keep it together.
+
+    `name` becomes part of file names. Two budgets of one name and folder are the same budget, in whatever
+    process or thread. `boot` names the machine's present boot (tests reboot by changing it). `patience`: the
+    timeout of every `spend` without one of its own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rule: Rule,
+        folder: Path,
+        clock: Clock = SYSTEM,
+        *,
+        boot: Callable[[], str] = boot_id,
+        patience: float | None = None,
+    ) -> None:
+        self.name = name
+        self.rule = rule
+        self.clock = clock
+        self._patience = patience
+        self._folder = folder
+        self._boot = boot
+        self._store = Store(folder / f"{name}.sqlite", SCHEMA)
+        self._answers: defaultdict[float, deque[float]] = defaultdict(lambda: deque(maxlen=_LAST))
+
+    @contextmanager
+    def spend(self, cost: float = 1, *, timeout: float | None = None) -> Iterator[Permit]:
+        """Wait until one request of `cost` points may be sent; it is under way until the block ends.
+
+        First come, first served. `timeout` in seconds; None: the budget's patience, or as long as it takes.
+        Raises BudgetTimeout, at once if the earliest slot lies beyond the timeout, and ValueError for a cost that
+        can never be paid. A block left without sending has paid all the same.
+        """
+        self.rule.check(cost)
+        began = self.clock.monotonic()
+        timeout = self._patience if timeout is None else timeout
+        deadline = None if timeout is None else began + timeout
+        try:
+            with self._lease(deadline):
+                yield Permit(self, began, self._pay(cost, began, deadline))
+        except NoLease:
+            raise BudgetTimeout(self.name, self.clock.monotonic() - began, None) from None
+
+    def pause(self, seconds: float) -> None:
+        """Nobody, in any process, sends before `seconds` from now. Never shortens a pause."""
+        if seconds > 0:
+            self._book(Ledger.pause, seconds)
+
+    def paused_for(self) -> float:
+        """Seconds until a pause ends; 0 without one."""
+        return self._book(Ledger.paused_for) if self._store.exists() else 0.0
+
+    def usage(self) -> list[WindowUsage]:
+        """Points spent inside each window at this moment, in the rule's order."""
+        if self._store.exists():
+            return self._book(Ledger.usage)
+        return [WindowUsage(window, 0.0, window.points) for purse in self.rule.purses for window in purse]
+
+    def _book(self, work: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def open_and_work(connection: sqlite3.Connection) -> T:
+            # The clocks are read here, not before: waiting for the store's lock takes time too.
+            ledger = Ledger(connection, self.rule, read_clocks(self.clock, self._boot()))
+            return work(ledger, *args, **kwargs)
+
+        return self._store.run(open_and_work)
+
+    def _lease(self, deadline: float | None) -> AbstractContextManager[None]:
+        if self.rule.in_flight is None:
+            return nullcontext()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        paths = [self._folder / f"{self.name}.lease.{number}" for number in range(self.rule.in_flight)]
+        return take_lease(paths, self.clock, deadline)
+
+    def _pay(self, cost: float, began: float, deadline: float | None) -> Slip | None:
+        # No purse, nothing to book. Only a pause would have made the store, and that has to be waited for.
+        if not self.rule.purses and not self._store.exists():
+            return None
+        return self._wait(self._book(Ledger.reserve, cost), began, deadline)
+
+    def _wait(self, slip: Slip, began: float, deadline: float | None) -> Slip:
+        """Sleep until the slot, confirm it, and again if it had to be moved."""
+        try:
+            while not slip.ready:
+                now = self.clock.monotonic()
+                if deadline is not None and slip.due > deadline:
+                    raise BudgetTimeout(self.name, now - began, slip.due - now)
+                self.clock.sleep(slip.due - now)
+                slip = self._book(Ledger.confirm, slip)
+        except BaseException:
+            self._book(Ledger.give_back, slip)
+            raise
+        return slip
+
+    def _send(self, slip: Slip) -> Slip:
+        """Called by the permit at the moment of sending; returns the slip that then holds."""
+        now = self.clock.monotonic()
+        if now - slip.due > self.rule.patience:
+            slip = self._wait(self._book(Ledger.confirm, slip), now, None)
+        if self.rule.has_choice:
+            self._book(Ledger.mark_sent, slip)
+        return slip
+
+    def _leave(self, slip: Slip) -> None:
+        """Called by the permit when the request has left."""
+        if self.clock.monotonic() - slip.due > self.rule.patience:
+            self._book(Ledger.mark_late, slip)
+
+    def _answer(self, slip: Slip, seconds: float) -> None:
+        """Called by the permit when the answer came so many seconds after the request had left."""
+        if self.rule.slack >= _AMPLE:
+            return
+        answers = self._answers[slip.cost]  # what costs the same takes about as long
+        usual = median([*answers]) if len(answers) >= _FEW else seconds
+        answers.append(seconds)
+        if seconds - usual > max(usual, self.rule.slack) / 2:
+            self._book(Ledger.mark_late, slip, usual)

@@ -1,0 +1,135 @@
+"""The file that a budget's processes share.
+
+Here: `Store.run`, which does a piece of work in one transaction, alone among all threads and processes.
+Add here when: the file must survive something it does not survive yet.
+Keep out: what is in the tables (ledger.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from orgdata_dagster.http.rate_limit.forks import watch
+
+T = TypeVar("T")
+
+# Closing a connection that belongs to the parent could remove the parent's write-ahead log: keep it for ever.
+_inherited: list[sqlite3.Connection] = []
+
+
+class Store:
+    """One SQLite file, created when first used.
+
+    A blocking file lock goes before BEGIN IMMEDIATE: SQLite alone polls, up to 100 ms at a time and without
+    any order, which would make punctual senders late.
+    """
+
+    def __init__(self, path: Path, schema: str) -> None:
+        self.path = path
+        self._schema = schema
+        self._new()
+        watch(self)
+
+    def exists(self) -> bool:
+        """Whether any process has used the store yet."""
+        return self.path.exists()
+
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """`work(connection)` in one transaction: committed when it returns, rolled back when it raises.
+
+        A file that is no readable database is moved aside (`<name>.corrupt`); the work is done on a new one.
+        """
+        with self._alone():
+            try:
+                return self._transact(work)
+            except sqlite3.DatabaseError as error:
+                if not _is_corrupt(error):
+                    raise
+                self._move_aside()
+                return self._transact(work)
+
+    def forget(self) -> None:
+        """In a forked child: start anew, and leave the parent's lock and connection alone."""
+        if self._connection is not None:
+            _inherited.append(self._connection)
+        if self._gate is not None:
+            os.close(self._gate)
+        self._new()
+
+    def _new(self) -> None:
+        self._threads = threading.Lock()
+        self._gate: int | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def __del__(self) -> None:
+        if self._gate is not None:
+            os.close(self._gate)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._threads:
+            if self._gate is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._gate = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(self._gate, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._gate, fcntl.LOCK_UN)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._connect()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def _connect(self) -> sqlite3.Connection:
+        # The file may have been moved aside or deleted by somebody else: what we hold open is then a ghost.
+        if self._connection is not None and self._inode == _inode(self.path):
+            return self._connection
+        self._disconnect()
+        connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+        self._connection = connection
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.executescript(self._schema)
+        self._inode = _inode(self.path)
+        return connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _move_aside(self) -> None:
+        self._disconnect()
+        with suppress(FileNotFoundError):
+            os.replace(self.path, self.path.with_suffix(".corrupt"))
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest refines it
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

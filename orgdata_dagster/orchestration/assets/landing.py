@@ -1,0 +1,243 @@
+"""Landing: the flow from a vendor's pages to committed partitions, the same for all vendors.
+
+Here: `land`, which runs a vendor's pull for every partition of a run, commits each as it comes, and tells the UI.
+Add here: what holds for the flow whichever vendor. Keep out: paging (a vendor's client), SQL (warehouse/).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+
+from orgdata_dagster import settings
+from orgdata_dagster.http.redaction import redact
+from orgdata_dagster.orchestration.assets import metadata, resuming
+from orgdata_dagster.orchestration.assets.batches import Batches
+from orgdata_dagster.orchestration.assets.failures import failure, is_permanent
+from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
+from orgdata_dagster.orchestration.assets.progress import Progress, report
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.assets.staging import staging_folder
+from orgdata_dagster.orchestration.checks.results import Landed, of_landed, of_refused
+from orgdata_dagster.orchestration.checks.volume import volumes, whole_volume
+from orgdata_dagster.orchestration.instance.orphaned_runs import claim
+from orgdata_dagster.orchestration.partitions import key_of
+from orgdata_dagster.warehouse.commit.evolution import expected_types
+from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit, record_requests
+from orgdata_dagster.warehouse.errors import WarehouseError
+from orgdata_dagster.warehouse.ledger import coverage
+from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.pages.stage import Stage
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+
+
+@dataclass
+class _Run:
+    """The state of one step while its partitions land."""
+
+    context: dg.AssetExecutionContext
+    warehouse: Warehouse
+    target: Target
+    declared: Mapping[str, str]
+    requests: RequestLog
+    scratch: duckdb.DuckDBPyConnection
+    folder: Path
+    known: dict[str | None, tuple[Interval, ...]] = field(default_factory=dict)
+    expected: dict[str, str] = field(default_factory=dict)
+    total: int = 0
+    landed: dict[str | None, metadata.Metadata] = field(default_factory=dict)
+    found: Landed = field(default_factory=Landed)
+    pages: int = 0
+    rows: int = 0
+
+    def look_up(self, partitions: Sequence[str | None]) -> list[str | None]:
+        """Read what the warehouse knows of the table before the run; returns the partitions to pull."""
+        if not self.warehouse.exists:
+            return list(partitions)
+        resumed = resuming.since(self.context.instance, self.context.run)
+        with self.warehouse.reading() as connection:
+            self.known = coverage.known(connection, self.target.table)
+            self.expected = expected_types(connection, self.target.table)
+            done = coverage.landed_since(connection, self.target.table, resumed) if resumed else set()
+        if done := done & set(partitions):
+            self.context.log.info(f"continues a run that has landed {len(done)} of {self.total} partitions")
+            self.landed |= {partition: metadata.resumed() for partition in done}
+        return [partition for partition in partitions if partition not in done]
+
+    def arrive(self, partition: str | None, pull: Pull) -> Arrival:
+        """Pull one partition."""
+        intake = Intake(partition, self.folder, ReadyRows(self.stage(), self.target), self.known.get(partition, ()))
+        try:
+            return Arrival(intake, pull(intake))
+        except BaseException:
+            intake.close()
+            raise
+
+    def stage(self) -> Stage:
+        """A stage with a cursor of its own."""
+        return Stage(self.scratch.cursor(), cursor=self.target.cursor, declared=self.declared, expected=self.expected)
+
+    def commit(self, arrivals: Sequence[Arrival]) -> dict[str | None, Exception]:
+        """Commit some partitions together; returns the errors. Where one cannot land, the others land without it."""
+        try:
+            self._commit(arrivals)
+        except Exception as error:  # noqa: BLE001 - it is reported, with those of the other partitions
+            if len(arrivals) > 1 and isinstance(error, WarehouseError):
+                return {name: error for arrival in arrivals for name, error in self.commit([arrival]).items()}
+            for arrival in arrivals:
+                arrival.intake.close()
+            return {arrival.partition: error for arrival in arrivals}
+        return {}
+
+    def _commit(self, arrivals: Sequence[Arrival]) -> None:
+        ready = arrivals[0].intake.ready if len(arrivals) == 1 else None
+        stage = ready.stage if ready else self._joined(arrivals)
+        loads = [arrival.load() for arrival in arrivals]
+        calls, run_id = self.requests.take(), self.context.run.run_id
+        warehouse = self.warehouse.alone() if self.total == 1 else self.warehouse
+        try:
+            done = commit(warehouse, self.target, stage, loads, run_id=run_id, requests=calls, ready=ready)
+        except BaseException:
+            self.requests.give_back(calls)  # they were made, whatever became of their rows
+            raise
+        self.expected = dict(done.expected)
+        self.found.add(done, sum(arrival.intake.kept for arrival in arrivals if arrival.partition in done.rows))
+        for arrival in arrivals:
+            self._note(arrival.load(), done, arrival.intake)
+            arrival.intake.close()
+        self.progress()
+
+    def _joined(self, arrivals: Sequence[Arrival]) -> Stage:
+        stage = self.stage()
+        for arrival in arrivals:
+            for staged in arrival.intake.staged:
+                stage.add(staged)
+        return stage
+
+    def _note(self, load: PartitionLoad, done: Committed, intake: Intake) -> None:
+        rows = done.rows.get(load.partition, 0)
+        self.landed[load.partition] = metadata.of_partition(load, done, intake.watermark)
+        self.found.gaps += [(load.partition, interval) for interval in load.coverage if not interval.complete]
+        self.pages += load.pages
+        self.rows += rows
+        changes = f", columns changed: {', '.join(map(str, done.changes))}" if done.changes else ""
+        if self.total <= 14 or len(self.landed) % (self.total // 10) == 0:
+            self.context.log.info(
+                f"{self.target.table} {load.partition or ''}: {rows} rows on {load.pages} pages "
+                f"in {load.seconds:.1f} s, {load.waited:.1f} s rate limit ({len(self.landed)} of {self.total}){changes}"
+            )
+
+    def progress(self) -> None:
+        """Tell how far the run is."""
+        asset = self.context.asset_key.to_user_string()
+        report(Progress(asset, len(self.landed), self.total, self.pages, self.rows, self.requests.waited))
+
+
+def land(
+    context: dg.AssetExecutionContext,
+    *,
+    warehouse: Warehouse,
+    target: Target,
+    pull: Pull,
+    requests: RequestLog,
+    declared: Mapping[str, str],
+    partitions: Sequence[str | None],
+    workers: int = 1,
+    batch: int = 1,
+) -> dg.MaterializeResult:
+    """Pull `partitions`, `workers` at a time, and commit them, `batch` at a time; what landed stays in any case.
+
+    A run that continues another one (resuming.py) leaves out what that one has landed.
+
+    Raises dagster.Failure with the reason of every partition that failed; after a permanent failure the partitions
+    that were not begun are not tried.
+    """
+    claim(context.instance, context.run)
+    with staging_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
+        run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
+        missing = run.look_up(partitions)
+        run.progress()
+        errors, untried = _each(run, missing, pull, workers, batch)
+        record_requests(warehouse, requests.take(), run_id=context.run.run_id)
+    if errors:
+        _keep_landed(run)
+        for check in of_refused(context.asset_key, errors.values()):
+            context.log_event(check)
+        raise failure(context, errors, untried=untried)
+    return _result(run)
+
+
+def _each(
+    run: _Run, partitions: Sequence[str | None], pull: Pull, workers: int, batch: int
+) -> tuple[dict[str | None, BaseException], int]:
+    """Run every partition; returns the errors by partition and how many were not tried."""
+    errors: dict[str | None, BaseException] = {}
+    hopeless = threading.Event()
+    ahead, tried = iter(partitions), list[str | None]()
+    arrived = Batches[Arrival](batch)
+
+    def work(_: int) -> None:
+        for partition in ahead:  # each thread takes the next one: none of them has to be told
+            if hopeless.is_set():
+                return
+            tried.append(partition)
+            attempt(partition)
+
+    def attempt(partition: str | None) -> None:
+        try:
+            arrival = run.arrive(partition, pull)
+        except Exception as error:  # noqa: BLE001 - it is reported, with those of the other partitions
+            note(partition, error)
+        else:
+            # by the thread that completed the batch: when commits are slower than pulls, the pulls wait for them
+            commit_all(arrived.add(arrival))
+
+    def commit_all(arrivals: Sequence[Arrival]) -> None:
+        for partition, error in run.commit(arrivals).items() if arrivals else ():
+            note(partition, error)
+
+    def note(partition: str | None, error: BaseException) -> None:
+        if is_permanent(error):
+            hopeless.set()  # here, in the thread that would begin the next partition the moment this one is over
+        errors[partition] = error
+        run.context.log.warning(f"{run.target.table} {partition or ''}: {redact(str(error))}")
+
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="land") as pool:
+        try:
+            list(pool.map(work, range(max(1, workers))))
+        finally:
+            hopeless.set()  # where the step is interrupted, the threads begin nothing more
+    commit_all(arrived.rest())
+    return errors, len(partitions) - len(tried)
+
+
+def _keep_landed(run: _Run) -> None:
+    """A step that fails records nothing by itself: say which partitions are in the warehouse all the same."""
+    for partition, figures in run.landed.items():
+        run.context.log_event(dg.AssetMaterialization(run.context.asset_key, partition=partition, metadata=figures))
+
+
+def _result(run: _Run) -> dg.MaterializeResult:
+    today = key_of(run.context.assets_def.partitions_def, datetime.now(UTC).date())
+    with run.warehouse.reading() as connection:
+        table = metadata.of_table(connection, run.target)
+        beside = volumes(connection, run.target.table, run.found.partitions, today)
+    if None in run.found.partitions:
+        beside = whole_volume(run.context.instance, run.context.asset_key, table)
+    checks = of_landed(run.found, run.target, beside)
+    if len(run.landed) <= 1:
+        figures = next(iter(run.landed.values()), {})
+        return dg.MaterializeResult(metadata={**table, **figures}, check_results=checks)
+    newest = max(run.landed, key=str)  # told last, so it is where the UI looks for the table's columns
+    for partition, figures in run.landed.items():
+        shown = {**table, **figures} if partition == newest else figures
+        run.context.add_asset_metadata(shown, partition_key=partition)
+    return dg.MaterializeResult(check_results=checks)

@@ -1,0 +1,75 @@
+"""Where a client's download becomes a page of the warehouse: the one place that knows both.
+
+Here: `MeasuredPage` and the reader that makes one. Keep out: paging rules, and what is done with pages (landing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from orgdata_dagster.http.errors import BadBody
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.pages import json_pages
+from orgdata_dagster.warehouse.pages.page import Page
+from orgdata_dagster.warehouse.pages.stage import Extent, extent, measure
+
+
+@dataclass(frozen=True)
+class MeasuredPage:
+    """A download that is a well-formed page: its file, its number of records and the instants they lie between."""
+
+    download: Download
+    page: Page
+    extent: Extent
+
+    @property
+    def records(self) -> int:
+        return self.extent.records
+
+    @property
+    def lowest(self) -> datetime | None:
+        return self.extent.lowest
+
+    @property
+    def highest(self) -> datetime | None:
+        return self.extent.highest
+
+
+def csv_reader(connection: duckdb.DuckDBPyConnection, cursor: str | None) -> Callable[[Download], MeasuredPage]:
+    """A reader for HttpClient.fetch: what does not parse is a BadBody, so that the client asks again."""
+
+    def read(download: Download) -> MeasuredPage:
+        try:
+            # a cursor of its own: several threads read at the same time
+            page, reach = extent(connection.cursor(), download.path, cursor)
+        except UnreadablePage as error:
+            raise BadBody(str(error)) from None
+        return MeasuredPage(download, page, reach)
+
+    return read
+
+
+def json_reader(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    cursor: str | None = None,
+    records: str = json_pages.ARRAY,
+    flatten: Collection[str] = (),
+) -> Callable[[Download], MeasuredPage]:
+    """As `csv_reader`, for JSON: see json_pages.prepare."""
+
+    def read(download: Download) -> MeasuredPage:
+        try:
+            page = json_pages.prepare(download.path, connection, records=records, flatten=flatten)
+            # without a cursor column its records are all there is to know, and they are counted
+            reach = measure(connection.cursor(), page, cursor) if cursor or not page.parsed else Extent(page.records)
+        except UnreadablePage as error:
+            raise BadBody(str(error)) from None
+        return MeasuredPage(download, page, reach)
+
+    return read

@@ -1,0 +1,152 @@
+"""The sensor `catch_up`: what is missing is asked for again, by itself and not for ever.
+
+Here: when to ask, for how much, and when to give up. Keep out: what is missing (gaps.py).
+
+Each asset has a batch it tries: the first holes that no run is under way for. It is tried with pauses that grow; when
+it shrank, from the beginning; after the last try its partitions are given up, which the asset's check `coverage` shows
+as an error until they land. The state is the sensor's cursor.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+
+import dagster as dg
+
+from orgdata_dagster import settings
+from orgdata_dagster.orchestration.automation.gaps import covered, holes
+from orgdata_dagster.orchestration.automation.queued_runs import under_way
+from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START, stop_sign
+from orgdata_dagster.orchestration.checks.specs import COVERAGE
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
+
+NAME = "catch_up"
+ALL = ""  # how the cursor writes the partition of a table without partitions
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How stubbornly holes are asked for: the pause after each try grows four-fold, from `pause` on."""
+
+    pause: timedelta = timedelta(minutes=10)
+    tries: int = 5
+    batch: int = 31  # partitions a run
+    runs: int = 4  # a tick
+
+
+@dataclass
+class Asked:
+    """What the sensor remembers of an asset: the batch it tries, how often, not before when; what it gave up."""
+
+    batch: list[str] = field(default_factory=list)
+    tries: int = 0
+    after: str = ""
+    given_up: list[str] = field(default_factory=list)
+
+    def give_up(self) -> None:
+        """Leave the batch alone from now on."""
+        self.given_up += self.batch
+        self.batch, self.tries, self.after = [], 0, ""
+
+    def try_again_after(self, now: datetime, patience: Patience) -> None:
+        """Note a try, and the pause before the next one."""
+        self.after = (now + patience.pause * 4**self.tries).isoformat()
+        self.tries += 1
+
+
+def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
+    """The sensor over all assets that land a vendor's table."""
+
+    @dg.sensor(
+        name=NAME,
+        asset_selection=dg.AssetSelection.all(),  # not `target`, which wants partitions of one kind
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Asks again for what the coverage ledger misses: ticks nobody ran, failed runs, doubtful days. "
+        "After some tries with growing pauses it gives up, and the check `coverage` says so.",
+    )
+    def catch_up(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+        bearing = patience or Patience(pause=settings.catch_up_pause())
+        graph = context.repository_def.asset_graph  # type: ignore[union-attr]
+        kinds, now = pulled_assets(graph), datetime.now(UTC)
+        known = covered(warehouse, list(kinds))
+        busy = under_way(context.instance)
+        state = {name: Asked(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
+        requests, given_up, waiting = list[dg.RunRequest](), list[dg.AssetCheckEvaluation](), list[str]()
+        for key, kind in kinds.items():
+            if key in busy or stop_sign(key.path[0]):
+                continue
+            name, partitions = key.to_user_string(), graph.get(key).partitions_def
+            missing = [hole or ALL for hole in holes(context.instance, key, kind, partitions, known[key], now)]
+            asked = state.setdefault(name, Asked())
+            if not next_batch(asked, missing, patience=bearing, whole=kind != "days"):
+                continue
+            if asked.tries >= bearing.tries:
+                given_up.append(_gave_up(key, asked))
+                asked.give_up()
+            elif asked.after > now.isoformat() or len(requests) >= bearing.runs:
+                waiting.append(f"{name} ({len(missing)} missing, after {asked.after[:19] or 'others'})")
+            else:
+                requests.append(_request(key, kind, asked, now))
+                asked.try_again_after(now, bearing)
+        remembered = {name: asdict(asked) for name, asked in state.items() if asked.batch or asked.given_up}
+        for request in requests:
+            context.log.info(f"asks again for {request.run_key}")
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else _quiet(waiting, remembered),
+            cursor=json.dumps(remembered),
+            asset_events=given_up,
+        )
+
+    return catch_up
+
+
+def next_batch(asked: Asked, missing: Sequence[str], *, patience: Patience, whole: bool) -> bool:
+    """Set the batch to be tried next: the first partitions in a row that are missing and not given up. False: none.
+
+    If it shrank, something landed, and its tries begin anew, as those of another batch.
+    """
+    asked.given_up = [hole for hole in asked.given_up if hole in missing]
+    open_holes = [hole for hole in missing if hole not in asked.given_up]
+    batch = open_holes[:1] if whole else list(_first_ones(open_holes, patience.batch))
+    if set(batch).isdisjoint(asked.batch) or set(batch) < set(asked.batch):
+        asked.tries, asked.after = 0, ""
+    asked.batch = batch
+    return bool(batch)
+
+
+def _first_ones(names: Sequence[str], most: int) -> Iterable[str]:
+    """At most so many, and only while they are near each other: a run covers a range, holes or not."""
+    if not names:
+        return ()
+    reach = datetime.fromisoformat(names[0]) + timedelta(days=most)
+    return list(takewhile(lambda name: datetime.fromisoformat(name) < reach, names))[:most]
+
+
+def _request(key: dg.AssetKey, kind: PullKind, asked: Asked, now: datetime) -> dg.RunRequest:
+    first, last = asked.batch[0], asked.batch[-1]
+    name = f"{key.to_user_string()} {first} to {last}, try {asked.tries + 1} at {now.isoformat(timespec='seconds')}"
+    tags = {} if kind == "whole" else {RANGE_START: first, RANGE_END: last}
+    return dg.RunRequest(run_key=name, asset_selection=[key], tags=tags)
+
+
+def _gave_up(key: dg.AssetKey, asked: Asked) -> dg.AssetCheckEvaluation:
+    what = f"{asked.batch[0]} to {asked.batch[-1]}" if asked.batch[0] else "the table"
+    return dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=COVERAGE,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"catch_up gave up {what} after {asked.tries} tries: see why its runs failed, then pull it by hand",
+        metadata={"partitions": len(asked.batch), "tries": asked.tries, "missing": ", ".join(asked.batch)},
+    )
+
+
+def _quiet(waiting: Sequence[str], remembered: Mapping[str, object]) -> str:
+    if waiting:
+        return f"a pause between tries: {'; '.join(waiting)}"
+    return "only what was given up is missing" if remembered else "nothing is missing"

@@ -1,0 +1,88 @@
+"""What is missing of a table: the partitions that should be complete by now, and are not.
+
+Here: `holes`, by the coverage ledger and Dagster's failed partitions. Keep out: what is done about them (catch_up.py),
+showing them (cli).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import dagster as dg
+from dagster._core.storage.partition_status_cache import AssetPartitionStatus
+
+from orgdata_dagster.orchestration.partitions import DAY, bounds, key_of
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import PullKind
+from orgdata_dagster.warehouse.ledger import coverage
+from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.names import TableName
+
+Coverage = Mapping[str | None, Sequence[Interval]]
+
+
+def covered(warehouse: WarehouseResource, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, Coverage]:
+    """What the ledger says of each asset's table; nothing of those that never landed."""
+    opened = warehouse.open()
+    if not opened.exists:
+        return {key: {} for key in keys}
+    with opened.reading() as connection:
+        return {key: coverage.known(connection, TableName(*key.path)) for key in keys}
+
+
+def holes(
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    kind: PullKind,
+    partitions: dg.PartitionsDefinition | None,
+    known: Coverage,
+    now: datetime,
+) -> list[str | None]:
+    """The partitions (None: the whole table) to ask for again, oldest first.
+
+    Days: from the first one ever covered up to now, those not covered to their end or with a doubt; and those whose
+    last run failed, today included. A table that nobody ever asked for has no holes: where to begin is the schedule's.
+    """
+    if kind == "days" and isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        failed = _failed(instance, key, partitions)
+        closed = [name for name in _since_first(partitions, known, now) if _missing(known.get(name), partitions, name)]
+        return [*sorted({*closed, *failed})]
+    if kind == "today":
+        newest = max((part.end for parts in known.values() for part in parts), default=None)
+        missed = newest is not None and now - newest > 1.05 * DAY
+        return [now.date().isoformat()] if missed or _last_run_failed(instance, key) else []
+    doubtful = any(part.reason for parts in known.values() for part in parts)
+    return [None] if doubtful or _last_run_failed(instance, key) else []
+
+
+def _since_first(partitions: dg.TimeWindowPartitionsDefinition, known: Coverage, now: datetime) -> list[str]:
+    """The closed partitions from the first one covered on."""
+    first = min((name for name in known if name), default=None)
+    today = key_of(partitions, now.date())
+    if first is None or first >= today:
+        return []
+    return list(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, today)))[:-1]
+
+
+def _missing(parts: Sequence[Interval] | None, partitions: dg.TimeWindowPartitionsDefinition, name: str) -> bool:
+    end = bounds(partitions, name)[1]
+    return not parts or max(part.end for part in parts) < end or any(part.reason for part in parts)
+
+
+def _failed(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: dg.PartitionsDefinition) -> set[str]:
+    every = list(partitions.get_partition_keys())
+    found = instance.get_status_by_partition(key, every, partitions) or {}
+    return {name for name, status in found.items() if status == AssetPartitionStatus.FAILED}
+
+
+def _last_run_failed(instance: dg.DagsterInstance, key: dg.AssetKey) -> bool:
+    [*records] = instance.get_asset_records([key])
+    entry = records[0].asset_entry if records else None
+    if entry is None or entry.last_run_id is None:
+        return False
+    landed = entry.last_materialization
+    if landed is not None and landed.run_id == entry.last_run_id:
+        return False
+    run = instance.get_run_by_id(entry.last_run_id)
+    return run is not None and run.status == dg.DagsterRunStatus.FAILURE

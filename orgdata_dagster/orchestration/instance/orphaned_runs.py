@@ -1,0 +1,90 @@
+"""Cleaning up after processes that were killed: runs that nobody works on, and the pool slots they hold.
+
+Here: `reap`, and what it would find. Keep out: limits of pools (pools.py).
+
+A run process that dies by kill -9 leaves its run STARTED and its slot taken for ever: nobody is left to say otherwise.
+So a run says which process works on it (`claim`), as soon as it begins.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.tags import GRPC_INFO_TAG
+
+from orgdata_dagster.orchestration.instance.processes import alive, identity
+
+PROCESS_TAG = "orgdata/process"
+_LAUNCHED = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+_NOT_ENDED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Note on the run that this process works on it."""
+    if run.tags.get(PROCESS_TAG) != (mine := identity()):
+        instance.add_run_tags(run.run_id, {PROCESS_TAG: mine})
+
+
+def reap(instance: dg.DagsterInstance) -> list[str]:
+    """Fail the runs that nobody works on, free what they and ended runs hold; returns the failed runs' ids."""
+    dead = dead_runs(instance)
+    for run in dead:
+        process = run.tags.get(PROCESS_TAG, "which launched it")
+        instance.report_run_failed(run, f"The process that worked on this run ({process}) is gone.")
+    for run_id in leaked_slots(instance, dead):
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+    return [run.run_id for run in dead]
+
+
+def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The runs that have not ended, and whose process has."""
+    return [run for run in instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED)) if _is_dead(instance, run)]
+
+
+def leaked_slots(instance: dg.DagsterInstance, dead: Collection[dg.DagsterRun] = ()) -> set[str]:
+    """The ids of runs that hold slots, or wait for some, though they have ended or are among the `dead`."""
+    running = instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED))
+    going = {run.run_id for run in running} - {run.run_id for run in dead}
+    storage = instance.event_log_storage
+    holders: set[str] = set()
+    for pool in storage.get_concurrency_keys():
+        info = storage.get_concurrency_info(pool)
+        holders |= {slot.run_id for slot in info.claimed_slots} | {step.run_id for step in info.pending_steps}
+    return holders - going
+
+
+def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Its process is gone; of a run that has not said which it is, the server that launched it."""
+    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    inherited = parent.tags.get(PROCESS_TAG) if parent else None  # a retry has all tags of the run that was killed
+    process = run.tags.get(PROCESS_TAG)
+    if process and process != inherited:
+        return not alive(process)
+    launched = run.tags.get(GRPC_INFO_TAG)  # Dagster's own, on runs of the UI and the daemon
+    return launched is not None and run.status in _LAUNCHED and not _answers(json.loads(launched))
+
+
+def _answers(server: Mapping[str, Any]) -> bool:
+    """Whether somebody listens where a code server did."""
+    family, address = (
+        (socket.AF_UNIX, server["socket"])
+        if server.get("socket")
+        else (socket.AF_INET, (server.get("host") or "localhost", int(server["port"])))
+    )
+    with socket.socket(family) as connection:
+        connection.settimeout(1)
+        try:
+            connection.connect(address)
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,57 @@
+"""Everything Dagster knows of orgdata, assembled in one place; tests use it too.
+
+Here: `build_defs`. Add here: what belongs to no vendor. Keep out: vendors (defs/<vendor>/defs.yaml).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from orgdata_dagster import settings
+from orgdata_dagster.http import redaction
+from orgdata_dagster.orchestration.automation.alerts.sensor import alerts
+from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
+from orgdata_dagster.orchestration.automation.conditions import downstream_sensor
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.project import isolation
+
+
+def build_defs(
+    *, resource_overrides: Mapping[str, object] | None = None, project: Path | None = None, for_ui: bool = True
+) -> dg.Definitions:
+    """The definitions of the defs folder, the shared resources and the executor.
+
+    `project` is the folder of a Dagster project (default: settings.project_root()), whose pyproject.toml names the
+    package with the defs folder. `resource_overrides` replaces resources by key. `for_ui`: with what the UI shows of
+    every Component type, which takes longer to make than all else, and without what is broken (isolation.py). Steps
+    run in the run's own process: the work is waiting for vendors, and a process a step would cost seconds; several
+    runs run side by side.
+    """
+    redaction.install()
+    root = project or settings.project_root()
+    if str(root) not in sys.path:
+        sys.path.append(str(root))  # the package with the defs need not be installed; last, so that it hides nothing
+    loaded = isolation.load(root) if for_ui else dg.ComponentTree.for_project(root).build_defs(Path("."))
+    defs = dg.Definitions.merge(
+        loaded,
+        dg.Definitions(
+            resources={"warehouse": WarehouseResource()},
+            sensors=[catch_up_sensor(), alerts, downstream_sensor()],
+            executor=dg.in_process_executor,
+        ),
+    )
+    if not resource_overrides:
+        return defs
+    return dg.Definitions(
+        assets=defs.assets,
+        asset_checks=defs.asset_checks,
+        schedules=defs.schedules,
+        sensors=defs.sensors,
+        jobs=defs.jobs,
+        executor=defs.executor,
+        resources={**(defs.resources or {}), **resource_overrides},
+    )

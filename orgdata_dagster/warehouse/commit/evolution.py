@@ -1,0 +1,271 @@
+"""Schema evolution: what must change in a table so that staged rows fit, and how each column is cast.
+
+Here: `plan`, pure apart from looking at the table, and `apply`. Add here: rules of the contract (`evolve`, `freeze`).
+Keep out: which types hold which text (lossless.py), the transaction (commit.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import duckdb
+
+from orgdata_dagster.warehouse.errors import ContractViolation
+from orgdata_dagster.warehouse.ledger import store
+from orgdata_dagster.warehouse.names import (
+    LOADED_AT,
+    OWN_PREFIX,
+    PARTITION,
+    RUN_ID,
+    VARIANT,
+    TableName,
+    literal,
+    quoted,
+)
+from orgdata_dagster.warehouse.pages.stage import Stage
+from orgdata_dagster.warehouse.types import lossless
+from orgdata_dagster.warehouse.types.column_types import ColumnTypes
+
+CONVERTED = "_orgdata_converted_"
+SURPRISE = "orgdata: a value does not survive the type guessed for"
+Contract = Literal["evolve", "freeze"]
+OWN_COLUMNS = {PARTITION: "VARCHAR", LOADED_AT: lossless.INSTANT, RUN_ID: "VARCHAR"}
+
+
+@dataclass(frozen=True)
+class SchemaChange:
+    """One change of a table's columns. `change`: added, widened, retyped (a person declared it), missing (no longer
+    sent) or variant (misfits kept)."""
+
+    column: str
+    change: Literal["added", "widened", "retyped", "missing", "variant"]
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        types = " -> ".join(kind for kind in (self.before, self.after) if kind)
+        return f"{self.column}: {self.change}" + (f" ({types})" if types else "")
+
+
+@dataclass
+class Plan:
+    """`statements` bring the table into shape; `casts` is column -> SQL over the text columns of a page, and over what
+    `converted` makes of them first: column -> SQL, under the name `CONVERTED` + column. So nothing is parsed twice."""
+
+    created: bool
+    statements: list[str] = field(default_factory=list)
+    casts: dict[str, str] = field(default_factory=dict)
+    converted: dict[str, str] = field(default_factory=dict)
+    changes: list[SchemaChange] = field(default_factory=list)
+
+
+def table_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
+    """Column -> type of a table, in order; empty where there is no such table."""
+    try:
+        # not duckdb_columns(): that lists every column of every catalog first, 20 ms a call
+        described = connection.execute(f"SELECT * FROM {table.sql} LIMIT 0").description
+    except duckdb.CatalogException:
+        return {}
+    return {column[0]: str(column[1]) for column in described or ()}
+
+
+def plan(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableName,
+    stage: Stage,
+    contract: Contract = "evolve",
+    own: Mapping[str, str] = OWN_COLUMNS,
+) -> Plan:
+    """How to make `stage` fit into `table`; a new one gets the columns `own` besides.
+
+    Raises ContractViolation under `freeze` if a column is new or changes.
+    """
+    existing = table_columns(connection, table)
+    result = Plan(created=not existing)
+    columns = dict(stage.columns)
+    if not existing and not columns:
+        # nothing but a header so far, or not even that: the table shall exist all the same
+        columns = {name: ColumnTypes() for name in stage.empty_columns or stage.declared}
+    known = {name.lower(): (name, kind) for name, kind in existing.items()}
+    for name, types in columns.items():
+        stored, current = known.get(name.lower(), (name, None))
+        if name in stage.declared:
+            _plan_declared(connection, result, table, stored, types, existing, stage)
+        else:
+            _plan_free(connection, result, table, name, stored, current, types, stage)
+    if stage.columns:
+        sent = {name.lower() for name in columns}
+        for name, kind in existing.items():
+            if not name.startswith(OWN_PREFIX) and not name.endswith(VARIANT) and name.lower() not in sent:
+                result.changes.append(SchemaChange(name, "missing", kind, None))
+    if contract == "freeze" and existing and store.last_columns(connection, table):
+        # a table that only empty days made so far has nothing to freeze
+        _refuse(table, result, stage)
+    if not existing:
+        added = {change.column: change.after or lossless.TEXT for change in result.changes}
+        result.statements = creation(table, {**added, **own})
+    return result
+
+
+def apply(connection: duckdb.DuckDBPyConnection, planned: Plan) -> None:
+    """Bring the table into shape, inside the caller's transaction."""
+    for statement in planned.statements:
+        connection.execute(statement)
+
+
+def expected_types(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
+    """The types that new values are likely to fit: those of the table, but for text columns that hold nothing yet."""
+    columns = table_columns(connection, table)
+    texts = [name for name, kind in columns.items() if kind == lossless.TEXT]
+    if not texts:
+        return columns
+    filled = ", ".join(f"EXISTS (SELECT 1 FROM {table.sql} WHERE {quoted(name)} IS NOT NULL)" for name in texts)
+    row = connection.execute(f"SELECT {filled}").fetchone() or ()
+    empty = {name for name, has_values in zip(texts, row, strict=True) if not has_values}
+    return {name: kind for name, kind in columns.items() if name not in empty}
+
+
+def creation(table: TableName, types: Mapping[str, str]) -> list[str]:
+    """The statements that make a new table with these columns."""
+    body = ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
+    return [f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}", f"CREATE TABLE {table.sql} ({body})"]
+
+
+def _plan_free(
+    connection: duckdb.DuckDBPyConnection,
+    result: Plan,
+    table: TableName,
+    name: str,
+    stored: str,
+    current: str | None,
+    types: ColumnTypes,
+    stage: Stage,
+) -> None:
+    """A column whose type nobody declared: the preferred type that holds everything, new values and stored ones."""
+    wanted = types.fits[0] if types.filled and types.fits else lossless.TEXT
+    if current is None:
+        result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(name)} {wanted}")
+        result.changes.append(SchemaChange(name, "added", None, wanted))
+        current = wanted
+    elif types.filled and current not in types.fits and wanted != current:
+        target = _common_type(connection, table, stored, current, types)
+        if target != current:
+            text = lossless.as_text(stored, current)
+            alter = f"ALTER TABLE {table.sql} ALTER COLUMN {quoted(stored)} SET DATA TYPE {target}"
+            result.statements.append(f"{alter} USING {lossless.from_text(text, target)}")
+            result.changes.append(SchemaChange(stored, "widened", current, target))
+            current = target
+    if stage.exact or current == lossless.TEXT:
+        result.casts[stored] = lossless.from_text(quoted(name), current)
+    else:
+        value = _convert(result, name, current)
+        result.casts[stored] = _guarded(lossless.survives(name, current, types.kinds, value), value, name)
+
+
+def _common_type(
+    connection: duckdb.DuckDBPyConnection, table: TableName, stored: str, current: str, types: ColumnTypes
+) -> str:
+    """The preferred type that holds the new values and every stored one; text holds all."""
+    if current == lossless.TEXT:
+        # text is wide enough, but a column that was empty so far may still get its type
+        empty = connection.execute(f"SELECT 1 FROM {table.sql} WHERE {quoted(stored)} IS NOT NULL LIMIT 1").fetchone()
+        return (types.fits[0] if types.fits else lossless.TEXT) if empty is None else lossless.TEXT
+    source = f"(SELECT {lossless.as_text(stored, current)} AS {quoted(stored)} FROM {table.sql})"
+    for kind in types.fits:
+        survives = lossless.survives(stored, kind, types.kinds)
+        row = connection.execute(f"SELECT bool_and({survives}) FROM {source}").fetchone()
+        if row is None or row[0] is not False:
+            return kind
+    return lossless.TEXT
+
+
+def _plan_declared(
+    connection: duckdb.DuckDBPyConnection,
+    result: Plan,
+    table: TableName,
+    name: str,
+    types: ColumnTypes,
+    existing: Mapping[str, str],
+    stage: Stage,
+) -> None:
+    """A column whose type a person declared: it gets that type; what does not fit goes to the variant column."""
+    declared = _canonical(connection, stage.declared_type(name))
+    extra = lossless.variant(name)
+    fits = lossless.declared_fit(name, declared)
+    stored_misfits = False
+    if name not in existing:
+        result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(name)} {declared}")
+        result.changes.append(SchemaChange(name, "added", None, declared))
+    elif existing[name] != declared:
+        text = lossless.as_text(name, existing[name])
+        misfit = f"{quoted(name)} IS NOT NULL AND NOT {fits}"
+        source = f"(SELECT {text} AS {quoted(name)} FROM {table.sql})"
+        stored_misfits = bool(connection.execute(f"SELECT 1 FROM {source} WHERE {misfit} LIMIT 1").fetchone())
+    if (types.misfits or stored_misfits) and extra not in existing:
+        result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(extra)} {lossless.TEXT}")
+        result.changes.append(SchemaChange(extra, "variant", declared, lossless.TEXT))
+    if name in existing and existing[name] != declared:
+        _retype(result, table, name, existing[name], declared, fits, stored_misfits)
+    cast = f"CAST({quoted(name)} AS {declared})"
+    if types.misfits or extra in existing:
+        result.casts[name] = f"CASE WHEN {fits} THEN {cast} END"
+        result.casts[extra] = f"CASE WHEN NOT {fits} THEN {quoted(name)} END"
+    elif stage.exact:
+        result.casts[name] = cast
+    else:
+        value = _convert(result, name, declared)
+        fits = lossless.declared_fit(name, declared, value)
+        result.casts[name] = _guarded(f"({quoted(name)} IS NULL OR {fits})", value, name)
+
+
+def _convert(result: Plan, column: str, data_type: str) -> str:
+    """Have a column converted; returns the converted value's name in SQL."""
+    result.converted[column] = lossless.converted(column, data_type)
+    return quoted(CONVERTED + column)
+
+
+def _guarded(test: str, cast: str, column: str) -> str:
+    """A cast that stops the statement where a value does not pass: the type was only guessed."""
+    return f"CASE WHEN {test} THEN {cast} ELSE error({literal(f'{SURPRISE} {column}')}) END"
+
+
+def _retype(
+    result: Plan, table: TableName, name: str, before: str, declared: str, fits: str, stored_misfits: bool
+) -> None:
+    """Change a stored column to a newly declared type, by way of text; misfits move to the variant column."""
+    column = quoted(name)
+    alter = f"ALTER TABLE {table.sql} ALTER COLUMN {column} SET DATA TYPE"
+    if before != lossless.TEXT:
+        result.statements.append(f"{alter} VARCHAR USING {lossless.as_text(name, before)}")
+    if stored_misfits:
+        # not by UPDATE: DuckDB does not commit one that is followed by an ALTER of the same table
+        variant = quoted(lossless.variant(name))
+        result.statements.append(
+            f"ALTER TABLE {table.sql} ALTER COLUMN {variant} SET DATA TYPE VARCHAR "
+            f"USING CASE WHEN {column} IS NOT NULL AND NOT {fits} THEN {column} ELSE {variant} END"
+        )
+    result.statements.append(f"{alter} {declared} USING CASE WHEN {fits} THEN CAST({column} AS {declared}) END")
+    result.changes.append(SchemaChange(name, "retyped", before, declared))
+
+
+def _canonical(connection: duckdb.DuckDBPyConnection, declared: str) -> str:
+    """The database's own spelling of a type, so that `int` equals the INTEGER that a table reports."""
+    row = connection.execute(f"SELECT typeof(CAST(NULL AS {declared}))").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _refuse(table: TableName, result: Plan, stage: Stage) -> None:
+    broken = [change for change in result.changes if change.change != "missing"]
+    if not broken:
+        return
+    first = broken[0]
+    sample = stage.sample_row(first.column.removesuffix(VARIANT), first.before or lossless.TEXT)
+    raise ContractViolation(
+        f"{table} is frozen, but {'; '.join(map(str, broken))}. Sample row: "
+        f"{json.dumps(sample, ensure_ascii=False)[:500]}. The old partition stays in place; set `contract: evolve`, "
+        "or declare the column under `columns`, to accept the change."
+    )

@@ -1,0 +1,141 @@
+"""Inserting staged pages into their table, typed, each row with its partition, and counted.
+
+Here: `insert`, inside the commit's transaction. Add here: what must hold of inserted rows, whatever the disposition.
+Keep out: which rows make room or stay (commit.py, merging.py), the casts (evolution.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import duckdb
+
+from orgdata_dagster.warehouse.commit import evolution
+from orgdata_dagster.warehouse.errors import RowCountMismatch
+from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, quoted
+from orgdata_dagster.warehouse.pages.stage import Group, Stage
+
+# SQL: the row lies in its page's part of the time line
+_KEPT = (
+    "(place._orgdata_after IS NULL OR page._orgdata_at > place._orgdata_after) "
+    "AND (place._orgdata_until IS NULL OR page._orgdata_at <= place._orgdata_until)"
+)
+
+
+class Load(NamedTuple):
+    """What our own columns say of where a row is from: the commit's instant and its run."""
+
+    now: datetime
+    run_id: str
+
+
+class TypeSurprise(Exception):
+    """A guessed type does not hold a value; the transaction is over."""
+
+
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableName,
+    stage: Stage,
+    group: Group,
+    planned: evolution.Plan,
+    load: Load | None,
+) -> int:
+    """Insert the rows of a group's pages, with our own columns if `load` is given; returns how many.
+
+    Raises TypeSurprise where a guessed type does not hold a value, RowCountMismatch where rows are lost or too many.
+    """
+    _note_places(connection, group)
+    sent = {name.lower() for name in (*group.columns, *group.constants)}
+    casts = {
+        name: cast
+        for name, cast in planned.casts.items()
+        if name.lower() in sent or name.removesuffix(VARIANT).lower() in sent
+    }
+    values = [f"{cast} AS {quoted(name)}" for name, cast in casts.items()]
+    if load is not None:
+        values.append(own_columns("place._orgdata_key"))
+    bounded = any(staged.after or staged.until for staged in group.pages)
+    kept = _KEPT if bounded else "true"
+    at = f"{_at(stage.cursor)}, " if bounded else ""
+    statement = (
+        f"INSERT INTO {table.sql} BY NAME SELECT {', '.join(values)} "
+        f"FROM (SELECT {at}{_converted(planned, group.columns)}* FROM {group.source}) AS page "
+        f"JOIN (SELECT {_converted(planned, group.constants)}* FROM temp.main.places) AS place "
+        f"ON page._orgdata_file = place._orgdata_path WHERE {kept}"
+    )
+    try:
+        row = connection.execute(statement, load or ()).fetchone()
+    except duckdb.InvalidInputException as error:
+        if evolution.SURPRISE in str(error) and not stage.exact:
+            raise TypeSurprise from None
+        raise
+    inserted = int(row[0]) if row else 0
+    _check_count(connection, table, group, stage.cursor, inserted, kept=kept)
+    return inserted
+
+
+def own_columns(partition: str) -> str:
+    """SQL: our own columns, out of SQL for the partition and a Load as parameters."""
+    return f"{partition} AS {PARTITION}, CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID}"
+
+
+def _converted(planned: evolution.Plan, columns: Sequence[str]) -> str:
+    """SQL: what the plan wants converted of these columns. Below the join, for there it is done once a row."""
+    here = {name.lower() for name in columns}
+    wanted = [(name, value) for name, value in planned.converted.items() if name.lower() in here]
+    return "".join(f"{value} AS {quoted(evolution.CONVERTED + name)}, " for name, value in wanted)
+
+
+def _at(cursor: str | None) -> str:
+    return f"TRY_CAST({quoted(cursor or '')} AS TIMESTAMPTZ) AS _orgdata_at"
+
+
+def _note_places(connection: duckdb.DuckDBPyConnection, group: Group) -> None:
+    """For each page: whose its rows are, within which bounds, and the constants that go with them."""
+    # a vendor may well have columns `path` and `after`, but none that begins with our prefix
+    types = {
+        "_orgdata_path": "VARCHAR",
+        "_orgdata_key": "VARCHAR",
+        "_orgdata_after": "TIMESTAMPTZ",
+        "_orgdata_until": "TIMESTAMPTZ",
+    } | dict.fromkeys(group.constants, "VARCHAR")
+    places = [
+        (str(page.page.path), page.partition, page.after, page.until, *map(page.constants.get, group.constants))
+        for page in group.pages
+    ]
+    values = ", ".join(f"unnest(CAST(? AS {kind}[])) AS {quoted(name)}" for name, kind in types.items())
+    columns = [list(column) for column in zip(*places, strict=True)]
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE places AS SELECT {values}", columns)
+
+
+def _check_count(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableName,
+    group: Group,
+    cursor: str | None,
+    inserted: int,
+    *,
+    kept: str,
+) -> None:
+    """Every record of the pages was either inserted or lies outside its page's part of the time line."""
+    records = sum(staged.page.records for staged in group.pages)
+    known = [staged.kept for staged in group.pages if staged.kept is not None]
+    if kept == "true":
+        expected = records
+    elif len(known) == len(group.pages):
+        expected = sum(known)
+    else:
+        row = connection.execute(
+            f"SELECT count(*), count_if({kept}) FROM (SELECT {_at(cursor)}, _orgdata_file FROM {group.source}) AS page "
+            "JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path"
+        ).fetchone()
+        read, expected = row or (0, 0)
+        records = records if read == records else -1
+    if inserted != expected or records < 0:
+        raise RowCountMismatch(
+            f"{table}: {expected} rows of the pages belong here, but {inserted} were inserted; nothing was committed. "
+            "Pull again; if it happens again, report the vendor's page."
+        )

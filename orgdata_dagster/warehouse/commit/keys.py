@@ -1,0 +1,71 @@
+"""Whether the rows of a commit can be told apart by their key.
+
+Here: `Keys` and the look at them, in the commit's transaction. Keep out: merging by key (merging.py).
+
+A row without a key, or two with the same one (and the same instant, where rows have versions), cannot be right: the
+commit is refused, and the table stays as it was. But a snapshot is stored, and told: refused, its day would be lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.errors import KeysViolated
+from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, quoted
+
+if TYPE_CHECKING:
+    from orgdata_dagster.warehouse.commit.transaction import Target
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Rows without any value of the key, and rows whose key another one has too."""
+
+    missing: int = 0
+    twice: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whether every row has a key of its own."""
+        return not (self.missing or self.twice)
+
+    def __add__(self, other: Keys) -> Keys:
+        return Keys(self.missing + other.missing, self.twice + other.twice)
+
+
+def look(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> Keys:
+    """The keys of the rows that this commit brought. Raises KeysViolated, but for snapshots."""
+    if not target.key or not {*target.key} <= {*table_columns(connection, target.table)}:
+        return Keys()
+    lacking = " AND ".join(f"{quoted(name)} IS NULL" for name in target.key)
+    mine = f"FROM {target.table.sql} WHERE {LOADED_AT} = ?"
+    row = connection.execute(f"SELECT count(*) FILTER ({lacking}) {mine}", [now]).fetchone()
+    # a merge has left one row a key; all other tables are asked
+    twice = 0 if target.write_disposition == "merge" else _twice(connection, target, mine, now)
+    keys = Keys(row[0] if row else 0, twice)
+    if not keys.good and not target.snapshots:
+        raise KeysViolated(
+            f"{target.table}: {keys.missing} rows have no value of the key {', '.join(target.key)}, {keys.twice} have "
+            "one that another row has too. Nothing was stored. Correct `key` in defs.yaml, or ask the vendor."
+        )
+    return keys
+
+
+def _twice(connection: duckdb.DuckDBPyConnection, target: Target, mine: str, now: datetime) -> int:
+    """Rows whose key, and instant where they have one, another row of the partition has too.
+
+    Hashes come first: they cost a third, and where all of them differ so do the keys.
+    """
+    key = ", ".join(map(quoted, [*target.key, PARTITION]))
+    row = connection.execute(f"SELECT count(*) - count(DISTINCT hash({key})) {mine}", [now]).fetchone()
+    if not (row and row[0]):
+        return 0
+    dated = target.cursor is not None and target.cursor in table_columns(connection, target.table)
+    version = f"{key}, {quoted(target.cursor or '')}" if dated else key
+    row = connection.execute(f"SELECT count(*) - count(DISTINCT ({version})) {mine}", [now]).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,122 @@
+"""Rows made ready for their table while the next page is still on its way, so that the lock is held for less.
+
+Here: `ReadyRows`, typed rows in a table in memory that has the shape of the one they go to. They come to it by the same
+plan and the same insert; the commit copies them if its own plan is the same, and reads the pages itself if not.
+Keep out: what a row proves (stage.py), the transaction (commit.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from orgdata_dagster.warehouse.commit import evolution
+from orgdata_dagster.warehouse.commit.inserting import Load, TypeSurprise, insert, own_columns
+from orgdata_dagster.warehouse.commit.merging import drop_twins
+from orgdata_dagster.warehouse.errors import RowCountMismatch
+from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
+from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, grouped
+from orgdata_dagster.warehouse.storage.connection import SCRATCH
+
+if TYPE_CHECKING:
+    from orgdata_dagster.warehouse.commit.transaction import Target
+
+_ENOUGH_RECORDS = 20_000  # fewer are read from the pages in no time
+_numbers = itertools.count()
+
+
+class ReadyRows:
+    """The rows of one stage, which are one partition's; used by one thread at a time, as the stage."""
+
+    def __init__(self, stage: Stage, target: Target) -> None:
+        self.stage = stage
+        self._target = target
+        self._table = TableName(f"ready_{next(_numbers)}", target.table.name)
+        self._plan: evolution.Plan | None = None
+        self._begun = False
+        self._given_up = False
+        self._partition: str | None = None
+        self._rows = 0
+        self._twins = 0
+        self._waiting: list[StagedPage] = []
+
+    def add(self, staged: StagedPage) -> None:
+        """Add a page to the stage, and make its rows ready when they are worth it.
+
+        Raises as Stage.add does, and RowCountMismatch where rows are lost or too many.
+        """
+        self.stage.add(staged)
+        self._partition = staged.partition
+        self._waiting.append(staged)
+        if sum(page.page.records for page in self._waiting) >= _ENOUGH_RECORDS:
+            self._take()
+
+    def finish(self) -> None:
+        """Make the rows ready that still wait, unless they are too few to begin with. For a merge each key is then
+        there once: to delete of what a transaction has just inserted makes the database store all of it again."""
+        if self._plan is not None:
+            self._take()
+        if self._plan is not None and self._target.write_disposition == "merge":
+            self._twins = drop_twins(self.stage.connection, self._target, self._table.sql)
+
+    def suit(self, planned: evolution.Plan) -> bool:
+        """Whether they are what this plan would make of the pages."""
+        mine = self._plan
+        return mine is not None and (mine.casts, mine.converted) == (planned.casts, planned.converted)
+
+    def move(self, connection: duckdb.DuckDBPyConnection, load: Load) -> int:
+        """Copy them into the target's table, with our own columns; returns how many there were, twins included.
+
+        Raises RowCountMismatch if not all came.
+        """
+        row = connection.execute(
+            f"INSERT INTO {self._target.table.sql} BY NAME SELECT *, {own_columns('CAST(? AS VARCHAR)')} "
+            f"FROM {SCRATCH}.{self._table.sql}",
+            [self._partition, *load],
+        ).fetchone()
+        moved, ready = int(row[0]) if row else 0, self._rows - self._twins
+        if moved != ready:
+            raise RowCountMismatch(f"{self._target.table}: {ready} rows were ready, {moved} inserted; pull again.")
+        return self._rows
+
+    def discard(self) -> None:
+        """Free their memory."""
+        self._plan, self._given_up = None, True
+        if not self._begun:
+            return
+        with suppress(duckdb.Error):
+            self.stage.connection.execute(f"DROP SCHEMA IF EXISTS {SCRATCH}.{quoted(self._table.schema)} CASCADE")
+
+    def _take(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if self._given_up:
+            return
+        connection = self.stage.connection
+        try:
+            if self._plan is None:
+                self._create()
+            planned = evolution.plan(connection, self._table, self.stage, own={})
+            if self._plan and not _extends(planned, self._plan):
+                raise TypeSurprise
+            evolution.apply(connection, planned)
+            self._plan = planned
+            for group in grouped(waiting):
+                self._rows += insert(connection, self._table, self.stage, group, planned, load=None)
+        except (TypeSurprise, duckdb.OutOfMemoryException):
+            self.discard()  # the commit looks at the pages itself
+
+    def _create(self) -> None:
+        """The table as it is now, as far as that is known; where it is not, the plan makes one."""
+        self._begun = True
+        known = {name: kind for name, kind in self.stage.expected.items() if not name.startswith(OWN_PREFIX)}
+        if known:
+            for statement in evolution.creation(self._table, known):
+                self.stage.connection.execute(statement)
+
+
+def _extends(later: evolution.Plan, before: evolution.Plan) -> bool:
+    """Whether what was made ready by the plan before is also what the later one would have made of it."""
+    return before.casts.items() <= later.casts.items() and before.converted.items() <= later.converted.items()

@@ -1,0 +1,130 @@
+"""Tables that keep a snapshot of everything in each partition: what may become the newest one, and what they show.
+
+Here: `ShrinkGuard`, and the views `<table>_current` (the last snapshot) and `<table>_history` (what was true from when
+to when). Add here: another rule for a snapshot, another view of several.
+Keep out: views of tables whose rows have versions (views.py); the commit that asks the guard (commit.py).
+
+Both views know the snapshots from the ledger, not from the rows: a snapshot without rows is one too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.errors import Refused
+from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, literal, quoted
+
+if TYPE_CHECKING:
+    from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target
+    from orgdata_dagster.warehouse.pages.stage import Stage
+
+
+@dataclass(frozen=True)
+class ShrinkGuard:
+    """Refuses a snapshot with under `1 - limit` of the last one's rows, or without a column of the key.
+
+    `remedy` says what a person has to do to have it stored all the same.
+    """
+
+    limit: float
+    remedy: str
+
+    def __call__(
+        self, connection: duckdb.DuckDBPyConnection, target: Target, stage: Stage, load: PartitionLoad
+    ) -> None:
+        """Raise Refused unless the staged rows of the load may replace what is there."""
+        pages = [staged.page for staged in stage.pages if staged.partition == load.partition]
+        rows, columns = sum(page.records for page in pages), [name for page in pages for name in page.columns]
+        last = _last(connection, target.table)
+        before = f"the last snapshot ({last[0]}) has {last[1]} rows" if last else "there is no snapshot before it"
+        known = {name.lower() for name in columns}
+        if lost := [name for name in target.key if name.lower() not in known]:
+            raise Refused(
+                f"{target.table}: the key column {', '.join(map(repr, lost))} is not among {', '.join(columns)[:300]} "
+                f"({rows} rows; {before}). Nothing was stored. {self.remedy}"
+            )
+        if last and rows < (1 - self.limit) * last[1]:
+            raise Refused(
+                f"{target.table}: the new snapshot has {rows} rows, {before}: it shrank by more than {self.limit:.0%}. "
+                f"Nothing was stored, the old one stays. {self.remedy}"
+            )
+
+
+def make_views(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
+    """Make both views anew, for the columns that the table has now."""
+    columns = [name for name in table_columns(connection, target.table) if not name.startswith(OWN_PREFIX)]
+    if not columns:
+        return
+    current, history = target.table.view("current"), target.table.view("history")
+    connection.execute(f"CREATE OR REPLACE VIEW {current.sql} AS {_current(target.table)}")
+    connection.execute(f"COMMENT ON VIEW {current.sql} IS {literal(f'The last snapshot in {target.table}.')}")
+    connection.execute(f"CREATE OR REPLACE VIEW {history.sql} AS {_history(target.table, columns)}")
+    text = (
+        f"Every row that was ever in {target.table}, once for each time without a break that it was there unchanged: "
+        "from the snapshot of valid_from on, and no more in that of valid_to (NULL: it is in the last one)."
+    )
+    connection.execute(f"COMMENT ON VIEW {history.sql} IS {literal(text)}")
+
+
+def _last(connection: duckdb.DuckDBPyConnection, table: TableName) -> tuple[str, int] | None:
+    """Partition and rows of the newest snapshot."""
+    return connection.execute(
+        f"SELECT partition_key, row_count FROM {_landed(table)} ORDER BY as_of DESC, loaded_at DESC LIMIT 1"
+    ).fetchone()
+
+
+def _landed(table: TableName) -> str:
+    """SQL: the loads that made snapshots of a table."""
+    return (
+        f"(SELECT * FROM _orgdata.loads WHERE schema_name = {literal(table.schema)} "
+        f"AND table_name = {literal(table.name)} AND status = 'landed')"
+    )
+
+
+def _current(table: TableName) -> str:
+    newest = f"SELECT max(partition_key) FROM {_landed(table)}"
+    return f"SELECT * FROM {table.sql} WHERE {PARTITION} = ({newest})"
+
+
+def _history(table: TableName, columns: Sequence[str]) -> str:
+    """SQL: rows that are alike in every column are one version; it is told in which snapshots it was, and how often.
+
+    Grouping by all columns compares the values themselves, so a key is not needed, and no two versions can be mistaken
+    for one another as with a hash. Of a version that a snapshot holds twice there are two rows while it is there twice.
+    """
+    alike = ", ".join(map(quoted, columns))
+    # not histogram() itself: its maps would take ten times the memory of the lists
+    seen = "list_histogram(list(_orgdata_number))"
+    taken = {name.lower() for name in columns}
+    since, until = (f"{OWN_PREFIX}{name}" if name in taken else name for name in ("valid_from", "valid_to"))
+    return f"""
+WITH snapshots AS (
+    SELECT partition_key AS _orgdata_day, row_number() OVER (ORDER BY partition_key) AS _orgdata_number
+    FROM {_landed(table)} GROUP BY partition_key),
+versions AS (
+    SELECT {alike}, map_keys({seen}) AS _orgdata_in, CAST(map_values({seen}) AS BIGINT[]) AS _orgdata_copies
+    FROM {table.sql} JOIN snapshots ON {PARTITION} = _orgdata_day GROUP BY {alike}),
+edges AS (
+    SELECT {alike}, unnest({_changes(-1)}) AS _orgdata_first, unnest({_changes(1)}) AS _orgdata_last
+    FROM versions)
+SELECT {alike}, CAST(first._orgdata_day AS DATE) AS {quoted(since)}, CAST(gone._orgdata_day AS DATE) AS {quoted(until)}
+FROM edges JOIN snapshots AS first ON first._orgdata_number = _orgdata_first
+LEFT JOIN snapshots AS gone ON gone._orgdata_number = _orgdata_last + 1"""
+
+
+def _changes(step: int) -> str:
+    """SQL: the snapshots in which a version has more copies than in the one before (-1) or after (1), each as often as
+    it has more. The first are where times without a break begin, the second where they end, in the same order.
+    """
+    neighbour = f"_orgdata_in[i + ({step})] = _orgdata_in[i] + ({step})"
+    inside = "i > 1" if step < 0 else "i < len(_orgdata_in)"
+    there = f"CASE WHEN {inside} AND {neighbour} THEN _orgdata_copies[i + ({step})] ELSE 0 END"
+    more = f"greatest(0, _orgdata_copies[i] - {there})"
+    return (
+        f"flatten([list_resize(CAST([] AS BIGINT[]), {more}, _orgdata_in[i]) for i in range(1, len(_orgdata_in) + 1)])"
+    )

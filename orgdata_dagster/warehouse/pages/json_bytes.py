@@ -1,0 +1,170 @@
+"""The bytes of a JSON body: where its records begin and end.
+
+Here: `rewrite`, without a Python object per value and with flat memory. Add here: another shape around records.
+Keep out: the characters of a part (json_tokens.py), what is done with its numbers (json_numbers.py), keys and SQL.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+
+from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.pages.json_layout import Layout
+from orgdata_dagster.warehouse.pages.json_numbers import may_be_spoiled, spare
+from orgdata_dagster.warehouse.pages.json_tokens import WHITESPACE, Tokens, scan
+
+ARRAY = "[]"
+OBJECT = "{}"
+
+_CHUNK = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+
+T = TypeVar("T")
+
+
+def rewrite(path: Path, records: str, layout: Layout | None = None) -> tuple[int, Any]:
+    """Make the file a bare array of its records; returns their number, and what was around them (see prepare).
+
+    `layout` sees every part of them.
+
+    Raises UnreadablePage where it is cut short or has no such records.
+    """
+    if path.stat().st_size <= _CHUNK:
+        text, clean = path.read_bytes(), io.BytesIO()
+        found = _copy(io.BytesIO(text), clean, path.name, records, layout)
+        if clean.getvalue() != text:
+            _replace(path, lambda target: target.write(clean.getvalue()))
+        return found
+    with path.open("rb") as source:
+        return _replace(path, lambda target: _copy(source, target, path.name, records, layout))
+
+
+def is_bare(path: Path, records: str) -> bool:
+    """Whether a small file is without doubt what `rewrite` would make of it, if it is well-formed."""
+    text = path.read_bytes()
+    return records == ARRAY and text.startswith(b"[") and text.endswith(b"]") and not may_be_spoiled(text)
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], T]) -> T:
+    clean = path.with_name(path.name + ".clean")
+    try:
+        with clean.open("wb") as target:
+            result = write(target)
+        path.unlink()  # renaming onto a file makes some file systems wait for the disk
+        clean.rename(path)
+    finally:
+        clean.unlink(missing_ok=True)
+    return result
+
+
+def _copy(source: BinaryIO, target: BinaryIO, name: str, records: str, layout: Layout | None) -> tuple[int, Any]:
+    """Write the records as a bare array; returns their number and their envelope."""
+    body, count = _Body(source, name), 0
+    prefix = body.begin(records)
+    target.write(b"[")
+    for part, tokens in body.parts():
+        if not tokens.records and part.strip(WHITESPACE):
+            raise UnreadablePage(f"{name} holds records that are no objects: {_shown(part)}")
+        count += tokens.records
+        text, spared = spare(part, tokens)
+        if layout:
+            layout.see(part, tokens, spared)
+        target.write(text)
+    target.write(b"]")
+    return count, _envelope(name, prefix, body.suffix, records)
+
+
+class _Body:
+    """A body that is read once, from its records' begin to their end."""
+
+    def __init__(self, source: BinaryIO, name: str) -> None:
+        self.suffix = b""
+        self._source = source
+        self._name = name
+        self._buffer = source.read(_CHUNK).removeprefix(_BOM)
+        self._alone = False
+
+    def begin(self, records: str) -> bytes:
+        """Go behind the bracket that opens the records; returns what was before it."""
+        start = re.match(rb"\s*", self._buffer)
+        at = start.end() if start else 0
+        opened = self._buffer[at : at + 1]
+        wanted = b"[" if records == ARRAY else b"{"
+        if opened != wanted:
+            shown = _shown(self._buffer[at:]) if opened else "nothing"
+            raise UnreadablePage(f"{self._name} should begin with {wanted.decode()!r}, not with {shown}")
+        self._alone = records == OBJECT
+        if self._alone:
+            self._buffer = self._buffer[at:]
+            return b""
+        prefix = self._until_array(records) if records != ARRAY else self._buffer[:at]
+        self._buffer = self._buffer[len(prefix) + 1 :]
+        return prefix
+
+    def parts(self) -> Iterator[tuple[bytes, Tokens]]:
+        """The records in parts of about a chunk, each with whole records only."""
+        while True:
+            tokens = scan(self._buffer)
+            ended = tokens.at[tokens.depth < 0]
+            ends = tokens.at[(tokens.depth == 0) & (tokens.kind == ord("}"))]
+            if self._alone and ends.size:
+                end = int(ends[0]) + 1
+                yield self._buffer[:end], tokens.until(end)
+                self.suffix = self._buffer[end:] + self._source.read()
+                return
+            if ended.size:
+                end = int(ended[0])
+                yield self._buffer[:end], tokens.until(end)
+                self.suffix = self._buffer[end + 1 :] + self._source.read()
+                return
+            cut = int(ends[-1]) + 1 if ends.size else 0
+            if cut:
+                yield self._buffer[:cut], tokens.until(cut)
+            self._more(cut)
+
+    def _until_array(self, key: str) -> bytes:
+        """What comes before the bracket of the envelope's array named `key`."""
+        named = re.compile(re.escape(json.dumps(key).encode()) + rb"\s*:\s*\[")
+        while True:
+            tokens = scan(self._buffer)
+            for match in named.finditer(self._buffer):
+                place = int(np.searchsorted(tokens.at, match.end() - 1))
+                inside_a_string = place == tokens.at.size or tokens.at[place] != match.end() - 1
+                if not inside_a_string and tokens.depth[place] == 2:
+                    return self._buffer[: match.end() - 1]
+            try:
+                self._more(0)
+            except UnreadablePage:
+                begin = _shown(self._buffer)
+                raise UnreadablePage(f"{self._name} has no array {key!r}; it begins with {begin}") from None
+
+    def _more(self, done: int) -> None:
+        # at least as much again, so that a record larger than a chunk is not searched through too often
+        more = self._source.read(max(_CHUNK, len(self._buffer) - done))
+        if not more:
+            raise UnreadablePage(f"{self._name} ends within its records: the body was cut short")
+        self._buffer = self._buffer[done:] + more
+
+
+def _envelope(name: str, prefix: bytes, suffix: bytes, records: str) -> Any:
+    if records in (ARRAY, OBJECT):
+        if suffix.strip(WHITESPACE):
+            raise UnreadablePage(f"{name} goes on after its records: {_shown(suffix)}")
+        return None
+    try:
+        envelope = json.loads(prefix + b"null" + suffix)
+    except ValueError as error:
+        raise UnreadablePage(f"{name} has an envelope that is not well-formed JSON: {error}") from None
+    del envelope[records]
+    return envelope
+
+
+def _shown(text: bytes) -> str:
+    return repr(text.strip(WHITESPACE)[:60].decode(errors="replace"))

@@ -1,0 +1,94 @@
+"""What the records of a body have in common: mostly all have the same members in the same order.
+
+Here: `Layout`, which learns the members and the kinds of their values from the tokens of the parts, without a parser.
+Keep out: bodies whose records differ, or have a name twice or with an escape: the database looks at those
+(json_values.py). That a body is well-formed is for its reader to prove; what is learned here holds if it is.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from orgdata_dagster.warehouse.pages.json_tokens import Places, Tokens, marks, past_blanks
+from orgdata_dagster.warehouse.pages.page import JsonKind
+
+_KINDS: tuple[JsonKind, ...] = ("string", "number", "boolean", "list", "object")
+_BEGINS = (b'"', b"-0123456789", b"tf", b"[", b"{")  # of values of these kinds
+_NOT_A_VALUE = 1 << len(_KINDS)
+_BIT = np.full(256, _NOT_A_VALUE, dtype=np.uint8)
+_BIT[ord("n")] = 0  # null is of no kind
+for _number, _characters in enumerate(_BEGINS):
+    _BIT[list(_characters)] = 1 << _number
+_INSIDE, _BEHIND = marks(b"{[:,"), marks(b"}]")
+
+
+class Layout:
+    """Takes in the parts of a body one after the other.
+
+    `names` are the members that all records have, in their order. `known` is false where records differ.
+    """
+
+    def __init__(self) -> None:
+        self.known = True
+        self.names: tuple[str, ...] = ()
+        self._texts: tuple[bytes, ...] = ()  # the names as they are written, blanks around them included
+        self._bits = np.zeros(0, dtype=np.uint8)
+        self._marked = np.zeros(0, dtype=np.bool_)
+
+    @property
+    def columns(self) -> dict[str, tuple[frozenset[JsonKind], bool]]:
+        """Of every member the kinds of its values, and whether some were put into quotes."""
+        kinds = (frozenset(kind for at, kind in enumerate(_KINDS) if bits >> at & 1) for bits in self._bits.tolist())
+        return dict(zip(self.names, zip(kinds, self._marked.tolist(), strict=True), strict=True))
+
+    def see(self, part: bytes, tokens: Tokens, spared: Places) -> None:
+        """Take in a part; `spared` are the places behind the colons of the values that were put into quotes."""
+        self.known = self.known and (not tokens.records or self._fits(part, tokens, spared))
+
+    def _fits(self, part: bytes, tokens: Tokens, spared: Places) -> bool:
+        inside, behind = _INSIDE.take(tokens.kind), _BEHIND.take(tokens.kind)
+        frame = np.flatnonzero((inside & (tokens.depth == 1)) | (behind & (tokens.depth == 0)))
+        members, rest = divmod(frame.size // tokens.records - 1, 2)
+        pattern = np.frombuffer(b"{" + b":," * members, dtype=np.uint8).copy()
+        if members < 1 or rest or frame.size % tokens.records:
+            return False
+        pattern[-1] = ord("}")  # `{:,:,:}`, so every colon follows one name
+        if (tokens.kind.take(frame).reshape(tokens.records, -1) != pattern).any():
+            return False
+        places = tokens.at.take(frame).reshape(tokens.records, -1)
+        begins, colons = places[:, :-1:2] + 1, places[:, 1::2]
+        return self._names_fit(part, begins, colons) and self._kinds_fit(tokens, colons.ravel() + 1, spared)
+
+    def _names_fit(self, part: bytes, begins: Places, colons: Places) -> bool:
+        if not self._texts and not self._learn(tuple(map(part.__getitem__, map(slice, begins[0], colons[0])))):
+            return False
+        if begins.shape[1] != len(self._texts) or (colons - begins != list(map(len, self._texts))).any():
+            return False
+        for column, text in enumerate(self._texts):
+            # every place's next characters as one item: far faster than an index per character
+            here = np.ndarray(len(part) - len(text) + 1, dtype=f"V{len(text)}", buffer=part, strides=1)
+            if here[begins[:, column]].tobytes() != text * len(begins):
+                return False
+        return True
+
+    def _learn(self, texts: tuple[bytes, ...]) -> bool:
+        try:
+            names = [json.loads(text.decode()) for text in texts]
+        except ValueError:
+            return False
+        escaped = any(b"\\" in text for text in texts)
+        if escaped or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+            return False
+        self.names, self._texts = tuple(names), texts
+        self._bits = np.zeros(len(names), dtype=np.uint8)
+        self._marked = np.zeros(len(names), dtype=np.bool_)
+        return True
+
+    def _kinds_fit(self, tokens: Tokens, begins: Places, spared: Places) -> bool:
+        members = len(self.names)
+        begun = _BIT.take(tokens.codes.take(past_blanks(tokens.codes, begins))).reshape(-1, members)
+        self._bits |= np.bitwise_or.reduce(begun, axis=0)
+        self._marked[np.searchsorted(begins, spared) % members] = True
+        return not (self._bits & _NOT_A_VALUE).any()

@@ -1,0 +1,184 @@
+"""The values of a prepared JSON file: under which names they are, and of what kind each column's values are.
+
+Here: `look`, which reads a whole file for that, and `values`, SQL for the values of columns.
+Add here: another thing to know of a column before its type is found. Keep out: shapes around records (json_pages.py),
+types (lossless.py).
+
+Small bodies are looked at by Python, whose parser is done before a query has begun; large ones by the database, without
+a Python object per record. Of most large ones all is known without a look: see json_layout.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.names import literal, quoted
+from orgdata_dagster.warehouse.pages.json_numbers import MARK
+from orgdata_dagster.warehouse.pages.page import JsonKind
+
+_SMALL = 1 << 18  # bytes
+# bytes of the longest record; each thread takes twice that
+_OPTIONS = "format = 'array', maximum_object_size = 8388608"
+_MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
+_KINDS: dict[str, JsonKind] = {'"': "string", "[": "list", "{": "object", "t": "boolean", "f": "boolean"}
+_KIND_OF: dict[type, JsonKind] = {
+    str: "string", int: "number", float: "number", bool: "boolean", list: "list", dict: "object"
+}  # fmt: skip
+_BEGINS = '"[{tf-02468'  # of values but null
+
+Key = tuple[str, ...]
+"""Where a value is in its record: a name, or the name of a flattened object and a name in it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What the values of a column are, null left out. `marked`: some were put into quotes, see json_numbers.py."""
+
+    kinds: frozenset[JsonKind] = frozenset()
+    marked: bool = False
+
+    def __or__(self, other: Column) -> Column:
+        return Column(self.kinds | other.kinds, self.marked or other.marked)
+
+
+@dataclass
+class Look:
+    """What a look at a file found: its records, and the columns they have."""
+
+    records: int
+    columns: dict[Key, Column] = field(default_factory=dict)
+
+    def note(self, key: Key, value: Any) -> None:
+        """Take in a value."""
+        marked = isinstance(value, str) and value.startswith(MARK)
+        kind = _KINDS.get(value[len(MARK)], "number") if marked else _KIND_OF.get(type(value))
+        seen = self.columns.get(key)
+        if seen is None:
+            self.columns[key] = Column(frozenset((kind,) if kind else ()), marked)
+        elif (kind and kind not in seen.kinds) or (marked and not seen.marked):
+            self.columns[key] = seen | Column(frozenset((kind,) if kind else ()), marked)
+
+
+def look(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> Look:
+    """Look at every value of a file. Raises UnreadablePage where it is not well-formed or a record is no object."""
+    return _by_python(path, flatten) if is_small(path) else _by_database(path, connection, flatten)
+
+
+def is_small(path: Path) -> bool:
+    """Whether Python looks at a file faster than anything else."""
+    return path.stat().st_size <= _SMALL
+
+
+def values(
+    paths: Sequence[Path], keys: Sequence[Key], data_type: Literal["VARCHAR", "JSON"] = "VARCHAR"
+) -> tuple[list[str], str]:
+    """SQL for the values of columns, as text or as JSON, and for the records to select them from."""
+    files = ", ".join(literal(str(path)) for path in paths)
+    extract = "json_extract_string" if data_type == "VARCHAR" else "json_extract"
+    tops = list(dict.fromkeys(key[0] for key in keys))
+    options = f"{_OPTIONS}, filename = '_orgdata_file'"
+    if "" in tops or len({top.lower() for top in tops}) < len(tops):
+        # the fast way knows neither an empty name nor two names that differ in case alone
+        found = [f"{extract}(json, {literal(pointer(key))})" for key in keys]
+        return found, f"read_json_objects([{files}], {options})"
+    found = [
+        quoted(key[0]) if len(key) == 1 else f"{extract}({quoted(key[0])}, {literal(pointer(key[1:]))})" for key in keys
+    ]
+    types = ", ".join(f"{literal(top)}: '{data_type}'" for top in tops)
+    # `records`: left to itself it takes a file of many empty records for one of values
+    return found, f"read_json([{files}], columns = {{{types}}}, records = true, {options})"
+
+
+def pointer(key: Key) -> str:
+    """RFC 6901."""
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in key)
+
+
+def _by_python(path: Path, flatten: Collection[str]) -> Look:
+    try:
+        records = json.loads(path.read_bytes(), object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError) as error:
+        raise UnreadablePage(f"{path.name} is not well-formed JSON: {error}") from None
+    found = Look(len(records))
+    for record in records:
+        if not isinstance(record, dict):
+            raise _not_an_object(path, json.dumps(record))
+        for name, value in record.items():
+            if name not in flatten:
+                found.note((name,), value)
+            elif isinstance(value, Mapping):
+                for inner, nested in value.items():
+                    found.note((name, inner), nested)
+            elif value is not None:
+                raise UnreadablePage(f"{path.name}: {name!r} is no object: {json.dumps(value)[:100]}")
+    return found
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError(f"an object has a name twice, among {', '.join(name for name, _ in pairs)[:200]}")
+    return members
+
+
+def _by_database(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> Look:
+    """Kinds are gathered as bits of an integer, one for two neighbouring codes: sets of texts take far longer."""
+    connection = connection.cursor()  # of its own: several threads look at the same time
+    count, keys = _keys(path, connection, flatten)
+    if not keys:
+        return Look(count)
+    found, source = values([path], keys, "JSON")
+    begin = literal(f'"{MARK}')
+    marks = MARK.encode() in path.read_bytes()  # most files have none, and need not be searched value by value
+    wanted = []
+    for text in (f"CAST({value} AS VARCHAR)" for value in found):
+        marked = f"starts_with({text}, {begin})" if marks else "false"
+        code = f"ascii(CASE WHEN {marked} THEN substr({text}, 3) ELSE {text} END) >> 1"
+        wanted.append(f"bit_or(CAST(1 AS BIGINT) << ({code})), bool_or({marked})")
+    row = connection.execute(f"SELECT {', '.join(wanted)} FROM {source}").fetchone()
+    assert row is not None  # an aggregate always yields one row
+    columns = {}
+    for key, bits, marked in zip(keys, row[::2], row[1::2], strict=True):
+        seen = [begin for begin in _BEGINS if (bits or 0) >> (ord(begin) >> 1) & 1]
+        columns[key] = Column(frozenset(_KINDS.get(begin, "number") for begin in seen), bool(marked))
+    return Look(count, columns)
+
+
+def _keys(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> tuple[int, list[Key]]:
+    nested = "".join(
+        f", list_distinct(flatten(list(DISTINCT json_keys(json, {at})))), "
+        f"any_value(json -> {at}) FILTER (json_type(json, {at}) NOT IN ('OBJECT', 'NULL'))"
+        for at in (literal(pointer((name,))) for name in flatten)
+    )
+    sql = (
+        "SELECT count(*), "
+        "any_value(json) FILTER (json_type(json) <> 'OBJECT' OR len(names) > len(list_distinct(names))), "
+        f"any_value(names), list_distinct(flatten(list(DISTINCT names))){nested} "
+        f"FROM (SELECT json, json_keys(json) AS names FROM read_json_objects([{literal(str(path))}], {_OPTIONS}))"
+    )
+    try:
+        row = connection.execute(sql).fetchone()
+    except _MALFORMED as error:
+        raise UnreadablePage(f"{path.name} is not well-formed JSON: {str(error).splitlines()[0]}") from None
+    assert row is not None  # an aggregate always yields one row
+    count, odd, some, every = row[:4]
+    if odd is not None:
+        raise _not_an_object(path, str(odd))
+    # as a record has them, then the others: a set has no order, and the table's columns should not depend on chance
+    keys: list[Key] = [(name,) for name in [*some, *sorted(set(every) - set(some))] if name not in flatten]
+    for name, members, wrong in zip(flatten, row[4::2], row[5::2], strict=True):
+        if wrong is not None:
+            raise UnreadablePage(f"{path.name}: {name!r} is no object: {wrong[:100]}")
+        keys += [(name, member) for member in sorted(members or ())]
+    return count, keys
+
+
+def _not_an_object(path: Path, text: str) -> UnreadablePage:
+    return UnreadablePage(f"{path.name} holds a record that is no object, or has a name twice: {text[:100]}")

@@ -1,0 +1,157 @@
+"""Opening the warehouse, whatever it is, and never in each other's way.
+
+Here: `Warehouse`, which knows where the tables live and how to open them for reading or writing.
+Add here: another kind of URI. Keep out: SQL of ours (commit.py, ledger.py) and Dagster.
+
+Every connection is an in-memory DuckDB that ATTACHes the URI and USEs it, so that the same SQL runs on a file, on
+DuckLake or on MotherDuck. A file has one writer or several readers: ours queue at a kernel lock; against foreign
+programs (a notebook, the duckdb shell) an attempt is repeated until `patience` is over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from copy import copy
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from orgdata_dagster.warehouse.errors import WarehouseUnavailable
+from orgdata_dagster.warehouse.names import literal
+from orgdata_dagster.warehouse.storage import instances
+from orgdata_dagster.warehouse.storage.lock import locked
+
+ALIAS = "warehouse"
+_STORAGE_VERSION = "v1.4.0"  # of new files: columns of text compress in two thirds of the time of what 1.2 could read
+SCRATCH = "memory"  # the database's name for what a connection keeps in memory
+
+
+class Warehouse:
+    """The place where the tables live.
+
+    `uri`: a path to a DuckDB file, or anything that DuckDB's ATTACH understands (`ducklake:...`, `md:...`).
+    `scratch`: a folder for locks of remote URIs and for DuckDB's spill files. `memory`: DuckDB's memory limit.
+    `patience`: seconds to wait for a foreign program that holds the file.
+    """
+
+    def __init__(self, uri: str, *, scratch: Path, memory: str = "192MB", patience: float = 60) -> None:
+        self.uri = uri
+        self.scratch = scratch
+        self.memory = memory
+        self.patience = patience
+        # one core is left for the next page, which is being fetched and measured meanwhile
+        self.threads = min(4, max(1, (os.cpu_count() or 1) - 1))
+        self.is_file = ":" not in uri
+        if self.is_file:
+            self.uri = str(Path(uri).expanduser().absolute())
+
+    @property
+    def lock_path(self) -> Path:
+        """The file on which the processes that use this warehouse queue."""
+        if self.is_file:
+            return Path(self.uri + ".lock")
+        return self.scratch / f"{hashlib.sha256(self.uri.encode()).hexdigest()[:16]}.lock"
+
+    @property
+    def exists(self) -> bool:
+        """False only for a file that nothing has been written to yet."""
+        return not self.is_file or Path(self.uri).exists()
+
+    def alone(self) -> Warehouse:
+        """The same, for work beside which nothing else is under way: it takes one core more."""
+        other = copy(self)
+        other.threads = min(4, os.cpu_count() or 1)
+        return other
+
+    @contextmanager
+    def writing(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that may write, under the warehouse's lock. Keep it short: everybody else waits.
+
+        `scratch`: a `scratch_connection` to which the warehouse is attached meanwhile, so that its own tables can be
+        read too; without it there is a new one.
+        """
+        if self.is_file:
+            self._make_folder()
+        with locked(self.lock_path, shared=False), self._attached(read_only=False, scratch=scratch) as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """As `writing`, all or nothing: what an exception interrupts has not happened."""
+        with self.writing(scratch) as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(duckdb.Error):  # after a failed COMMIT there is nothing left to roll back
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection. Writers wait until it is closed.
+
+        Raises WarehouseUnavailable when there is no warehouse yet.
+        """
+        if not self.exists:
+            raise WarehouseUnavailable(f"There is no warehouse at {self.uri} yet: pull something first.")
+        with locked(self.lock_path, shared=True), self._attached(read_only=True) as connection:
+            yield connection
+
+    def query(self, sql: str, parameters: Sequence[object] | None = None) -> pd.DataFrame:
+        """The result of one SELECT as a DataFrame, for people: DECIMAL arrives as float, times in UTC."""
+        with self.reading() as connection:
+            return connection.execute(sql, parameters).df()
+
+    @contextmanager
+    def scratch_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An in-memory connection for work beside the warehouse, with the same limits and time zone."""
+        spill = self.scratch / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
+        with instances.lent(memory=self.memory, threads=self.threads, spill=spill) as connection:
+            yield connection
+
+    @contextmanager
+    def _attached(
+        self, *, read_only: bool, scratch: duckdb.DuckDBPyConnection | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        with nullcontext(scratch) if scratch else self.scratch_connection() as connection:
+            self._attach(connection, read_only=read_only)
+            try:
+                connection.execute(f"USE {ALIAS}; SET GLOBAL threads = {self.threads}")
+                yield connection
+            finally:
+                connection.execute(f"USE {SCRATCH}; DETACH {ALIAS}")
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
+        new = self.is_file and not self.exists
+        option = " (READ_ONLY)" if read_only else f" (STORAGE_VERSION '{_STORAGE_VERSION}')" if new else ""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                connection.execute(f"ATTACH {literal(self.uri)} AS {ALIAS}{option}")
+                return
+            except duckdb.IOException as error:
+                # DuckDB fails at once when another process has the file; it does not wait.
+                reason = str(error).replace(self.uri, "").lower()  # a path may have a lock in its name
+                if "lock" not in reason or time.monotonic() > deadline:
+                    raise WarehouseUnavailable(
+                        f"Cannot open the warehouse {self.uri}: {str(error).splitlines()[0]} - "
+                        "close the program that holds it, or point ORGDATA_WAREHOUSE elsewhere."
+                    ) from error
+                time.sleep(0.02)
+
+    def _make_folder(self) -> None:
+        folder = Path(self.uri).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseUnavailable(f"Cannot create {folder}: {error.strerror}; set ORGDATA_WAREHOUSE.") from error
+        if not os.access(folder, os.W_OK):
+            raise WarehouseUnavailable(f"The folder {folder} is not writable; set ORGDATA_WAREHOUSE.")

@@ -1,0 +1,121 @@
+"""Which types hold every value of a column: guessed from a sample, and, where the guess fails, found from all rows.
+
+Here: `TypeTracker`. Add here: nothing about particular types (lossless.py). Keep out: tables (evolution.py).
+
+A guess is safe: the commit checks every value while it casts (evolution.py) and asks for `analyse` when one does not
+survive. So a steady table is read once, not twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from orgdata_dagster.warehouse.names import quoted
+from orgdata_dagster.warehouse.pages.page import Kinds
+from orgdata_dagster.warehouse.types import lossless
+
+_SAMPLE = 4_000  # rows
+
+
+@dataclass
+class ColumnTypes:
+    """What is known of a column: the types that hold its values (preferred first), whether it has any value, how many
+    do not fit the type that a person declared, and of what kinds they are where the format says so."""
+
+    fits: tuple[str, ...] = ()
+    filled: bool = False
+    misfits: int = 0
+    kinds: Kinds | None = None
+
+
+class TypeTracker:
+    """Sees the pages of one table one after the other; `columns` says what is known of each column.
+
+    `declared`: types given by a person. `expected`: the types that the table has now; they are taken for granted until
+    `analyse`, after which `exact` is true and `columns` holds for every value.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, *, declared: Mapping[str, str], expected: Mapping[str, str]
+    ) -> None:
+        self.columns: dict[str, ColumnTypes] = {}
+        self.exact = False
+        self._connection = connection
+        self._declared = declared
+        self._expected = {name: kind for name, kind in expected.items() if name not in declared}
+        self._seen: list[tuple[str, Sequence[str]]] = []
+        self._spelling = {name.lower(): name for name in [*expected, *declared]}
+
+    def see(self, source: str, columns: Sequence[str], kinds: Mapping[str, Kinds] | None = None) -> None:
+        """Take in the rows of `source` (SQL that yields `columns` as text), whose values are of these kinds."""
+        # the database's names ignore case: a column is one, however a page spells it
+        spelled = {name: self._spelling.setdefault(name.lower(), name) for name in columns}
+        columns = list(spelled.values())
+        for name in columns:
+            expected = self._expected.get(name)
+            self.columns.setdefault(name, ColumnTypes((expected,) if expected else (), filled=expected is not None))
+        for name, found in (kinds or {}).items():
+            column = self.columns[spelled[name]]
+            column.kinds = (column.kinds or frozenset()) | found
+            if not all(lossless.allows(column.kinds, kind) for kind in column.fits):
+                # the table's own type included: a string is no number, however it looks
+                column.fits, column.filled = (), False
+        self._seen.append((source, columns))
+        unknown = [name for name in columns if not self.columns[name].filled]
+        if unknown:
+            sample = f"(SELECT * FROM {source} LIMIT {_SAMPLE})"
+            self._candidates(sample, unknown)
+            self._narrow(sample, unknown)
+
+    def analyse(self) -> None:
+        """Look at every value of every page."""
+        self.columns = {name: ColumnTypes(kinds=column.kinds) for name, column in self.columns.items()}
+        for source, columns in self._seen:
+            self._candidates(source, [name for name in columns if not self.columns[name].fits])
+        for source, columns in self._seen:
+            self._narrow(source, columns)
+        self.exact = True
+
+    def _candidates(self, source: str, names: Sequence[str]) -> None:
+        """Set the candidates of columns that have a value in `source`."""
+        free = [name for name in names if name not in self._declared]
+        if not free:
+            return
+        wanted = [f"{lossless.scale_of(name)}, count({quoted(name)})" for name in free]
+        answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))
+        for name in free:
+            scale, count = next(answers), next(answers)
+            if count:
+                column = self.columns[name]
+                known = [self._expected[name]] if name in self._expected else []
+                candidates = [*lossless.candidates(scale, column.kinds), *known]
+                column.fits = tuple(kind for kind in dict.fromkeys(candidates) if lossless.allows(column.kinds, kind))
+
+    def _narrow(self, source: str, names: Sequence[str]) -> None:
+        """Drop the types that a value does not survive; note which columns have values, and misfits."""
+        tests = [(name, kind) for name in names for kind in self.columns[name].fits]
+        declared = [name for name in names if name in self._declared]
+        wanted = [f"bool_and({lossless.survives(name, kind, self.columns[name].kinds)})" for name, kind in tests]
+        wanted += [f"count({quoted(name)}) > 0" for name in names]
+        wanted += [_misfits(name, self._declared[name]) for name in declared]
+        answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))
+        kept = {test for test in tests if next(answers) is not False}
+        for name in names:
+            column = self.columns[name]
+            column.fits = tuple(kind for kind in column.fits if (name, kind) in kept)
+            column.filled |= bool(next(answers))
+        for name in declared:
+            self.columns[name].misfits += int(next(answers))
+
+    def _row(self, sql: str) -> tuple[Any, ...]:
+        row = self._connection.execute(sql).fetchone()
+        assert row is not None  # an aggregate always yields one row
+        return tuple(row)
+
+
+def _misfits(name: str, declared: str) -> str:
+    return f"count_if({quoted(name)} IS NOT NULL AND NOT {lossless.declared_fit(name, declared)})"

@@ -1,0 +1,157 @@
+"""Lossless typing: which types can hold a text column so that every value comes back with the same text.
+
+Here: the candidate types in order of preference, and for each the SQL predicate "this value survives". Used for guessed
+types (`candidates`) and, less strictly, for types that a person declared (`declared_fit`). Add here: another type.
+Keep out: reading pages (stage.py) and changing tables (evolution.py).
+
+Only what can carry no meaning may change its spelling: the notation of one instant (`...00Z`, `...00.000Z`,
+`...+00:00`) and the case of true and false. So `00123`, `1.10` beside `1.9`, `N/A` and "" keep their column as text.
+Of a JSON number the spelling means nothing, so 1 and 1.5 make one DOUBLE column; a JSON string is never a number.
+"""
+
+from __future__ import annotations
+
+import re
+
+from orgdata_dagster.warehouse.names import VARIANT, quoted
+from orgdata_dagster.warehouse.pages.page import Kinds
+
+TEXT = "VARCHAR"
+JSON = "JSON"
+INSTANT = "TIMESTAMP WITH TIME ZONE"
+
+_INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):?[0-5]\d)"
+_LOCAL_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?"
+_DAY = r"\d{4}-\d\d-\d\d"  # not the database's words for other days, as `infinity`
+_NUMBERS: Kinds = frozenset({"number"})
+_LISTS = (f"{TEXT}[]", "BIGINT[]", "BOOLEAN[]", "DOUBLE[]")
+_EXACT_DIGITS = 15  # every decimal number of so many digits survives a DOUBLE
+
+
+def candidates(scale: int | None, kinds: Kinds | None = None) -> tuple[str, ...]:
+    """Types to try, the preferred first; `scale` is the number of decimals that the column's values seem to have,
+    `kinds` what JSON values it has: none of these types holds mixed ones.
+
+    DECIMAL(18,s) before DECIMAL(38,s): it loads four times as fast. Whole numbers beyond BIGINT stay text, because
+    what comes after them (HUGEINT) becomes a float in every DataFrame.
+    """
+    widths = [width for width in (18, 38) if scale and scale < width]
+    decimals = [f"DECIMAL({width},{scale})" for width in widths]
+    if kinds is not None:
+        # DOUBLE first: how many decimals one page has says nothing of the next
+        every = (*_LISTS, JSON, "BOOLEAN", "BIGINT", "DOUBLE", *decimals, "DATE", INSTANT, "TIMESTAMP")
+        return tuple(kind for kind in every if allows(kinds, kind))
+    return ("BOOLEAN", "BIGINT", *decimals, "DOUBLE", "DATE", INSTANT, "TIMESTAMP")
+
+
+def allows(kinds: Kinds | None, data_type: str) -> bool:
+    """Whether a type can be that of JSON values of these kinds (None: of text, which may be anything)."""
+    if not kinds or data_type == TEXT:
+        return True
+    if data_type == JSON:
+        return kinds <= {"list", "object"}
+    if data_type in _LISTS:
+        return kinds == {"list"}
+    if data_type == "BOOLEAN":
+        return kinds == {"boolean"}
+    if data_type in ("DATE", INSTANT, "TIMESTAMP"):
+        return kinds == {"string"}
+    return kinds == _NUMBERS
+
+
+def converted(column: str, data_type: str) -> str:
+    """SQL: the value that the text `column` has as `data_type`, NULL where it has none."""
+    text = quoted(column)
+    return f"TRY_CAST({f'TRY_CAST({text} AS JSON)' if data_type in _LISTS else text} AS {data_type})"
+
+
+def survives(column: str, data_type: str, kinds: Kinds | None = None, value: str | None = None) -> str:
+    """SQL, never NULL: the value of the text `column` comes back from `data_type` with the same text, or is NULL.
+
+    `kinds`: what JSON values it has; as a number it need only keep its value. Text of no kind can be no list.
+    `value`: SQL that has the `converted` value already.
+    """
+    text = quoted(column)
+    value = value or converted(column, data_type)
+    if data_type == TEXT:
+        return "true"
+    if data_type == JSON:
+        return f"coalesce(json_valid({text}), true)"
+    if data_type in _LISTS:
+        # floats as they were written: json() would round both sides alike
+        floats = data_type == "DOUBLE[]"
+        plain = f"regexp_replace({text}, '\\s', '', 'g')" if floats else f"json(TRY_CAST({text} AS JSON))"
+        same = f"CAST(to_json({value}) AS VARCHAR) = CAST({plain} AS VARCHAR)"
+        return f"({text} IS NULL OR coalesce({same}, false))"
+    if kinds == _NUMBERS and data_type == "DOUBLE":
+        return f"({text} IS NULL OR ({declared_fit(column, data_type, value)} AND isfinite({value})))"
+    if data_type == "BOOLEAN":
+        return f"coalesce(lower({text}) IN ('true', 'false'), true)"
+    if data_type in (INSTANT, "TIMESTAMP"):
+        pattern = _INSTANT if data_type == INSTANT else _LOCAL_TIME
+        valid = f"regexp_full_match({text}, '{pattern}') AND {value} IS NOT NULL"
+        return f"({text} IS NULL OR ({valid}))"
+    if wide := re.fullmatch(r"DECIMAL\(38,(\d+)\)", data_type):
+        # by its shape: printing so wide a decimal costs 50 times as much as any other cast
+        scale = int(wide[1])
+        shape = f"-?(0|[1-9]\\d{{0,{37 - scale}}})\\.\\d{{{scale}}}"
+        minus_zero = f"regexp_full_match({text}, '-0\\.0+')"
+        return f"coalesce(regexp_full_match({text}, '{shape}') AND NOT {minus_zero}, true)"
+    same = f"CAST({value} AS VARCHAR) IS NOT DISTINCT FROM {text}"
+    if data_type in ("DOUBLE", "FLOAT"):
+        # 'nan' and 'inf' are words in a text column, not numbers
+        return f"({same} AND coalesce(isfinite({value}), true))"
+    if data_type == "DATE":
+        return f"({same} AND coalesce(regexp_full_match({text}, '{_DAY}'), true))"
+    return f"({same})"
+
+
+def as_text(column: str, data_type: str) -> str:
+    """SQL that turns a stored column back into the text it came from (instants in ISO 8601, UTC)."""
+    name = quoted(column)
+    if data_type == INSTANT:
+        return f"strftime(timezone('UTC', {name}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+    if data_type.endswith("[]"):
+        return f"CAST(to_json({name}) AS VARCHAR)"
+    return f"CAST({name} AS VARCHAR)"
+
+
+def from_text(text: str, data_type: str) -> str:
+    """SQL that makes a value of the type out of the SQL `text`."""
+    return f"CAST(CAST({text} AS JSON) AS {data_type})" if data_type in _LISTS else f"CAST({text} AS {data_type})"
+
+
+def scale_of(column: str) -> str:
+    """SQL aggregate: how many decimals the first value with a decimal point has (NULL where there is none)."""
+    text = quoted(column)
+    return f"any_value(length({text}) - strpos({text}, '.')) FILTER (regexp_full_match({text}, '-?\\d+\\.\\d+'))"
+
+
+def declared_fit(column: str, data_type: str, value: str | None = None) -> str:
+    """SQL: the value can be stored as the declared type without changing what it says. `value`: as for `survives`.
+
+    Less strict than `survives`: `1.10` is a good DOUBLE and `7` a good DECIMAL(18,2). Not good, and so kept as text in
+    the variant column: what does not convert, what would be rounded, a time of day put into a DATE.
+    """
+    text = quoted(column)
+    kind = re.split(r"[ (]", data_type.upper().strip())[0]
+    value = value or converted(column, data_type)
+    if kind in ("DOUBLE", "FLOAT", "REAL"):
+        digits = f"length(ltrim(regexp_replace({text}, '[eE].*|[^0-9]', '', 'g'), '0')) <= {_EXACT_DIGITS}"
+        same = f"regexp_replace(CAST({value} AS VARCHAR), '\\.0$', '') = {text}"
+        # a CASE asks only the longer texts for that, which takes a tenth of the time
+        exact = f"CASE WHEN strlen({text}) <= {_EXACT_DIGITS} THEN true ELSE {digits} OR {same} END"
+        return f"coalesce({value} IS NOT NULL AND {exact}, false)"
+    if kind in ("DECIMAL", "NUMERIC") or kind.endswith("INT") or kind in ("INTEGER", "LONG", "SHORT", "HUGEINT"):
+        # rounding shows as another value in the widest decimal that the text itself fits into
+        exact = f"TRY_CAST({text} AS DECIMAL(38,18))"
+        same = f"CAST({value} AS VARCHAR) = {text}"
+        return f"coalesce({value} IS NOT NULL AND ({same} OR TRY_CAST({value} AS DECIMAL(38,18)) = {exact}), false)"
+    if kind == "DATE":
+        return f"coalesce({value} IS NOT NULL AND regexp_full_match({text}, '{_DAY}'), false)"
+    return f"({value} IS NOT NULL)"
+
+
+def variant(column: str) -> str:
+    """The name of the column that keeps the values which do not fit the declared type of `column` (dlt's word)."""
+    return f"{column}{VARIANT}"

@@ -1,0 +1,258 @@
+"""What a client sees of a budget, on a clock that only moves when somebody sleeps."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from orgdata_dagster.http.rate_limit import Budget, BudgetTimeout, Rule, Window, WindowUsage
+from orgdata_dagster_tests.http.fakes import FakeClock, spend
+from orgdata_dagster_tests.http.servers_book import rejected
+
+TWO_IN_TEN = Rule(purses=((Window(2, 10),),))
+TOGETHER = Rule(purses=((Window(1, 60),),), in_flight=1, unknown_past="spent")
+OCTOLIS = Rule(purses=((Window(25, 1), Window(150, 60)), (Window(2000, 60),)))
+
+
+def test_waits_once_the_window_is_spent(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
+    assert spend(budget(TWO_IN_TEN), 2) == 0
+    assert spend(budget(TWO_IN_TEN)) == pytest.approx(10.5)
+    assert clock.slept == [pytest.approx(10.5)]
+
+
+def test_an_empty_rule_leaves_no_trace(budget: Callable[[Rule], Budget], tmp_path: Path) -> None:
+    unbound = budget(Rule())
+    assert spend(unbound, 1000, 50) == 0
+    assert unbound.paused_for() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_even_without_bounds_a_pause_is_kept(budget: Callable[[Rule], Budget]) -> None:
+    budget(Rule()).pause(30)
+    assert spend(budget(Rule())) == pytest.approx(30, abs=1e-5)
+
+
+@pytest.mark.parametrize(("cost", "sentence"), [(151, "151 points can never be sent"), (-1, "cannot cost -1")])
+def test_an_impossible_cost(budget: Callable[[Rule], Budget], cost: float, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence), budget(OCTOLIS).spend(cost):
+        pass
+
+
+def test_a_cost_above_the_first_window_is_paid_by_the_second(budget: Callable[[Rule], Budget]) -> None:
+    assert spend(budget(OCTOLIS), 5, 30) == 0
+    assert spend(budget(OCTOLIS), 1, 30) == pytest.approx(60.05)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"purses": ((),)}, {"in_flight": 0}, {"margin": 1.0}, {"margin": -0.1}],
+)
+def test_rules_that_make_no_sense(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        Rule(**wrong)
+
+
+def test_windows_that_make_no_sense() -> None:
+    with pytest.raises(ValueError, match="above zero"):
+        Window(0, 1)
+
+
+def test_first_come_first_served(tmp_path: Path) -> None:
+    """Four wait at once, each asleep until a slot of its own; they go in the order in which they came."""
+    clock, order, one = ParkingClock(), [], Rule(purses=((Window(1, 10),),))
+    went = threading.Semaphore(0)
+
+    def wait(name: str) -> None:
+        with Budget("vendor", one, tmp_path, clock, boot=lambda: "boot 1").spend():
+            order.append(name)
+            went.release()
+
+    spend(Budget("vendor", one, tmp_path, clock, boot=lambda: "boot 1"))
+    waiters = []
+    for name in ("a", "b", "c", "d"):
+        waiters.append(threading.Thread(target=wait, args=(name,)))
+        waiters[-1].start()
+        clock.until_parked(len(waiters))
+    due = list(clock.parked)
+    assert [later - sooner for sooner, later in pairwise(due)] == pytest.approx([10.5] * 3)
+    for _ in waiters:
+        clock.wake_the_next()
+        assert went.acquire(timeout=10)
+    for waiter in waiters:
+        waiter.join(10)
+    assert order == ["a", "b", "c", "d"]
+
+
+class ParkingClock(FakeClock):
+    """sleep() parks the thread until the test moves the time on to its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._moved = threading.Condition()
+        self.parked: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        with self._moved:
+            until = self.monotonic() + seconds
+            self.parked.append(until)
+            self._moved.notify_all()
+            assert self._moved.wait_for(lambda: self.monotonic() >= until, timeout=20)
+            self.parked.remove(until)
+
+    def until_parked(self, count: int) -> None:
+        with self._moved:
+            assert self._moved.wait_for(lambda: len(self.parked) == count, timeout=20)
+
+    def wake_the_next(self) -> None:
+        with self._moved:
+            super().sleep(max(0.0, min(self.parked) - self.monotonic()) + 1e-4)
+            self._moved.notify_all()
+
+
+def test_timeout_is_raised_at_once_and_gives_the_slot_back(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
+    spend(budget(TWO_IN_TEN), 2)
+    with pytest.raises(BudgetTimeout, match="'vendor' has no room") as caught, budget(TWO_IN_TEN).spend(timeout=5):
+        pass
+    assert (caught.value.waited, caught.value.needed) == (0, pytest.approx(10.5))
+    assert clock.slept == []
+    assert spend(budget(TWO_IN_TEN), 2) == pytest.approx(0)
+    assert sum(clock.slept) == pytest.approx(10.5)
+
+
+def test_a_timeout_that_suffices(budget: Callable[[Rule], Budget]) -> None:
+    spend(budget(TWO_IN_TEN), 2)
+    with budget(TWO_IN_TEN).spend(timeout=11) as permit:
+        assert permit.waited == pytest.approx(10.5)
+
+
+def test_timeout_while_waiting_for_a_lease(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
+    rule = Rule(in_flight=1)
+    with budget(rule).spend():
+        with pytest.raises(BudgetTimeout) as caught, budget(rule).spend(timeout=3):
+            pass
+        assert caught.value.needed is None
+        assert sum(clock.slept) == pytest.approx(3)
+    assert spend(budget(rule)) == 0
+
+
+def test_leases_bound_the_threads_of_one_process(budget: Callable[[Rule], Budget]) -> None:
+    shared, together, most = budget(Rule(in_flight=2)), [0], [0]
+    lock = threading.Lock()
+
+    def work() -> None:
+        for _ in range(5):
+            with shared.spend():
+                with lock:
+                    together[0] += 1
+                    most[0] = max(most[0], together[0])
+                threading.Event().wait(0.002)
+                with lock:
+                    together[0] -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [2]
+
+
+def test_an_error_in_the_block_is_paid_and_ends_the_lease(budget: Callable[[Rule], Budget]) -> None:
+    rule = Rule(purses=TWO_IN_TEN.purses, in_flight=1)
+    for _ in range(2):
+        with pytest.raises(OSError, match="down"), budget(rule).spend():
+            raise OSError("down")
+    assert spend(budget(rule)) == pytest.approx(10.5)
+
+
+def test_pause_holds_everybody_and_is_never_shortened(budget: Callable[[Rule], Budget]) -> None:
+    budget(TWO_IN_TEN).pause(100)
+    budget(TWO_IN_TEN).pause(5)
+    budget(TWO_IN_TEN).pause(-5)
+    assert budget(TWO_IN_TEN).paused_for() == pytest.approx(100, abs=1e-5)
+    assert spend(budget(TWO_IN_TEN)) == pytest.approx(100, abs=1e-5)
+    assert budget(TWO_IN_TEN).paused_for() == pytest.approx(0, abs=1e-5)
+
+
+def test_a_slot_inside_a_pause_moves_behind_it(
+    budget: Callable[[Rule], Budget], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spend(budget(TWO_IN_TEN), 2)
+    during_the_first_sleep(clock, monkeypatch, lambda: budget(TWO_IN_TEN).pause(60))
+    assert spend(budget(TWO_IN_TEN)) == pytest.approx(60, abs=1e-5)
+
+
+def test_oversleeping_dates_the_payment_anew(
+    budget: Callable[[Rule], Budget], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Rule(purses=((Window(1, 10),),))
+    spend(budget(one))
+    during_the_first_sleep(clock, monkeypatch, lambda: FakeClock.sleep(clock, 4))
+    assert spend(budget(one)) == pytest.approx(14.5)
+    assert spend(budget(one)) == pytest.approx(10.5 - one.grace)
+
+
+def during_the_first_sleep(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+    def sleep(seconds: float) -> None:
+        monkeypatch.undo()
+        happens()
+        clock.sleep(seconds)
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+
+
+def test_a_late_wake_up_within_the_grace_loses_no_time(
+    budget: Callable[[Rule], Budget], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Rule(purses=((Window(1, 10),),))
+    spend(budget(one))
+    during_the_first_sleep(clock, monkeypatch, lambda: FakeClock.sleep(clock, 0.15))
+    assert spend(budget(one)) == pytest.approx(10.65)
+    assert spend(budget(one)) == pytest.approx(10.35)
+
+
+def test_the_second_window_pays_only_once_the_first_was_really_used(budget: Callable[[Rule], Budget]) -> None:
+    """Whoever is still connecting may never get through; the vendor would let the next use the first window."""
+    with budget(OCTOLIS).spend(25) as connecting:
+        assert spend(budget(OCTOLIS), 1, 10) == pytest.approx(1.05, abs=0.01)
+        assert [usage.spent for usage in budget(OCTOLIS).usage()] == [10, 0, 35]
+        connecting.sent()
+    assert [usage.spent for usage in budget(OCTOLIS).usage()] == [10, 25, 35]
+
+
+def test_a_long_past_is_summed_up_and_still_kept(
+    budget: Callable[[Rule], Budget], clock: FakeClock, tmp_path: Path
+) -> None:
+    """Both the figures and the vendor's patience survive it: hundreds of rows become some dozens."""
+    octolis, chance, arrivals = budget(OCTOLIS), random.Random(7), []
+    for _ in range(900):
+        cost = chance.choice([1, 1, 1, 1, 10])
+        with octolis.spend(cost) as permit:
+            permit.sent()
+            arrivals.append((clock.monotonic(), cost))
+        clock.sleep(chance.choice([0, 0, 0, 0.01, 0.4]))
+    assert clock.monotonic() - arrivals[0][0] > 63
+    assert rejected(OCTOLIS, arrivals) == []
+    last_minute = sum(cost for at, cost in arrivals if at > clock.monotonic() - 60)
+    assert octolis.usage()[2].spent == pytest.approx(last_minute, rel=0.01)
+    with sqlite3.connect(tmp_path / "vendor.sqlite") as connection:
+        rows = connection.execute("SELECT count(*) FROM payment").fetchone()[0]
+    connection.close()
+    assert rows < 500
+
+
+def test_usage(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
+    octolis = budget(OCTOLIS)
+    assert [usage.spent for usage in octolis.usage()] == [0, 0, 0]
+    spend(octolis, 4, 10)
+    first, second, account = octolis.usage()
+    assert first == WindowUsage(Window(25, 1), 20, 25)
+    assert (second.spent, account.spent) == (20, 40)
+    clock.sleep(2)
+    assert [usage.spent for usage in octolis.usage()] == [0, 20, 40]

@@ -1,0 +1,37 @@
+"""Batches: by number or by time, whichever is first; every item in exactly one of them."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orgdata_dagster.orchestration.assets.batches import Batches
+
+
+@given(
+    size=st.integers(1, 5),
+    longest=st.sampled_from([0.0, 3.0]),
+    steps=st.lists(st.sampled_from([0.0, 1.0, 2.0, 4.0]), max_size=20),
+)
+def test_by_number_or_by_time(size: int, longest: float, steps: list[float]) -> None:
+    now = [0.0]
+    batches = Batches[int](size, longest, lambda: now[0])
+    waiting: list[int] = []
+    last = 0.0
+    for item, step in enumerate(steps):
+        now[0] += step
+        waiting.append(item)
+        due = len(waiting) >= size or now[0] - last >= longest
+        assert batches.add(item) == (waiting if due else [])
+        if due:
+            waiting, last = [], now[0]
+    assert batches.rest() == waiting
+    assert batches.rest() == []
+
+
+def test_from_any_thread_each_item_once() -> None:
+    batches = Batches[int](7)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(batches.add, range(500)))
+    assert {len(batch) for batch in made} == {0, 7}
+    assert sorted(item for batch in [*made, batches.rest()] for item in batch) == list(range(500))

@@ -1,0 +1,93 @@
+"""Which runs continue another one, and since when: Dagster's retries and `orgdata pull --resume`."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import create_run_for_test
+
+from orgdata_dagster.orchestration.assets.resuming import PULL_TAG, RESUME_TAG, interrupted, pull_tag, since
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+SUCCESS, FAILURE, CANCELED = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(["vendor", name])
+
+
+def make(
+    instance: dg.DagsterInstance, name: str, status: dg.DagsterRunStatus, root: dg.DagsterRun | None = None, **tags: str
+) -> dg.DagsterRun:
+    """A run of an asset that has ended; `root`: the one that it retries."""
+    told = {{"resume": RESUME_TAG, "pull": PULL_TAG}[tag]: value for tag, value in tags.items()}
+    run_id = root.run_id if root else None
+    return create_run_for_test(
+        instance, status=status, tags=told, asset_selection=frozenset({key(name)}), root_run_id=run_id,
+        parent_run_id=run_id,
+    )  # fmt: skip
+
+
+def created(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime:
+    record = instance.get_run_record_by_id(run.run_id)
+    assert record is not None
+    return record.create_timestamp.astimezone(UTC)
+
+
+def test_a_run_continues_what_it_retries_or_what_it_is_told_to(instance: dg.DagsterInstance) -> None:
+    first = make(instance, "a", FAILURE)
+    assert since(instance, first) is None
+    retry = make(instance, "a", FAILURE, root=first)
+    assert since(instance, retry) == created(instance, first)
+    told = make(instance, "a", FAILURE, resume=LONG_AGO.isoformat())
+    assert since(instance, told) == LONG_AGO
+    assert since(instance, make(instance, "a", FAILURE, root=told)) == LONG_AGO
+
+
+def test_only_the_last_run_of_an_asset_counts(instance: dg.DagsterInstance) -> None:
+    failed = make(instance, "failed", FAILURE)
+    canceled = make(instance, "canceled", CANCELED)
+    make(instance, "mended", FAILURE)
+    make(instance, "mended", SUCCESS)
+    make(instance, "again", FAILURE, resume=LONG_AGO.isoformat())
+    assert interrupted(instance) == {
+        key("failed"): created(instance, failed),
+        key("canceled"): created(instance, canceled),
+        key("again"): LONG_AGO,
+    }
+
+
+@pytest.mark.parametrize(
+    ("planned", "ended", "broken"),
+    [
+        (2, [SUCCESS, SUCCESS], False),
+        (2, [SUCCESS, FAILURE], True),
+        (2, [FAILURE, SUCCESS], True),
+        (3, [SUCCESS, SUCCESS], True),  # killed between two runs
+    ],
+)
+def test_a_pull_is_continued_as_a_whole(
+    instance: dg.DagsterInstance, planned: int, ended: list[dg.DagsterRunStatus], broken: bool
+) -> None:
+    before = datetime.now(UTC)
+    pull = pull_tag(planned)
+    for number, status in enumerate(ended):
+        make(instance, f"asset {number}", status, pull=pull)
+    found = interrupted(instance)
+    assert found.keys() == ({key(f"asset {number}") for number in range(len(ended))} if broken else set())
+    assert all(before <= at < before + timedelta(seconds=5) for at in found.values())
+
+
+def test_a_pull_after_the_broken_one_is_what_counts(instance: dg.DagsterInstance) -> None:
+    broken, whole = pull_tag(2), pull_tag(1)
+    make(instance, "a", SUCCESS, pull=broken)
+    make(instance, "b", FAILURE, pull=broken)
+    make(instance, "a", SUCCESS, pull=whole)
+    assert interrupted(instance).keys() == {key("b")}

@@ -1,0 +1,166 @@
+"""The schedules: at a tick, each data set from its first incomplete day of the last week up to today, unless a run that
+has yet to begin will pull that anyway."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.test_utils import create_run_for_test
+
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.orchestration.automation.queued_runs import under_way
+from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.project.build import build_defs
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import institution_analytics, today
+
+ORIGIN = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("localhost", 1), "__repository__").get_job_origin("job")
+QUEUED, NOT_STARTED = dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED
+
+
+def ask(instance: dg.DagsterInstance, at: datetime | None = None) -> list[dg.RunRequest]:
+    """What a tick of the project's only schedule asks for."""
+    defs = catalog.load().defs
+    [schedule] = defs.schedules or []
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    with dg.build_schedule_context(
+        instance,
+        scheduled_execution_time=at or datetime.now(UTC),
+        resources={"warehouse": WarehouseResource()},
+        repository_def=defs.get_repository_def(),
+    ) as context:
+        return list(schedule.evaluate_tick(context).run_requests or [])
+
+
+def submit(
+    instance: dg.DagsterInstance, request: dg.RunRequest, schedule: str, status: dg.DagsterRunStatus = QUEUED
+) -> dg.DagsterRun:
+    """Queue a run for it, as the daemon does."""
+    return create_run_for_test(
+        instance,
+        status=status,
+        remote_job_origin=ORIGIN,
+        asset_selection=frozenset(request.asset_selection or ()),
+        tags={**request.tags, "dagster/schedule_name": schedule},
+    )
+
+
+def ranges(home: Home) -> dict[str, tuple[str, str]]:
+    """What a tick now asks for: data set -> first and last day."""
+    with home.instance() as instance:
+        requests = ask(instance)
+    assert len({request.run_key for request in requests}) == len(requests)
+    return {
+        request.asset_selection[0].path[-1]: (request.tags[RANGE_START], request.tags[RANGE_END])
+        for request in requests
+        if request.asset_selection
+    }
+
+
+def test_a_project_of_days_weeks_and_months_loads(home: Home) -> None:
+    """In the UI and the daemon nothing of it did: Dagster wants partitions of one kind in all that has a target."""
+    dg.Definitions.validate_loadable(build_defs())  # as it is shipped
+    grains = {"reports_per_user": "day", "reports_read": "week", "reports_images": "month"}
+    reports = {"start_date": today(back=90), "channels": [1], "endpoints": [*grains], "grain": grains}
+    home.write_project(
+        institution_analytics=institution_analytics(),
+        channel_reports=yaml.safe_dump({"type": "orgdata_dagster.ChannelReports", "attributes": reports}),
+    )
+    defs = catalog.load().defs
+    dg.Definitions.validate_loadable(defs)
+    assert {schedule.name for schedule in defs.schedules or ()} == {
+        "institution_analytics_due", "channel_reports_due", "channel_reports_due_weekly", "channel_reports_due_monthly"
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_from_the_first_incomplete_day_to_today(home: Home) -> None:
+    assert ranges(home) == dict.fromkeys(("users", "courses", "events"), (today(back=7), today()))
+    # all of a week but one day, and then that day
+    assert home.materialize("institution_analytics/users", today(back=7), today(back=4)).success
+    assert home.materialize("institution_analytics/users", today(back=2), today()).success
+    assert ranges(home)["users"] == (today(back=3), today())
+    assert ranges(home)["events"] == (today(back=7), today())
+    assert home.materialize("institution_analytics/users", today(back=3)).success
+    assert ranges(home)["users"] == (today(), today())
+
+
+def test_a_tick_asks_for_no_day_before_the_first(home: Home, sandbox: Sandbox) -> None:
+    sandbox.institution_analytics.page_rows = 40
+    home.write_project(institution_analytics=institution_analytics(start_date=today(back=2)))
+    assert ranges(home)["users"] == (today(back=2), today())
+
+
+def test_a_day_with_a_gap_that_nobody_can_fill_is_not_due_for_ever(home: Home, sandbox: Sandbox) -> None:
+    home.write_project(institution_analytics=institution_analytics(start_date=today(back=1), api={"page_rows": 40}))
+    for number in range(50):
+        sandbox.institution_analytics.data_sets["users"].insert(
+            {"id": f"tied {number}", "updated_date": f"{today(back=1)}T07:00:00Z"}
+        )
+    assert home.materialize("institution_analytics/users", today(back=1)).success
+    assert home.sql("SELECT count(*) FROM _orgdata.coverage WHERE NOT complete") == [(1,)]
+    assert ranges(home)["users"] == (today(), today())
+
+
+def names(requests: list[dg.RunRequest]) -> set[str]:
+    return {key.path[-1] for request in requests for key in request.asset_selection or ()}
+
+
+def test_runs_that_wait_are_not_asked_for_once_more(home: Home) -> None:
+    """A cron that is quicker than the runs piled them up, tick by tick."""
+    schedule = "institution_analytics_due"
+    with home.instance() as instance:
+        asked = {name: request for request in ask(instance) for name in names([request])}
+        runs = {name: submit(instance, request, schedule) for name, request in asked.items()}
+        assert set(runs) == {"users", "courses", "events"}
+        assert ask(instance) == []
+        # the day after, another day is due
+        assert names(ask(instance, datetime.now(UTC) + timedelta(days=1))) == set(runs)
+        # what changes while a run is going may have escaped it
+        instance.report_run_failed(runs["users"])
+        instance.report_dagster_event(
+            dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, runs["events"].job_name), run_id=runs["events"].run_id
+        )
+        assert names(ask(instance)) == {"users", "events"}
+        # what others asked for is not what this schedule asks for
+        submit(instance, asked["users"], "another_due")
+        assert names(ask(instance)) == {"users", "events"}
+
+
+def test_a_tick_that_was_killed_asks_again_for_the_runs_it_had_made(home: Home) -> None:
+    """The daemon died between making the runs and queueing them, which nobody else would ever do."""
+    with home.instance() as instance:
+        for request in ask(instance):
+            submit(instance, request, "institution_analytics_due", NOT_STARTED)
+        assert names(ask(instance)) == {"users", "courses", "events"}
+        # sensors give it some minutes
+        assert len(under_way(instance)) == 3
+        assert under_way(instance, datetime.now(UTC) + timedelta(minutes=6)) == set()
+
+
+def test_a_table_without_partitions_is_not_asked_for_once_more_either(home: Home) -> None:
+    datasets = [{"name": "contacts", "id": "any"}]
+    home.write_project(
+        octolis=yaml.safe_dump({"type": "orgdata_dagster.Octolis", "attributes": {"datasets": datasets}})
+    )
+    with home.instance() as instance:
+        [request] = ask(instance)
+        submit(instance, request, "octolis_contacts_due")
+        assert under_way(instance) == {dg.AssetKey(["octolis", "contacts"])}  # so that no sensor asks either
+        assert ask(instance) == []
+
+
+def test_a_snapshot_that_waits_is_todays(home: Home) -> None:
+    home.write_project(together=yaml.safe_dump({"type": "orgdata_dagster.Together", "attributes": {}}))
+    with home.instance() as instance:
+        [request] = ask(instance)
+        assert names([request]) == {"users", "pairings", "sessions"}
+        submit(instance, request, "together_due")
+        assert ask(instance) == []
+        [run] = instance.get_runs()
+        instance.add_run_tags(run.run_id, {"dagster/partition": today(back=1)})  # midnight has passed
+        assert names(ask(instance)) == names([request])

@@ -1,0 +1,119 @@
+"""Rows made ready before the lock: copied where they suit the table, read from the pages again where they do not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orgdata_dagster.warehouse.commit import ready
+from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit
+from orgdata_dagster.warehouse.errors import RowCountMismatch
+from orgdata_dagster.warehouse.pages import json_pages
+from orgdata_dagster.warehouse.pages.stage import StagedPage, extent
+from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
+
+MERGED = replace(ITEMS, key=("id",), cursor="at", write_disposition="merge")
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single record is enough to begin with."""
+    monkeypatch.setattr(ready, "_ENOUGH_RECORDS", 1)
+
+
+def made_ready(rig: Rig, *bodies: str, target: Target = ITEMS) -> ReadyRows:
+    rows = ReadyRows(rig.stage(table=target.table, cursor=target.cursor), target)
+    for body in bodies:
+        page, _ = extent(rig.connection, rig.file(body), target.cursor)
+        rows.add(StagedPage(page, DAY))
+    return rows
+
+
+def land(rig: Rig, rows: ReadyRows, target: Target = ITEMS) -> Committed:
+    try:
+        return commit(rig.warehouse, target, rows.stage, [PartitionLoad(DAY, NOON)], run_id="run", ready=rows)
+    finally:
+        rows.discard()
+
+
+def without_pages(rows: ReadyRows) -> ReadyRows:
+    for staged in rows.stage.pages:
+        Path(staged.page.path).unlink()
+    return rows
+
+
+def test_the_commit_does_not_read_the_pages_again(rig: Rig) -> None:
+    rows = made_ready(rig, "id,name\n1,a\n", "id,name,more\n2,b,1.5\n")
+    done = land(rig, without_pages(rows))
+    assert done.inserted == 2
+    assert rig.types() == {"id": "BIGINT", "name": "VARCHAR", "more": "DECIMAL(18,1)"}
+    assert rig.texts() == [("1", "a", None), ("2", "b", "1.5")]
+    loaded = "_orgdata_loaded_at = (SELECT loaded_at FROM _orgdata.loads)"
+    own = rig.sql(f"SELECT DISTINCT _orgdata_partition, _orgdata_run_id, {loaded} FROM acme.items")
+    assert own == [(DAY, "run", True)]
+
+
+def test_a_table_that_is_there_gets_them_in_its_own_types(rig: Rig) -> None:
+    rig.land("id,score\n1,5\n", partition="2026-02-28")
+    rows = made_ready(rig, "id,score\n2,7\n", "id,extra\n3,x\n")
+    land(rig, without_pages(rows))
+    assert rig.texts() == [("1", "5", None), ("2", "7", None), ("3", None, "x")]
+
+
+def test_a_later_page_that_surprises_loses_nothing(rig: Rig) -> None:
+    rows = made_ready(rig, "id,score\n1,5\n", "id,score\n2,N/A\n", "id,score\n3,007\n")
+    land(rig, rows)
+    assert rig.types()["score"] == "VARCHAR"
+    assert rig.texts() == [("1", "5"), ("2", "N/A"), ("3", "007")]
+
+
+def test_a_table_that_changed_in_the_meantime_gets_what_the_pages_say(rig: Rig) -> None:
+    rows = made_ready(rig, "id,at\n1,2026-03-01T12:00:00Z\n")
+    rig.land("id,at\n2,never\n", partition="2026-02-28")
+    land(rig, rows)
+    assert rig.texts() == [("1", "2026-03-01T12:00:00Z"), ("2", "never")]  # not as the database writes an instant
+
+
+def test_a_kind_that_comes_later_leaves_the_first_values_as_they_were_written(rig: Rig) -> None:
+    rows = made_ready(rig)
+    for body in ('[{"v": 1e2}]', '[{"v": "x"}]'):
+        rows.add(StagedPage(json_pages.prepare(rig.file(body), rig.connection), DAY))
+    land(rig, rows)
+    assert rig.texts() == [("1e2",), ("x",)]
+
+
+def test_memory_that_does_not_suffice_is_no_error(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_much(*_: object, **__: object) -> int:
+        raise duckdb.OutOfMemoryException
+
+    monkeypatch.setattr(ready, "insert", too_much)
+    land(rig, made_ready(rig, "id\n1\n", "id\n2\n"))
+    assert rig.texts() == [("1",), ("2",)]
+
+
+def test_of_a_key_that_came_twice_the_newest_version_is_ready(rig: Rig) -> None:
+    first = "id,at,value\n1,2026-03-01T12:00:01Z,old\n2,2026-03-01T12:00:01Z,x\n"
+    rows = made_ready(rig, first, "id,at,value\n1,2026-03-01T12:00:09Z,new\n", target=MERGED)
+    done = land(rig, without_pages(rows), MERGED)
+    assert rig.sql("SELECT id, value FROM acme.items ORDER BY ALL") == [(1, "new"), (2, "x")]
+    assert (done.inserted, done.rows) == (3, {DAY: 2})
+
+
+def test_a_row_that_gets_lost_on_the_way_fails_the_commit(rig: Rig) -> None:
+    rows = made_ready(rig, "id\n1\n", "id\n2\n")
+    rig.connection.execute(f"DELETE FROM memory.{rows._table.sql} WHERE id = 1")
+    with pytest.raises(RowCountMismatch, match="2 rows were ready, 1 inserted"):
+        land(rig, rows)
+    with pytest.raises(duckdb.CatalogException):
+        rig.sql("FROM acme.items")
+
+
+def test_what_was_ready_is_gone_afterwards(rig: Rig) -> None:
+    rows = made_ready(rig, "id\n1\n")
+    land(rig, rows)
+    with pytest.raises(duckdb.CatalogException):
+        rig.connection.execute(f"FROM memory.{rows._table.sql}")

@@ -1,0 +1,117 @@
+"""Opening the warehouse: what is in the way is waited for, and named when it does not go away."""
+
+import os
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orgdata_dagster.warehouse.errors import WarehouseUnavailable
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.lock import holder
+from orgdata_dagster_tests.warehouse.conftest import Starter
+from orgdata_dagster_tests.warehouse.rig import Rig
+from orgdata_dagster_tests.warehouse.worker import hold_lock, hold_open
+
+
+def warehouse_at(path: Path, patience: float = 10) -> Warehouse:
+    return Warehouse(str(path), scratch=path.parent / "scratch", patience=patience)
+
+
+def write(warehouse: Warehouse) -> None:
+    with warehouse.writing() as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS t (a INTEGER); INSERT INTO t VALUES (1)")
+
+
+def test_a_foreign_reader_delays_a_writer_but_does_not_break_it(rig: Rig, start: Starter) -> None:
+    write(rig.warehouse)
+    start(hold_open, rig.warehouse.uri, rig.folder / "ready", 0.5)
+    start.wait_for(rig.folder / "ready")
+    began = time.monotonic()
+    write(rig.warehouse)
+    assert time.monotonic() - began > 0.3
+    assert rig.sql("SELECT count(*) FROM t") == [(2,)]
+
+
+def test_a_foreign_program_that_stays_is_named_after_a_while(tmp_path: Path, start: Starter) -> None:
+    impatient = warehouse_at(tmp_path / "warehouse.duckdb", patience=0.2)
+    write(impatient)
+    start(hold_open, impatient.uri, tmp_path / "ready", 60)
+    start.wait_for(tmp_path / "ready")
+    with pytest.raises(WarehouseUnavailable, match=r"warehouse\.duckdb.*close the program"):
+        write(impatient)
+    with impatient.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchall() == [(1,)]
+
+
+def test_a_warehouse_that_is_not_there_yet(tmp_path: Path) -> None:
+    warehouse = warehouse_at(tmp_path / "deep" / "er" / "warehouse.duckdb")
+    assert not warehouse.exists
+    with pytest.raises(WarehouseUnavailable, match="There is no warehouse"), warehouse.reading():
+        pass
+    assert not (tmp_path / "deep").exists()
+    write(warehouse)
+    assert warehouse.exists
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(WarehouseUnavailable, match=r"Cannot create .*file.*ORGDATA_WAREHOUSE"):
+        write(warehouse_at(tmp_path / "file" / "warehouse.duckdb"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir(mode=0o555)
+    with pytest.raises(WarehouseUnavailable, match="not writable"):
+        write(warehouse_at(tmp_path / "theirs" / "warehouse.duckdb"))
+
+
+def test_what_will_not_pass_is_not_waited_for(tmp_path: Path) -> None:
+    """The folder's name holds the word that tells a lock from other errors."""
+    path = tmp_path / "locked" / "warehouse.duckdb"
+    path.parent.mkdir()
+    path.write_bytes(b"no database" * 1000)
+    began = time.monotonic()
+    with pytest.raises(WarehouseUnavailable, match="not a valid DuckDB database"):
+        write(warehouse_at(path, patience=30))
+    assert time.monotonic() - began < 5
+
+
+def test_a_reader_cannot_write(rig: Rig) -> None:
+    write(rig.warehouse)
+    with rig.warehouse.reading() as connection, pytest.raises(duckdb.Error, match="read-only"):
+        connection.execute("INSERT INTO t VALUES (2)")
+
+
+def test_a_failure_inside_gives_everything_back(rig: Rig) -> None:
+    with pytest.raises(ZeroDivisionError), rig.warehouse.writing():
+        raise ZeroDivisionError
+    write(rig.warehouse)
+
+
+def test_a_query_is_a_data_frame_in_utc(rig: Rig) -> None:
+    write(rig.warehouse)
+    frame = rig.warehouse.query("SELECT a, TIMESTAMPTZ '2026-03-01 12:00:00+02' AS moment FROM t WHERE a = ?", [1])
+    assert frame["a"].tolist() == [1]
+    assert frame["moment"].iloc[0].isoformat() == "2026-03-01T10:00:00+00:00"
+
+
+def test_the_lock_knows_its_writer_and_dies_with_it(rig: Rig, start: Starter) -> None:
+    assert holder(rig.warehouse.lock_path) is None
+    process = start(hold_lock, rig.warehouse, rig.folder / "ready")
+    start.wait_for(rig.folder / "ready")
+    assert holder(rig.warehouse.lock_path) == process.pid
+    process.kill()
+    process.join(10)
+    assert holder(rig.warehouse.lock_path) is None
+    write(rig.warehouse)
+
+
+@pytest.mark.parametrize("uri", ["ducklake:sqlite:/x/catalog.db", "md:org"])
+def test_a_remote_warehouse_queues_in_the_scratch_folder(tmp_path: Path, uri: str) -> None:
+    warehouse = Warehouse(uri, scratch=tmp_path)
+    assert (warehouse.uri, warehouse.exists) == (uri, True)
+    assert warehouse.lock_path.parent == tmp_path
+    assert warehouse.lock_path == Warehouse(uri, scratch=tmp_path).lock_path

@@ -1,20 +1,22 @@
 """Faults on request: what networks, proxies and overloaded vendors do to an answer.
 
-Here: one class a fault, played instead of (or upon) the vendor's own answer; the queue of a vendor's faults.
+Here: one class per fault, played instead of (or upon) the vendor's own answer; the queue of a vendor's faults.
 Add here when: a fault was met in the wild that none of these plays.
-Keep out: faults in the data (a vendor's demo data has those) and limits broken by the client (`limits`).
+Keep out: how a body is changed (`spoiling`), lasting behaviour of a vendor (its own class and `Vendor.clock_ahead`),
+limits broken by the client (`limits`).
 """
 
 import asyncio
 import json
 import threading
 from collections import deque
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
 
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import Message
 
+from orgdata_dagster.sandbox import spoiling
 from orgdata_dagster.sandbox.exchange import Exchange
 
 
@@ -76,9 +78,7 @@ class CutCsv:
 
     async def play(self, exchange: Exchange) -> None:
         start, body = await exchange.true_answer()
-        cut = _cut_in_envelope(body) or _cut_in_quotes(body)
-        await exchange.send(_with_length(start, len(cut)))
-        await exchange.send_body(cut)
+        await _answer(exchange, start, spoiling.cut(body))
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,51 @@ class Redirect:
         await exchange.respond(RedirectResponse(self.url, self.status))
 
 
-KINDS: dict[str, type[Any]] = {fault.kind: fault for fault in (Status, Html, ShortBody, CutCsv, Reset, Slow, Redirect)}
+@dataclass(frozen=True)
+class Empty:
+    """Status 200 without a row. `form`: `bytes` is a body of zero bytes; `rows` is the true answer without its rows (a
+    CSV's header alone, `[]`, an envelope with an empty array); `totals` is the same with every total set to 0."""
+
+    form: Literal["bytes", "rows", "totals"] = "bytes"
+    kind: ClassVar[str] = "empty"
+
+    async def play(self, exchange: Exchange) -> None:
+        start, body = await exchange.true_answer()
+        await _answer(exchange, start, b"" if self.form == "bytes" else spoiling.emptied(body, self.form == "totals"))
+
+
+@dataclass(frozen=True)
+class ErrorBody:
+    """An error with status 200: `body` as JSON (an object, a list), or as it is where it is a text."""
+
+    body: Any = field(default_factory=lambda: {"error": {"code": 17, "message": "quota"}})
+    kind: ClassVar[str] = "error_200"
+
+    async def play(self, exchange: Exchange) -> None:
+        text = self.body if isinstance(self.body, str) else json.dumps(self.body)
+        kind = "text/plain" if isinstance(self.body, str) else "application/json"
+        await exchange.respond(Response(text, media_type=kind))
+
+
+@dataclass(frozen=True)
+class BadCharacter:
+    """The true answer with one bad character at the end of a text in its first row.
+
+    `what`: `surrogate` (JSON: half of a surrogate pair as an escape; CSV: its three bytes), `nul` (`\\u0000`, a zero
+    byte), `utf8` (a byte that no UTF-8 text has), `bom` (a byte-order mark before the body)."""
+
+    what: Literal["surrogate", "nul", "utf8", "bom"] = "surrogate"
+    kind: ClassVar[str] = "bad_character"
+
+    async def play(self, exchange: Exchange) -> None:
+        start, body = await exchange.true_answer()
+        await _answer(exchange, start, spoiling.with_bad_character(body, self.what))
+
+
+KINDS: dict[str, type[Any]] = {
+    fault.kind: fault
+    for fault in (Status, Html, ShortBody, CutCsv, Reset, Slow, Redirect, Empty, ErrorBody, BadCharacter)
+}
 
 
 def from_json(options: dict[str, Any]) -> Fault:
@@ -174,26 +218,11 @@ class FaultQueue:
             return sum(fault is not None for fault in self._queue)
 
 
+async def _answer(exchange: Exchange, start: Message, body: bytes) -> None:
+    await exchange.send(_with_length(start, len(body)))
+    await exchange.send_body(body)
+
+
 def _with_length(start: Message, length: int) -> Message:
     headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
     return {**start, "headers": [*headers, (b"content-length", str(length).encode())]}
-
-
-def _cut_in_envelope(body: bytes) -> bytes | None:
-    """`{"report": "<csv>"}` with its CSV cut, None for a body of another shape."""
-    try:
-        [(name, text)] = json.loads(body).items()
-        return json.dumps({name: _cut_in_quotes(text.encode()).decode()}, ensure_ascii=False).encode()
-    except (ValueError, AttributeError):
-        return None
-
-
-def _cut_in_quotes(body: bytes) -> bytes:
-    """The body up to a place inside a quoted field past its middle; one is made if there is none."""
-    quote = body.find(b'"', len(body) // 2)
-    if quote < 0:
-        quote = body.find(b'"')
-    if quote < 0:
-        return body[: body.rfind(b",") + 1] + b'"cut'
-    inside = body.count(b'"', 0, quote + 1) % 2 == 1
-    return body[: quote + 1] if inside else body[:quote]

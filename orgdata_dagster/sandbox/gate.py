@@ -8,6 +8,7 @@ Keep out: what an answer contains, and what a vendor's limits are.
 import itertools
 import math
 import time
+from email.utils import formatdate
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -39,7 +40,11 @@ class Gate:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry.status = message["status"]
-                extra = {"x-request-id": entry.request_id, **self._vendor.answer_headers(entry.request_id)}
+                extra = {
+                    "date": formatdate(time.time() + self._vendor.clock_ahead, usegmt=True),
+                    "x-request-id": entry.request_id,
+                    **self._vendor.answer_headers(entry.request_id),
+                }
                 message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in extra.items())]
             elif not message.get("more_body"):
                 entry.finished = time.monotonic()  # before the client can know, so that it finds it in the log

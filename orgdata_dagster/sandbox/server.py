@@ -170,6 +170,7 @@ def _server(app: Starlette) -> uvicorn.Server:
             log_config=None,
             log_level="critical",
             access_log=False,
+            date_header=False,  # the gate tells each vendor's own time
             # Longer than clients idle between pages: connections close only as a fault on request.
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,

@@ -21,7 +21,10 @@ Row = dict[str, str | None]
 
 
 class Vendor(ABC):
-    """Served under `/<name>`, behind a check of its credential, its limits and its queued faults."""
+    """Served under `/<name>`, behind a check of its credential, its limits and its queued faults.
+
+    `clock_ahead`: by how many seconds the vendor's `Date` header is ahead of the true time (negative: behind).
+    """
 
     name: ClassVar[str]
     secret_params: ClassVar[frozenset[str]] = frozenset()  # query parameters the log must star
@@ -29,6 +32,7 @@ class Vendor(ABC):
     def __init__(self, limits: Limits = UNLIMITED) -> None:
         self.limiter = Limiter(limits)
         self.faults = FaultQueue()
+        self.clock_ahead = 0.0
 
     @abstractmethod
     def routes(self) -> Sequence[BaseRoute]:

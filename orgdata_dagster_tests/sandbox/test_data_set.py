@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orgdata_dagster.sandbox import instants
-from orgdata_dagster.sandbox.institution_analytics import DataSet
+from orgdata_dagster.sandbox.institution_analytics import DataSet, coarse, local
 from orgdata_dagster_tests.sandbox.reading import parse
 
 COLUMNS = ["id", "note", "revision", "updated_date"]
@@ -94,3 +94,28 @@ def test_delete_and_columns_that_come_and_go() -> None:
     assert data_set.header == b"id,revision,updated_date,new [one]\n"
     assert parse((data_set.header + data_set.page(*ALWAYS, 9).body).decode()) == data_set.truth()[::-1]
     assert [r["new [one]"] for r in data_set.truth()] == [None, ""]
+
+
+def printed(data_set: DataSet) -> list[str | None]:
+    return [row["updated_date"] for row in parse((data_set.header + data_set.page(*ALWAYS, 9).body).decode())]
+
+
+def test_a_vendor_may_store_more_than_it_prints() -> None:
+    fine = {"id": "1", "updated_date": "2026-03-01T08:01:25.481484Z"}
+    spellings = {
+        "2026-03-01T08:01:25.481Z": coarse(3),
+        "2026-03-01T08:01:25Z": coarse(0),
+        "2026-03-01T08:01:00Z": coarse(-1),
+        "2026-03-01 10:01:25": local(2, 0),
+        "2026-03-01 03:01:25.481484": local(-5),
+    }
+    for text, spelling in spellings.items():
+        data_set = DataSet("d", COLUMNS, [fine], printed=spelling)
+        assert printed(data_set) == [text]
+        assert data_set.truth()[0]["updated_date"] == text
+        assert ids(data_set, before=instants.from_text("2026-03-01T08:01:25.481000Z")) == []
+
+
+def test_the_upper_bound_may_be_exclusive_after_all() -> None:
+    data_set = DataSet("d", COLUMNS, [row(1, "01"), row(2, "02")], exclusive_before=True)
+    assert ids(data_set, before=instants.from_text("2026-03-01T00:00:02Z")) == ["1"]

@@ -1,10 +1,12 @@
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
 
-from orgdata_dagster.sandbox import faults
+from orgdata_dagster.sandbox import faults, spoiling
 from orgdata_dagster.sandbox.faults import CutCsv, Fault, Html, Redirect, Reset, ShortBody, Slow, Status
 from orgdata_dagster.sandbox.institution_analytics import DataSet, InstitutionAnalytics
 from orgdata_dagster.sandbox.limits import UNLIMITED
@@ -79,7 +81,7 @@ def test_a_csv_cut_inside_quotes_has_a_correct_length(sandbox: Sandbox, client: 
 
 @pytest.mark.parametrize("body", [b'a,b\n1,"x, y"\n2,z\n', b"a,b\n1,2\n", b'a\n"x ""y"" z"\n', b"a\n1\n"])
 def test_every_csv_can_be_cut_inside_quotes(body: bytes) -> None:
-    assert faults._cut_in_quotes(body).count(b'"') % 2 == 1
+    assert spoiling.cut_in_quotes(body).count(b'"') % 2 == 1
 
 
 @pytest.mark.parametrize("part", [None, 0.5])
@@ -129,3 +131,60 @@ def test_faults_over_http(client: httpx.Client) -> None:
 def test_unknown_kinds_are_told_the_known_ones() -> None:
     with pytest.raises(ValueError, match="short_body, cut_csv"):
         faults.from_json({"kind": "explode"})
+
+
+def test_an_empty_200_has_no_bytes_or_no_rows(sandbox: Sandbox, client: httpx.Client) -> None:
+    play(sandbox, faults.Empty(), faults.Empty("rows"))
+    assert [ask(client, "users", **SINCE).text for _ in range(2)] == ["", "id,note,updated_date\n"]
+
+
+@pytest.mark.parametrize(
+    ("body", "rows", "totals"),
+    [
+        (b'[{"a": 1}]', b"[]", b"[]"),
+        (b'{"records": [{"a": 1}]}', b'{"records": []}', b'{"records": []}'),
+        (
+            b'{"data": [1], "meta": {"pagination": {"total_items": 9, "next": "x"}}}',
+            b'{"data": [], "meta": {"pagination": {"total_items": 9, "next": "x"}}}',
+            b'{"data": [], "meta": {"pagination": {"total_items": 0, "next": null}}}',
+        ),
+        (b'{"report": "a,b\\n1,2\\n"}', b'{"report": "a,b\\n"}', b'{"report": "a,b\\n"}'),
+    ],
+)
+def test_every_shape_can_be_emptied(body: bytes, rows: bytes, totals: bytes) -> None:
+    assert (spoiling.emptied(body, False), spoiling.emptied(body, True)) == (rows, totals)
+
+
+def test_an_error_with_200(sandbox: Sandbox, client: httpx.Client) -> None:
+    play(sandbox, faults.ErrorBody(), faults.ErrorBody("quota"), faults.ErrorBody([{"error": "x"}]))
+    answers = [ask(client, "users") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert [answer.text for answer in answers] == [
+        '{"error": {"code": 17, "message": "quota"}}', "quota", '[{"error": "x"}]'
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "spoiled"),
+    [
+        (b'[{"id": 1, "bio": "cut"}]', b'[{"id": 1, "bio": "cut\\ud83d"}]'),
+        (b"id,bio\n1,cut\n2,x\n", b"id,bio\n1,cut\xed\xa0\xbd\n2,x\n"),
+        (b'{"report": "id,bio\\n1,cut\\n"}', b'{"report": "id,bio\\n1,cut\\ud83d\\n"}'),
+    ],
+)
+def test_every_shape_can_have_half_of_a_surrogate_pair(body: bytes, spoiled: bytes) -> None:
+    assert spoiling.with_bad_character(body, "surrogate") == spoiled
+
+
+@pytest.mark.parametrize("what", ["nul", "utf8", "bom", "surrogate"])
+def test_a_bad_character_over_http(sandbox: Sandbox, client: httpx.Client, what: str) -> None:
+    true = ask(client, "users", **SINCE).content
+    play(sandbox, faults.from_json({"kind": "bad_character", "what": what}))
+    assert 0 < len(ask(client, "users", **SINCE).content) - len(true) <= 3
+
+
+def test_a_clock_that_is_ahead(sandbox: Sandbox, client: httpx.Client) -> None:
+    sandbox.institution_analytics.clock_ahead = 86_400
+    told = parsedate_to_datetime(ask(client, "users").headers["date"])
+    sandbox.institution_analytics.clock_ahead = 0
+    assert 86_390 < (told - datetime.now(UTC)).total_seconds() <= 86_401

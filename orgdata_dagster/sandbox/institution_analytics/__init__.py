@@ -7,7 +7,7 @@ Keep out: anything another vendor could use; that belongs to the kit.
 
 from orgdata_dagster.sandbox.institution_analytics.api import InstitutionAnalytics, PageRequest
 from orgdata_dagster.sandbox.institution_analytics.bulk import bulk
-from orgdata_dagster.sandbox.institution_analytics.data_set import DataSet
+from orgdata_dagster.sandbox.institution_analytics.data_set import DataSet, coarse, local
 from orgdata_dagster.sandbox.institution_analytics.demo_data import demo
 
-__all__ = ["DataSet", "InstitutionAnalytics", "PageRequest", "bulk", "demo"]
+__all__ = ["DataSet", "InstitutionAnalytics", "PageRequest", "bulk", "coarse", "demo", "local"]

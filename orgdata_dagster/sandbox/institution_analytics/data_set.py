@@ -38,7 +38,9 @@ class _Stored:
 class DataSet:
     """Rows with a key, newest first when read. Thread-safe.
 
-    `columns` must hold the key and `updated_date`; `line_end` is LF or CRLF.
+    `columns` must hold the key and `updated_date`; `line_end` is LF or CRLF. `printed` spells the `updated_date` that
+    answers (and the truth) show, where that is not what is stored: see `coarse` and `local`. With `exclusive_before` a
+    row at the exact `updated_before` is not in the answer, although the document says that it is.
     """
 
     def __init__(
@@ -49,8 +51,12 @@ class DataSet:
         *,
         key: str = "id",
         line_end: str = "\n",
+        printed: Callable[[str], str] | None = None,
+        exclusive_before: bool = False,
     ) -> None:
         self.name = name
+        self.exclusive_before = exclusive_before
+        self._printed = printed
         self.columns = list(columns)
         self.key = key
         self._line_end = line_end
@@ -123,7 +129,7 @@ class DataSet:
     def truth(self) -> list[Row]:
         """Every row there is now, as text, oldest first."""
         with self._lock:
-            return [dict(stored.values) for stored in self._stored]
+            return [self._shown(stored.values) for stored in self._stored]
 
     def page(self, after: int, before: int, limit: int) -> Page:
         """The newest `limit` rows with `after < updated_date <= before`, newest first.
@@ -131,7 +137,9 @@ class DataSet:
         Rows of one instant come in another order every time, and any of them may fall beyond the limit.
         """
         with self._lock:
-            low, high = bisect_right(self._instants, after), bisect_right(self._instants, before)
+            upper = bisect_left if self.exclusive_before else bisect_right
+            low, high = bisect_right(self._instants, after), upper(self._instants, before)
+            high = max(low, high)
             first = max(low, high - limit)
             if low < first:  # take all rows of the page's oldest instant, so that chance decides which are cut
                 first = max(low, bisect_left(self._instants, self._instants[first]))
@@ -181,7 +189,30 @@ class DataSet:
                 stored.line = self._render(stored.values)
 
     def _render(self, values: Row) -> bytes:
-        return csv_text.line(values.values(), self._line_end)
+        return csv_text.line(self._shown(values).values(), self._line_end)
+
+    def _shown(self, values: Row) -> Row:
+        return {**values, CURSOR: self._printed(values[CURSOR] or "")} if self._printed else dict(values)
+
+
+def coarse(digits: int) -> Callable[[str], str]:
+    """Print instants with this many fraction digits only (-1: whole minutes); what is finer is cut, not rounded."""
+
+    def printed(text: str) -> str:
+        shown = instants.to_text(instants.from_text(text), max(digits, 0))
+        return shown if digits >= 0 else f"{shown[:16]}:00Z"
+
+    return printed
+
+
+def local(hours: float, digits: int = 6) -> Callable[[str], str]:
+    """Print the local time of a place so many hours ahead of UTC, without saying so: `2026-03-01 10:00:00`."""
+
+    def printed(text: str) -> str:
+        there = instants.from_text(text) + round(hours * 3600) * 1_000_000
+        return instants.to_text(there, digits).removesuffix("Z").replace("T", " ")
+
+    return printed
 
 
 def _next_revision(values: Row) -> Row:

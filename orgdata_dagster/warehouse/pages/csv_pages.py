@@ -1,8 +1,9 @@
 """A CSV body on disk becomes a page that DuckDB reads without guessing.
 
-Here: what must be known of a CSV before the database sees it: its header, its number of records (counted
-independently of the parser, since a parser that stumbles over line ends may return fewer rows without a word), one
-kind of line end, no byte-order mark. Add here: another quirk of CSV. Keep out: types and SQL beyond `relation`.
+Here: what must be known of a CSV before the database sees it: its header and its number of records, counted
+independently of the parser, since a parser that stumbles over line ends may return fewer rows without a word.
+Add here: something else to know of a CSV. Keep out: rewriting what parsers read differently (csv_rewriting.py), types
+and SQL beyond `relation`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import numpy as np
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import column_names, literal
+from orgdata_dagster.warehouse.pages.csv_rewriting import BOM, rewrite
 from orgdata_dagster.warehouse.pages.page import Reading
 
 _CHUNK = 1 << 20
-_BOM = b"\xef\xbb\xbf"
-_QUOTE, _LF, _CR = 34, 10, 13
+_QUOTE, _LF, _CR, _COMMA = 34, 10, 13, 44
+_CLOSED, _INSIDE = 256, 257  # instead of a chunk's last byte: a quote that closed a field, or a byte inside one
+_REGULAR = np.isin(np.arange(256), (_COMMA, _LF, _QUOTE))  # before a quote that opens a field, behind one that closes
 
 
 @dataclass(frozen=True)
@@ -45,25 +48,26 @@ class CsvPage:
 
 @dataclass
 class _Scan:
+    """What a look at the bytes finds. `irregular`: a quote stands elsewhere than around a whole field, or a line end is
+    no LF; the other figures are then guesses."""
+
     line_ends: int = 0
     blank_lines: int = 0
     quoted: bool = False
-    foreign_line_ends: bool = False
+    irregular: bool = False
     last: int = _LF
 
 
 def prepare(path: Path) -> CsvPage:
-    """Read the header, count the records and make the line ends uniform (in place). An empty file has no columns.
+    """Read the header and count the records, of a file that is made regular in place. An empty one has no columns.
 
     Raises UnreadablePage where the file ends inside a quoted field: it was cut short.
     """
     if os.path.getsize(path) == 0:
         return CsvPage(path, (), 0)
     scan = _scan(path)
-    if scan.quoted:
-        raise UnreadablePage(f"{path.name} ends inside a quoted field: the body was cut short")
-    if scan.foreign_line_ends or _starts_with_bom(path):
-        _rewrite(path)
+    if scan.irregular or scan.quoted or _starts_with_bom(path):
+        rewrite(path)
         scan = _scan(path)
     header = _header(path)
     if not header:
@@ -106,21 +110,39 @@ def _scan(path: Path) -> _Scan:
         while chunk := file.read(_CHUNK):
             if b'"' not in chunk and not scan.quoted and b"\r" not in chunk and b"\n\n" not in chunk:
                 # nothing to tell apart: the common case, ten times as fast
+                scan.irregular |= scan.last == _CLOSED and not _REGULAR[chunk[0]]
                 scan.blank_lines += chunk.startswith(b"\n") and scan.last == _LF
                 scan.line_ends += chunk.count(b"\n")
                 scan.last = chunk[-1]
-                continue
-            codes = np.frombuffer(chunk, dtype=np.uint8)
-            outside = _outside_quotes(codes, scan.quoted)
-            line_end = (codes == _LF) & outside
-            scan.line_ends += int(np.count_nonzero(line_end))
-            # a line end right behind another one is a blank line, also across the border of two chunks
-            scan.blank_lines += int(np.count_nonzero(line_end[1:] & line_end[:-1]))
-            scan.blank_lines += bool(line_end[0] and scan.last == _LF)
-            scan.foreign_line_ends = scan.foreign_line_ends or bool(np.any((codes == _CR) & outside))
-            scan.quoted ^= bool(np.count_nonzero(codes == _QUOTE) & 1)
-            scan.last = int(codes[-1]) if outside[-1] else _QUOTE
+            else:
+                _scan_quotes(scan, np.frombuffer(chunk, dtype=np.uint8))
+            if scan.irregular:
+                break
     return scan
+
+
+def _scan_quotes(scan: _Scan, codes: np.ndarray) -> None:
+    """Take in a chunk. Quotes are taken to open and close fields in turn (`""` does both), and that is then checked."""
+    outside = _outside_quotes(codes, scan.quoted)
+    line_end = (codes == _LF) & outside
+    scan.line_ends += int(np.count_nonzero(line_end))
+    # a line end right behind another one is a blank line, also across the border of two chunks
+    scan.blank_lines += int(np.count_nonzero(line_end[1:] & line_end[:-1]))
+    scan.blank_lines += bool(line_end[0] and scan.last == _LF)
+    quotes = np.flatnonzero(codes == _QUOTE)
+    opening, closing = quotes[~outside[quotes]], quotes[outside[quotes]]
+    before = codes[opening - 1]
+    if opening.size and opening[0] == 0:
+        before[0] = _QUOTE if scan.last == _CLOSED else scan.last
+    behind = codes[closing[closing < codes.size - 1] + 1]  # of the last byte the next chunk says it
+    scan.irregular |= bool(
+        np.any((codes == _CR) & outside)
+        or not (_REGULAR[before].all() and _REGULAR[behind].all())
+        or (scan.last == _CLOSED and not _REGULAR[codes[0]])
+    )
+    scan.quoted ^= bool(quotes.size & 1)
+    closed = bool(codes[-1] == _QUOTE and outside[-1])
+    scan.last = _CLOSED if closed else int(codes[-1]) if outside[-1] else _INSIDE
 
 
 def _outside_quotes(codes: np.ndarray, quoted: bool) -> np.ndarray:
@@ -134,27 +156,4 @@ def _outside_quotes(codes: np.ndarray, quoted: bool) -> np.ndarray:
 
 def _starts_with_bom(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(3) == _BOM
-
-
-def _rewrite(path: Path) -> None:
-    """CR LF and CR outside quotes become LF, inside quotes every byte stays; the byte-order mark goes."""
-    clean = path.with_name(path.name + ".clean")
-    quoted, held_cr, first = False, False, True
-    with path.open("rb") as source, clean.open("wb") as target:
-        while chunk := source.read(_CHUNK):
-            if first:
-                chunk, first = chunk.removeprefix(_BOM), False
-            parts = chunk.split(b'"')
-            for index, part in enumerate(parts):
-                if quoted == bool(index & 1):  # outside quotes
-                    if held_cr and not (index == 0 and part.startswith(b"\n")):
-                        target.write(b"\n")
-                    held_cr = index == len(parts) - 1 and part.endswith(b"\r")
-                    part = part[:-1] if held_cr else part
-                    part = part.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-                target.write(part if index == 0 else b'"' + part)
-            quoted ^= not len(parts) & 1
-        if held_cr:
-            target.write(b"\n")
-    clean.replace(path)
+        return file.read(3) == BOM

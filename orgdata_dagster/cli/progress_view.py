@@ -60,7 +60,7 @@ class ProgressView:
     def ended(self, asset: str, error: str | None) -> None:
         """Note that the run of an asset is over."""
         progress = self._last.get(asset)
-        facts = f"done: {_facts(progress)}" if progress else "done"
+        facts = f"{_end(progress)}: {_facts(progress)}" if progress else "done"
         self._bars.update(self._tasks[asset], facts="failed" if error else facts)
         if not self._console.is_terminal:
             self._line(asset, f"failed: {error}" if error else facts)
@@ -69,8 +69,13 @@ class ProgressView:
         self._console.print(f"{asset}: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
+def _end(progress: Progress) -> str:
+    return "superseded" if progress.superseded and progress.superseded == progress.done else "done"
+
+
 def _facts(progress: Progress) -> str:
     parts = (
         f"{progress.done} of {progress.total} {progress.unit}, {progress.pages} {progress.page}, {progress.rows:,} rows"
     )
-    return f"{parts}, {progress.waited:.0f} s waiting for the rate limit"
+    stale = f", {progress.superseded} not stored (the warehouse has newer snapshots)" if progress.superseded else ""
+    return f"{parts}{stale}, {progress.waited:.0f} s waiting for the rate limit"

@@ -89,7 +89,15 @@ def pull(
 
 def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Outcomes for `--json`."""
-    return [{**asdict(outcome.task), "run_id": outcome.run_id, "error": outcome.error} for outcome in outcomes]
+    return [
+        {
+            **asdict(outcome.task),
+            "run_id": outcome.run_id,
+            "error": outcome.error,
+            "superseded": list(outcome.superseded),
+        }
+        for outcome in outcomes
+    ]
 
 
 def _task(key: dg.AssetKey, first: date, last: date, partitions: dg.PartitionsDefinition | None) -> Task:

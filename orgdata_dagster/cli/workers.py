@@ -22,6 +22,7 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster.cli import worker_server
+from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
 from orgdata_dagster.orchestration.assets.progress import Progress, watch
 from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.instance.orphaned_runs import PROCESS_TAG
@@ -42,11 +43,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its id, and in one line why it failed (None if it did not)."""
+    """How a run ended: its id, and in one line why it failed (None if it did not).
+
+    `superseded`: the partitions ("all" for a table without partitions) whose rows were not stored, because the
+    warehouse had a newer snapshot of them already.
+    """
 
     task: Task
     run_id: str
     error: str | None
+    superseded: tuple[str, ...] = ()
 
 
 def executor(workers: int) -> tuple[ProcessPoolExecutor, multiprocessing.Queue[Progress]]:
@@ -71,7 +77,8 @@ def run(task: Task) -> Outcome:
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
-    return Outcome(task, result.run_id, None if result.success else _reason(result.all_events))
+    error = None if result.success else _reason(result.all_events)
+    return Outcome(task, result.run_id, error, _superseded(result.all_events))
 
 
 @cache
@@ -104,6 +111,11 @@ def _reason(events: Sequence[dg.DagsterEvent]) -> str:
                 return " ".join(cause.message.split())[:500]
     failed = [event.message for event in events if event.is_failure and event.message]
     return failed[-1] if failed else "the run failed; its log in the UI says why"
+
+
+def _superseded(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:
+    landed = [event.step_materialization_data.materialization for event in events if event.is_step_materialization]
+    return tuple(sorted(one.partition or "all" for one in landed if SUPERSEDED in one.metadata))
 
 
 _queue: Any = None

@@ -79,4 +79,7 @@ def _answer(resource: VendorResource) -> Finding:
         return Finding(resource.vendor, "answers, credentials are good")
     skew = (download.server_time - datetime.now(UTC)).total_seconds()
     told = f"answers, credentials are good, its clock differs by {abs(skew):.0f} s"
-    return Finding(resource.vendor, told, abs(skew) < _SKEW, "Set this machine's clock: timedatectl set-ntp true")
+    remedy = (
+        "Compare both with a third clock. If this machine's is wrong: timedatectl set-ntp true. Else tell the vendor."
+    )
+    return Finding(resource.vendor, told, abs(skew) < _SKEW, remedy)

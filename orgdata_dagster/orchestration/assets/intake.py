@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -87,7 +87,8 @@ class Intake:
         kept = page.extent.kept(after, until)
         self.ready.add(StagedPage(page.page, self.partition, after, until, kept, constants or {}))
         if page.highest is not None:
-            self.watermark = max(filter(None, (self.watermark, page.highest)))
+            highest = min(page.highest, datetime.now(UTC))  # a row may be dated ahead, what we have seen cannot be
+            self.watermark = max(filter(None, (self.watermark, highest)))
 
     def take_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Stage a few rows that the client has made out of an answer itself."""
@@ -100,7 +101,8 @@ class Intake:
         self.bytes += download.bytes
         self.requests += download.attempts
         self.waited += download.waited
-        self.first_answer = self.first_answer or download.server_time
+        if self.first_answer is None and download.server_time is not None:
+            self.first_answer = not_ahead(download.server_time)
 
     @property
     def kept(self) -> int:
@@ -123,6 +125,15 @@ class Intake:
             return page
 
         return read
+
+
+def not_ahead(vendor: datetime) -> datetime:
+    """The vendor's time, or ours where the vendor's clock is ahead of it.
+
+    Coverage may not reach beyond our own clock: rows of that time are still to come. In whole seconds, as the vendor's
+    is, so that a later pull with a right clock is never taken for an older one.
+    """
+    return min(vendor, datetime.now(UTC).replace(microsecond=0))
 
 
 @dataclass(frozen=True)

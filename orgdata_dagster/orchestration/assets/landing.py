@@ -57,6 +57,7 @@ class _Run:
     found: Landed = field(default_factory=Landed)
     pages: int = 0
     rows: int = 0
+    superseded: int = 0
 
     def look_up(self, partitions: Sequence[str | None]) -> list[str | None]:
         """Read what the warehouse knows of the table before the run; returns the partitions to pull."""
@@ -113,7 +114,16 @@ class _Run:
         for arrival in arrivals:
             self._note(arrival.load(), done, arrival.intake)
             arrival.intake.close()
+        self._tell_superseded(done)
         self.progress()
+
+    def _tell_superseded(self, done: Committed) -> None:
+        self.superseded += len(done.superseded)
+        for partition in sorted(done.superseded, key=str):
+            self.context.log.warning(
+                f"{self.target.table} {partition or ''}: superseded: the warehouse has a newer snapshot already, so "
+                "the rows of this pull were not stored"
+            )
 
     def _joined(self, arrivals: Sequence[Arrival]) -> Stage:
         stage = self.stage()
@@ -138,7 +148,17 @@ class _Run:
     def progress(self) -> None:
         """Tell how far the run is."""
         asset = self.context.asset_key.to_user_string()
-        report(Progress(asset, len(self.landed), self.total, self.pages, self.rows, self.requests.waited))
+        report(
+            Progress(
+                asset,
+                len(self.landed),
+                self.total,
+                self.pages,
+                self.rows,
+                self.requests.waited,
+                superseded=self.superseded,
+            )
+        )
 
 
 def land(

@@ -21,6 +21,8 @@ _WIDEST_CELL = 60
 
 Metadata = dict[str, dg.MetadataValue]
 
+SUPERSEDED = "superseded"
+
 
 def of_partition(load: PartitionLoad, done: Committed, watermark: datetime | None) -> Metadata:
     """The figures of one partition's load."""
@@ -47,7 +49,7 @@ def of_partition(load: PartitionLoad, done: Committed, watermark: datetime | Non
         figures["rows_new_or_changed"] = dg.MetadataValue.int(difference.came)
         figures["rows_gone_or_changed"] = dg.MetadataValue.int(difference.went)
     if load.partition in done.superseded:
-        figures["superseded"] = dg.MetadataValue.text("a newer snapshot of this partition was there already")
+        figures[SUPERSEDED] = dg.MetadataValue.text("not stored: a newer snapshot of this partition was there already")
     return figures
 
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the run of an asset is: `unit`s done and in all, pages and rows so far, seconds of budget waits."""
+    """How far the run of an asset is: `unit`s done and in all, pages and rows so far, seconds of budget waits.
+
+    `superseded`: of the done ones those that were not stored, because a newer snapshot was there already.
+    """
 
     asset: str
     done: int
@@ -22,6 +25,7 @@ class Progress:
     waited: float
     unit: str = "partitions"
     page: str = "pages"
+    superseded: int = 0
 
 
 Watcher = Callable[[Progress], None]

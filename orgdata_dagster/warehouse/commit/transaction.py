@@ -22,6 +22,7 @@ from orgdata_dagster.warehouse.commit.inserting import Load, TypeSurprise, inser
 from orgdata_dagster.warehouse.commit.merging import keep_newest, merge
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
 from orgdata_dagster.warehouse.ledger import store
+from orgdata_dagster.warehouse.ledger.coverage import until
 from orgdata_dagster.warehouse.ledger.store import ApiRequest, Interval
 from orgdata_dagster.warehouse.names import (
     LOADED_AT,
@@ -62,9 +63,10 @@ class Target:
 class PartitionLoad:
     """What is to be committed of one partition, besides its staged rows.
 
-    `as_of`: the vendor's time when the pull began. `after`: replace only rows whose cursor is later (None: all), and
-    of every key keep the newest. `whole`: the rows are all there are, so that a merge drops stored ones that did not
-    come again. `coverage`: what the rows prove. The numbers are for the record.
+    `as_of`: the vendor's time when the pull began, or the commit's own where that is earlier. `after`: replace only
+    rows whose cursor is later (None: all), and of every key keep the newest. `whole`: the rows are all there are, so
+    that a merge drops stored ones that did not come again. `coverage`: what the rows prove. The numbers are for the
+    record.
     """
 
     partition: str | None
@@ -152,7 +154,9 @@ def _transaction(
     ready: ReadyRows | None,
 ) -> Committed:
     store.create(connection)
-    newest = store.newest_snapshots(connection, target.table, [load.partition for load in loads])
+    present = datetime.now(UTC)
+    loads = [_not_ahead(load, present) for load in loads]
+    newest = store.newest_snapshots(connection, target.table, [load.partition for load in loads], present)
     # an older snapshot must not replace a newer one; rows that are only merged or appended take nothing away
     replaces = target.write_disposition == "replace"
     stale = frozenset(
@@ -210,6 +214,11 @@ def _transaction(
     return Committed(
         rows, expected, tuple(changes), stale, differences(connection, target.table, replaced, now), inserted, apart
     )
+
+
+def _not_ahead(load: PartitionLoad, now: datetime) -> PartitionLoad:
+    """The load without claims about the future, whoever's clock they came from."""
+    return replace(load, as_of=min(load.as_of, now), coverage=until(load.coverage, now))
 
 
 def _doubted(coverage: tuple[Interval, ...], doubt: str | None) -> tuple[Interval, ...]:

@@ -7,7 +7,8 @@ Keep out: writing (ledger.py).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
@@ -19,7 +20,7 @@ _OVERVIEW = """
 WITH parts AS (
     SELECT schema_name, table_name, partition_key, bool_and(complete) AS complete,
         max(to_instant) - min(from_instant) AS span, TRY_CAST(partition_key AS TIMESTAMP) AS first_day,
-        max(to_instant) FILTER (complete) AS complete_until,
+        least(max(to_instant) FILTER (complete), now()) AS complete_until,
         string_agg(reason, '; ') AS reasons
     FROM _orgdata.coverage GROUP BY ALL),
 days AS (  -- a partition may be a week or a month; what is begun of its last day counts as covered, not as complete
@@ -66,8 +67,16 @@ def joined(parts: Iterable[Interval]) -> tuple[Interval, ...]:
     return tuple(result)
 
 
+def until(parts: Iterable[Interval], end: datetime) -> tuple[Interval, ...]:
+    """The coverage cut off at `end`."""
+    return tuple(replace(part, end=min(part.end, end)) for part in parts if part.start < end)
+
+
 def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str | None, tuple[Interval, ...]]:
-    """Partition -> its intervals in order. Empty where nothing has landed yet."""
+    """Partition -> its intervals in order, up to now. Empty where nothing has landed yet.
+
+    What lies ahead was written while this machine's clock was wrong, and proves nothing.
+    """
     if not store.exists(connection):
         return {}
     rows = connection.execute(
@@ -78,7 +87,8 @@ def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str |
     result: dict[str | None, tuple[Interval, ...]] = {}
     for partition, start, end, reason in rows:
         result[partition] = (*result.get(partition, ()), Interval(start, end, reason))
-    return result
+    now = datetime.now(UTC)
+    return {partition: until(parts, now) for partition, parts in result.items()}
 
 
 def landed_since(connection: duckdb.DuckDBPyConnection, table: TableName, since: datetime) -> set[str | None]:

@@ -195,12 +195,16 @@ def last_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> fro
 
 
 def newest_snapshots(
-    connection: duckdb.DuckDBPyConnection, table: TableName, partitions: Sequence[str | None]
+    connection: duckdb.DuckDBPyConnection, table: TableName, partitions: Sequence[str | None], now: datetime
 ) -> dict[str | None, datetime]:
-    """Partition -> the vendor's time of the snapshot that it holds now."""
+    """Partition -> the time of the snapshot that it holds now.
+
+    A time after `now` was written while this machine's clock was wrong. It counts as the oldest time there is, or every
+    pull until then would be superseded.
+    """
     rows = connection.execute(
-        "SELECT partition_key, max(as_of) FROM _orgdata.loads "
+        "SELECT partition_key, coalesce(max(as_of) FILTER (as_of <= ?), TIMESTAMPTZ 'epoch') FROM _orgdata.loads "
         "WHERE schema_name = ? AND table_name = ? AND status = 'landed' GROUP BY ALL",
-        [table.schema, table.name],
+        [now, table.schema, table.name],
     ).fetchall()
     return {partition: as_of for partition, as_of in rows if partition in set(partitions)}

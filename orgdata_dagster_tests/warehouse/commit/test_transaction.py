@@ -98,6 +98,18 @@ def test_the_newer_snapshot_wins_whichever_commits_last(rig: Rig) -> None:
     assert rig.texts() == [("3",)]
 
 
+def test_nothing_is_claimed_of_the_future_and_nothing_that_was_holds_later_pulls_up(rig: Rig) -> None:
+    """A vendor's clock was believed; a load of this machine was written while its own clock was wrong."""
+    now, ahead = datetime.now(UTC), datetime.now(UTC) + timedelta(days=400)
+    rig.land("id\n1\n", as_of=ahead, load={"coverage": (Interval(NOON, ahead), Interval(ahead, ahead + HOUR))})
+    [(as_of, until)] = rig.sql("SELECT as_of, to_instant FROM _orgdata.coverage")
+    assert now <= as_of == until <= datetime.now(UTC)
+    with rig.warehouse.writing() as connection:
+        connection.execute("UPDATE _orgdata.loads SET as_of = now() + INTERVAL 400 DAY")
+    assert rig.land("id\n2\n", as_of=now).superseded == frozenset()
+    assert rig.texts() == [("2",)]
+
+
 def test_one_commit_may_bring_several_partitions(rig: Rig) -> None:
     rig.land("id\n2\n", partition=NEXT, as_of=NOON + HOUR)
     stage = rig.stage("id\n1\n")

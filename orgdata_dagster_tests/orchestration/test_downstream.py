@@ -1,25 +1,245 @@
-"""Assets of a user's own, downstream of a vendor's table, run by themselves when it changed."""
+"""Assets of a user's own, downstream of a vendor's table, run by themselves whenever it changed, and not in a loop."""
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pytest
 
-from orgdata_dagster.orchestration.automation.conditions import when_landed
+from orgdata_dagster.orchestration.automation.conditions import downstream_sensor, upstream_landed, when_landed
 from orgdata_dagster.project.build import build_defs
+from orgdata_dagster_tests.runs import created, ended
 
 USERS = dg.AssetKey(["institution_analytics", "users"])
+DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-11", timezone="UTC")
+NOW = datetime(2026, 1, 11, 12, tzinfo=UTC)
+LAST = "2026-01-10"
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:  # with the event log's real tables, in memory
+        yield made
+
+
+class Ticks:
+    """The sensor's ticks over some assets; a run happens when the test says so."""
+
+    def __init__(self, instance: dg.DagsterInstance, *assets: Any) -> None:
+        self.instance, self.assets = instance, assets
+        self.cursor: Any = None
+
+    def requested(self, asset: dg.AssetsDefinition) -> set[str | None]:
+        """Evaluate a tick; returns the partitions of an asset that it asks for (None: the whole asset)."""
+        done = dg.evaluate_automation_conditions(
+            defs=dg.Definitions(assets=self.assets), instance=self.instance, cursor=self.cursor, evaluation_time=NOW
+        )
+        self.cursor = done.cursor
+        return set(done.get_requested_partitions(asset.key))
+
+    def run(self, *assets: dg.AssetsDefinition, partition: str | None = None) -> dg.ExecuteInProcessResult:
+        """Run assets as the daemon would."""
+        return dg.materialize(
+            [*self.assets],
+            instance=self.instance,
+            selection=[*assets],
+            partition_key=partition,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+    def land(self, name: str = "table", partition: str | None = None) -> None:
+        """A run of another asset lands something."""
+        self.instance.report_runless_asset_event(dg.AssetMaterialization(name, partition=partition))
+
+
+def table(name: str = "table", partitions: dg.PartitionsDefinition | None = None) -> dg.AssetsDefinition:
+    @dg.asset(name=name, partitions_def=partitions)
+    def upstream() -> None: ...
+
+    return upstream
+
+
+def mart(
+    body: Callable[[], None] = lambda: None,
+    *,
+    deps: Sequence[Any] = ("table",),
+    partitions: dg.PartitionsDefinition | None = None,
+    condition: dg.AutomationCondition | None = None,
+) -> dg.AssetsDefinition:
+    @dg.asset(name="mart", deps=deps, partitions_def=partitions, automation_condition=condition or when_landed())
+    def downstream() -> None:
+        body()
+
+    return downstream
+
+
+UPSTREAM = pytest.mark.parametrize(("partitions", "day"), [(None, None), (DAYS, "2026-01-05")])
+
+
+@UPSTREAM
+@pytest.mark.parametrize("condition", [when_landed, upstream_landed])
+def test_a_landing_during_the_run_is_not_missed(
+    instance: dg.DagsterInstance,
+    partitions: dg.PartitionsDefinition | None,
+    day: str | None,
+    condition: Callable[[], dg.AutomationCondition],
+) -> None:
+    """It happened: the table landed 3 s after the downstream asset had started, and counted as seen."""
+    during = [lambda: ticks.land(partition=day), lambda: None]
+    asset = mart(lambda: during.pop(0)(), condition=condition())
+    ticks = Ticks(instance, table(partitions=partitions), asset)
+    assert ticks.requested(asset) == set()
+    ticks.land(partition=day)
+    assert ticks.requested(asset) == {None}
+    assert ticks.run(asset).success
+    assert ticks.requested(asset) == {None}  # the landing is later than the start
+    assert ticks.run(asset).success
+    assert [ticks.requested(asset) for _ in range(3)] == [set()] * 3
+
+
+@UPSTREAM
+def test_a_landing_just_before_the_run_starts_is_read_by_it(
+    instance: dg.DagsterInstance, partitions: dg.PartitionsDefinition | None, day: str | None
+) -> None:
+    asset = mart()
+    ticks = Ticks(instance, table(partitions=partitions), asset)
+    ticks.land(partition=day)
+    assert ticks.requested(asset) == {None}
+    ticks.land(partition=day)  # after the tick that asked for the run, before the run
+    assert ticks.run(asset).success
+    assert ticks.requested(asset) == set()
+
+
+def test_a_landing_between_a_runs_creation_and_its_start_is_read_by_it(instance: dg.DagsterInstance) -> None:
+    asset = mart()
+    ticks = Ticks(instance, table(), asset)
+    job = dg.Definitions(assets=ticks.assets).resolve_implicit_global_asset_job_def()
+    ticks.land()
+    run_id = created(instance, job, asset.key)
+    ticks.land()
+    assert ticks.requested(asset) == {None}  # so far no run that has started saw it
+    ended(instance, job, run_id)
+    assert ticks.requested(asset) == set()
+
+
+@UPSTREAM
+def test_three_landings_in_one_tick_make_one_run(
+    instance: dg.DagsterInstance, partitions: dg.PartitionsDefinition | None, day: str | None
+) -> None:
+    asset = mart()
+    ticks = Ticks(instance, table(partitions=partitions), asset)
+    for _ in range(3):
+        ticks.land(partition=day)
+    assert ticks.requested(asset) == {None}
+    assert ticks.run(asset).success
+    assert ticks.requested(asset) == set()
+    ticks.land(partition=day)
+    assert ticks.requested(asset) == {None}  # whether the tick before ran or not: nothing is remembered between ticks
+    assert ticks.requested(asset) == {None}
+
+
+def test_one_run_that_makes_both_is_not_followed_by_another(instance: dg.DagsterInstance) -> None:
+    upstream, asset = table(), mart()
+    ticks = Ticks(instance, upstream, asset)
+    assert ticks.run(upstream, asset).success
+    assert ticks.requested(asset) == set()
+
+
+def test_two_in_a_row_are_requested_together(instance: dg.DagsterInstance) -> None:
+    first = mart()
+
+    @dg.asset(deps=[first], automation_condition=when_landed())
+    def second() -> None: ...
+
+    ticks = Ticks(instance, table(), first, second)
+    ticks.land()
+    done = dg.evaluate_automation_conditions(defs=dg.Definitions(assets=ticks.assets), instance=instance)
+    assert (done.get_num_requested(first.key), done.get_num_requested(second.key)) == (1, 1)
+    assert ticks.run(first, second).success
+    assert ticks.requested(second) == set()
+
+
+def test_of_several_upstream_the_newest_counts(instance: dg.DagsterInstance) -> None:
+    asset = mart(deps=["table", "other"])
+    ticks = Ticks(instance, table(), table("other", DAYS), asset)
+    ticks.land()
+    assert ticks.requested(asset) == {None}  # though the other one never landed
+    assert ticks.run(asset).success
+    for name, day in [("other", LAST), ("table", None), ("other", "2026-01-02")]:
+        ticks.land(name, partition=day)
+        assert ticks.requested(asset) == {None}
+        assert ticks.run(asset).success
+        assert ticks.requested(asset) == set()
+
+
+def test_a_failed_run_is_tried_with_the_next_landing_and_not_in_a_loop(instance: dg.DagsterInstance) -> None:
+    def fail() -> None:
+        raise ValueError("as it should")
+
+    asset = mart(fail)
+    ticks = Ticks(instance, table(), asset)
+    ticks.land()
+    for _ in range(2):
+        assert ticks.requested(asset) == {None}
+        assert not ticks.run(asset).success
+        assert [ticks.requested(asset) for _ in range(3)] == [set()] * 3
+        ticks.land()
+
+
+def test_with_the_same_partitions_those_that_landed_run(instance: dg.DagsterInstance) -> None:
+    during: list[str] = []
+    asset = mart(lambda: [ticks.land(partition=day) for day in during] and None, partitions=DAYS)
+    ticks = Ticks(instance, table(partitions=DAYS), asset)
+    for day in ("2026-01-03", LAST):
+        ticks.land(partition=day)
+    assert ticks.requested(asset) == {LAST}  # the history of a new asset is launched by its user
+    assert ticks.run(asset, partition=LAST).success
+    assert ticks.requested(asset) == set()
+    ticks.land(partition="2026-01-05")
+    assert ticks.requested(asset) == {"2026-01-05"}  # a late day
+    during.append("2026-01-05")
+    assert ticks.run(asset, partition="2026-01-05").success
+    assert ticks.requested(asset) == {"2026-01-05"}  # landed again, after the start
+    during.clear()
+    assert ticks.run(asset, partition="2026-01-05").success
+    assert ticks.requested(asset) == set()
+
+
+def test_with_other_partitions_those_over_what_landed_run(instance: dg.DagsterInstance) -> None:
+    weeks = dg.WeeklyPartitionsDefinition("2025-12-28", end_offset=1, timezone="UTC")
+    asset = mart(partitions=weeks, deps=["table", "whole"])
+    ticks = Ticks(instance, table(partitions=DAYS), table("whole"), asset)
+    ticks.land(partition="2026-01-09")
+    ticks.requested(asset)
+    ticks.land(partition="2026-01-02")
+    assert "2025-12-28" in ticks.requested(asset)
+    for week in ("2025-12-28", "2026-01-04"):
+        assert ticks.run(asset, partition=week).success
+    assert not {"2025-12-28", "2026-01-04"} & ticks.requested(asset)
+    ticks.land("whole")
+    assert {"2025-12-28", "2026-01-04"} <= ticks.requested(asset)
+
+
+def test_the_sensor_evaluates_it_where_the_code_is(instance: dg.DagsterInstance) -> None:
+    """The daemon cannot: a condition that is not Dagster's own does not travel."""
+    asset, sensor = mart(), downstream_sensor()
+    defs = dg.Definitions(assets=[table(), asset], sensors=[sensor])
+    Ticks(instance, asset).land()
+    with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
+        [request] = sensor.evaluate_tick(context).run_requests or []
+    assert request.asset_selection == [asset.key]
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
 
 
 @pytest.mark.usefixtures("home", "sandbox")
-def test_an_asset_with_a_condition_runs_when_the_table_changed() -> None:
+def test_an_asset_downstream_of_a_vendor_runs_and_nothing_of_the_vendors() -> None:
     @dg.asset(deps=[USERS], automation_condition=when_landed())
     def report() -> None: ...
 
     ours = build_defs()
-    [sensor] = [each for each in ours.sensors or [] if each.name == "downstream"]
-    assert isinstance(sensor, dg.AutomationConditionSensorDefinition)
-    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    assert "downstream" in {each.name for each in ours.sensors or []}
     defs = dg.Definitions.merge(ours, dg.Definitions(assets=[report]))
     with dg.DagsterInstance.ephemeral() as instance:
         before = dg.evaluate_automation_conditions(defs=defs, instance=instance)
@@ -27,4 +247,4 @@ def test_an_asset_with_a_condition_runs_when_the_table_changed() -> None:
         instance.report_runless_asset_event(dg.AssetMaterialization(USERS, partition=str(datetime.now(UTC).date())))
         after = dg.evaluate_automation_conditions(defs=defs, instance=instance, cursor=before.cursor)
         assert after.get_num_requested(report.key) == 1
-        assert after.total_requested == 1  # nothing of a vendor's is asked for by it
+        assert after.total_requested == 1

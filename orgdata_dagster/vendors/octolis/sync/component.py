@@ -13,6 +13,7 @@ from typing import Annotated, Self
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from orgdata_dagster.orchestration.automation.conditions import upstream_landed
 from orgdata_dagster.orchestration.automation.schedules import asset_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.limits import Retries
@@ -89,8 +90,7 @@ class Writing(dg.Component, dg.Model, dg.Resolvable):
     @property
     def automation(self) -> dg.AutomationCondition | None:
         """When Dagster is to start it by itself."""
-        updated = dg.AutomationCondition.any_deps_updated().since_last_handled()
-        return updated & ~dg.AutomationCondition.in_progress() if self.on_update else None
+        return upstream_landed() & ~dg.AutomationCondition.in_progress() if self.on_update else None
 
 
 class OctolisSync(Writing):

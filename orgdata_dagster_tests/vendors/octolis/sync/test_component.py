@@ -17,6 +17,7 @@ from orgdata_dagster.vendors.octolis.sync.webhook import OctolisWebhook
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
+from orgdata_dagster_tests.runs import created, ended
 
 READ = {"type": "orgdata_dagster.Octolis", "attributes": {
     "datasets": [{"name": "contacts", "id": "5f1c"}, {"name": "vip", "id": "5f1c"}, {"name": "others", "id": "77aa"}],
@@ -58,7 +59,8 @@ def test_on_update_means_whenever_a_table_of_the_source_landed(new_home: Home) -
     new_home.write_project(
         octolis=yaml.safe_dump_all([READ, sync]), institution_analytics=institution_analytics(start_date=today(back=2))
     )
-    defs, out = catalog.load().defs, dg.AssetKey(["octolis", "out_sync"])
+    new_home.set(OCTOLIS_API_KEY="a key")
+    loaded, out = catalog.load(), dg.AssetKey(["octolis", "out_sync"])
     with new_home.instance() as instance:
         cursor = None
 
@@ -66,9 +68,11 @@ def test_on_update_means_whenever_a_table_of_the_source_landed(new_home: Home) -
             nonlocal cursor
             for event in landed:
                 instance.report_runless_asset_event(event)
-            tick = dg.evaluate_automation_conditions(defs=defs, instance=instance, cursor=cursor)
+            tick = dg.evaluate_automation_conditions(defs=loaded.defs, instance=instance, cursor=cursor)
             cursor = tick.cursor
             assert tick.total_requested == tick.get_num_requested(out)  # of what is pulled, nothing
+            if tick.total_requested:
+                ended(instance, loaded.job, created(instance, loaded.job, out))
             return tick.total_requested
 
         users, contacts = dg.AssetKey(["institution_analytics", "users"]), dg.AssetKey(["octolis", "contacts"])

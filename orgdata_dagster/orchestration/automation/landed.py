@@ -1,0 +1,123 @@
+"""Whether something upstream of an asset has landed since the asset's last run started.
+
+What lives here: `LandedSinceLastRun`, an automation condition that compares the event log with the runs.
+Add here when: a condition needs the same comparison.
+Keep out: the conditions that users put on their assets (conditions.py).
+
+Dagster's `any_deps_updated().since_last_handled()` compares two ticks instead: a table that lands while the downstream
+asset is running, in the same tick, counts as handled, and its rows stay unread. Here the order of events decides, so
+it does not matter when ticks happen or whether one is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    Subset = Any  # Dagster's EntitySubset, which has no public name
+
+
+class LandedSinceLastRun(dg.AutomationCondition):
+    """True for the partitions whose newest upstream materialization is younger than the start of their last run.
+
+    A failed run counts as a run: the asset is tried again with the next landing. A partition that never ran counts if
+    it is in the latest time window, or if something landed for it after the condition was first evaluated; launching
+    older ones is up to the user. An asset without partitions that never ran counts as soon as something upstream has
+    landed.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that the UI shows."""
+        return "landed_since_last_run"
+
+    def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
+        """The cursor holds the newest event's id at the first evaluation."""
+        since = int(context.cursor or context.max_storage_id or 0)
+        subset = context.get_empty_subset()
+        if isinstance(context.key, dg.AssetKey) and not context.candidate_subset.is_empty:
+            subset = _landed(context, since)
+        return dg.AutomationResult(context, subset, cursor=str(since))
+
+
+def _landed(context: dg.AutomationContext, since: int) -> Subset:
+    view, key, candidates = context.asset_graph_view, context.key, context.candidate_subset
+    instance, subset = view.instance, context.get_empty_subset()
+    parents = context.asset_graph.get(key).parent_keys - {key}
+    if context.partitions_def is None:
+        if any(_newer(instance, key, None, *landing) for landing in _landings(context, parents, candidates)):
+            return candidates
+        return subset
+    planned = instance.event_log_storage.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    )
+    latest = view.compute_latest_time_window_subset(key).expensively_compute_partition_keys()
+    wanted: set[str] = set()
+    for parent, partition, at in _landings(context, parents, candidates):
+        # ids are given in the order of events: what is older than a run's creation is older than its start
+        for mine in _children(context, parent, partition) - wanted:
+            handled = planned.get(mine, 0 if mine in latest else since)
+            if at > handled and (mine not in planned or _newer(instance, key, mine, parent, partition, at)):
+                wanted.add(mine)
+    return candidates.compute_intersection_with_partition_keys(
+        wanted & set(candidates.expensively_compute_partition_keys())
+    )
+
+
+def _landings(
+    context: dg.AutomationContext, parents: set[dg.AssetKey], candidates: Subset
+) -> Iterator[tuple[dg.AssetKey, str | None, int]]:
+    """The newest materialization of every upstream partition: (asset, partition, storage id)."""
+    instance = context.asset_graph_view.instance
+    for parent in sorted(parents):
+        if context.asset_graph.get(parent).partitions_def is None:
+            if records := instance.fetch_materializations(parent, limit=1).records:
+                yield parent, None, records[0].storage_id
+            continue
+        needed = candidates.compute_parent_subset(parent).expensively_compute_partition_keys()
+        landed = instance.event_log_storage.get_latest_storage_id_by_partition(
+            parent, dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
+        for partition, at in landed.items():
+            if partition in needed:
+                yield parent, partition, at
+
+
+def _children(context: dg.AutomationContext, parent: dg.AssetKey, partition: str | None) -> set[str]:
+    """The asset's own partitions that depend on a partition of `parent` (None: on all of it)."""
+    key, view, graph = context.key, context.asset_graph_view, context.asset_graph
+    if partition is not None and graph.get(parent).partitions_def == context.partitions_def:
+        mapping = graph.get(key).partition_mappings.get(parent)
+        if mapping is None or isinstance(mapping, dg.IdentityPartitionMapping):
+            return {partition}  # asking Dagster costs a millisecond for each
+    whole = view.get_full_subset(key=parent)
+    part = whole if partition is None else whole.compute_intersection_with_partition_keys({partition})
+    return set(part.compute_child_subset(key).expensively_compute_partition_keys())
+
+
+def _newer(
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    mine: str | None,
+    parent: dg.AssetKey,
+    partition: str | None,
+    at: int,
+) -> bool:
+    """Whether a landing, by its storage id, is younger than the start of the asset's last run for a partition."""
+    planned = instance.get_latest_planned_materialization_info(key, mine)
+    if planned is None:
+        return True
+    if at < planned.storage_id:
+        return False
+    run = instance.get_run_record_by_id(planned.run_id)
+    if run is None or run.start_time is None:
+        return True  # it did not start, so it has seen nothing
+    partitions = [partition] if partition is not None else None
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=parent, asset_partitions=partitions, after_storage_id=at - 1), limit=1
+    ).records
+    # in a run that makes both, the asset's step comes after the upstream one's
+    return bool(found) and found[0].run_id != planned.run_id and found[0].timestamp > run.start_time

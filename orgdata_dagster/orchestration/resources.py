@@ -9,9 +9,7 @@ Credentials are `EnvVar`s: the UI shows the variable's name, a missing one fails
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import ClassVar, Self
 
 import dagster as dg
@@ -27,6 +25,7 @@ from orgdata_dagster.http.rate_limit import Budget, Rule
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 Observer = Callable[[RequestRecord], None]
 ErrorReader = Callable[[bytes, httpx.Headers], ErrorDetail]
@@ -109,8 +108,8 @@ class VendorResource(dg.ConfigurableResource):
         if (request := self.probe_request()) is None:
             return None
         endpoint, params = request
-        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, self.http() as client:
-            return client.fetch(endpoint, params=params, into=Path(folder) / "answer", read=lambda download: download)
+        with owned_folder(settings.staging()) as folder, self.http() as client:
+            return client.fetch(endpoint, params=params, into=folder / "answer", read=lambda download: download)
 
     def http(self, observer: Observer | None = None) -> HttpClient:
         """The client with the vendor's credentials and errors."""

@@ -7,6 +7,7 @@ Add here when: another process is needed. Keep out: assertions about the result.
 
 import itertools
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.synchronize import Barrier
@@ -17,6 +18,7 @@ import duckdb
 from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, commit
 from orgdata_dagster.warehouse.ledger.store import Interval
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.scratch import owned_folder, process_folder
 from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
 
 
@@ -80,6 +82,29 @@ def hold_open(path: str, ready: Path, seconds: float) -> None:
     with duckdb.connect(path, read_only=True):
         ready.touch()
         time.sleep(seconds)
+
+
+def spill(uri: str, scratch: Path, barrier: Barrier) -> None:
+    """Sort far more rows than the memory holds, at the same time as others, and check that none is foreign or lost."""
+    warehouse = Warehouse(uri, scratch=scratch, memory="20MB")
+    rows, own = 400_000, f"process {os.getpid()}"
+    with warehouse.scratch_connection() as connection:
+        barrier.wait(30)
+        connection.execute(
+            f"CREATE TEMP TABLE t AS SELECT '{own}' AS owner, hash(n) AS h, n FROM range({rows}) AS r(n) ORDER BY h"
+        )
+        assert connection.execute("SELECT sum(temporary_storage_bytes) > 0 FROM duckdb_memory()").fetchone() == (True,)
+        found = connection.execute("SELECT list(DISTINCT owner), count(*), sum(n), bool_and(hash(n) = h) FROM t")
+        assert found.fetchone() == ([own], rows, rows * (rows - 1) // 2, True)
+
+
+def own_a_folder(parent: Path, ready: Path) -> None:
+    """Make a folder of a run and one of the process, say so, and go on for ever."""
+    with owned_folder(parent) as folder:
+        (folder / "page.csv").touch()
+        (process_folder(parent) / "spilled").touch()
+        ready.touch()
+        time.sleep(60)
 
 
 def hold_lock(warehouse: Warehouse, ready: Path) -> None:

@@ -24,7 +24,6 @@ from orgdata_dagster.orchestration.assets.failures import failure, is_permanent
 from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
-from orgdata_dagster.orchestration.assets.staging import staging_folder
 from orgdata_dagster.orchestration.checks.results import Landed, of_landed, of_refused
 from orgdata_dagster.orchestration.checks.volume import volumes, whole_volume
 from orgdata_dagster.orchestration.instance.orphaned_runs import claim
@@ -37,6 +36,7 @@ from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.store import Interval
 from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 
 @dataclass
@@ -181,7 +181,7 @@ def land(
     that were not begun are not tried.
     """
     claim(context.instance, context.run)
-    with staging_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
+    with owned_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
         run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
         missing = run.look_up(partitions)
         run.progress()

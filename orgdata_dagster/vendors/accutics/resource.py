@@ -7,9 +7,7 @@ Keep out: requests (client.py), assets.
 from __future__ import annotations
 
 import os
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
@@ -23,6 +21,7 @@ from orgdata_dagster.orchestration.resources import Observer, VendorResource, Wa
 from orgdata_dagster.vendors.accutics import token
 from orgdata_dagster.vendors.accutics.client import RECORDS, AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.search import Condition
+from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 
 class AccuticsResource(VendorResource):
@@ -67,9 +66,9 @@ class AccuticsResource(VendorResource):
         For assets, scripts and notebooks of your own; nothing is stored.
         """
         lent = WarehouseResource().open().scratch_connection()
-        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, lent as connection, self.client() as client:
+        with owned_folder(settings.staging()) as folder, lent as connection, self.client() as client:
             read = json_reader(connection, records=RECORDS)
-            found = client.pages(listing, *conditions, folder=Path(folder), read=read).pages
+            found = client.pages(listing, *conditions, folder=folder, read=read).pages
             filled = [page.page for page in found if page.records]
             if not filled:
                 return pd.DataFrame()

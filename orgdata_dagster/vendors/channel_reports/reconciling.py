@@ -9,9 +9,7 @@ that of the last closed partitions, which the schedule pulls again anyway, and o
 
 import itertools
 import json
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
 
@@ -29,6 +27,7 @@ from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
 from orgdata_dagster.warehouse.commit.transaction import record_requests
 from orgdata_dagster.warehouse.names import TableName, quoted
+from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 SUM_CHECK = "range_sum"
 _REACH = 10 * DAY
@@ -106,6 +105,6 @@ def _count(
         rows = answer if isinstance(answer, list) else [answer]
         return {name: sum(int(row.get(name) or 0) for row in rows) for name in endpoint.additive}
 
-    with tempfile.TemporaryDirectory(dir=settings.staging()) as folder:
-        into = Path(folder) / "range.json"
+    with owned_folder(settings.staging()) as folder:
+        into = folder / "range.json"
         return client.report(endpoint.name, channel, start, end, fields=endpoint.fields, into=into, read=read)

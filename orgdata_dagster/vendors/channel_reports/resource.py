@@ -5,9 +5,7 @@ Here: its variables, limits and settings, and the client made of them. Keep out:
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
@@ -21,6 +19,7 @@ from orgdata_dagster.orchestration.resources import Observer, VendorResource, Wa
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH, ChannelReportsClient, FormField
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
 from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT
+from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 
 class ChannelReportsResource(VendorResource):
@@ -67,7 +66,7 @@ class ChannelReportsResource(VendorResource):
         """
         about = ENDPOINTS[endpoint]
         lent = WarehouseResource().open().scratch_connection()
-        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, lent as connection, self.client() as client:
+        with owned_folder(settings.staging()) as folder, lent as connection, self.client() as client:
             measured = client.report(
                 endpoint,
                 channel_id,
@@ -75,7 +74,7 @@ class ChannelReportsResource(VendorResource):
                 _utc(end),
                 fields=about.fields,
                 field=None if field_id is None else FormField.listed(channel_id, field_id),
-                into=Path(folder) / "report.json",
+                into=folder / "report.json",
                 read=json_reader(connection, records=OBJECT if about.one_object else ARRAY, flatten=about.flatten),
             )
             if not measured.records:

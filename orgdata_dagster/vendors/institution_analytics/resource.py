@@ -5,9 +5,7 @@ Here: its variables, limits and settings, and the client made of them. Keep out:
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import ClassVar, cast
 
 import pandas as pd
@@ -21,6 +19,7 @@ from orgdata_dagster.orchestration.resources import Observer, VendorResource, Wa
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, InstitutionAnalyticsClient, Precision
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Slice, Window
 from orgdata_dagster.warehouse.names import literal, quoted
+from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 
 class InstitutionAnalyticsResource(VendorResource):
@@ -81,9 +80,9 @@ class InstitutionAnalyticsResource(VendorResource):
         window = Window(_utc(start) - MICROSECOND, _utc(end) - MICROSECOND)
         at = f"CAST({quoted(self.cursor_column)} AS TIMESTAMPTZ)"
         frames = []
-        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, lent as connection, self.client() as client:
+        with owned_folder(settings.staging()) as folder, lent as connection, self.client() as client:
             read = csv_reader(connection, self.cursor_column)
-            for item in client.pages(data_set, window, folder=Path(folder), read=read):
+            for item in client.pages(data_set, window, folder=folder, read=read):
                 if isinstance(item, Slice) and item.page.records:
                     source = item.page.page.reading([item.page.page]).source
                     kept = f"{at} > {literal(str(item.after))} AND {at} <= {literal(str(item.until))}"

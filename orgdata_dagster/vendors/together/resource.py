@@ -5,8 +5,6 @@ Here: its variables, its limit, its stop sign, and the client made of them. Keep
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -19,6 +17,7 @@ from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.assets.readers import csv_reader
 from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
 from orgdata_dagster.vendors.together import client as api
+from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 
 class TogetherResource(VendorResource):
@@ -75,8 +74,8 @@ class TogetherResource(VendorResource):
         For assets, scripts and notebooks of your own; nothing is stored. It costs the minute's one request.
         """
         lent = WarehouseResource().open().scratch_connection()
-        with tempfile.TemporaryDirectory(dir=settings.staging()) as folder, lent as connection, self.client() as client:
-            page = client.report(table, into=Path(folder) / "report.csv", read=csv_reader(connection, None))
+        with owned_folder(settings.staging()) as folder, lent as connection, self.client() as client:
+            page = client.report(table, into=folder / "report.csv", read=csv_reader(connection, None))
             if not page.records:
                 return pd.DataFrame(columns=list(page.page.columns))
             source = page.page.reading([page.page]).source

@@ -25,6 +25,7 @@ from orgdata_dagster.warehouse.errors import WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage import instances
 from orgdata_dagster.warehouse.storage.lock import locked
+from orgdata_dagster.warehouse.storage.scratch import process_folder
 
 ALIAS = "warehouse"
 _STORAGE_VERSION = "v1.4.0"  # of new files: columns of text compress in two thirds of the time of what 1.2 could read
@@ -112,8 +113,7 @@ class Warehouse:
     @contextmanager
     def scratch_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """An in-memory connection for work beside the warehouse, with the same limits and time zone."""
-        spill = self.scratch / "spill"
-        spill.mkdir(parents=True, exist_ok=True)
+        spill = process_folder(self.scratch / "spill")
         with instances.lent(memory=self.memory, threads=self.threads, spill=spill) as connection:
             yield connection
 

@@ -11,6 +11,7 @@ be made good (tables in its memory, a folder that it has spilled to and never le
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -35,13 +36,15 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 # by process: what a fork copies is not its own
 _idle: defaultdict[int, list[duckdb.DuckDBPyConnection]] = defaultdict(list)
+_numbers = itertools.count()
 
 
 @contextmanager
 def lent(*, memory: str, threads: int, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to an empty in-memory instance in UTC with these limits; at the end all that it holds is given back.
 
-    `memory`: DuckDB's memory limit. `spill`: the folder for what exceeds it.
+    `memory`: DuckDB's memory limit. `spill`: a folder of this process, in which the instance gets one of its own for
+    what exceeds the limit: DuckDB names its files alike in every instance.
     """
     idle = _idle[os.getpid()]
     try:
@@ -51,7 +54,7 @@ def lent(*, memory: str, threads: int, spill: Path) -> Iterator[duckdb.DuckDBPyC
     try:
         instance.execute(
             f"SET GLOBAL memory_limit = {literal(memory)}; SET GLOBAL threads = {threads}; "
-            f"SET GLOBAL temp_directory = {literal(str(spill))}; "
+            f"SET GLOBAL temp_directory = {literal(str(spill / str(next(_numbers))))}; "
             "SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false"
         )
         with instance.cursor() as connection:

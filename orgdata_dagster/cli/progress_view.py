@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from orgdata_dagster.orchestration.assets.progress import Progress
+from orgdata_dagster.orchestration.assets.progress import Progress, Report, Waiting
 
 _SECONDS_BETWEEN_LINES = 2.0
 
@@ -37,6 +37,7 @@ class ProgressView:
         }
         self._last: dict[str, Progress] = {}
         self._printed: dict[str, float] = {}
+        self._waiting: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -45,8 +46,12 @@ class ProgressView:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: Report) -> None:
         """Take in a report of a run."""
+        if isinstance(progress, Waiting):
+            self._wait(progress)
+            return
+        self._waiting.pop(progress.asset, None)
         self._last[progress.asset] = progress
         task = self._tasks[progress.asset]
         self._bars.start_task(task)
@@ -64,6 +69,12 @@ class ProgressView:
         self._bars.update(self._tasks[asset], facts="failed" if error else facts)
         if not self._console.is_terminal:
             self._line(asset, f"failed: {error}" if error else facts)
+
+    def _wait(self, waiting: Waiting) -> None:
+        self._bars.update(self._tasks[waiting.asset], facts=waiting.what)
+        if not self._console.is_terminal and self._waiting.get(waiting.asset) != waiting.what:
+            self._line(waiting.asset, waiting.what)
+        self._waiting[waiting.asset] = waiting.what
 
     def _line(self, asset: str, text: str) -> None:
         self._console.print(f"{asset}: {text}", markup=False, highlight=False, soft_wrap=True)

@@ -23,7 +23,7 @@ import dagster as dg
 
 from orgdata_dagster.cli import worker_server
 from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
-from orgdata_dagster.orchestration.assets.progress import Progress, watch
+from orgdata_dagster.orchestration.assets.progress import Report, watch
 from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.instance.orphaned_runs import PROCESS_TAG
 from orgdata_dagster.orchestration.instance.processes import identity
@@ -55,11 +55,11 @@ class Outcome:
     superseded: tuple[str, ...] = ()
 
 
-def executor(workers: int) -> tuple[ProcessPoolExecutor, multiprocessing.Queue[Progress]]:
+def executor(workers: int) -> tuple[ProcessPoolExecutor, multiprocessing.Queue[Report]]:
     """A pool of workers, and the queue on which they report progress."""
     worker_server.start()
     context: ForkServerContext = multiprocessing.get_context("forkserver")
-    progress: multiprocessing.Queue[Progress] = context.Queue()
+    progress: multiprocessing.Queue[Report] = context.Queue()
     given = (progress, os.environ[_HOME])
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given), progress
 
@@ -121,7 +121,7 @@ def _superseded(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:
 _queue: Any = None
 
 
-def _begin(progress: multiprocessing.Queue[Progress], dagster_home: str) -> None:
+def _begin(progress: multiprocessing.Queue[Report], dagster_home: str) -> None:
     global _queue
     _queue = progress
     os.environ[_HOME] = dagster_home  # the server was started before it was known

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from orgdata_dagster.http import body, redaction
+from orgdata_dagster.http import body, redaction, stopping
 from orgdata_dagster.http.circuit_breaker import Latch
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.connection import Timeouts, checked_base, open_client
@@ -139,13 +139,22 @@ class HttpClient:
 
         Every request pays `cost`, retries and redirects too. A BadBody from `read` is retried like a network
         fault; any failure leaves no file behind. `json`, or `content` as it is, is the body. `observer` sees the
-        requests of this fetch alone. Raises PermanentError, UnsafeUrl or RetriesExhausted, never anything of httpx.
+        requests of this fetch alone. Raises PermanentError, UnsafeUrl or RetriesExhausted, never anything of httpx;
+        and stopping.Stopped where the process is told to stop.
         """
         self._check_headers(headers or {})
         attempts = Attempts(self._retry, self._clock)
         url, watch = self._url(endpoint, params or {}), observer or _nobody
         call = _Call(method, url, headers or {}, json, content, cost, into, attempts, watch)
-        return attempts.run(lambda: self._attempt(call, read))
+        return attempts.run(lambda: self._attempt_unless_stopped(call, read))
+
+    def _attempt_unless_stopped(self, call: _Call, read: Callable[[Download], _T]) -> _T:
+        stopping.check()
+        try:
+            return self._attempt(call, read)
+        except TransientError:
+            stopping.check()  # it was us who closed the connection
+            raise
 
     def _attempt(self, call: _Call, read: Callable[[Download], _T]) -> _T:
         for _ in range(MAX_REDIRECTS + 1):
@@ -198,8 +207,10 @@ class HttpClient:
             call.observer(record)
 
     def _exchange(self, call: _Call, permit: PermitLike, record: RequestRecord) -> Download | _Call:
-        def trace(event: str, _info: object) -> None:
-            if event.endswith("send_request_headers.started"):  # connecting is over, the request leaves now
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+                stopping.connected(info["return_value"])
+            elif event.endswith("send_request_headers.started"):  # connecting is over, the request leaves now
                 permit.sent()  # may wait again, if connecting took so long that the slot is gone
                 call.attempts.waited += permit.waited - record.waited
                 record.waited = permit.waited

@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from orgdata_dagster.http import stopping
+
 
 class Clock(Protocol):
     """Where the time comes from; tests pass one that only moves when told to."""
@@ -21,7 +23,7 @@ class Clock(Protocol):
         """Seconds since the machine booted: the same for all processes, never set, never backwards."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait so many seconds; zero or less returns at once."""
+        """Wait so many seconds; zero or less returns at once. May raise stopping.Stopped."""
 
 
 class SystemClock:
@@ -41,7 +43,7 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
-            time.sleep(seconds)
+            stopping.sleep(seconds)
 
 
 SYSTEM = SystemClock()

@@ -16,6 +16,7 @@ from orgdata_dagster.http import redaction
 from orgdata_dagster.orchestration.automation.alerts.sensor import alerts
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.conditions import downstream_sensor
+from orgdata_dagster.orchestration.instance import pool_waits
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.project import isolation
 
@@ -32,6 +33,7 @@ def build_defs(
     runs run side by side.
     """
     redaction.install()
+    pool_waits.install()
     root = project or settings.project_root()
     if str(root) not in sys.path:
         sys.path.append(str(root))  # the package with the defs need not be installed; last, so that it hides nothing

@@ -28,11 +28,20 @@ class Progress:
     superseded: int = 0
 
 
-Watcher = Callable[[Progress], None]
+@dataclass(frozen=True)
+class Waiting:
+    """What the run of an asset waits for at present, as a clause."""
+
+    asset: str
+    what: str
+
+
+Report = Progress | Waiting
+Watcher = Callable[[Report], None]
 _watchers: list[Watcher] = []
 
 
-def report(progress: Progress) -> None:
+def report(progress: Report) -> None:
     """Tell everybody who watches in this process."""
     for watcher in _watchers:
         watcher(progress)

@@ -16,7 +16,9 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from orgdata_dagster import settings
 from orgdata_dagster.orchestration.instance.processes import alive, identity
+from orgdata_dagster.warehouse.storage.lock import locked
 
 PROCESS_TAG = "orgdata/process"
 _LAUNCHED = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
@@ -37,12 +39,13 @@ def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
 
 def reap(instance: dg.DagsterInstance) -> list[str]:
     """Fail the runs that nobody works on, free what they and ended runs hold; returns the failed runs' ids."""
-    dead = dead_runs(instance)
-    for run in dead:
-        process = run.tags.get(PROCESS_TAG, "which launched it")
-        instance.report_run_failed(run, f"The process that worked on this run ({process}) is gone.")
-    for run_id in leaked_slots(instance, dead):
-        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+    with locked(settings.home() / "reaper.lock", shared=False):  # or two that find the same run both fail it
+        dead = dead_runs(instance)
+        for run in dead:
+            process = run.tags.get(PROCESS_TAG, "which launched it")
+            instance.report_run_failed(run, f"The process that worked on this run ({process}) is gone.")
+        for run_id in leaked_slots(instance, dead):
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     return [run.run_id for run in dead]
 
 
@@ -53,14 +56,14 @@ def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
 
 def leaked_slots(instance: dg.DagsterInstance, dead: Collection[dg.DagsterRun] = ()) -> set[str]:
     """The ids of runs that hold slots, or wait for some, though they have ended or are among the `dead`."""
-    running = instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED))
-    going = {run.run_id for run in running} - {run.run_id for run in dead}
     storage = instance.event_log_storage
     holders: set[str] = set()
     for pool in storage.get_concurrency_keys():
         info = storage.get_concurrency_info(pool)
         holders |= {slot.run_id for slot in info.claimed_slots} | {step.run_id for step in info.pending_steps}
-    return holders - going
+    # after the holders: a run that begins in between holds nothing that was seen
+    running = instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED))
+    return holders - ({run.run_id for run in running} - {run.run_id for run in dead})
 
 
 def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

@@ -1,0 +1,37 @@
+"""A step that waits for a slot of its pool: it says so, and looks whether the holders still live.
+
+Here: what a blocked step does at each try. Keep out: how it waits (dagster_internals/pool_waits.py), limits (pools.py).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from orgdata_dagster.dagster_internals import pool_waits
+from orgdata_dagster.http import stopping
+from orgdata_dagster.orchestration.assets.progress import Waiting, report
+from orgdata_dagster.orchestration.instance.orphaned_runs import PROCESS_TAG, claim, reap
+
+
+def install() -> None:
+    """Have the steps of this process wait in this way."""
+    pool_waits.install(on_begin=claim, on_blocked=look_after, stopping=stopping.stopping)
+
+
+def look_after(instance: dg.DagsterInstance, run: dg.DagsterRun, pool: str) -> bool:
+    """Fail runs whose process is gone and free their slots; returns whether there were any. Tell who is waited for."""
+    if reap(instance):
+        return True
+    holders = {slot.run_id for slot in instance.event_log_storage.get_concurrency_info(pool).claimed_slots}
+    runs = [found for run_id in sorted(holders) if (found := instance.get_run_by_id(run_id))]
+    told = " and ".join(map(_named, runs)) or "runs that wait longer"
+    for key in run.asset_selection or ():
+        report(Waiting(key.to_user_string(), f"waiting for a slot of the pool {pool}, held by {told}"))
+    return False
+
+
+def _named(run: dg.DagsterRun) -> str:
+    assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ())) or run.job_name
+    process = run.tags.get(PROCESS_TAG, "").split(":")
+    where = f", process {process[-2]} on {process[0]}" if len(process) >= 3 else ""
+    return f"run {run.run_id[:8]} ({assets}{where})"

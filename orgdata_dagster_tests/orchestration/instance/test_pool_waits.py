@@ -1,0 +1,92 @@
+"""A step that waits for a slot of its pool: it notices a killed holder, sleeps, says why, and can be stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster.http import stopping
+from orgdata_dagster.orchestration.assets.progress import Report, Waiting, watch
+from orgdata_dagster.orchestration.instance import pool_waits, processes
+from orgdata_dagster.orchestration.instance.orphaned_runs import PROCESS_TAG
+from orgdata_dagster_tests.integration.home import Home
+
+POOL = "any_api"
+
+
+@dg.asset(pool=POOL)
+def wanted() -> None:
+    """What waits for the slot."""
+
+
+JOB = dg.Definitions(assets=[wanted]).resolve_implicit_global_asset_job_def()
+
+
+@contextmanager
+def held_by_another_process(instance: dg.DagsterInstance) -> Iterator[subprocess.Popen[bytes]]:
+    """The pool's only slot in the hands of a run, whose process can be killed."""
+    pool_waits.install()
+    instance.event_log_storage.set_concurrency_slots(POOL, 1)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as holder:
+        run = instance.create_run_for_job(JOB, tags={PROCESS_TAG: processes.identity(holder.pid)})
+        start = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, JOB.name)
+        instance.report_dagster_event(start, run_id=run.run_id)
+        instance.event_log_storage.claim_concurrency_slot(POOL, run.run_id, "step")
+        try:
+            yield holder
+        finally:
+            holder.kill()
+
+
+def run(instance: dg.DagsterInstance, reports: list[Report]) -> dg.ExecuteInProcessResult:
+    with watch(reports.append):
+        return JOB.execute_in_process(instance=instance, asset_selection=[wanted.key], raise_on_error=False)
+
+
+def after(seconds: float, work: Callable[[], object]) -> None:
+    threading.Timer(seconds, work).start()
+
+
+def test_a_holder_that_is_killed_meanwhile_is_noticed_and_waiting_costs_nothing(home: Home) -> None:
+    """It once spun at 93 % of a core, for ever."""
+    reports: list[Report] = []
+    with home.instance() as instance, held_by_another_process(instance) as holder:
+        after(3, holder.kill)
+        began, used = time.monotonic(), time.process_time()
+        result = run(instance, reports)
+        took, cpu = time.monotonic() - began, time.process_time() - used
+        assert result.success
+        assert 3 < took < 15
+        assert cpu < took / 3  # with what the run itself costs
+        statuses = [each.status for each in instance.get_runs()]  # newest first
+        assert statuses == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+    told = [each for each in reports if isinstance(each, Waiting)]
+    assert told[0].asset == "wanted"
+    assert f"a slot of the pool {POOL}, held by run" in told[0].what
+    assert f"process {holder.pid} on" in told[0].what
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "told"])
+def test_it_can_be_stopped_while_it_waits(home: Home, how: str) -> None:
+    """Dagster captures signals until a step begins, and then this one did not begin."""
+    with home.instance() as instance, held_by_another_process(instance):
+        tell = stopping.stop if how == "told" else lambda: os.kill(os.getpid(), getattr(signal, how))
+        after(1, tell)
+        began = time.monotonic()
+        try:
+            result = run(instance, [])
+        finally:
+            stopping.resume()
+        assert time.monotonic() - began < 3
+        assert not result.success
+        newest = instance.get_runs(limit=1)[0]
+        assert newest.status == dg.DagsterRunStatus.FAILURE
+        pool = instance.event_log_storage.get_concurrency_info(POOL)
+        assert (pool.active_slot_count, pool.pending_step_count) == (1, 0)  # it does not stand in the queue any more

@@ -1,6 +1,7 @@
 """The sandbox's own endpoints under `/_sandbox`, for hand-run sandboxes and tests in other processes.
 
-Here: `GET log`, `GET truth/<vendor>/<table>`, `POST faults`, and what each vendor adds under its name.
+Here: `GET log`, `GET truth/<vendor>/<table>`, `POST faults`, `DELETE` of both, and what each vendor adds
+under its name.
 Add here when: something reachable from Python should be reachable from outside, for every vendor.
 Keep out: authentication; the sandbox holds no real data and listens on loopback.
 """
@@ -41,10 +42,21 @@ def routes(vendors: Mapping[str, Vendor], log: RequestLog) -> list[BaseRoute]:
             return _wrong(str(wrong))
         return JSONResponse({"queued": len(vendor.faults)})
 
+    async def forget_log(request: Request) -> Response:  # noqa: ARG001
+        log.clear()
+        return JSONResponse({})
+
+    async def forget_faults(request: Request) -> Response:  # noqa: ARG001
+        for vendor in vendors.values():
+            vendor.faults.clear()
+        return JSONResponse({})
+
     return [
         Route("/log", show_log),
+        Route("/log", forget_log, methods=["DELETE"]),
         Route("/truth/{vendor}/{table}", truth),
         Route("/faults", add_fault, methods=["POST"]),
+        Route("/faults", forget_faults, methods=["DELETE"]),
         *(Mount(f"/{name}", routes=list(vendor.controls())) for name, vendor in vendors.items()),
     ]
 

@@ -8,7 +8,7 @@ Keep out: rows that change and rows that are awkward; `data_set` and `demo_data`
 import csv
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from itertools import accumulate
@@ -57,6 +57,11 @@ class BulkDataSet:
         first = bisect_left(self._ages, self._end - before)
         last = max(first, min(first + limit, bisect_left(self._ages, self._end - after)))
         return Page(bytes(memoryview(self._lines)[self._places[first] : self._places[last]]), last - first)
+
+    def pieces(self) -> Iterator[bytes | bytearray]:
+        """All of it as one CSV: for truths too large for `truth`."""
+        yield self.header
+        yield self._lines
 
     def truth(self) -> list[Row]:
         """Every row as text, newest first. Nothing is quoted, so what is empty is missing."""

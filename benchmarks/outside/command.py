@@ -1,0 +1,142 @@
+"""A command as a process of its own, measured from start to exit.
+
+Here: starting it, waiting for it, killing parts of it, and how it ended. Keep out: who belongs to it (group.py) and
+which commands there are (home.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.outside import group as groups
+
+GRACE = 15.0  # seconds that what a command has started may outlive it
+_SAMPLE = {"cgroup": 0.05, "PSS": 0.25}  # seconds between two looks at the memory
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended. `status` below 0: by that signal; `stuck`: it, or what it started, had to be killed.
+
+    `cpu` and `peak` (bytes) are those of the whole tree. CPU time means something only if nothing else of ours ended
+    meanwhile.
+    """
+
+    status: int
+    seconds: float
+    cpu: float
+    peak: int
+    out: str
+    err: str
+    stuck: bool
+    out_of_memory: int = 0
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+    @property
+    def crashed(self) -> bool:
+        """Died of a signal, ran out of memory, or showed a traceback; failing with a reason is no crash."""
+        signs = ("Traceback (most recent call last)", "Segmentation fault", "process was killed")
+        return self.status < 0 or self.out_of_memory > 0 or any(sign in self.text for sign in signs)
+
+
+class Command:
+    """A running command with all that it starts."""
+
+    def __init__(
+        self, words: Sequence[str], environment: Mapping[str, str], folder: Path, *, limit: int | None = None
+    ) -> None:
+        self.group = groups.make(limit)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._files = [folder / "out", folder / "err"]
+        self._cpu = _children_cpu()
+        self._began = time.monotonic()
+        with self._files[0].open("wb") as out, self._files[1].open("wb") as err:
+            self._process = subprocess.Popen(
+                self.group.command(list(words)),
+                env={**environment, **self.group.environment()},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        groups.OWN.add(self._process.pid)
+        self.pid = self._process.pid
+        self._peak = 0
+        self._ended = threading.Event()
+        self._sampler = threading.Thread(target=self._sample, daemon=True)
+        self._sampler.start()
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def children(self) -> list[int]:
+        """All members but the command itself."""
+        return [pid for pid in self.group.pids() if pid != self.pid]
+
+    def kill(self, *pids: int) -> None:
+        """kill -9 of these; without any, of all members."""
+        if not pids:
+            groups.kill(self.group)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """SIGTERM to the command itself."""
+        self._process.terminate()
+
+    def wait(self, timeout: float, grace: float = GRACE) -> Ended:
+        """Wait for its end and for the end of what it started; kill what goes on after that."""
+        stuck = False
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            stuck, status = True, -signal.SIGKILL
+        seconds = time.monotonic() - self._began
+        if not stuck:
+            stuck = not self._alone_within(grace)
+        return self._close(status, seconds, stuck)
+
+    def _alone_within(self, grace: float) -> bool:
+        deadline = time.monotonic() + grace
+        while self.group.pids():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _close(self, status: int, seconds: float, stuck: bool) -> Ended:
+        groups.kill(self.group)
+        self._process.wait(10)
+        groups.OWN.discard(self.pid)
+        groups.reap()
+        self._ended.set()
+        self._sampler.join()
+        lost = self.group.out_of_memory()
+        self.group.close()
+        out, err = (path.read_text(errors="replace") for path in self._files)
+        return Ended(status, seconds, _children_cpu() - self._cpu, self._peak, out, err, stuck, lost)
+
+    def _sample(self) -> None:
+        pause = _SAMPLE[self.group.kind]
+        while not self._ended.wait(pause):
+            self._peak = max(self._peak, self.group.memory())
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,89 @@
+"""What `make soak` and `make bench` say of a command is so: stuck, crashed, seconds, memory, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.outside import group as groups
+from benchmarks.outside.command import Command, Ended
+
+PYTHON = sys.executable
+both = pytest.mark.usefixtures("_either_kind_of_group")
+
+
+@pytest.fixture(params=["cgroup", "marked"])
+def _either_kind_of_group(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to know who belongs to a command."""
+    if request.param == "marked":
+        monkeypatch.setattr(groups, "_new_cgroup", lambda _limit: None)
+    elif not _cgroup_is_possible():
+        pytest.skip("no memory cgroup can be made here")
+
+
+def _cgroup_is_possible() -> bool:
+    group = groups.make()
+    group.close()
+    return group.kind == "cgroup"
+
+
+def run(folder: Path, script: str, *, timeout: float = 20, grace: float = 0.3) -> Ended:
+    return Command(["/bin/sh", "-c", script], dict(os.environ), folder).wait(timeout, grace)
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while groups.state(pid) not in ("", "Z", "X"):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@both
+def test_a_command_that_ends(tmp_path: Path) -> None:
+    ended = run(tmp_path, "echo out; echo err >&2; exit 3")
+    assert (ended.status, ended.out, ended.err, ended.stuck, ended.crashed) == (3, "out\n", "err\n", False, False)
+
+
+@both
+def test_a_command_that_does_not_end_is_stuck_and_killed(tmp_path: Path) -> None:
+    ended = run(tmp_path, "echo $$; exec sleep 60", timeout=0.3)
+    assert ended.stuck
+    assert ended.seconds < 5
+    assert gone(int(ended.out))
+
+
+@both
+def test_a_process_that_outlives_its_command_is_stuck_and_killed(tmp_path: Path) -> None:
+    """Also one in a session of its own, which no process group shows."""
+    ended = run(tmp_path, "setsid sleep 60 & echo $!; sleep 0.2")
+    assert (ended.status, ended.stuck) == (0, True)
+    assert gone(int(ended.out))
+
+
+@both
+def test_a_command_that_dies_of_a_signal_or_shows_a_traceback_crashed(tmp_path: Path) -> None:
+    assert run(tmp_path / "a", "kill -SEGV $$").crashed
+    assert run(tmp_path / "b", f"{PYTHON} -c 'raise ValueError(1)'").crashed
+
+
+@both
+def test_memory_and_cpu_are_those_of_the_whole_tree(tmp_path: Path) -> None:
+    child = "import time; held = bytearray(b'x') * 80_000_000; until = time.time() + 1\nwhile time.time() < until: pass"
+    ended = run(tmp_path, f'{PYTHON} -c "{child}" & wait')
+    assert 80e6 < ended.peak < 300e6
+    assert 0.3 < ended.cpu < 5
+    assert ended.seconds > 0.9
+
+
+def test_a_limit_is_one(tmp_path: Path) -> None:
+    if not _cgroup_is_possible():
+        pytest.skip("no memory cgroup can be made here")
+    words = [PYTHON, "-c", "held = bytearray(b'x') * 200_000_000"]
+    ended = Command(words, dict(os.environ), tmp_path, limit=60_000_000).wait(30)
+    assert (ended.crashed, ended.out_of_memory) == (True, 1)

@@ -7,10 +7,32 @@ Keep out: what a call is (http/records.py) and how it is stored (warehouse/ledge
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 
 from orgdata_dagster.http.records import RequestRecord
 from orgdata_dagster.warehouse.ledger.store import ApiRequest
+
+
+class Waits:
+    """The union of intervals, in seconds. They may come in any order."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[float, float]] = []  # disjoint, in order
+        self.seconds = 0.0
+
+    def add(self, start: float, end: float) -> None:
+        """Add an interval; only what no other one covers counts."""
+        if end <= start:
+            return
+        first = bisect_left(self._parts, start, key=itemgetter(1))  # the first that does not end before this one
+        last = bisect_right(self._parts, end, key=itemgetter(0))
+        for part in self._parts[first:last]:
+            self.seconds -= part[1] - part[0]
+            start, end = min(start, part[0]), max(end, part[1])
+        self._parts[first:last] = [(start, end)]
+        self.seconds += end - start
 
 
 class RequestLog:
@@ -20,7 +42,13 @@ class RequestLog:
         self._lock = threading.Lock()
         self._calls: list[ApiRequest] = []
         self.count = 0
-        self.waited = 0.0
+        self._waits = Waits()
+
+    @property
+    def waited(self) -> float:
+        """Seconds of the run in which a thread waited for the rate limit; several at once count once."""
+        with self._lock:
+            return self._waits.seconds
 
     def __call__(self, record: RequestRecord) -> None:
         """Take a record; the client calls this once for every request."""
@@ -41,7 +69,7 @@ class RequestLog:
         with self._lock:
             self._calls.append(call)
             self.count += 1
-            self.waited += record.waited
+            self._waits.add(record.at.timestamp() - record.waited, record.at.timestamp())
 
     def take(self) -> list[ApiRequest]:
         """The calls since the last time."""

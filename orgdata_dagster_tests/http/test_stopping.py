@@ -1,0 +1,116 @@
+"""A process that is told to stop: whatever a thread waits for, it ends at once or after a short grace."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from orgdata_dagster.http import stopping
+from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.clock import SYSTEM
+from orgdata_dagster.http.rate_limit import Budget, Rule, Window
+from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster_tests.http.loopback import Loopback, Reply
+
+GRACE = 0.3
+
+
+@pytest.fixture(autouse=True)
+def _goes_on() -> Iterator[None]:
+    yield
+    stopping.resume()
+
+
+def stopped(work: Callable[[], object]) -> float:
+    """Do the work in a thread, stop the process once it is under way; the seconds until the thread has ended."""
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - it is looked at below
+            ended.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    time.sleep(0.2)
+    assert thread.is_alive()
+    began = time.monotonic()
+    stopping.stop(GRACE)
+    thread.join(5)
+    assert [type(error) for error in ended] == [stopping.Stopped]
+    return time.monotonic() - began
+
+
+def silent(_: BinaryIO) -> None:
+    time.sleep(20)
+
+
+def dripping(body: BinaryIO) -> None:
+    for _ in range(200):
+        body.write(b"x")
+        body.flush()
+        time.sleep(0.1)
+
+
+def fetch(client: HttpClient, folder: Path) -> object:
+    return client.fetch("/rows", into=folder / "page", read=lambda download: download.bytes)
+
+
+@pytest.mark.parametrize("write", [silent, dripping])
+def test_an_answer_that_does_not_come_is_not_waited_for(
+    server: Loopback, tmp_path: Path, write: Callable[[BinaryIO], None]
+) -> None:
+    server.answer(Reply(length=1000, write=write))
+    with HttpClient("vendor", server.url, clock=SYSTEM) as client:
+        took = stopped(lambda: fetch(client, tmp_path))
+    assert GRACE <= took < 1
+    assert list(tmp_path.iterdir()) == []  # nor is half of it kept
+
+
+def test_an_answer_that_is_nearly_there_is_taken_and_nothing_is_asked_after_it(
+    server: Loopback, tmp_path: Path
+) -> None:
+    server.answer(Reply(length=2, write=lambda body: (time.sleep(0.3), body.write(b"ok"))[0]))
+    sizes: list[object] = []
+
+    def two_pages() -> None:
+        with HttpClient("vendor", server.url, clock=SYSTEM) as client:
+            while True:
+                sizes.append(fetch(client, tmp_path))
+
+    stopped(two_pages)
+    assert sizes == [2]
+    assert len(server.asked) == 1
+
+
+def test_the_wait_before_a_retry_ends(server: Loopback, tmp_path: Path) -> None:
+    server.answer(Reply(503, headers={"Retry-After": "60"}))
+    with HttpClient("vendor", server.url, clock=SYSTEM, retry=RetryPolicy(attempts=3)) as client:
+        assert stopped(lambda: fetch(client, tmp_path)) < 0.2
+
+
+def test_the_wait_for_the_rate_limit_ends_and_its_place_in_the_queue_is_free(tmp_path: Path) -> None:
+    budget = Budget("vendor", Rule(purses=((Window(1, 60),),), unknown_past="free"), tmp_path)
+
+    def spend() -> None:
+        with budget.spend():
+            pass
+
+    spend()
+    assert stopped(spend) < 0.2
+    assert [used.spent for used in budget.usage()] == [1]
+
+
+def test_a_wait_for_another_request_to_end_ends(tmp_path: Path) -> None:
+    budget = Budget("vendor", Rule(purses=(), in_flight=1), tmp_path)
+
+    def spend() -> None:
+        with budget.spend():
+            pass
+
+    with budget.spend():
+        assert stopped(spend) < 0.3

@@ -34,4 +34,12 @@ class RowCountMismatch(WarehouseError):
 
 
 class WarehouseUnavailable(WarehouseError):
-    """The warehouse cannot be opened: not there yet, not writable, or held by another program for too long."""
+    """The warehouse cannot be opened or written now: not there yet, no room, no permission. Later it may work."""
+
+
+class WarehouseHeld(WarehouseUnavailable):
+    """Another process has the warehouse and did not let go of it in time."""
+
+
+class WarehouseDamaged(WarehouseError):
+    """The warehouse's file, or the ledger in it, is not what it has to be; a person has to restore it."""

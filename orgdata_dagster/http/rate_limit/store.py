@@ -24,6 +24,10 @@ T = TypeVar("T")
 _inherited: list[sqlite3.Connection] = []
 
 
+class StoreUnavailable(Exception):
+    """The file cannot be used: no room, no permission, or it is none. `str()` is one line that says what to do."""
+
+
 class Store:
     """One SQLite file, created when first used.
 
@@ -45,15 +49,23 @@ class Store:
         """`work(connection)` in one transaction: committed when it returns, rolled back when it raises.
 
         A file that is no readable database is moved aside (`<name>.corrupt`); the work is done on a new one.
+        Raises StoreUnavailable where that does not help.
         """
-        with self._alone():
-            try:
-                return self._transact(work)
-            except sqlite3.DatabaseError as error:
-                if not _is_corrupt(error):
-                    raise
-                self._move_aside()
-                return self._transact(work)
+        try:
+            with self._alone():
+                try:
+                    return self._transact(work)
+                except sqlite3.DatabaseError as error:
+                    if not _is_corrupt(error):
+                        raise
+                    self._move_aside()
+                    return self._transact(work)
+        except (sqlite3.Error, OSError) as error:
+            why = "it is a folder" if self.path.is_dir() else str(getattr(error, "strerror", None) or error).lower()
+            raise StoreUnavailable(
+                f"The rate limit's file {self.path} cannot be used: {why}. Make its folder writable and its disk have "
+                "room, or move the file away; then run this again."
+            ) from None
 
     def forget(self) -> None:
         """In a forked child: start anew, and leave the parent's lock and connection alone."""
@@ -132,4 +144,5 @@ def _inode(path: Path) -> int:
 
 def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest refines it
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    other_tables = code == sqlite3.SQLITE_ERROR and ("no such" in str(error) or "has no column" in str(error))
+    return other_tables or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 
 import duckdb
 
+from orgdata_dagster.warehouse.errors import WarehouseDamaged
 from orgdata_dagster.warehouse.names import TableName
 
 _TABLES = """
@@ -100,12 +102,60 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def exists(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether anything was ever committed to this warehouse."""
-    try:
-        connection.execute("SELECT 1 FROM _orgdata.views LIMIT 0")  # the youngest: a warehouse may be older than it
-    except duckdb.CatalogException:
+    """Whether anything was ever committed to this warehouse. Raises WarehouseDamaged where part of the ledger is gone."""
+    counted = "SELECT table_name, column_count FROM duckdb_tables() WHERE database_name = current_database() "
+    found = dict(connection.execute(counted + "AND schema_name = '_orgdata'").fetchall())
+    expected = _columns()
+    if not expected.keys() & found.keys():
         return False
+    if any(found.get(table, 0) < len(columns) for table, columns in expected.items()):
+        raise WarehouseDamaged(
+            f"The ledger of the warehouse lacks {', '.join(missing(connection))}: deleted, or made by an older orgdata. "
+            "Run `orgdata doctor --fix`, which adds it without rows, then pull what `orgdata status` shows as missing."
+        )
     return True
+
+
+def missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The tables and columns that a ledger has and this one has not, as `_orgdata.table` and `_orgdata.table.column`."""
+    here = _described(connection)
+    return [
+        f"_orgdata.{table}" if table not in here else f"_orgdata.{table}.{name}"
+        for table, columns in _columns().items()
+        for name in (columns if table in here else [""])
+        if name not in here.get(table, {})
+    ]
+
+
+def repair(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Add what is missing, without rows or values; returns what that was."""
+    lacking = missing(connection)
+    connection.execute(_TABLES)
+    here = _described(connection)
+    for table, columns in _columns().items():
+        for name, kind in columns.items():
+            if name not in here[table]:
+                connection.execute(f"ALTER TABLE _orgdata.{table} ADD COLUMN {name} {kind}")
+    return lacking
+
+
+@cache
+def _columns() -> dict[str, dict[str, str]]:
+    """Table -> column -> type, as `_TABLES` makes them."""
+    with duckdb.connect(config={"threads": 1}) as connection:  # workers are forked later: leave no thread behind
+        connection.execute(_TABLES)
+        return _described(connection)
+
+
+def _described(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    rows = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND schema_name = '_orgdata'"
+    ).fetchall()
+    result: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        result.setdefault(table, {})[column] = kind
+    return result
 
 
 def views_made_of(connection: duckdb.DuckDBPyConnection, table: TableName) -> str | None:

@@ -5,31 +5,37 @@ Add here: another kind of URI. Keep out: SQL of ours (commit.py, ledger.py) and 
 
 Every connection is an in-memory DuckDB that ATTACHes the URI and USEs it, so that the same SQL runs on a file, on
 DuckLake or on MotherDuck. A file has one writer or several readers: ours queue at a kernel lock; against foreign
-programs (a notebook, the duckdb shell) an attempt is repeated until `patience` is over.
+programs (a notebook, the duckdb shell) an attempt is repeated until `patience` is over. Who waits says for whom. What
+the database or the system says on the way arrives as a WarehouseError (causes.py), unless it is about a query.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import copy
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
-from orgdata_dagster.warehouse.errors import WarehouseUnavailable
+from orgdata_dagster.warehouse.errors import WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage import instances
-from orgdata_dagster.warehouse.storage.lock import locked
+from orgdata_dagster.warehouse.storage.causes import explained, first_line, system_error
+from orgdata_dagster.warehouse.storage.holders import holders, told
+from orgdata_dagster.warehouse.storage.lock import SAY_AFTER, StillHeld, locked
 from orgdata_dagster.warehouse.storage.scratch import process_folder
 
+_log = logging.getLogger("orgdata.warehouse")
 ALIAS = "warehouse"
 _STORAGE_VERSION = "v1.4.0"  # of new files: columns of text compress in two thirds of the time of what 1.2 could read
 SCRATCH = "memory"  # the database's name for what a connection keeps in memory
+_LEAVE = f"USE {SCRATCH}; DETACH {ALIAS}"
 
 
 class Warehouse:
@@ -37,7 +43,8 @@ class Warehouse:
 
     `uri`: a path to a DuckDB file, or anything that DuckDB's ATTACH understands (`ducklake:...`, `md:...`).
     `scratch`: a folder for locks of remote URIs and for DuckDB's spill files. `memory`: DuckDB's memory limit.
-    `patience`: seconds to wait for a foreign program that holds the file.
+    `patience`: seconds to wait for a foreign program that holds the file; `queue_patience`: for processes of ours,
+    whose locks are short and die with them (None: as long as it takes). `say` is told why something waits.
     """
 
     def __init__(self, uri: str, *, scratch: Path, memory: str = "192MB", patience: float = 60) -> None:
@@ -45,6 +52,8 @@ class Warehouse:
         self.scratch = scratch
         self.memory = memory
         self.patience = patience
+        self.queue_patience: float | None = None
+        self.say: Callable[[str], None] = _log.warning
         # one core is left for the next page, which is being fetched and measured meanwhile
         self.threads = min(4, max(1, (os.cpu_count() or 1) - 1))
         self.is_file = ":" not in uri
@@ -76,10 +85,11 @@ class Warehouse:
         `scratch`: a `scratch_connection` to which the warehouse is attached meanwhile, so that its own tables can be
         read too; without it there is a new one.
         """
-        if self.is_file:
-            self._make_folder()
-        with locked(self.lock_path, shared=False), self._attached(read_only=False, scratch=scratch) as connection:
-            yield connection
+        with self._sentences():
+            if self.is_file:
+                self._make_folder()
+            with self._locked(shared=False), self._attached(read_only=False, scratch=scratch) as connection:
+                yield connection
 
     @contextmanager
     def transaction(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -102,7 +112,7 @@ class Warehouse:
         """
         if not self.exists:
             raise WarehouseUnavailable(f"There is no warehouse at {self.uri} yet: pull something first.")
-        with locked(self.lock_path, shared=True), self._attached(read_only=True) as connection:
+        with self._sentences(), self._locked(shared=True), self._attached(read_only=True) as connection:
             yield connection
 
     def query(self, sql: str, parameters: Sequence[object] | None = None) -> pd.DataFrame:
@@ -113,9 +123,13 @@ class Warehouse:
     @contextmanager
     def scratch_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """An in-memory connection for work beside the warehouse, with the same limits and time zone."""
-        spill = process_folder(self.scratch / "spill")
-        with instances.lent(memory=self.memory, threads=self.threads, spill=spill) as connection:
-            yield connection
+        with self._sentences():
+            try:
+                spill = process_folder(self.scratch / "spill")
+            except OSError as error:
+                raise system_error(error, str(self.scratch)) from None
+            with instances.lent(memory=self.memory, threads=self.threads, spill=spill) as connection:
+                yield connection
 
     @contextmanager
     def _attached(
@@ -126,32 +140,87 @@ class Warehouse:
             try:
                 connection.execute(f"USE {ALIAS}; SET GLOBAL threads = {self.threads}")
                 yield connection
-            finally:
-                connection.execute(f"USE {SCRATCH}; DETACH {ALIAS}")
+            except BaseException:
+                with suppress(duckdb.Error):  # what went wrong first is what counts
+                    connection.execute(_LEAVE)
+                raise
+            connection.execute(_LEAVE)
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
         new = self.is_file and not self.exists
         option = " (READ_ONLY)" if read_only else f" (STORAGE_VERSION '{_STORAGE_VERSION}')" if new else ""
-        deadline = time.monotonic() + self.patience
+        began = time.monotonic()
+        said = False
         while True:
             try:
                 connection.execute(f"ATTACH {literal(self.uri)} AS {ALIAS}{option}")
                 return
-            except duckdb.IOException as error:
+            except duckdb.Error as error:
                 # DuckDB fails at once when another process has the file; it does not wait.
-                reason = str(error).replace(self.uri, "").lower()  # a path may have a lock in its name
-                if "lock" not in reason or time.monotonic() > deadline:
-                    raise WarehouseUnavailable(
-                        f"Cannot open the warehouse {self.uri}: {str(error).splitlines()[0]} - "
-                        "close the program that holds it, or point ORGDATA_WAREHOUSE elsewhere."
-                    ) from error
+                meant = explained(error, self.uri)
+                waited = time.monotonic() - began
+                if not isinstance(meant, WarehouseHeld) or waited > self.patience:
+                    self._forget_empty(new=new)
+                    raise meant or WarehouseUnavailable(
+                        f"Cannot open the warehouse {self.uri}: {first_line(error)}. See ORGDATA_WAREHOUSE."
+                    ) from None
+                if not said and waited > SAY_AFTER:
+                    said = True
+                    self._say_who()
                 time.sleep(0.02)
+
+    @contextmanager
+    def _locked(self, *, shared: bool) -> Iterator[None]:
+        with ExitStack() as stack:
+            lock = locked(self.lock_path, shared=shared, waiting=self._say_who, patience=self.queue_patience)
+            try:
+                stack.enter_context(lock)
+            except StillHeld:
+                raise WarehouseHeld(
+                    f"{self._who() or 'another process'} has held the warehouse {self.uri} for more than "
+                    f"{self.queue_patience:.0f} s: wait for its end, or end it."
+                ) from None
+            except OSError as error:
+                raise system_error(error, self.uri) from None
+            yield
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        """What the database says in this context, as sentences."""
+        try:
+            yield
+        except duckdb.Error as error:
+            if (meant := explained(error, self.uri)) is None:
+                raise
+            raise meant from None
+
+    def _say_who(self) -> None:
+        if who := self._who():
+            self.say(f"waiting for the warehouse {self.uri}: {who} holds it")
+
+    def _who(self) -> str:
+        """The other processes that hold the warehouse, in words; "" for none."""
+        files = (Path(self.uri), self.lock_path) if self.is_file else (self.lock_path,)
+        found = dict.fromkeys(holder for file in files for holder in holders(file))
+        return told(found) if found else ""
+
+    def _forget_empty(self, *, new: bool) -> None:
+        """Delete the empty file that a first attempt without success leaves: it would be taken for a damaged one."""
+        path = Path(self.uri)
+        with suppress(OSError):
+            if new and path.is_file() and not path.stat().st_size:
+                path.unlink()
 
     def _make_folder(self) -> None:
         folder = Path(self.uri).parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise WarehouseUnavailable(f"Cannot create {folder}: {error.strerror}; set ORGDATA_WAREHOUSE.") from error
+            raise WarehouseUnavailable(
+                f"Cannot create the folder {folder}: {(error.strerror or str(error)).lower()}. Set ORGDATA_WAREHOUSE "
+                "to a path that you may write to."
+            ) from None
         if not os.access(folder, os.W_OK):
-            raise WarehouseUnavailable(f"The folder {folder} is not writable; set ORGDATA_WAREHOUSE.")
+            raise WarehouseUnavailable(
+                f"The folder {folder} is not writable. Make it so, or set ORGDATA_WAREHOUSE to another path."
+            )

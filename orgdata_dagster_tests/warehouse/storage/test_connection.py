@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orgdata_dagster.warehouse.errors import WarehouseUnavailable
+from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.lock import holder
 from orgdata_dagster_tests.warehouse.conftest import Starter
@@ -37,9 +37,9 @@ def test_a_foreign_reader_delays_a_writer_but_does_not_break_it(rig: Rig, start:
 def test_a_foreign_program_that_stays_is_named_after_a_while(tmp_path: Path, start: Starter) -> None:
     impatient = warehouse_at(tmp_path / "warehouse.duckdb", patience=0.2)
     write(impatient)
-    start(hold_open, impatient.uri, tmp_path / "ready", 60)
+    process = start(hold_open, impatient.uri, tmp_path / "ready", 60)
     start.wait_for(tmp_path / "ready")
-    with pytest.raises(WarehouseUnavailable, match=r"warehouse\.duckdb.*close the program"):
+    with pytest.raises(WarehouseHeld, match=rf"^process {process.pid} \(.+\) holds the warehouse .*warehouse\.duckdb"):
         write(impatient)
     with impatient.reading() as connection:
         assert connection.execute("SELECT count(*) FROM t").fetchall() == [(1,)]
@@ -74,7 +74,7 @@ def test_what_will_not_pass_is_not_waited_for(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"no database" * 1000)
     began = time.monotonic()
-    with pytest.raises(WarehouseUnavailable, match="not a valid DuckDB database"):
+    with pytest.raises(WarehouseDamaged, match="is not a DuckDB database"):
         write(warehouse_at(path, patience=30))
     assert time.monotonic() - began < 5
 

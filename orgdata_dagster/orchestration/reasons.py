@@ -1,0 +1,125 @@
+"""Any error in one sentence for a person: what is wrong, where, and what to do.
+
+Here: `reason`, which the command line and failed steps use. Add here when: another library's errors reach a user.
+Keep out: the warehouse's own (warehouse.storage.causes.py), vendors' (http/errors.py), which say themselves what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+import duckdb
+
+from orgdata_dagster import settings
+from orgdata_dagster.http.rate_limit.store import StoreUnavailable
+from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.http.redaction import redact
+from orgdata_dagster.warehouse.storage.causes import explained, first_line, full
+from orgdata_dagster.warehouse.errors import WarehouseError
+
+_LONGEST = 500
+_MOST_LOOKED_AT = 50  # databases, the newest: each run has its own
+_FULL_CODES = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
+
+def reason(error: BaseException) -> str:
+    """The innermost cause that is known, in one line; of an unknown error its own first line."""
+    chain = _chain(error)
+    known = next((told for each in chain if (told := _known(each))), None)
+    return redact(known or _unknown(chain[-1]))
+
+
+def is_known(error: BaseException) -> bool:
+    """Whether `reason` has more to say than the error itself: no one needs its traceback then."""
+    return any(_known(each) for each in _chain(error))
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and its causes, the outermost first."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or _shown_context(chain[-1])) is not None and cause not in chain:
+        chain.append(cause)
+    return chain
+
+
+def _shown_context(error: BaseException) -> BaseException | None:
+    return None if error.__suppress_context__ else error.__context__
+
+
+def _known(error: BaseException) -> str | None:
+    if isinstance(error, (VendorError, WarehouseError, StoreUnavailable, settings.SettingsError)):
+        return " ".join(str(error).split())
+    if isinstance(error, duckdb.Error):
+        meant = explained(error, settings.warehouse_uri())
+        return str(meant) if meant else f"DuckDB: {first_line(error)[:_LONGEST]}. `orgdata doctor` looks for the cause."
+    if isinstance(error, sqlite3.Error):
+        return _of_sqlite(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_system(error)
+    return None
+
+
+def _of_system(error: OSError) -> str | None:
+    path = str(error.filename or "")
+    if error.errno in _FULL_CODES:
+        return full(path or str(settings.home()), error.strerror or "no space left on device")
+    if not path:
+        return None
+    return f"Cannot use {path}: {(error.strerror or str(error)).lower()}. Make it a place that you may write to, " + (
+        f"or set {settings.HOME} to another folder." if _is_below_home(path) else "or choose another."
+    )
+
+
+def _of_sqlite(error: sqlite3.Error) -> str:
+    """Of a database of the Dagster instance: the rate limits' own say it themselves (http.rate_limit.store.py)."""
+    folder = Path(os.environ.get("DAGSTER_HOME") or settings.home() / "dagster")
+    said = str(error)
+    if "full" in said:
+        return full(str(folder), said)
+    if "locked" in said:
+        return f"Another process has held Dagster's database in {folder} for too long: end it, or run this again later."
+    if found := _damaged(folder):
+        path, why = found
+        return (
+            f"Dagster's database {path} {why}. Move it away and run this again: mv {path} {path}.damaged. "
+            "The tables and what `orgdata status` shows are not affected; the history of runs in it is lost."
+        )
+    return (
+        f"Dagster's database in {folder} cannot be used ({said}): make the folder and its files writable, and see that "
+        f"its disk has room; or set {settings.HOME} to another folder."
+    )
+
+
+def _damaged(folder: Path) -> tuple[Path, str] | None:
+    """The first database below the folder that is none any more, and what it is instead."""
+    paths = sorted(folder.rglob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in paths[:_MOST_LOOKED_AT]:
+        if path.is_dir():
+            return path, "is a folder"
+        try:
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+            try:
+                told = connection.execute("PRAGMA quick_check(1)").fetchone()
+                if told and told[0] != "ok":
+                    return path, "is damaged"
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError as error:
+            if "not a database" in str(error) or "malformed" in str(error):
+                return path, "is damaged"
+    return None
+
+
+def _is_below_home(path: str) -> bool:
+    try:
+        return Path(path).is_relative_to(settings.home())
+    except settings.SettingsError:
+        return True
+
+
+def _unknown(error: BaseException) -> str:
+    line = " ".join(str(error).split())[:_LONGEST]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__

@@ -14,11 +14,11 @@ from pathlib import Path
 import duckdb
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.rate_limit.store import StoreUnavailable
 from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.http.rate_limit.store import StoreUnavailable
 from orgdata_dagster.http.redaction import redact
-from orgdata_dagster.warehouse.storage.causes import explained, first_line, full
 from orgdata_dagster.warehouse.errors import WarehouseError
+from orgdata_dagster.warehouse.storage.causes import explained, first_line, full
 
 _LONGEST = 500
 _MOST_LOOKED_AT = 50  # databases, the newest: each run has its own

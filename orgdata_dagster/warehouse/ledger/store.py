@@ -102,7 +102,7 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def exists(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether anything was ever committed to this warehouse. Raises WarehouseDamaged where part of the ledger is gone."""
+    """Whether anything was ever committed to this warehouse. Raises WarehouseDamaged if part of the ledger is gone."""
     counted = "SELECT table_name, column_count FROM duckdb_tables() WHERE database_name = current_database() "
     found = dict(connection.execute(counted + "AND schema_name = '_orgdata'").fetchall())
     expected = _columns()
@@ -110,14 +110,14 @@ def exists(connection: duckdb.DuckDBPyConnection) -> bool:
         return False
     if any(found.get(table, 0) < len(columns) for table, columns in expected.items()):
         raise WarehouseDamaged(
-            f"The ledger of the warehouse lacks {', '.join(missing(connection))}: deleted, or made by an older orgdata. "
+            f"The warehouse's ledger lacks {', '.join(missing(connection))}: deleted, or made by an older orgdata. "
             "Run `orgdata doctor --fix`, which adds it without rows, then pull what `orgdata status` shows as missing."
         )
     return True
 
 
 def missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The tables and columns that a ledger has and this one has not, as `_orgdata.table` and `_orgdata.table.column`."""
+    """What this ledger lacks: `_orgdata.table`, or `_orgdata.table.column`."""
     here = _described(connection)
     return [
         f"_orgdata.{table}" if table not in here else f"_orgdata.{table}.{name}"

@@ -1,7 +1,7 @@
 """From what DuckDB and the system say to one sentence: what is wrong with which file, and what to do about it.
 
 Here: `explained`, which knows their words. Add here when: another of their errors means something to a user.
-Keep out: waiting and trying again (connection.py), the Dagster instance's databases (machine.py at the top).
+Keep out: waiting and trying again (connection.py), the Dagster instance's databases (orchestration/reasons.py).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import duckdb
 
-from orgdata_dagster.warehouse.storage import holders
 from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseError, WarehouseHeld, WarehouseUnavailable
+from orgdata_dagster.warehouse.storage import holders
 
 ELSEWHERE = "or point ORGDATA_WAREHOUSE elsewhere"
 _QUOTED = re.compile(r'"(/[^"]+)"')

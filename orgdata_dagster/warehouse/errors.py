@@ -17,6 +17,14 @@ class UnreadablePage(WarehouseError):
     """
 
 
+class RecordTooLarge(WarehouseError):
+    """One record is larger than the readers take; asking again does not help."""
+
+
+class MemoryShort(WarehouseError):
+    """The work needs more memory than it may have, even alone, on one thread and with spilling; nothing was changed."""
+
+
 class ContractViolation(WarehouseError):
     """The data set is frozen and its columns changed; the old partition stays in place."""
 

@@ -27,7 +27,7 @@ from orgdata_dagster.warehouse.names import (
 )
 from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.types import lossless
-from orgdata_dagster.warehouse.types.column_types import ColumnTypes
+from orgdata_dagster.warehouse.types.column_types import ColumnTypes, batches
 
 CONVERTED = "_orgdata_converted_"
 SURPRISE = "orgdata: a value does not survive the type guessed for"
@@ -122,9 +122,11 @@ def expected_types(connection: duckdb.DuckDBPyConnection, table: TableName) -> d
     texts = [name for name, kind in columns.items() if kind == lossless.TEXT]
     if not texts:
         return columns
-    filled = ", ".join(f"EXISTS (SELECT 1 FROM {table.sql} WHERE {quoted(name)} IS NOT NULL)" for name in texts)
-    row = connection.execute(f"SELECT {filled}").fetchone() or ()
-    empty = {name for name, has_values in zip(texts, row, strict=True) if not has_values}
+    empty = set[str]()
+    for batch in batches(texts):
+        filled = ", ".join(f"EXISTS (SELECT 1 FROM {table.sql} WHERE {quoted(name)} IS NOT NULL)" for name in batch)
+        row = connection.execute(f"SELECT {filled}").fetchone() or ()
+        empty |= {name for name, has_values in zip(batch, row, strict=True) if not has_values}
     return {name: kind for name, kind in columns.items() if name not in empty}
 
 

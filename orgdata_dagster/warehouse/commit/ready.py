@@ -51,7 +51,7 @@ class ReadyRows:
         self.stage.add(staged)
         self._partition = staged.partition
         self._waiting.append(staged)
-        if sum(page.page.records for page in self._waiting) >= _ENOUGH_RECORDS:
+        if sum(page.page.records for page in self._waiting) >= _ENOUGH_RECORDS and not self.stage.wide:
             self._take()
 
     def finish(self) -> None:

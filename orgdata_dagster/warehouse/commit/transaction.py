@@ -113,6 +113,8 @@ def commit(
     were read than the pages hold); the warehouse is then as it was.
     """
     stage.look()  # before the lock
+    if stage.wide and not stage.exact:
+        stage.analyse()
     if ready is not None:
         ready.finish()
     try:

@@ -20,8 +20,10 @@ from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import column_names, literal
 from orgdata_dagster.warehouse.pages.csv_rewriting import BOM, rewrite
 from orgdata_dagster.warehouse.pages.page import Reading
+from orgdata_dagster.warehouse.pages.record_size import LARGEST_RECORD, too_large_in_csv
 
 _CHUNK = 1 << 20
+_BUFFER = 8 << 20
 _QUOTE, _LF, _CR, _COMMA = 34, 10, 13, 44
 _CLOSED, _INSIDE = 256, 257  # instead of a chunk's last byte: a quote that closed a field, or a byte inside one
 _REGULAR = np.isin(np.arange(256), (_COMMA, _LF, _QUOTE))  # before a quote that opens a field, behind one that closes
@@ -29,11 +31,13 @@ _REGULAR = np.isin(np.arange(256), (_COMMA, _LF, _QUOTE))  # before a quote that
 
 @dataclass(frozen=True)
 class CsvPage:
-    """A CSV file ready for the database. `records` leaves out the header and blank lines."""
+    """A CSV file ready for the database. `records` leaves out the header and blank lines; no line is longer than
+    `longest` bytes."""
 
     path: Path
     columns: tuple[str, ...]
     records: int
+    longest: int = _CHUNK
 
     @property
     def layout(self) -> tuple[str, ...]:
@@ -43,7 +47,8 @@ class CsvPage:
     @staticmethod
     def reading(pages: Sequence[CsvPage]) -> Reading:
         """How to read pages with the same header together."""
-        return Reading(pages[0].columns, relation([page.path for page in pages], pages[0].columns), {})
+        longest = max(page.longest for page in pages)
+        return Reading(pages[0].columns, relation([page.path for page in pages], pages[0].columns, longest), {})
 
 
 @dataclass
@@ -56,6 +61,17 @@ class _Scan:
     quoted: bool = False
     irregular: bool = False
     last: int = _LF
+    line: int = 0  # bytes of the line that the chunk before left open
+    longest: int = _CHUNK  # a line within one chunk is not measured
+
+    def measure(self, length: int, first: int, last: int) -> None:
+        """Take in a chunk of this length with its first and last line end (-1: none)."""
+        if first < 0:
+            self.line += length
+        else:
+            self.longest = max(self.longest, self.line + first + 1)
+            self.line = length - last - 1
+        self.longest = max(self.longest, self.line)
 
 
 def prepare(path: Path) -> CsvPage:
@@ -76,21 +92,24 @@ def prepare(path: Path) -> CsvPage:
         return CsvPage(path, (), 0)
     # With one column a blank line is a record whose value is missing; with several it is nothing.
     lines = scan.line_ends - (scan.blank_lines if len(header) > 1 else 0)
-    return CsvPage(path, tuple(column_names(header)), lines + (scan.last != _LF) - 1)
+    columns = tuple(column_names(header))
+    if scan.longest > LARGEST_RECORD:
+        raise too_large_in_csv(path, columns)
+    return CsvPage(path, columns, lines + (scan.last != _LF) - 1, scan.longest)
 
 
-def relation(paths: Sequence[Path], columns: Sequence[str]) -> str:
+def relation(paths: Sequence[Path], columns: Sequence[str], longest: int = _CHUNK) -> str:
     """SQL that yields the rows of prepared files with the same header, all columns as text, and `_orgdata_file`.
 
-    A quoted empty field is "" and an unquoted one NULL; nothing else is taken for NULL. A record over 2 MB is an
-    error of the parser: its buffers are 16 times the longest record, so a higher bound would cost every load memory.
+    A quoted empty field is "" and an unquoted one NULL; nothing else is taken for NULL. `longest`: bytes of the longest
+    line; the parser's buffers are as large as it needs and no larger, for every thread that reads has some of them.
     """
     files = ", ".join(literal(str(path)) for path in paths)
     types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
     return (
         f"read_csv([{files}], columns = {{{types}}}, header = true, auto_detect = false, delim = ',', quote = '\"', "
         "escape = '\"', new_line = '\\n', allow_quoted_nulls = false, strict_mode = true, "
-        "filename = '_orgdata_file')"
+        f"max_line_size = {longest + 1}, buffer_size = {max(_BUFFER, 2 * longest)}, filename = '_orgdata_file')"
     )
 
 
@@ -114,6 +133,7 @@ def _scan(path: Path) -> _Scan:
                 scan.blank_lines += chunk.startswith(b"\n") and scan.last == _LF
                 scan.line_ends += chunk.count(b"\n")
                 scan.last = chunk[-1]
+                scan.measure(len(chunk), chunk.find(b"\n"), chunk.rfind(b"\n"))
             else:
                 _scan_quotes(scan, np.frombuffer(chunk, dtype=np.uint8))
             if scan.irregular:
@@ -125,7 +145,9 @@ def _scan_quotes(scan: _Scan, codes: np.ndarray) -> None:
     """Take in a chunk. Quotes are taken to open and close fields in turn (`""` does both), and that is then checked."""
     outside = _outside_quotes(codes, scan.quoted)
     line_end = (codes == _LF) & outside
-    scan.line_ends += int(np.count_nonzero(line_end))
+    ends = np.flatnonzero(line_end)
+    scan.line_ends += ends.size
+    scan.measure(codes.size, *((int(ends[0]), int(ends[-1])) if ends.size else (-1, -1)))
     # a line end right behind another one is a blank line, also across the border of two chunks
     scan.blank_lines += int(np.count_nonzero(line_end[1:] & line_end[:-1]))
     scan.blank_lines += bool(line_end[0] and scan.last == _LF)

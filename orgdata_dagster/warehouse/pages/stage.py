@@ -20,9 +20,10 @@ from orgdata_dagster.warehouse.names import literal, quoted
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.page import Kinds, Page
 from orgdata_dagster.warehouse.types import lossless
-from orgdata_dagster.warehouse.types.column_types import ColumnTypes, TypeTracker
+from orgdata_dagster.warehouse.types.column_types import BATCH, ColumnTypes, TypeTracker
 
 _TIES_COUNTED = 100
+_WIDE = 2 * BATCH  # columns
 _ENOUGH_RECORDS = 4_000  # a look at fewer is not worth a query: small pages are looked at together
 _MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 
@@ -199,6 +200,12 @@ class Stage:
     def exact(self) -> bool:
         """Whether `columns` holds for every value, or is a guess from a sample."""
         return self._types.exact
+
+    @property
+    def wide(self) -> bool:
+        """Whether there are so many columns that checking each value while it is cast would take too much memory in one
+        statement: the types are then to be found from every value first, some columns at a time."""
+        return len(self.columns) > _WIDE
 
     def analyse(self) -> None:
         """Find the types from every value, because a guess did not hold."""

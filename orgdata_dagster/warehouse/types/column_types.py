@@ -8,7 +8,7 @@ survive. So a steady table is read once, not twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ from orgdata_dagster.warehouse.pages.page import Kinds
 from orgdata_dagster.warehouse.types import lossless
 
 _SAMPLE = 4_000  # rows
+# Columns per query. A query keeps a buffer of tens of kilobytes for every step of every expression, so that its memory
+# grows with the number of columns that it looks at.
+BATCH = 100
 
 
 @dataclass
@@ -67,7 +70,8 @@ class TypeTracker:
         self._seen.append((source, columns))
         unknown = [name for name in columns if not self.columns[name].filled]
         if unknown:
-            sample = f"(SELECT * FROM {source} LIMIT {_SAMPLE})"
+            rows = max(1, _SAMPLE * BATCH // max(BATCH, len(columns)))  # no more values of a wide table
+            sample = f"(SELECT * FROM {source} LIMIT {rows})"
             self._candidates(sample, unknown)
             self._narrow(sample, unknown)
 
@@ -82,21 +86,23 @@ class TypeTracker:
 
     def _candidates(self, source: str, names: Sequence[str]) -> None:
         """Set the candidates of columns that have a value in `source`."""
-        free = [name for name in names if name not in self._declared]
-        if not free:
-            return
-        wanted = [f"{lossless.scale_of(name)}, count({quoted(name)})" for name in free]
-        answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))
-        for name in free:
-            scale, count = next(answers), next(answers)
-            if count:
-                column = self.columns[name]
-                known = [self._expected[name]] if name in self._expected else []
-                candidates = [*lossless.candidates(scale, column.kinds), *known]
-                column.fits = tuple(kind for kind in dict.fromkeys(candidates) if lossless.allows(column.kinds, kind))
+        for free in batches([name for name in names if name not in self._declared]):
+            wanted = [f"{lossless.scale_of(name)}, count({quoted(name)})" for name in free]
+            answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))
+            for name in free:
+                scale, count = next(answers), next(answers)
+                if count:
+                    column = self.columns[name]
+                    known = [self._expected[name]] if name in self._expected else []
+                    found = [*lossless.candidates(scale, column.kinds), *known]
+                    column.fits = tuple(kind for kind in dict.fromkeys(found) if lossless.allows(column.kinds, kind))
 
     def _narrow(self, source: str, names: Sequence[str]) -> None:
         """Drop the types that a value does not survive; note which columns have values, and misfits."""
+        for batch in batches(names):
+            self._narrow_batch(source, batch)
+
+    def _narrow_batch(self, source: str, names: Sequence[str]) -> None:
         tests = [(name, kind) for name in names for kind in self.columns[name].fits]
         declared = [name for name in names if name in self._declared]
         wanted = [f"bool_and({lossless.survives(name, kind, self.columns[name].kinds)})" for name, kind in tests]
@@ -115,6 +121,11 @@ class TypeTracker:
         row = self._connection.execute(sql).fetchone()
         assert row is not None  # an aggregate always yields one row
         return tuple(row)
+
+
+def batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The columns of a table in portions that one query can look at."""
+    return (names[first : first + BATCH] for first in range(0, len(names), BATCH))
 
 
 def _misfits(name: str, declared: str) -> str:

@@ -20,6 +20,14 @@ _COMPONENTS = {
 __all__ = ["Accutics", "ChannelReports", "InstitutionAnalytics", "Octolis", "OctolisSync", "OctolisWebhook", "Together"]
 
 
+def component_types() -> dict[str, str]:
+    """Vendor -> the first of its types in YAML, which provides the vendor's resource."""
+    types: dict[str, str] = {}
+    for name, module in _COMPONENTS.items():
+        types.setdefault(module.split(".")[2], f"{__name__}.{name}")
+    return types
+
+
 def __getattr__(name: str) -> Any:
     if module := _COMPONENTS.get(name):
         return getattr(import_module(module), name)

@@ -19,6 +19,7 @@ from orgdata_dagster.orchestration.automation.conditions import downstream_senso
 from orgdata_dagster.orchestration.instance import pool_waits
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.project import isolation
+from orgdata_dagster.project.stand_ins import stand_ins
 
 
 def build_defs(
@@ -28,26 +29,31 @@ def build_defs(
 
     `project` is the folder of a Dagster project (default: settings.project_root()), whose pyproject.toml names the
     package with the defs folder. `resource_overrides` replaces resources by key. `for_ui`: with what the UI shows of
-    every Component type, which takes longer to make than all else, and without what is broken (isolation.py). Steps
-    run in the run's own process: the work is waiting for vendors, and a process a step would cost seconds; several
-    runs run side by side.
+    every Component type, which takes longer to make than all else, and without what is broken (isolation.py). A
+    vendor's resource that is used and not provided has a stand-in (stand_ins.py). Steps run in the run's own process:
+    the work is waiting for vendors, and a process per step would cost seconds; several runs run side by side.
     """
     redaction.install()
     pool_waits.install()
     root = project or settings.project_root()
     if str(root) not in sys.path:
         sys.path.append(str(root))  # the package with the defs need not be installed; last, so that it hides nothing
-    loaded = isolation.load(root) if for_ui else dg.ComponentTree.for_project(root).build_defs(Path("."))
+    loaded = isolation.load(root) if for_ui else isolation.load_whole(root)
     defs = dg.Definitions.merge(
-        loaded,
+        loaded.definitions,
         dg.Definitions(
             resources={"warehouse": WarehouseResource()},
             sensors=[catch_up_sensor(), alerts, downstream_sensor()],
             executor=dg.in_process_executor,
         ),
     )
-    if not resource_overrides:
-        return defs
+    if resource_overrides:
+        defs = _with_resources(defs, {**(defs.resources or {}), **resource_overrides})
+    missing = stand_ins(defs, loaded.broken, all_missing=for_ui)
+    return dg.Definitions.merge(defs, dg.Definitions(resources=missing)) if missing else defs
+
+
+def _with_resources(defs: dg.Definitions, resources: Mapping[str, object]) -> dg.Definitions:
     return dg.Definitions(
         assets=defs.assets,
         asset_checks=defs.asset_checks,
@@ -55,5 +61,8 @@ def build_defs(
         sensors=defs.sensors,
         jobs=defs.jobs,
         executor=defs.executor,
-        resources={**(defs.resources or {}), **resource_overrides},
+        loggers=defs.loggers,
+        metadata=defs.metadata,
+        component_tree=defs.component_tree,
+        resources=resources,
     )

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
@@ -24,20 +25,33 @@ from orgdata_dagster.project.yaml_errors import problems
 BROKEN = "not_loaded"
 
 
-def load(project: Path) -> dg.Definitions:
+@dataclass(frozen=True)
+class Loaded:
+    """What was loaded, and what could not be: the reasons by folder or file, without its ending."""
+
+    definitions: dg.Definitions
+    broken: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def load_whole(project: Path) -> Loaded:
+    """The definitions of a project's defs folder, without the UI's docs of Component types; raises what is wrong."""
+    return Loaded(dg.ComponentTree.for_project(project).build_defs(Path(".")))
+
+
+def load(project: Path) -> Loaded:
     """The definitions of a project's defs folder; of what cannot be loaded the asset `<folder>/not_loaded`."""
     try:
-        return dg.load_from_defs_folder(path_within_project=project)
+        return Loaded(dg.load_from_defs_folder(path_within_project=project))
     except Exception:
         parts, broken = _parts(project)
         if not broken:
             raise  # each is good by itself: they contradict each other
-        shown = []
-        for path, reason in broken.items():
-            lines = problems(reason, project, path)
+        shown, reasons = list[dg.Definitions](), dict[str, Sequence[str]]()
+        for path, error in broken.items():
+            lines = reasons[path.stem] = problems(error, project, path)
             logging.getLogger("dagster").error("%s is not loaded: %s", path.name, "; ".join(lines))
             shown.append(_shown(path, lines))
-        return dg.Definitions.merge(*parts, *shown)
+        return Loaded(dg.Definitions.merge(*parts, *shown), reasons)
 
 
 def _parts(project: Path) -> tuple[list[dg.Definitions], dict[Path, Exception]]:

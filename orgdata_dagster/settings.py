@@ -6,7 +6,9 @@ Here: what comes from the environment and holds for all vendors. Add here: anoth
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +21,8 @@ PROJECT = "ORGDATA_PROJECT"
 TEST_SERVER_PACE = "ORGDATA_TEST_SERVER_PACE"
 TEST_SERVER_PROBES = "ORGDATA_TEST_SERVER_PROBES"
 CATCH_UP = "ORGDATA_CATCH_UP_SECONDS"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_WAREHOUSES = ("ducklake:", "md:")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -31,7 +35,7 @@ def project_root() -> Path:
     working folder. Raises SettingsError where `ORGDATA_PROJECT` names no folder with a pyproject.toml.
     """
     if configured := os.environ.get(PROJECT):
-        folder = Path(configured).expanduser().absolute()
+        folder = _path(PROJECT, configured).absolute()
         if not (folder / "pyproject.toml").exists():
             raise SettingsError(f"{PROJECT}: no pyproject.toml in {folder}; set {PROJECT} to a Dagster project")
         return folder
@@ -45,13 +49,8 @@ def home() -> Path:
 
     Raises SettingsError where it cannot be made or written.
     """
-    folder = project_root() / Path(os.environ.get(HOME) or ".orgdata").expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"{HOME}: cannot create {folder} ({error.strerror}); set {HOME} to a folder you own"
-        ) from None
+    folder = project_root() / _path(HOME, os.environ.get(HOME) or ".orgdata")
+    _make(folder, parents=True)
     if not os.access(folder, os.W_OK):
         raise SettingsError(f"{HOME}: {folder} is not writable; set {HOME} to a folder you own")
     return folder
@@ -86,9 +85,14 @@ def warehouse_uri() -> str:
     """The warehouse's URI (`ORGDATA_WAREHOUSE`, a file below the project's root unless its path is absolute; default a
     DuckDB file in the home)."""
     configured = os.environ.get(WAREHOUSE)
-    if configured and ":" in configured:
-        return configured
-    return str(project_root() / Path(configured).expanduser() if configured else home() / "warehouse.duckdb")
+    if not configured:
+        return str(home() / "warehouse.duckdb")
+    if (scheme := _SCHEME.match(configured)) and scheme.group() not in _WAREHOUSES:
+        raise SettingsError(
+            f"{WAREHOUSE}: {scheme.group()}... is not a place for tables; set it to the path of a DuckDB file, or to "
+            f"{' or '.join(f'{each}...' for each in _WAREHOUSES)}"
+        )
+    return configured if scheme else str(project_root() / _path(WAREHOUSE, configured))
 
 
 def test_server_pace(base_url: str) -> float | None:
@@ -97,7 +101,7 @@ def test_server_pace(base_url: str) -> float | None:
     The demo sets it. It counts for a server on this machine alone: no variable weakens the limit of a real vendor.
     """
     configured = os.environ.get(TEST_SERVER_PACE)
-    return float(configured) if configured and urlsplit(base_url).hostname in _LOOPBACK else None
+    return _number(TEST_SERVER_PACE) if configured and urlsplit(base_url).hostname in _LOOPBACK else None
 
 
 def pause_of_probes(base_url: str) -> timedelta:
@@ -106,15 +110,42 @@ def pause_of_probes(base_url: str) -> timedelta:
     """
     configured = os.environ.get(TEST_SERVER_PROBES)
     here = urlsplit(base_url).hostname in _LOOPBACK
-    return timedelta(seconds=float(configured)) if configured and here else timedelta(minutes=5)
+    return timedelta(seconds=_number(TEST_SERVER_PROBES)) if configured and here else timedelta(minutes=5)
 
 
 def catch_up_pause() -> timedelta:
     """The first pause between two tries to fetch what is missing (`ORGDATA_CATCH_UP_SECONDS`, default 10 minutes)."""
-    return timedelta(seconds=float(os.environ.get(CATCH_UP) or 600))
+    return timedelta(seconds=_number(CATCH_UP) if os.environ.get(CATCH_UP) else 600)
 
 
 def _folder(name: str) -> Path:
     folder = home() / name
-    folder.mkdir(exist_ok=True)
+    _make(folder)
     return folder
+
+
+def _make(folder: Path, *, parents: bool = False) -> None:
+    try:
+        folder.mkdir(parents=parents, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{HOME}: cannot create the folder {folder} ({error.strerror}); set {HOME} to a folder you own"
+        ) from None
+
+
+def _path(name: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise SettingsError(f"{name}: there is no user as in {text!r}; write the whole path") from None
+
+
+def _number(name: str) -> float:
+    text = os.environ.get(name, "")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise SettingsError(f"{name}: {text!r} is not a number of seconds; set it to one such as 600, or delete it")
+    return value

@@ -17,18 +17,15 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-import duckdb
-from dotenv import load_dotenv
 from rich.console import Console
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli import worker_server
-from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.errors import Commands
 from orgdata_dagster.http import redaction
-from orgdata_dagster.warehouse.errors import WarehouseError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="orgdata", message="%(version)s")
 def orgdata() -> None:
     """Five SaaS vendors' numbers as complete, typed DuckDB tables, on Dagster."""
@@ -213,16 +210,7 @@ def _end_with_input() -> None:
 
 
 def main() -> None:
-    """Run the command line: known errors become lines, never tracebacks."""
+    """Run the command line."""
     # so that what was started is also stopped: without it SIGTERM ends Python on the spot
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        load_dotenv(settings.project_root() / ".env")
-        orgdata()
-    except (UserError, settings.SettingsError, WarehouseError) as error:
-        for line in str(error).splitlines():
-            click.echo(f"orgdata: {redaction.redact(line)}", err=True)
-        sys.exit(2)
-    except duckdb.Error as error:
-        click.echo(f"orgdata: the warehouse {settings.warehouse_uri()}: {str(error).splitlines()[0]}", err=True)
-        sys.exit(2)
+    orgdata()

@@ -24,6 +24,7 @@ from orgdata_dagster.cli.workers import Outcome, Task
 from orgdata_dagster.orchestration.assets.resuming import PULL_TAG, RESUME_TAG, interrupted, pull_tag
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 from orgdata_dagster.orchestration.partitions import key_of
+from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import VendorResource
 
 _MOST_RUNS_AT_ONCE = 4
@@ -165,7 +166,7 @@ def _outcome(future: Future[Outcome], task: Task) -> Outcome:
     except BrokenProcessPool:
         return Outcome(task, "", "a worker process was killed; pull again, nothing is lost")
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line and no traceback
-        return Outcome(task, "", " ".join(f"{type(error).__name__}: {error}".split())[:500])
+        return Outcome(task, "", reason(error))
 
 
 def _begin(

@@ -27,6 +27,7 @@ from orgdata_dagster.orchestration.assets.progress import Report, watch
 from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.instance.orphaned_runs import PROCESS_TAG
 from orgdata_dagster.orchestration.instance.processes import identity
+from orgdata_dagster.orchestration.reasons import of_failed_step
 
 _HOME = "DAGSTER_HOME"
 
@@ -100,16 +101,9 @@ def job() -> dg.JobDefinition:
 def _reason(events: Sequence[dg.DagsterEvent]) -> str:
     """The failed step's own words, in one line."""
     for event in events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            if data.user_failure_data and data.user_failure_data.description:
-                return data.user_failure_data.description
-            if data.error:
-                cause = data.error
-                while cause.cause:
-                    cause = cause.cause
-                return " ".join(cause.message.split())[:500]
-    failed = [event.message for event in events if event.is_failure and event.message]
+        if event.is_step_failure and (told := of_failed_step(event)):
+            return told
+    failed = [" ".join(event.message.split())[:500] for event in events if event.is_failure and event.message]
     return failed[-1] if failed else "the run failed; its log in the UI says why"
 
 

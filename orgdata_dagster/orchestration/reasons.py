@@ -1,6 +1,6 @@
 """Any error in one sentence for a person: what is wrong, where, and what to do.
 
-Here: `reason`, which the command line and failed steps use. Add here when: another library's errors reach a user.
+Here: `reason`, which the command line and failed steps use, and `of_failed_step`. Add here when: another library's errors reach a user.
 Keep out: the warehouse's own (warehouse.storage.causes.py), vendors' (http/errors.py), which say themselves what to do.
 """
 
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sqlite3
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 
 from orgdata_dagster import settings
@@ -30,6 +32,20 @@ def reason(error: BaseException) -> str:
     chain = _chain(error)
     known = next((told for each in chain if (told := _known(each))), None)
     return redact(known or _unknown(chain[-1]))
+
+
+def of_failed_step(event: dg.DagsterEvent) -> str | None:
+    """Why a step failed: what it said itself, else the first line of the innermost error."""
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    if error is None:
+        return None
+    line = next((line for line in error.message.splitlines() if line.strip()), error.cls_name or "")
+    return redact(re.sub(rf"^[\w.]*{re.escape(error.cls_name or '')}: ", "", line).strip())[:_LONGEST]
 
 
 def is_known(error: BaseException) -> bool:

@@ -9,13 +9,14 @@ Dagster has three retry mechanisms: the step's RetryPolicy, the instance's run r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import dagster as dg
 
 from orgdata_dagster.http.errors import PermanentError
-from orgdata_dagster.http.redaction import redact
-from orgdata_dagster.warehouse.errors import ContractViolation, Refused
+from orgdata_dagster.orchestration.reasons import is_known, reason
+from orgdata_dagster.warehouse.errors import ContractViolation, Refused, WarehouseDamaged
 
 MAX_RETRIES_TAG = "dagster/max_retries"
 _SHOWN = 20
@@ -23,7 +24,7 @@ _SHOWN = 20
 
 def is_permanent(error: BaseException) -> bool:
     """Whether the same attempt would fail again: a person has to change something first."""
-    return isinstance(error, (PermanentError, ContractViolation, Refused))
+    return isinstance(error, (PermanentError, ContractViolation, Refused, WarehouseDamaged))
 
 
 def failure(
@@ -33,15 +34,28 @@ def failure(
     permanent = any(map(is_permanent, errors.values()))
     if permanent:
         context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
-    reasons = {str(partition or "all"): redact(f"{error}") for partition, error in errors.items()}
+    reasons = {str(partition or "all"): reason(error) for partition, error in errors.items()}
     first = next(iter(reasons.values()))
     more = f" (and {len(reasons) - 1} more partitions)" if len(reasons) > 1 else ""
     skipped = f"; {untried} partitions were not tried" if untried else ""
     table = "\n".join(["| partition | reason |", "|---|---|"] + [
-        f"| {partition} | {reason.replace('|', '/')} |" for partition, reason in list(reasons.items())[:_SHOWN]
+        f"| {partition} | {told.replace('|', '/')} |" for partition, told in list(reasons.items())[:_SHOWN]
     ])  # fmt: skip
     return dg.Failure(
         description=f"{first}{more}{skipped}",
         metadata={"reasons": dg.MetadataValue.md(table), "permanent": permanent},
         allow_retries=not permanent,
     )
+
+
+@contextmanager
+def explained(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """A known error in this context fails the step with its reason alone, without the way that it took."""
+    try:
+        yield
+    except dg.Failure:
+        raise
+    except Exception as error:
+        if not is_known(error):
+            raise
+        raise failure(context, {None: error}) from None

@@ -11,32 +11,35 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.redaction import redact
 from orgdata_dagster.orchestration.assets import metadata, resuming
 from orgdata_dagster.orchestration.assets.batches import Batches
-from orgdata_dagster.orchestration.assets.failures import failure, is_permanent
+from orgdata_dagster.orchestration.assets.failures import explained, failure, is_permanent
 from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
-from orgdata_dagster.orchestration.assets.progress import Progress, report
+from orgdata_dagster.orchestration.assets.progress import Progress, Waiting, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.checks.results import Landed, of_landed, of_refused
 from orgdata_dagster.orchestration.checks.volume import volumes, whole_volume
 from orgdata_dagster.orchestration.instance.orphaned_runs import claim
 from orgdata_dagster.orchestration.partitions import key_of
+from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.warehouse.commit.evolution import expected_types
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
 from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit, record_requests
-from orgdata_dagster.warehouse.errors import WarehouseError
+from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseError, WarehouseUnavailable
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.store import Interval
 from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
+
+_GONE = (WarehouseUnavailable, WarehouseDamaged)
 
 
 @dataclass
@@ -91,7 +94,9 @@ class _Run:
         try:
             self._commit(arrivals)
         except Exception as error:  # noqa: BLE001 - it is reported, with those of the other partitions
-            if len(arrivals) > 1 and isinstance(error, WarehouseError):
+            if isinstance(error, _GONE):
+                self.warehouse.patience = 0  # it was waited for once; what else is to be committed fails at once
+            elif len(arrivals) > 1 and isinstance(error, WarehouseError):
                 return {name: error for arrival in arrivals for name, error in self.commit([arrival]).items()}
             for arrival in arrivals:
                 arrival.intake.close()
@@ -180,19 +185,34 @@ def land(
     Raises dagster.Failure with the reason of every partition that failed; after a permanent failure the partitions
     that were not begun are not tried.
     """
-    claim(context.instance, context.run)
-    with owned_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
-        run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
-        missing = run.look_up(partitions)
-        run.progress()
-        errors, untried = _each(run, missing, pull, workers, batch)
-        record_requests(warehouse, requests.take(), run_id=context.run.run_id)
-    if errors:
-        _keep_landed(run)
-        for check in of_refused(context.asset_key, errors.values()):
-            context.log_event(check)
-        raise failure(context, errors, untried=untried)
-    return _result(run)
+    warehouse.say = partial(_say, context)
+    with explained(context):
+        claim(context.instance, context.run)
+        with owned_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
+            run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
+            missing = run.look_up(partitions)
+            run.progress()
+            errors, untried = _each(run, missing, pull, workers, batch)
+            try:
+                record_requests(warehouse, requests.take(), run_id=context.run.run_id)
+            except _GONE as error:  # what landed, has landed all the same
+                context.log.warning(f"the requests since the last commit are not recorded: {reason(error)}")
+        if errors:
+            _keep_landed(run)
+            for check in of_refused(context.asset_key, errors.values()):
+                context.log_event(check)
+            raise failure(context, errors, untried=untried)
+        try:
+            return _result(run)
+        except _GONE:
+            _keep_landed(run)
+            raise
+
+
+def _say(context: dg.AssetExecutionContext, what: str) -> None:
+    """Tell the run's log and whoever watches the run what it waits for."""
+    context.log.warning(what)
+    report(Waiting(context.asset_key.to_user_string(), what))
 
 
 def _each(
@@ -225,10 +245,10 @@ def _each(
             note(partition, error)
 
     def note(partition: str | None, error: BaseException) -> None:
-        if is_permanent(error):
+        if is_permanent(error) or isinstance(error, _GONE):
             hopeless.set()  # here, in the thread that would begin the next partition the moment this one is over
         errors[partition] = error
-        run.context.log.warning(f"{run.target.table} {partition or ''}: {redact(str(error))}")
+        run.context.log.warning(f"{run.target.table} {partition or ''}: {reason(error)}")
 
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="land") as pool:
         try:

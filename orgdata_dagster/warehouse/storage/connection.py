@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -58,7 +59,7 @@ class Warehouse:
         self.say: Callable[[str], None] = _log.warning
         # one core is left for the next page, which is being fetched and measured meanwhile
         self.threads = min(4, max(1, (os.cpu_count() or 1) - 1))
-        self.is_file = ":" not in uri
+        self.is_file = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", uri) is None
         if self.is_file:
             self.uri = str(Path(uri).expanduser().absolute())
 

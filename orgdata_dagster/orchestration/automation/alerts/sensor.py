@@ -16,6 +16,7 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.http.redaction import redact
 from orgdata_dagster.orchestration.automation.alerts.channels import Message, NotSent, channels
+from orgdata_dagster.orchestration.reasons import of_failed_step
 
 NAME = "alerts"
 UI_URL = "ORGDATA_UI_URL"
@@ -60,7 +61,12 @@ def alerts(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
 def reasons(run: dg.DagsterRun, failure: dg.DagsterEvent, steps: Sequence[dg.DagsterEvent]) -> dict[str, str]:
     """Asset -> why it failed; of a run without failed steps all its assets, or the job."""
     assets = {"__".join(key.path): key.to_user_string() for key in run.asset_selection or ()}
-    found = {assets.get(event.step_key or "", event.step_key or run.job_name): _reason(event) for event in steps}
+    found = {
+        assets.get(event.step_key or "", event.step_key or run.job_name): of_failed_step(event)
+        or event.message
+        or "the step failed"
+        for event in steps
+    }
     if not found:
         found = dict.fromkeys(assets.values() or [run.job_name], failure.message or "the run failed")
     return found
@@ -73,16 +79,6 @@ def message_of(asset: str, reason: str, run_id: str) -> Message:
     return Message(
         f"orgdata: {asset} failed", f"{text}\n{ui.rstrip('/')}/runs/{run_id}\nNo further message of it today."
     )
-
-
-def _reason(event: dg.DagsterEvent) -> str:
-    data = event.step_failure_data
-    if data.user_failure_data and data.user_failure_data.description:
-        return data.user_failure_data.description
-    error = data.error
-    while error and error.cause:
-        error = error.cause
-    return " ".join(error.message.split()) if error else event.message or "the step failed"
 
 
 @contextmanager

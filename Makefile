@@ -13,7 +13,7 @@ ROWS ?= 1000000
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check bench clean
+.PHONY: help demo dev test snapshot check bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,10 @@ dev: $(READY) ## the Dagster UI and daemon on your own data
 
 test: $(READY) ## the whole test suite
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(T)
+
+snapshot: $(READY) ## write anew what the projects of the snapshot test are in Dagster; review the difference
+	@ORGDATA_RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -n 0 orgdata_dagster_tests/snapshots
+	@git --no-pager diff --stat -- orgdata_dagster_tests/snapshots
 
 check: $(READY) ## lint, format, types
 	@$(BIN)/ruff check .

@@ -1,0 +1,124 @@
+"""A project as text: everything Dagster knows of it, one definition after the other.
+
+What lives here: `described`. Add here when: something about a definition matters to users and is not in the text.
+Keep out: what depends on the day (figures, descriptions) and what Dagster itself adds (where the code is).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import dagster as dg
+
+_DAGSTERS_OWN = {"dagster/code_references", "dagster/component_origin"}
+
+
+def described(defs: dg.Definitions) -> str:
+    """The text; the same project gives the same text."""
+    repository = defs.get_repository_def()
+    sections = [*_assets(defs), *_schedules(repository), *_sensors(repository), *_jobs(repository), *_resources(defs)]
+    return "\n".join(sections) + "\n"
+
+
+def _assets(defs: dg.Definitions) -> Iterator[str]:
+    graph = defs.resolve_asset_graph()
+    blocking = {spec.key: spec.blocking for each in defs.assets or () for spec in getattr(each, "check_specs", ())} | {
+        spec.key: spec.blocking for each in defs.asset_checks or () for spec in each.check_specs
+    }
+    for key in sorted(graph.get_all_asset_keys()):
+        node = graph.get(key)
+        if not node.is_executable:
+            yield _section("asset", key.to_user_string(), {"kind": "external"})
+            continue
+        condition = node.automation_condition
+        yield _section(
+            "asset",
+            key.to_user_string(),
+            {
+                "group": node.group_name,
+                "kinds": _list(node.kinds),
+                "owners": _list(node.owners),
+                "tags": _list(f"{name}={value}" for name, value in node.tags.items() if "dagster/kind" not in name),
+                "pool": _list(node.pools),
+                "upstream": _list(parent.to_user_string() for parent in node.parent_keys),
+                "partitions": node.partitions_def,
+                "backfills": node.backfill_policy,
+                "freshness": _freshness(node.freshness_policy),
+                "automation": condition and _condition(condition),
+                "metadata": _list(set(node.metadata) - _DAGSTERS_OWN),
+                "checks": _list(
+                    f"{check.name} (blocking)" if blocking.get(check) else check.name for check in node.check_keys
+                ),
+            },
+        )
+
+
+def _schedules(repository: dg.RepositoryDefinition) -> Iterator[str]:
+    for each in sorted(repository.schedule_defs, key=lambda schedule: schedule.name):
+        yield _section(
+            "schedule",
+            each.name,
+            {
+                "cron": f"{each.cron_schedule} {each.execution_timezone}",
+                "status": each.default_status.value,
+                "assets": _list(_targets(each, repository)),
+            },
+        )
+
+
+def _sensors(repository: dg.RepositoryDefinition) -> Iterator[str]:
+    for each in sorted(repository.sensor_defs, key=lambda sensor: sensor.name):
+        yield _section(
+            "sensor",
+            each.name,
+            {
+                "type": each.sensor_type.value,
+                "every": f"{each.minimum_interval_seconds} s",
+                "status": each.default_status.value,
+                "assets": each.asset_selection,
+            },
+        )
+
+
+def _jobs(repository: dg.RepositoryDefinition) -> Iterator[str]:
+    for name in sorted(repository.job_names):
+        if "anonymous" not in name:
+            job = repository.get_job(name)
+            yield _section("job", name, {"executor": job.executor_def.name, "steps": len(job.nodes)})
+
+
+def _resources(defs: dg.Definitions) -> Iterator[str]:
+    for key, value in sorted((defs.resources or {}).items()):
+        fields = {name: _field(getattr(value, name)) for name in sorted(getattr(type(value), "model_fields", ()))}
+        yield _section("resource", key, {"class": type(value).__name__, **fields})
+
+
+def _targets(schedule: dg.ScheduleDefinition, repository: dg.RepositoryDefinition) -> Iterable[str]:
+    selection = repository.get_job(schedule.job_name).asset_layer.selected_asset_keys
+    return (key.to_user_string() for key in selection)
+
+
+def _condition(condition: dg.AutomationCondition) -> str:
+    children = ", ".join(map(_condition, condition.children))
+    return condition.get_label() or (f"{condition.name}({children})" if children else condition.name)
+
+
+def _field(value: object) -> object:
+    return f"${value.env_var_name}" if isinstance(value, dg.EnvVar) else value
+
+
+def _freshness(policy: Any) -> str | None:
+    if policy is None:
+        return None
+    windows = {"warn": policy.warn_window, "fail": policy.fail_window}
+    return ", ".join(f"{name} after {window.to_timedelta()}" for name, window in windows.items() if window)
+
+
+def _list(values: Iterable[object] | None) -> str:
+    return ", ".join(sorted(map(str, values or ())))
+
+
+def _section(kind: str, name: str, lines: dict[str, Any]) -> str:
+    shown = [f"  {label}: {value}" for label, value in lines.items() if value not in (None, "")]
+    return "\n".join([f"{kind} {name}", *shown])

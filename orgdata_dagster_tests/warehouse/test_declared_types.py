@@ -1,7 +1,15 @@
 """A type that a person declared wins; what does not fit it is kept as text beside it, reported, never dropped."""
 
-import pytest
+import math
+import struct
+from datetime import datetime
+from decimal import Decimal
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orgdata_dagster.warehouse.types import declared, lossless
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 Pair = tuple[str | None, str | None]
@@ -19,6 +27,32 @@ FITTING = [
     ("BOOLEAN", "TRUE", "true"),
     ("VARCHAR", "007", "007"),
     ("TIMESTAMPTZ", "2026-03-01T12:00:00+02:00", "2026-03-01T10:00:00.000000Z"),
+    ("timestamptz", "2026-03-01T12:00:00.1234560Z", "2026-03-01T12:00:00.123456Z"),
+    ("TIMESTAMPTZ", "2026-03-01 12:00:00", "2026-03-01T12:00:00.000000Z"),
+    ("DATETIME", "2026-03-01T12:00:00.5", "2026-03-01 12:00:00.5"),
+    ("TIMESTAMP_NS", "2026-03-01T12:00:00.123456789", "2026-03-01 12:00:00.123456789"),
+    ("TIMESTAMP_S", "2026-03-01 12:00:00.000", "2026-03-01 12:00:00"),
+    ("TIMESTAMP_MS", "2026-03-01 12:00:00.1230", "2026-03-01 12:00:00.123"),
+    ("TIME", "12:30", "12:30:00"),
+    ("TIMETZ", "12:30:00+05:30", "12:30:00+05:30"),
+    ("INT4", "+5", "5"),
+    ("INT4", "1e3", "1000"),
+    ("INT8", "5.00", "5"),
+    ("HUGEINT", "170141183460469231731687303715884105727", "170141183460469231731687303715884105727"),
+    ("DEC(18,2)", "1.5e1", "15.00"),
+    ("NUMERIC(18,2)", "1.50", "1.50"),
+    ("DECIMAL(38,2)", "0001.5000", "1.50"),
+    ("DOUBLE", "1000000000000000000000", "1e+21"),
+    ("DOUBLE", "-0.1", "-0.1"),
+    ("FLOAT8", "1.7976931348623157e+308", "1.7976931348623157e+308"),
+    ("REAL", "16777216", "16777216.0"),
+    ("FLOAT4", "0.1", "0.1"),
+    ("BOOL", "False", "false"),
+    ("UUID", "5F1C0F52-7A3B-4A57-9D0E-2F6F0C1D0001", "5f1c0f52-7a3b-4a57-9d0e-2f6f0c1d0001"),
+    ("STRING", " 7", " 7"),
+    ("BLOB", "abc", "abc"),
+    ("INTEGER[]", '"[1, 2]"', "[1,2]"),
+    ("STRUCT(a INT, b VARCHAR)", '"{""a"": 1, ""b"": ""x""}"', '{"a":1,"b":"x"}'),
 ]
 MISFITS = [
     ("DOUBLE", "n/a"),
@@ -33,6 +67,40 @@ MISFITS = [
     ("DATE", "2026-03-01T10:00:00Z"),
     ("DATE", "infinity"),
     ("TIMESTAMPTZ", "yesterday"),
+    ("FLOAT", "16777217"),
+    ("INT4", "1.5"),
+    ("INT4", "1.55e1"),
+    ("INT2", "40000"),
+    ("INTEGER", "0x1F"),
+    ("BIGINT", "1_000"),
+    ("DEC(18,2)", "1.555"),
+    ("NUMERIC", "0.1234"),
+    ("DECIMAL(18,2)", "0.1000000000000000001"),
+    ("DECIMAL(38,18)", "1.5e-18"),
+    ("DOUBLE", "1e999"),
+    ("DOUBLE", "1e-400"),
+    ("DOUBLE", "1.23456789012345e-320"),
+    ("FLOAT8", "nan"),
+    ("DOUBLE", "inf"),
+    ("DATETIME", "2026-03-01T12:00:00-05:00"),
+    ("TIMESTAMP", "2026-03-01T12:00:00Z"),
+    ("TIMESTAMP", "2026-03-01"),
+    ("TIMESTAMP", "2026-03-01T24:00:00"),
+    ("TIMESTAMPTZ", "2026-03-01T12:00:00.123456789Z"),
+    ("TIMESTAMP_S", "2026-03-01T12:00:00.9"),
+    ("TIMESTAMP_MS", "2026-03-01T12:00:00.1239"),
+    ("TIMESTAMP_NS", "2026-03-01T12:00:00.1234567891"),
+    ("TIME", "12:00:00+05"),
+    ("TIME", "12:00:00.1234567"),
+    ("BOOLEAN", "1"),
+    ("BOOLEAN", "yes"),
+    ("INTERVAL", "1.5 days"),
+    ("INTERVAL", "24 hours"),
+    ("BLOB", "\\x41"),
+    ("INTEGER[]", "[1.5]"),
+    ("FLOAT[]", "[16777217]"),
+    ("VARCHAR[]", "[1]"),
+    ("STRUCT(a INT)", "{}"),
 ]
 CASES = [*((kind, value) for kind, value, _ in FITTING), *MISFITS]
 
@@ -103,3 +171,73 @@ def test_the_case_of_a_declared_name_does_not_matter(rig: Rig) -> None:
 def test_a_vendors_own_column_of_the_variants_name_stays_apart(rig: Rig) -> None:
     rig.land("score,score__v_text\nx,y\n", declared={"score": "DOUBLE"})
     assert rig.sql("SELECT score, score__v_text, score__v_text_ FROM acme.items") == [(None, "x", "y")]
+
+
+INTEGERS = {"SMALLINT": 0, "BIGINT": 0, "UINTEGER": 0, "HUGEINT": 0, "DECIMAL(9,2)": 2, "DECIMAL(38,18)": 18}
+DIGITS = st.text("0159", min_size=1, max_size=22)
+NUMBERS = st.builds(
+    lambda sign, whole, fraction, exponent: f"{sign}{whole}{fraction and '.' + fraction}{exponent}",
+    st.sampled_from(["", "-", "+"]),
+    DIGITS,
+    st.one_of(st.just(""), DIGITS),
+    st.one_of(st.just(""), st.integers(-25, 25).map("e{}".format), st.sampled_from(["e999", "e-400", "E5"])),
+)
+
+
+def read(shared: Rig, texts: list[str], kind: str) -> list[tuple[bool, str | None]]:
+    """Of every text whether it fits the type, and the value that it is converted to."""
+    value = lossless.converted("text", kind)
+    return shared.connection.execute(
+        f"SELECT {declared.fits('text', kind, value)}, CAST({value} AS VARCHAR) "
+        "FROM (SELECT unnest(CAST(? AS VARCHAR[])) AS text)",
+        [texts],
+    ).fetchall()
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(NUMBERS, min_size=20, max_size=20))
+def test_a_number_that_fits_is_the_number_that_was_written(shared: Rig, texts: list[str]) -> None:
+    for kind in INTEGERS:
+        for text, (fits, stored) in zip(texts, read(shared, texts, kind), strict=True):
+            if fits:
+                assert stored is not None
+                assert Decimal(stored) == Decimal(text), (kind, text)
+            elif "e" not in text.lower() and stored is not None:
+                assert Decimal(stored) != Decimal(text), (kind, text)  # nothing is kept out without need
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(NUMBERS, min_size=20, max_size=20))
+def test_a_float_that_fits_prints_the_number_that_was_written(shared: Rig, texts: list[str]) -> None:
+    for kind in ("DOUBLE", "FLOAT"):
+        for text, (fits, stored) in zip(texts, read(shared, texts, kind), strict=True):
+            if not fits:
+                continue
+            number = float(stored or "nan")
+            assert math.isfinite(number)
+            if kind == "FLOAT":
+                assert struct.unpack("f", struct.pack("f", float(text)))[0] == pytest.approx(number, rel=1e-7)
+            assert Decimal(stored or "nan") == Decimal(text), (kind, text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    at=st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1)),
+    digits=st.text("09", max_size=11),
+    offset=st.sampled_from(["", "Z", "+05:30", "-0500", "+02"]),
+    kind=st.sampled_from(["TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"]),
+)
+def test_a_time_that_fits_is_the_time_that_was_written(
+    shared: Rig, at: datetime, digits: str, offset: str, kind: str
+) -> None:
+    text = f"{at:%Y-%m-%dT%H:%M:%S}{digits and '.' + digits}{offset}"
+    ((fits, stored),) = read(shared, [text], kind)
+    digit = digits.rstrip("0")
+    room = {"TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9}.get(kind, 6)
+    assert fits == (len(digit) <= room and (not offset or kind.endswith("ZONE")))
+    if fits:
+        assert stored is not None
+        assert stored.partition("+")[0].partition(".")[2].rstrip("0") == digit
+        same = datetime.fromisoformat(stored.partition(".")[0].partition("+")[0] + offset.replace(offset, "Z"))
+        wanted = datetime.fromisoformat(f"{at:%Y-%m-%dT%H:%M:%S}{offset or 'Z'}")
+        assert same == wanted

@@ -1,34 +1,30 @@
 """Column types that a person declares in YAML.
 
-Here: whether they exist. Keep out: typing itself (warehouse/types/lossless.py).
+Here: whether they exist. Keep out: what fits them (warehouse/types/declared.py).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import cache
 
 import duckdb
 
-_SAFE = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?")
+from orgdata_dagster.warehouse.types import declared, lossless
 
 
 def checked_types(columns: Mapping[str, str]) -> dict[str, str]:
-    """Column -> type, as given. Raises ValueError for a type that the database does not know."""
-    for name, kind in columns.items():
-        if not _exists(kind):
-            raise ValueError(f"{name}: {kind!r} is no type; use BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, ...")
-    return dict(columns)
-
-
-@cache
-def _exists(kind: str) -> bool:
-    if not _SAFE.fullmatch(kind.strip()):
-        return False
-    with duckdb.connect() as connection:
-        try:
-            connection.execute(f"SELECT CAST(NULL AS {kind})")
-        except duckdb.Error:
-            return False
-    return True
+    """Column -> type, in the database's spelling. Raises ValueError for a type that no text can be converted to."""
+    if not columns:
+        return {}
+    found = {}
+    with duckdb.connect(config={"threads": 1}) as connection:  # workers are forked later: leave no thread behind
+        for name, kind in columns.items():
+            try:
+                found[name] = declared.canonical(connection, kind)
+                fits = declared.fits("text", found[name], lossless.converted("text", found[name]))
+                connection.execute(f"SELECT {fits} FROM (SELECT CAST(NULL AS VARCHAR) AS text)")
+            except (ValueError, duckdb.Error):
+                raise ValueError(
+                    f"{name}: {kind!r} is no type; use BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, ..."
+                ) from None
+    return found

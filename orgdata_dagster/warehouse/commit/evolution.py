@@ -26,7 +26,7 @@ from orgdata_dagster.warehouse.names import (
     quoted,
 )
 from orgdata_dagster.warehouse.pages.stage import Stage
-from orgdata_dagster.warehouse.types import lossless
+from orgdata_dagster.warehouse.types import declared, lossless
 from orgdata_dagster.warehouse.types.column_types import ColumnTypes, batches
 
 CONVERTED = "_orgdata_converted_"
@@ -194,32 +194,31 @@ def _plan_declared(
     stage: Stage,
 ) -> None:
     """A column whose type a person declared: it gets that type; what does not fit goes to the variant column."""
-    declared = _canonical(connection, stage.declared_type(name))
-    extra = lossless.variant(name)
-    fits = lossless.declared_fit(name, declared)
+    kind = stage.declared_type(name)
+    extra, value = lossless.variant(name), lossless.converted(name, kind)
+    fits = declared.fits(name, kind, value)
     stored_misfits = False
     if name not in existing:
-        result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(name)} {declared}")
-        result.changes.append(SchemaChange(name, "added", None, declared))
-    elif existing[name] != declared:
+        result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(name)} {kind}")
+        result.changes.append(SchemaChange(name, "added", None, kind))
+    elif existing[name] != kind:
         text = lossless.as_text(name, existing[name])
         misfit = f"{quoted(name)} IS NOT NULL AND NOT {fits}"
         source = f"(SELECT {text} AS {quoted(name)} FROM {table.sql})"
         stored_misfits = bool(connection.execute(f"SELECT 1 FROM {source} WHERE {misfit} LIMIT 1").fetchone())
     if (types.misfits or stored_misfits) and extra not in existing:
         result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(extra)} {lossless.TEXT}")
-        result.changes.append(SchemaChange(extra, "variant", declared, lossless.TEXT))
-    if name in existing and existing[name] != declared:
-        _retype(result, table, name, existing[name], declared, fits, stored_misfits)
-    cast = f"CAST({quoted(name)} AS {declared})"
+        result.changes.append(SchemaChange(extra, "variant", kind, lossless.TEXT))
+    if name in existing and existing[name] != kind:
+        _retype(result, table, name, existing[name], kind, fits, stored_misfits)
     if types.misfits or extra in existing:
-        result.casts[name] = f"CASE WHEN {fits} THEN {cast} END"
+        result.casts[name] = f"CASE WHEN {fits} THEN {value} END"
         result.casts[extra] = f"CASE WHEN NOT {fits} THEN {quoted(name)} END"
     elif stage.exact:
-        result.casts[name] = cast
+        result.casts[name] = value
     else:
-        value = _convert(result, name, declared)
-        fits = lossless.declared_fit(name, declared, value)
+        value = _convert(result, name, kind)
+        fits = declared.fits(name, kind, value)
         result.casts[name] = _guarded(f"({quoted(name)} IS NULL OR {fits})", value, name)
 
 
@@ -234,9 +233,7 @@ def _guarded(test: str, cast: str, column: str) -> str:
     return f"CASE WHEN {test} THEN {cast} ELSE error({literal(f'{SURPRISE} {column}')}) END"
 
 
-def _retype(
-    result: Plan, table: TableName, name: str, before: str, declared: str, fits: str, stored_misfits: bool
-) -> None:
+def _retype(result: Plan, table: TableName, name: str, before: str, kind: str, fits: str, stored_misfits: bool) -> None:
     """Change a stored column to a newly declared type, by way of text; misfits move to the variant column."""
     column = quoted(name)
     alter = f"ALTER TABLE {table.sql} ALTER COLUMN {column} SET DATA TYPE"
@@ -249,15 +246,8 @@ def _retype(
             f"ALTER TABLE {table.sql} ALTER COLUMN {variant} SET DATA TYPE VARCHAR "
             f"USING CASE WHEN {column} IS NOT NULL AND NOT {fits} THEN {column} ELSE {variant} END"
         )
-    result.statements.append(f"{alter} {declared} USING CASE WHEN {fits} THEN CAST({column} AS {declared}) END")
-    result.changes.append(SchemaChange(name, "retyped", before, declared))
-
-
-def _canonical(connection: duckdb.DuckDBPyConnection, declared: str) -> str:
-    """The database's own spelling of a type, so that `int` equals the INTEGER that a table reports."""
-    row = connection.execute(f"SELECT typeof(CAST(NULL AS {declared}))").fetchone()
-    assert row is not None
-    return str(row[0])
+    result.statements.append(f"{alter} {kind} USING CASE WHEN {fits} THEN {lossless.converted(name, kind)} END")
+    result.changes.append(SchemaChange(name, "retyped", before, kind))
 
 
 def _refuse(table: TableName, result: Plan, stage: Stage) -> None:

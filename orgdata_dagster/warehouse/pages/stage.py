@@ -21,6 +21,7 @@ from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.page import Kinds, Page
 from orgdata_dagster.warehouse.types import lossless
 from orgdata_dagster.warehouse.types.column_types import BATCH, ColumnTypes, TypeTracker
+from orgdata_dagster.warehouse.types.declared import canonical
 
 _TIES_COUNTED = 100
 _WIDE = 2 * BATCH  # columns
@@ -168,7 +169,7 @@ class Stage:
         expected: Mapping[str, str] | None = None,
     ) -> None:
         self.cursor = cursor
-        self.declared = dict(declared or {})
+        self.declared = {name: canonical(connection, kind) for name, kind in (declared or {}).items()}
         self.expected = dict(expected or {})
         self.pages: list[StagedPage] = []
         self.empty_columns: tuple[str, ...] = ()

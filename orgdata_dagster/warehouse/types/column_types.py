@@ -16,7 +16,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.names import quoted
 from orgdata_dagster.warehouse.pages.page import Kinds
-from orgdata_dagster.warehouse.types import lossless
+from orgdata_dagster.warehouse.types import declared, lossless
 
 _SAMPLE = 4_000  # rows
 # Columns per query. A query keeps a buffer of tens of kilobytes for every step of every expression, so that its memory
@@ -104,17 +104,17 @@ class TypeTracker:
 
     def _narrow_batch(self, source: str, names: Sequence[str]) -> None:
         tests = [(name, kind) for name in names for kind in self.columns[name].fits]
-        declared = [name for name in names if name in self._declared]
+        named = [name for name in names if name in self._declared]
         wanted = [f"bool_and({lossless.survives(name, kind, self.columns[name].kinds)})" for name, kind in tests]
         wanted += [f"count({quoted(name)}) > 0" for name in names]
-        wanted += [_misfits(name, self._declared[name]) for name in declared]
+        wanted += [_misfits(name, self._declared[name]) for name in named]
         answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))
         kept = {test for test in tests if next(answers) is not False}
         for name in names:
             column = self.columns[name]
             column.fits = tuple(kind for kind in column.fits if (name, kind) in kept)
             column.filled |= bool(next(answers))
-        for name in declared:
+        for name in named:
             self.columns[name].misfits += int(next(answers))
 
     def _row(self, sql: str) -> tuple[Any, ...]:
@@ -128,5 +128,5 @@ def batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
     return (names[first : first + BATCH] for first in range(0, len(names), BATCH))
 
 
-def _misfits(name: str, declared: str) -> str:
-    return f"count_if({quoted(name)} IS NOT NULL AND NOT {lossless.declared_fit(name, declared)})"
+def _misfits(name: str, kind: str) -> str:
+    return f"count_if({quoted(name)} IS NOT NULL AND NOT {declared.fits(name, kind, lossless.converted(name, kind))})"

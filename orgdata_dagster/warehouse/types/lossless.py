@@ -1,8 +1,8 @@
 """Lossless typing: which types can hold a text column so that every value comes back with the same text.
 
-Here: the candidate types in order of preference, and for each the SQL predicate "this value survives". Used for guessed
-types (`candidates`) and, less strictly, for types that a person declared (`declared_fit`). Add here: another type.
-Keep out: reading pages (stage.py) and changing tables (evolution.py).
+Here: the candidate types in order of preference, and for each the SQL predicate "this value survives"; text to value,
+and back. Add here: another type to guess.
+Keep out: types that a person declared (declared.py), reading pages (stage.py) and changing tables (evolution.py).
 
 Only what can carry no meaning may change its spelling: the notation of one instant (`...00Z`, `...00.000Z`,
 `...+00:00`) and the case of true and false. So `00123`, `1.10` beside `1.9`, `N/A` and "" keep their column as text.
@@ -15,6 +15,7 @@ import re
 
 from orgdata_dagster.warehouse.names import VARIANT, quoted
 from orgdata_dagster.warehouse.pages.page import Kinds
+from orgdata_dagster.warehouse.types import declared
 
 TEXT = "VARCHAR"
 JSON = "JSON"
@@ -25,7 +26,6 @@ _LOCAL_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?"
 _DAY = r"\d{4}-\d\d-\d\d"  # not the database's words for other days, as `infinity`
 _NUMBERS: Kinds = frozenset({"number"})
 _LISTS = (f"{TEXT}[]", "BIGINT[]", "BOOLEAN[]", "DOUBLE[]")
-_EXACT_DIGITS = 15  # every decimal number of so many digits survives a DOUBLE
 
 
 def candidates(scale: int | None, kinds: Kinds | None = None) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ def allows(kinds: Kinds | None, data_type: str) -> bool:
 def converted(column: str, data_type: str) -> str:
     """SQL: the value that the text `column` has as `data_type`, NULL where it has none."""
     text = quoted(column)
-    return f"TRY_CAST({f'TRY_CAST({text} AS JSON)' if data_type in _LISTS else text} AS {data_type})"
+    return f"TRY_CAST({f'TRY_CAST({text} AS JSON)' if declared.is_nested(data_type) else text} AS {data_type})"
 
 
 def survives(column: str, data_type: str, kinds: Kinds | None = None, value: str | None = None) -> str:
@@ -84,7 +84,7 @@ def survives(column: str, data_type: str, kinds: Kinds | None = None, value: str
         same = f"CAST(to_json({value}) AS VARCHAR) = CAST({plain} AS VARCHAR)"
         return f"({text} IS NULL OR coalesce({same}, false))"
     if kinds == _NUMBERS and data_type == "DOUBLE":
-        return f"({text} IS NULL OR ({declared_fit(column, data_type, value)} AND isfinite({value})))"
+        return f"({text} IS NULL OR coalesce({declared.exact_float(text, value, data_type)}, false))"
     if data_type == "BOOLEAN":
         return f"coalesce(lower({text}) IN ('true', 'false'), true)"
     if data_type in (INSTANT, "TIMESTAMP"):
@@ -111,45 +111,20 @@ def as_text(column: str, data_type: str) -> str:
     name = quoted(column)
     if data_type == INSTANT:
         return f"strftime(timezone('UTC', {name}), '%Y-%m-%dT%H:%M:%S.%fZ')"
-    if data_type.endswith("[]"):
+    if declared.is_nested(data_type):
         return f"CAST(to_json({name}) AS VARCHAR)"
     return f"CAST({name} AS VARCHAR)"
 
 
 def from_text(text: str, data_type: str) -> str:
     """SQL that makes a value of the type out of the SQL `text`."""
-    return f"CAST(CAST({text} AS JSON) AS {data_type})" if data_type in _LISTS else f"CAST({text} AS {data_type})"
+    return f"CAST({f'CAST({text} AS JSON)' if declared.is_nested(data_type) else text} AS {data_type})"
 
 
 def scale_of(column: str) -> str:
     """SQL aggregate: how many decimals the first value with a decimal point has (NULL where there is none)."""
     text = quoted(column)
     return f"any_value(length({text}) - strpos({text}, '.')) FILTER (regexp_full_match({text}, '-?\\d+\\.\\d+'))"
-
-
-def declared_fit(column: str, data_type: str, value: str | None = None) -> str:
-    """SQL: the value can be stored as the declared type without changing what it says. `value`: as for `survives`.
-
-    Less strict than `survives`: `1.10` is a good DOUBLE and `7` a good DECIMAL(18,2). Not good, and so kept as text in
-    the variant column: what does not convert, what would be rounded, a time of day put into a DATE.
-    """
-    text = quoted(column)
-    kind = re.split(r"[ (]", data_type.upper().strip())[0]
-    value = value or converted(column, data_type)
-    if kind in ("DOUBLE", "FLOAT", "REAL"):
-        digits = f"length(ltrim(regexp_replace({text}, '[eE].*|[^0-9]', '', 'g'), '0')) <= {_EXACT_DIGITS}"
-        same = f"regexp_replace(CAST({value} AS VARCHAR), '\\.0$', '') = {text}"
-        # a CASE asks only the longer texts for that, which takes a tenth of the time
-        exact = f"CASE WHEN strlen({text}) <= {_EXACT_DIGITS} THEN true ELSE {digits} OR {same} END"
-        return f"coalesce({value} IS NOT NULL AND {exact}, false)"
-    if kind in ("DECIMAL", "NUMERIC") or kind.endswith("INT") or kind in ("INTEGER", "LONG", "SHORT", "HUGEINT"):
-        # rounding shows as another value in the widest decimal that the text itself fits into
-        exact = f"TRY_CAST({text} AS DECIMAL(38,18))"
-        same = f"CAST({value} AS VARCHAR) = {text}"
-        return f"coalesce({value} IS NOT NULL AND ({same} OR TRY_CAST({value} AS DECIMAL(38,18)) = {exact}), false)"
-    if kind == "DATE":
-        return f"coalesce({value} IS NOT NULL AND regexp_full_match({text}, '{_DAY}'), false)"
-    return f"({value} IS NOT NULL)"
 
 
 def variant(column: str) -> str:

@@ -171,19 +171,17 @@ def doctor(vendor: str | None, fix: bool, offline: bool) -> None:
     from orgdata_dagster.cli import catalog as catalogs
 
     # from the module itself: this package's attribute `doctor` is the command
-    from orgdata_dagster.cli.doctor import clear, examine, mend, show
-    from orgdata_dagster.orchestration.instance.setup import shared_instance
+    from orgdata_dagster.cli.doctor import clear, examine, mend, opened, show
 
-    catalog = catalogs.load()
     if vendor:
-        click.echo(clear(catalog, vendor))
+        click.echo(clear(catalogs.load(), vendor))
         return
     console = _console()
-    with shared_instance() as instance:
+    with opened() as one:
         if fix:
-            for done in mend(examine(catalog, instance, ask=False)):
-                console.print(f"mended: {done}", highlight=False)
-        healthy = show(console, examine(catalog, instance, ask=not offline))
+            for done in mend(examine(one, ask=False)):
+                console.print(done, highlight=False, markup=False, soft_wrap=True)
+        healthy = show(console, examine(one, ask=not offline))
     sys.exit(0 if healthy else 1)
 
 

@@ -5,23 +5,28 @@ Here: gathering it and showing it. Keep out: the questions to the ledger (wareho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import dagster as dg
+import duckdb
 from rich.console import Console
 from rich.table import Table
 
 from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.orchestration.partitions import day_of, key_of
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
+from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.names import TableName
 
 
 @dataclass(frozen=True)
 class TableStatus:
-    """A table as `status` shows it; times are UTC, None where nothing landed yet."""
+    """A table as `status` shows it; times are UTC, None where nothing landed yet. `notes`: where the ledger knows what
+    the configuration or the warehouse no longer has."""
 
     table: str
     rows: int
@@ -32,22 +37,34 @@ class TableStatus:
     incomplete: list[str]
     complete_until: datetime | None
     last_loaded: datetime | None
+    notes: list[str] = field(default_factory=list)
 
 
 def tables(catalog: Catalog) -> list[TableStatus]:
     """The status of every table that an asset lands in, and of others that the ledger knows."""
     warehouse = WarehouseResource().open()
+    graph = catalog.defs.resolve_asset_graph()
+    configured = {".".join(key.path): graph.get(key).partitions_def for key in catalog.keys}
     known: dict[str, TableStatus] = {}
     if warehouse.exists:
         with warehouse.reading() as connection:
             for row in coverage.overview(connection):
                 name = TableName(str(row["schema_name"]), str(row["table_name"]))
-                count = connection.execute(f"SELECT count(*) FROM {name.sql}").fetchone()
-                known[str(name)] = _status(str(name), row, count[0] if count else 0)
-    for key in catalog.keys:
-        table = ".".join(key.path)
+                rows = _count(connection, name)
+                notes = [] if str(name) in configured else ["is no longer in the configuration; its rows stay"]
+                notes += [] if rows is not None else ["was dropped from the warehouse; its next pull makes it anew"]
+                known[str(name)] = _status(str(name), row, rows or 0, configured.get(str(name)), notes)
+    for table in configured:
         known.setdefault(table, TableStatus(table, 0, 0, None, None, [], [], None, None))
     return sorted(known.values(), key=lambda status: status.table)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: TableName) -> int | None:
+    """The table's rows; None where there is no such table."""
+    if not table_columns(connection, table):
+        return None
+    row = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()
+    return row[0] if row else 0
 
 
 def budgets(catalog: Catalog) -> list[dict[str, Any]]:
@@ -68,7 +85,7 @@ def budgets(catalog: Catalog) -> list[dict[str, Any]]:
     return result
 
 
-def show_tables(console: Console, statuses: Iterable[TableStatus]) -> None:
+def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
     """Print the tables."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("table", "rows", "days complete", "not complete", "complete until (UTC)", "last loaded (UTC)"):
@@ -84,6 +101,9 @@ def show_tables(console: Console, statuses: Iterable[TableStatus]) -> None:
             _time(status.last_loaded) if status.last_loaded else "never",
         )
     console.print(table)
+    for status in statuses:
+        for note in status.notes:
+            console.print(f"{status.table} {note}", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_budgets(console: Console, rows: Iterable[dict[str, Any]]) -> None:
@@ -97,20 +117,37 @@ def show_budgets(console: Console, rows: Iterable[dict[str, Any]]) -> None:
         )
 
 
-def _status(name: str, row: dict[str, Any], rows: int) -> TableStatus:
+def _status(
+    name: str, row: dict[str, Any], rows: int, partitions: dg.PartitionsDefinition | None, notes: Sequence[str]
+) -> TableStatus:
     covered = [key for key in row["covered"] or [] if key]
-    holes = coverage.missing_days(covered)
+    wanted, others = covered, list[str]()
+    if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        start = str(partitions.start.date())
+        wanted = [day for day in covered if day >= start]
+        others = _of_other_kind(partitions, row["partition_keys"] or ())
+    if len(wanted) < len(covered):
+        notes = [*notes, f"has {len(covered) - len(wanted)} days before its start_date; they stay"]
+    if others:
+        notes = [*notes, f"has {len(others)} partitions that are not of its kind now, such as {others[0]}; they stay"]
     return TableStatus(
         name,
         rows,
         row["days_complete"],
         covered[0] if covered else None,
         covered[-1] if covered else None,
-        holes,
+        coverage.missing_days(wanted),
         [key for key in row["incomplete"] or [] if key],
         row["complete_until"],
         row["last_loaded"],
+        list(notes),
     )
+
+
+def _of_other_kind(partitions: dg.TimeWindowPartitionsDefinition, names: Sequence[str]) -> list[str]:
+    """The partitions since the start that are none of the definition's: days where there are weeks now."""
+    since = [(name, day) for name in names if (day := day_of(name)) and day >= partitions.start.date()]
+    return [name for name, day in since if key_of(partitions, day) != name]
 
 
 def _time(instant: datetime | None) -> str:

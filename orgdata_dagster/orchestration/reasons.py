@@ -1,7 +1,8 @@
 """Any error in one sentence for a person: what is wrong, where, and what to do.
 
-Here: `reason`, which the command line and failed steps use, and `of_failed_step`. Add here when: another library's errors reach a user.
-Keep out: the warehouse's own (warehouse.storage.causes.py), vendors' (http/errors.py), which say themselves what to do.
+Here: `reason`, which the command line and failed steps use, and `of_failed_step`.
+Add here when: another library's errors reach a user.
+Keep out: the warehouse's (warehouse/storage/causes.py) and vendors' errors (http/errors.py), which say what to do.
 """
 
 from __future__ import annotations

@@ -34,15 +34,21 @@ ErrorReader = Callable[[bytes, httpx.Headers], ErrorDetail]
 class WarehouseResource(dg.ConfigurableResource):
     """The warehouse, for assets, checks and notebooks: `warehouse.query("select ...")` gives a DataFrame.
 
-    `uri` left empty means ORGDATA_WAREHOUSE, or the DuckDB file in ORGDATA_HOME.
+    `uri` left empty means ORGDATA_WAREHOUSE, or the DuckDB file in ORGDATA_HOME. `patience`: seconds to wait for
+    another program that holds it; `queue_patience`: for processes of orgdata (None: as long as they are at work).
     """
 
     uri: str = ""
+    patience: float = 60
+    queue_patience: float | None = None
 
     def open(self) -> Warehouse:
         """The warehouse itself, for whoever writes to it."""
         memory = os.environ.get("ORGDATA_MEMORY", "192MB")
-        return Warehouse(self.uri or settings.warehouse_uri(), scratch=settings.staging(), memory=memory)
+        uri = self.uri or settings.warehouse_uri()
+        opened = Warehouse(uri, scratch=settings.staging(), memory=memory, patience=self.patience)
+        opened.queue_patience = self.queue_patience
+        return opened
 
     def query(self, sql: str, parameters: list[object] | None = None) -> pd.DataFrame:
         """The rows of one SELECT. Times are UTC; DECIMAL becomes float: compute exactly in SQL."""

@@ -51,3 +51,7 @@ class WarehouseHeld(WarehouseUnavailable):
 
 class WarehouseDamaged(WarehouseError):
     """The warehouse's file, or the ledger in it, is not what it has to be; a person has to restore it."""
+
+
+class LedgerIncomplete(WarehouseDamaged):
+    """Tables or columns of `_orgdata` are gone; `orgdata doctor --fix` adds them."""

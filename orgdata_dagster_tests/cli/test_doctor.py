@@ -10,7 +10,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._daemon.types import DaemonHeartbeat
 
 from orgdata_dagster.cli.catalog import Catalog, load
-from orgdata_dagster.cli.doctor import examine, mend
+from orgdata_dagster.cli.doctor import Opened, examine, mend
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.orchestration.instance.orphaned_runs import PROCESS_TAG
 from orgdata_dagster.orchestration.instance.setup import make_ready
@@ -32,7 +32,7 @@ class Patient:
 
     def wrong(self, *, ask: bool = True) -> dict[str, Finding]:
         """What is wrong, by what it is about."""
-        return {one.about: one for one in examine(self.catalog, self.instance, ask=ask) if not one.good}
+        return {one.about: one for one in examine(Opened(self.catalog, self.instance), ask=ask) if not one.good}
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def patient(home: Home, sandbox: Sandbox) -> Iterator[Patient]:
 
 
 def test_a_healthy_home_costs_one_request_a_vendor(patient: Patient, sandbox: Sandbox) -> None:
-    found = list(examine(patient.catalog, patient.instance, ask=True))
+    found = list(examine(Opened(patient.catalog, patient.instance), ask=True))
     assert [one for one in found if not one.good] == []
     assert {one.about for one in found} == {
         "versions", "folder", "warehouse", "institution_analytics", "pools", "runs", "slots", "daemon", "event log",

@@ -68,7 +68,7 @@ def test_a_variable_that_is_not_set(told: Home) -> None:
 def test_a_home_that_cannot_be(told: Home, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     told.set(ORGDATA_HOME=str(tmp_path / "file" / "home"))
-    assert f"ORGDATA_HOME: cannot create {tmp_path / 'file' / 'home'}" in the_line(told.orgdata("pull"))
+    assert f"ORGDATA_HOME: cannot create the folder {tmp_path / 'file' / 'home'}" in the_line(told.orgdata("pull"))
 
 
 def test_a_warehouse_that_cannot_be(told: Home, tmp_path: Path) -> None:

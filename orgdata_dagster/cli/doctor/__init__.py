@@ -7,31 +7,79 @@ Keep out: what landed (cli/tables.py); what a stop sign is (http/circuit_breaker
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 
 import dagster as dg
 from rich.console import Console
 
 from orgdata_dagster import settings
+from orgdata_dagster.cli import catalog as catalogs
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import instance, machine, tables, vendors
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http.circuit_breaker import Latch
+from orgdata_dagster.orchestration.instance.setup import shared_instance
+from orgdata_dagster.orchestration.reasons import reason
 
 
-def examine(catalog: Catalog, dagster: dg.DagsterInstance, *, ask: bool) -> Iterator[Finding]:
-    """Every finding, good ones too. `ask`: send each vendor one cheap request, within its budget."""
+@dataclass
+class Opened:
+    """What is looked at. `catalog` and `instance` are None where they cannot be opened; `troubles` say why."""
+
+    catalog: Catalog | None = None
+    instance: dg.DagsterInstance | None = None
+    troubles: list[Finding] = field(default_factory=list)
+
+
+@contextmanager
+def opened() -> Iterator[Opened]:
+    """The project and its Dagster instance, as far as they can be opened."""
+    made = Opened()
+    with ExitStack() as stack:
+        try:
+            made.catalog = catalogs.load()
+        except UserError as error:
+            made.troubles += [Finding("definitions", line, False) for line in str(error).splitlines()]
+        except Exception as error:  # noqa: BLE001 - it is told, and all else is looked at
+            made.troubles.append(Finding("definitions", reason(error), False))
+        try:
+            made.instance = stack.enter_context(shared_instance())
+        except Exception as error:  # noqa: BLE001 - as above
+            made.troubles.append(Finding("dagster", reason(error), False))
+        yield made
+
+
+def examine(one: Opened, *, ask: bool) -> Iterator[Finding]:
+    """Every finding, good ones too, each reason once. `ask`: send each vendor one cheap request, within its budget."""
+    told = set[str]()
+    for finding in _all(one, ask=ask):
+        if finding.good or finding.what not in told:
+            yield finding
+        if not finding.good:
+            told.add(finding.what)
+
+
+def _all(one: Opened, *, ask: bool) -> Iterator[Finding]:
     yield from machine.findings()
-    yield from vendors.findings(catalog, ask=ask)
-    yield from instance.findings(catalog, dagster)
-    yield from tables.findings(catalog, dagster)
+    yield from one.troubles
+    catalog, dagster = one.catalog, one.instance
+    if catalog is not None:
+        yield from vendors.findings(catalog, ask=ask)
+    if catalog is not None and dagster is not None:
+        yield from instance.findings(catalog, dagster)
+        yield from tables.findings(catalog, dagster)
 
 
 def mend(findings: Iterable[Finding]) -> Iterator[str]:
     """Mend what is safe to mend; what was done, in a sentence each."""
     for finding in findings:
         if not finding.good and finding.fix:
-            yield finding.fix()
+            try:
+                yield f"mended: {finding.fix()}"
+            except Exception as error:  # noqa: BLE001 - it is told, and all else is mended
+                yield f"not mended: {finding.about}: {reason(error)}"
 
 
 def clear(catalog: Catalog, vendor: str) -> str:

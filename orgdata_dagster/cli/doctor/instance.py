@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.cli.doctor.finding import Finding
+from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.orchestration.instance.orphaned_runs import dead_runs, leaked_slots, reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits, wrong_limits
 
@@ -23,7 +23,13 @@ _LARGEST = 4 << 30
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     """All of them."""
-    yield _pools(catalog, instance)
+    yield from isolated("pools", lambda: [_pools(catalog, instance)])
+    yield from isolated("runs", lambda: _runs(instance))
+    yield from isolated("daemon", lambda: [_daemon(instance)])
+    yield from isolated("event log", lambda: [_size(instance)])
+
+
+def _runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
     dead = dead_runs(instance)
     leaked = leaked_slots(instance, dead)
 
@@ -34,8 +40,6 @@ def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding
     yield Finding("runs", told if dead else "each has its process", not dead, _FIX, free)
     told = f"{len(leaked)} runs hold slots that they do not need"
     yield Finding("slots", told if leaked else "none leaked", not leaked, _FIX, None if dead else free)
-    yield _daemon(instance)
-    yield _size(instance)
 
 
 def _pools(catalog: Catalog, instance: dg.DagsterInstance) -> Finding:

@@ -9,61 +9,74 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import requires, version
+from pathlib import Path
 
-import duckdb
 from packaging.requirements import Requirement
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli.doctor.finding import Finding
+from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.warehouse.errors import WarehouseError
+from orgdata_dagster.warehouse.errors import LedgerIncomplete
 from orgdata_dagster.warehouse.ledger import store
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.lock import holder
 
+PATIENCE = 5.0  # seconds for who holds the warehouse; a doctor does not wait longer
 _LEAST_FREE = 1 << 30
 
 
 def findings() -> Iterator[Finding]:
     """All of them."""
-    yield _versions()
-    yield _home()
-    yield _warehouse()
+    for about, look in (("versions", _versions), ("folder", _home), ("warehouse", _warehouse)):
+        yield from isolated(about, look)
 
 
-def _versions() -> Finding:
+def _versions() -> Iterator[Finding]:
     needed = [Requirement(text) for text in requires("orgdata") or () if "extra ==" not in text]
     wrong = [f"{need.name} {version(need.name)} (needs {need.specifier})" for need in needed
              if not need.specifier.contains(version(need.name), prereleases=True)]  # fmt: skip
     have = f"Python {platform.python_version()}, dagster {version('dagster')}, duckdb {version('duckdb')}"
     remedy = "make clean, then make dev: the environment is made anew from constraints.txt"
-    return Finding("versions", ", ".join(wrong) or have, not wrong, remedy)
+    yield Finding("versions", ", ".join(wrong) or have, not wrong, remedy)
 
 
-def _home() -> Finding:
+def _home() -> Iterator[Finding]:
     home = settings.home()  # raises where it cannot be made or written
-    locked = [path for path in home.iterdir() if not os.access(path, os.W_OK)]
-    if locked:
-        return Finding("folder", f"{locked[0]} cannot be written", False, f"sudo chown -R $(id -un) {home}")
-    free = shutil.disk_usage(home).free
-    remedy = f"make room on the disk of {home}, or set {settings.HOME} to another"
-    return Finding("folder", f"{home}, {free / (1 << 30):.0f} GB free", free > _LEAST_FREE, remedy)
+    if locked := [path for path in home.iterdir() if not os.access(path, os.W_OK)]:
+        yield Finding("folder", f"{locked[0]} cannot be written", False, f"sudo chown -R $(id -un) {home}")
+        return
+    yield _room("folder", home, settings.HOME)
 
 
-def _warehouse() -> Finding:
-    warehouse = WarehouseResource().open()
+def _room(about: str, folder: Path, variable: str) -> Finding:
+    free = shutil.disk_usage(folder).free
+    remedy = f"make room on the disk of {folder}, or set {variable} to another"
+    return Finding(about, f"{folder}, {free / (1 << 30):.1f} GB free", free > _LEAST_FREE, remedy)
+
+
+def _warehouse() -> Iterator[Finding]:
+    warehouse = WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE).open()
     if not warehouse.exists:
-        return Finding("warehouse", f"{warehouse.uri}: nothing has been pulled yet")
-    writer = holder(warehouse.lock_path)
-    if writer is not None and not os.path.exists(f"/proc/{writer}") and os.path.isdir("/proc"):
-        writer = None  # of another machine, or gone this moment
-    warehouse.patience = 2
+        yield Finding("warehouse", f"{warehouse.uri}: nothing has been pulled yet")
+        return
+    if warehouse.is_file and os.path.dirname(warehouse.uri) != str(settings.home()):
+        yield _room("warehouse", Path(warehouse.uri).parent, settings.WAREHOUSE)
     try:
         with warehouse.reading() as connection:
             known = store.exists(connection)
-    except (WarehouseError, duckdb.Error) as error:
-        return Finding(
-            "warehouse", str(error).splitlines()[0], False, f"fuser -v {warehouse.uri} tells who has it open"
-        )
+    except LedgerIncomplete as error:
+        yield Finding("warehouse", f"{warehouse.uri}: {error}", False, fix=partial(_repair, warehouse))
+        return
+    writer = holder(warehouse.lock_path)
+    if writer is not None and not os.path.exists(f"/proc/{writer}") and os.path.isdir("/proc"):
+        writer = None  # of another machine, or gone this moment
     busy = f", process {writer} is writing" if writer else ", nobody is writing"
-    return Finding("warehouse", f"{warehouse.uri}{busy}{'' if known else ', no table yet'}")
+    yield Finding("warehouse", f"{warehouse.uri}{busy}{'' if known else ', no table yet'}")
+
+
+def _repair(warehouse: Warehouse) -> str:
+    with warehouse.transaction() as connection:
+        added = store.repair(connection)
+    return f"added {', '.join(added) or 'nothing'} to the ledger of {warehouse.uri}"

@@ -7,30 +7,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 
 from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.cli.doctor.finding import Finding
-from orgdata_dagster.orchestration.automation.gaps import covered, holes
+from orgdata_dagster.cli.doctor.finding import Finding, isolated
+from orgdata_dagster.cli.doctor.machine import PATIENCE
+from orgdata_dagster.orchestration.automation.gaps import Coverage, covered, holes
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.tags import pulled_assets
+from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
 
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     """One of each table with holes, or one that there are none."""
+    yield from isolated("coverage", lambda: _all(catalog, instance))
+
+
+def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     graph = catalog.defs.resolve_asset_graph()
     kinds, now = pulled_assets(graph), datetime.now(UTC)
-    known = covered(WarehouseResource(), list(kinds))
+    known = covered(WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE), list(kinds))
     found = 0
     for key, kind in kinds.items():
-        missing = holes(instance, key, kind, graph.get(key).partitions_def, known[key], now)
-        if not missing:
-            continue
-        found += 1
-        name, first, last = key.to_user_string(), missing[0], missing[-1]
-        span = f"{len(missing)} partitions, {first} to {last}" if first else "the last pull was not complete"
-        days = f" --from {first}" + (f" --to {last}" if kind == "days" else "") if first else ""
-        yield Finding(name, f"missing: {span}", False, f"orgdata pull {name}{days} (catch_up does it too, if it runs)")
+        name, partitions = key.to_user_string(), graph.get(key).partitions_def
+        for finding in isolated(name, partial(_of, instance, key, kind, partitions, known[key], now)):
+            found += 1
+            yield finding
     if not found:
         yield Finding("coverage", f"no holes in {len(kinds)} tables")
+
+
+def _of(
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    kind: PullKind,
+    partitions: dg.PartitionsDefinition | None,
+    known: Coverage,
+    now: datetime,
+) -> Iterator[Finding]:
+    missing = holes(instance, key, kind, partitions, known, now)
+    if not missing:
+        return
+    name, first, last = key.to_user_string(), missing[0], missing[-1]
+    span = f"{len(missing)} partitions, {first} to {last}" if first else "the last pull was not complete"
+    days = f" --from {first}" + (f" --to {last}" if kind == "days" else "") if first else ""
+    yield Finding(name, f"missing: {span}", False, f"orgdata pull {name}{days} (catch_up does it too, if it runs)")

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.cli.doctor.finding import Finding
+from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.http.circuit_breaker import Latch, fingerprint
 from orgdata_dagster.http.errors import PermanentError, VendorError
 from orgdata_dagster.http.rate_limit import BudgetTimeout
@@ -35,17 +36,21 @@ def credentials(resource: VendorResource) -> str:
 def findings(catalog: Catalog, *, ask: bool) -> Iterator[Finding]:
     """All of them, vendor by vendor."""
     for resource in of(catalog):
-        yield _budget(resource)
-        for told in resource.notices():
-            yield Finding(resource.vendor, told, False, "Put a new one into the environment or into .env.")
-        latch = Latch(resource.vendor, settings.latches())
-        if notice := latch.read():
-            yield Finding(resource.vendor, f"STOPPED: {notice}", False, latch.remedy)
-        elif missing := resource.missing_variables():
-            remedy = "Put them into the environment or into .env; see .env.example"
-            yield Finding(resource.vendor, f"not set: {', '.join(missing)}", False, remedy)
-        elif ask:
-            yield _answer(resource)
+        yield from isolated(resource.vendor, partial(_of, resource, ask=ask))
+
+
+def _of(resource: VendorResource, *, ask: bool) -> Iterator[Finding]:
+    yield _budget(resource)
+    for told in resource.notices():
+        yield Finding(resource.vendor, told, False, "Put a new one into the environment or into .env.")
+    latch = Latch(resource.vendor, settings.latches())
+    if notice := latch.read():
+        yield Finding(resource.vendor, f"STOPPED: {notice}", False, latch.remedy)
+    elif missing := resource.missing_variables():
+        remedy = "Put them into the environment or into .env; see .env.example"
+        yield Finding(resource.vendor, f"not set: {', '.join(missing)}", False, remedy)
+    elif ask:
+        yield _answer(resource)
 
 
 def _budget(resource: VendorResource) -> Finding:

@@ -20,6 +20,7 @@ from orgdata_dagster.orchestration.automation.gaps import covered, holes
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START, stop_sign
 from orgdata_dagster.orchestration.checks.specs import COVERAGE
+from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
 
@@ -80,7 +81,11 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
             if key in busy or stop_sign(key.path[0]):
                 continue
             name, partitions = key.to_user_string(), graph.get(key).partitions_def
-            missing = [hole or ALL for hole in holes(context.instance, key, kind, partitions, known[key], now)]
+            try:
+                missing = [hole or ALL for hole in holes(context.instance, key, kind, partitions, known[key], now)]
+            except Exception as error:  # noqa: BLE001 - what is wrong with one table must not stop the others
+                context.log.error(f"{name} is skipped: {reason(error)}")
+                continue
             asked = state.setdefault(name, Asked())
             if not next_batch(asked, missing, patience=bearing, whole=kind != "days"):
                 continue
@@ -92,7 +97,12 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
             else:
                 requests.append(_request(key, kind, asked, now))
                 asked.try_again_after(now, bearing)
-        remembered = {name: asdict(asked) for name, asked in state.items() if asked.batch or asked.given_up}
+        configured = {key.to_user_string() for key in kinds}
+        remembered = {
+            name: asdict(asked)
+            for name, asked in state.items()
+            if name in configured and (asked.batch or asked.given_up)
+        }
         for request in requests:
             context.log.info(f"asks again for {request.run_key}")
         return dg.SensorResult(

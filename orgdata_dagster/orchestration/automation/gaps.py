@@ -12,7 +12,7 @@ from datetime import datetime
 import dagster as dg
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
-from orgdata_dagster.orchestration.partitions import DAY, bounds, key_of
+from orgdata_dagster.orchestration.partitions import DAY, bounds, day_of, key_of
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind
 from orgdata_dagster.warehouse.ledger import coverage
@@ -21,10 +21,13 @@ from orgdata_dagster.warehouse.names import TableName
 
 Coverage = Mapping[str | None, Sequence[Interval]]
 
+_PATIENCE = 10.0  # seconds: Dagster gives a tick no more than 60
+
 
 def covered(warehouse: WarehouseResource, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, Coverage]:
     """What the ledger says of each asset's table; nothing of those that never landed."""
     opened = warehouse.open()
+    opened.patience = min(opened.patience, _PATIENCE)
     if not opened.exists:
         return {key: {} for key in keys}
     with opened.reading() as connection:
@@ -52,15 +55,21 @@ def holes(
         newest = max((part.end for parts in known.values() for part in parts), default=None)
         missed = newest is not None and now - newest > 1.05 * DAY
         return [now.date().isoformat()] if missed or _last_run_failed(instance, key) else []
-    doubtful = any(part.reason for parts in known.values() for part in parts)
+    doubtful = any(part.reason for part in known.get(None, ()))
     return [None] if doubtful or _last_run_failed(instance, key) else []
 
 
 def _since_first(partitions: dg.TimeWindowPartitionsDefinition, known: Coverage, now: datetime) -> list[str]:
-    """The closed partitions from the first one covered on."""
-    first = min((name for name in known if name), default=None)
+    """The closed partitions from the first one covered on, or from the configured start if that is later.
+
+    The ledger may know other partitions than the configuration: it had another start, or weeks instead of days.
+    """
+    covered_days = [day for name in known if (day := day_of(name)) is not None]
+    if not covered_days or partitions.start.date() > now.date():
+        return []
+    first = key_of(partitions, max(min(covered_days), partitions.start.date()))
     today = key_of(partitions, now.date())
-    if first is None or first >= today:
+    if first >= today:
         return []
     return list(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, today)))[:-1]
 

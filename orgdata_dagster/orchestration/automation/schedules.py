@@ -25,6 +25,7 @@ from orgdata_dagster.warehouse.names import TableName
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+_PATIENCE = 10.0  # seconds for another program that has the warehouse: Dagster gives a tick no more than 60
 _LOOK_BACK = 7  # days; what is missing further back is for a backfill
 _NAMES: dict[type, str] = {dg.WeeklyPartitionsDefinition: "due_weekly", dg.MonthlyPartitionsDefinition: "due_monthly"}
 
@@ -53,7 +54,9 @@ def _due(
     def due(tick: datetime, warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
         for asset in assets:
             tags = {}
-            if asset.partitions_def is not None:
+            if isinstance(asset.partitions_def, dg.TimeWindowPartitionsDefinition):
+                if asset.partitions_def.start.date() > tick.date():
+                    continue  # its start_date has yet to come
                 first = first_due_day(warehouse, TableName(*asset.key.path), asset, tick, repull_days)
                 tags = {RANGE_START: first, RANGE_END: key_of(asset.partitions_def, tick.date())}
             run_key = f"{asset.key.to_user_string()} {tick.isoformat()}"
@@ -149,6 +152,7 @@ def first_due_day(
     """The first partition with a day of the last week, not before the asset's first one, that is not yet complete or
     reaches into the last `repull_days` days; else that of today."""
     opened = warehouse.open()
+    opened.patience = min(opened.patience, _PATIENCE)
     known: dict[str | None, tuple[Interval, ...]] = {}
     if opened.exists:
         with opened.reading() as connection:

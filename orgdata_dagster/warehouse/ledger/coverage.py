@@ -35,6 +35,7 @@ partitions AS (
 SELECT p.schema_name, p.table_name, p.partitions, p.last_loaded,
     coalesce(CAST(sum(days.days_complete) AS BIGINT), 0) AS days_complete, max(days.complete_until) AS complete_until,
     list(days.partition_key ORDER BY days.partition_key) FILTER (days.reasons IS NOT NULL) AS incomplete,
+    list(DISTINCT days.partition_key) FILTER (days.partition_key IS NOT NULL) AS partition_keys,
     list_sort(flatten(list(days.days) FILTER (days.first_day IS NOT NULL))) AS covered
 FROM partitions AS p LEFT JOIN days USING (schema_name, table_name) GROUP BY ALL ORDER BY ALL
 """

@@ -13,7 +13,7 @@ from functools import cache
 
 import duckdb
 
-from orgdata_dagster.warehouse.errors import WarehouseDamaged
+from orgdata_dagster.warehouse.errors import LedgerIncomplete
 from orgdata_dagster.warehouse.names import TableName
 
 _TABLES = """
@@ -102,14 +102,14 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def exists(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether anything was ever committed to this warehouse. Raises WarehouseDamaged if part of the ledger is gone."""
+    """Whether anything was ever committed to this warehouse. Raises LedgerIncomplete if part of the ledger is gone."""
     counted = "SELECT table_name, column_count FROM duckdb_tables() WHERE database_name = current_database() "
     found = dict(connection.execute(counted + "AND schema_name = '_orgdata'").fetchall())
     expected = _columns()
     if not expected.keys() & found.keys():
         return False
     if any(found.get(table, 0) < len(columns) for table, columns in expected.items()):
-        raise WarehouseDamaged(
+        raise LedgerIncomplete(
             f"The warehouse's ledger lacks {', '.join(missing(connection))}: deleted, or made by an older orgdata. "
             "Run `orgdata doctor --fix`, which adds it without rows, then pull what `orgdata status` shows as missing."
         )

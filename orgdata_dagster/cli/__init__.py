@@ -141,15 +141,20 @@ def status(as_json: bool) -> None:
     from orgdata_dagster.cli import tables
 
     catalog = catalogs.load()
-    statuses, budgets = tables.tables(catalog), tables.budgets(catalog)
+    statuses, budgets, paused = tables.tables(catalog), tables.budgets(catalog), tables.pauses(catalog)
     if as_json:
-        everything: dict[str, Any] = {"tables": [asdict(status) for status in statuses], "budgets": budgets}
+        everything: dict[str, Any] = {
+            "tables": [asdict(status) for status in statuses],
+            "budgets": budgets,
+            "paused": paused,
+        }
         click.echo(json.dumps(everything, indent=2, default=str))
         return
     console = _console()
     console.print(f"warehouse {settings.warehouse_uri()}", highlight=False, soft_wrap=True)
     tables.show_tables(console, statuses)
     tables.show_budgets(console, budgets)
+    tables.show_pauses(console, paused)
 
 
 @orgdata.command()
@@ -163,7 +168,12 @@ def validate() -> None:
 
 
 @orgdata.command()
-@click.option("--clear", "vendor", metavar="VENDOR", help="Let VENDOR be asked again after it refused the credentials.")
+@click.option(
+    "--clear",
+    "vendor",
+    metavar="VENDOR",
+    help="Let VENDOR be asked again: after it refused the credentials, or before a pause ends.",
+)
 @click.option("--fix", is_flag=True, help="Mend what is safe to mend: pools, slots, runs that nobody works on.")
 @click.option("--offline", is_flag=True, help="Ask no vendor anything.")
 def doctor(vendor: str | None, fix: bool, offline: bool) -> None:

@@ -5,7 +5,7 @@ Here: gathering it and showing it. Keep out: the questions to the ledger (wareho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.cli.doctor import vendors
 from orgdata_dagster.orchestration.partitions import day_of, key_of
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.warehouse.commit.evolution import table_columns
@@ -85,6 +86,13 @@ def budgets(catalog: Catalog) -> list[dict[str, Any]]:
     return result
 
 
+def pauses(catalog: Catalog) -> dict[str, str]:
+    """Vendor -> until when nobody asks it, in words."""
+    found = {resource.vendor: resource.budget().paused() for resource in vendors.of(catalog)}
+    now = datetime.now(UTC)
+    return {vendor: vendors.pause_in_words(pause, now) for vendor, pause in found.items() if pause}
+
+
 def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
     """Print the tables."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -115,6 +123,12 @@ def show_budgets(console: Console, rows: Iterable[dict[str, Any]]) -> None:
             f"({share:.0%})",
             highlight=False,
         )
+
+
+def show_pauses(console: Console, found: Mapping[str, str]) -> None:
+    """Print which vendors are paused, and how that ends."""
+    for vendor, told in found.items():
+        console.print(f"{vendor} is PAUSED: {told}. {vendors.lift(vendor)}", style="red", markup=False, soft_wrap=True)
 
 
 def _status(

@@ -27,6 +27,7 @@ from orgdata_dagster.http.errors import (
     BadBody,
     ErrorDetail,
     PermanentError,
+    TooLongAPause,
     TransientError,
     UnsafeUrl,
     VendorError,
@@ -35,9 +36,10 @@ from orgdata_dagster.http.errors import (
     remedy_for,
 )
 from orgdata_dagster.http.origin import resolve
-from orgdata_dagster.http.payment import BudgetLike, PermitLike, Unbounded
+from orgdata_dagster.http.payment import BudgetLike, PermitLike, Unbounded, VendorPaused
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import Attempts, RetryPolicy, http_date, retry_after
+from orgdata_dagster.http.waiting import span
 
 _log = logging.getLogger("orgdata.http")
 _T = TypeVar("_T")
@@ -165,6 +167,8 @@ class HttpClient:
                     answer = self._exchange(call, permit, record)
                     lease.close()  # the body is read: the next request need not wait for our parsing
                     if isinstance(answer, Download):
+                        if self._retry.shared_backoff:
+                            self._budget.succeeded()
                         return _read_or_remove(answer, read)
             call = answer
         raise PermanentError(f"more than {MAX_REDIRECTS} redirects", vendor=self.vendor, endpoint=call.endpoint)
@@ -172,9 +176,13 @@ class HttpClient:
     @contextmanager
     def _permission(self, cost: float) -> Iterator[PermitLike]:
         self._check_latch()
-        with self._budget.spend(cost) as permit:
-            self._check_latch()  # another process may have been refused while this one waited
-            yield permit
+        try:
+            with self._budget.spend(cost) as permit:
+                self._check_latch()  # another process may have been refused while this one waited
+                yield permit
+        except VendorPaused as pause:
+            told = f"no request was sent: the vendor asked for a pause, which is not over for {span(pause.asked)}"
+            raise self._too_long(told, pause.seconds) from None
 
     def _check_latch(self) -> None:
         if self._latch is not None:
@@ -267,13 +275,37 @@ class HttpClient:
             remedy=remedy_for(status, self._credentials_from),
         )
         if isinstance(error, TransientError):
-            error.retry_after = retry_after(response.headers, self._clock.wall())
-            if status == 429 and error.retry_after:
-                self._budget.pause(error.retry_after)
+            error = self._backed_off(error, status, retry_after(response.headers, self._clock.wall()))
         if self._latch is not None and status in self._latch.statuses:
             self._latch.set(error.reason)  # before the lease is given back: the next in the queue sees it
             error.remedy = self._latch.remedy
         return error
+
+    def _backed_off(self, error: TransientError, status: int, asked: float | None) -> TransientError:
+        """The error with the wait that the vendor asks for, in which others must not ask either where it told us so."""
+        longest = self._retry.longest_pause
+        too_long = asked is not None and asked > longest
+        error.retry_after = asked
+        shared = self._retry.shared_backoff
+        pause = min(asked or 0.0, longest) if status == 429 or shared else 0.0
+        if shared:
+            pause = max(pause, self._retry.least(self._budget.failed()))
+        if pause:
+            error.is_waited_for = self._budget.pause(pause, asked if too_long else None)
+        if asked is not None and too_long:
+            told = f"{error.reason}: the vendor asks for a wait of {span(asked)}"
+            return self._too_long(told, pause if error.is_waited_for else 0.0)
+        return error
+
+    def _too_long(self, told: str, paused: float) -> TooLongAPause:
+        until = datetime.fromtimestamp(self._clock.wall() + paused, UTC)
+        remedy = f"Run it again later. No request goes to {self.vendor} until {until:%Y-%m-%d %H:%M:%S} UTC; "
+        remedy += f"`orgdata doctor --clear {self.vendor}` lifts that pause."
+        return TooLongAPause(
+            f"{told}, longer than the {span(self._retry.longest_pause)} of retries.longest_pause in defs.yaml",
+            vendor=self.vendor,
+            remedy=remedy if paused else None,
+        )
 
     def _download(self, call: _Call, response: httpx.Response, started: float) -> Download:
         def in_time() -> None:

@@ -10,6 +10,7 @@ Keep out: sending, waiting and counting (`client`, `retry`); what one vendor's b
 | TransientError   | the same request may work later; the client has not given up yet                 |
 | BadBody          | as above: the answer came, but it is cut short, is HTML, or does not parse       |
 | RetriesExhausted | the client gave up; a later run may work                                         |
+| TooLongAPause    | as above, and no other request is to be tried before                            |
 | PermanentError   | the same request fails for ever: a person changes the request or the credentials |
 | UnsafeUrl        | as above: the answer points where credentials must not go                        |
 """
@@ -89,11 +90,13 @@ class VendorError(Exception):
 class TransientError(VendorError):
     """The same request may work later: the network, 408, 425, 429, most 5xx.
 
-    `retry_after` is the number of seconds the vendor asks to wait, None where it does not say.
+    `retry_after` is the number of seconds the vendor asks to wait, None where it does not say. `is_waited_for`: the
+    rate limit lets nobody send before they are over.
     """
 
     remedy = "It may work later: run it again."
     retry_after: float | None = None
+    is_waited_for: bool = False
 
 
 class BadBody(TransientError):
@@ -114,6 +117,10 @@ class RetriesExhausted(TransientError):
     def reason(self) -> str:
         """The message alone: it quotes the statuses and codes of the attempts."""
         return self.message
+
+
+class TooLongAPause(RetriesExhausted):
+    """The vendor wants no request for longer than anybody here waits; until then none is sent."""
 
 
 class PermanentError(VendorError):

@@ -9,6 +9,18 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 
+class VendorPaused(Exception):
+    """The vendor wants no request for `asked` seconds more, longer than anybody here waits; `name` is the budget's.
+
+    Nothing was sent, and nothing will be for `seconds`: the first request after them asks again.
+    """
+
+    def __init__(self, name: str, seconds: float, asked: float) -> None:
+        super().__init__(f"{name} wants no request for {asked:.0f} s")
+        self.seconds = seconds
+        self.asked = asked
+
+
 class PermitLike(Protocol):
     """A paid request; `waited` is in seconds, and may grow until it is sent."""
 
@@ -30,8 +42,17 @@ class BudgetLike(Protocol):
     def spend(self, cost: float = 1) -> AbstractContextManager[PermitLike]:
         """Wait until a request of this cost may go; the context lasts until its answer is read."""
 
-    def pause(self, seconds: float) -> None:
-        """Let nobody send for this long."""
+    def pause(self, seconds: float, asked: float | None = None) -> bool:
+        """Let nobody send for this long; returns whether `spend` will wait for it, so that nobody else need do so.
+
+        With `asked`, what the vendor wants where that is more than anybody waits, `spend` raises VendorPaused instead.
+        """
+
+    def failed(self) -> int:
+        """Count a failure of the vendor; returns how many there were in a row, whichever process met them."""
+
+    def succeeded(self) -> None:
+        """Tell the budget that the vendor answers again."""
 
 
 class Unbounded:
@@ -52,5 +73,13 @@ class Unbounded:
     def answered(self) -> None:
         """Nothing to date anew."""
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, asked: float | None = None) -> bool:  # noqa: ARG002
         """Nothing to hold back."""
+        return False
+
+    def failed(self) -> int:
+        """Nobody counts."""
+        return 1
+
+    def succeeded(self) -> None:
+        """Nobody counts."""

@@ -19,6 +19,7 @@ import tenacity
 
 from orgdata_dagster.http.clock import Clock
 from orgdata_dagster.http.errors import NEVER_RETRIED, RetriesExhausted, TransientError
+from orgdata_dagster.http.waiting import announce
 
 _log = logging.getLogger("orgdata.http")
 _REASONS_KEPT = 3
@@ -32,7 +33,8 @@ class RetryPolicy:
     The wait doubles from `first_wait` with full jitter, up to `longest_wait`. A vendor that names a least
     distance between requests sets `shortest_wait`: then the doubling starts there, and jitter comes on top.
     `total_seconds` bounds attempts and waits together; waiting for the rate budget is nobody's failure and
-    does not count.
+    does not count. A vendor may ask for a wait of up to `longest_pause` (`Retry-After`); a longer one ends the
+    fetch. `shared_backoff`: the waits hold for every process, and grow with the failures that any of them met.
     """
 
     attempts: int = 6
@@ -40,6 +42,8 @@ class RetryPolicy:
     first_wait: float = 1
     longest_wait: float = 60
     shortest_wait: float = 0
+    longest_pause: float = 900
+    shared_backoff: bool = False
     extra_statuses: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
@@ -51,11 +55,15 @@ class RetryPolicy:
     def backoff(self, failures: int, jitter: Callable[[float, float], float] = random.uniform) -> float:
         """The wait after this many failures, where the vendor does not say how long."""
         floor = self.least(failures)
-        return floor + jitter(0, min(self.first_wait * 2.0 ** (failures - 1), self.longest_wait - floor))
+        return floor + jitter(0, min(self.first_wait * _doubled(failures), self.longest_wait - floor))
 
     def least(self, failures: int) -> float:
         """The wait after this many failures that nothing may shorten, not even the vendor's own word."""
-        return min(self.shortest_wait * 2.0 ** (failures - 1), self.longest_wait)
+        return min(self.shortest_wait * _doubled(failures), self.longest_wait)
+
+
+def _doubled(failures: int) -> float:
+    return 2.0 ** min(failures - 1, 64)  # bounded: attempts are not
 
 
 def http_date(text: str | None) -> datetime | None:
@@ -121,38 +129,37 @@ class Attempts:
         return True
 
     def _wait(self, _state: tenacity.RetryCallState) -> float:
-        asked = self._failures[-1].retry_after
-        if asked is not None:
-            return max(asked, self._policy.least(len(self._failures)))
-        return self._policy.backoff(len(self._failures))
+        error, failures = self._failures[-1], len(self._failures)
+        if error.is_waited_for:
+            return 0.0
+        if error.retry_after:  # not 0: at once, again and again, is no way to try
+            return max(error.retry_after, self._policy.least(failures))
+        return self._policy.backoff(failures)
 
     def _spent(self) -> float:
         return self._clock.monotonic() - self._started - self.waited
 
     def _is_over(self, state: tenacity.RetryCallState) -> bool:
-        # A wait that ends beyond the limit is not begun: whoever waits for us should hear now.
-        too_late = self._spent() + state.upcoming_sleep > self._policy.total_seconds
+        # A wait that ends beyond the limit is not begun: whoever waits for us should hear now. What the vendor asks for
+        # has a bound of its own.
+        wait = 0.0 if self._failures[-1].retry_after else state.upcoming_sleep
+        too_late = self._spent() + wait > self._policy.total_seconds
         return too_late or len(self._failures) >= self._policy.attempts
 
     def _announce(self, state: tenacity.RetryCallState) -> None:
         error = self._failures[-1]
-        _log.warning(
-            "%s %s: %s; attempt %d of %d follows in %.1f s",
-            error.vendor,
-            error.endpoint,
-            error.reason,
-            self.number,
-            self._policy.attempts,
-            state.upcoming_sleep,
-        )
+        when = "after the pause" if error.is_waited_for else f"in {state.upcoming_sleep:.1f} s"
+        told = (error.vendor, error.endpoint, error.reason, self.number, self._policy.attempts, when)
+        _log.warning("%s %s: %s; attempt %d of %d follows %s", *told)
+        reason = f"attempt {self.number} of {self._policy.attempts} after {error.reason}"
+        announce(error.vendor, reason, state.upcoming_sleep, self._clock)
 
     def _give_up(self, state: tenacity.RetryCallState) -> NoReturn:
         last, tries, spent = self._failures[-1], len(self._failures), self._spent()
         why = f"gave up after {tries} attempt{'s' if tries > 1 else ''} in {spent:.0f} s"
         if tries < self._policy.attempts:
-            who = "the vendor asks for" if last.retry_after is not None else "the next attempt needs"
             left = max(0.0, self._policy.total_seconds - spent)
-            why += f": {who} a wait of {state.upcoming_sleep:.0f} s, and only {left:.0f} s are left"
+            why += f": the next attempt needs a wait of {state.upcoming_sleep:.0f} s, and only {left:.0f} s are left"
         reasons = tuple(failure.reason for failure in self._failures)
         error = RetriesExhausted(
             f"{why}; failed with: {'; '.join(dict.fromkeys(reasons[-_REASONS_KEPT:]))}",

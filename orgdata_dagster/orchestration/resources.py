@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import dagster as dg
@@ -59,7 +60,8 @@ class VendorResource(dg.ConfigurableResource):
     """Base of a vendor's resource. `environment` maps its fields to the variables they are read from; those in
     `defaults` need not be set. After an answer with one of `latch_statuses` nobody asks again until a person says so.
 
-    A request is tried `retry_attempts` times; the waits in between double from `retry_first_wait` seconds. With
+    A request is tried `retry_attempts` times; the waits in between double from `retry_first_wait` seconds; the vendor
+    may ask for at most `retry_longest_pause` seconds. With
     `patience`, for who only looks in passing, it is tried once, and may wait so many seconds for the budget and as many
     for the answer.
     """
@@ -73,6 +75,7 @@ class VendorResource(dg.ConfigurableResource):
     base_url: str
     retry_attempts: int = RetryPolicy.attempts
     retry_first_wait: float = RetryPolicy.first_wait
+    retry_longest_pause: float = RetryPolicy.longest_pause
     patience: float | None = None
 
     @classmethod
@@ -127,7 +130,9 @@ class VendorResource(dg.ConfigurableResource):
 
     def budget(self) -> Budget:
         """The vendor's rate budget, shared by every process with the same ORGDATA_HOME."""
-        return Budget(self.vendor, self.rule(), settings.budgets(), patience=self.patience)
+        policy = self.retry_policy()
+        longest = max(policy.longest_pause, policy.longest_wait) if policy.shared_backoff else policy.longest_pause
+        return Budget(self.vendor, self.rule(), settings.budgets(), patience=self.patience, longest_pause=longest)
 
     def latch(self) -> Latch | None:
         """The vendor's stop sign, where it has one."""
@@ -138,7 +143,9 @@ class VendorResource(dg.ConfigurableResource):
 
     def retry_policy(self) -> RetryPolicy:
         """How hard one request tries; a vendor with rules of its own extends it."""
-        return RetryPolicy(attempts=self.retry_attempts, first_wait=self.retry_first_wait)
+        return RetryPolicy(
+            attempts=self.retry_attempts, first_wait=self.retry_first_wait, longest_pause=self.retry_longest_pause
+        )
 
     def http_client(
         self,
@@ -157,7 +164,7 @@ class VendorResource(dg.ConfigurableResource):
             secrets=[getattr(self, name) for name in self.secret_fields],
             credentials_from=[self.environment[name] for name in self.secret_fields],
             budget=self.budget(),
-            retry=self.retry_policy() if self.patience is None else RetryPolicy(attempts=1),
+            retry=self.retry_policy() if self.patience is None else replace(self.retry_policy(), attempts=1),
             timeouts=Timeouts() if self.patience is None else Timeouts(read=self.patience, whole=self.patience),
             observer=observer,
             error_reader=error_reader,

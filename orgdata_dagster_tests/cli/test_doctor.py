@@ -122,3 +122,38 @@ def test_the_command_ends_with_1_if_anything_is_wrong(home: Home, sandbox: Sandb
     assert (wrong.status, "WRONG pools" in wrong.out) == (1, True), wrong.everything
     fixed = home.orgdata("doctor", "--fix")
     assert (fixed.status, "mended: pools" in fixed.out) == (0, True)
+
+
+def test_a_paused_vendor_is_named_shown_and_lifted(home: Home, sandbox: Sandbox) -> None:
+    """`Retry-After: 86400` once made every later pull hang for a day in silence."""
+    sandbox.institution_analytics.faults.add(Status(429, retry_after=86_400))
+    failed = home.orgdata("pull", "institution_analytics/users")
+    assert failed.status == 1
+    assert "the vendor asks for a wait of 24 h, longer than the 15 min of retries.longest_pause" in failed.err
+    assert "`orgdata doctor --clear institution_analytics` lifts that pause" in failed.err
+    again = home.orgdata("pull", "institution_analytics/users")
+    assert (again.status, "no request was sent" in again.err) == (1, True), again.everything
+    assert len(sandbox.log.entries()) == 1
+    told = home.orgdata("doctor")
+    assert (told.status, "WRONG institution_analytics: PAUSED: no request is sent until " in told.out) == (1, True)
+    assert "it asked for 24 h" in told.out
+    assert "institution_analytics is PAUSED: no request is sent until" in home.orgdata("status").out
+    lifted = home.orgdata("doctor", "--clear", "institution_analytics")
+    assert "institution_analytics may be asked again: its pause had 15 min to go" in lifted.out.replace(
+        "14 min", "15 min"
+    )
+    assert home.orgdata("pull", "institution_analytics/users").status == 0
+    assert "PAUSED" not in home.orgdata("status").out
+
+
+def test_a_wait_is_on_the_terminal_and_in_the_log(home: Home, sandbox: Sandbox) -> None:
+    sandbox.institution_analytics.faults.add(Status(429, retry_after=6))
+    done = home.orgdata("pull", "institution_analytics/users")
+    assert done.status == 0, done.everything
+    line = "institution_analytics/users: waiting until "
+    assert any(
+        told.startswith(line) and "the pause that the vendor asked for" in told for told in done.out.splitlines()
+    )
+    with home.instance() as instance:
+        [run] = instance.get_runs()
+        assert any(line in entry.user_message for entry in instance.all_logs(run.run_id))

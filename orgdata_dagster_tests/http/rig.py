@@ -44,6 +44,7 @@ class FakeBudget:
     permits: list[FakePermit] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     in_flight: int = 0
+    refused: float | None = None
 
     @contextmanager
     def spend(self, cost: float = 1) -> Iterator[FakePermit]:
@@ -56,8 +57,16 @@ class FakeBudget:
         finally:
             self.in_flight -= 1
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, asked: float | None = None) -> bool:
         self.pauses.append(seconds)
+        self.refused = asked
+        return False
+
+    def failed(self) -> int:
+        return 1
+
+    def succeeded(self) -> None:
+        pass
 
 
 class Rig:

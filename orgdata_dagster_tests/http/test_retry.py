@@ -104,12 +104,23 @@ def test_gives_up_after_the_attempts_and_says_what_was_tried() -> None:
     assert "failed with: HTTP 503 busy. Run it again later" in str(caught.value)
 
 
-def test_gives_up_at_once_where_the_vendor_asks_for_more_time_than_is_left() -> None:
+def test_gives_up_at_once_where_a_wait_of_ours_needs_more_time_than_is_left() -> None:
     clock = FakeClock()
-    attempt = Failing(TransientError("slow down", status=429), asked=3600)
-    with pytest.raises(RetriesExhausted, match=r"gave up after 1 attempt .* asks for a wait of 3600 s, and only 900 s"):
-        Attempts(RetryPolicy(), clock).run(attempt)
+    attempt = Failing(TransientError("busy", status=503))
+    with pytest.raises(RetriesExhausted, match=r"gave up after 1 attempt .* needs a wait of 100 s, and only 50 s"):
+        Attempts(RetryPolicy(total_seconds=50, shortest_wait=100, longest_wait=100), clock).run(attempt)
     assert (attempt.calls, clock.slept) == (1, [])
+
+
+def test_at_once_is_no_wait_to_ask_for() -> None:
+    clock = FakeClock()
+    with pytest.raises(RetriesExhausted):
+        Attempts(RetryPolicy(attempts=6), clock).run(Failing(TransientError("busy"), asked=0))
+    assert sum(clock.slept) > 0
+
+
+def test_many_attempts_overflow_nothing() -> None:
+    assert RetryPolicy(shortest_wait=60, longest_wait=1920).least(5000) == 1920
 
 
 def test_waiting_for_the_budget_is_nobodys_failure() -> None:

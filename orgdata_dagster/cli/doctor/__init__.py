@@ -20,6 +20,7 @@ from orgdata_dagster.cli.doctor import instance, machine, tables, vendors
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http.circuit_breaker import Latch
+from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.orchestration.reasons import reason
 
@@ -83,16 +84,23 @@ def mend(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def clear(catalog: Catalog, vendor: str) -> str:
-    """Take a vendor's stop sign down; returns what that means, in a sentence. Raises UserError for no vendor."""
+    """Take a vendor's stop sign down and lift its pause; returns what that means, in a sentence or two.
+
+    Raises UserError where there is no such vendor.
+    """
     known = vendors.of(catalog)
     resource = next((resource for resource in known if resource.vendor == vendor), None)
     if resource is None:
         raise UserError(f"there is no vendor {vendor!r}; there are: {', '.join(one.vendor for one in known)}")
     notice = Latch(vendor, settings.latches()).clear()
+    pause = resource.budget().resume()
+    lifted = f"{vendor} may be asked again: its pause had {span(pause.seconds)} to go." if pause else ""
     if notice is None:
-        return f"{vendor}: there was no stop sign"
+        return lifted or f"{vendor}: there was no stop sign and no pause"
     same = "the same" if notice.fingerprint == vendors.credentials(resource) else "not the same"
-    return f"{vendor} may be asked again: {notice}. The credentials in the environment are {same} ones."
+    return f"{vendor} may be asked again: {notice}. The credentials in the environment are {same} ones." + (
+        f" {lifted}" if lifted else ""
+    )
 
 
 def show(console: Console, findings: Iterable[Finding]) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from orgdata_dagster import settings
@@ -15,7 +15,8 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.http.circuit_breaker import Latch, fingerprint
 from orgdata_dagster.http.errors import PermanentError, VendorError
-from orgdata_dagster.http.rate_limit import BudgetTimeout
+from orgdata_dagster.http.rate_limit import BudgetTimeout, Pause
+from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.resources import VendorResource
 
 PATIENCE = 15.0  # seconds for a budget's room and for an answer
@@ -49,7 +50,7 @@ def _of(resource: VendorResource, *, ask: bool) -> Iterator[Finding]:
     elif missing := resource.missing_variables():
         remedy = "Put them into the environment or into .env; see .env.example"
         yield Finding(resource.vendor, f"not set: {', '.join(missing)}", False, remedy)
-    elif ask:
+    elif ask and resource.budget().paused() is None:
         yield _answer(resource)
 
 
@@ -61,9 +62,22 @@ def _budget(resource: VendorResource) -> Finding:
     ]
     if (at_once := resource.rule().in_flight) is not None:
         facts.append(f"{at_once} at a time")
-    if paused := budget.paused_for():
-        facts.append(f"pausing for {paused:.0f} s, as the vendor asked")
+    if pause := budget.paused():
+        facts.append(pause_in_words(pause, datetime.now(UTC)))
+        return Finding(resource.vendor, f"PAUSED: {', '.join(reversed(facts))}", False, lift(resource.vendor))
     return Finding(resource.vendor, ", ".join(facts) or "no limit")
+
+
+def pause_in_words(pause: Pause, now: datetime) -> str:
+    """Until when nobody asks, and what the vendor wanted."""
+    until = now + timedelta(seconds=pause.seconds)
+    told = f"no request is sent until {until:%Y-%m-%d %H:%M:%S} UTC ({span(pause.seconds)}), as the vendor asked"
+    return f"{told}; it asked for {span(pause.asked)}" if pause.asked is not None else told
+
+
+def lift(vendor: str) -> str:
+    """How a person lifts a pause."""
+    return f"Wait, or run `orgdata doctor --clear {vendor}`: the next pull then asks again."
 
 
 def _answer(resource: VendorResource) -> Finding:

@@ -7,7 +7,7 @@ Keep out: code; vendors' figures; HTTP.
 """
 
 from orgdata_dagster.http.rate_limit.budget import Budget, BudgetTimeout, Permit
-from orgdata_dagster.http.rate_limit.reservations import WindowUsage
+from orgdata_dagster.http.rate_limit.reservations import Pause, WindowUsage
 from orgdata_dagster.http.rate_limit.rule import Rule, Window
 
-__all__ = ["Budget", "BudgetTimeout", "Permit", "Rule", "Window", "WindowUsage"]
+__all__ = ["Budget", "BudgetTimeout", "Pause", "Permit", "Rule", "Window", "WindowUsage"]

@@ -16,11 +16,13 @@ from statistics import median
 from typing import Concatenate, ParamSpec, TypeVar
 
 from orgdata_dagster.http.clock import SYSTEM, Clock
+from orgdata_dagster.http.payment import VendorPaused
 from orgdata_dagster.http.rate_limit.lease import NoLease, take_lease
-from orgdata_dagster.http.rate_limit.reservations import SCHEMA, Ledger, Slip, WindowUsage
+from orgdata_dagster.http.rate_limit.reservations import SCHEMA, Ledger, Pause, Slip, WindowUsage
 from orgdata_dagster.http.rate_limit.rule import Rule
 from orgdata_dagster.http.rate_limit.store import Store
 from orgdata_dagster.http.rate_limit.timeline import boot_id, read_clocks
+from orgdata_dagster.http.waiting import announce
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,6 +31,9 @@ T = TypeVar("T")
 _FEW, _LAST = 4, 50
 # Seconds of slack from which on no answer is that late: only windows of a few seconds have less.
 _AMPLE = 1.0
+# Seconds after which whoever waits for a pause to end looks whether it was lifted.
+_LOOK_AGAIN = 5.0
+LONGEST_PAUSE = 900.0
 
 
 class BudgetTimeout(TimeoutError):
@@ -97,7 +102,8 @@ class Budget:
 
     `name` becomes part of file names. Two budgets of one name and folder are the same budget, in whatever
     process or thread. `boot` names the machine's present boot (tests reboot by changing it). `patience`: the
-    timeout of every `spend` without one of its own.
+    timeout of every `spend` without one of its own. `longest_pause`: the seconds for which a vendor can have
+    everybody wait, whatever the store says.
     """
 
     def __init__(
@@ -109,8 +115,10 @@ class Budget:
         *,
         boot: Callable[[], str] = boot_id,
         patience: float | None = None,
+        longest_pause: float = LONGEST_PAUSE,
     ) -> None:
         self.name = name
+        self._longest_pause = longest_pause
         self.rule = rule
         self.clock = clock
         self._patience = patience
@@ -124,8 +132,9 @@ class Budget:
         """Wait until one request of `cost` points may be sent; it is under way until the block ends.
 
         First come, first served. `timeout` in seconds; None: the budget's patience, or as long as it takes.
-        Raises BudgetTimeout, at once if the earliest slot lies beyond the timeout, and ValueError for a cost that
-        can never be paid. A block left without sending has paid all the same.
+        Raises BudgetTimeout, at once if the earliest slot lies beyond the timeout, VendorPaused where the vendor wants
+        a longer pause than anybody waits, and ValueError for a cost that can never be paid. A block left without
+        sending has paid all the same.
         """
         self.rule.check(cost)
         began = self.clock.monotonic()
@@ -137,14 +146,33 @@ class Budget:
         except NoLease:
             raise BudgetTimeout(self.name, self.clock.monotonic() - began, None) from None
 
-    def pause(self, seconds: float) -> None:
-        """Nobody, in any process, sends before `seconds` from now. Never shortens a pause."""
-        if seconds > 0:
-            self._book(Ledger.pause, seconds)
+    def pause(self, seconds: float, asked: float | None = None) -> bool:
+        """Nobody, in any process, sends before `seconds` from now. Never shortens a pause.
 
-    def paused_for(self) -> float:
-        """Seconds until a pause ends; 0 without one."""
-        return self._book(Ledger.paused_for) if self._store.exists() else 0.0
+        `asked`: what the vendor wants, where it is more than anybody waits; until the pause ends `spend` then refuses.
+        """
+        if seconds > 0:
+            self._book(Ledger.pause, seconds, asked)
+        return True
+
+    def paused(self) -> Pause | None:
+        """The pause in force, if there is one."""
+        return self._book(Ledger.paused) if self._store.exists() else None
+
+    def resume(self) -> Pause | None:
+        """Lift the pause; returns what it was."""
+        pause = self.paused()
+        if pause is not None:
+            self._book(Ledger.resume)
+        return pause
+
+    def failed(self) -> int:
+        """Count a failure of the vendor, whichever process met it; returns how many there were in a row."""
+        return self._book(Ledger.failed)
+
+    def succeeded(self) -> None:
+        """The vendor answers again."""
+        self._book(Ledger.succeeded)
 
     def usage(self) -> list[WindowUsage]:
         """Points spent inside each window at this moment, in the rule's order."""
@@ -155,7 +183,8 @@ class Budget:
     def _book(self, work: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         def open_and_work(connection: sqlite3.Connection) -> T:
             # The clocks are read here, not before: waiting for the store's lock takes time too.
-            ledger = Ledger(connection, self.rule, read_clocks(self.clock, self._boot()))
+            reading = read_clocks(self.clock, self._boot())
+            ledger = Ledger(connection, self.rule, reading, self._longest_pause)
             return work(ledger, *args, **kwargs)
 
         return self._store.run(open_and_work)
@@ -165,7 +194,10 @@ class Budget:
             return nullcontext()
         self._folder.mkdir(parents=True, exist_ok=True)
         paths = [self._folder / f"{self.name}.lease.{number}" for number in range(self.rule.in_flight)]
-        return take_lease(paths, self.clock, deadline)
+        told = (
+            f"{len(paths)} request{'s' if len(paths) > 1 else ''} of other runs to end, which may not be more at once"
+        )
+        return take_lease(paths, self.clock, deadline, lambda: announce(self.name, told, None, self.clock))
 
     def _pay(self, cost: float, began: float, deadline: float | None) -> Slip | None:
         # No purse, nothing to book. Only a pause would have made the store, and that has to be waited for.
@@ -173,19 +205,42 @@ class Budget:
             return None
         return self._wait(self._book(Ledger.reserve, cost), began, deadline)
 
+    def _check_refusal(self) -> None:
+        pause = self.paused()
+        if pause is not None and pause.asked is not None:
+            raise VendorPaused(self.name, pause.seconds, pause.asked)
+
     def _wait(self, slip: Slip, began: float, deadline: float | None) -> Slip:
         """Sleep until the slot, confirm it, and again if it had to be moved."""
         try:
             while not slip.ready:
+                if slip.paused:
+                    self._check_refusal()
                 now = self.clock.monotonic()
                 if deadline is not None and slip.due > deadline:
                     raise BudgetTimeout(self.name, now - began, slip.due - now)
-                self.clock.sleep(slip.due - now)
-                slip = self._book(Ledger.confirm, slip)
+                reason = "the end of the pause that the vendor asked for" if slip.paused else "the rate limit"
+                announce(self.name, reason, slip.due - now, self.clock)
+                slip = self._wait_out_pause(slip) if slip.paused else self._wait_for(slip)
         except BaseException:
             self._book(Ledger.give_back, slip)
             raise
         return slip
+
+    def _wait_for(self, slip: Slip) -> Slip:
+        self.clock.sleep(slip.due - self.clock.monotonic())
+        return self._book(Ledger.confirm, slip)
+
+    def _wait_out_pause(self, slip: Slip) -> Slip:
+        """Sleep until the slot, which comes earlier if somebody lifts the pause."""
+        while (left := slip.due - self.clock.monotonic()) > _LOOK_AGAIN:
+            self.clock.sleep(_LOOK_AGAIN)
+            self._check_refusal()
+            renewed = self._book(Ledger.renew, slip)
+            if not renewed.paused:
+                return renewed
+        self.clock.sleep(left)
+        return self._book(Ledger.confirm, slip)
 
     def _send(self, slip: Slip) -> Slip:
         """Called by the permit at the moment of sending; returns the slip that then holds."""

@@ -8,13 +8,15 @@ Keep out: points and windows (planner.py); anything that would need cleaning up 
 from __future__ import annotations
 
 import fcntl
+import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orgdata_dagster.http.clock import Clock
 from orgdata_dagster.http.rate_limit.forks import watch
+from orgdata_dagster.http.waiting import SHORTEST
 
 # The poll between tries starts short, for exchanges of a few ms, and grows to what costs nothing in a minute.
 _FIRST_POLL, _LONGEST_POLL = 0.002, 0.1
@@ -51,19 +53,23 @@ class _OpenFiles:
 
 
 @contextmanager
-def take_lease(paths: Sequence[Path], clock: Clock, deadline: float | None) -> Iterator[None]:
+def take_lease(paths: Sequence[Path], clock: Clock, deadline: float | None, tell: Callable[[], None]) -> Iterator[None]:
     """Hold one of the lock files while the block runs, waiting for one to get free.
 
-    `deadline` is a time of `clock.monotonic()`. Raises NoLease when it passes first. A holder that
-    dies in whatever way gives the lease back, since the kernel drops its locks.
+    `deadline` is a time of `clock.monotonic()`; `tell` is called once if the wait takes seconds. Raises NoLease when
+    the deadline passes first. A holder that dies in whatever way gives the lease back: the kernel drops its locks.
     """
     files = _OpenFiles(paths)
     try:
         poll = _FIRST_POLL
+        quiet_until = clock.monotonic() + SHORTEST
         while files.try_lock() is None:
             left = poll if deadline is None else deadline - clock.monotonic()
             if left <= 0:
                 raise NoLease
+            if clock.monotonic() > quiet_until:
+                quiet_until = math.inf
+                tell()
             clock.sleep(min(poll, left))
             poll = min(1.5 * poll, _LONGEST_POLL)
         yield

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from orgdata_dagster.http.rate_limit.planner import Spent, earliest
@@ -31,6 +31,8 @@ CREATE INDEX IF NOT EXISTS payment_at ON payment (at);
 CREATE TABLE IF NOT EXISTS timeline (
     logical REAL NOT NULL, wall REAL NOT NULL, monotonic REAL NOT NULL, boot TEXT NOT NULL,
     paused_until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS refusal (until REAL NOT NULL, asked REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS backoff (failures INTEGER NOT NULL, at REAL NOT NULL);
 """
 
 _OLD = "WHERE at < :before AND state <> 'summed'"
@@ -49,7 +51,10 @@ _ANCHOR_AGE = 1.0
 
 @dataclass(frozen=True)
 class Slip:
-    """A place in the queue: what is to be paid, and when (`at` is logical time, `due` the same by monotonic)."""
+    """A place in the queue: what is to be paid, and when (`at` is logical time, `due` the same by monotonic).
+
+    `paused`: a pause was in force when it was planned, so it may come earlier once somebody lifts the pause.
+    """
 
     id: int
     cost: float
@@ -57,6 +62,15 @@ class Slip:
     at: float
     due: float
     ready: bool
+    paused: bool = False
+
+
+class Pause(NamedTuple):
+    """Nobody sends for `seconds`. `asked`: the seconds for which the vendor wants no request, where these are more
+    than anybody here waits: requests are then refused until the pause is over."""
+
+    seconds: float
+    asked: float | None = None
 
 
 class WindowUsage(NamedTuple):
@@ -70,9 +84,10 @@ class WindowUsage(NamedTuple):
 class Ledger:
     """The book, opened at one moment by the holder of the store's lock."""
 
-    def __init__(self, connection: sqlite3.Connection, rule: Rule, reading: Reading) -> None:
+    def __init__(self, connection: sqlite3.Connection, rule: Rule, reading: Reading, longest_pause: float) -> None:
         self._db = connection
         self._rule = rule
+        self._longest_pause = longest_pause
         self._monotonic = reading.monotonic
         self._paused_until = 0.0
         self.now = self._open(reading)
@@ -118,13 +133,48 @@ class Ledger:
         """Leave the queue without having sent anything."""
         self._db.execute("DELETE FROM payment WHERE id = ?", (slip.id,))
 
-    def pause(self, seconds: float) -> None:
-        """Nobody sends before `seconds` from now; a longer pause stays as it is."""
-        self._db.execute("UPDATE timeline SET paused_until = max(paused_until, ?)", (self.now + seconds,))
+    def renew(self, slip: Slip) -> Slip:
+        """Look whether the pause that a slip waits for was lifted: then it takes the earliest slot there is now."""
+        if self._paused_until > self.now:
+            return replace(slip, ready=False)
+        self.give_back(slip)
+        return self.reserve(slip.cost)
 
-    def paused_for(self) -> float:
-        """Seconds until the pause ends; 0 without one."""
-        return max(0.0, self._paused_until - self.now)
+    def pause(self, seconds: float, asked: float | None) -> None:
+        """Nobody sends before `seconds` from now; a longer pause stays as it is. `asked`: see Pause."""
+        until = self.now + min(seconds, self._longest_pause)
+        self._db.execute("UPDATE timeline SET paused_until = max(paused_until, ?)", (until,))
+        if asked is not None:
+            self._db.execute("DELETE FROM refusal")
+            self._db.execute("INSERT INTO refusal VALUES (?, ?)", (until, self.now + asked))
+
+    def paused(self) -> Pause | None:
+        """The pause in force."""
+        if self._paused_until <= self.now:
+            return None
+        refusal = self._db.execute("SELECT asked FROM refusal WHERE until > ?", (self.now,)).fetchone()
+        return Pause(self._paused_until - self.now, refusal[0] - self.now if refusal else None)
+
+    def resume(self) -> None:
+        """End the pause, and forget the failures that led to it."""
+        self._db.execute("UPDATE timeline SET paused_until = 0")
+        self._db.execute("DELETE FROM refusal")
+        self._db.execute("DELETE FROM backoff")
+
+    def failed(self) -> int:
+        """Count a failure of the vendor; returns how many there were since its last success, whoever met them.
+
+        Failures that lie further back than twice the longest pause say nothing about the present.
+        """
+        row = self._db.execute("SELECT failures, at FROM backoff").fetchone()
+        failures = row[0] + 1 if row and self.now - row[1] < 2 * self._longest_pause else 1
+        self._db.execute("DELETE FROM backoff")
+        self._db.execute("INSERT INTO backoff VALUES (?, ?)", (failures, self.now))
+        return failures
+
+    def succeeded(self) -> None:
+        """The vendor answers again."""
+        self._db.execute("DELETE FROM backoff")
 
     def usage(self) -> list[WindowUsage]:
         """What each window has paid up to now, in the rule's order; slots still to come do not count."""
@@ -144,6 +194,9 @@ class Ledger:
         elif not known or now - row[0] > _ANCHOR_AGE:
             self._db.execute("UPDATE timeline SET logical = ?, wall = ?, monotonic = ?, boot = ?", (now, *reading))
         self._paused_until = row[4] if row else 0.0
+        if self._paused_until > now + self._longest_pause:  # noted under another setting: no pause is obeyed unbounded
+            self._paused_until = now + self._longest_pause
+            self._db.execute("UPDATE timeline SET paused_until = ?", (self._paused_until,))
         self._tidy(now)
         if not known and self._rule.unknown_past == "spent":
             self._spend_everything(now)
@@ -225,7 +278,8 @@ class Ledger:
 
     def _slip(self, number: int, at: float, cost: float, windows: tuple[int, ...]) -> Slip:
         ready = at <= self.now + _INSTANT
-        return Slip(number, cost, windows, at, due=self._monotonic + (at - self.now), ready=ready)
+        paused = self._paused_until > self.now
+        return Slip(number, cost, windows, at, due=self._monotonic + (at - self.now), ready=ready, paused=paused)
 
     def _labels(self, windows: tuple[int, ...]) -> str:
         return json.dumps([purse[number].label for purse, number in zip(self._rule.purses, windows, strict=True)])

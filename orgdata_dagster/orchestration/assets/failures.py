@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.http.errors import PermanentError, TooLongAPause
 from orgdata_dagster.orchestration.reasons import is_known, reason
 from orgdata_dagster.warehouse.errors import ContractViolation, Refused, WarehouseDamaged
 
@@ -25,6 +25,11 @@ _SHOWN = 20
 def is_permanent(error: BaseException) -> bool:
     """Whether the same attempt would fail again: a person has to change something first."""
     return isinstance(error, (PermanentError, ContractViolation, Refused, WarehouseDamaged))
+
+
+def ends_run(error: BaseException) -> bool:
+    """Whether the partitions that were not begun need not be tried: they would fail alike."""
+    return is_permanent(error) or isinstance(error, TooLongAPause)
 
 
 def failure(

@@ -20,10 +20,11 @@ import duckdb
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.assets import metadata, resuming
 from orgdata_dagster.orchestration.assets.batches import Batches
-from orgdata_dagster.orchestration.assets.failures import explained, failure, is_permanent
+from orgdata_dagster.orchestration.assets.failures import ends_run, explained, failure
 from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
 from orgdata_dagster.orchestration.assets.progress import Progress, Waiting, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.assets.waits import waits_told
 from orgdata_dagster.orchestration.checks.results import Landed, of_landed, of_refused
 from orgdata_dagster.orchestration.checks.volume import volumes, whole_volume
 from orgdata_dagster.orchestration.instance.orphaned_runs import claim
@@ -186,7 +187,7 @@ def land(
     that were not begun are not tried.
     """
     warehouse.say = partial(_say, context)
-    with explained(context):
+    with explained(context), waits_told(context, target.table.schema):
         claim(context.instance, context.run)
         with owned_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
             run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
@@ -245,7 +246,7 @@ def _each(
             note(partition, error)
 
     def note(partition: str | None, error: BaseException) -> None:
-        if is_permanent(error) or isinstance(error, _GONE):
+        if ends_run(error) or isinstance(error, _GONE):
             hopeless.set()  # here, in the thread that would begin the next partition the moment this one is over
         errors[partition] = error
         run.context.log.warning(f"{run.target.table} {partition or ''}: {reason(error)}")

@@ -32,6 +32,17 @@ class Limits(dg.Model, dg.Resolvable):
         return Rule(purses=purses, in_flight=self.concurrent)
 
 
+def longest_pause() -> float:
+    """The field of the same name, which every vendor's retries have."""
+    field: float = Field(
+        default=RetryPolicy.longest_pause,
+        ge=0,
+        description="Seconds that the vendor may ask us to wait (Retry-After) at most. Where it asks for more, the "
+        "request fails at once, and none is sent for so many seconds.",
+    )
+    return field
+
+
 class Retries(dg.Model, dg.Resolvable):
     """How stubbornly one request is tried where trying again may help (network errors, 429, 5xx, broken bodies)."""
 
@@ -43,6 +54,8 @@ class Retries(dg.Model, dg.Resolvable):
         ge=0,
         description="Seconds before the second attempt at most; the waits double, up to a minute.",
     )
+
+    longest_pause: float = longest_pause()
 
     def fields(self) -> dict[str, float]:
         """The same as fields of a VendorResource."""

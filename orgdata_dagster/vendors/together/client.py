@@ -53,14 +53,21 @@ def rule(seconds: float = MINUTE) -> Rule:
     return Rule(purses=((Window(1, seconds),),), in_flight=1, margin=min(slack / seconds, 0.9), unknown_past="spent")
 
 
-def retry_policy(attempts: int, seconds: float = MINUTE) -> RetryPolicy:
-    """Waits of at least 1, 2, 4, 8 and 16 intervals: "exponentially back off and try again later"."""
+def retry_policy(
+    attempts: int, seconds: float = MINUTE, longest_pause: float = RetryPolicy.longest_pause
+) -> RetryPolicy:
+    """Waits of at least 1, 2, 4, 8 and 16 intervals: "exponentially back off and try again later".
+
+    They are the organisation's: after a failure of one report no other one is asked for earlier.
+    """
     return RetryPolicy(
         attempts=attempts,
         total_seconds=60 * seconds,
         first_wait=seconds / 10,
         longest_wait=32 * seconds,
         shortest_wait=seconds,
+        longest_pause=longest_pause,
+        shared_backoff=True,
     )
 
 

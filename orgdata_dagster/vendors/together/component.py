@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.automation.schedules import today_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.limits import longest_pause
 from orgdata_dagster.orchestration.config.tables import Day, TableModel
 from orgdata_dagster.vendors.together.assets import Report, build_asset
 from orgdata_dagster.vendors.together.client import MINUTE, REPORTS
@@ -41,6 +42,7 @@ class TogetherRetries(dg.Model, dg.Resolvable):
         ge=1,
         description="Attempts in all, the first one included. The waits begin at the interval and double.",
     )
+    longest_pause: float = longest_pause()
 
 
 class ReportModel(TableModel):
@@ -101,7 +103,8 @@ class Together(dg.Component, dg.Model, dg.Resolvable):
             for name, report in self.reports.items()
         ]
         resource = TogetherResource.from_variables(
-            seconds_between_requests=self.limits.seconds_between_requests, retry_attempts=self.retries.attempts
+            seconds_between_requests=self.limits.seconds_between_requests,
+            **{f"retry_{name}": value for name, value in self.retries.model_dump().items()},
         )
         schedules = [today_schedule(vendor, self.cron, assets)] if self.cron else []
         return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules)

@@ -52,7 +52,7 @@ class TogetherResource(VendorResource):
 
     def retry_policy(self) -> RetryPolicy:
         """Waits that begin at the interval and double."""
-        return api.retry_policy(self.retry_attempts, self._interval)
+        return api.retry_policy(self.retry_attempts, self._interval, self.retry_longest_pause)
 
     def client(self, observer: Observer | None = None) -> api.TogetherClient:
         """A client that pays the shared budget; `observer` sees every request."""

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster import settings
+from orgdata_dagster.http.errors import RetriesExhausted
 from orgdata_dagster.http.records import RequestRecord
 from orgdata_dagster.orchestration.assets.snapshots import ACCEPT_SHRINK
 from orgdata_dagster.sandbox.faults import Slow, Status
@@ -95,6 +96,28 @@ def test_retries_grow_from_the_minute(home: Home, tmp_path: Path) -> None:
         first, second = gaps(sandbox)
         assert first >= minute
         assert second >= 2 * minute
+        assert sandbox.together.limiter.violations == 0
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_after_a_failure_of_one_report_no_other_is_asked_for_earlier(home: Home, tmp_path: Path, status: int) -> None:
+    """The document limits the organisation, so its back-off is the organisation's, over all runs and processes."""
+    minute = 0.2
+
+    def ask(table: str) -> None:  # each is another process: nothing is shared but the home
+        with TogetherResource.from_environment(seconds_between_requests=minute, retry_attempts=1).client() as client:
+            client.report(table, into=tmp_path / table, read=lambda _: None)
+
+    with running(home, minute) as sandbox:
+        sandbox.together.faults.add(Status(status), times=3)
+        for table in REPORTS:
+            with pytest.raises(RetriesExhausted):
+                ask(table)
+        ask("users")
+        ask("users")
+        first, second, third, after = gaps(sandbox)
+        assert (first >= minute, second >= 2 * minute, third >= 4 * minute) == (True, True, True)
+        assert after < 2 * minute  # an answer ends it
         assert sandbox.together.limiter.violations == 0
 
 

@@ -15,6 +15,7 @@ from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.assets.failures import failure
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.assets.waits import waits_told
 from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.writing import DRY_RUN_TAG, ONLY_REJECTED_TAG, PLAN, WRITES
@@ -97,7 +98,7 @@ def build_asset(job: Job, *, pace: Callable[[OctolisResource], Pace] | None = No
     ) -> dg.MaterializeResult:
         pace_ = pace(octolis) if pace else Pace(60 / octolis.writes_per_minute)
         lock = settings.home() / "syncs" / f"{job.asset_key.path[-1]}.lock"
-        with locked(lock, shared=False), owned_folder(settings.staging()) as folder:
+        with waits_told(context, VENDOR), locked(lock, shared=False), owned_folder(settings.staging()) as folder:
             return _run(context, job, octolis, warehouse.open(), folder, pace_)
 
     return sync

@@ -7,7 +7,9 @@ READY := .venv/.ready
 INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
 # pytest's own options, for example: make test T="-k walk -n 0"
 T ?=
-ROWS ?= 1000000
+# bench and soak: which parts alone, and their other options (O=--help)
+ONLY ?=
+O ?=
 
 # Compiled modules are kept, whatever the shell says: hundreds of short processes would compile them anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -44,8 +46,8 @@ check: $(READY) ## lint, format, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(READY) ## rows/s, memory, and the ratio to a bare loop (ROWS=3000000 for more)
-	@$(BIN)/python benchmarks/million_rows.py --rows $(ROWS)
+bench: $(READY) ## the whole command beside a bare loop and dlt: seconds, CPU, memory (ONLY=csv,json O="--rounds 5")
+	@$(BIN)/python -m benchmarks.bench $(if $(ONLY),--only $(ONLY)) $(O)
 
 clean: ## remove the environment, caches and the demo's data; your data in .orgdata/ stays
 	rm -rf .venv .orgdata-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

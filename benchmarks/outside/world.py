@@ -33,7 +33,7 @@ class World:
         """A table whose truth are these rows."""
         self.tables.append((replace(table, file=f"{table.name}.jsonl"), lambda path: _write_rows(path, rows)))
 
-    def add_csv(self, table: Table, text: Callable[[], Iterable[bytes]]) -> None:
+    def add_csv(self, table: Table, text: Callable[[], Iterable[bytes | bytearray]]) -> None:
         """A table whose truth is this CSV, in pieces."""
         self.tables.append((replace(table, file=f"{table.name}.csv"), lambda path: _write_bytes(path, text())))
 
@@ -67,6 +67,6 @@ def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
-def _write_bytes(path: Path, pieces: Iterable[bytes]) -> None:
+def _write_bytes(path: Path, pieces: Iterable[bytes | bytearray]) -> None:
     with path.open("wb") as file:
         file.writelines(pieces)

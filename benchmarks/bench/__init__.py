@@ -1,0 +1,4 @@
+"""`make bench`: the whole command, from start to exit, beside a bare loop and beside dlt.
+
+Here: what is measured (workloads.py), with whom it is compared (bare.py, tuned_dlt.py), and the table (report.py).
+"""

@@ -1,0 +1,55 @@
+"""What `make bench` measures: worlds to pull, and commands on a home that has something.
+
+Here: the workloads and their sizes. Keep out: running and timing them (__main__.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ORGDATA, BARE, DLT = "orgdata", "bare loop", "dlt"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """`builder` and `options`: its world. `rival`: how bare.py and tuned_dlt.py call it; "": nobody to compare with.
+
+    `args`: the command; empty for a pull of the world's days. `warm`: in a home that has pulled the same before, else
+    in a new one.
+    """
+
+    name: str
+    title: str
+    builder: str
+    options: Mapping[str, Any]
+    rival: str = ""
+    args: tuple[str, ...] = ()
+    warm: bool = False
+    rounds: int = field(default=10**6)  # at most
+
+
+def workloads(scale: float = 1) -> list[Workload]:
+    """All of them; `scale` multiplies rows, and days of small requests."""
+
+    def much(count: int) -> int:
+        return max(1, round(count * scale))
+
+    rows, records, days, huge = much(1_000_000), much(500_000), much(365), much(1_000_000)
+    small = {"tables": 2, "rows": much(3_450), "days": 26}
+    nine = {"tables": 1, "rows": 9}
+    many = {"tables": much(200), "rows": 5}
+    return [
+        Workload("csv", f"{rows:,} CSV rows, 26 days", "csv_days", {"rows": rows, "days": 26}, "csv"),
+        Workload("json", f"{records:,} JSON records", "json_records", {"records": records}, "json"),
+        Workload("year", f"{days} days of channel_reports", "many_requests", {"days": days}, "requests"),
+        Workload("small", f"{2 * much(3_450):,} rows of two tables, 26 days", "csv_tables", small, "csv"),
+        Workload("huge", f"{huge:,} CSV rows, one day", "csv_days", {"rows": huge, "days": 1}, "csv"),
+        Workload("tables", f"{much(200)} tables x 5 rows", "csv_tables", many, "csv", rounds=3),
+        Workload("nine", "9 rows, first pull", "csv_tables", nine),
+        Workload("again", "9 rows, next pull", "csv_tables", nine, warm=True),
+        Workload("status", "`orgdata status`", "csv_tables", small, args=("status",), warm=True),
+        Workload("validate", "`orgdata validate`", "csv_tables", small, args=("validate",), warm=True),
+        Workload("plan", "`orgdata plan`", "csv_tables", small, args=("plan",), warm=True),
+    ]

@@ -68,6 +68,7 @@ MISFITS = [
     ("DATE", "infinity"),
     ("TIMESTAMPTZ", "yesterday"),
     ("FLOAT", "16777217"),
+    ("FLOAT", "5501E5"),
     ("INT4", "1.5"),
     ("INT4", "1.55e1"),
     ("INT2", "40000"),

@@ -1,8 +1,9 @@
+import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.warehouse.names import OWN_PREFIX, VARIANT, TableName, column_names, literal, quoted
+from orgdata_dagster.warehouse.names import OWN_PREFIX, VARIANT, TableName, column_names, folded, literal, quoted
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 
@@ -33,8 +34,8 @@ HEADER = st.lists(
 @given(HEADER)
 def test_names_are_unique_and_none_is_ours(header: list[str]) -> None:
     names = column_names(header)
-    assert len({name.lower() for name in names}) == len(header)
-    assert not any(name.lower().startswith(OWN_PREFIX) or name.lower().endswith(VARIANT) for name in names)
+    assert len({folded(name) for name in names}) == len(header)
+    assert not any(folded(name).startswith(OWN_PREFIX) or folded(name).endswith(VARIANT) for name in names)
     assert all(name.strip() for name in names)
 
 
@@ -65,3 +66,29 @@ def test_a_vendor_may_use_the_names_that_our_sql_uses(rig: Rig) -> None:
     """`path` and `after` were ambiguous once: the commit joins the rows with a table of its own."""
     rig.land("path,after,until,partition_key,page,place,stored,brought,_orgdata_file\n1,2,3,4,5,6,7,8,9\n")
     assert rig.texts() == [tuple("123456789")]
+
+
+ODD = "KkſSsİIıiÉéßẞΣσς\u212a"
+NAME = st.text(st.characters(exclude_characters="\0", codec="utf-8") | st.sampled_from(ODD), min_size=1, max_size=3)
+
+
+@settings(max_examples=200, deadline=None)
+@given(one=NAME, other=NAME)
+def test_two_names_are_one_exactly_if_they_are_one_to_the_database(shared: Rig, one: str, other: str) -> None:
+    for first, second in ((one, other), (one, one.swapcase()), (one, one.lower()), (one, one.upper())):
+        try:
+            shared.connection.execute(f"CREATE OR REPLACE TEMP TABLE t ({quoted(first)} INT, {quoted(second)} INT)")
+        except duckdb.CatalogException:
+            assert folded(first) == folded(second)
+        else:
+            assert folded(first) != folded(second)
+
+
+@pytest.mark.parametrize("body", ["id,école\n2,b\n", "id,ÉCOLE\n2,b\n", "ID,École\n2,b\n"])
+def test_a_name_in_another_case_lands(rig: Rig, body: str) -> None:
+    """It was a Binder Error once: Python's notion of case is wider than the database's."""
+    rig.land("id,École\n1,a\n", declared={"école": "VARCHAR"})
+    rig.land(body, partition="2026-03-02", declared={"école": "VARCHAR"})
+    first, second = rig.texts("id")
+    assert first[:2] == ("1", "a")
+    assert "b" in second

@@ -22,6 +22,7 @@ from orgdata_dagster.warehouse.names import (
     RUN_ID,
     VARIANT,
     TableName,
+    folded,
     literal,
     quoted,
 )
@@ -89,17 +90,17 @@ def plan(
     if not existing and not columns:
         # nothing but a header so far, or not even that: the table shall exist all the same
         columns = {name: ColumnTypes() for name in stage.empty_columns or stage.declared}
-    known = {name.lower(): (name, kind) for name, kind in existing.items()}
+    known = {folded(name): (name, kind) for name, kind in existing.items()}
     for name, types in columns.items():
-        stored, current = known.get(name.lower(), (name, None))
+        stored, current = known.get(folded(name), (name, None))
         if name in stage.declared:
             _plan_declared(connection, result, table, stored, types, existing, stage)
         else:
             _plan_free(connection, result, table, name, stored, current, types, stage)
     if stage.columns:
-        sent = {name.lower() for name in columns}
+        sent = {folded(name) for name in columns}
         for name, kind in existing.items():
-            if not name.startswith(OWN_PREFIX) and not name.endswith(VARIANT) and name.lower() not in sent:
+            if not name.startswith(OWN_PREFIX) and not name.endswith(VARIANT) and folded(name) not in sent:
                 result.changes.append(SchemaChange(name, "missing", kind, None))
     if contract == "freeze" and existing and store.last_columns(connection, table):
         # a table that only empty days made so far has nothing to freeze

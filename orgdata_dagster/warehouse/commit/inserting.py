@@ -14,7 +14,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.commit import evolution
 from orgdata_dagster.warehouse.errors import RowCountMismatch
-from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, quoted
+from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, folded, quoted
 from orgdata_dagster.warehouse.pages.stage import Group, Stage
 
 # SQL: the row lies in its page's part of the time line
@@ -48,11 +48,11 @@ def insert(
     Raises TypeSurprise where a guessed type does not hold a value, RowCountMismatch where rows are lost or too many.
     """
     _note_places(connection, group)
-    sent = {name.lower() for name in (*group.columns, *group.constants)}
+    sent = {folded(name) for name in (*group.columns, *group.constants)}
     casts = {
         name: cast
         for name, cast in planned.casts.items()
-        if name.lower() in sent or name.removesuffix(VARIANT).lower() in sent
+        if folded(name) in sent or folded(name.removesuffix(VARIANT)) in sent
     }
     values = [f"{cast} AS {quoted(name)}" for name, cast in casts.items()]
     if load is not None:
@@ -84,8 +84,8 @@ def own_columns(partition: str) -> str:
 
 def _converted(planned: evolution.Plan, columns: Sequence[str]) -> str:
     """SQL: what the plan wants converted of these columns. Below the join, for there it is done once a row."""
-    here = {name.lower() for name in columns}
-    wanted = [(name, value) for name, value in planned.converted.items() if name.lower() in here]
+    here = {folded(name) for name in columns}
+    wanted = [(name, value) for name, value in planned.converted.items() if folded(name) in here]
     return "".join(f"{value} AS {quoted(evolution.CONVERTED + name)}, " for name, value in wanted)
 
 

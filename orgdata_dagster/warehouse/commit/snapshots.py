@@ -17,7 +17,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.errors import Refused
-from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, literal, quoted
+from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, folded, literal, quoted
 
 if TYPE_CHECKING:
     from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target
@@ -42,8 +42,8 @@ class ShrinkGuard:
         rows, columns = sum(page.records for page in pages), [name for page in pages for name in page.columns]
         last = _last(connection, target.table)
         before = f"the last snapshot ({last[0]}) has {last[1]} rows" if last else "there is no snapshot before it"
-        known = {name.lower() for name in columns}
-        if lost := [name for name in target.key if name.lower() not in known]:
+        known = {folded(name) for name in columns}
+        if lost := [name for name in target.key if folded(name) not in known]:
             raise Refused(
                 f"{target.table}: the key column {', '.join(map(repr, lost))} is not among {', '.join(columns)[:300]} "
                 f"({rows} rows; {before}). Nothing was stored. {self.remedy}"
@@ -100,7 +100,7 @@ def _history(table: TableName, columns: Sequence[str]) -> str:
     alike = ", ".join(map(quoted, columns))
     # not histogram() itself: its maps would take ten times the memory of the lists
     seen = "list_histogram(list(_orgdata_number))"
-    taken = {name.lower() for name in columns}
+    taken = {folded(name) for name in columns}
     since, until = (f"{OWN_PREFIX}{name}" if name in taken else name for name in ("valid_from", "valid_to"))
     return f"""
 WITH snapshots AS (

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.names import literal, quoted
+from orgdata_dagster.warehouse.names import folded, literal, quoted
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
 from orgdata_dagster.warehouse.pages.page import JsonKind
 
@@ -84,7 +84,7 @@ def values(
     extract = "json_extract_string" if data_type == "VARCHAR" else "json_extract"
     tops = list(dict.fromkeys(key[0] for key in keys))
     options = f"{_OPTIONS}, filename = '_orgdata_file'"
-    if "" in tops or len({top.lower() for top in tops}) < len(tops):
+    if "" in tops or len({folded(top) for top in tops}) < len(tops):
         # the fast way knows neither an empty name nor two names that differ in case alone
         found = [f"{extract}(json, {literal(pointer(key))})" for key in keys]
         return found, f"read_json_objects([{files}], {options})"

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.names import literal, quoted
+from orgdata_dagster.warehouse.names import folded, literal, quoted
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.page import Kinds, Page
 from orgdata_dagster.warehouse.types import lossless
@@ -78,8 +78,8 @@ class Group:
     @property
     def constants(self) -> tuple[str, ...]:
         """The constants that are no columns of the pages."""
-        own = {name.lower() for name in self.columns}
-        return tuple(name for name in self.pages[0].constants if name.lower() not in own)
+        own = {folded(name) for name in self.columns}
+        return tuple(name for name in self.pages[0].constants if folded(name) not in own)
 
 
 def grouped(pages: Iterable[StagedPage]) -> list[Group]:
@@ -215,7 +215,7 @@ class Stage:
 
     def declared_type(self, column: str) -> str:
         """The type that a person declared for `column`, however it is spelled there."""
-        return next(kind for name, kind in self.declared.items() if name.lower() == column.lower())
+        return next(kind for name, kind in self.declared.items() if folded(name) == folded(column))
 
     @property
     def columns(self) -> dict[str, ColumnTypes]:
@@ -235,7 +235,7 @@ class Stage:
     def sample_row(self, column: str, data_type: str) -> dict[str, str | None]:
         """A row whose `column` does not survive as `data_type` (any filled one for text), to show to a person."""
         for group in grouped(self.pages):
-            if column.lower() not in map(str.lower, group.columns):
+            if folded(column) not in map(folded, group.columns):
                 continue
             test = "true" if data_type == lossless.TEXT else f"NOT {lossless.survives(column, data_type)}"
             row = self.connection.execute(

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from orgdata_dagster.warehouse.names import quoted
+from orgdata_dagster.warehouse.names import folded, quoted
 from orgdata_dagster.warehouse.pages.page import Kinds
 from orgdata_dagster.warehouse.types import declared, lossless
 
@@ -51,12 +51,12 @@ class TypeTracker:
         self._declared = declared
         self._expected = {name: kind for name, kind in expected.items() if name not in declared}
         self._seen: list[tuple[str, Sequence[str]]] = []
-        self._spelling = {name.lower(): name for name in [*expected, *declared]}
+        self._spelling = {folded(name): name for name in [*expected, *declared]}
 
     def see(self, source: str, columns: Sequence[str], kinds: Mapping[str, Kinds] | None = None) -> None:
         """Take in the rows of `source` (SQL that yields `columns` as text), whose values are of these kinds."""
         # the database's names ignore case: a column is one, however a page spells it
-        spelled = {name: self._spelling.setdefault(name.lower(), name) for name in columns}
+        spelled = {name: self._spelling.setdefault(folded(name), name) for name in columns}
         columns = list(spelled.values())
         for name in columns:
             expected = self._expected.get(name)

@@ -24,8 +24,9 @@ from orgdata_dagster.warehouse.names import quoted
 _NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
 _DAY = r"\d{4}-\d\d-\d\d"  # not the database's words for other days, as `infinity`
 _OFFSET = r"(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)"
-_FLOATS = {"DOUBLE": (15, "1e-300", "1e300"), "FLOAT": (6, "1e-37", "1e38")}
-"""How many digits always survive, between which bounds."""
+_FLOATS = {"DOUBLE": (15, "1e-300", "1e300"), "FLOAT": (6, "1e-37", "1.6e7")}
+"""How many digits always survive, between which bounds. Whole numbers are printed to their last digit: a FLOAT is not
+exact from 2 ** 24 on."""
 _FRACTIONS = {
     "TIMESTAMP": 6, "TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9, "TIMESTAMP WITH TIME ZONE": 6,
     "TIME": 6, "TIME_NS": 9, "TIME WITH TIME ZONE": 6,

@@ -9,10 +9,12 @@ Keep out: parsing data, and error shapes of one vendor (its own `client.py`).
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from orgdata_dagster.http.characters import Watch, mend
 from orgdata_dagster.http.errors import BadBody, ErrorDetail
 
 ERROR_BODY_CAP = 64 * 1024
@@ -24,17 +26,27 @@ _CHUNK = 1024 * 1024
 _HEAD = 1024  # bytes that tell an HTML page
 
 
-def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> tuple[int, bytes]:
-    """Write the decoded body to `path` in chunks; returns its size and first bytes. `on_chunk` may raise to stop it.
+@dataclass(frozen=True)
+class Saved:
+    """A body in a file: its size as it came, its first bytes, and how many bad characters of it were replaced."""
+
+    size: int
+    head: bytes
+    replaced: int
+
+
+def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> Saved:
+    """Write the decoded body to `path` in chunks. `on_chunk` may raise to stop it.
 
     Raises BadBody if the body ends early or is not in an encoding we asked for; httpx.TransportError as httpx
     does.
     """
-    head = b""
+    head, watch = b"", Watch()
     try:
         with path.open("wb") as file:
             for chunk in _decoded(response):
                 on_chunk()
+                watch.see(chunk)
                 file.write(chunk)
                 head += chunk[: _HEAD - len(head)]
             size = file.tell()
@@ -44,7 +56,7 @@ def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> 
     received = response.num_bytes_downloaded
     if promised.isdigit() and int(promised) != received and response.request.method != "HEAD":
         raise BadBody(f"the body is cut short: {received} bytes of {promised}")
-    return size, head
+    return Saved(size, head, mend(path) if watch.end() else 0)
 
 
 def read_head(response: httpx.Response) -> bytes:

@@ -317,8 +317,8 @@ class HttpClient:
             raise BadBody("the answer is an HTML page, not data")
         part = call.into.with_name(call.into.name + ".part")
         try:
-            size, head = body.save(response, part, in_time)
-            if body.is_html(head) and not wants_html:
+            saved = body.save(response, part, in_time)
+            if body.is_html(saved.head) and not wants_html:
                 raise BadBody("the answer is an HTML page, not data")
             os.replace(part, call.into)
         except BaseException:
@@ -328,7 +328,8 @@ class HttpClient:
             path=call.into,
             status=response.status_code,
             headers=response.headers,
-            bytes=size,
+            bytes=saved.size,
+            replaced_characters=saved.replaced,
             server_time=http_date(response.headers.get("date")),
             waited=call.attempts.waited,
             attempts=call.attempts.number,

@@ -17,7 +17,7 @@ class Download:
     """A whole body in a file: `bytes` of it, after `attempts` that `waited` so many seconds for the budget.
 
     `server_time` is the vendor's clock when it answered (Date header, UTC, whole seconds), None where it did
-    not say.
+    not say. `replaced_characters`: how many characters that no text can have were replaced by U+FFFD.
     """
 
     path: Path
@@ -28,6 +28,7 @@ class Download:
     waited: float
     attempts: int
     endpoint: str
+    replaced_characters: int = 0
 
 
 @dataclass

@@ -29,19 +29,31 @@ from orgdata_dagster.warehouse.pages.stage import StagedPage
 Read = Callable[[Download], MeasuredPage]
 
 
+Stored = Callable[[Mapping[str, str], datetime | None], int]
+
+
+def nothing_stored(_values: Mapping[str, str], _after: datetime | None) -> int:
+    """For a table that has no rows yet."""
+    return 0
+
+
 @dataclass
 class Intake:
     """Where a pull puts the pages of one partition. It counts while it takes them in.
 
-    `area`: the folder of the run, in which this one has files and, if it is asked for, a folder of its own."""
+    `area`: the folder of the run, in which this one has files and, if it is asked for, a folder of its own.
+    `stored`: how many rows of the partition are stored that have these values in these columns (newest versions only,
+    and where an instant is given only those with a later cursor)."""
 
     partition: str | None
     area: Path
     ready: ReadyRows
     known: tuple[Interval, ...] = ()
+    stored: Stored = nothing_stored
     bytes: int = 0
     requests: int = 0
     waited: float = 0.0
+    replaced_characters: int = 0
     first_answer: datetime | None = None
     watermark: datetime | None = None
     started: float = field(default_factory=time.monotonic)
@@ -101,6 +113,7 @@ class Intake:
         self.bytes += download.bytes
         self.requests += download.attempts
         self.waited += download.waited
+        self.replaced_characters += download.replaced_characters
         if self.first_answer is None and download.server_time is not None:
             self.first_answer = not_ahead(download.server_time)
 
@@ -144,6 +157,7 @@ class Pulled:
     coverage: tuple[Interval, ...] = ()
     after: datetime | None = None
     whole: bool = False
+    doubted: bool = False
 
 
 Pull = Callable[[Intake], Pulled]
@@ -173,4 +187,6 @@ class Arrival:
             requests=self.intake.requests,
             seconds=time.monotonic() - self.intake.started,
             waited=self.intake.waited,
+            doubted=self.pulled.doubted,
+            replaced_characters=self.intake.replaced_characters,
         )

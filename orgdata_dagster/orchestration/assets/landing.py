@@ -32,6 +32,7 @@ from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.warehouse.commit.evolution import expected_types
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.commit.stored import stored_rows
 from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit, record_requests
 from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseError, WarehouseUnavailable
 from orgdata_dagster.warehouse.ledger import coverage
@@ -79,12 +80,20 @@ class _Run:
 
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
         """Pull one partition."""
-        intake = Intake(partition, self.folder, ReadyRows(self.stage(), self.target), self.known.get(partition, ()))
+        ready, known = ReadyRows(self.stage(), self.target), self.known.get(partition, ())
+        intake = Intake(partition, self.folder, ready, known, partial(self.stored, partition))
         try:
             return Arrival(intake, pull(intake))
         except BaseException:
             intake.close()
             raise
+
+    def stored(self, partition: str | None, values: Mapping[str, str], after: datetime | None) -> int:
+        """How many rows of a partition are stored: see Intake."""
+        if not self.warehouse.exists:
+            return 0
+        with self.warehouse.reading() as connection:
+            return stored_rows(connection, self.target, partition, values, after)
 
     def stage(self) -> Stage:
         """A stage with a cursor of its own."""

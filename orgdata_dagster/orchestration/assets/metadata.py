@@ -36,6 +36,8 @@ def of_partition(load: PartitionLoad, done: Committed, watermark: datetime | Non
         "seconds": dg.MetadataValue.float(round(load.seconds, 3)),
         "waited_for_budget_seconds": dg.MetadataValue.float(round(load.waited, 3)),
     }
+    if load.replaced_characters:
+        figures["replaced_characters"] = dg.MetadataValue.int(load.replaced_characters)
     if watermark is not None:
         figures["watermark"] = dg.MetadataValue.timestamp(watermark)
     if done.changes:

@@ -65,8 +65,8 @@ class PartitionLoad:
 
     `as_of`: the vendor's time when the pull began, or the commit's own where that is earlier. `after`: replace only
     rows whose cursor is later (None: all), and of every key keep the newest. `whole`: the rows are all there are, so
-    that a merge drops stored ones that did not come again. `coverage`: what the rows prove. The numbers are for the
-    record.
+    that a merge drops stored ones that did not come again. `coverage`: what the rows prove. `doubted`: the answer
+    contradicts what is stored; that stays, and the staged rows are not stored. The numbers are for the record.
     """
 
     partition: str | None
@@ -79,6 +79,8 @@ class PartitionLoad:
     seconds: float = 0.0
     waited: float = 0.0
     whole: bool = False
+    doubted: bool = False
+    replaced_characters: int = 0
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def _transaction(
         for load in loads
         if (replaces or load.whole) and load.as_of < newest.get(load.partition, load.as_of)
     )
-    fresh = [load for load in loads if load.partition not in stale]
+    fresh = [load for load in loads if load.partition not in stale and not load.doubted]
     for load in fresh:
         if target.refuse is not None:
             target.refuse(connection, target, stage, load)
@@ -194,7 +196,7 @@ def _transaction(
             target.table,
             load.partition,
             run_id,
-            "superseded" if load.partition in stale else "landed",
+            "superseded" if load.partition in stale else "doubted" if load.doubted else "landed",
             load.as_of,
             now,
             rows.get(load.partition, 0),
@@ -204,6 +206,7 @@ def _transaction(
             load.seconds,
             load.waited,
             sorted(stage.columns),
+            load.replaced_characters,
         )
         for load in loads
     ]

@@ -21,7 +21,8 @@ CREATE SCHEMA IF NOT EXISTS _orgdata;
 CREATE TABLE IF NOT EXISTS _orgdata.loads (
     schema_name VARCHAR, table_name VARCHAR, partition_key VARCHAR, run_id VARCHAR, status VARCHAR,
     as_of TIMESTAMP WITH TIME ZONE, loaded_at TIMESTAMP WITH TIME ZONE, row_count BIGINT, pages BIGINT, bytes BIGINT,
-    requests BIGINT, seconds DOUBLE, waited_seconds DOUBLE, column_names VARCHAR[]);
+    requests BIGINT, seconds DOUBLE, waited_seconds DOUBLE, column_names VARCHAR[], replaced_characters BIGINT);
+ALTER TABLE _orgdata.loads ADD COLUMN IF NOT EXISTS replaced_characters BIGINT;
 CREATE TABLE IF NOT EXISTS _orgdata.coverage (
     schema_name VARCHAR, table_name VARCHAR, partition_key VARCHAR, from_instant TIMESTAMP WITH TIME ZONE,
     to_instant TIMESTAMP WITH TIME ZONE, complete BOOLEAN, reason VARCHAR, as_of TIMESTAMP WITH TIME ZONE,
@@ -35,7 +36,8 @@ CREATE TABLE IF NOT EXISTS _orgdata.requests (
     run_id VARCHAR);
 CREATE TABLE IF NOT EXISTS _orgdata.views (schema_name VARCHAR, table_name VARCHAR, made_of VARCHAR);
 COMMENT ON TABLE _orgdata.loads IS
-    'A row per partition and commit. status: landed, or superseded (a newer snapshot was there already).';
+    'A row per partition and commit. status: landed, superseded (a newer snapshot was there already), or doubted (the
+     answer contradicts what is stored, which stays). replaced_characters: how many no text can have became U+FFFD.';
 COMMENT ON TABLE _orgdata.coverage IS
     'Which interval [from_instant, to_instant) of which table is proven complete, by which run; if not, why.';
 COMMENT ON TABLE _orgdata.schema_changes IS 'Columns added, widened, no longer sent, or split into a variant column.';
@@ -93,11 +95,16 @@ class Record:
     seconds: float
     waited: float
     columns: Sequence[str]
+    replaced_characters: int = 0
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the ledger's tables where they are missing."""
-    if not exists(connection):
+    try:
+        connection.execute(
+            "SELECT replaced_characters FROM _orgdata.loads, _orgdata.views LIMIT 0"
+        )  # the youngest parts
+    except (duckdb.CatalogException, duckdb.BinderException):
         connection.execute(_TABLES)
 
 
@@ -178,6 +185,7 @@ def write_loads(connection: duckdb.DuckDBPyConnection, loads: Sequence[Record]) 
         (
             *(load.table.schema, load.table.name, load.partition, load.run_id, load.status, load.as_of, load.loaded_at),
             *(load.rows, load.pages, load.bytes, load.requests, load.seconds, load.waited, list(load.columns)),
+            load.replaced_characters,
         )
         for load in loads
     ]

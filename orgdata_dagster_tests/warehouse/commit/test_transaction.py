@@ -141,11 +141,12 @@ def test_every_row_names_its_partition_run_and_commit(rig: Rig) -> None:
 def test_the_ledger_says_what_the_load_was(rig: Rig) -> None:
     stage = rig.stage("id\n1\n2\n")
     figures: dict[str, Any] = {"pages": 3, "bytes": 400, "requests": 5, "seconds": 1.5, "waited": 0.25}
+    figures |= {"replaced_characters": 7}
     load = PartitionLoad(DAY, NOON, coverage=(Interval(NOON, NOON + HOUR),), **figures)
     commit(rig.warehouse, ITEMS, stage, [load], run_id="abc", requests=[REQUEST, replace(REQUEST, status=None)])
-    ((*what, columns),) = rig.sql("SELECT * EXCLUDE (loaded_at) FROM _orgdata.loads")
+    ((*what, columns, replaced),) = rig.sql("SELECT * EXCLUDE (loaded_at) FROM _orgdata.loads")
     assert what == ["acme", "items", DAY, "abc", "landed", NOON, 2, 3, 400, 5, 1.5, 0.25]
-    assert columns == ["id"]
+    assert (columns, replaced) == (["id"], 7)
     with rig.looking() as connection:
         assert coverage.known(connection, ITEMS.table) == {DAY: load.coverage}
     assert rig.sql("SELECT * FROM _orgdata.requests ORDER BY status NULLS LAST") == [
@@ -207,3 +208,21 @@ def test_commits_have_an_order_though_the_clock_jumped_back(rig: Rig) -> None:
         connection.execute(f"UPDATE acme.items SET _orgdata_loaded_at = '{ahead}'")
     assert rig.land("id\n2\n3\n", partition=NEXT).rows == {NEXT: 2}
     assert rig.sql(f"SELECT count(*) FROM _orgdata.loads WHERE loaded_at > '{ahead}'") == [(1,)]
+
+
+def test_an_answer_that_is_doubted_leaves_what_is_stored_and_says_why(rig: Rig) -> None:
+    rig.land("id\n1\n2\n")
+    doubt = Interval(NOON, NOON + HOUR, "the vendor answered with no row, and 2 are stored")
+    load = PartitionLoad(DAY, NOON + HOUR, coverage=(doubt,), doubted=True)
+    commit(rig.warehouse, ITEMS, rig.stage("id\n"), [load], run_id="later")
+    assert rig.sql("SELECT id FROM acme.items ORDER BY id") == [(1,), (2,)]
+    assert rig.sql("SELECT status FROM _orgdata.loads ORDER BY loaded_at") == [("landed",), ("doubted",)]
+    assert rig.sql("SELECT complete, reason FROM _orgdata.coverage") == [(False, doubt.reason)]
+
+
+def test_a_ledger_from_before_a_column_gets_it(rig: Rig) -> None:
+    rig.land("id\n1\n")
+    with rig.warehouse.writing() as connection:
+        connection.execute("ALTER TABLE _orgdata.loads DROP COLUMN replaced_characters")
+    rig.land("id\n2\n", partition="2026-03-02")
+    assert rig.sql("SELECT replaced_characters FROM _orgdata.loads ORDER BY loaded_at") == [(None,), (0,)]

@@ -1,0 +1,121 @@
+"""Characters that no text can have, replaced by U+FFFD, so that one of them does not keep a whole answer out.
+
+What lives here: finding and replacing bytes that are not UTF-8, zero bytes, and in JSON escapes that name half of a
+surrogate pair or a zero byte.
+Add here when: another character of an answer keeps its other rows out.
+Keep out: what the text means (a vendor's `client.py`, the warehouse's pages).
+"""
+
+import codecs
+import re
+from pathlib import Path
+
+from orgdata_dagster.http.errors import BadBody
+
+REPLACEMENT = "\ufffd"
+
+_CHUNK = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+_HEAD = 64
+_A_FEW, _MOST = 8, 10  # more, and more than one in so many bytes, is another encoding and no slip
+_SUSPECT = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)|[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
+    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2}|u0000)"  # half of one, or a zero byte
+    rb"|.)",
+    re.DOTALL,
+)
+_CONTROL = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f]")
+_ZERO = re.compile(rb"\x00")
+_WRONG_BYTES = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]|[\udc80-\udcff]")  # the first: half of a pair
+_IN_ESCAPES = frozenset(rb"0123456789abcdefABCDEFu\\")
+
+
+class Watch:
+    """Looks at a body while it is saved, and tells whether it may hold a bad character; quick, sometimes wrong."""
+
+    def __init__(self) -> None:
+        self.suspicious = False
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._tail = b""
+
+    def see(self, chunk: bytes) -> None:
+        """Take in the next bytes."""
+        if not self.suspicious:
+            self.suspicious = self._suspect(chunk)
+
+    def end(self) -> bool:
+        """Whether the whole body is suspicious."""
+        if not self.suspicious:
+            try:
+                self._decoder.decode(b"", final=True)
+            except UnicodeDecodeError:
+                self.suspicious = True
+        return self.suspicious
+
+    def _suspect(self, chunk: bytes) -> bool:
+        try:
+            self._decoder.decode(chunk)
+        except UnicodeDecodeError:
+            return True
+        seen = self._tail + chunk  # an escape may be cut by the end of a chunk
+        self._tail = seen[-6:]
+        return _SUSPECT.search(seen) is not None
+
+
+def mend(path: Path) -> int:
+    """Replace the bad characters of a file (in place); returns how many there were.
+
+    Raises BadBody where there are so many that the text must be in another encoding.
+    """
+    clean, bad, rest, is_json = path.with_name(path.name + ".clean"), 0, b"", _begins_as_json(path)
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
+    try:
+        with path.open("rb") as source, clean.open("wb") as target:
+            ended = False
+            while not ended:
+                chunk = source.read(_CHUNK)
+                ended = not chunk
+                text, wrong = _WRONG_BYTES.subn(REPLACEMENT, decoder.decode(chunk, final=ended))
+                part, rest = _whole_escapes(rest + text.encode(), ended)
+                part, spoiled = _mended(part, is_json)
+                bad += wrong + spoiled
+                target.write(part)
+        if bad > _A_FEW and bad * _MOST > path.stat().st_size:
+            raise BadBody(f"the text is not UTF-8: {bad} wrong characters in {path.stat().st_size} bytes")
+        clean.replace(path)
+    finally:
+        clean.unlink(missing_ok=True)
+    return bad
+
+
+def _mended(part: bytes, is_json: bool) -> tuple[bytes, int]:
+    part, bad = _ZERO.subn(REPLACEMENT.encode(), part)
+    if not is_json:
+        return part, bad
+    part = _CONTROL.sub(lambda found: b"\\u%04x" % ord(found.group()), part)  # no loss: JSON wants it spelled so
+    halves = 0
+
+    def spelled(found: re.Match[bytes]) -> bytes:
+        nonlocal halves
+        if found.group(1) is None:
+            return found.group()
+        halves += 1
+        return b"\\ufffd"
+
+    return _ESCAPE.sub(spelled, part), bad + halves
+
+
+def _whole_escapes(text: bytes, ended: bool) -> tuple[bytes, bytes]:
+    """The text up to a place where no escape can be cut, and the rest."""
+    if ended:
+        return text, b""
+    cut = len(text)
+    while cut and text[cut - 1] in _IN_ESCAPES:
+        cut -= 1
+    return text[:cut], text[cut:]
+
+
+def _begins_as_json(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(_HEAD).removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")

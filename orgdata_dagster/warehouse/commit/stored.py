@@ -1,0 +1,48 @@
+"""What a partition holds before a commit, so that an answer can be compared with it.
+
+Here: `stored_rows`. Add here: another question to the stored rows. Keep out: what follows from the comparison (a
+vendor's pull), writing (transaction.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.names import PARTITION, quoted
+
+if TYPE_CHECKING:
+    from orgdata_dagster.warehouse.commit.transaction import Target
+
+
+def stored_rows(
+    connection: duckdb.DuckDBPyConnection,
+    target: Target,
+    partition: str | None,
+    values: Mapping[str, str],
+    after: datetime | None = None,
+) -> int:
+    """How many rows of a partition have these values (as text), and a cursor later than `after` where it is given.
+
+    Where the table keeps versions of a key, a row counts only if no other partition has a newer version of it: the
+    vendor may have moved such a row.
+    """
+    columns = table_columns(connection, target.table)
+    if not {PARTITION, *values} <= columns.keys():
+        return 0
+    current = target.table.view("current")
+    newest = bool(target.key and target.cursor) and bool(table_columns(connection, current))
+    conditions, parameters = [f"{PARTITION} IS NOT DISTINCT FROM ?"], [partition, *values.values()]
+    conditions += [f"CAST({quoted(name)} AS VARCHAR) = ?" for name in values]
+    if after is not None and target.cursor in columns:
+        conditions.append(f"CAST({quoted(target.cursor)} AS TIMESTAMPTZ) > CAST(? AS TIMESTAMPTZ)")
+        parameters.append(after.isoformat())
+    source = current if newest else target.table
+    row = connection.execute(
+        f"SELECT count(*) FROM {source.sql} WHERE {' AND '.join(conditions)}", parameters
+    ).fetchone()
+    return int(row[0]) if row else 0

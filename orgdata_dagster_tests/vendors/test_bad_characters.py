@@ -1,0 +1,78 @@
+"""One bad character in an answer: every row lands, the character becomes U+FFFD, and that is counted and shown."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orgdata_dagster import settings
+from orgdata_dagster.sandbox.faults import BadCharacter
+from orgdata_dagster.sandbox.octolis import DATASETS
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.vendors.accutics.rig import Rig as Accutics
+from orgdata_dagster_tests.vendors.channel_reports.rig import opened
+from orgdata_dagster_tests.vendors.octolis.rig import Rig as Octolis
+
+WHATS = ["surrogate", "nul", "utf8", "bom"]
+COUNTED = "SELECT sum(replaced_characters) FROM _orgdata.loads"
+
+
+def replaced(what: str) -> int:
+    return 0 if what == "bom" else 1
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv(settings.HOME, str(tmp_path))
+    monkeypatch.setenv(settings.WAREHOUSE, "")
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.mark.parametrize("what", WHATS)
+def test_octolis(stack: ExitStack, what: str) -> None:
+    rig = Octolis(stack)
+    rig.vendor.faults.add(BadCharacter(what))  # type: ignore[arg-type]
+    pulled = rig.pull("contacts")
+    assert pulled.success, pulled.failure
+    assert pulled.metadata["dagster/row_count"] == len(rig.vendor.truth(DATASETS["contacts"]) or ())
+    assert rig.sql(COUNTED) == [(replaced(what),)]
+
+
+@pytest.mark.parametrize("what", WHATS)
+def test_accutics(stack: ExitStack, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    rig = Accutics(stack)
+    for name, value in rig.variables().items():
+        monkeypatch.setenv(name, value)
+    rig.vendor.faults.add(BadCharacter(what))  # type: ignore[arg-type]
+    assert rig.pull("users").success
+    assert rig.sql("SELECT count(*) FROM accutics.users") == [(len(rig.vendor.entities["users"]),)]
+    assert rig.sql(COUNTED) == [(replaced(what),)]
+
+
+@pytest.mark.parametrize("what", WHATS)
+def test_channel_reports(tmp_path: Path, what: str) -> None:
+    name, day = "reports_per_state", today(back=1)
+    with opened(tmp_path) as rig:
+        rig.vendor.faults.add(BadCharacter(what))  # type: ignore[arg-type]
+        assert rig.pull(name, first=day).success
+        assert sum(rig.rows(name).values()) > 0
+        assert rig.sql(COUNTED) == [(replaced(what),)]
+        assert rig.sql(f"SELECT count(*) FROM channel_reports.{name} WHERE name LIKE '%\ufffd'") == [(replaced(what),)]
+
+
+@pytest.mark.parametrize("what", WHATS)
+def test_institution_analytics(home: Home, sandbox: Sandbox, what: str) -> None:
+    day = today(back=1)
+    sandbox.institution_analytics.faults.add(BadCharacter(what))  # type: ignore[arg-type]
+    done = home.materialize("institution_analytics/users", day)
+    assert done.success
+    rows = [row for row in sandbox.institution_analytics.truth("users") or () if str(row["updated_date"])[:10] == day]
+    assert home.sql("SELECT count(*) FROM institution_analytics.users") == [(len(rows),)]
+    assert home.sql(COUNTED) == [(replaced(what),)]
+    [event] = done.get_asset_materialization_events()
+    shown = event.step_materialization_data.materialization.metadata.get("replaced_characters")
+    assert (shown.value if shown else 0) == replaced(what)

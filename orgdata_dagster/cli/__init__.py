@@ -8,9 +8,10 @@ Exit status: 0 done, 1 something failed while working (each reason in a line), 2
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-import signal
+import shlex
 import sys
 import threading
 from dataclasses import asdict
@@ -20,7 +21,7 @@ import click
 from rich.console import Console
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import worker_server
+from orgdata_dagster.cli import signals, worker_server
 from orgdata_dagster.cli.errors import Commands
 from orgdata_dagster.http import redaction
 
@@ -34,11 +35,12 @@ def orgdata() -> None:
 @orgdata.command()
 @click.option("--ui/--no-ui", default=True, help="Serve the Dagster UI afterwards.")
 @click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
-def demo(ui: bool, port: int) -> None:
+@click.option("--resume", is_flag=True, help="Leave out what the last demo landed before it was stopped.")
+def demo(ui: bool, port: int, resume: bool) -> None:
     """Pull 7 days of everything from simulated vendors, then serve the UI."""
     from orgdata_dagster.cli.demo import demo as run
 
-    sys.exit(run(_console(), ui=ui, port=port))
+    sys.exit(run(_console(), ui=ui, port=port, resume=resume))
 
 
 @orgdata.command()
@@ -84,7 +86,18 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     since, until = days_of(catalog, keys, first, last)
     console = _console(stderr=as_json)
     tags = {ACCEPT_SHRINK: "true"} if accept_shrink else {}
-    outcomes = run(catalog, keys, since, until, console, tags=tags, resume=resume)
+    again = [
+        "orgdata",
+        "pull",
+        selection,
+        "--from",
+        str(since),
+        "--to",
+        str(until),
+        *(["--accept-shrink"] if tags else ()),
+    ]
+    go_on = shlex.join([*again, "--resume"])
+    outcomes = run(catalog, keys, since, until, console, tags=tags, resume=resume, go_on=go_on)
     if as_json:
         click.echo(json.dumps(outcomes_as_json(outcomes), indent=2))
     failed = [outcome for outcome in outcomes if outcome.error]
@@ -214,11 +227,16 @@ def _end_with_input() -> None:
     # the file itself: the interpreter cannot end while a thread reads through the buffer of sys.stdin
     while os.read(0, 1024):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(0)
 
 
 def main() -> None:
     """Run the command line."""
-    # so that what was started is also stopped: without it SIGTERM ends Python on the spot
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    orgdata()
+    signals.install()
+    try:
+        orgdata()
+    except signals.Interrupted as stop:
+        click.echo(redaction.redact(f"orgdata: {stop}"), err=True)
+        sys.exit(stop.status)
+    finally:
+        gc.freeze()  # the system takes the memory back: to look through it for garbage takes Python a second

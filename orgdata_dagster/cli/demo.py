@@ -26,7 +26,7 @@ _DAYS = 7
 _PACE = "3"  # seconds instead of together's minute: the demo shows the waiting, not all of it
 
 
-def demo(console: Console, *, ui: bool, port: int) -> int:
+def demo(console: Console, *, ui: bool, port: int, resume: bool = False) -> int:
     """Pull the last 7 days of everything from the sandbox, show what landed, serve the UI; returns the exit status."""
     os.environ[settings.HOME] = str(settings.project_root() / ".orgdata-demo")
     for name in ("DAGSTER_HOME", settings.WAREHOUSE):
@@ -38,7 +38,7 @@ def demo(console: Console, *, ui: bool, port: int) -> int:
         last = datetime.now(UTC).date()
         first = last - timedelta(days=_DAYS - 1)
         console.print(f"pulling {first} to {last} of {len(catalog.keys)} assets", highlight=False)
-        outcomes = pull(catalog, catalog.keys, first, last, console)
+        outcomes = pull(catalog, catalog.keys, first, last, console, resume=resume, go_on="orgdata demo --resume")
         failed = [outcome for outcome in outcomes if outcome.error]
         console.print()
         tables.show_tables(console, tables.tables(catalog))
@@ -57,6 +57,7 @@ def _sandbox() -> Iterator[str]:
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # Ctrl-C in a terminal is the demo's: it ends the sandbox when its pulls have ended
     )
     try:
         assert process.stdout is not None
@@ -65,5 +66,6 @@ def _sandbox() -> Iterator[str]:
             raise UserError("the sandbox did not start; run `orgdata sandbox` to see why")
         yield url
     finally:
-        process.terminate()
+        assert process.stdin is not None
+        process.stdin.close()  # it ends with its input
         process.wait(10)

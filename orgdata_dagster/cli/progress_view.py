@@ -5,8 +5,11 @@ Here: `ProgressView`. Keep out: what is reported (orchestration/assets/progress.
 
 from __future__ import annotations
 
+import multiprocessing
+import queue
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Self
 
 from rich.console import Console
@@ -38,6 +41,7 @@ class ProgressView:
         self._last: dict[str, Progress] = {}
         self._printed: dict[str, float] = {}
         self._waiting: dict[str, str] = {}
+        self._reports: multiprocessing.Queue[Report] | None = None
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -45,6 +49,22 @@ class ProgressView:
 
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
+
+    def listen(self, reports: multiprocessing.Queue[Report]) -> None:
+        """Take what is to be shown from a queue, whenever `catch_up` is called."""
+        self._reports = reports
+
+    def catch_up(self) -> None:
+        """Show what has been reported meanwhile."""
+        with suppress(queue.Empty):
+            while self._reports is not None:
+                self.show(self._reports.get_nowait())
+
+    @property
+    def written(self) -> str:
+        """What was written to a vendor so far, in words; empty where nothing was to be."""
+        found = [each for each in self._last.values() if each.unit == "rows"]
+        return ", ".join(f"{each.done:,} of {each.total:,} rows are written" for each in found)
 
     def show(self, progress: Report) -> None:
         """Take in a report of a run."""

@@ -5,7 +5,6 @@ Here: which runs, how many at once, and what the user sees. Keep out: a run itse
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -20,8 +19,10 @@ from orgdata_dagster.cli import workers
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.progress_view import ProgressView
+from orgdata_dagster.cli.signals import Interrupted
+from orgdata_dagster.cli.stopped_pull import landed, settle
 from orgdata_dagster.cli.workers import Outcome, Task
-from orgdata_dagster.orchestration.assets.resuming import PULL_TAG, RESUME_TAG, interrupted, pull_tag
+from orgdata_dagster.orchestration.assets.resuming import GO_ON_TAG, PULL_TAG, RESUME_TAG, interrupted, pull_tag
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.reasons import reason
@@ -63,11 +64,13 @@ def pull(
     *,
     tags: Mapping[str, str] | None = None,
     resume: bool = False,
+    go_on: str = "",
 ) -> list[Outcome]:
     """Run every asset for the days `[first, last]`, both included, and wait; outcomes in the order of `keys`.
 
     What is made of others goes after them, and is left out where one of them failed.
     `tags` go to every run. `resume`: leave out what the last pull of an asset landed, if that one failed or was killed.
+    Raises Interrupted, which says what has landed, and the command `go_on` by which a user continues.
     """
     catalog.check_variables(keys)
     with shared_instance() as instance:
@@ -76,15 +79,24 @@ def pull(
         began = interrupted(instance) if resume else {}
     graph = catalog.defs.resolve_asset_graph()
     tasks = [_task(key, first, last, graph.get(key).partitions_def) for key in keys]
-    shared = {**(tags or {}), PULL_TAG: pull_tag(len(tasks))}
+    shared = {**(tags or {}), PULL_TAG: pull_tag(len(tasks)), **({GO_ON_TAG: go_on} if go_on else {})}
     tasks = [replace(task, tags={**shared, **_resumed(began, key)}) for key, task in zip(keys, tasks, strict=True)]
     made_of = {key: (graph.get_ancestor_asset_keys(key) & set(keys)) - {key} for key in keys}
     after = {key.to_user_string(): {one.to_user_string() for one in made_of[key]} for key in keys}
     outcomes = {}
-    with ProgressView(console, [task.asset for task in tasks]) as view:
-        for outcome in _run_all(tasks, after, _Slots(catalog.resources), view):
-            outcomes[outcome.task.asset] = outcome
-            view.ended(outcome.task.asset, outcome.error)
+    view = ProgressView(console, [task.asset for task in tasks])
+    try:
+        with view, workers.executor(min(_MOST_RUNS_AT_ONCE, len(tasks))) as (pool, progress):
+            view.listen(progress)
+            for outcome in _run_all(pool, tasks, after, _Slots(catalog.resources), view):
+                outcomes[outcome.task.asset] = outcome
+                view.ended(outcome.task.asset, outcome.error)
+    except Interrupted as stop:
+        settle(shared[PULL_TAG], str(stop))
+        view.catch_up()
+        sizes = {key.to_user_string(): _size(graph.get(key).partitions_def, first, last) for key in keys}
+        stop.told = f"{view.written or landed(tasks, sizes)}; go on with: {go_on}"
+        raise
     return [outcomes[task.asset] for task in tasks]
 
 
@@ -105,6 +117,13 @@ def _task(key: dg.AssetKey, first: date, last: date, partitions: dg.PartitionsDe
     if partitions is None:
         return Task(key.to_user_string(), None, None)
     return Task(key.to_user_string(), key_of(partitions, first), key_of(partitions, last))
+
+
+def _size(partitions: dg.PartitionsDefinition | None, first: date, last: date) -> int:
+    if partitions is None:
+        return 1
+    span = dg.PartitionKeyRange(key_of(partitions, first), key_of(partitions, last))
+    return len(partitions.get_partition_keys_in_range(span))
 
 
 def _resumed(began: Mapping[dg.AssetKey, datetime], key: dg.AssetKey) -> dict[str, str]:
@@ -132,31 +151,29 @@ class _Slots:
 
 
 def _run_all(
-    tasks: Sequence[Task], after: Mapping[str, set[str]], slots: _Slots, view: ProgressView
+    pool: ProcessPoolExecutor,
+    tasks: Sequence[Task],
+    after: Mapping[str, set[str]],
+    slots: _Slots,
+    view: ProgressView,
 ) -> Iterator[Outcome]:
     """Run all tasks; `after`: the assets that an asset is made of, which go before it."""
-    pool, progress = workers.executor(min(_MOST_RUNS_AT_ONCE, len(tasks)))
     waiting, going = list(tasks), dict[Future[Outcome], Task]()
     landed, failed = set[str](), set[str]()
-    with pool:
-        while waiting or going:
-            for task in [task for task in waiting if after[task.asset] & failed]:
-                waiting.remove(task)
-                failed.add(task.asset)
-                yield Outcome(task, "", f"left out, for {', '.join(sorted(after[task.asset] & failed))} failed")
-            _begin(pool, waiting, going, slots, lambda task: after[task.asset] <= landed)
-            done, _ = wait(going, timeout=0.2, return_when=FIRST_COMPLETED)
-            while True:
-                try:
-                    view.show(progress.get_nowait())
-                except queue.Empty:
-                    break
-            for future in done:
-                task = going.pop(future)
-                slots.give_back(task)
-                outcome = _outcome(future, task)
-                (failed if outcome.error else landed).add(task.asset)
-                yield outcome
+    while waiting or going:
+        for task in [task for task in waiting if after[task.asset] & failed]:
+            waiting.remove(task)
+            failed.add(task.asset)
+            yield Outcome(task, "", f"left out, for {', '.join(sorted(after[task.asset] & failed))} failed")
+        _begin(pool, waiting, going, slots, lambda task: after[task.asset] <= landed)
+        done, _ = wait(going, timeout=0.2, return_when=FIRST_COMPLETED)
+        view.catch_up()
+        for future in done:
+            task = going.pop(future)
+            slots.give_back(task)
+            outcome = _outcome(future, task)
+            (failed if outcome.error else landed).add(task.asset)
+            yield outcome
 
 
 def _outcome(future: Future[Outcome], task: Task) -> Outcome:

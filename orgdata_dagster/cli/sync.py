@@ -5,6 +5,8 @@ Here: which run, and what the user sees. Keep out: what is sent (the vendor's fo
 
 from __future__ import annotations
 
+import shlex
+
 import dagster as dg
 from rich.console import Console
 from rich.markdown import Markdown
@@ -23,10 +25,15 @@ def sync(catalog: Catalog, name: str, console: Console, *, dry_run: bool, reject
     """
     key, today = catalog.sync(name), day(None, "")
     tags = {tag: "true" for tag, wanted in ((DRY_RUN_TAG, dry_run), (ONLY_REJECTED_TAG, rejected)) if wanted}
-    (outcome,) = pull(catalog, [key], today, today, console, tags=tags)
+    (outcome,) = pull(catalog, [key], today, today, console, tags=tags, go_on=_command(name, dry_run, rejected))
     if table := _table(outcome.run_id, key):
         console.print(Markdown(table))
     return outcome
+
+
+def _command(name: str, dry_run: bool, rejected: bool) -> str:
+    options = [option for option, given in (("--dry-run", dry_run), ("--rejected", rejected)) if given]
+    return shlex.join(["orgdata", "sync", name, *options])
 
 
 def _table(run_id: str, key: dg.AssetKey) -> str | None:

@@ -4,17 +4,26 @@ Here: one run from the inside of a worker process, and the pool of workers. Keep
 
 Workers are forked from a server (worker_server.py). A worker ends with its parent, even if that is killed: nothing goes
 on asking a vendor in secret.
+
+A run is executed beside the worker's main thread, which waits for signals. So a signal interrupts nothing at an
+arbitrary point: what waits in the run is told to stop (http/stopping.py), a commit is finished, and the run ends as
+canceled. What takes too long is killed by the command, and the database rolls it back.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from multiprocessing import connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.util import Finalize
 from typing import Any
@@ -22,14 +31,15 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster.cli import worker_server
+from orgdata_dagster.http import stopping
 from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
 from orgdata_dagster.orchestration.assets.progress import Report, watch
 from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
-from orgdata_dagster.orchestration.instance.orphaned_runs import PROCESS_TAG
-from orgdata_dagster.orchestration.instance.processes import identity
+from orgdata_dagster.orchestration.instance.processes import PROCESS_TAG, identity
 from orgdata_dagster.orchestration.reasons import of_failed_step
 
 _HOME = "DAGSTER_HOME"
+_PATIENCE = 1.8  # seconds that workers may take to end
 
 
 @dataclass(frozen=True)
@@ -56,22 +66,56 @@ class Outcome:
     superseded: tuple[str, ...] = ()
 
 
-def executor(workers: int) -> tuple[ProcessPoolExecutor, multiprocessing.Queue[Report]]:
-    """A pool of workers, and the queue on which they report progress."""
+@contextmanager
+def executor(workers: int) -> Iterator[tuple[ProcessPoolExecutor, multiprocessing.Queue[Report]]]:
+    """A pool of workers, and the queue on which they report progress. Where the block is left early, the workers end
+    their runs, or are killed after a moment."""
     worker_server.start()
     context: ForkServerContext = multiprocessing.get_context("forkserver")
     progress: multiprocessing.Queue[Report] = context.Queue()
     given = (progress, os.environ[_HOME])
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given), progress
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given)
+    try:
+        yield pool, progress
+    except BaseException:
+        _stop()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _stop() -> None:
+    deadline = time.monotonic() + _PATIENCE
+    left = {worker.sentinel: worker for worker in multiprocessing.active_children()}
+    for worker in left.values():
+        worker.terminate()
+    while left and (patience := deadline - time.monotonic()) > 0:
+        for ended in connection.wait(list(left), patience):
+            del left[ended]  # type: ignore[arg-type]
+    for worker in left.values():
+        worker.kill()
 
 
 def run(task: Task) -> Outcome:
     """Materialize a task's asset in a Dagster run of the shared instance."""
+    global _running
+    with ThreadPoolExecutor(1, thread_name_prefix="run") as beside:
+        _running = str(uuid.uuid4())
+        try:
+            return beside.submit(_run, task, _running).result()
+        finally:
+            _running = None
+            if stopping.stopping():
+                _end()
+
+
+def _run(task: Task, run_id: str) -> Outcome:
     tags = {PROCESS_TAG: identity(), **task.tags}
     if task.first and task.last:
         tags |= {RANGE_START: task.first, RANGE_END: task.last}
     with watch(_queue.put):
         result = job().execute_in_process(
+            run_id=run_id,
             instance=_instance(),
             asset_selection=[dg.AssetKey(task.asset.split("/"))],
             tags=tags,
@@ -79,7 +123,7 @@ def run(task: Task) -> Outcome:
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     error = None if result.success else _reason(result.all_events)
-    return Outcome(task, result.run_id, error, _superseded(result.all_events))
+    return Outcome(task, run_id, error, _superseded(result.all_events))
 
 
 @cache
@@ -113,6 +157,7 @@ def _superseded(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:
 
 
 _queue: Any = None
+_running: str | None = None  # the id of the run that is executed
 
 
 def _begin(progress: multiprocessing.Queue[Report], dagster_home: str) -> None:
@@ -120,6 +165,24 @@ def _begin(progress: multiprocessing.Queue[Report], dagster_home: str) -> None:
     _queue = progress
     os.environ[_HOME] = dagster_home  # the server was started before it was known
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):  # Ctrl-C in a terminal reaches the workers too
+        signal.signal(number, _told_to_stop)
+
+
+def _told_to_stop(number: int, _: object) -> None:
+    if _running is None:
+        _end()
+    if not stopping.stopping():
+        stopping.stop()
+        if run := _instance().get_run_by_id(_running or ""):
+            _instance().report_run_canceling(run, f"The command was stopped by {signal.Signals(number).name}.")
+
+
+def _end() -> None:
+    """End this process, with the last reports sent; the command asks the instance and the ledger for all else."""
+    _queue.close()
+    _queue.join_thread()
+    os._exit(0)
 
 
 def _end_with_parent() -> None:

@@ -12,7 +12,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from orgdata_dagster.cli.catalog import Catalog, load
 from orgdata_dagster.cli.doctor import Opened, examine, mend
 from orgdata_dagster.cli.doctor.finding import Finding
-from orgdata_dagster.orchestration.instance.orphaned_runs import PROCESS_TAG
+from orgdata_dagster.orchestration.instance.processes import PROCESS_TAG
 from orgdata_dagster.orchestration.instance.setup import make_ready
 from orgdata_dagster.sandbox.faults import Status
 from orgdata_dagster.sandbox.server import Sandbox
@@ -48,8 +48,8 @@ def test_a_healthy_home_costs_one_request_a_vendor(patient: Patient, sandbox: Sa
     found = list(examine(Opened(patient.catalog, patient.instance), ask=True))
     assert [one for one in found if not one.good] == []
     assert {one.about for one in found} == {
-        "versions", "folder", "warehouse", "institution_analytics", "pools", "runs", "slots", "daemon", "event log",
-        "coverage",
+        "versions", "folder", "warehouse", "institution_analytics", "pools", "runs", "slots", "reports", "daemon",
+        "event log", "coverage",
     }  # fmt: skip
     assert any("answers, credentials are good, its clock differs by" in one.what for one in found)
     [asked] = sandbox.log.entries()

@@ -5,16 +5,19 @@ Here: what Dagster's own storage knows. Keep out: the warehouse (machine.py, tab
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
+from orgdata_dagster.orchestration.instance.landed import ended_early, report_landed, unreported
 from orgdata_dagster.orchestration.instance.orphaned_runs import dead_runs, leaked_slots, reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits, wrong_limits
+from orgdata_dagster.warehouse.errors import WarehouseError
 
 _FIX = "orgdata doctor --fix"
 _SILENT = 120  # seconds after which a daemon that said nothing does not run
@@ -40,6 +43,21 @@ def _runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
     yield Finding("runs", told if dead else "each has its process", not dead, _FIX, free)
     told = f"{len(leaked)} runs hold slots that they do not need"
     yield Finding("slots", told if leaked else "none leaked", not leaked, _FIX, None if dead else free)
+    yield _reports(instance, dead)
+
+
+def _reports(instance: dg.DagsterInstance, dead: Sequence[dg.DagsterRun]) -> Finding:
+    runs = [*dead, *ended_early(instance)]
+    try:
+        missing = sum(map(len, unreported(instance, runs).values()))
+    except (WarehouseError, duckdb.Error):
+        return Finding("reports", "not compared: the warehouse cannot be read now")
+    told = f"Dagster does not know of {missing} partitions that have landed: their runs ended before they could say so"
+
+    def report() -> str:
+        return f"Dagster was told of {report_landed(instance, runs)} partitions that have landed"
+
+    return Finding("reports", told if missing else "Dagster knows what has landed", not missing, _FIX, report)
 
 
 def _pools(catalog: Catalog, instance: dg.DagsterInstance) -> Finding:

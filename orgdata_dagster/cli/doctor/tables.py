@@ -1,6 +1,6 @@
-"""Findings about the tables: what their coverage lacks.
+"""Findings about the tables: pulls that did not end well, and what the coverage lacks.
 
-Here: holes. Keep out: what a hole is (orchestration/automation/gaps.py), all else of a table (cli/tables.py).
+Here: both. Keep out: what a hole is (orchestration/automation/gaps.py), all else of a table (cli/tables.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import dagster as dg
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.cli.doctor.machine import PATIENCE
+from orgdata_dagster.orchestration.assets.resuming import unfinished_pulls
 from orgdata_dagster.orchestration.automation.gaps import Coverage, covered, holes
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
@@ -29,9 +30,17 @@ def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     kinds, now = pulled_assets(graph), datetime.now(UTC)
     known = covered(WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE), list(kinds))
     found = 0
+    unfinished = unfinished_pulls(instance)
+    continued = {key: command for command, keys in unfinished.items() for key in keys}
+    for command, keys in unfinished.items():
+        names = ", ".join(sorted(key.to_user_string() for key in keys))
+        told = f"the last pull of {names} failed, was stopped or killed; what had landed by then stays"
+        yield Finding("pull", told, False, command)
     for key, kind in kinds.items():
         name, partitions = key.to_user_string(), graph.get(key).partitions_def
-        for finding in isolated(name, partial(_of, instance, key, kind, partitions, known[key], now)):
+        for finding in isolated(
+            name, partial(_of, instance, key, kind, partitions, known[key], now, continued.get(key))
+        ):
             found += 1
             yield finding
     if not found:
@@ -45,6 +54,7 @@ def _of(
     partitions: dg.PartitionsDefinition | None,
     known: Coverage,
     now: datetime,
+    go_on: str | None,
 ) -> Iterator[Finding]:
     missing = holes(instance, key, kind, partitions, known, now)
     if not missing:
@@ -52,4 +62,6 @@ def _of(
     name, first, last = key.to_user_string(), missing[0], missing[-1]
     span = f"{len(missing)} partitions, {first} to {last}" if first else "the last pull was not complete"
     days = f" --from {first}" + (f" --to {last}" if kind == "days" else "") if first else ""
-    yield Finding(name, f"missing: {span}", False, f"orgdata pull {name}{days} (catch_up does it too, if it runs)")
+    yield Finding(
+        name, f"missing: {span}", False, f"{go_on or f'orgdata pull {name}{days}'} (catch_up does it too, if it runs)"
+    )

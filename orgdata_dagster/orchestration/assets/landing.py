@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,11 +21,13 @@ from orgdata_dagster.orchestration.assets import metadata, resuming
 from orgdata_dagster.orchestration.assets.batches import Batches
 from orgdata_dagster.orchestration.assets.failures import ends_run, explained, failure
 from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
+from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, interrupted, threads
 from orgdata_dagster.orchestration.assets.progress import Progress, Waiting, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import waits_told
 from orgdata_dagster.orchestration.checks.results import Landed, of_landed, of_refused
 from orgdata_dagster.orchestration.checks.volume import volumes, whole_volume
+from orgdata_dagster.orchestration.instance.landed import report_landed
 from orgdata_dagster.orchestration.instance.orphaned_runs import claim
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.reasons import reason
@@ -193,7 +194,7 @@ def land(
     A run that continues another one (resuming.py) leaves out what that one has landed.
 
     Raises dagster.Failure with the reason of every partition that failed; after a permanent failure the partitions
-    that were not begun are not tried.
+    that were not begun are not tried. Raises dagster.DagsterExecutionInterruptedError where the run is stopped.
     """
     warehouse.say = partial(_say, context)
     with explained(context), waits_told(context, target.table.schema):
@@ -202,11 +203,13 @@ def land(
             run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
             missing = run.look_up(partitions)
             run.progress()
-            errors, untried = _each(run, missing, pull, workers, batch)
             try:
-                record_requests(warehouse, requests.take(), run_id=context.run.run_id)
-            except _GONE as error:  # what landed, has landed all the same
-                context.log.warning(f"the requests since the last commit are not recorded: {reason(error)}")
+                errors, untried = _each(run, missing, pull, workers, batch)
+            except INTERRUPTS as error:
+                report_landed(context.instance, [context.run])
+                raise interrupted(len(run.landed), run.total) from error
+            finally:
+                _record_requests(run)
         if errors:
             _keep_landed(run)
             for check in of_refused(context.asset_key, errors.values()):
@@ -217,6 +220,13 @@ def land(
         except _GONE:
             _keep_landed(run)
             raise
+
+
+def _record_requests(run: _Run) -> None:
+    try:
+        record_requests(run.warehouse, run.requests.take(), run_id=run.context.run.run_id)
+    except _GONE as error:  # what landed, has landed all the same
+        run.context.log.warning(f"the requests since the last commit are not recorded: {reason(error)}")
 
 
 def _say(context: dg.AssetExecutionContext, what: str) -> None:
@@ -260,12 +270,14 @@ def _each(
         errors[partition] = error
         run.context.log.warning(f"{run.target.table} {partition or ''}: {reason(error)}")
 
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="land") as pool:
-        try:
-            list(pool.map(work, range(max(1, workers))))
-        finally:
-            hopeless.set()  # where the step is interrupted, the threads begin nothing more
-    commit_all(arrived.rest())
+    try:
+        with threads(max(1, workers), "land") as pool:
+            try:
+                list(pool.map(work, range(max(1, workers))))
+            finally:
+                hopeless.set()  # where the step is interrupted, the threads begin nothing more
+    finally:
+        commit_all(arrived.rest())
     return errors, len(partitions) - len(tried)
 
 

@@ -14,6 +14,7 @@ import duckdb
 from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target
 from orgdata_dagster.warehouse.commit.views import OWN_COLUMNS
+from orgdata_dagster.warehouse.ledger.loads import LandedPartition
 from orgdata_dagster.warehouse.names import LOADED_AT
 
 _PREVIEW_ROWS = 10
@@ -27,15 +28,7 @@ SUPERSEDED = "superseded"
 def of_partition(load: PartitionLoad, done: Committed, watermark: datetime | None) -> Metadata:
     """The figures of one partition's load."""
     rows = done.rows.get(load.partition, 0)
-    figures: Metadata = {
-        "dagster/partition_row_count": dg.MetadataValue.int(rows),
-        "rows": dg.MetadataValue.int(rows),
-        "pages": dg.MetadataValue.int(load.pages),
-        "requests": dg.MetadataValue.int(load.requests),
-        "bytes": dg.MetadataValue.int(load.bytes),
-        "seconds": dg.MetadataValue.float(round(load.seconds, 3)),
-        "waited_for_budget_seconds": dg.MetadataValue.float(round(load.waited, 3)),
-    }
+    figures = _figures(rows, load)
     if load.replaced_characters:
         figures["replaced_characters"] = dg.MetadataValue.int(load.replaced_characters)
     if watermark is not None:
@@ -55,6 +48,12 @@ def of_partition(load: PartitionLoad, done: Committed, watermark: datetime | Non
     return figures
 
 
+def of_landed(landed: LandedPartition) -> Metadata:
+    """What the ledger knows of a partition whose run ended before it could report it."""
+    told = "from the ledger: the run ended before it could report this partition"
+    return {**_figures(landed.rows, landed), "reported": dg.MetadataValue.text(told)}
+
+
 def resumed() -> Metadata:
     """For a partition that the run which this one continues has landed already."""
     return {"resumed": dg.MetadataValue.text("landed by the run that this one continues; not asked for again")}
@@ -71,6 +70,18 @@ def of_table(connection: duckdb.DuckDBPyConnection, target: Target) -> Metadata:
             _schema(columns, OWN_COLUMNS | dict(target.column_descriptions))
         ),
         "preview": dg.MetadataValue.md(_preview(connection, target)),
+    }
+
+
+def _figures(rows: int, load: PartitionLoad | LandedPartition) -> Metadata:
+    return {
+        "dagster/partition_row_count": dg.MetadataValue.int(rows),
+        "rows": dg.MetadataValue.int(rows),
+        "pages": dg.MetadataValue.int(load.pages),
+        "requests": dg.MetadataValue.int(load.requests),
+        "bytes": dg.MetadataValue.int(load.bytes),
+        "seconds": dg.MetadataValue.float(round(load.seconds, 3)),
+        "waited_for_budget_seconds": dg.MetadataValue.float(round(load.waited, 3)),
     }
 
 

@@ -1,6 +1,6 @@
 """Continuing a run that was killed: which partitions it has landed already.
 
-Here: `since`, which tells whether a run continues another one.
+Here: `since`, which tells whether a run continues another one, and the pulls that can be continued.
 Keep out: the ledger's answer (warehouse/ledger/coverage.py).
 
 A run pulls again what it is asked for, because vendors change the past. A run that continues another one does not: what
@@ -10,13 +10,16 @@ continue their root run; `orgdata pull --resume` sets the tag.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.instance.processes import PROCESS_TAG, alive
+
 RESUME_TAG = "orgdata/resume"
 PULL_TAG = "orgdata/pull_began"  # all runs of one `orgdata pull` have the same, see `pull_tag`
+GO_ON_TAG = "orgdata/go_on"  # the command that continues a pull
 _LOOK_BACK = 500  # runs
 
 
@@ -43,19 +46,43 @@ def interrupted(instance: dg.DagsterInstance) -> dict[dg.AssetKey, datetime]:
     A pull of several assets is continued as a whole: the runs that were over when it was killed need not be made again.
     Of a run that continued another one, the other's begin counts: what that one landed need not be pulled either.
     """
-    seen: set[dg.AssetKey] = set()
     began: dict[dg.AssetKey, datetime] = {}
+    for record, assets in _interrupted_runs(instance):
+        run = record.dagster_run
+        pull = run.tags.get(PULL_TAG)
+        start = datetime.fromisoformat(pull.split()[0]) if pull else record.create_timestamp.astimezone(UTC)
+        began |= dict.fromkeys(assets, since(instance, run) or start)
+    return began
+
+
+def unfinished_pulls(instance: dg.DagsterInstance) -> dict[str, set[dg.AssetKey]]:
+    """The commands that continue the last pulls that failed, were stopped or killed, with the assets that they left
+    behind."""
+    found: dict[str, set[dg.AssetKey]] = {}
+    for record, assets in _interrupted_runs(instance):
+        tags = record.dagster_run.tags
+        if GO_ON_TAG in tags and not alive(tags.get(PROCESS_TAG, "")):
+            found.setdefault(tags[GO_ON_TAG], set()).update(assets)
+    return found
+
+
+def _interrupted_runs(instance: dg.DagsterInstance) -> Iterator[tuple[dg.RunRecord, Set[dg.AssetKey]]]:
+    """The runs that were the last ones of some assets and did not end well, or whose pull did not, with these assets;
+    newest first."""
+    seen: set[dg.AssetKey] = set()
     records = instance.get_run_records(limit=_LOOK_BACK)  # newest first
     broken = _broken_pulls(record.dagster_run for record in records)
     for record in records:
         run = record.dagster_run
         assets = (run.asset_selection or frozenset()) - seen
         seen |= assets
-        pull = run.tags.get(PULL_TAG)
-        if assets and (run.is_failure_or_canceled or pull in broken):
-            start = datetime.fromisoformat(pull.split()[0]) if pull else record.create_timestamp.astimezone(UTC)
-            began |= dict.fromkeys(assets, since(instance, run) or start)
-    return began
+        if assets and (_cut_short(run) or run.tags.get(PULL_TAG) in broken):
+            yield record, assets
+
+
+def _cut_short(run: dg.DagsterRun) -> bool:
+    process = run.tags.get(PROCESS_TAG)
+    return run.is_failure_or_canceled or (not run.is_finished and process is not None and not alive(process))
 
 
 def _broken_pulls(runs: Iterable[dg.DagsterRun]) -> set[str]:
@@ -65,6 +92,6 @@ def _broken_pulls(runs: Iterable[dg.DagsterRun]) -> set[str]:
     for run in runs:
         if pull := run.tags.get(PULL_TAG):
             made.setdefault(pull, set()).update(run.asset_selection or ())
-            if run.is_failure_or_canceled:
+            if _cut_short(run):
                 failed.add(pull)
     return failed | {pull for pull, assets in made.items() if len(assets) < int(pull.split()[1])}

@@ -20,6 +20,7 @@ from orgdata_dagster.orchestration.automation.gaps import covered, holes
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START, stop_sign
 from orgdata_dagster.orchestration.checks.specs import COVERAGE
+from orgdata_dagster.orchestration.instance.landed import ended_early, report_landed
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
@@ -70,6 +71,7 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
         "After some tries with growing pauses it gives up, and the check `coverage` says so.",
     )
     def catch_up(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+        report_landed(context.instance, ended_early(context.instance))
         bearing = patience or Patience(pause=settings.catch_up_pause())
         graph = context.repository_def.asset_graph  # type: ignore[union-attr]
         kinds, now = pulled_assets(graph), datetime.now(UTC)

@@ -17,10 +17,10 @@ import dagster as dg
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from orgdata_dagster import settings
-from orgdata_dagster.orchestration.instance.processes import alive, identity
+from orgdata_dagster.orchestration.instance.landed import ended_early, report_landed
+from orgdata_dagster.orchestration.instance.processes import PROCESS_TAG, alive, identity
 from orgdata_dagster.warehouse.storage.lock import locked
 
-PROCESS_TAG = "orgdata/process"
 _LAUNCHED = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 _NOT_ENDED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -38,7 +38,8 @@ def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
 
 
 def reap(instance: dg.DagsterInstance) -> list[str]:
-    """Fail the runs that nobody works on, free what they and ended runs hold; returns the failed runs' ids."""
+    """Fail the runs that nobody works on, free what they and ended runs hold, tell Dagster what they have landed;
+    returns the failed runs' ids."""
     with locked(settings.home() / "reaper.lock", shared=False):  # or two that find the same run both fail it
         dead = dead_runs(instance)
         for run in dead:
@@ -46,6 +47,7 @@ def reap(instance: dg.DagsterInstance) -> list[str]:
             instance.report_run_failed(run, f"The process that worked on this run ({process}) is gone.")
         for run_id in leaked_slots(instance, dead):
             instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+        report_landed(instance, ended_early(instance))
     return [run.run_id for run in dead]
 
 

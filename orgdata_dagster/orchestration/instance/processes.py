@@ -10,6 +10,8 @@ import os
 import socket
 from pathlib import Path
 
+PROCESS_TAG = "orgdata/process"  # of a run: the `identity` of the process that works on it
+
 
 def identity(pid: int | None = None) -> str:
     """`host:pid:start`; the start (ticks since boot, Linux) tells a process from a later one of the same number."""
@@ -18,8 +20,10 @@ def identity(pid: int | None = None) -> str:
 
 
 def alive(name: str) -> bool:
-    """Whether the process of an `identity` still runs. On another host it cannot be known and counts as running."""
-    host, pid, start = name.rsplit(":", 2)
+    """Whether the process of an `identity` still runs; no process does not. On another host it counts as running."""
+    host, pid, start = name.rsplit(":", 2) if name.count(":") >= 2 else ("", "", "")
+    if not pid:
+        return False
     if host != socket.gethostname():
         return True
     try:

@@ -10,6 +10,7 @@ Keep out: one request (sending.py), records (journal.py).
 | 423, the dataset is busy      | nothing goes for 5 s, then one batch goes first; after `patience` it ends  |
 | no answer, 429, 5xx           | the client has tried again; if that did not help, it ends                  |
 | 401, 403, 404                 | it ends                                                                    |
+| none, the process is stopped  | it ends; what may have arrived goes again with the next run                |
 
 The first batch goes alone too: a wrong key, a dataset that cannot be written or a column that nobody knows costs one
 request. What was sent is settled before a delivery ends; what was not is left for the next run.
@@ -22,15 +23,17 @@ import math
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
+from orgdata_dagster.http import stopping
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.errors import PermanentError, TransientError, VendorError
+from orgdata_dagster.orchestration.assets.interrupts import threads
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.sync.definition import Row
 from orgdata_dagster.vendors.octolis.sync.journal import Batch, Journal, Settled
-from orgdata_dagster.vendors.octolis.sync.sending import Reply, Send, send
+from orgdata_dagster.vendors.octolis.sync.sending import Reply, Send, send, told_to_stop
 
 BUSY = 423
 _SPLITS = (400, 413)
@@ -85,8 +88,10 @@ class Delivery:
         going: dict[Future[Reply], Batch] = {}
         settled: list[Settled] = []
         self._check()
-        with ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="sync") as pool:
+        with threads(_MOST_AT_ONCE, "sync") as pool:
             while True:
+                if stopping.stopping():
+                    self._end(told_to_stop())
                 begun = list(itertools.islice(self._next(rows), max(0, self._width - len(going))))
                 self.journal.write(settled, begun)
                 self.progress(self.tally)

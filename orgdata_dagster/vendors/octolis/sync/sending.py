@@ -12,9 +12,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from orgdata_dagster.http import stopping
 from orgdata_dagster.http.client import Observer
-from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.http.errors import TransientError, VendorError
 from orgdata_dagster.http.records import RequestRecord
+from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.sync.definition import Row
 from orgdata_dagster.vendors.octolis.sync.journal import Batch
 from orgdata_dagster.vendors.octolis.sync.results import Outcome, Result
@@ -96,7 +98,18 @@ def send(call: Send, batch: Batch) -> Reply:
         reply.fates = call(batch.rows, reply.requests.append)
     except VendorError as error:
         reply.error = error
+    except stopping.Stopped:
+        reply.error = told_to_stop()  # before the request was sent, or while its answer was waited for
     return reply
+
+
+def told_to_stop() -> TransientError:
+    """Why a delivery ends before its time."""
+    return TransientError(
+        "stopped before everything was sent",
+        vendor=OctolisResource.vendor,
+        remedy="Run it again: the rest will be sent.",
+    )
 
 
 def _may_be_done(record: RequestRecord) -> bool:

@@ -1,0 +1,58 @@
+"""A pull that was stopped: no run of it stays open, and Dagster knows what they have landed.
+
+Here: `settle`, and counting what landed. Keep out: stopping the workers (workers.py), signals (signals.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import dagster as dg
+import duckdb
+
+from orgdata_dagster.cli.workers import Task
+from orgdata_dagster.orchestration.assets.resuming import PULL_TAG, RESUME_TAG
+from orgdata_dagster.orchestration.instance.landed import report_landed
+from orgdata_dagster.orchestration.instance.setup import shared_instance
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.warehouse.errors import WarehouseError
+from orgdata_dagster.warehouse.ledger import coverage
+from orgdata_dagster.warehouse.names import TableName
+
+_PATIENCE = 0.5  # seconds for a program that holds the warehouse: who stops a command does not wait for it
+
+
+def settle(pull: str, by: str) -> None:
+    """End the runs of a pull (its PULL_TAG) whose workers had to be killed, and report what all of them landed."""
+    with shared_instance() as instance:
+        for run in _runs(instance, pull):
+            if not run.is_finished:
+                instance.report_run_canceled(run, f"The command was {by}; it did not end in time and was killed.")
+                instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        report_landed(instance, [run for run in _runs(instance, pull) if run.is_failure_or_canceled])
+
+
+def landed(tasks: Sequence[Task], sizes: Mapping[str, int]) -> str:
+    """How much of a pull has landed, in words. `sizes`: asset -> number of partitions that were asked for."""
+    total = sum(sizes.values())
+    warehouse = WarehouseResource(patience=_PATIENCE, queue_patience=_PATIENCE).open()
+    try:
+        with warehouse.reading() as connection:
+            found = sum(_landed(connection, task) for task in tasks)
+    except (WarehouseError, duckdb.Error):
+        found = 0
+    return f"{found} of {total} partitions have landed and stay"
+
+
+def _runs(instance: dg.DagsterInstance, pull: str) -> Sequence[dg.DagsterRun]:
+    return instance.get_runs(dg.RunsFilter(tags={PULL_TAG: pull}))
+
+
+def _landed(connection: duckdb.DuckDBPyConnection, task: Task) -> int:
+    path = task.asset.split("/")
+    if len(path) != 2:  # an asset of the user's own
+        return 0
+    since = datetime.fromisoformat(task.tags.get(RESUME_TAG) or task.tags[PULL_TAG].split()[0])
+    found = coverage.landed_since(connection, TableName(*path), since)
+    return sum(task.first is None or (name is not None and task.first <= name <= str(task.last)) for name in found)

@@ -1,0 +1,35 @@
+"""Reporting a materialization for a run from outside its step.
+
+Here: `report`. Keep out: which materializations are missing (orchestration/instance/landed.py).
+
+Why: Dagster's public way, `report_runless_asset_event`, names no run: the run's page would not show what it landed.
+Fallback: that public way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+try:
+    from dagster._core.events import DagsterEventBatchMetadata, StepMaterializationData
+except ImportError:
+    StepMaterializationData = None  # type: ignore[assignment, misc]
+
+
+def report(instance: dg.DagsterInstance, run: dg.DagsterRun, found: Sequence[dg.AssetMaterialization]) -> None:
+    """Store materializations as events of a run, all together."""
+    if StepMaterializationData is None:
+        for each in found:
+            instance.report_runless_asset_event(each)
+        return
+    for number, each in enumerate(found, 1):
+        event = dg.DagsterEvent(
+            dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+            job_name=run.job_name,
+            step_key=each.asset_key.to_python_identifier(),
+            event_specific_data=StepMaterializationData(each, []),
+        )
+        batch = DagsterEventBatchMetadata(f"landed-{run.run_id}", is_end=number == len(found))
+        instance.report_dagster_event(event, run.run_id, batch_metadata=batch)

@@ -1,0 +1,162 @@
+"""SIGTERM, Ctrl-C and kill -9 of a pull: it ends within seconds, and everybody agrees on what landed."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster.sandbox import faults
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.command import Command, Done
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import institution_analytics, today
+
+VENDOR = "institution_analytics"
+FIRST = today(back=5)
+PROMISED = 3  # seconds
+
+
+def slow(home: Home, per_minute: int | None = 30) -> None:
+    """A project of two tables whose pull waits for its rate limit half of the time, and lands days meanwhile."""
+    tables = [{"name": name, "key": ["id"]} for name in ("users", "events")]
+    limits = {"concurrent": 1, "per_minute": per_minute}
+    home.write_project(institution_analytics=institution_analytics(limits=limits, data_sets=tables))
+
+
+def started(home: Home, sandbox: Sandbox, requests: int) -> Command:
+    """A pull that has made so many requests."""
+    sandbox.institution_analytics.page_rows = 1000  # two requests a day
+    pull = home.start("pull", VENDOR, "--from", FIRST)
+    until = time.monotonic() + 60
+    while len(sandbox.log.entries()) < requests:
+        assert pull.running
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return pull
+
+
+def ended_in_time(pull: Command, tell: Callable[[], object]) -> Done:
+    began = time.monotonic()
+    tell()
+    done = pull.wait()
+    assert time.monotonic() - began < PROMISED, done.everything
+    until = (
+        time.monotonic() + 2
+    )  # the server that workers are forked from notices the end of the command a moment later
+    while pull.group():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert "Traceback" not in done.everything
+    return done
+
+
+def landed(home: Home, name: str) -> set[str]:
+    """What Dagster, the ledger and the table say, who must agree."""
+    days = {day for (day,) in home.sql("SELECT partition_key FROM _orgdata.loads WHERE table_name = ?", name)}
+    with home.instance() as instance:
+        key = dg.AssetKey([VENDOR, name])
+        assert instance.get_materialized_partitions(key) == days
+    return days
+
+
+def check_it_goes_on(home: Home, sandbox: Sandbox, command: str, before: set[str]) -> None:
+    advised = home.orgdata("doctor", "--offline")
+    assert advised.status == 1
+    assert command in advised.out
+    slow(home, per_minute=None)
+    sandbox.log.clear()
+    assert home.orgdata(*command.split()[1:]).status == 0
+    asked = {
+        entry.query["updated_after"][:10] for entry in sandbox.log.entries() if entry.query["data_set"] == "events"
+    }
+    assert asked.isdisjoint(before - {max(before)})  # the lower bound of the next day lies on that one
+    assert landed(home, "events") == landed(home, "users") == {today(back=back) for back in range(6)}
+    assert "--resume" not in home.orgdata("doctor", "--offline").out
+
+
+@pytest.mark.parametrize(
+    ("number", "whole_group", "status", "name"),
+    [(signal.SIGTERM, False, 143, "SIGTERM"), (signal.SIGINT, True, 130, "Ctrl-C")],
+)
+def test_a_pull_that_is_told_to_stop(
+    home: Home, sandbox: Sandbox, number: signal.Signals, whole_group: bool, status: int, name: str
+) -> None:
+    """A terminal sends Ctrl-C to the command and to its workers."""
+    slow(home)
+    pull = started(home, sandbox, requests=5)
+    done = ended_in_time(pull, lambda: (os.killpg if whole_group else os.kill)(pull.pid, number))
+    assert done.status == status
+    [line] = done.err.splitlines()
+    days = landed(home, "events")
+    assert 1 <= len(days) < 6
+    command = f"orgdata pull {VENDOR} --from {FIRST} --to {today()} --resume"
+    assert (
+        line == f"orgdata: stopped by {name}: {len(days)} of 12 partitions have landed and stay; go on with: {command}"
+    )
+    with home.instance() as instance:
+        [run] = instance.get_runs()  # the second table had to wait for its turn
+        assert run.status == dg.DagsterRunStatus.CANCELED
+        told = [event.message for event in instance.all_logs(run.run_id)]
+        assert any(f"stopped by {number.name}" in message for message in told)
+        pool = instance.event_log_storage.get_concurrency_info(f"{VENDOR}_api")
+        assert (pool.active_slot_count, pool.pending_step_count) == (0, 0)
+    check_it_goes_on(home, sandbox, command, days)
+
+
+def test_a_pull_whose_vendor_does_not_answer(home: Home, sandbox: Sandbox) -> None:
+    slow(home)
+    sandbox.institution_analytics.faults.add(faults.Slow(6), times=9)
+    pull = started(home, sandbox, requests=1)
+    time.sleep(0.3)
+    done = ended_in_time(pull, lambda: os.kill(pull.pid, signal.SIGTERM))
+    assert done.status == 143
+    assert "0 of 12 partitions have landed" in done.err
+
+
+def test_a_second_signal_ends_it_at_once(home: Home, sandbox: Sandbox) -> None:
+    slow(home)
+    pull = started(home, sandbox, requests=1)
+    workers = [pid for pid in pull.group() if pid != pull.pid]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)  # nothing that it asks of them is done
+    os.kill(pull.pid, signal.SIGTERM)
+    time.sleep(0.3)
+    assert pull.running
+    began = time.monotonic()
+    os.kill(pull.pid, signal.SIGTERM)
+    assert pull.wait().status == 143
+    assert time.monotonic() - began < 1
+    for pid in set(workers) & set(pull.group()):  # the server that the workers are forked from ends with the command
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_workers_that_do_not_end_are_killed_and_what_they_landed_is_reported(home: Home, sandbox: Sandbox) -> None:
+    slow(home)
+    pull = started(home, sandbox, requests=5)
+    with home.instance() as instance:
+        [run] = instance.get_runs()
+    worker = int(run.tags["orgdata/process"].split(":")[1])
+    os.kill(worker, signal.SIGSTOP)
+    done = ended_in_time(pull, lambda: os.kill(pull.pid, signal.SIGTERM))
+    days = landed(home, "events")
+    assert f"{len(days)} of 12 partitions have landed" in done.err
+    with home.instance() as instance:
+        [run] = instance.get_runs()
+        assert run.status == dg.DagsterRunStatus.CANCELED
+
+
+def test_after_kill_9_dagster_is_told_what_landed(home: Home, sandbox: Sandbox) -> None:
+    """The ledger once had 11 days of which Dagster knew none."""
+    slow(home)
+    pull = started(home, sandbox, requests=5)
+    pull.kill_all()
+    found = home.orgdata("doctor", "--offline").out
+    assert "Dagster does not know of" in found
+    assert f"orgdata pull {VENDOR} --from {FIRST} --to {today()} --resume" in found
+    assert home.orgdata("doctor", "--offline", "--fix").status == 1  # what is missing is still to be pulled
+    days = landed(home, "events")
+    assert days
+    assert "Dagster knows what has landed" in home.orgdata("doctor", "--offline").out

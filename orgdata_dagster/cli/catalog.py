@@ -17,6 +17,7 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.writing import WRITES
 from orgdata_dagster.project.build import build_defs
@@ -80,7 +81,9 @@ class Catalog:
             try:
                 found = dg.AssetSelection.from_string(selection).resolve(self.defs.resolve_asset_graph())
             except (dg.DagsterInvalidSubsetError, ValueError, dg.DagsterError) as error:
-                raise UserError(f"{selection!r} is no selection: {' '.join(str(error).split())[:200]}") from None
+                raise UserError(
+                    f"{selection!r} is no selection: {excerpt(' '.join(str(error).split()), 200)}"
+                ) from None
             if found:
                 return sorted(found & set(self.keys), key=lambda key: tuple(key.path))
         close = get_close_matches(selection, [*names, *{key.path[0] for key in self.keys}], n=2)

@@ -32,6 +32,7 @@ import dagster as dg
 
 from orgdata_dagster.cli import worker_server
 from orgdata_dagster.http import stopping
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
 from orgdata_dagster.orchestration.assets.progress import Report, watch
 from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
@@ -147,7 +148,7 @@ def _reason(events: Sequence[dg.DagsterEvent]) -> str:
     for event in events:
         if event.is_step_failure and (told := of_failed_step(event)):
             return told
-    failed = [" ".join(event.message.split())[:500] for event in events if event.is_failure and event.message]
+    failed = [excerpt(" ".join(event.message.split()), 500) for event in events if event.is_failure and event.message]
     return failed[-1] if failed else "the run failed; its log in the UI says why"
 
 

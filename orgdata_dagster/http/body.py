@@ -16,6 +16,7 @@ import httpx
 
 from orgdata_dagster.http.characters import Watch, mend
 from orgdata_dagster.http.errors import BadBody, ErrorDetail
+from orgdata_dagster.http.redaction import redact_end
 
 ERROR_BODY_CAP = 64 * 1024
 # Decoding is ours and not httpx's, which takes a gzip stream without its end for a whole one; and only gzip
@@ -61,15 +62,22 @@ def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> 
 
 def read_head(response: httpx.Response) -> bytes:
     """The first 64 KiB of a body that is no data; what cannot be read of it is left out."""
-    head = bytearray()
+    head, is_cut = bytearray(), False
     try:
         for chunk in _decoded(response):
             head += chunk
-            if len(head) >= ERROR_BODY_CAP:
+            if is_cut := len(head) > ERROR_BODY_CAP:
                 break
     except (httpx.TransportError, zlib.error, BadBody):
-        pass  # the status alone decides what happens next
-    return bytes(head[:ERROR_BODY_CAP])
+        is_cut = True  # the status alone decides what happens next
+    body = bytes(head[:ERROR_BODY_CAP])
+    return _without_cut_secret(body) if is_cut else body
+
+
+def _without_cut_secret(body: bytes) -> bytes:
+    text = body.decode("utf-8", errors="surrogateescape")
+    clean = redact_end(text, 1)
+    return body if clean == text else clean.encode("utf-8", errors="surrogateescape")
 
 
 def is_html(head: bytes) -> bool:

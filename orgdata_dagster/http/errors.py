@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from orgdata_dagster.http.redaction import redact
+from orgdata_dagster.http.redaction import excerpt, redact
 
 MESSAGE_CAP = 500
 
@@ -166,6 +166,5 @@ def remedy_for(status: int, credentials_from: Sequence[str] = ()) -> str | None:
 
 def one_line(text: str) -> str:
     """A vendor's words as they may be shown: redacted, on one line, capped at 500 characters."""
-    # Redact before capping: a cut through a secret would leave a half that no longer matches.
-    line = " ".join(redact(text).split())
-    return line if len(line) <= MESSAGE_CAP else line[: MESSAGE_CAP - 1] + "…"
+    # Redacted before and after: white space may hide a secret, or be a part of it.
+    return excerpt(" ".join(redact(text).split()), MESSAGE_CAP)

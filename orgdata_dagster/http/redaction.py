@@ -3,53 +3,67 @@
 What lives here: the secrets of this process, `redact` for a text, and the hooks that put it before every log
 record and every uncaught exception. By value, because the places are endless: httpx logs whole URLs at INFO,
 httpcore logs headers at DEBUG, exceptions quote both.
-Add here when: a secret is found in another spelling, or Python offers another way out of the process.
-Keep out: which values are secret (the vendors' clients register theirs).
+Add here when: Python offers another way out of the process.
+Keep out: how a value may be spelled (`spellings`), which values are secret (the vendors' clients register theirs).
 """
 
-import base64
-import json
 import logging
-import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import quote, quote_plus
 
-REDACTED = "[redacted]"
+from orgdata_dagster.http.spellings import REDACTED, Finder
+
 # A shorter value would blank out half of every log and protect nothing.
 SHORTEST_SECRET = 4
+# Characters at the end of a text that are taken for the beginning of a secret; and those of which an excerpt is made.
+_HEAD = 4
+_LOOKED_AT = 1 << 16
+
+__all__ = ["REDACTED", "excerpt", "install", "redact", "redact_end", "redact_exception", "register"]
 
 _E = TypeVar("_E", bound=BaseException)
 
 _lock = threading.Lock()
 _values: set[str] = set()
-_pattern: re.Pattern[str] | None = None
+_finder: Finder | None = None
 
 
 def register(*values: str) -> None:
     """Make these values unspeakable in this process, from now on. Values under 4 characters are ignored."""
-    global _pattern
+    global _finder
     with _lock:
         fresh = {value for value in values if len(value) >= SHORTEST_SECRET} - _values
         if fresh:
             _values.update(fresh)
-            spellings = {spelling for value in _values for spelling in _spellings(value)}
-            # Longest first, or a spelling that is part of another would leave the rest of it standing.
-            _pattern = re.compile("|".join(map(_matching, sorted(spellings, key=len, reverse=True))))
+            _finder = Finder(_values)
 
 
 def redact(text: str) -> str:
     """The text with every registered value, however it is encoded, replaced by `[redacted]`."""
-    return _pattern.sub(REDACTED, text) if _pattern is not None else text
+    return _finder.redact(text) if _finder is not None else text
+
+
+def redact_end(text: str, least: int = _HEAD) -> str:
+    """The redacted text of something that was cut, without the beginning of a value that is left at its end."""
+    return _finder.redact_end(_finder.redact(text), least) if _finder is not None else text
+
+
+def excerpt(text: str, longest: int) -> str:
+    """The beginning of a text as it may be shown, of at most so many characters.
+
+    Always this, never a slice: a cut through a secret leaves a part that is not recognised any more.
+    """
+    clean = redact_end(text[:_LOOKED_AT])
+    return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
 def redact_exception(exc: _E) -> _E:
     """Redact the exception and all it was raised from in place, as far as attributes allow; returns it."""
-    if _pattern is None:
+    if _finder is None:
         return exc
     for each in _chain(exc):
         each.args = tuple(_redact_value(arg) for arg in each.args)
@@ -70,32 +84,6 @@ def install() -> None:
             sys.excepthook = _ExceptHook(sys.excepthook)
         if not isinstance(threading.excepthook, _ThreadExceptHook):
             threading.excepthook = _ThreadExceptHook(threading.excepthook)
-
-
-def _spellings(value: str) -> Iterator[str]:
-    secret = value.encode(errors="surrogateescape")  # an environment variable need not be UTF-8
-    yield value
-    yield from (repr(value)[1:-1], repr(secret)[2:-1])
-    yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
-    yield from (quote(secret), quote(secret, safe=""), quote_plus(secret))
-    yield from (base64.b64encode(secret).decode(), base64.urlsafe_b64encode(secret).decode())
-    yield from _base64_cores(secret)
-
-
-def _matching(spelling: str) -> str:
-    # `%2F` and `%2f` are the same escape (RFC 3986, 2.1), also when mixed.
-    return re.sub("%[0-9A-F]{2}", lambda escape: f"(?i:{escape[0]})", re.escape(spelling))
-
-
-def _base64_cores(secret: bytes) -> Iterator[str]:
-    """What is common to all base64 texts with the secret at any offset, as that of `user:secret`."""
-    for offset, mixed_with_before in enumerate((0, 2, 3)):
-        padded = bytes(offset) + secret
-        whole = len(padded) * 8 // 6
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            core = encode(padded).decode()[mixed_with_before:whole]
-            if len(core) > SHORTEST_SECRET:
-                yield core
 
 
 def _redact_value(value: Any) -> Any:
@@ -134,7 +122,7 @@ class _RecordFactory:
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = self._inner(*args, **kwargs)
-        if _pattern is not None:
+        if _finder is not None:
             _clean_message(record)
             _clean_traceback(record)
         return record

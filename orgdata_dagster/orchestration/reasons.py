@@ -19,7 +19,7 @@ import duckdb
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.rate_limit.store import StoreUnavailable
-from orgdata_dagster.http.redaction import redact
+from orgdata_dagster.http.redaction import excerpt, redact
 from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.storage.causes import explained, first_line, full
 
@@ -46,7 +46,7 @@ def of_failed_step(event: dg.DagsterEvent) -> str | None:
     if error is None:
         return None
     line = next((line for line in error.message.splitlines() if line.strip()), error.cls_name or "")
-    return redact(re.sub(rf"^[\w.]*{re.escape(error.cls_name or '')}: ", "", line).strip())[:_LONGEST]
+    return excerpt(re.sub(rf"^[\w.]*{re.escape(error.cls_name or '')}: ", "", line).strip(), _LONGEST)
 
 
 def is_known(error: BaseException) -> bool:
@@ -71,7 +71,11 @@ def _known(error: BaseException) -> str | None:
         return " ".join(str(error).split())
     if isinstance(error, duckdb.Error):
         meant = explained(error, settings.warehouse_uri())
-        return str(meant) if meant else f"DuckDB: {first_line(error)[:_LONGEST]}. `orgdata doctor` looks for the cause."
+        return (
+            str(meant)
+            if meant
+            else f"DuckDB: {excerpt(first_line(error), _LONGEST)}. `orgdata doctor` looks for the cause."
+        )
     if isinstance(error, sqlite3.Error):
         return _of_sqlite(error)
     if isinstance(error, OSError) and error.errno is not None:
@@ -138,5 +142,5 @@ def _is_below_home(path: str) -> bool:
 
 
 def _unknown(error: BaseException) -> str:
-    line = " ".join(str(error).split())[:_LONGEST]
+    line = excerpt(" ".join(str(error).split()), _LONGEST)
     return f"{type(error).__name__}: {line}" if line else type(error).__name__

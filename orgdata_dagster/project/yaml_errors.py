@@ -19,6 +19,7 @@ import pydantic_core
 import yaml
 
 import orgdata_dagster
+from orgdata_dagster.http.redaction import excerpt
 
 
 def problems(error: BaseException, project: Path, part: Path | None = None) -> list[str]:
@@ -32,7 +33,7 @@ def problems(error: BaseException, project: Path, part: Path | None = None) -> l
         return found
     while cause := error.__cause__ or error.__context__:
         error = cause
-    return [f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"]
+    return [f"{type(error).__name__}: {excerpt(' '.join(str(error).split()), 500)}"]
 
 
 def _of_file(file: Path) -> Iterator[str]:

@@ -1,23 +1,24 @@
 """A registered value shows up nowhere, however it is spelled and wherever it is said."""
 
 import base64
+import html
 import json
 import logging
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgdata_dagster.http import redaction
-from orgdata_dagster.http.redaction import REDACTED, install, redact, redact_exception, register
+from orgdata_dagster.http.redaction import REDACTED, excerpt, install, redact, redact_exception, register
 
 # Put together, so that a traceback's source lines do not hold it.
 HUSH = "-".join(["hush", "hush"])
@@ -27,7 +28,7 @@ SECRET = "ca/na+ry é&=%s\"'\\x"
 @pytest.fixture(autouse=True)
 def _only_these_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_values", set())
-    monkeypatch.setattr(redaction, "_pattern", None)
+    monkeypatch.setattr(redaction, "_finder", None)
 
 
 @pytest.fixture
@@ -65,6 +66,109 @@ LOG = logging.Logger("orgdata.test", logging.DEBUG)
 def test_spellings(spelled: str) -> None:
     register(SECRET)
     assert redact(f"a {spelled} b") == f"a {REDACTED} b"
+
+
+def escaped_html(value: str, how: str) -> str:
+    return "".join(how.format(ord(character)) for character in value)
+
+
+def units(value: str) -> list[int]:
+    data = value.encode("utf-16-be")
+    return [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
+
+
+NAMED = {
+    "amp": "&", "quot": '"', "apos": "'", "sol": "/", "plus": "+", "percnt": "%", "equals": "=", "bsol": "\\",
+    "eacute": "é",
+}  # fmt: skip
+ENCODERS: dict[str, Callable[[str], str]] = {
+    "percent": lambda value: quote(value, safe=""),
+    "percent, every character": lambda value: "".join(f"%{octet:02x}" for octet in value.encode()),
+    "percent twice": lambda value: quote(quote(value, safe=""), safe=""),
+    "percent three times": lambda value: quote(quote(quote(value))),
+    "plus": quote_plus,
+    "plus, then percent": lambda value: quote(quote_plus(value)),
+    "html": html.escape,
+    "html twice": lambda value: html.escape(html.escape(value)),
+    "html, decimal": lambda value: escaped_html(value, "&#{};"),
+    "html, decimal with zeros": lambda value: escaped_html(value, "&#{:07d};"),
+    "html, hex": lambda value: escaped_html(value, "&#x{:X};"),
+    "html, named": lambda value: value.translate({ord(each): f"&{name};" for name, each in NAMED.items()}),
+    "hex": lambda value: value.encode().hex(),
+    "HEX": lambda value: value.encode().hex().upper(),
+    "u": lambda value: "".join(f"\\u{unit:04x}" for unit in units(value)),
+    "u in JSON": lambda value: json.dumps("".join(f"\\u{unit:04X}" for unit in units(value)))[1:-1],
+    "x": lambda value: "".join(f"\\x{octet:02x}" for octet in value.encode()),
+    "JSON": lambda value: json.dumps(value)[1:-1],
+    "JSON in JSON": lambda value: json.dumps(json.dumps(value)[1:-1])[1:-1],
+    "JSON, slash escaped": lambda value: json.dumps(value)[1:-1].replace("/", "\\/"),
+    "base64": lambda value: base64.b64encode(value.encode()).decode(),
+    "base64url": lambda value: base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),
+    "every other percent": lambda value: "".join(
+        f"%{ord(each):02X}" if at % 2 and each.isascii() else each for at, each in enumerate(value)
+    ),
+}
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("secret", [SECRET, "sk_live_51HqYt0Jk2eXAMPLEq9", "x1" * 30 + "-/+=" + "y2" * 30])
+def test_encodings(encoder: str, secret: str) -> None:
+    register(secret)
+    shown = redact(f"<a href='{ENCODERS[encoder](secret)}'>")
+    assert shown == f"<a href='{REDACTED}'>"
+
+
+TOKENS = st.text(st.sampled_from("abcXYZ019-_.+/=&%\\\"' é€"), min_size=8, max_size=40)
+
+
+@settings(deadline=None)
+@given(secret=TOKENS, name=st.sampled_from(sorted(ENCODERS)), before=st.text(max_size=6), after=st.text(max_size=6))
+def test_no_encoding_leaves_it_standing(secret: str, name: str, before: str, after: str) -> None:
+    redaction._values.clear()
+    register(secret)
+    spelled = ENCODERS[name](secret)
+    shown = redact(f"{before}\n{spelled}\n{after}")
+    assert spelled not in shown.replace(REDACTED, "\0")
+    assert REDACTED in shown
+
+
+@settings(deadline=None)
+@given(
+    data=st.data(), secret=st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyz0123456789"), min_size=20, max_size=200)
+)
+def test_a_cut_leaves_no_more_than_a_few_characters(data: st.DataObject, secret: str) -> None:
+    """Somebody else has cut the text: a piece of a secret is known by its length, wherever it stands."""
+    redaction._values.clear()
+    register(secret)
+    begin = data.draw(st.integers(0, len(secret) - 1))
+    end = data.draw(st.integers(begin + 1, len(secret)))
+    shown = redact(f"it is '{secret[begin:end]}' here")
+    assert end - begin < 16 or shown == f"it is '{REDACTED}' here"
+
+
+@settings(deadline=None)
+@given(room=st.integers(4, 80), at=st.integers(0, 90), secret=st.text(st.sampled_from("ABCDEFGH23456789"), min_size=9))
+def test_an_excerpt_shows_no_part_of_it(room: int, at: int, secret: str) -> None:
+    redaction._values.clear()
+    register(secret)
+    for text in ("." * at + secret + "." * 50, "." * at + secret[: max(4, len(secret) // 2)]):
+        shown = excerpt(text, room)
+        assert len(shown) <= max(room, at + len(REDACTED))
+        assert secret[:4] not in shown
+
+
+def test_a_base64_text_folded_into_lines() -> None:
+    secret = "a-rather-long-secret-of-" + "0123456789" * 5
+    register(secret)
+    folded = base64.encodebytes(f"user:{secret}:and more".encode()).decode()
+    assert len("".join(redact(folded).replace(REDACTED, "").split())) < 40
+
+
+def test_what_is_no_secret_stays() -> None:
+    register("sandbox-key", "sandbox-token", "sandbox-client")
+    text = "GET http://127.0.0.1:8099/public/sandbox-organization/reports?key=value%20of&amp;x=1 \\u0061 sandbox"
+    assert redact(text) == text
+    assert redaction.redact_end("the sand") == f"the {REDACTED}"
 
 
 @pytest.mark.parametrize("user", ["", "u", "us", "use", "user"])

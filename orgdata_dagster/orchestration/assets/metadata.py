@@ -11,6 +11,7 @@ from datetime import datetime
 import dagster as dg
 import duckdb
 
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target
 from orgdata_dagster.warehouse.commit.views import OWN_COLUMNS
@@ -105,4 +106,4 @@ def _cell(value: str | None) -> str:
     if value is None:
         return ""
     text = value.replace("|", "\\|").replace("\r", "").replace("\n", "⏎")
-    return text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 1] + "…"
+    return excerpt(text, _WIDEST_CELL)

@@ -29,6 +29,7 @@ from typing import Any, Self, TypeVar
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
 from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.vendors.accutics import search, token
 from orgdata_dagster.vendors.accutics.paging import Pagination, Paging, paginator
 from orgdata_dagster.vendors.accutics.search import Condition
@@ -156,7 +157,7 @@ def _keys(rows: Sequence[Row], key: Sequence[str]) -> tuple[str, ...]:
     """The keys of rows as comparable text."""
     if missing := sorted({name for row in rows for name in key if row.get(name) is None}):
         raise PermanentError(
-            f"rows without the key column {', '.join(missing)}; a row has {', '.join(rows[0])[:300]}",
+            f"rows without the key column {', '.join(missing)}; a row has {excerpt(', '.join(rows[0]), 300)}",
             remedy="Correct `key` in defs.yaml.",
         )
     return tuple(json.dumps([row[name] for name in key]) for row in rows)

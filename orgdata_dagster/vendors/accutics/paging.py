@@ -17,6 +17,7 @@ import httpx
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.origin import resolve
+from orgdata_dagster.http.redaction import excerpt
 
 Paging = Literal["page", "cursor"]
 Pagination = Mapping[str, Any]
@@ -57,7 +58,7 @@ class _Checks:
     def _link(self, pagination: Pagination) -> str | None:
         link = pagination.get("next")
         if link is not None and not isinstance(link, str):
-            raise PermanentError(f"`next` is no link: {json.dumps(link)[:100]}")
+            raise PermanentError(f"`next` is no link: {excerpt(json.dumps(link), 100)}")
         return resolve(self._base_url, link) if link is not None else None
 
     def _not_again(self, rows: Rows) -> None:
@@ -140,7 +141,7 @@ class CursorPaginator(_Checks):
             self._not_again(rows)
         self._cursor = str(following)
         if self._cursor in self._seen:
-            raise _endless(f"the cursor {self._cursor[:60]!r} came twice")
+            raise _endless(f"the cursor {excerpt(self._cursor, 60)!r} came twice")
         self._seen.add(self._cursor)
 
 
@@ -153,7 +154,7 @@ def _whole(pagination: Pagination, name: str, least: int) -> int:
 
 def _other_paging(other: Paging, name: str, pagination: Pagination) -> PermanentError:
     return PermanentError(
-        f"meta.pagination has no good {name!r}: {json.dumps(pagination)[:200]}",
+        f"meta.pagination has no good {name!r}: {excerpt(json.dumps(pagination), 200)}",
         remedy=f"If this list pages the other way, write `paging: {other}` in defs.yaml.",
     )
 

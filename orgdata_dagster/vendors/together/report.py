@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from orgdata_dagster.http.errors import BadBody
+from orgdata_dagster.http.redaction import excerpt
 
 MEMBER = "report"
 
@@ -143,4 +144,4 @@ def _unwrap(text: _Text, target: TextIO) -> None:
 
 
 def _shown(text: str) -> str:
-    return repr(text[:40]) if text else "the end"
+    return repr(excerpt(text, 40)) if text else "the end"

@@ -14,6 +14,7 @@ from typing import Literal
 import duckdb
 
 from orgdata_dagster.warehouse.errors import ContractViolation
+from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.ledger import store
 from orgdata_dagster.warehouse.names import (
     LOADED_AT,
@@ -257,8 +258,9 @@ def _refuse(table: TableName, result: Plan, stage: Stage) -> None:
         return
     first = broken[0]
     sample = stage.sample_row(first.column.removesuffix(VARIANT), first.before or lossless.TEXT)
+    shown = excerpt(json.dumps(sample, ensure_ascii=False), 500)
     raise ContractViolation(
         f"{table} is frozen, but {'; '.join(map(str, broken))}. Sample row: "
-        f"{json.dumps(sample, ensure_ascii=False)[:500]}. The old partition stays in place; set `contract: evolve`, "
+        f"{shown}. The old partition stays in place; set `contract: evolve`, "
         "or declare the column under `columns`, to accept the change."
     )

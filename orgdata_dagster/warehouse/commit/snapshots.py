@@ -17,6 +17,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.errors import Refused
+from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, folded, literal, quoted
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class ShrinkGuard:
         known = {folded(name) for name in columns}
         if lost := [name for name in target.key if folded(name) not in known]:
             raise Refused(
-                f"{target.table}: the key column {', '.join(map(repr, lost))} is not among {', '.join(columns)[:300]} "
+                f"{target.table}: the key column {', '.join(map(repr, lost))} is not among "
+                f"{excerpt(', '.join(columns), 300)} "
                 f"({rows} rows; {before}). Nothing was stored. {self.remedy}"
             )
         if last and rows < (1 - self.limit) * last[1]:

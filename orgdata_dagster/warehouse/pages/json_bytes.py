@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.pages.json_layout import Layout
 from orgdata_dagster.warehouse.pages.json_numbers import may_be_spoiled, spare
 from orgdata_dagster.warehouse.pages.json_tokens import WHITESPACE, Tokens, scan
@@ -167,4 +168,4 @@ def _envelope(name: str, prefix: bytes, suffix: bytes, records: str) -> Any:
 
 
 def _shown(text: bytes) -> str:
-    return repr(text.strip(WHITESPACE)[:60].decode(errors="replace"))
+    return repr(excerpt(text.strip(WHITESPACE)[:_CHUNK].decode(errors="replace"), 60))

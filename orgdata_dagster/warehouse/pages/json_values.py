@@ -19,6 +19,7 @@ from typing import Any, Literal
 import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import folded, literal, quoted
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
 from orgdata_dagster.warehouse.pages.page import JsonKind
@@ -117,14 +118,14 @@ def _by_python(path: Path, flatten: Collection[str]) -> Look:
                 for inner, nested in value.items():
                     found.note((name, inner), nested)
             elif value is not None:
-                raise UnreadablePage(f"{path.name}: {name!r} is no object: {json.dumps(value)[:100]}")
+                raise UnreadablePage(f"{path.name}: {name!r} is no object: {excerpt(json.dumps(value), 100)}")
     return found
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError(f"an object has a name twice, among {', '.join(name for name, _ in pairs)[:200]}")
+        raise ValueError(f"an object has a name twice, among {excerpt(', '.join(name for name, _ in pairs), 200)}")
     return members
 
 
@@ -175,10 +176,10 @@ def _keys(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection
     keys: list[Key] = [(name,) for name in [*some, *sorted(set(every) - set(some))] if name not in flatten]
     for name, members, wrong in zip(flatten, row[4::2], row[5::2], strict=True):
         if wrong is not None:
-            raise UnreadablePage(f"{path.name}: {name!r} is no object: {wrong[:100]}")
+            raise UnreadablePage(f"{path.name}: {name!r} is no object: {excerpt(wrong, 100)}")
         keys += [(name, member) for member in sorted(members or ())]
     return count, keys
 
 
 def _not_an_object(path: Path, text: str) -> UnreadablePage:
-    return UnreadablePage(f"{path.name} holds a record that is no object, or has a name twice: {text[:100]}")
+    return UnreadablePage(f"{path.name} holds a record that is no object, or has a name twice: {excerpt(text, 100)}")

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import folded, literal, quoted
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.page import Kinds, Page
@@ -106,7 +107,9 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
     name = page.path.name
     if cursor is not None and page.columns and cursor not in page.columns:
         # an error text with status 200 looks like a header without rows
-        raise UnreadablePage(f"there is no column {cursor!r} among {', '.join(page.columns)[:300]}: set cursor_column")
+        raise UnreadablePage(
+            f"there is no column {cursor!r} among {excerpt(', '.join(page.columns), 300)}: set cursor_column"
+        )
     if page.records == 0:
         return Extent(0)
     try:
@@ -260,4 +263,4 @@ def _values(group: Group) -> str:
 
 
 def _first_lines(error: Exception) -> str:
-    return " ".join(str(error).split("\n")[:2])[:300]
+    return excerpt(" ".join(str(error).split("\n")[:2]), 300)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.redaction import redact
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.automation.alerts.channels import Message, NotSent, channels
 from orgdata_dagster.orchestration.reasons import of_failed_step
 
@@ -75,7 +75,7 @@ def reasons(run: dg.DagsterRun, failure: dg.DagsterEvent, steps: Sequence[dg.Dag
 def message_of(asset: str, reason: str, run_id: str) -> Message:
     """What people read."""
     ui = os.environ.get(UI_URL) or "http://127.0.0.1:3000"
-    text = redact(reason)[:_LONGEST]
+    text = excerpt(reason, _LONGEST)
     return Message(
         f"orgdata: {asset} failed", f"{text}\n{ui.rstrip('/')}/runs/{run_id}\nNo further message of it today."
     )

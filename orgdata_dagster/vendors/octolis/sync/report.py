@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.writing import PLAN
 from orgdata_dagster.vendors.octolis.sync.delivery import Tally
 from orgdata_dagster.vendors.octolis.sync.plan import Plan
@@ -108,7 +109,7 @@ def _number(value: int | float) -> dg.MetadataValue:
 
 def _value(payload: dict[str, object], name: str) -> str:
     text = json.dumps(payload[name], ensure_ascii=False) if name in payload else ""
-    return text if len(text) <= _WIDEST_VALUE else text[: _WIDEST_VALUE - 1] + "…"
+    return excerpt(text, _WIDEST_VALUE)
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

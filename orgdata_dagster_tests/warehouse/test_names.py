@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.warehouse.names import OWN_PREFIX, VARIANT, TableName, column_names, folded, literal, quoted
+from orgdata_dagster.warehouse.names import OWN_PREFIX, VARIANT, TableName, folded, literal, quoted
+from orgdata_dagster.warehouse.pages.column_names import ColumnNames, of_header
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 
@@ -22,7 +23,7 @@ from orgdata_dagster_tests.warehouse.rig import Rig
     ],
 )
 def test_every_header_gets_a_clear_name(header: list[str], columns: list[str]) -> None:
-    assert column_names(header) == columns
+    assert list(ColumnNames().assign(of_header(header)).columns) == columns
 
 
 HEADER = st.lists(
@@ -33,7 +34,7 @@ HEADER = st.lists(
 
 @given(HEADER)
 def test_names_are_unique_and_none_is_ours(header: list[str]) -> None:
-    names = column_names(header)
+    names = ColumnNames().assign(of_header(header)).columns
     assert len({folded(name) for name in names}) == len(header)
     assert not any(folded(name).startswith(OWN_PREFIX) or folded(name).endswith(VARIANT) for name in names)
     assert all(name.strip() for name in names)

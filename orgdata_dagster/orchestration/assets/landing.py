@@ -31,13 +31,15 @@ from orgdata_dagster.orchestration.instance.landed import report_landed
 from orgdata_dagster.orchestration.instance.orphaned_runs import claim
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.reasons import reason
-from orgdata_dagster.warehouse.commit.evolution import expected_types
+from orgdata_dagster.warehouse.commit.evolution import expected_types, table_columns
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
 from orgdata_dagster.warehouse.commit.stored import stored_rows
 from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit, record_requests
 from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseError, WarehouseUnavailable
 from orgdata_dagster.warehouse.ledger import coverage
+from orgdata_dagster.warehouse.ledger.columns import names_of
 from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
@@ -58,6 +60,7 @@ class _Run:
     folder: Path
     known: dict[str | None, tuple[Interval, ...]] = field(default_factory=dict)
     expected: dict[str, str] = field(default_factory=dict)
+    names: ColumnNames = field(default_factory=ColumnNames)
     total: int = 0
     landed: dict[str | None, metadata.Metadata] = field(default_factory=dict)
     found: Landed = field(default_factory=Landed)
@@ -73,6 +76,7 @@ class _Run:
         with self.warehouse.reading() as connection:
             self.known = coverage.known(connection, self.target.table)
             self.expected = expected_types(connection, self.target.table)
+            self.names = names_of(connection, self.target.table, table_columns(connection, self.target.table))
             done = coverage.landed_since(connection, self.target.table, resumed) if resumed else set()
         if done := done & set(partitions):
             self.context.log.info(f"continues a run that has landed {len(done)} of {self.total} partitions")
@@ -98,7 +102,13 @@ class _Run:
 
     def stage(self) -> Stage:
         """A stage with a cursor of its own."""
-        return Stage(self.scratch.cursor(), cursor=self.target.cursor, declared=self.declared, expected=self.expected)
+        return Stage(
+            self.scratch.cursor(),
+            cursor=self.target.cursor,
+            declared=self.declared,
+            expected=self.expected,
+            names=self.names,
+        )
 
     def commit(self, arrivals: Sequence[Arrival]) -> dict[str | None, Exception]:
         """Commit some partitions together; returns the errors. Where one cannot land, the others land without it."""

@@ -90,11 +90,12 @@ def plan(
     columns = dict(stage.columns)
     if not existing and not columns:
         # nothing but a header so far, or not even that: the table shall exist all the same
-        columns = {name: ColumnTypes() for name in stage.empty_columns or stage.declared}
+        columns = {name: ColumnTypes() for name in stage.empty_columns or stage.configured}
+        stage.declare(list(columns))
     known = {folded(name): (name, kind) for name, kind in existing.items()}
     for name, types in columns.items():
         stored, current = known.get(folded(name), (name, None))
-        if name in stage.declared:
+        if stage.declared_type(name) is not None:
             _plan_declared(connection, result, table, stored, types, existing, stage)
         else:
             _plan_free(connection, result, table, name, stored, current, types, stage)
@@ -197,6 +198,7 @@ def _plan_declared(
 ) -> None:
     """A column whose type a person declared: it gets that type; what does not fit goes to the variant column."""
     kind = stage.declared_type(name)
+    assert kind is not None
     extra, value = lossless.variant(name), lossless.converted(name, kind)
     fits = declared.fits(name, kind, value)
     stored_misfits = False

@@ -15,7 +15,7 @@ from typing import Literal
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit import evolution, keys, views
+from orgdata_dagster.warehouse.commit import evolution, keys, naming, views
 from orgdata_dagster.warehouse.commit.differences import Difference, differences, remember
 from orgdata_dagster.warehouse.commit.evolution import Contract, SchemaChange
 from orgdata_dagster.warehouse.commit.inserting import Load, TypeSurprise, insert
@@ -119,11 +119,16 @@ def commit(
         stage.analyse()
     if ready is not None:
         ready.finish()
-    try:
-        return _attempt(warehouse, target, stage, loads, run_id, requests, ready)
-    except TypeSurprise:
-        stage.analyse()
-        return _attempt(warehouse, target, stage, loads, run_id, requests, None)
+    while True:
+        try:
+            return _attempt(warehouse, target, stage, loads, run_id, requests, ready)
+        except TypeSurprise:
+            stage.analyse()
+        except naming.NamesMoved as moved:
+            stage.rename(moved.names)
+            if stage.wide:
+                stage.analyse()
+        ready = None
 
 
 def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run_id: str) -> None:
@@ -172,6 +177,7 @@ def _transaction(
     for load in fresh:
         if target.refuse is not None:
             target.refuse(connection, target, stage, load)
+    naming.confirm(connection, target.table, stage, evolution.table_columns(connection, target.table))
     planned = evolution.plan(connection, target.table, stage, target.contract)
     evolution.apply(connection, planned)
     now = _now(connection, target.table)

@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS _orgdata.requests (
     vendor VARCHAR, endpoint VARCHAR, method VARCHAR, sent_at TIMESTAMP WITH TIME ZONE, status INTEGER, attempt INTEGER,
     cost DOUBLE, waited_seconds DOUBLE, seconds DOUBLE, bytes BIGINT, request_id VARCHAR, error VARCHAR,
     run_id VARCHAR);
+CREATE TABLE IF NOT EXISTS _orgdata.columns (
+    schema_name VARCHAR, table_name VARCHAR, vendor_name VARCHAR[], occurrence INTEGER, column_name VARCHAR);
 CREATE TABLE IF NOT EXISTS _orgdata.views (schema_name VARCHAR, table_name VARCHAR, made_of VARCHAR);
 COMMENT ON TABLE _orgdata.loads IS
     'A row per partition and commit. status: landed, superseded (a newer snapshot was there already), or doubted (the
@@ -42,6 +44,8 @@ COMMENT ON TABLE _orgdata.coverage IS
     'Which interval [from_instant, to_instant) of which table is proven complete, by which run; if not, why.';
 COMMENT ON TABLE _orgdata.schema_changes IS 'Columns added, widened, no longer sent, or split into a variant column.';
 COMMENT ON TABLE _orgdata.requests IS 'A row per API call, retries too. Times in seconds; never a query or a secret.';
+COMMENT ON TABLE _orgdata.columns IS
+    'Which column a vendor''s name leads to. vendor_name: the name, or that of a nested object and the one in it.';
 COMMENT ON TABLE _orgdata.views IS 'Of which settings (a hash) the views and comments of a table were made.';
 """
 
@@ -176,7 +180,7 @@ def note_views(connection: duckdb.DuckDBPyConnection, table: TableName, made_of:
     """Note of which settings a table's views were made."""
     names = [table.schema, table.name]
     connection.execute("DELETE FROM _orgdata.views WHERE schema_name = ? AND table_name = ?", names)
-    _insert(connection, "views", [(*names, made_of)])
+    insert(connection, "views", [(*names, made_of)])
 
 
 def write_loads(connection: duckdb.DuckDBPyConnection, loads: Sequence[Record]) -> None:
@@ -189,7 +193,7 @@ def write_loads(connection: duckdb.DuckDBPyConnection, loads: Sequence[Record]) 
         )
         for load in loads
     ]
-    _insert(connection, "loads", rows)
+    insert(connection, "loads", rows)
 
 
 def write_coverage(connection: duckdb.DuckDBPyConnection, proven: Sequence[tuple[Record, Sequence[Interval]]]) -> None:
@@ -209,7 +213,7 @@ def write_coverage(connection: duckdb.DuckDBPyConnection, proven: Sequence[tuple
         for load, intervals in proven
         for interval in intervals
     ]
-    _insert(connection, "coverage", rows)
+    insert(connection, "coverage", rows)
 
 
 def write_schema_change(
@@ -229,10 +233,10 @@ def write_schema_change(
 def write_requests(connection: duckdb.DuckDBPyConnection, requests: Sequence[ApiRequest], run_id: str) -> None:
     """Note API calls."""
     names = [field.name for field in fields(ApiRequest)]
-    _insert(connection, "requests", [(*(getattr(request, name) for name in names), run_id) for request in requests])
+    insert(connection, "requests", [(*(getattr(request, name) for name in names), run_id) for request in requests])
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Add rows all in one statement: one at a time would cost more than the calls and loads they tell of."""
     if not rows:
         return

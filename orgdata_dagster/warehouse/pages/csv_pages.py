@@ -11,13 +11,14 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.names import column_names, literal
+from orgdata_dagster.warehouse.names import literal
+from orgdata_dagster.warehouse.pages.column_names import Assigned, ColumnNames, VendorName, of_header
 from orgdata_dagster.warehouse.pages.csv_rewriting import BOM, rewrite
 from orgdata_dagster.warehouse.pages.page import Reading
 from orgdata_dagster.warehouse.pages.record_size import LARGEST_RECORD, too_large_in_csv
@@ -35,9 +36,14 @@ class CsvPage:
     `longest` bytes."""
 
     path: Path
+    names: tuple[VendorName, ...]
     columns: tuple[str, ...]
     records: int
     longest: int = _CHUNK
+
+    def assigned_to(self, assigned: Assigned) -> CsvPage:
+        """The same page, with these columns for its names."""
+        return replace(self, columns=assigned.columns)
 
     @property
     def layout(self) -> tuple[str, ...]:
@@ -80,7 +86,7 @@ def prepare(path: Path) -> CsvPage:
     Raises UnreadablePage where the file ends inside a quoted field: it was cut short.
     """
     if os.path.getsize(path) == 0:
-        return CsvPage(path, (), 0)
+        return CsvPage(path, (), (), 0)
     scan = _scan(path)
     if scan.irregular or scan.quoted or _starts_with_bom(path):
         rewrite(path)
@@ -89,13 +95,14 @@ def prepare(path: Path) -> CsvPage:
     if not header:
         if scan.line_ends > scan.blank_lines or scan.last != _LF:
             raise UnreadablePage(f"{path.name} begins with a blank line instead of a header")
-        return CsvPage(path, (), 0)
+        return CsvPage(path, (), (), 0)
     # With one column a blank line is a record whose value is missing; with several it is nothing.
     lines = scan.line_ends - (scan.blank_lines if len(header) > 1 else 0)
-    columns = tuple(column_names(header))
+    names = of_header(header)
+    columns = ColumnNames().assign(names).columns
     if scan.longest > LARGEST_RECORD:
         raise too_large_in_csv(path, columns)
-    return CsvPage(path, columns, lines + (scan.last != _LF) - 1, scan.longest)
+    return CsvPage(path, names, columns, lines + (scan.last != _LF) - 1, scan.longest)
 
 
 def relation(paths: Sequence[Path], columns: Sequence[str], longest: int = _CHUNK) -> str:

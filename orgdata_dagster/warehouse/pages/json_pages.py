@@ -7,15 +7,17 @@ Keep out: bytes (json_bytes.py), values (json_values.py), types (lossless.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.names import column_names, literal, quoted
+from orgdata_dagster.warehouse.names import literal, quoted
+from orgdata_dagster.warehouse.pages.column_names import Assigned, ColumnNames, VendorName
 from orgdata_dagster.warehouse.pages.json_bytes import ARRAY, OBJECT, is_bare, rewrite
 from orgdata_dagster.warehouse.pages.json_layout import Layout
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
@@ -36,27 +38,44 @@ class JsonPage:
     records: int
     envelope: Any = field(default=None, compare=False)
     parsed: bool = field(default=True, compare=False)
+    assigned: Assigned | None = field(default=None, compare=False)
+
+    @cached_property
+    def names(self) -> tuple[VendorName, ...]:
+        """The vendor's names of its columns."""
+        return tuple(map(VendorName, self.values))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the page's columns."""
-        return tuple(_names(self.values))
+        """The columns that these lead to."""
+        return self._assigned.columns
+
+    @cached_property
+    def _assigned(self) -> Assigned:
+        return self.assigned or ColumnNames().assign(self.names)
+
+    def assigned_to(self, assigned: Assigned) -> JsonPage:
+        """The same page, with these columns for its names."""
+        return replace(self, assigned=assigned)
 
     @property
-    def layout(self) -> str:
-        """Any JSON pages can be read in one go: what a record lacks is NULL."""
-        return "json"
+    def layout(self) -> Hashable:
+        """JSON pages can be read in one go, since what a record lacks is NULL, unless they differ in whose column a
+        name leads to."""
+        return "json", self._assigned.borrowed
 
     @staticmethod
     def reading(pages: Sequence[JsonPage]) -> Reading:
         """How to read several pages together."""
         found: dict[Key, Column] = {}
+        names: dict[Key, str] = {}
         for page in pages:
+            names |= zip(page.values, page.columns, strict=True)
             for key, column in page.values.items():
                 found[key] = found.get(key, Column()) | column
-        names = _names(found)
-        kinds = {name: column.kinds for name, column in zip(names, found.values(), strict=True)}
-        return Reading(tuple(names), relation([page.path for page in pages], found), kinds)
+        columns = tuple(names.values())
+        kinds = {name: column.kinds for name, column in zip(columns, found.values(), strict=True)}
+        return Reading(columns, relation([page.path for page in pages], found, columns), kinds)
 
 
 def prepare(
@@ -91,8 +110,8 @@ def prepare(
     return JsonPage(path, found.columns, counted, envelope)
 
 
-def relation(paths: Sequence[Path], columns: Mapping[Key, Column]) -> str:
-    """SQL that yields the records of prepared files, all columns as text, and `_orgdata_file`.
+def relation(paths: Sequence[Path], columns: Mapping[Key, Column], names: Sequence[str]) -> str:
+    """SQL that yields the records of prepared files, all columns as text under these names, and `_orgdata_file`.
 
     null and a missing key are NULL, "" is ""; numbers, true and false are as they were written, nested values JSON.
     """
@@ -101,9 +120,5 @@ def relation(paths: Sequence[Path], columns: Mapping[Key, Column]) -> str:
         f"ltrim({value}, {literal(MARK)})" if column.marked else value
         for value, column in zip(found, columns.values(), strict=True)
     ]
-    selected = "".join(f"{value} AS {quoted(name)}, " for value, name in zip(spared, _names(columns), strict=True))
+    selected = "".join(f"{value} AS {quoted(name)}, " for value, name in zip(spared, names, strict=True))
     return f"(SELECT {selected}_orgdata_file FROM {source})"
-
-
-def _names(keys: Iterable[Key]) -> list[str]:
-    return column_names(["_".join(key) for key in keys])

@@ -9,6 +9,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
+from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName
+
 JsonKind = Literal["string", "number", "boolean", "list", "object"]
 Kinds = frozenset[JsonKind]
 
@@ -30,7 +32,16 @@ class Page(Protocol):
     @property
     def path(self) -> Path: ...
     @property
-    def columns(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[VendorName, ...]:
+        """The vendor's names of its columns."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that these lead to."""
+
+    def assigned_to(self, assigned: Assigned) -> Page:
+        """The same page, with these columns for its names."""
+
     @property
     def records(self) -> int: ...
     @property

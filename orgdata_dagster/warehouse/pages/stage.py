@@ -8,7 +8,7 @@ Add here: what a page must prove before it may land. Keep out: the tables themse
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import duckdb
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import folded, literal, quoted
+from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.page import Kinds, Page
 from orgdata_dagster.warehouse.types import lossless
@@ -161,6 +162,7 @@ class Stage:
 
     `connection`: a Warehouse.scratch_connection, or a cursor of one. `cursor`: the column whose instants place a row,
     where the vendor has one. `declared`: types given by a person. `expected`: the types that the table has now.
+    `names`: what is known of the vendor's names.
     """
 
     def __init__(
@@ -170,9 +172,12 @@ class Stage:
         cursor: str | None = None,
         declared: Mapping[str, str] | None = None,
         expected: Mapping[str, str] | None = None,
+        names: ColumnNames | None = None,
     ) -> None:
         self.cursor = cursor
-        self.declared = {name: canonical(connection, kind) for name, kind in (declared or {}).items()}
+        self.configured = {name: canonical(connection, kind) for name, kind in (declared or {}).items()}
+        self.declared: dict[str, str] = {}
+        self.names = names or ColumnNames(columns=expected or ())
         self.expected = dict(expected or {})
         self.pages: list[StagedPage] = []
         self.empty_columns: tuple[str, ...] = ()
@@ -182,6 +187,7 @@ class Stage:
 
     def add(self, staged: StagedPage) -> None:
         """Take a page in: from now on it is part of the commit. Raises UnreadablePage where one does not parse."""
+        staged = self._named(staged)
         if not staged.page.records:
             self.empty_columns = self.empty_columns or staged.page.columns
         self.pages.append(staged)
@@ -193,6 +199,7 @@ class Stage:
         """Guess the types of the pages not yet looked at. Raises UnreadablePage where one does not parse."""
         unseen, self._unseen = self._unseen, []
         for group in grouped(unseen):
+            self.declare([*group.columns, *group.constants])
             try:
                 self._types.see(group.source, group.columns, group.kinds)
             except _MALFORMED as error:
@@ -216,9 +223,27 @@ class Stage:
         self.look()
         self._types.analyse()
 
-    def declared_type(self, column: str) -> str:
-        """The type that a person declared for `column`, however it is spelled there."""
-        return next(kind for name, kind in self.declared.items() if folded(name) == folded(column))
+    def rename(self, names: ColumnNames) -> None:
+        """Give the pages the columns that another memory of the table knows, and forget all else about them."""
+        self.names.become(names)
+        self.declared = {}
+        self._types = TypeTracker(self.connection, declared=self.declared, expected=self.expected)
+        self.pages = [self._named(staged) for staged in self.pages]
+        self._unseen = list(self.pages)
+        self.look()
+
+    def declared_type(self, column: str) -> str | None:
+        """The type that a person declared for a column of the pages."""
+        return self.declared.get(folded(column))
+
+    def declare(self, columns: Sequence[str]) -> None:
+        """Note which of these columns have a type that a person declared."""
+        for name, kind in self.configured.items():
+            if (column := self.names.find(name, columns)) is not None:
+                self.declared[folded(column)] = kind
+
+    def _named(self, staged: StagedPage) -> StagedPage:
+        return replace(staged, page=staged.page.assigned_to(self.names.assign(staged.page.names)))
 
     @property
     def columns(self) -> dict[str, ColumnTypes]:

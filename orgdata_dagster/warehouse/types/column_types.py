@@ -38,8 +38,8 @@ class ColumnTypes:
 class TypeTracker:
     """Sees the pages of one table one after the other; `columns` says what is known of each column.
 
-    `declared`: types given by a person. `expected`: the types that the table has now; they are taken for granted until
-    `analyse`, after which `exact` is true and `columns` holds for every value.
+    `declared`: types given by a person, by folded names. `expected`: the types that the table has now; they are taken
+    for granted until `analyse`, after which `exact` is true and `columns` holds for every value.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class TypeTracker:
         self.exact = False
         self._connection = connection
         self._declared = declared
-        self._expected = {name: kind for name, kind in expected.items() if name not in declared}
+        self._guesses = expected
         self._seen: list[tuple[str, Sequence[str]]] = []
-        self._spelling = {folded(name): name for name in [*expected, *declared]}
+        self._spelling = {folded(name): name for name in expected}
 
     def see(self, source: str, columns: Sequence[str], kinds: Mapping[str, Kinds] | None = None) -> None:
         """Take in the rows of `source` (SQL that yields `columns` as text), whose values are of these kinds."""
@@ -59,7 +59,7 @@ class TypeTracker:
         spelled = {name: self._spelling.setdefault(folded(name), name) for name in columns}
         columns = list(spelled.values())
         for name in columns:
-            expected = self._expected.get(name)
+            expected = self._expected(name)
             self.columns.setdefault(name, ColumnTypes((expected,) if expected else (), filled=expected is not None))
         for name, found in (kinds or {}).items():
             column = self.columns[spelled[name]]
@@ -86,14 +86,14 @@ class TypeTracker:
 
     def _candidates(self, source: str, names: Sequence[str]) -> None:
         """Set the candidates of columns that have a value in `source`."""
-        for free in batches([name for name in names if name not in self._declared]):
+        for free in batches([name for name in names if folded(name) not in self._declared]):
             wanted = [f"{lossless.scale_of(name)}, count({quoted(name)})" for name in free]
             answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))
             for name in free:
                 scale, count = next(answers), next(answers)
                 if count:
                     column = self.columns[name]
-                    known = [self._expected[name]] if name in self._expected else []
+                    known = [expected] if (expected := self._expected(name)) else []
                     found = [*lossless.candidates(scale, column.kinds), *known]
                     column.fits = tuple(kind for kind in dict.fromkeys(found) if lossless.allows(column.kinds, kind))
 
@@ -104,10 +104,10 @@ class TypeTracker:
 
     def _narrow_batch(self, source: str, names: Sequence[str]) -> None:
         tests = [(name, kind) for name in names for kind in self.columns[name].fits]
-        named = [name for name in names if name in self._declared]
+        named = [name for name in names if folded(name) in self._declared]
         wanted = [f"bool_and({lossless.survives(name, kind, self.columns[name].kinds)})" for name, kind in tests]
         wanted += [f"count({quoted(name)}) > 0" for name in names]
-        wanted += [_misfits(name, self._declared[name]) for name in named]
+        wanted += [_misfits(name, self._declared[folded(name)]) for name in named]
         answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))
         kept = {test for test in tests if next(answers) is not False}
         for name in names:
@@ -116,6 +116,9 @@ class TypeTracker:
             column.filled |= bool(next(answers))
         for name in named:
             self.columns[name].misfits += int(next(answers))
+
+    def _expected(self, name: str) -> str | None:
+        return None if folded(name) in self._declared else self._guesses.get(name)
 
     def _row(self, sql: str) -> tuple[Any, ...]:
         row = self._connection.execute(sql).fetchone()

@@ -10,15 +10,16 @@ T ?=
 # bench and soak: which parts alone, and their other options (O=--help)
 ONLY ?=
 O ?=
+OTHER = .venv-dagster-$(V)
 
 # Compiled modules are kept, whatever the shell says: hundreds of short processes would compile them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test snapshot check bench clean
+.PHONY: help demo dev test test-dagster snapshot check bench clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "orgdata needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
@@ -37,6 +38,13 @@ dev: $(READY) ## the Dagster UI and daemon on your own data
 test: $(READY) ## the whole test suite
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(T)
 
+test-dagster: ## the suite against another Dagster, in an environment of its own: make test-dagster V=1.13.12
+	@test -n "$(V)" || { echo "say which version: make test-dagster V=1.13.12" >&2; exit 2; }
+	@test -x $(OTHER)/bin/pytest || $(PYTHON) -m venv $(OTHER)
+	@sed -E 's/^(dagster[a-z-]*)==.*/\1==$(V)/' constraints.txt > $(OTHER)/constraints.txt
+	@$(OTHER)/bin/python -m pip install -qq --no-compile --disable-pip-version-check -c $(OTHER)/constraints.txt -e '.[dev]'
+	@$(OTHER)/bin/python -m pytest -n 3 --dist worksteal $(T)
+
 snapshot: $(READY) ## write anew what the projects of the snapshot test are in Dagster; review the difference
 	@ORGDATA_RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -n 0 orgdata_dagster_tests/snapshots
 	@git --no-pager diff --stat -- orgdata_dagster_tests/snapshots
@@ -50,4 +58,4 @@ bench: $(READY) ## the whole command beside a bare loop and dlt: seconds, CPU, m
 	@$(BIN)/python -m benchmarks.bench $(if $(ONLY),--only $(ONLY)) $(O)
 
 clean: ## remove the environment, caches and the demo's data; your data in .orgdata/ stays
-	rm -rf .venv .orgdata-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-dagster-* .orgdata-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,6 +1,7 @@
 """Who may import whom: the rule that keeps HTTP, DuckDB and Dagster apart."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ OURS = "orgdata_dagster"
 RULES: list[tuple[list[str], list[str], list[str]]] = [
     (["http/**/*.py"], [OURS, "dagster", "duckdb"], [f"{OURS}.http"]),
     (["warehouse/**/*.py"], [OURS, "dagster", "httpx"], [f"{OURS}.warehouse"]),
+    (["dagster_internals/**/*.py"], [OURS], [f"{OURS}.dagster_internals"]),
     (["sandbox/**/*.py"], [OURS, "dagster", "duckdb"], [f"{OURS}.sandbox"]),
     (["vendors/**/*.py"], [f"{OURS}.cli", f"{OURS}.sandbox"], []),
     (["orchestration/**/*.py"], [f"{OURS}.vendors", f"{OURS}.cli", f"{OURS}.sandbox"], []),
-    (["http/**/*.py", "warehouse/**/*.py", "vendors/**/*.py", "orchestration/**/*.py"], [f"{OURS}.build"], []),
+    (["http/**/*.py", "warehouse/**/*.py", "vendors/**/*.py", "orchestration/**/*.py"], [f"{OURS}.project"], []),
 ]
 
 
@@ -46,6 +48,29 @@ def test_nobody_imports_what_is_not_theirs(where: list[str], forbidden: list[str
         if begins(name, forbidden) and not begins(name, allowed)
     }
     assert found == set()
+
+
+PRIVATE = ["dagster._", "dagster.components.core", "dagster_shared", "dagster_graphql"]
+
+
+def test_dagsters_private_modules_are_named_in_one_room() -> None:
+    """By import or by name: an upgrade of Dagster that moves them is a matter of that room alone."""
+    found = {
+        f"{path.relative_to(PACKAGE)} names {private}"
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).parts[0] != "dagster_internals"
+        for private in PRIVATE
+        if re.search(rf"(?<!\w){re.escape(private)}", path.read_text())
+    }
+    assert found == set()
+
+
+def test_every_private_part_says_why_and_has_a_fallback() -> None:
+    for path in sorted(PACKAGE.glob("dagster_internals/*.py")):
+        text = ast.get_docstring(ast.parse(path.read_text())) or ""
+        if path.name not in ("__init__.py", "event_log.py"):  # the latter is chosen by storage.py
+            assert "Why:" in text, path.name
+            assert "Fallback:" in text, path.name
 
 
 def test_a_vendor_keeps_to_itself() -> None:

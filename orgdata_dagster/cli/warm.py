@@ -10,6 +10,9 @@ import gc
 from contextlib import suppress
 
 from orgdata_dagster.cli import workers
+from orgdata_dagster.dagster_internals.migrations import read_once
+
+read_once()
 
 with suppress(Exception):  # a worker meets the same error, and tells the user
     workers.job()

@@ -11,19 +11,15 @@ from __future__ import annotations
 import multiprocessing
 from multiprocessing import forkserver
 
+from orgdata_dagster.dagster_internals import warm_modules
+
 # What every run needs, imported once by the server: most of it is what Dagster would import only with the first
-# instance and the first run, half a second in each worker. A module that a later Dagster has not is passed over.
+# instance and the first run, half a second in each worker.
 WARM = (
     "orgdata_dagster.cli.workers",
     "orgdata_dagster.cli.catalog",
-    "dagster._core.storage.sqlite_storage",
-    "dagster._core.storage.root",
-    "dagster._core.storage.local_compute_log_manager",
-    "dagster._core.execution.execute_in_process",
-    "dagster._core.executor.in_process",
-    "dagster._core.storage.legacy_storage",
-    "dagster._core.storage.defs_state.blob_storage_state_storage",
-    "orgdata_dagster.orchestration.event_log",
+    *warm_modules.MODULES,
+    "orgdata_dagster.dagster_internals.event_log",
     "httpcore",
     "jinja2.nativetypes",
 )

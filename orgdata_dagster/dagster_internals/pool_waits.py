@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from orgdata_dagster.dagster_internals import NotThere, private
+
 OnBlocked = Callable[[dg.DagsterInstance, dg.DagsterRun, str], bool]
 """Called with the instance, the run that waits and its pool, at each try that fails; True if a slot may be free now."""
 OnBegin = Callable[[dg.DagsterInstance, dg.DagsterRun], None]
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 def install(on_begin: OnBegin, on_blocked: OnBlocked, stopping: Callable[[], bool]) -> None:
     """Have every run of this process wait in this way. `stopping`: whether the process was told to stop."""
-    with suppress(ImportError, AttributeError):
+    with suppress(NotThere), private("way of waiting for a pool"):
         from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
         from dagster._core.executor import in_process
 

@@ -9,6 +9,11 @@ from typing import Any, Literal, cast
 
 import dagster as dg
 
+# Dagster's own; it has no public names for them
+PARTITION_NAME_TAG = "dagster/partition"
+SCHEDULE_NAME_TAG = "dagster/schedule_name"
+GRPC_INFO_TAG = ".dagster/grpc_info"  # on runs of the UI and the daemon: the code server that launched them
+
 PULL_TAG = "orgdata/pull"
 
 PullKind = Literal["days", "today", "whole"]

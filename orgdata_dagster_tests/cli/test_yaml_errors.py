@@ -45,7 +45,7 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "a limit of none": ({"limits": {"concurrent": 0}}, ["institution_analytics.limits.concurrent: ", "not 0"]),
     "attempts": ({"retries": {"attempts": 0}}, ["institution_analytics.retries.attempts: ", "not 0"]),
-    "no cron": ({"cron": "each morning"}, ["institution_analytics.cron: 'each morning' is no cron expression"]),
+    "no cron": ({"cron": "each morning"}, ["institution_analytics.cron: 'each morning' is not a cron expression"]),
     "a name that is none": ({"data_sets": [{"name": "my users"}]}, ["data_sets[0].name: ", "my users"]),
 }
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import dagster as dg
-from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from orgdata_dagster.orchestration.partitions import DAY, bounds, day_of, key_of
 from orgdata_dagster.orchestration.resources import WarehouseResource
@@ -82,7 +81,7 @@ def _missing(parts: Sequence[Interval] | None, partitions: dg.TimeWindowPartitio
 def _failed(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: dg.PartitionsDefinition) -> set[str]:
     every = list(partitions.get_partition_keys())
     found = instance.get_status_by_partition(key, every, partitions) or {}
-    return {name for name, status in found.items() if status == AssetPartitionStatus.FAILED}
+    return {name for name, status in found.items() if status == dg.AssetPartitionStatus.FAILED}
 
 
 def _last_run_failed(instance: dg.DagsterInstance, key: dg.AssetKey) -> bool:

@@ -11,7 +11,8 @@ queues it, if it asks for the same.
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.tags import SCHEDULE_NAME_TAG
+
+from orgdata_dagster.orchestration.tags import SCHEDULE_NAME_TAG
 
 _WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING)
 _GOING = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)

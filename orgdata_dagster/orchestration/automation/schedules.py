@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import dagster as dg
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.circuit_breaker import Latch
 from orgdata_dagster.orchestration.automation.queued_runs import waiting
 from orgdata_dagster.orchestration.partitions import DAY, bounds, days, key_of
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import PARTITION_NAME_TAG
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.store import Interval
 from orgdata_dagster.warehouse.names import TableName

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import dagster as dg
-from dagster._utils.schedules import cron_string_iterator
 
 _TICKS = 60
+_FORMAT = "%Y-%m-%dT%H:%M:%S"
 _RUN = timedelta(minutes=30)  # what a run may take
 
 
@@ -21,6 +21,10 @@ def freshness(cron: str | None) -> dg.FreshnessPolicy | None:
     """A warning when a tick was missed, an error when two were: by the longest pause between ticks. None: no cron."""
     if not cron:
         return None
-    ticks = islice(cron_string_iterator(datetime.now(UTC).timestamp(), cron, "UTC"), _TICKS)
+    now = datetime.now(UTC)
+    windows = dg.TimeWindowPartitionsDefinition(
+        start=now, fmt=_FORMAT, cron_schedule=cron, timezone="UTC", end_offset=_TICKS
+    )
+    ticks = [datetime.strptime(key, _FORMAT) for key in windows.get_partition_keys(current_time=now)]
     pause = max(later - earlier for earlier, later in pairwise(ticks))
     return dg.FreshnessPolicy.time_window(fail_window=2 * pause + _RUN, warn_window=pause + _RUN)

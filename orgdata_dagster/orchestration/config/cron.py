@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from dagster._utils.schedules import is_valid_cron_schedule  # what Dagster itself asks, without file and line
+import dagster as dg
 from pydantic import AfterValidator
 
 
 def checked_cron(cron: str) -> str:
     """The expression, as given. Raises ValueError for one that no schedule can have."""
-    if not is_valid_cron_schedule(cron):
-        raise ValueError(f"{cron!r} is no cron expression; write minute hour day month weekday, such as '15 */4 * * *'")
+    try:
+        dg.ScheduleDefinition(name="checked", cron_schedule=cron, job_name="checked")
+    except dg.DagsterInvalidDefinitionError:
+        raise ValueError(
+            f"{cron!r} is not a cron expression; write minute hour day month weekday, such as '15 */4 * * *'"
+        ) from None
     return cron
 
 

@@ -14,11 +14,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.instance.landed import ended_early, report_landed
 from orgdata_dagster.orchestration.instance.processes import PROCESS_TAG, alive, identity
+from orgdata_dagster.orchestration.tags import GRPC_INFO_TAG
 from orgdata_dagster.warehouse.storage.lock import locked
 
 _LAUNCHED = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
@@ -75,7 +75,7 @@ def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     process = run.tags.get(PROCESS_TAG)
     if process and process != inherited:
         return not alive(process)
-    launched = run.tags.get(GRPC_INFO_TAG)  # Dagster's own, on runs of the UI and the daemon
+    launched = run.tags.get(GRPC_INFO_TAG)
     return launched is not None and run.status in _LAUNCHED and not _answers(json.loads(launched))
 
 

@@ -14,7 +14,8 @@ import dagster as dg
 import yaml
 
 from orgdata_dagster import settings
-from orgdata_dagster.orchestration.event_log import BatchingEventLog
+from orgdata_dagster.dagster_internals.migrations import read_once
+from orgdata_dagster.dagster_internals.storage import batched_event_log
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits
 from orgdata_dagster.warehouse.storage.lock import locked
@@ -47,11 +48,10 @@ def _has_no_storage(text: str) -> bool:
 
 def _event_log(folder: Path) -> str:
     """What to add to a dagster.yaml: the same storage, with events in batches. It must name its folder absolutely."""
-    storage = {
-        "module": BatchingEventLog.__module__,
-        "class": BatchingEventLog.__name__,
-        "config": {"base_dir": str(folder / "history" / "runs")},
-    }
+    if (found := batched_event_log()) is None:
+        return ""
+    module, name = found
+    storage = {"module": module, "class": name, "config": {"base_dir": str(folder / "history" / "runs")}}
     return "\n" + yaml.safe_dump({"event_log_storage": storage})
 
 
@@ -60,6 +60,7 @@ def shared_instance() -> Iterator[dg.DagsterInstance]:
     """The instance, made if it is not there yet."""
     with locked(_lock(), shared=False):  # two that make its tables at once would stumble over each other
         prepare_home()
+        read_once()
         instance = dg.DagsterInstance.get()
     with instance:
         yield instance

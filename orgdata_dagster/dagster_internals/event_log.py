@@ -1,6 +1,6 @@
 """Dagster's event log in SQLite, with the events of a run's many partitions stored together.
 
-Here: `BatchingEventLog`, which `instance.py` names in the instance's dagster.yaml. Keep out: which events there are.
+Here: `BatchingEventLog`, which an instance's dagster.yaml names (storage.py). Keep out: which events there are.
 
 Dagster tells of every partition twice, that it is planned and that it is materialized, and its own storage gives each
 of the two a transaction in two files, on new connections: 15 ms at least, more than it takes to pull a small partition.
@@ -27,12 +27,19 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.event import listen
 
-from orgdata_dagster.orchestration.migrations import read_once
+from orgdata_dagster.dagster_internals import require
+from orgdata_dagster.dagster_internals.migrations import read_once
 
 _BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"  # Dagster hands over single events unless this is set
 _EVENTS_AT_ONCE = "500"
-read_once()
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
+
+
+require(
+    SqliteEventLogStorage,
+    *("_connect", "_initdb", "_event_to_row", "_event_insert_timestamp", "conn_string_for_shard", "path_for_shard"),
+    *("run_connection", "index_transaction", "_store_asset_event", "_store_asset_event_tags", "store_event_batch"),
+)
 
 
 class BatchingEventLog(SqliteEventLogStorage):
@@ -42,6 +49,7 @@ class BatchingEventLog(SqliteEventLogStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """Made by Dagster, in every process that uses the instance."""
         os.environ.setdefault(_BATCH_SIZE, _EVENTS_AT_ONCE)
+        read_once()
         return cls(inst_data=inst_data, **config_value)
 
     def store_event(self, event: EventLogEntry) -> None:

@@ -1,0 +1,127 @@
+"""Loading a project's defs folder faster, and part by part.
+
+Here: `load_whole` and `load_parts`. Keep out: what is shown of a part that cannot be loaded (project/isolation.py).
+
+Why: Dagster's public `load_from_defs_folder` also makes the documentation of every Component type, which takes longer
+than all else, and it loads a project whole or not at all.
+Fallback: `load_from_defs_folder`; for parts, on copies of the project that have one part each, then all good ones.
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from orgdata_dagster.dagster_internals import NotThere, private
+
+if TYPE_CHECKING:
+    from dagster.components.core.component_tree import ComponentTree
+
+Parts = tuple[list[dg.Definitions], dict[Path, Exception]]
+_numbers = count(1)
+
+
+def load_whole(project: Path) -> dg.Definitions:
+    """The definitions of a project's defs folder; raises what is wrong with it."""
+    try:
+        with private("ComponentTree"):
+            build = dg.ComponentTree.for_project(project).build_defs
+    except NotThere:
+        return dg.load_from_defs_folder(path_within_project=project)
+    return build(Path("."))
+
+
+def load_parts(project: Path) -> Parts:
+    """The definitions of the parts of the defs folder that can be loaded; the parts that cannot, with the reason."""
+    try:
+        with private("parts of a ComponentTree"):
+            from dagster.components.core import component_tree, decl, defs_module  # noqa: F401 - looked for, used below
+    except NotThere:
+        return _by_copies(project)
+    tree = dg.ComponentTree.for_project(project)
+    parts, broken = list[dg.Definitions](), dict[Path, Exception]()
+    for path in _readable(tree, broken):
+        try:
+            parts.append(tree.build_defs(path))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is shown, and the others load
+            broken[path] = error
+    return parts, broken
+
+
+def _readable(tree: ComponentTree, broken: dict[Path, Exception]) -> list[Path]:
+    """Have the tree hold only what can be read; what cannot is added to `broken`.
+
+    It must be one tree, not one for each part: parts look each other up, as a sync does the vendor that it writes to.
+    """
+    from dagster.components.core.decl import ComponentDecl, DefsFolderDecl, build_filesystem_component_decl_from_context
+    from dagster.components.core.defs_module import ComponentPath
+
+    folder = ComponentPath.from_path(tree.defs_module_path)
+    context = tree.decl_load_context.for_component_loc(folder)
+    children: dict[Path, ComponentDecl] = {}
+    for path in sorted(tree.defs_module_path.iterdir()):
+        try:
+            child = build_filesystem_component_decl_from_context(
+                context.for_component_loc(ComponentPath.from_path(path))
+            )
+        except Exception as error:  # noqa: BLE001 - as above
+            broken[path] = error
+        else:
+            children |= {path: child} if child else {}
+    only = DefsFolderDecl(context=context, loc=folder, children=children, source_tree=None, component_file_model=None)
+    tree.state_tracker.set_cache_data(folder, component_decl=only)
+    return list(children)
+
+
+def _by_copies(project: Path) -> Parts:
+    defs = _defs_folder(project)
+    broken: dict[Path, Exception] = {}
+    good = list[Path]()
+    for path in sorted(defs.iterdir()):
+        if path.name.startswith(("_", ".")):
+            continue
+        try:
+            with _copy([path]) as copied:
+                dg.load_from_defs_folder(path_within_project=copied)
+        except Exception as error:  # noqa: BLE001 - as above
+            broken[path] = error
+        else:
+            good.append(path)
+    with _copy(good) as copied:
+        return [dg.load_from_defs_folder(path_within_project=copied)], broken
+
+
+@contextmanager
+def _copy(parts: Sequence[Path]) -> Iterator[Path]:
+    """A project with these parts alone, in a package of its own: Python keeps modules by their names."""
+    package = f"orgdata_parts_{next(_numbers)}"
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / package / "defs").mkdir(parents=True)
+        for inner in (root / package, root / package / "defs"):
+            (inner / "__init__.py").touch()
+        for part in parts:
+            (root / package / "defs" / part.name).symlink_to(part)
+        (root / "pyproject.toml").write_text(
+            f'[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "{package}"\n'
+        )
+        sys.path.insert(0, folder)
+        try:
+            yield root
+        finally:
+            sys.path.remove(folder)
+
+
+def _defs_folder(project: Path) -> Path:
+    settings = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["dg"]["project"]
+    module = settings.get("defs_module") or f"{settings['root_module']}.defs"
+    below = Path(*module.split("."))
+    return next((at for at in (project / below, project / "src" / below) if at.exists()), project / below)

@@ -1,0 +1,45 @@
+"""Dagster's migration scripts, read once per process.
+
+Here: `read_once`. Keep out: what Dagster keeps in its tables (event_log.py).
+
+Why: to see that its tables are up to date Dagster has alembic import all of its fifty migration scripts, three times
+for an instance and twice for each run, whose events have a file of their own; that takes a tenth of a second each time.
+Fallback: Dagster reads them every time.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from orgdata_dagster.dagster_internals import NotThere, private
+
+
+def read_once() -> ScriptDirectory | None:
+    """Read them now, and not again in this process or one that is forked from it: they do not change meanwhile.
+
+    Returns None where this Dagster keeps them elsewhere.
+    """
+    try:
+        with private("location of the migration scripts"):
+            from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION
+    except NotThere:
+        return None
+    return _read(ALEMBIC_SCRIPTS_LOCATION)
+
+
+@cache
+def _read(location: str) -> ScriptDirectory:
+    original = ScriptDirectory.from_config
+    config = Config()
+    config.set_main_option("script_location", location)
+    scripts = original(config)
+    scripts.get_current_head()
+
+    def from_config(config: Config) -> ScriptDirectory:
+        return scripts if config.get_main_option("script_location") == location else original(config)
+
+    ScriptDirectory.from_config = staticmethod(from_config)  # type: ignore[method-assign]
+    return scripts

@@ -1,0 +1,21 @@
+"""Which class keeps an instance's events.
+
+Here: `batched_event_log`. Keep out: how events are stored together (event_log.py).
+
+Why: Dagster's own SQLite storage takes two transactions per event and partition, and its class is private.
+Fallback: Dagster's own storage, which reads and writes the same files, only slower.
+"""
+
+from __future__ import annotations
+
+from orgdata_dagster.dagster_internals import NotThere, private
+
+
+def batched_event_log() -> tuple[str, str] | None:
+    """Module and class of the storage, for dagster.yaml; None: Dagster's own."""
+    try:
+        with private("event log"):
+            from orgdata_dagster.dagster_internals.event_log import BatchingEventLog
+    except NotThere:
+        return None
+    return BatchingEventLog.__module__, BatchingEventLog.__name__

@@ -46,7 +46,7 @@ test-dagster: ## the suite against another Dagster, in an environment of its own
 	@$(OTHER)/bin/python -m pytest -n 3 --dist worksteal $(T)
 
 snapshot: $(READY) ## write anew what the projects of the snapshot test are in Dagster; review the difference
-	@ORGDATA_RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -n 0 orgdata_dagster_tests/snapshots
+	@ORGDATA_RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -n 0 -k definitions orgdata_dagster_tests/snapshots
 	@git --no-pager diff --stat -- orgdata_dagster_tests/snapshots
 
 check: $(READY) ## lint, format, types

@@ -50,10 +50,11 @@ def test_every_option_is_set() -> None:
     documents = [each for text in EVERY_OPTION.values() for each in yaml.safe_load_all(text)]
     types = {each["type"].removeprefix("orgdata_dagster.") for each in documents}
     assert types == set(orgdata_dagster.__all__)
+    missing = set[str]()
     for document in documents:
         component = getattr(orgdata_dagster, document["type"].removeprefix("orgdata_dagster."))
-        filled = component.model_validate(document["attributes"])
-        assert sorted(unset([filled], document["type"])) == []
+        missing |= set(unset([component.model_validate(document["attributes"])], document["type"]))
+    assert not missing, f"set them in {HERE}/every_option: {', '.join(sorted(missing))}"
 
 
 def unset(models: list[BaseModel], place: str) -> Iterator[str]:

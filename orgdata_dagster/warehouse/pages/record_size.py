@@ -23,8 +23,8 @@ def too_large(name: str, column: str | None, size: int) -> RecordTooLarge:
     """The error for a record of a page; `size`: bytes of the value of `column`, or of the record (None) so far."""
     what = f"the value of column {column!r} has" if column is not None else "a record has"
     return RecordTooLarge(
-        f"{name}: {what} {size / (1 << 20):,.0f} MB; the limit is {LARGEST_RECORD >> 20} MB for one record. Ask the vendor "
-        "for less per record, or leave this table out."
+        f"{name}: {what} {size / (1 << 20):,.0f} MB; the limit is {LARGEST_RECORD >> 20} MB for one record. Ask the "
+        "vendor for less per record, or leave this table out."
     )
 
 

@@ -16,7 +16,7 @@ OTHER = .venv-dagster-$(V)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-dagster snapshot check bench clean
+.PHONY: help demo dev test test-dagster snapshot check bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ check: $(READY) ## lint, format, types
 
 bench: $(READY) ## the whole command beside a bare loop and dlt: seconds, CPU, memory (ONLY=csv,json O="--rounds 5")
 	@$(BIN)/python -m benchmarks.bench $(if $(ONLY),--only $(ONLY)) $(O)
+
+soak: $(READY) ## faults, kills, company and sizes, for 20 minutes at most (ONLY=kills O="--kills 5")
+	@$(BIN)/python -m benchmarks.soak $(if $(ONLY),--only $(ONLY)) $(O)
 
 clean: ## remove the environment, caches and the demo's data; your data in .orgdata/ stays
 	rm -rf .venv .venv-dagster-* .orgdata-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.outside import group as groups
 
+TRACEBACK = "Traceback (most recent call last)"
 GRACE = 15.0  # seconds that what a command has started may outlive it
 _SAMPLE = {"cgroup": 0.05, "PSS": 0.25}  # seconds between two looks at the memory
 
@@ -47,7 +48,7 @@ class Ended:
     @property
     def crashed(self) -> bool:
         """Died of a signal, ran out of memory, or showed a traceback; failing with a reason is no crash."""
-        signs = ("Traceback (most recent call last)", "Segmentation fault", "process was killed")
+        signs = (TRACEBACK, "Segmentation fault", "worker process was killed")
         return self.status < 0 or self.out_of_memory > 0 or any(sign in self.text for sign in signs)
 
 
@@ -62,7 +63,7 @@ class Command:
         self._files = [folder / "out", folder / "err"]
         self._cpu = _children_cpu()
         self._began = time.monotonic()
-        with self._files[0].open("wb") as out, self._files[1].open("wb") as err:
+        with self._files[0].open("wb") as out, self._files[1].open("wb") as err, groups.STARTING:
             self._process = subprocess.Popen(
                 self.group.command(list(words)),
                 env={**environment, **self.group.environment()},
@@ -72,7 +73,7 @@ class Command:
                 stderr=err,
                 start_new_session=True,
             )
-        groups.OWN.add(self._process.pid)
+            groups.OWN.add(self._process.pid)
         self.pid = self._process.pid
         self._peak = 0
         self._ended = threading.Event()

@@ -5,6 +5,7 @@ Here: this one world. Keep out: sizes (many_rows.py), which faults are played (s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,14 +16,15 @@ from orgdata_dagster.sandbox import accutics, channel_reports, institution_analy
 from orgdata_dagster.sandbox.limits import UNLIMITED
 
 DAYS = 2  # yesterday and today
-REPORTS = ("reports_per_user", "reports_per_state", "reports_read")
+REPORTS = ("reports_per_user", "reports_read")
 _PACE = 0.05  # seconds instead of together's minute
+Quirk = Callable[[World], None]
 _RETRIES = {"attempts": 3, "first_wait": 0.05}
 _SETTLE = {"settle_seconds": 1}
 
 
-def five_vendors(rows: int = 240, cron: str | None = None) -> World:
-    """Yesterday and today of every vendor, each table in three pages or more."""
+def five_vendors(rows: int = 240, cron: str | None = None, quirk: str = "") -> World:
+    """Yesterday and today of every vendor, each table in three pages or more; `quirk`: one of QUIRKS."""
     today = datetime.now(UTC).date()
     days = (today - timedelta(days=DAYS - 1), today)
     common = {"cron": cron, "retries": _RETRIES}
@@ -33,6 +35,9 @@ def five_vendors(rows: int = 240, cron: str | None = None) -> World:
     records = octolis.demo(days=DAYS, records=6_000, limits=UNLIMITED)
     reports = channel_reports.demo(days=DAYS, limits=UNLIMITED)
     snapshots = together.demo(limits=together.document_limits(_PACE))
+    world = World([institution, lists, records, reports, snapshots], {}, days)
+    if quirk:
+        QUIRKS[quirk](world)
     start = {"start_date": str(days[0])}
     fast = dict.fromkeys(("points_per_second", "points_per_minute", "account_points_per_minute"), 1e6)
     contacts = octolis.DATASETS["contacts"]
@@ -49,18 +54,19 @@ def five_vendors(rows: int = 240, cron: str | None = None) -> World:
             ],
         },
         "Octolis": {
-            **common, **_SETTLE, "limits": fast, "page_size": 1_000, "datasets": [{"name": "contacts", "id": contacts}],
+            **common, **_SETTLE, "limits": fast, "page_size": 1_000, "walk_hours": 0,
+            "datasets": [{"name": "contacts", "id": contacts}],
         },
         "ChannelReports": {
             **start, **common, "limits": {"per_minute": None}, "channels": [1, 2], "endpoints": list(REPORTS),
         },
         "Together": {
             "cron": cron, "limits": {"seconds_between_requests": _PACE}, "retries": {"attempts": 3},
-            "keys": {"users": ["User ID"]}, **start,
+            "keys": {"users": ["User ID"]}, "reports": {"users": {}}, **start,
         },
     }  # fmt: skip
-    defs = {_snake(name): {"type": f"orgdata_dagster.{name}", "attributes": each} for name, each in attributes.items()}
-    world = World([institution, lists, records, reports, snapshots], defs, days)
+    for name, each in attributes.items():
+        world.defs[_snake(name)] = {"type": f"orgdata_dagster.{name}", "attributes": each}
     _add(world, "institution_analytics.events", institution.truth("events"), ["id"], "updated_date")
     _add(world, "accutics.submissions", lists.truth("submissions"), ["id"], "updated_at")
     _add(world, "accutics.records", lists.truth("records"), ["id"], "updated_at")
@@ -68,9 +74,41 @@ def five_vendors(rows: int = 240, cron: str | None = None) -> World:
     for endpoint in REPORTS:
         _add(world, f"channel_reports.{endpoint}", report_rows(reports, endpoint, [1, 2], days), (), "start_date")
     _add(world, "together.users", snapshots.truth("users"), ["User ID"], None)
-    _add(world, "together.sessions", snapshots.truth("sessions"), (), None)
     return world
 
+
+def _clock(seconds: float) -> Quirk:
+    def ahead(world: World) -> None:
+        for vendor in world.vendors:
+            vendor.clock_ahead = seconds
+
+    return ahead
+
+
+def _prints(printed: Callable[[str], str] | None = None, *, exclusive: bool = False) -> Quirk:
+    """The institution's events with other instants than are stored, or a bound that is exclusive after all."""
+
+    def change(world: World) -> None:
+        vendor = world.vendors[0]
+        old = vendor.data_sets["events"]
+        vendor.data_sets["events"] = institution_analytics.DataSet(
+            "events", old.columns, old.truth(), printed=printed, exclusive_before=exclusive
+        )
+
+    return change
+
+
+QUIRKS: dict[str, Quirk] = {
+    "clock 2 minutes ahead": _clock(120),
+    "clock a day ahead": _clock(86_400),
+    "clock an hour behind": _clock(-3_600),
+    "exclusive bound": _prints(exclusive=True),
+    "whole seconds printed": _prints(institution_analytics.coarse(0)),
+    "milliseconds printed": _prints(institution_analytics.coarse(3)),
+    "whole minutes printed": _prints(institution_analytics.coarse(-1)),
+    "local time printed": _prints(institution_analytics.local(5.5)),
+}
+"""Lasting behaviour of vendors that their documents do not speak of."""
 
 _KEYED = {"key": ["id"], "cursor_column": "updated_at"}
 

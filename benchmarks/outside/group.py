@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -158,15 +159,17 @@ def state(pid: int) -> str:
 
 def reap() -> None:
     """Take the ended orphans that became children of this process (see `adopt`), so that their CPU time is counted."""
-    for pid in _all_pids():
-        fields = _read(pid, "stat").rpartition(b")")[2].split()
-        if len(fields) > 1 and fields[0] == b"Z" and int(fields[1]) == os.getpid() and pid not in OWN:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+    with STARTING:
+        for pid in _all_pids():
+            fields = _read(pid, "stat").rpartition(b")")[2].split()
+            if len(fields) > 1 and fields[0] == b"Z" and int(fields[1]) == os.getpid() and pid not in OWN:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
 
 
 OWN: set[int] = set()
-"""Children that somebody waits for by name; `reap` leaves them alone."""
+"""Children that somebody waits for by name; `reap` leaves them alone. Whoever starts one holds `STARTING` meanwhile."""
+STARTING = threading.RLock()
 
 
 def adopt() -> None:

@@ -20,10 +20,7 @@ from benchmarks.outside.truth import Difference, Table, compare
 
 ORGDATA = str(Path(sys.executable).with_name("orgdata"))
 _NOT_OURS = ("ORGDATA_", "DAGSTER_", "ACCUTICS_", "INSTITUTION_ANALYTICS_", "CHANNEL_REPORTS_", "OCTOLIS_", "TOGETHER_")
-_PYPROJECT = (
-    '[tool.dg]\ndirectory_type = "project"\n'
-    '[tool.dg.project]\nroot_module = "outside_project"\ncode_location_name = "orgdata"\n'
-)
+_PYPROJECT = '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "outside_project"\n'
 
 
 class Home:

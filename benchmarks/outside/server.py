@@ -29,10 +29,11 @@ class Server:
     def __init__(self, builder: str, options: dict[str, Any], folder: Path) -> None:
         self.folder = folder
         command = [sys.executable, "-m", "benchmarks.outside.server", builder, json.dumps(options), str(folder)]
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        groups.OWN.add(self._process.pid)
+        with groups.STARTING:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
+            )
+            groups.OWN.add(self._process.pid)
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:

@@ -19,4 +19,4 @@ def text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _figure(cell: str) -> bool:
-    return cell[:1].isdigit() or cell in ("-", "")
+    return not cell.strip("0123456789.,-")

@@ -74,11 +74,11 @@ def test_a_command_that_dies_of_a_signal_or_shows_a_traceback_crashed(tmp_path: 
 
 @both
 def test_memory_and_cpu_are_those_of_the_whole_tree(tmp_path: Path) -> None:
-    child = "import time; held = bytearray(b'x') * 80_000_000; until = time.time() + 1\nwhile time.time() < until: pass"
+    child = "import time; held = bytearray(b'x') * 80_000_000\nwhile time.process_time() < 0.6: pass"
     ended = run(tmp_path, f'{PYTHON} -c "{child}" & wait')
     assert 80e6 < ended.peak < 300e6
-    assert 0.3 < ended.cpu < 5
-    assert ended.seconds > 0.9
+    assert 0.6 < ended.cpu < 3
+    assert ended.seconds > 0.5
 
 
 def test_a_limit_is_one(tmp_path: Path) -> None:

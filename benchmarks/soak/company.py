@@ -1,0 +1,44 @@
+"""Company: four pulls of large days, three heavy readers and `status`, all at once on one warehouse.
+
+Here: the one condition. Keep out: what a reader does (reader.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from benchmarks.outside.home import Home
+from benchmarks.outside.server import Server
+from benchmarks.soak.limits import Limits
+from benchmarks.soak.outcome import Tally
+
+READERS = 3
+PULLS = 4
+_ROWS = 600_000
+_READER = str(Path(__file__).with_name("reader.py"))
+_PATIENCE = 400.0  # seconds: for a pull, and for the readers to end once they are told to
+
+
+def run(limits: Limits, tally: Tally) -> None:
+    """Start them all, look at `status` until the pulls have ended, then compare."""
+    condition = f"company{limits.where}"
+    folder = limits.folder / f"company-{limits.memory}"
+    enough = folder / "enough"
+    with Server("csv_days", {"rows": limits.rows(_ROWS), "days": 1, "tables": PULLS}, folder / "truth") as server:
+        home = Home(folder / "home", server, limit=limits.memory)
+        names = [table.name for table in server.tables]
+        pulls = [home.start(*home.pull_words(name.replace(".", "/"))) for name in names]
+        readers = [home.start(_READER, name, str(enough), words=[sys.executable]) for name in names[:READERS]]
+        while any(pull.running for pull in pulls):
+            looked = home.orgdata("status", timeout=_PATIENCE)
+            tally.ended(condition, "status", looked, may_fail=False)
+            if looked.stuck:
+                break
+        for name, pull in zip(names, pulls, strict=True):
+            tally.ended(condition, f"pull of {name}", pull.wait(_PATIENCE), may_fail=False)
+        enough.touch()
+        for reader in readers:
+            tally.ended(condition, "reader", reader.wait(_PATIENCE), may_fail=False)
+        tally.tried(condition, {"institution_analytics"}, PULLS + READERS + 1)
+        tally.compared(condition, "afterwards", home.differences(ended_well=True))

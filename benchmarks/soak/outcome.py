@@ -1,0 +1,118 @@
+"""What a condition came to, and the table of all of them.
+
+Here: counting, and the findings in words. Keep out: trying.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.outside import table
+from benchmarks.outside.command import TRACEBACK, Ended
+from benchmarks.outside.truth import Difference
+
+HEAD = ("condition", "vendors", "tries", "rows lost", "duplicated", "altered", "stuck", "crashed")
+
+
+@dataclass
+class Outcome:
+    """One line of the table."""
+
+    condition: str
+    vendors: set[str] = field(default_factory=set)
+    tries: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    altered: int = 0
+    stuck: int = 0
+    crashed: int = 0
+
+    @property
+    def good(self) -> bool:
+        return not (self.lost or self.duplicated or self.altered or self.stuck or self.crashed)
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        vendors = "all five" if len(self.vendors) == 5 else ", ".join(sorted(self.vendors))
+        return (
+            self.condition, vendors, self.tries, self.lost, self.duplicated, self.altered, self.stuck, self.crashed,
+        )  # fmt: skip
+
+
+class Tally:
+    """The outcomes by condition, in the order in which they were first spoken of. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[str, Outcome] = {}
+        self._lock = threading.RLock()
+        self.findings: list[str] = []
+        self.skipped: list[str] = []
+
+    @property
+    def good(self) -> bool:
+        return all(outcome.good for outcome in self._outcomes.values())
+
+    def text(self) -> str:
+        with self._lock:
+            return table.text(HEAD, [outcome.row for outcome in self._outcomes.values()])
+
+    def tried(self, condition: str, vendors: Iterable[str], tries: int = 1) -> None:
+        with self._lock:
+            outcome = self._of(condition)
+            outcome.tries += tries
+            outcome.vendors |= set(vendors)
+
+    def ended(self, condition: str, what: str, ended: Ended, *, may_fail: bool = True, killed: bool = False) -> bool:
+        """Count a command that hung or crashed; whether neither happened.
+
+        `may_fail`: an exit status that says so is a right outcome, as under a persistent fault. `killed`: we did that.
+        """
+        crashed = TRACEBACK in ended.text if killed else ended.crashed
+        crashed = crashed or (not may_fail and ended.status != 0 and not ended.stuck)
+        with self._lock:
+            outcome = self._of(condition)
+            if ended.stuck:
+                outcome.stuck += 1
+                self._found(f"{condition}: {what}: stuck after {ended.seconds:.0f} s: {_end(ended)}")
+            elif crashed:
+                outcome.crashed += 1
+                memory = f", {ended.out_of_memory} killed for memory" if ended.out_of_memory else ""
+                self._found(f"{condition}: {what}: exit status {ended.status}{memory}: {_end(ended)}")
+        return not (ended.stuck or crashed)
+
+    def compared(self, condition: str, what: str, found: Mapping[str, Difference], forgiven: int = 0) -> bool:
+        """Count wrong rows; whether there were none. `forgiven`: so many altered rows a table are as they should be."""
+        good = True
+        with self._lock:
+            outcome = self._of(condition)
+            for name, difference in found.items():
+                altered = max(0, difference.altered - forgiven)
+                outcome.lost += difference.lost
+                outcome.duplicated += difference.duplicated
+                outcome.altered += altered
+                if difference.lost or difference.duplicated or altered:
+                    good = False
+                    self._found(
+                        f"{condition}: {what}: {name}: of {difference.truth} rows {difference.lost} lost, "
+                        f"{difference.duplicated} duplicated, {altered} altered"
+                    )
+        return good
+
+    def skip(self, what: str) -> None:
+        """Something that there was no time for, or that cannot be tried here."""
+        with self._lock:
+            self.skipped.append(what)
+
+    def _of(self, condition: str) -> Outcome:
+        return self._outcomes.setdefault(condition, Outcome(condition))
+
+    def _found(self, text: str) -> None:
+        self.findings.append(text)
+
+
+def _end(ended: Ended) -> str:
+    """The last words of a command."""
+    lines = [line.strip() for line in (ended.err or ended.out).splitlines() if line.strip()]
+    return " / ".join(lines[-3:])[-600:]

@@ -23,6 +23,7 @@ from rich.console import Console
 from orgdata_dagster import settings
 from orgdata_dagster.cli import signals, worker_server
 from orgdata_dagster.cli.errors import Commands
+from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.http import redaction
 
 
@@ -52,6 +53,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
     """Serve the simulated vendor APIs."""
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
+    check_free(host, port)
     from orgdata_dagster.sandbox.environment import environment
     from orgdata_dagster.sandbox.server import default_vendors, serve
 

@@ -17,8 +17,9 @@ from rich.console import Console
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog as catalogs
 from orgdata_dagster.cli import tables
-from orgdata_dagster.cli.dev import serve_ui
+from orgdata_dagster.cli.dev import UI_HOST, serve_ui
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.cli.pull import pull
 from orgdata_dagster.sandbox.environment import environment
 
@@ -31,6 +32,8 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False) -> int:
     os.environ[settings.HOME] = str(settings.project_root() / ".orgdata-demo")
     for name in ("DAGSTER_HOME", settings.WAREHOUSE):
         os.environ.pop(name, None)
+    if ui:
+        check_free(UI_HOST, port)  # before the pull, which takes minutes
     with _sandbox() as url:
         os.environ |= environment(url) | {settings.TEST_SERVER_PACE: _PACE}
         console.print(f"simulated vendor APIs at {url}; all state in {settings.home()}", highlight=False)
@@ -45,7 +48,7 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False) -> int:
         for outcome in failed:
             console.print(f"failed: {outcome.task.asset}: {outcome.error}", style="red", markup=False)
         if ui:
-            serve_ui(console, port=port)
+            serve_ui(console, port=port, go_on="orgdata demo --resume")
     return 1 if failed else 0
 
 

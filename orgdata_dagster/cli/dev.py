@@ -1,40 +1,101 @@
 """`orgdata dev`: the Dagster UI and daemon on the project's instance.
 
-Here: starting `dagster dev` as it has to be started. Keep out: what runs in it.
+Here: starting `dagster dev` as it has to be started, alone on its instance, and ending all of it. Keep out: what runs
+in it, who ends its processes if this one is killed (lifeline.py).
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
+import dagster as dg
 from rich.console import Console
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import catalog, lifeline, signals
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.orchestration.automation.alerts.sensor import UI_URL
+from orgdata_dagster.orchestration.instance.landed import landed_by
+from orgdata_dagster.orchestration.instance.orphaned_runs import reap
+from orgdata_dagster.orchestration.instance.processes import daemons
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
+from orgdata_dagster.warehouse.storage.lock import StillHeld, holder, locked
+
+UI_HOST = "127.0.0.1"
+_REFUSED = "{who} runs on this instance already: two would start every run twice. Use that one, or end it first"
 
 
-def serve_ui(console: Console, *, port: int) -> int:
-    """Serve the UI on 127.0.0.1 until interrupted, with the schedules' daemon; returns its exit status."""
-    with shared_instance() as instance:
-        make_ready(instance, catalog.load(without_broken=True).resources)
-    console.print(f"\nDagster UI: http://127.0.0.1:{port} (Ctrl-C to stop)", highlight=False)
-    os.environ.setdefault(UI_URL, f"http://127.0.0.1:{port}")  # for the links in alerts
+def serve_ui(console: Console, *, port: int, go_on: str = "orgdata dev") -> int:
+    """Serve the UI until interrupted, with the schedules' daemon; returns the exit status of `dagster dev`.
+
+    Raises UserError where the port is taken or another daemon works on the instance, and Interrupted, which says what
+    the runs that were stopped have landed, and that `go_on` starts it again.
+    """
+    check_free(UI_HOST, port)
+    with _alone():
+        with shared_instance() as instance:
+            _check_alone(Path(instance.root_directory))
+            make_ready(instance, catalog.load(without_broken=True).resources)
+        console.print(f"\nDagster UI: http://{UI_HOST}:{port} (Ctrl-C to stop)", highlight=False)
+        os.environ.setdefault(UI_URL, f"http://{UI_HOST}:{port}")  # for the links in alerts
+        return _run(_command(port), go_on)
+
+
+def _command(port: int) -> list[str]:
     workspace = settings.project_root() / "workspace.yaml"
     what = ["-w", str(workspace)] if workspace.exists() else ["-m", "orgdata_dagster.definitions"]
-    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", *what, "-h", "127.0.0.1", "-p", str(port)]
-    # A script's background jobs ignore SIGINT, and a `dagster dev` that inherits this does not stop on SIGTERM either.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return [sys.executable, "-W", "ignore", "-m", "dagster", "dev", *what, "-h", UI_HOST, "-p", str(port)]
+
+
+def _run(command: list[str], go_on: str) -> int:
     # not in the project's folder: the dagster.yaml there would be taken for a second one
-    process = subprocess.Popen(command, cwd=settings.home())
-    previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    guard = subprocess.Popen(
+        lifeline.command(*command), cwd=settings.home(), stdin=subprocess.PIPE, start_new_session=True
+    )
+    assert guard.stdin is not None
+    signals.kill_at_once(guard.terminate)
     try:
-        return process.wait()
-    except KeyboardInterrupt:
-        return process.wait()
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+        return guard.wait()
+    except signals.Interrupted as stop:
+        began = datetime.now(UTC)
+        guard.stdin.close()
+        guard.wait()
+        stop.told = f"{_settle(began)}; go on with: {go_on}"
+        raise
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the place of the one `orgdata dev` of this home; the kernel frees it, however this process ends."""
+    path = settings.home() / "dev.lock"
+    try:
+        with locked(path, shared=False, patience=0):
+            yield
+    except StillHeld:
+        raise UserError(_REFUSED.format(who=f"`orgdata dev` (process {holder(path)})")) from None
+
+
+def _check_alone(instance: Path) -> None:
+    if pids := daemons(instance):
+        raise UserError(_REFUSED.format(who=f"a Dagster daemon (process {pids[0]})"))
+
+
+def _settle(began: datetime) -> str:
+    """Fail the runs that had to be killed, and say what all that were stopped since `began` have landed."""
+    with shared_instance() as instance:
+        reap(instance)
+        ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+        runs = instance.get_runs(dg.RunsFilter(statuses=ended, updated_after=began))
+        landed = landed_by(runs)
+    if not runs:
+        return "no run was under way"
+    return (
+        f"{len(runs)} run{'' if len(runs) == 1 else 's'} ended early; {landed} of their partitions have landed and stay"
+    )

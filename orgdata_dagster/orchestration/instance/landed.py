@@ -68,6 +68,16 @@ def report_landed(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -
     return sum(map(len, missing.values()))
 
 
+def landed_by(runs: Sequence[dg.DagsterRun]) -> int:
+    """How many partitions some runs have landed; 0 where the ledger cannot be read now."""
+    warehouse = WarehouseResource(patience=_PATIENCE, queue_patience=_PATIENCE).open()
+    try:
+        with warehouse.reading() as connection:
+            return len(loads.landed_by(connection, [run.run_id for run in runs]))
+    except (WarehouseError, duckdb.Error):
+        return 0
+
+
 def _told(instance: dg.DagsterInstance, run_id: str) -> set[tuple[dg.AssetKey | None, str | None]]:
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     events = [record.event_log_entry.dagster_event for record in records]

@@ -7,9 +7,14 @@ Keep out: what happens to its runs (orphaned_runs.py).
 from __future__ import annotations
 
 import os
+import re
 import socket
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
+_DAEMON = re.compile(r"dagster\._daemon\b|/dagster-daemon\b")
+_HOME = b"DAGSTER_HOME="
 PROCESS_TAG = "orgdata/process"  # of a run: the `identity` of the process that works on it
 
 
@@ -33,6 +38,30 @@ def alive(name: str) -> bool:
     except PermissionError:
         return True
     return start == _start(int(pid))
+
+
+def daemons(instance: Path) -> list[int]:
+    """The Dagster daemons that work on the instance in this folder, by whatever command they were started."""
+    found = _by_proc() if Path("/proc/self/cmdline").exists() else _by_ps()
+    return sorted(pid for pid, text in found.items() if _DAEMON.search(text) and str(instance) in text)
+
+
+def _by_proc() -> dict[int, str]:
+    """Process -> its command line, and its DAGSTER_HOME if it has one."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):  # it has just ended, or is another user's
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+                homes = [one for one in (folder / "environ").read_bytes().split(b"\0") if one.startswith(_HOME)]
+                found[int(folder.name)] = os.fsdecode(b" ".join([*words, *homes]))
+    return found
+
+
+def _by_ps() -> dict[int, str]:
+    lines = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=False).stdout
+    parts = [line.split(maxsplit=1) for line in lines.splitlines()]
+    return {int(pid): command for pid, command in parts}
 
 
 def _start(pid: int) -> str:

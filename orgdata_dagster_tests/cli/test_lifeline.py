@@ -1,0 +1,79 @@
+"""A tree of processes under a guard: none of it stays behind, however the one that started it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orgdata_dagster.cli import lifeline
+
+# A tree of three: one that ends when it is told to, one that does not, and their parent.
+_TREE = """
+import os, signal, subprocess, sys, time
+def child(code):
+    return subprocess.Popen([sys.executable, "-c", code]).pid
+pids = [os.getpid(), child("import time; time.sleep(60)"),
+        child("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")]
+time.sleep(0.3)
+print(*pids, flush=True)
+time.sleep(60)
+"""
+# What starts it, as `orgdata dev` does.
+_STARTER = """
+import subprocess, sys
+guard = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, start_new_session=True)
+guard.wait()
+"""
+
+
+def runs(pid: int) -> bool:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[0] != "Z"
+
+
+@pytest.fixture
+def tree() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Who started a tree of processes, and their numbers, the guard's among them."""
+    command = [sys.executable, "-c", _STARTER, *lifeline.command(sys.executable, "-c", textwrap.dedent(_TREE))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        pids = [int(word) for word in starter.stdout.readline().split()]
+        guard = int(Path(f"/proc/{pids[0]}/stat").read_text().rpartition(")")[2].split()[1])
+        yield starter, [guard, *pids]
+        starter.kill()
+        for pid in filter(runs, [guard, *pids]):
+            os.kill(pid, signal.SIGKILL)
+
+
+def gone(pids: list[int], within: float) -> bool:
+    until = time.monotonic() + within
+    while any(map(runs, pids)):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_kill_9_of_who_started_it_leaves_nothing_behind(tree: tuple[subprocess.Popen[str], list[int]]) -> None:
+    """Six processes once stayed, and their daemon went on starting runs."""
+    starter, pids = tree
+    assert all(map(runs, pids))
+    starter.kill()
+    assert gone(pids, within=lifeline.GRACE + 1)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_is_killed_inside_takes_the_rest_along(tree: tuple[subprocess.Popen[str], list[int]], which: int) -> None:
+    """The guard's own end is a signal at once; the end of the command is noticed by the guard."""
+    _, pids = tree
+    os.kill(pids[which], signal.SIGTERM)
+    assert gone(pids, within=lifeline.GRACE + 1)

@@ -20,6 +20,7 @@ from benchmarks.bench import report
 from benchmarks.bench.report import Run
 from benchmarks.bench.workloads import BARE, DLT, ORGDATA, Workload, workloads
 from benchmarks.outside import group as groups
+from benchmarks.outside import stopping
 from benchmarks.outside.command import Command, Ended
 from benchmarks.outside.home import Home
 from benchmarks.outside.server import Server
@@ -35,11 +36,13 @@ def main() -> int:
     chosen = [each for each in workloads(options.scale) if not options.only or each.name in options.only.split(",")]
     load = os.getloadavg()[0]
     runs: list[Run] = []
-    for workload in chosen:
-        with tempfile.TemporaryDirectory(prefix="orgdata-bench-") as folder:
-            for run in _measure(workload, Path(folder), options.rounds, _rivals(workload, options)):
+    with tempfile.TemporaryDirectory(prefix="orgdata-bench-") as folder, stopping.guarded():
+        for workload in chosen:
+            where = Path(folder) / workload.name
+            for run in _measure(workload, where, options.rounds, _rivals(workload, options)):
                 runs.append(run)
                 print(f"{run.workload}: {run.who}: {run.seconds:.2f} s, {run.cpu:.1f} s of CPU", file=sys.stderr)
+            shutil.rmtree(where)
     print(report.text(runs))
     if options.write:
         report.write(runs, options.rounds, (load, os.getloadavg()[0]), _kind())

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.outside import group as groups
+from benchmarks.outside import stopping
 
 TRACEBACK = "Traceback (most recent call last)"
 GRACE = 15.0  # seconds that what a command has started may outlive it
@@ -79,6 +80,7 @@ class Command:
         self._ended = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
         self._sampler.start()
+        stopping.add(self.pid, self.kill)
 
     @property
     def running(self) -> bool:
@@ -123,6 +125,7 @@ class Command:
     def _close(self, status: int, seconds: float, stuck: bool) -> Ended:
         groups.kill(self.group)
         self._process.wait(10)
+        stopping.remove(self.pid)
         groups.OWN.discard(self.pid)
         groups.reap()
         self._ended.set()

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.outside import group as groups
+from benchmarks.outside import stopping
 from benchmarks.outside.truth import Table, load
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,7 @@ class Server:
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
             )
             groups.OWN.add(self._process.pid)
+        stopping.add(self._process.pid, self._process.kill)
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:
@@ -65,6 +67,7 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        stopping.remove(self._process.pid)
         groups.OWN.discard(self._process.pid)
 
     def __enter__(self) -> Self:

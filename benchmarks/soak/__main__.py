@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.outside import group as groups
+from benchmarks.outside import stopping
 from benchmarks.soak import company, faults, kills, sizes
 from benchmarks.soak.limits import GIGABYTE, Limits
 from benchmarks.soak.outcome import Tally
@@ -35,7 +36,7 @@ def main() -> int:
     chosen = options.only.split(",") if options.only else list(SECTIONS)
     groups.adopt()
     tally, began = Tally(), time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="orgdata-soak-") as folder:
+    with tempfile.TemporaryDirectory(prefix="orgdata-soak-") as folder, stopping.guarded():
         until = began + options.minutes * 60
         limits = Limits(Path(folder), until, options.scale, options.kills, match=options.match)
         for number, name in enumerate(chosen):

@@ -5,6 +5,7 @@ Here: counting, and the findings in words. Keep out: trying.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -110,6 +111,7 @@ class Tally:
 
     def _found(self, text: str) -> None:
         self.findings.append(text)
+        print(f"wrong: {text}", file=sys.stderr, flush=True)
 
 
 def _end(ended: Ended) -> str:

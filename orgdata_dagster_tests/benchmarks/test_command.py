@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks.outside import group as groups
 from benchmarks.outside.command import Command, Ended
+from benchmarks.outside.server import ROOT
 
 PYTHON = sys.executable
 both = pytest.mark.usefixtures("_either_kind_of_group")
@@ -87,3 +89,21 @@ def test_a_limit_is_one(tmp_path: Path) -> None:
     words = [PYTHON, "-c", "held = bytearray(b'x') * 200_000_000"]
     ended = Command(words, dict(os.environ), tmp_path, limit=60_000_000).wait(30)
     assert (ended.crashed, ended.out_of_memory) == (True, 1)
+
+
+def test_a_harness_that_is_told_to_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom benchmarks.outside import stopping\n"
+        "from benchmarks.outside.command import Command\n"
+        f"with stopping.guarded():\n    command = Command(['/bin/sh', '-c', 'setsid sleep 60 & echo $!; wait'],"
+        f" dict(os.environ), Path({str(tmp_path)!r}))\n    print('started', flush=True)\n    command.wait(60)\n"
+    )
+    harness = subprocess.Popen([PYTHON, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert harness.stdout is not None
+    assert harness.stdout.readline() == "started\n"
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "out").read_text().endswith("\n") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    harness.terminate()
+    assert harness.wait(20) == 143
+    assert gone(int((tmp_path / "out").read_text()))

@@ -33,6 +33,17 @@ class Refused(WarehouseError):
     """The data set's own rules forbid to store what came; the old partition stays in place."""
 
 
+class UnknownColumns(Refused):
+    """A person configured names of columns that do not exist; the old partition stays in place.
+
+    `keys`: one of them is of the key.
+    """
+
+    def __init__(self, message: str, *, keys: bool = False) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
 class KeysViolated(Refused):
     """Rows cannot be told apart by the data set's key; the old partition stays in place."""
 

@@ -6,8 +6,12 @@ Here: what holds for the names of tables and columns alike. Keep out: which colu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from string import ascii_lowercase, ascii_uppercase
+
+from orgdata_dagster.warehouse.excerpts import excerpt
 
 OWN_PREFIX = "_orgdata_"
 PARTITION = "_orgdata_partition"
@@ -45,6 +49,15 @@ def folded(name: str) -> str:
     It ignores the case of ASCII letters alone: `ID` and `id` are one column, `École` and `école` are two.
     """
     return name.lower() if name.isascii() else name.translate(_LOWER)
+
+
+def unknown(name: str, columns: Iterable[str]) -> str:
+    """That none of these columns has a name that a person wrote, and which of them may be meant."""
+    there = [column for column in columns if not folded(column).startswith(OWN_PREFIX)]
+    spelled = {folded(column): column for column in reversed(there)}
+    close = get_close_matches(folded(name), spelled, n=1, cutoff=0.5)
+    meant = f"did you mean {spelled[close[0]]!r}? There" if close else "there"
+    return f"there is no column {name!r}; {meant} are {excerpt(', '.join(there), 300) or 'none at all'}"
 
 
 def quoted(identifier: str) -> str:

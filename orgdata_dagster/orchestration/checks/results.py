@@ -15,7 +15,14 @@ from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.checks import specs, volume
 from orgdata_dagster.warehouse.commit.keys import Keys
 from orgdata_dagster.warehouse.commit.transaction import Committed, Target
-from orgdata_dagster.warehouse.errors import ContractViolation, KeysViolated, Refused, RowCountMismatch, WarehouseError
+from orgdata_dagster.warehouse.errors import (
+    ContractViolation,
+    KeysViolated,
+    Refused,
+    RowCountMismatch,
+    UnknownColumns,
+    WarehouseError,
+)
 from orgdata_dagster.warehouse.ledger.store import Interval
 
 _SHOWN = 50
@@ -72,6 +79,8 @@ def of_refused(key: dg.AssetKey, errors: Collection[BaseException]) -> list[dg.A
     failed: dict[str, list[str]] = {}
     for error in errors:
         name = next((name for kind, name in _CHECK_OF if isinstance(error, kind)), None)
+        if isinstance(error, UnknownColumns):
+            name = specs.KEYS if error.keys else specs.SCHEMA
         if name:
             failed.setdefault(name, []).append(str(error))
     return [

@@ -7,7 +7,7 @@ component.py), what happens with the fields (assets.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -41,6 +41,10 @@ class TableSettings:
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
     cron: str | None = None
+
+    def configured(self, **more: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """The names of columns that a person wrote, by field; `more`: those of the vendor's own fields."""
+        return {**more, "columns": list(self.columns), "column_descriptions": list(self.column_descriptions)}
 
 
 class TableModel(dg.Model, dg.Resolvable):

@@ -54,6 +54,7 @@ def build_asset(entity: Entity, *, start_date: str, settle_seconds: float) -> dg
         contract=entity.contract,
         description=f"{about} One row a {', '.join(listing.key)}.",
         column_descriptions=entity.column_descriptions,
+        configured=entity.configured(key=listing.key, cursor_column=[*filter(None, [listing.cursor_column])]),
     )
     in_days = listing.cursor_column is not None
 

@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -156,9 +157,10 @@ def _opened(download: Download) -> tuple[list[Row], Pagination]:
 def _keys(rows: Sequence[Row], key: Sequence[str]) -> tuple[str, ...]:
     """The keys of rows as comparable text."""
     if missing := sorted({name for row in rows for name in key if row.get(name) is None}):
+        close = [near for name in missing for near in get_close_matches(name, rows[0], n=1)]
         raise PermanentError(
             f"rows without the key column {', '.join(missing)}; a row has {excerpt(', '.join(rows[0]), 300)}",
-            remedy="Correct `key` in defs.yaml.",
+            remedy=f"Correct `key` in defs.yaml{f': did you mean {close[0]!r}?' if close else '.'}",
         )
     return tuple(json.dumps([row[name] for name in key]) for row in rows)
 

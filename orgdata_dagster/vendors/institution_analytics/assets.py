@@ -56,6 +56,7 @@ def build_asset(
         contract=data_set.contract,
         description=about,
         column_descriptions=data_set.column_descriptions,
+        configured=data_set.configured(key=data_set.key),
     )
 
     @dg.asset(

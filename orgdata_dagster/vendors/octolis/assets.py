@@ -59,7 +59,7 @@ class DataSet(TableSettings):
 def build_asset(data_set: DataSet, manner: Manner) -> dg.AssetsDefinition:
     """The asset `octolis/<name>`, which lands in the table of the same name."""
     about = data_set.description or f"Dataset `{data_set.query.dataset}` of octolis."
-    table = TableName(VENDOR, data_set.name)
+    table, selection = TableName(VENDOR, data_set.name), data_set.query.selection
     target = Target(
         table,
         key=(MASTERID,),
@@ -68,6 +68,9 @@ def build_asset(data_set: DataSet, manner: Manner) -> dg.AssetsDefinition:
         contract=data_set.contract,
         description=about,
         column_descriptions=_SYSTEM_COLUMNS | dict(data_set.column_descriptions),
+        configured=data_set.configured(
+            key=[name for name in data_set.key if not selection or name in selection], selection=selection
+        ),
     )
 
     @dg.asset(

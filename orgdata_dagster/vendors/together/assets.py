@@ -49,6 +49,7 @@ def build_asset(report: Report, *, start_date: str, shrink_limit: float) -> dg.A
         contract=report.contract,
         description=f"{about} Each partition is the snapshot of its day.",
         column_descriptions=report.column_descriptions,
+        configured=report.configured(key=report.key),
         snapshots=True,
         refuse=ShrinkGuard(shrink_limit, remedy=accept_shrink_remedy(f"{VENDOR}/{report.name}")),
     )

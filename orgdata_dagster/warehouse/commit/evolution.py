@@ -13,7 +13,7 @@ from typing import Literal
 
 import duckdb
 
-from orgdata_dagster.warehouse.errors import ContractViolation
+from orgdata_dagster.warehouse.errors import ContractViolation, Refused
 from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.ledger import store
 from orgdata_dagster.warehouse.names import (
@@ -202,6 +202,11 @@ def _plan_declared(
     extra, value = lossless.variant(name), lossless.converted(name, kind)
     fits = declared.fits(name, kind, value)
     stored_misfits = False
+    if types.misfits and stage.cursor_in([name]) is not None:
+        raise Refused(
+            f"{table}: {types.misfits} instants of the cursor column {name!r} do not fit {kind}, the type declared for "
+            "it. Nothing was stored. Declare TIMESTAMPTZ or VARCHAR, or leave the column out of `columns`."
+        )
     if name not in existing:
         result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(name)} {kind}")
         result.changes.append(SchemaChange(name, "added", None, kind))

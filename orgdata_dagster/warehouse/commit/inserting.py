@@ -59,7 +59,8 @@ def insert(
         values.append(own_columns("place._orgdata_key"))
     bounded = any(staged.after or staged.until for staged in group.pages)
     kept = _KEPT if bounded else "true"
-    at = f"{_at(stage.cursor)}, " if bounded else ""
+    cursor = stage.cursor_in(group.columns)
+    at = f"{_at(cursor)}, " if bounded else ""
     statement = (
         f"INSERT INTO {table.sql} BY NAME SELECT {', '.join(values)} "
         f"FROM (SELECT {at}{_converted(planned, group.columns)}* FROM {group.source}) AS page "
@@ -73,7 +74,7 @@ def insert(
             raise TypeSurprise from None
         raise
     inserted = int(row[0]) if row else 0
-    _check_count(connection, table, group, stage.cursor, inserted, kept=kept)
+    _check_count(connection, table, group, cursor, inserted, kept=kept)
     return inserted
 
 

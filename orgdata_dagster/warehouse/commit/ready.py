@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from orgdata_dagster.warehouse.commit import evolution
+from orgdata_dagster.warehouse.commit.configured import resolved
 from orgdata_dagster.warehouse.commit.inserting import Load, TypeSurprise, insert, own_columns
 from orgdata_dagster.warehouse.commit.merging import drop_twins
 from orgdata_dagster.warehouse.errors import RowCountMismatch
@@ -60,7 +61,8 @@ class ReadyRows:
         if self._plan is not None:
             self._take()
         if self._plan is not None and self._target.write_disposition == "merge":
-            self._twins = drop_twins(self.stage.connection, self._target, self._table.sql)
+            target = resolved(self._target, self.stage, ())
+            self._twins = drop_twins(self.stage.connection, target, self._table.sql)
 
     def suit(self, planned: evolution.Plan) -> bool:
         """Whether they are what this plan would make of the pages."""

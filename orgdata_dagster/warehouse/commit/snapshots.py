@@ -17,8 +17,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.errors import Refused
-from orgdata_dagster.warehouse.excerpts import excerpt
-from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, folded, literal, quoted
+from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, folded, literal, quoted, unknown
 
 if TYPE_CHECKING:
     from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target
@@ -44,12 +43,9 @@ class ShrinkGuard:
         last = _last(connection, target.table)
         before = f"the last snapshot ({last[0]}) has {last[1]} rows" if last else "there is no snapshot before it"
         known = {folded(name) for name in columns}
-        if lost := [name for name in target.key if folded(name) not in known]:
-            raise Refused(
-                f"{target.table}: the key column {', '.join(map(repr, lost))} is not among "
-                f"{excerpt(', '.join(columns), 300)} "
-                f"({rows} rows; {before}). Nothing was stored. {self.remedy}"
-            )
+        if columns and (lost := [name for name in target.key if folded(name) not in known]):
+            told = "; ".join(unknown(name, columns) for name in lost)
+            raise Refused(f"{target.table}: `key`: {told} ({rows} rows; {before}). Nothing was stored. {self.remedy}")
         if last and rows < (1 - self.limit) * last[1]:
             raise Refused(
                 f"{target.table}: the new snapshot has {rows} rows, {before}: it shrank by more than {self.limit:.0%}. "

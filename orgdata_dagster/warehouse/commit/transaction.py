@@ -15,7 +15,7 @@ from typing import Literal
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit import evolution, keys, naming, views
+from orgdata_dagster.warehouse.commit import configured, evolution, keys, naming, views
 from orgdata_dagster.warehouse.commit.differences import Difference, differences, remember
 from orgdata_dagster.warehouse.commit.evolution import Contract, SchemaChange
 from orgdata_dagster.warehouse.commit.inserting import Load, TypeSurprise, insert
@@ -41,6 +41,7 @@ WriteDisposition = Literal["replace", "merge", "append"]
 class Target:
     """A table and its rules. `key`: the vendor's key, `cursor`: the column that tells its versions apart.
 
+    `configured`: the names of columns that a person wrote, by field: each must exist before a row lands.
     `snapshots`: every partition holds all there was at its time, so that the last one is the present. `refuse` is asked
     before anything is changed, and raises Refused for what must not be stored. `afterwards` takes a vendor's own steps
     in the same transaction, once the rows are in; it gets the commit's instant (their `_orgdata_loaded_at`) and run,
@@ -54,6 +55,7 @@ class Target:
     contract: Contract = "evolve"
     description: str = ""
     column_descriptions: Mapping[str, str] = field(default_factory=dict)
+    configured: Mapping[str, Sequence[str]] = field(default_factory=dict)
     snapshots: bool = False
     refuse: Callable[[duckdb.DuckDBPyConnection, Target, Stage, PartitionLoad], None] | None = None
     afterwards: Callable[[duckdb.DuckDBPyConnection, Target, datetime, str], str | None] | None = None
@@ -177,7 +179,9 @@ def _transaction(
     for load in fresh:
         if target.refuse is not None:
             target.refuse(connection, target, stage, load)
-    naming.confirm(connection, target.table, stage, evolution.table_columns(connection, target.table))
+    existing = evolution.table_columns(connection, target.table)
+    naming.confirm(connection, target.table, stage, existing)
+    target = configured.resolved(target, stage, existing)
     planned = evolution.plan(connection, target.table, stage, target.contract)
     evolution.apply(connection, planned)
     now = _now(connection, target.table)

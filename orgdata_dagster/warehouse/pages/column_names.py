@@ -35,7 +35,7 @@ class VendorName(NamedTuple):
 
 
 class Assigned(NamedTuple):
-    """The columns of a page's names. `borrowed`: names that lead to the column of another one that is not on the page."""
+    """The columns of a page's names. `borrowed`: names that lead to the column of another one, not on the page."""
 
     columns: tuple[str, ...]
     borrowed: frozenset[tuple[VendorName, str]] = frozenset()

@@ -17,7 +17,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.excerpts import excerpt
-from orgdata_dagster.warehouse.names import folded, literal, quoted
+from orgdata_dagster.warehouse.names import folded, literal, quoted, unknown
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.page import Kinds, Page
@@ -106,11 +106,13 @@ def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None
 def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> Extent:
     """How far a page reaches, by the parser that will load it. Raises UnreadablePage as `extent` does."""
     name = page.path.name
-    if cursor is not None and page.columns and cursor not in page.columns:
-        # an error text with status 200 looks like a header without rows
-        raise UnreadablePage(
-            f"there is no column {cursor!r} among {excerpt(', '.join(page.columns), 300)}: set cursor_column"
-        )
+    if cursor is not None and page.columns:
+        own = ColumnNames(dict(zip(page.names, page.columns, strict=True)))
+        found = own.find(cursor, page.columns)
+        if found is None:
+            # an error text with status 200 looks like a header without rows
+            raise UnreadablePage(f"{unknown(cursor, page.columns)}: set cursor_column")
+        cursor = found
     if page.records == 0:
         return Extent(0)
     try:
@@ -235,6 +237,10 @@ class Stage:
     def declared_type(self, column: str) -> str | None:
         """The type that a person declared for a column of the pages."""
         return self.declared.get(folded(column))
+
+    def cursor_in(self, columns: Sequence[str]) -> str | None:
+        """Which of these columns is the cursor."""
+        return None if self.cursor is None else self.names.find(self.cursor, columns)
 
     def declare(self, columns: Sequence[str]) -> None:
         """Note which of these columns have a type that a person declared."""

@@ -36,7 +36,7 @@ def test_without_a_cursor_only_records_are_counted(rig: Rig) -> None:
         ("id,at\n1,2026-03-01T10:00:00.1234567+00:00\n", "at most microseconds"),
         ("id,at\n1,soon\n", "'soon'"),
         ("id,at\n1,2026-03-01T10:00:00.1234567Z\n", "at most microseconds"),
-        ("id,updated\n1,2\n", "no column 'at' among id, updated"),
+        ("id,updated\n1,2\n", "no column 'at'; there are id, updated"),
         ('{"error": "try again later"}', "no column 'at'"),
         ("<html><body>Gateway</body></html>", "no column 'at'"),
         ("id,at\n1,2026-03-01T10:00:00Z\n2\n", "not well-formed"),

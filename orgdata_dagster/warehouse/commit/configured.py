@@ -1,0 +1,53 @@
+"""Names of columns that a person configured: which columns they are, or that there are none.
+
+Here: `resolved`, in the commit's transaction before anything is changed.
+Keep out: where the vendor's names lead (pages/column_names.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from orgdata_dagster.warehouse.errors import UnknownColumns
+from orgdata_dagster.warehouse.names import unknown
+
+if TYPE_CHECKING:
+    from orgdata_dagster.warehouse.commit.transaction import Target
+    from orgdata_dagster.warehouse.pages.stage import Stage
+
+
+def resolved(target: Target, stage: Stage, columns: Iterable[str]) -> Target:
+    """The target with the names that its table's `columns`, or those of the staged rows, have.
+
+    Raises UnknownColumns for a name that a person configured and that none of them has. Without a row nothing is known
+    yet, and the target stays as it is.
+    """
+    there = list(dict.fromkeys([*columns, *stage.columns]))
+    if not stage.columns:
+        return _with(target, stage, there)
+    missing = {
+        field: [name for name in names if stage.names.find(name, there) is None]
+        for field, names in target.configured.items()
+    }
+    told = [f"`{field}`: {unknown(name, there)}" for field, names in missing.items() for name in names]
+    if told:
+        raise UnknownColumns(
+            f"{target.table}: {'. '.join(told)}. Nothing was stored. Correct the name in defs.yaml, or leave it out "
+            "until the vendor sends the column.",
+            keys="key" in [field for field, names in missing.items() if names],
+        )
+    return _with(target, stage, there)
+
+
+def _with(target: Target, stage: Stage, there: Sequence[str]) -> Target:
+    def found(name: str) -> str:
+        return stage.names.find(name, there) or name
+
+    return replace(
+        target,
+        key=tuple(map(found, target.key)),
+        cursor=None if target.cursor is None else found(target.cursor),
+        column_descriptions={found(name): text for name, text in target.column_descriptions.items()},
+    )

@@ -49,7 +49,7 @@ def write_project(folder: Path, first: str, endpoints: list[str]) -> None:
         (path / "__init__.py").touch()
     (defs / "defs.yaml").write_text(
         f'type: orgdata_dagster.ChannelReports\nattributes: {{start_date: "{first}", channels: [1], cron: null, '
-        f"endpoints: [{', '.join(endpoints)}], limits: {{per_minute: null}}}}\n"
+        f"tables: [{', '.join(f'{{name: {name}}}' for name in endpoints)}], limits: {{per_minute: null}}}}\n"
     )
     (folder / "pyproject.toml").write_text(
         '[tool.dg]\ndirectory_type = "project"\n'

@@ -29,13 +29,13 @@ def write_project(folder: Path) -> Path:
     ]
     defs: dict[str, dict[str, Any]] = {
         "Accutics": {"start_date": since, "cron": cron, "retries": {"attempts": 2, "first_wait": 1},
-                     "entities": [{**each, "key": ["id"], "cursor_column": "updated_at"} for each in lists]},
+                     "tables": [{**each, "key": ["id"], "cursor_column": "updated_at"} for each in lists]},
         "ChannelReports": {"start_date": since, "cron": cron, "channels": [1], "repull_days": 1,
-                           "endpoints": ["reports_per_user"]},
-        "InstitutionAnalytics": {"start_date": since, "cron": cron, "settle_seconds": 2,
-                                 "data_sets": [{"name": "users", "key": ["id"]}, {"name": "events", "key": ["id"]}]},
-        "Octolis": {"cron": "*/10 * * * *", "settle_seconds": 5, "datasets": [{"name": "contacts", "id": OCTOLIS_ID}]},
-        "Together": {"start_date": since, "cron": cron, "keys": {"users": ["User ID"]}},
+                           "tables": [{"name": "reports_per_user"}]},
+        "InstitutionAnalytics": {"start_date": since, "cron": cron, "lookback": "2s",
+                                 "tables": [{"name": "users", "key": ["id"]}, {"name": "events", "key": ["id"]}]},
+        "Octolis": {"cron": "*/10 * * * *", "lookback": "5s", "tables": [{"name": "contacts", "id": OCTOLIS_ID}]},
+        "Together": {"start_date": since, "cron": cron, "tables": [{"name": "users", "key": ["User ID"]}]},
     }  # fmt: skip
     package = folder / "daemon_project" / "defs"
     for name, attributes in defs.items():

@@ -81,13 +81,13 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
     from orgdata_dagster.cli.pull import days_of
     from orgdata_dagster.cli.pull import pull as run
-    from orgdata_dagster.orchestration.assets.snapshots import ACCEPT_SHRINK
+    from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 
     catalog = catalogs.load()
     keys = catalog.keys if selection == "*" else catalog.select(selection)
     since, until = days_of(catalog, keys, first, last)
     console = _console(stderr=as_json)
-    tags = {ACCEPT_SHRINK: "true"} if accept_shrink else {}
+    tags = {ACCEPT_SHRINK_TAG: "true"} if accept_shrink else {}
     again = [
         "orgdata",
         "pull",

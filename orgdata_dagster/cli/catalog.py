@@ -19,7 +19,7 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.resources import VendorResource
-from orgdata_dagster.orchestration.writing import WRITES
+from orgdata_dagster.orchestration.tags import WRITES_TAG
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.project.yaml_errors import problems
 
@@ -50,7 +50,7 @@ class Catalog:
         """The assets that write to a vendor, which no pull may start, with their own names, in order."""
         graph = self.defs.resolve_asset_graph()
         tags = {key: graph.get(key).tags for key in self._materializable}
-        return {key: tag[WRITES] for key, tag in tags.items() if WRITES in tag}
+        return {key: tag[WRITES_TAG] for key, tag in tags.items() if WRITES_TAG in tag}
 
     @property
     def _materializable(self) -> list[dg.AssetKey]:

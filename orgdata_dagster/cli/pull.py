@@ -22,11 +22,12 @@ from orgdata_dagster.cli.progress_view import ProgressView
 from orgdata_dagster.cli.signals import Interrupted
 from orgdata_dagster.cli.stopped_pull import landed, settle
 from orgdata_dagster.cli.workers import Outcome, Task
-from orgdata_dagster.orchestration.assets.resuming import GO_ON_TAG, PULL_TAG, RESUME_TAG, interrupted, pull_tag
+from orgdata_dagster.orchestration.assets.resuming import interrupted, pull_began
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import VendorResource
+from orgdata_dagster.orchestration.tags import GO_ON_TAG, PULL_BEGAN_TAG, RESUME_TAG
 
 _MOST_RUNS_AT_ONCE = 4
 
@@ -79,7 +80,7 @@ def pull(
         began = interrupted(instance) if resume else {}
     graph = catalog.defs.resolve_asset_graph()
     tasks = [_task(key, first, last, graph.get(key).partitions_def) for key in keys]
-    shared = {**(tags or {}), PULL_TAG: pull_tag(len(tasks)), **({GO_ON_TAG: go_on} if go_on else {})}
+    shared = {**(tags or {}), PULL_BEGAN_TAG: pull_began(len(tasks)), **({GO_ON_TAG: go_on} if go_on else {})}
     tasks = [replace(task, tags={**shared, **_resumed(began, key)}) for key, task in zip(keys, tasks, strict=True)]
     made_of = {key: (graph.get_ancestor_asset_keys(key) & set(keys)) - {key} for key in keys}
     after = {key.to_user_string(): {one.to_user_string() for one in made_of[key]} for key in keys}
@@ -92,7 +93,7 @@ def pull(
                 outcomes[outcome.task.asset] = outcome
                 view.ended(outcome.task.asset, outcome.error)
     except Interrupted as stop:
-        settle(shared[PULL_TAG], str(stop))
+        settle(shared[PULL_BEGAN_TAG], str(stop))
         view.catch_up()
         sizes = {key.to_user_string(): _size(graph.get(key).partitions_def, first, last) for key in keys}
         stop.told = f"{view.written or landed(tasks, sizes)}; go on with: {go_on}"

@@ -12,10 +12,10 @@ import dagster as dg
 import duckdb
 
 from orgdata_dagster.cli.workers import Task
-from orgdata_dagster.orchestration.assets.resuming import PULL_TAG, RESUME_TAG
 from orgdata_dagster.orchestration.instance.landed import report_landed
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import PULL_BEGAN_TAG, RESUME_TAG
 from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.names import TableName
@@ -24,7 +24,7 @@ _PATIENCE = 0.5  # seconds for a program that holds the warehouse: who stops a c
 
 
 def settle(pull: str, by: str) -> None:
-    """End the runs of a pull (its PULL_TAG) whose workers had to be killed, and report what all of them landed."""
+    """End the runs of a pull (its PULL_BEGAN_TAG) whose workers had to be killed, and report what all of them landed."""
     with shared_instance() as instance:
         for run in _runs(instance, pull):
             if not run.is_finished:
@@ -46,13 +46,13 @@ def landed(tasks: Sequence[Task], sizes: Mapping[str, int]) -> str:
 
 
 def _runs(instance: dg.DagsterInstance, pull: str) -> Sequence[dg.DagsterRun]:
-    return instance.get_runs(dg.RunsFilter(tags={PULL_TAG: pull}))
+    return instance.get_runs(dg.RunsFilter(tags={PULL_BEGAN_TAG: pull}))
 
 
 def _landed(connection: duckdb.DuckDBPyConnection, task: Task) -> int:
     path = task.asset.split("/")
     if len(path) != 2:  # an asset of the user's own
         return 0
-    since = datetime.fromisoformat(task.tags.get(RESUME_TAG) or task.tags[PULL_TAG].split()[0])
+    since = datetime.fromisoformat(task.tags.get(RESUME_TAG) or task.tags[PULL_BEGAN_TAG].split()[0])
     found = coverage.landed_since(connection, TableName(*path), since)
     return sum(task.first is None or (name is not None and task.first <= name <= str(task.last)) for name in found)

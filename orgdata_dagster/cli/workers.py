@@ -35,9 +35,9 @@ from orgdata_dagster.http import stopping
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
 from orgdata_dagster.orchestration.assets.progress import Report, watch
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
-from orgdata_dagster.orchestration.instance.processes import PROCESS_TAG, identity
+from orgdata_dagster.orchestration.instance.processes import identity
 from orgdata_dagster.orchestration.reasons import of_failed_step
+from orgdata_dagster.orchestration.tags import PROCESS_TAG, RANGE_END, RANGE_START
 
 _HOME = "DAGSTER_HOME"
 _PATIENCE = 1.8  # seconds that workers may take to end

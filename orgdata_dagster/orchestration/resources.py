@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import dagster as dg
 import httpx
@@ -25,6 +25,7 @@ from orgdata_dagster.http.errors import ErrorDetail
 from orgdata_dagster.http.rate_limit import Budget, Rule
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster.orchestration.config.limits import Limits
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
@@ -92,6 +93,11 @@ class VendorResource(dg.ConfigurableResource):
         read = {name: dg.EnvVar(variable) for name, variable in cls.environment.items() if name not in unset}
         return cls(**unset, **read, **fields)  # type: ignore[arg-type]
 
+    def read_now(self, **changes: object) -> Self:
+        """The same resource with its variables read now: for sensors and checks that run outside a step."""
+        plain = {name: getattr(self, name) for name in type(self).model_fields if name not in self.environment}
+        return type(self).from_environment(**{**plain, **changes})
+
     @classmethod
     def missing_variables(cls) -> list[str]:
         """The environment variables that a run would miss."""
@@ -122,6 +128,10 @@ class VendorResource(dg.ConfigurableResource):
 
     def http(self, observer: Observer | None = None) -> HttpClient:
         """The client with the vendor's credentials and errors."""
+        raise NotImplementedError
+
+    def client(self, observer: Observer | None = None) -> Any:
+        """The vendor's own client, a context manager. `observer` sees every request."""
         raise NotImplementedError
 
     def rule(self) -> Rule:
@@ -170,3 +180,14 @@ class VendorResource(dg.ConfigurableResource):
             error_reader=error_reader,
             latch=self.latch(),
         )
+
+
+class UndocumentedLimitsResource(VendorResource):
+    """Base for vendors whose document gives no limit: a polite default, which the YAML file may change."""
+
+    concurrent: int | None = Limits.model_fields["concurrent"].default
+    per_minute: int | None = Limits.model_fields["per_minute"].default
+
+    def rule(self) -> Rule:
+        """The limits of the YAML file."""
+        return Limits(concurrent=self.concurrent, per_minute=self.per_minute).rule()

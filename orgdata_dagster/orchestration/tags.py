@@ -1,6 +1,6 @@
-"""How an asset of ours can be pulled again, told by a tag so that sensors, `plan` and `doctor` need not know vendors.
+"""The tags of assets and runs: every tag that orgdata writes or reads, and what it means.
 
-Here: the tag and its values. Add here: another kind. Keep out: what a pull does (a vendor's assets.py).
+Here: names and values of tags. Add here: another tag. Keep out: what a tag causes.
 """
 
 from __future__ import annotations
@@ -9,23 +9,37 @@ from typing import Any, Literal, cast
 
 import dagster as dg
 
-# Dagster's own; it has no public names for them
+# of assets
+PULLS_TAG = "orgdata/pulls"  # which partitions can be pulled, see PullKind
+WRITES_TAG = "orgdata/writes"  # the asset writes to a vendor; its value is the name for `orgdata sync`
+
+# of runs; "true" switches on
+PULL_BEGAN_TAG = "orgdata/pull_began"  # the same for all runs of one `orgdata pull`, see resuming.pull_began
+RESUME_TAG = "orgdata/resume"  # the instant of the pull that this run continues
+PROCESS_TAG = "orgdata/process"  # the `identity` of the process that works on the run, see processes.py
+GO_ON_TAG = "orgdata/go_on"  # the command that continues a pull
+ACCEPT_SHRINK_TAG = "orgdata/accept_shrink"  # store the snapshot although it shrank
+FULL_WALK_TAG = "orgdata/full_walk"  # read everything, not only what changed
+DRY_RUN_TAG = "orgdata/dry_run"  # show what would be sent, whatever the YAML says
+ONLY_REJECTED_TAG = "orgdata/only_rejected"  # send only rows that are rejected at present
+
+# Dagster's own, which has no public names for them
 PARTITION_NAME_TAG = "dagster/partition"
 SCHEDULE_NAME_TAG = "dagster/schedule_name"
 GRPC_INFO_TAG = ".dagster/grpc_info"  # on runs of the UI and the daemon: the code server that launched them
-
-PULL_TAG = "orgdata/pull"
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
 
 PullKind = Literal["days", "today", "whole"]
-"""`days`: any partition, at any time; `today`: only the present one, the past is gone; `whole`: there are none."""
+"""`days`: any partition, at any time. `today`: only the present one, the past is gone. `whole`: there are none."""
 
 
-def pull_tag(kind: PullKind) -> dict[str, str]:
+def pulls_tag(kind: PullKind) -> dict[str, str]:
     """The tag for an asset of this kind."""
-    return {PULL_TAG: kind}
+    return {PULLS_TAG: kind}
 
 
 def pulled_assets(graph: Any) -> dict[dg.AssetKey, PullKind]:
-    """Of an asset graph the assets that land a vendor's table, and how; assets of a user's own are not among them."""
-    tagged = {key: graph.get(key).tags.get(PULL_TAG) for key in graph.materializable_asset_keys}
+    """The assets of an asset graph that land a vendor's table, and how; not the assets of a user's own."""
+    tagged = {key: graph.get(key).tags.get(PULLS_TAG) for key in graph.materializable_asset_keys}
     return {key: cast(PullKind, kind) for key, kind in sorted(tagged.items()) if kind}

@@ -12,8 +12,8 @@ from dagster._daemon.types import DaemonHeartbeat
 from orgdata_dagster.cli.catalog import Catalog, load
 from orgdata_dagster.cli.doctor import Opened, examine, mend
 from orgdata_dagster.cli.doctor.finding import Finding
-from orgdata_dagster.orchestration.instance.processes import PROCESS_TAG
 from orgdata_dagster.orchestration.instance.setup import make_ready
+from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster.sandbox.faults import Status
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home

@@ -109,7 +109,7 @@ def test_status_before_anything_landed(new_home: Home) -> None:
 def test_a_failure_is_status_1_with_a_line_for_each(told: Home) -> None:
     """As it is installed, from another folder: a new interpreter, and workers from a server of its own."""
     data_sets = [{"name": "users"}, {"name": "courses"}]
-    told.write_project(institution_analytics=institution_analytics(data_sets=data_sets))
+    told.write_project(institution_analytics=institution_analytics(tables=data_sets))
     environment = {**os.environ, "DAGSTER_HOME": ""}
     command = [sys.executable, "-m", "orgdata_dagster.cli", "pull", "--json"]
     done = subprocess.run(command, env=environment, cwd=told.folder.parent, capture_output=True, text=True, timeout=100)

@@ -24,21 +24,21 @@ def problems_of(folder: Path, text: str) -> list[str]:
 CASES: dict[str, tuple[dict[str, object], list[str]]] = {
     "unknown field": ({"start": "2026-01-01"}, ["institution_analytics.start: there is no such field"]),
     "unknown field of a data set": (
-        {"data_sets": [USERS, {"name": "events", "keys": ["id"]}]},
-        ["institution_analytics.data_sets[1].keys: there is no such field"],
+        {"tables": [USERS, {"name": "events", "keys": ["id"]}]},
+        ["institution_analytics.tables[1].keys: there is no such field"],
     ),
-    "wrong type": ({"settle_seconds": "soon"}, ["institution_analytics.settle_seconds: ", "not 'soon'"]),
-    "wrong type in a list": ({"data_sets": [{"name": 7}]}, ["institution_analytics.data_sets[0].name: ", "not 7"]),
+    "wrong type": ({"lookback": "soon"}, ["institution_analytics.lookback: ", "'soon' is not a duration"]),
+    "wrong type in a list": ({"tables": [{"name": 7}]}, ["institution_analytics.tables[0].name: ", "not 7"]),
     "not one of those allowed": (
-        {"data_sets": [{"name": "users", "contract": "frozen"}]},
-        ["institution_analytics.data_sets[0].contract: ", "'evolve' or 'freeze'"],
+        {"tables": [{"name": "users", "contract": "frozen"}]},
+        ["institution_analytics.tables[0].contract: ", "'evolve' or 'freeze'"],
     ),
     "column type": (
-        {"data_sets": [{"name": "users", "columns": {"score": "FLOATY"}}]},
-        ["institution_analytics.data_sets[0].columns: score: 'FLOATY' is no type", "DECIMAL(18,2)"],
+        {"tables": [{"name": "users", "columns": {"score": "FLOATY"}}]},
+        ["institution_analytics.tables[0].columns: score: 'FLOATY' is no type", "DECIMAL(18,2)"],
     ),
-    "names twice": ({"data_sets": [USERS, USERS]}, ["institution_analytics: data_sets: users named more than once"]),
-    "no data set": ({"data_sets": []}, ["institution_analytics.data_sets: ", "at least 1"]),
+    "names twice": ({"tables": [USERS, USERS]}, ["institution_analytics: tables: users named more than once"]),
+    "no data set": ({"tables": []}, ["institution_analytics.tables: ", "at least 1"]),
     "no day": (
         {"start_date": "January"},
         ["institution_analytics.start_date: 'January' is not a day; write YYYY-MM-DD"],
@@ -46,7 +46,7 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
     "a limit of none": ({"limits": {"concurrent": 0}}, ["institution_analytics.limits.concurrent: ", "not 0"]),
     "attempts": ({"retries": {"attempts": 0}}, ["institution_analytics.retries.attempts: ", "not 0"]),
     "no cron": ({"cron": "each morning"}, ["institution_analytics.cron: 'each morning' is not a cron expression"]),
-    "a name that is none": ({"data_sets": [{"name": "my users"}]}, ["data_sets[0].name: ", "my users"]),
+    "a name that is none": ({"tables": [{"name": "my users"}]}, ["tables[0].name: ", "my users"]),
 }
 
 
@@ -65,30 +65,30 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         {"name": "events", "columns": {"a": "NO"}, "owner": "me"},
         {"name": "courses", "columns": {"b": "NO"}},
     ]
-    text = project.institution_analytics(start_date="soon", limits=5, data_sets=data_sets)
+    text = project.institution_analytics(start_date="soon", limits=5, tables=data_sets)
     found = [line.rpartition("defs.yaml:")[2].split(" ")[:2] for line in problems_of(tmp_path, text)]
     lines = text.splitlines()
     for number, field in found:
         last = field.rstrip(":").rpartition(".")[2]
         assert f"{last}:" in lines[int(number) - 1], f"line {number} is not where {field} is"
     assert sorted(field for _, field in found) == [
-        "institution_analytics.data_sets[0].contract:",
-        "institution_analytics.data_sets[1].columns:",
-        "institution_analytics.data_sets[1].owner:",
-        "institution_analytics.data_sets[2].columns:",
         "institution_analytics.limits:",
         "institution_analytics.start_date:",
+        "institution_analytics.tables[0].contract:",
+        "institution_analytics.tables[1].columns:",
+        "institution_analytics.tables[1].owner:",
+        "institution_analytics.tables[2].columns:",
     ]
 
 
 def test_a_field_that_is_missing(tmp_path: Path) -> None:
-    text = yaml.safe_dump({"type": "orgdata_dagster.InstitutionAnalytics", "attributes": {"data_sets": [USERS]}})
+    text = yaml.safe_dump({"type": "orgdata_dagster.InstitutionAnalytics", "attributes": {"tables": [USERS]}})
     [problem] = problems_of(tmp_path, text)
     assert problem.endswith("institution_analytics.start_date: is required")
 
 
 def test_text_that_is_no_yaml(tmp_path: Path) -> None:
-    [problem] = problems_of(tmp_path, "type: orgdata_dagster.InstitutionAnalytics\nattributes:\n  data_sets: [\n")
+    [problem] = problems_of(tmp_path, "type: orgdata_dagster.InstitutionAnalytics\nattributes:\n  tables: [\n")
     assert "defs.yaml:4 not valid YAML: " in problem
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster_tests.integration import command, project
 

@@ -33,7 +33,7 @@ def institution_analytics(**attributes: Any) -> str:
         "start_date": today(back=20),
         "limits": {"concurrent": 2, "per_minute": None},
         "retries": {"attempts": 3, "first_wait": 0.01},
-        "data_sets": [
+        "tables": [
             {"name": "users", "key": ["id"], "column_descriptions": {"email": "Where they are written to."}},
             {"name": "courses", "key": ["id"]},
             {"name": "events", "key": ["id"], "columns": {"score": "DOUBLE"}, "contract": "freeze"},

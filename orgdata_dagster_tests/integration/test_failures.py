@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster.cli import catalog
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox import faults
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home

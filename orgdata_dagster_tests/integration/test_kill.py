@@ -34,7 +34,7 @@ def test_killed_pulls_leave_nothing_half_done_and_nothing_stuck(home: Home, sand
     """By turns the command with its workers, and the command alone, whose workers must then end by themselves."""
     limits = {"concurrent": 2, "per_minute": 100_000}
     data_sets = [{"name": NAME, "key": ["id"]}]
-    home.write_project(institution_analytics=institution_analytics(limits=limits, data_sets=data_sets))
+    home.write_project(institution_analytics=institution_analytics(limits=limits, tables=data_sets))
     chance = random.Random(6)
     for number in range(KILLS):
         sandbox.log.clear()

@@ -30,7 +30,7 @@ def a_chart() -> None: ...
 
 @pytest.mark.usefixtures("sandbox")
 def test_what_is_made_of_a_table_goes_after_it_and_not_if_it_failed(home: Home) -> None:
-    folder = home.write_project(institution_analytics=institution_analytics(data_sets=[{"name": "users"}]))
+    folder = home.write_project(institution_analytics=institution_analytics(tables=[{"name": "users"}]))
     [defs] = folder.glob("*/defs")
     (defs / "own.py").write_text(OWN)
     done = home.orgdata("pull", "--from", today(back=3))

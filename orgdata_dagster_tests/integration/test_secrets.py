@@ -40,7 +40,7 @@ def test_the_key_is_nowhere(home: Home, sandbox: Sandbox) -> None:
     vendor = sandbox.institution_analytics
     vendor.api_key = CANARY
     home.set(INSTITUTION_ANALYTICS_API_KEY=CANARY)
-    home.write_project(institution_analytics=institution_analytics(data_sets=[{"name": "users", "key": ["id"]}]))
+    home.write_project(institution_analytics=institution_analytics(tables=[{"name": "users", "key": ["id"]}]))
     outputs = [home.orgdata("pull", "--json"), home.orgdata("status")]
     assert [done.status for done in outputs] == [0, 0], outputs
 

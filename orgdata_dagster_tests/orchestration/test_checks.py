@@ -81,7 +81,7 @@ def test_rows_without_a_key_or_twice_with_one_do_not_land(runs: Runs, sandbox: S
     # the same key and instant twice: the vendor's own key is another one
     users.delete(lambda row: row["id"] is None)
     runs.home.write_project(
-        institution_analytics=institution_analytics(data_sets=[{"name": "users", "key": ["active", "updated_date"]}])
+        institution_analytics=institution_analytics(tables=[{"name": "users", "key": ["active", "updated_date"]}])
     )
     for number in range(2):
         users.insert({"id": f"n{number}", "active": "true", "updated_date": f"{DAY}T12:00:00Z"})
@@ -108,7 +108,7 @@ def test_changed_columns_warn_and_under_freeze_do_not_land(runs: Runs, sandbox: 
     assert "team: added" in figures(schema)["changed"]
     assert runs.checks()["schema"].passed  # news once
     frozen = [{"name": "users", "key": ["id"], "contract": "freeze"}]
-    runs.home.write_project(institution_analytics=institution_analytics(data_sets=frozen))
+    runs.home.write_project(institution_analytics=institution_analytics(tables=frozen))
     users.add_column("floor")
     users.touch(lambda row: row["team"] == "7", f"{DAY}T11:00:00Z", {"floor": "1"})
     schema = Runs(runs.home).checks()["schema"]

@@ -19,7 +19,7 @@ TOGETHER = "type: orgdata_dagster.Together\nattributes:\n  "
     ("text", "said"),
     [
         (TOGETHER + "nonsense: 1\n", "defs.yaml:3 together.nonsense: there is no such field"),
-        (TOGETHER + "keys: [\n", "defs.yaml:4 not valid YAML"),
+        (TOGETHER + "tables: [\n", "defs.yaml:4 not valid YAML"),
         ("type: orgdata_dagster.Togehter\n", "there is no type 'orgdata_dagster.Togehter'"),
     ],
 )

@@ -2,26 +2,24 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import dagster as dg
 import pytest
+import yaml
 
 from orgdata_dagster import settings
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox import accutics as accutics_sandbox
 from orgdata_dagster.sandbox import channel_reports as channel_reports_sandbox
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
-from orgdata_dagster.vendors.accutics import reconciling as accutics
-from orgdata_dagster.vendors.accutics.assets import Entity
-from orgdata_dagster.vendors.accutics.assets import build_asset as entity_asset
-from orgdata_dagster.vendors.accutics.client import Listing
+from orgdata_dagster.vendors.accutics.component import Accutics
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
-from orgdata_dagster.vendors.channel_reports import reconciling as channel_reports
-from orgdata_dagster.vendors.channel_reports.assets import Report
-from orgdata_dagster.vendors.channel_reports.assets import build_asset as report_asset
+from orgdata_dagster.vendors.base.component import VendorComponent
+from orgdata_dagster.vendors.channel_reports.component import ChannelReports
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
 from orgdata_dagster_tests.integration.project import today
@@ -38,6 +36,13 @@ def vendors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
         for name, value in environment(running.url).items():
             monkeypatch.setenv(name, value)
         yield running
+
+
+def made(component: type[VendorComponent], **attributes: Any) -> tuple[dg.AssetsDefinition, dg.AssetChecksDefinition]:
+    """The one asset that the YAML makes, and the check that compares it with the vendor."""
+    defs = component.resolve_from_yaml(yaml.safe_dump(attributes)).build_defs(cast(dg.ComponentLoadContext, None))
+    [asset], [one] = defs.assets or (), defs.asset_checks or ()
+    return cast(dg.AssetsDefinition, asset), cast(dg.AssetChecksDefinition, one)
 
 
 def check(
@@ -65,9 +70,8 @@ def corrupt(sql: str) -> None:
 
 @pytest.mark.parametrize("cursor", [None, "updated_at"])
 def test_accutics_counts_the_rows(vendors: Sandbox, cursor: str | None) -> None:
-    listing = Listing("/submissions", "page", key=("id",), cursor_column=cursor)
-    asset = entity_asset(Entity("submissions", listing), start_date=today(back=5), settle_seconds=0)
-    one = accutics.build_check(asset, listing, today(back=5))
+    table = {"name": "submissions", "path": "/submissions", "paging": "page", "key": ["id"], "cursor_column": cursor}
+    asset, one = made(Accutics, start_date=today(back=5), lookback="0s", tables=[table])
     good = check(asset, one, AccuticsResource, land=True)
     assert good.passed, good.description
     # what changed since the pull is no fault of the table
@@ -88,8 +92,7 @@ def test_accutics_counts_the_rows(vendors: Sandbox, cursor: str | None) -> None:
 @pytest.mark.parametrize("name", ["reports_per_user", "reports_read"])
 def test_days_add_up_to_the_vendors_count_of_the_whole_range(name: str) -> None:
     endpoint = ENDPOINTS[name]
-    asset = report_asset(Report(endpoint, (1,), today(back=5)))
-    one = channel_reports.build_check(asset, endpoint, (1,))
+    asset, one = made(ChannelReports, start_date=today(back=5), channels=[1], tables=[{"name": name}])
     good = check(asset, one, ChannelReportsResource, land=True)
     assert good.passed, good.description
     assert good.metadata["partitions"].value == 5

@@ -18,6 +18,8 @@ from orgdata_dagster.warehouse.commit.views import OWN_COLUMNS
 from orgdata_dagster.warehouse.ledger.loads import LandedPartition
 from orgdata_dagster.warehouse.names import LOADED_AT
 
+SYNC_PLAN = "plan"  # the entry of a sync's metadata that the terminal prints too
+
 _PREVIEW_ROWS = 10
 _WIDEST_CELL = 60
 

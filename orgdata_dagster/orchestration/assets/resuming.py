@@ -15,11 +15,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.instance.processes import PROCESS_TAG, alive
+from orgdata_dagster.orchestration.instance.processes import alive
+from orgdata_dagster.orchestration.tags import GO_ON_TAG, PROCESS_TAG, PULL_BEGAN_TAG, RESUME_TAG
 
-RESUME_TAG = "orgdata/resume"
-PULL_TAG = "orgdata/pull_began"  # all runs of one `orgdata pull` have the same, see `pull_tag`
-GO_ON_TAG = "orgdata/go_on"  # the command that continues a pull
 _LOOK_BACK = 500  # runs
 
 
@@ -35,8 +33,8 @@ def since(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime | None:
     return since(instance, root.dagster_run) or root.create_timestamp.astimezone(UTC)
 
 
-def pull_tag(assets: int) -> str:
-    """The value of PULL_TAG for a pull of so many assets that begins now."""
+def pull_began(assets: int) -> str:
+    """The value of PULL_BEGAN_TAG for a pull of so many assets that begins now."""
     return f"{datetime.now(UTC).isoformat()} {assets}"
 
 
@@ -49,7 +47,7 @@ def interrupted(instance: dg.DagsterInstance) -> dict[dg.AssetKey, datetime]:
     began: dict[dg.AssetKey, datetime] = {}
     for record, assets in _interrupted_runs(instance):
         run = record.dagster_run
-        pull = run.tags.get(PULL_TAG)
+        pull = run.tags.get(PULL_BEGAN_TAG)
         start = datetime.fromisoformat(pull.split()[0]) if pull else record.create_timestamp.astimezone(UTC)
         began |= dict.fromkeys(assets, since(instance, run) or start)
     return began
@@ -76,7 +74,7 @@ def _interrupted_runs(instance: dg.DagsterInstance) -> Iterator[tuple[dg.RunReco
         run = record.dagster_run
         assets = (run.asset_selection or frozenset()) - seen
         seen |= assets
-        if assets and (_cut_short(run) or run.tags.get(PULL_TAG) in broken):
+        if assets and (_cut_short(run) or run.tags.get(PULL_BEGAN_TAG) in broken):
             yield record, assets
 
 
@@ -90,7 +88,7 @@ def _broken_pulls(runs: Iterable[dg.DagsterRun]) -> set[str]:
     made: dict[str, set[dg.AssetKey]] = {}
     failed = set()
     for run in runs:
-        if pull := run.tags.get(PULL_TAG):
+        if pull := run.tags.get(PULL_BEGAN_TAG):
             made.setdefault(pull, set()).update(run.asset_selection or ())
             if _cut_short(run):
                 failed.add(pull)

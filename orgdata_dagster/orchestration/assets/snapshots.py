@@ -16,10 +16,9 @@ from orgdata_dagster.orchestration.assets.failures import failure
 from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Pulled
 from orgdata_dagster.orchestration.assets.landing import land
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.warehouse.commit.transaction import Target
 from orgdata_dagster.warehouse.storage.connection import Warehouse
-
-ACCEPT_SHRINK = "orgdata/accept_shrink"  # a run's tag, "true": store the snapshot although it shrank
 
 Landed = dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult
 
@@ -28,7 +27,7 @@ def accept_shrink_remedy(asset: str) -> str:
     """How a person has a snapshot stored that was refused."""
     return (
         f"If that is right, run `orgdata pull {asset} --accept-shrink`, or materialize today with the run tag "
-        f"{ACCEPT_SHRINK}=true."
+        f"{ACCEPT_SHRINK_TAG}=true."
     )
 
 

@@ -18,12 +18,12 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.automation.gaps import covered, holes
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START, stop_sign
+from orgdata_dagster.orchestration.automation.schedules import stop_sign
 from orgdata_dagster.orchestration.checks.specs import COVERAGE
 from orgdata_dagster.orchestration.instance.landed import ended_early, report_landed
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START, PullKind, pulled_assets
 
 NAME = "catch_up"
 ALL = ""  # how the cursor writes the partition of a table without partitions

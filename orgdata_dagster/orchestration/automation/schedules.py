@@ -18,13 +18,11 @@ from orgdata_dagster.http.circuit_breaker import Latch
 from orgdata_dagster.orchestration.automation.queued_runs import waiting
 from orgdata_dagster.orchestration.partitions import DAY, bounds, days, key_of
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.tags import PARTITION_NAME_TAG
+from orgdata_dagster.orchestration.tags import PARTITION_NAME_TAG, RANGE_END, RANGE_START
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.store import Interval
 from orgdata_dagster.warehouse.names import TableName
 
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
 _PATIENCE = 10.0  # seconds for another program that has the warehouse: Dagster gives a tick no more than 60
 _LOOK_BACK = 7  # days; what is missing further back is for a backfill
 _NAMES: dict[type, str] = {dg.WeeklyPartitionsDefinition: "due_weekly", dg.MonthlyPartitionsDefinition: "due_monthly"}
@@ -34,40 +32,40 @@ Due = Callable[[datetime, WarehouseResource], Iterator[dg.RunRequest]]
 
 
 def due_schedules(
-    vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition], *, repull_days: int = 0
+    name: str, vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition], *, again_days: int = 0
 ) -> list[dg.ScheduleDefinition]:
     """At every tick one run for each of the assets: from its first incomplete day of the last week to today.
 
-    `repull_days`: so many days before today are pulled again though they are complete: the vendor changes them.
-    One schedule for days, with what has no partitions, and others for weeks and months where there are such: Dagster
-    loads no project with a schedule over partitions of several kinds.
+    `name`: what the schedules' names begin with. `again_days`: so many days before today are pulled again although
+    they are complete, because the vendor changes them. There is one schedule per kind of partitions (days, weeks,
+    months): Dagster loads no project with a schedule over partitions of several kinds.
     """
     kinds: dict[str, list[dg.AssetsDefinition]] = {}
     for asset in assets:
         kinds.setdefault(_NAMES.get(type(asset.partitions_def), "due"), []).append(asset)
-    return [_due(f"{vendor}_{name}", vendor, cron, some, repull_days) for name, some in sorted(kinds.items())]
+    return [_due(f"{name}_{due}", vendor, cron, some, again_days) for due, some in sorted(kinds.items())]
 
 
 def _due(
-    name: str, vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition], repull_days: int
+    name: str, vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition], again_days: int
 ) -> dg.ScheduleDefinition:
     def due(tick: datetime, warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
         for asset in assets:
-            tags = {}
-            if isinstance(asset.partitions_def, dg.TimeWindowPartitionsDefinition):
-                if asset.partitions_def.start.date() > tick.date():
-                    continue  # its start_date has yet to come
-                first = first_due_day(warehouse, TableName(*asset.key.path), asset, tick, repull_days)
-                tags = {RANGE_START: first, RANGE_END: key_of(asset.partitions_def, tick.date())}
+            partitions = asset.partitions_def
+            assert isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+            if partitions.start.date() > tick.date():
+                continue  # its start_date has yet to come
+            first = first_due_day(warehouse, TableName(*asset.key.path), asset, tick, again_days)
+            tags = {RANGE_START: first, RANGE_END: key_of(partitions, tick.date())}
             run_key = f"{asset.key.to_user_string()} {tick.isoformat()}"
             yield dg.RunRequest(run_key=run_key, asset_selection=[asset.key], tags=tags)
 
-    again = f", and the last {repull_days} days again" if repull_days else ""
-    about = f"Pulls today of all of {vendor}, and the days of the last week that are not complete{again}."
+    again = f", and the last {again_days} days again" if again_days else ""
+    about = f"Pulls today of {_listed(assets)}, and the days of the last week that are not complete{again}."
     return _schedule(name, vendor, cron, dg.AssetSelection.assets(*assets), due, about)
 
 
-def today_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]) -> dg.ScheduleDefinition:
+def today_schedule(name: str, vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]) -> dg.ScheduleDefinition:
     """At every tick one run of all the assets for today, whenever the tick was meant to be: later it is another day."""
 
     def due(tick: datetime, _warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
@@ -77,11 +75,11 @@ def today_schedule(vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]
             partition_key=datetime.now(UTC).date().isoformat(),
         )
 
-    about = f"Takes today's snapshot of everything of {vendor}."
-    return _schedule(f"{vendor}_due", vendor, cron, dg.AssetSelection.assets(*assets), due, about)
+    about = f"Takes today's snapshot of {_listed(assets)}."
+    return _schedule(f"{name}_due", vendor, cron, dg.AssetSelection.assets(*assets), due, about)
 
 
-def asset_schedule(asset: dg.AssetsDefinition, cron: str, description: str) -> dg.ScheduleDefinition:
+def asset_schedule(asset: dg.AssetsDefinition, cron: str, description: str = "") -> dg.ScheduleDefinition:
     """At every tick one run of an asset without partitions. Each has its own, so that one alone can be stopped."""
 
     def due(tick: datetime, _warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
@@ -89,7 +87,13 @@ def asset_schedule(asset: dg.AssetsDefinition, cron: str, description: str) -> d
         yield dg.RunRequest(run_key=run_key, asset_selection=[asset.key])
 
     name, vendor = f"{'_'.join(asset.key.path)}_due", asset.key.path[0]
-    return _schedule(name, vendor, cron, dg.AssetSelection.assets(asset.key), due, description)
+    return _schedule(
+        name, vendor, cron, dg.AssetSelection.assets(asset.key), due, description or f"Pulls {_listed([asset])}."
+    )
+
+
+def _listed(assets: Sequence[dg.AssetsDefinition]) -> str:
+    return ", ".join(asset.key.to_user_string() for asset in assets)
 
 
 def _schedule(
@@ -147,10 +151,10 @@ def first_due_day(
     table: TableName,
     asset: dg.AssetsDefinition,
     now: datetime,
-    repull_days: int = 0,
+    again_days: int = 0,
 ) -> str:
     """The first partition with a day of the last week, not before the asset's first one, that is not yet complete or
-    reaches into the last `repull_days` days; else that of today."""
+    reaches into the last `again_days` days; else that of today."""
     opened = warehouse.open()
     opened.patience = min(opened.patience, _PATIENCE)
     known: dict[str | None, tuple[Interval, ...]] = {}
@@ -159,11 +163,11 @@ def first_due_day(
             known = coverage.known(connection, table)
     partitions = asset.partitions_def
     assert isinstance(partitions, dg.TimeWindowPartitionsDefinition)
-    start = max(partitions.start.date(), (now - max(_LOOK_BACK, repull_days) * DAY).date())
+    start = max(partitions.start.date(), (now - max(_LOOK_BACK, again_days) * DAY).date())
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     for key in dict.fromkeys(key_of(partitions, date.fromisoformat(day)) for day in days(start, now.date())):
         end = bounds(partitions, key)[1]
-        if end > midnight - repull_days * DAY or not _settled(known.get(key), end):
+        if end > midnight - again_days * DAY or not _settled(known.get(key), end):
             return key
     raise AssertionError("the partition of today ends after midnight")
 

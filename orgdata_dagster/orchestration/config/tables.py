@@ -1,26 +1,25 @@
-"""What a person may say of any table in YAML, whichever vendor it is of.
+"""YAML options shared by all tables, whichever vendor they belong to.
 
-Here: the fields that all vendors' data sets share, checked (`TableModel`), and what assets are built of
-(`TableSettings`). Add here: a field that makes sense for every table. Keep out: what only one vendor has (its
-component.py), what happens with the fields (assets.py).
+Here: `Table`, the frozen model of one entry of `tables:`. Add here: an option that makes sense for every table.
+Keep out: options of one vendor (its component.py), and what happens with the options (vendors/base/).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import dagster as dg
 from pydantic import AfterValidator, ConfigDict, Field, field_validator
 
 from orgdata_dagster.orchestration.config.column_types import checked_types
-from orgdata_dagster.warehouse.commit.evolution import Contract
+from orgdata_dagster.orchestration.config.cron import Cron
 
 
 def checked_day(text: str) -> str:
-    """The day, as YYYY-MM-DD. Raises ValueError for what is none."""
+    """The day as YYYY-MM-DD. Raises ValueError for anything that is not a day."""
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
@@ -31,29 +30,17 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Day = Annotated[str, AfterValidator(checked_day)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableSettings:
-    """A table as a person configured it; `cron` is when it is pulled, by which its freshness is judged."""
+class Table(dg.Model, dg.Resolvable):
+    """One entry of `tables:`: one asset, one table."""
 
-    columns: Mapping[str, str] = field(default_factory=dict)
-    contract: Contract = "evolve"
-    description: str = ""
-    column_descriptions: Mapping[str, str] = field(default_factory=dict)
-    owners: tuple[str, ...] = ()
-    cron: str | None = None
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def configured(self, **more: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        """The names of columns that a person wrote, by field; `more`: those of the vendor's own fields."""
-        return {**more, "columns": list(self.columns), "column_descriptions": list(self.column_descriptions)}
-
-
-class TableModel(dg.Model, dg.Resolvable):
-    """The same as YAML fields, but for `cron`, which is the vendor's unless a vendor says else."""
-
-    model_config = ConfigDict(extra="forbid")
-
+    name: Name = Field(description="The table's name.")
+    key: list[str] = Field(
+        default=[], description="Columns that identify a row; with a key comes the view `<name>_current`."
+    )
     columns: dict[str, str] = Field(
-        default={}, description="Column: DuckDB type. Left out, a type is found that loses nothing."
+        default={}, description="Column: DuckDB type. Without an entry, a type is chosen that loses nothing."
     )
     column_descriptions: dict[str, str] = Field(default={}, description="Column: what it means.")
     contract: Literal["evolve", "freeze"] = Field(
@@ -62,19 +49,16 @@ class TableModel(dg.Model, dg.Resolvable):
     )
     description: str = Field(default="", description="Shown in the UI and as the table's comment.")
     owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
+    cron: Cron | None = Field(default=None, description="When to pull this table (UTC), if not at the vendor's cron.")
 
     @field_validator("columns")
     @classmethod
     def _known_types(cls, columns: dict[str, str]) -> dict[str, str]:
         return checked_types(columns)
 
-    def settings(self, cron: str | None) -> dict[str, Any]:
-        """The arguments of a TableSettings."""
-        return {
-            "columns": self.columns,
-            "contract": self.contract,
-            "description": self.description,
-            "column_descriptions": self.column_descriptions,
-            "owners": tuple(self.owners),
-            "cron": cron,
-        }
+
+def check_names_differ(tables: Sequence[Table], *also: str) -> None:
+    """Raise ValueError if two tables, or a table and one of the names in `also`, would be the same for the database."""
+    counts = Counter(name.lower() for name in [*(table.name for table in tables), *also])
+    if twice := sorted(name for name, count in counts.items() if count > 1):
+        raise ValueError(f"tables: {', '.join(twice)} named more than once")

@@ -11,7 +11,7 @@ from orgdata_dagster.dagster_internals import pool_waits
 from orgdata_dagster.http import stopping
 from orgdata_dagster.orchestration.assets.progress import Waiting, report
 from orgdata_dagster.orchestration.instance.orphaned_runs import claim, reap
-from orgdata_dagster.orchestration.instance.processes import PROCESS_TAG
+from orgdata_dagster.orchestration.tags import PROCESS_TAG
 
 
 def install() -> None:

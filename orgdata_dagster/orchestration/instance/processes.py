@@ -15,7 +15,6 @@ from pathlib import Path
 
 _DAEMON = re.compile(r"dagster\._daemon\b|/dagster-daemon\b")
 _HOME = b"DAGSTER_HOME="
-PROCESS_TAG = "orgdata/process"  # of a run: the `identity` of the process that works on it
 
 
 def identity(pid: int | None = None) -> str:

@@ -1,7 +1,7 @@
-"""What a pull will cost, as a vendor's paging rules have it: told by each vendor, carried by its assets.
+"""What a pull costs by a vendor's paging rules: each vendor says it, and the assets carry it.
 
-Here: `Estimate` and how an asset carries it. Keep out: the rules (a vendor's estimate.py), what the ledger knows better
-(plans.py).
+Here: `Estimate` and how an asset carries it. Keep out: the rules (a vendor's component.py), and what the ledger knows
+better (plans.py).
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ _METADATA = "orgdata/estimate"
 
 @dataclass(frozen=True)
 class Estimate:
-    """Requests a partition (a pull, where there are none), and besides a run; `cost`: points a request.
+    """The cost of a pull.
 
-    `exact`: not at least so many, but so many.
+    `requests` per partition (per pull if the table has none), plus `per_run` once per run. `cost`: points per request.
+    `exact`: the number is exact; otherwise it is the least that a pull takes.
     """
 
     requests: float
-    a_run: float = 0
+    per_run: float = 0
     exact: bool = False
     cost: float = 1
 
@@ -31,6 +32,6 @@ class Estimate:
 
 
 def estimate_of(metadata: Mapping[str, Any]) -> Estimate:
-    """The estimate that an asset carries; without one, a request a partition at least."""
+    """The estimate that an asset carries; without one, at least one request per partition."""
     carried = metadata.get(_METADATA)
     return Estimate(**getattr(carried, "value", carried)) if carried else Estimate(1)

@@ -62,7 +62,7 @@ def plan_of(
     count = 1 if kind == "whole" else len(possible)
     impossible = tuple(name for name in partitions if name != today) if kind == "today" else ()
     if estimate.exact or not past:
-        requests = count * estimate.requests + (estimate.a_run if count else 0)
+        requests = count * estimate.requests + (estimate.per_run if count else 0)
         basis = "the vendor's rules" if estimate.exact else "the vendor's rules, nothing landed yet"
     else:
         mean = sum(past.values()) / len(past)

@@ -1,38 +1,48 @@
-"""What a user writes in `defs/accutics/defs.yaml`, checked and documented.
+"""What a user writes in `defs/accutics/defs.yaml`, and the streams that it makes.
 
-Here: the YAML's fields and their defaults. Keep out: everything that happens with them (assets.py, resource.py).
+Here: the vendor's own options.
+Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
 import dagster as dg
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from orgdata_dagster.orchestration.automation.change_sensor import Look, changes_sensor
+from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
+from orgdata_dagster.orchestration.automation.change_sensor import ChangeProbe
 from orgdata_dagster.orchestration.automation.gaps import Coverage
-from orgdata_dagster.orchestration.automation.schedules import asset_schedule, due_schedules
 from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.limits import Limits, Retries
-from orgdata_dagster.orchestration.config.tables import Day, Name, TableModel
-from orgdata_dagster.vendors.accutics.assets import Entity, build_asset
+from orgdata_dagster.orchestration.config.tables import Day, Table
+from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.probing import newest
+from orgdata_dagster.vendors.accutics.pulling import pull_all, pull_day
 from orgdata_dagster.vendors.accutics.reconciling import build_check
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import Kind, parse
+from orgdata_dagster.vendors.base.component import VendorComponent
+from orgdata_dagster.vendors.base.stream import Step, Stream, target
 
+VENDOR = AccuticsResource.vendor
 Path = Annotated[str, Field(pattern=r"^/[^?#\s]+$")]
 
+_DAYS_PER_COMMIT = 50
 
-class EntityModel(TableModel):
+
+class EntityTable(Table):
     """One entity: one asset, one table."""
 
-    name: Name = Field(description="The table's name.")
     path: Path = Field(description="Path of the list behind ACCUTICS_BASE_URL.")
     paging: Literal["page", "cursor"] = Field(description="Which of the two pagings the list has.")
-    page_size: int = Field(default=500, ge=1, description="Rows a page at most; the vendor cuts it to its own maximum.")
+    page_size: int = Field(
+        default=500, ge=1, description="Rows per page at most; the vendor cuts it to its own maximum."
+    )
     key: list[str] = Field(min_length=1, description="Columns that identify a row.")
     cursor_column: str | None = Field(
         default=None,
@@ -50,90 +60,92 @@ class EntityModel(TableModel):
     )
 
     @model_validator(mode="after")
-    def _can_be_said(self) -> EntityModel:
+    def _searchable(self) -> EntityTable:
         parse(self.search, self.dimensions)
         if self.paging == "cursor" and self.sort:
             raise ValueError("sort: a list that pages by cursor has its own order")
         return self
 
-    def entity(self, cron: str | None = None) -> Entity:
-        """The same for the factory; `cron` is the vendor's."""
-        return Entity(
-            name=self.name,
-            listing=Listing(
-                path=self.path,
-                paging=self.paging,
-                key=tuple(self.key),
-                page_size=self.page_size,
-                cursor_column=self.cursor_column,
-                conditions=parse(self.search, self.dimensions),
-                sort=self.sort,
-            ),
-            **self.settings(cron),
+    @property
+    def listing(self) -> Listing:
+        """How the entity is listed."""
+        return Listing(
+            path=self.path,
+            paging=self.paging,
+            key=tuple(self.key),
+            page_size=self.page_size,
+            cursor_column=self.cursor_column,
+            conditions=parse(self.search, self.dimensions),
+            sort=self.sort,
         )
 
 
-class Accutics(dg.Component, dg.Model, dg.Resolvable):
+class Accutics(VendorComponent):
     """Entities of accutics as tables that are kept equal to them."""
 
-    model_config = ConfigDict(extra="forbid")
-
     start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
-    entities: list[EntityModel] = Field(min_length=1, description="The tables to have.")
-    cron: Cron | None = Field(
-        default="45 */4 * * *", description="When to pull what is due (UTC); null: never by itself."
+    tables: list[EntityTable] = Field(min_length=1, description="The tables to have, one per entity.")
+    cron: Cron | None = Field(default="45 */4 * * *", description="When to pull what is due (UTC); null: no schedule.")
+    limits: Limits = Field(
+        default=Limits(), description="The vendor documents none: a polite default; null lifts a limit."
     )
-    limits: Limits = Field(default=Limits(), description="None is documented: a polite default; null switches one off.")
-    retries: Retries = Field(default=Retries(), description="How stubbornly one request is tried.")
-    settle_seconds: float = Field(
-        default=10, ge=0, description="Rows younger than this, by the vendor's clock, are asked for again next time."
+    retries: Retries = Field(default=Retries(), description="How often and how patiently a request is retried.")
+    lookback: Duration = Field(
+        default="10s",
+        description="Rows younger than this, by the vendor's clock, are asked for again by the next pull.",
     )
 
-    @model_validator(mode="after")
-    def _unique_names(self) -> Accutics:
-        names = [entity.name.lower() for entity in self.entities]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"entities: {', '.join(twice)} named more than once")
-        return self
-
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The assets, their resource and their schedules."""
-        vendor = AccuticsResource.vendor
-        limits = self.limits.model_dump()
-        resource = AccuticsResource.from_variables(**limits, **self.retries.fields(), probe_path=self.entities[0].path)
-        assets = [
-            build_asset(model.entity(self.cron), start_date=self.start_date, settle_seconds=self.settle_seconds)
-            for model in self.entities
-        ]
-        schedules: list[dg.ScheduleDefinition] = []
-        if self.cron:
-            in_days = [asset for asset in assets if asset.partitions_def]
-            schedules += due_schedules(vendor, self.cron, in_days)
-            schedules += [
-                asset_schedule(asset, self.cron, f"Pulls all of {asset.key.to_user_string()}.")
-                for asset in assets
-                if not asset.partitions_def
-            ]
-        sensor = changes_sensor(
-            AccuticsResource,
-            limits,
-            {asset.key: _look(model.entity()) for asset, model in zip(assets, self.entities, strict=True)},
-            {asset.key: asset for asset in assets},
-            AccuticsResource.client,
-        )
-        checks = [
-            build_check(asset, model.entity().listing, self.start_date)
-            for asset, model in zip(assets, self.entities, strict=True)
-            if model.paging == "page"
-        ]
-        return dg.Definitions(
-            assets=assets, asset_checks=checks, resources={vendor: resource}, schedules=schedules, sensors=[sensor]
+    def resource(self) -> AccuticsResource:
+        """The resource with the YAML's limits and retries."""
+        return AccuticsResource.from_variables(
+            **self.limits.model_dump(), **self.retries.fields(), probe_path=self.tables[0].path
         )
 
+    def streams(self) -> list[Stream]:
+        """A stream per entity: in days by its last change, or whole where the list does not tell it."""
+        return [self._stream(table) for table in self.tables]
 
-def _look(entity: Entity) -> Look[AccuticsClient]:
-    def look(client: AccuticsClient, known: Coverage) -> str:
+    def _stream(self, table: EntityTable) -> Stream:
+        listing = table.listing
+        about = table.description or f"`{table.path}` of accutics."
+        in_days = listing.cursor_column is not None
+        days = "A day's partition holds the rows last changed on it (UTC); a row that changes moves to that day."
+        return Stream(
+            table,
+            target(
+                VENDOR,
+                table,
+                f"{about} One row per {', '.join(table.key)}.",
+                configured={"cursor_column": [table.cursor_column] if table.cursor_column else []},
+                cursor=listing.cursor_column,
+                write_disposition="merge",
+            ),
+            description=f"{about} {days if in_days else 'Compared as a whole at every pull.'}",
+            file_format="json",
+            run=partial(self._run, listing),
+            pulls="days" if in_days else "whole",
+            partitions=daily(self.start_date) if in_days else None,
+            probe=_probe(listing),
+            # only a list by page number tells its length
+            reconciliation=partial(build_check, listing=listing, start_date=self.start_date)
+            if table.paging == "page"
+            else None,
+        )
+
+    def _run(self, listing: Listing, step: Step) -> dg.MaterializeResult:
+        lookback = parse_duration(self.lookback)
+
+        def pull(intake: Intake) -> Pulled:
+            if step.stream.partitions:
+                return pull_day(step.client, listing, intake, lookback)
+            return pull_all(step.client, listing, intake)
+
+        return step.land(pull, workers=step.resource.concurrent or 4, batch=_DAYS_PER_COMMIT)
+
+
+def _probe(listing: Listing) -> ChangeProbe:
+    def probe(client: AccuticsClient, known: Coverage) -> str:
         complete = [part.end for parts in known.values() for part in parts if part.complete]
-        return newest(client, entity.listing, max(complete, default=None))
+        return newest(client, listing, max(complete, default=None))
 
-    return look
+    return probe

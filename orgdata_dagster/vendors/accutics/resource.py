@@ -12,19 +12,16 @@ from typing import ClassVar
 
 import pandas as pd
 
-from orgdata_dagster import settings
 from orgdata_dagster.http.client import HttpClient
-from orgdata_dagster.http.rate_limit import Rule
 from orgdata_dagster.orchestration.assets.readers import json_reader
-from orgdata_dagster.orchestration.config.limits import Limits
-from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
+from orgdata_dagster.orchestration.resources import Observer, UndocumentedLimitsResource
 from orgdata_dagster.vendors.accutics import token
 from orgdata_dagster.vendors.accutics.client import RECORDS, AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.search import Condition
-from orgdata_dagster.warehouse.storage.scratch import owned_folder
+from orgdata_dagster.vendors.base.rows import frame, scratch
 
 
-class AccuticsResource(VendorResource):
+class AccuticsResource(UndocumentedLimitsResource):
     """Reads lists of accutics, within the rate budget that all processes share."""
 
     vendor: ClassVar[str] = "accutics"
@@ -32,8 +29,6 @@ class AccuticsResource(VendorResource):
     secret_fields: ClassVar[tuple[str, ...]] = ("api_token",)
 
     api_token: str
-    concurrent: int | None = 2
-    per_minute: int | None = 120
     probe_path: str = ""
 
     @classmethod
@@ -41,10 +36,6 @@ class AccuticsResource(VendorResource):
         """What is to be said of the token in the environment: that it expires within a week, or has expired."""
         said = token.notice(os.environ.get(cls.environment["api_token"], ""), datetime.now(UTC))
         return [f"{cls.environment['api_token']}: {said}"] if said else []
-
-    def rule(self) -> Rule:
-        """The document gives no limit; this is the polite one of defs.yaml."""
-        return Limits(concurrent=self.concurrent, per_minute=self.per_minute).rule()
 
     def probe_request(self) -> tuple[str, dict[str, str]]:
         """A row of the first entity in defs.yaml."""
@@ -65,13 +56,8 @@ class AccuticsResource(VendorResource):
 
         For assets, scripts and notebooks of your own; nothing is stored.
         """
-        lent = WarehouseResource().open().scratch_connection()
-        with owned_folder(settings.staging()) as folder, lent as connection, self.client() as client:
+        with scratch() as (connection, folder), self.client() as client:
             read = json_reader(connection, records=RECORDS)
-            found = client.pages(listing, *conditions, folder=folder, read=read).pages
-            filled = [page.page for page in found if page.records]
-            if not filled:
-                return pd.DataFrame()
-            rows = connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {filled[0].reading(filled).source}").df()
+            rows = frame(connection, client.pages(listing, *conditions, folder=folder, read=read).pages)
         # a row that moved while it was paged may have come twice
-        return rows.drop_duplicates(subset=list(listing.key), keep="last", ignore_index=True)
+        return rows.drop_duplicates(subset=list(listing.key), keep="last", ignore_index=True) if len(rows) else rows

@@ -5,24 +5,21 @@ Here: its variables, limits and settings, and the client made of them. Keep out:
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 import pandas as pd
 
-from orgdata_dagster import settings
 from orgdata_dagster.http.client import HttpClient
-from orgdata_dagster.http.rate_limit import Rule
 from orgdata_dagster.orchestration.assets.readers import json_reader
-from orgdata_dagster.orchestration.config.limits import Limits
-from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
+from orgdata_dagster.orchestration.resources import Observer, UndocumentedLimitsResource
+from orgdata_dagster.vendors.base.rows import frame, scratch, utc
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH, ChannelReportsClient, FormField
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
 from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT
-from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 
-class ChannelReportsResource(VendorResource):
+class ChannelReportsResource(UndocumentedLimitsResource):
     """Reads reports of channels, within the rate budget that all processes share."""
 
     vendor: ClassVar[str] = "channel_reports"
@@ -37,12 +34,7 @@ class ChannelReportsResource(VendorResource):
     token_prefix: str = "Bearer"
     forms_path: str = FORMS_PATH
     concurrent: int | None = 4
-    per_minute: int | None = 120
     probe_channel: int = 1
-
-    def rule(self) -> Rule:
-        """The document gives no limit; this is the polite one of defs.yaml."""
-        return Limits(concurrent=self.concurrent, per_minute=self.per_minute).rule()
 
     def client(self, observer: Observer | None = None) -> ChannelReportsClient:
         """A client that pays the shared budget; `observer` sees every request."""
@@ -65,23 +57,15 @@ class ChannelReportsResource(VendorResource):
         For assets, scripts and notebooks of your own; nothing is stored.
         """
         about = ENDPOINTS[endpoint]
-        lent = WarehouseResource().open().scratch_connection()
-        with owned_folder(settings.staging()) as folder, lent as connection, self.client() as client:
-            measured = client.report(
+        with scratch() as (connection, folder), self.client() as client:
+            page = client.report(
                 endpoint,
                 channel_id,
-                _utc(start),
-                _utc(end),
+                utc(start),
+                utc(end),
                 fields=about.fields,
                 field=None if field_id is None else FormField.listed(channel_id, field_id),
                 into=folder / "report.json",
                 read=json_reader(connection, records=OBJECT if about.one_object else ARRAY, flatten=about.flatten),
             )
-            if not measured.records:
-                return pd.DataFrame(columns=list(about.columns))
-            source = measured.page.reading([measured.page]).source
-            return connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {source}").df()
-
-
-def _utc(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+            return frame(connection, [page], columns=list(about.columns))

@@ -1,32 +1,41 @@
-"""What a user writes in `defs/institution_analytics/defs.yaml`, checked and documented.
+"""What a user writes in `defs/institution_analytics/defs.yaml`, and the streams that it makes.
 
-Here: the YAML's fields and their defaults. Keep out: everything that happens with them (assets.py, resource.py).
+Here: the vendor's own options.
+Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
 """
 
 from __future__ import annotations
 
-import dagster as dg
-from pydantic import ConfigDict, Field, model_validator
+from functools import partial
 
-from orgdata_dagster.orchestration.automation.schedules import due_schedules
+import dagster as dg
+from pydantic import ConfigDict, Field
+
 from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.limits import Limits, Retries
-from orgdata_dagster.orchestration.config.tables import Day, Name, TableModel
-from orgdata_dagster.vendors.institution_analytics.assets import DataSet, build_asset
+from orgdata_dagster.orchestration.config.tables import Day, Table
+from orgdata_dagster.orchestration.partitions import daily
+from orgdata_dagster.vendors.base.component import VendorComponent
+from orgdata_dagster.vendors.base.stream import Step, Stream, target
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, Precision
+from orgdata_dagster.vendors.institution_analytics.pulling import pull_day
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
 
+VENDOR = InstitutionAnalyticsResource.vendor
 
-class DataSetModel(TableModel):
+
+class DataSetTable(Table):
     """One data set: one asset, one table."""
 
-    name: Name = Field(
-        description="The table's name, and the vendor's name of the data set unless `data_set` says else."
+    data_set: str | None = Field(
+        default=None, description="The vendor's name of the data set, if it differs from `name`."
     )
-    data_set: str | None = Field(default=None, description="The vendor's name, where it is no good table name.")
-    key: list[str] = Field(
-        default=[], description="Columns that identify a row; with it comes the view `<name>_current`."
-    )
+
+    @property
+    def vendor_name(self) -> str:
+        """The data set's name in requests."""
+        return self.data_set or self.name
 
 
 class ApiModel(dg.Model, dg.Resolvable):
@@ -46,53 +55,51 @@ class ApiModel(dg.Model, dg.Resolvable):
     page_rows: int = Field(default=Endpoint.page_rows, ge=2, description="The documented page size; paging ignores it.")
 
 
-class InstitutionAnalytics(dg.Component, dg.Model, dg.Resolvable):
+class InstitutionAnalytics(VendorComponent):
     """An institution's analytics exports (CSV) as daily partitioned tables."""
 
-    model_config = ConfigDict(extra="forbid")
-
     start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
-    cron: Cron | None = Field(
-        default="15 */4 * * *", description="When to pull what is due (UTC); null: never by itself."
+    tables: list[DataSetTable] = Field(min_length=1, description="The tables to have, one per data set.")
+    cron: Cron | None = Field(default="15 */4 * * *", description="When to pull what is due (UTC); null: no schedule.")
+    limits: Limits = Field(
+        default=Limits(), description="The vendor documents none: a polite default; null lifts a limit."
     )
-    limits: Limits = Field(default=Limits(), description="None is documented: a polite default; null switches one off.")
-    retries: Retries = Field(default=Retries(), description="How stubbornly one request is tried.")
+    retries: Retries = Field(default=Retries(), description="How often and how patiently a request is retried.")
     api: ApiModel = Field(default=ApiModel(), description="Names that the vendor's document leaves open.")
-    settle_seconds: float = Field(
-        default=10, ge=0, description="Rows younger than this, by the vendor's clock, are asked for again next time."
+    lookback: Duration = Field(
+        default="10s",
+        description="Rows younger than this, by the vendor's clock, are asked for again by the next pull.",
     )
-    data_sets: list[DataSetModel] = Field(min_length=1, description="The tables to have.")
 
-    @model_validator(mode="after")
-    def _unique_names(self) -> InstitutionAnalytics:
-        names = [data_set.name for data_set in self.data_sets]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"data_sets: {', '.join(twice)} named more than once")
-        return self
-
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The assets, their resource and their schedule."""
-        vendor = InstitutionAnalyticsResource.vendor
-        api = self.api.model_dump()
-        resource = InstitutionAnalyticsResource.from_variables(
+    def resource(self) -> InstitutionAnalyticsResource:
+        """The resource with the YAML's limits, retries and names."""
+        return InstitutionAnalyticsResource.from_variables(
             **self.limits.model_dump(),
             **self.retries.fields(),
-            **api,
-            probe_data_set=self.data_sets[0].data_set or self.data_sets[0].name,
+            **self.api.model_dump(),
+            probe_data_set=self.tables[0].vendor_name,
         )
-        assets = [
-            build_asset(
-                DataSet(
-                    name=data_set.name,
-                    vendor_name=data_set.data_set or data_set.name,
-                    key=tuple(data_set.key),
-                    **data_set.settings(self.cron),
-                ),
-                start_date=self.start_date,
-                cursor_column=self.api.cursor_column,
-                settle_seconds=self.settle_seconds,
-            )
-            for data_set in self.data_sets
-        ]
-        schedules = due_schedules(vendor, self.cron, assets) if self.cron else []
-        return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules)
+
+    def streams(self) -> list[Stream]:
+        """A stream per data set, in days."""
+        return [self._stream(table) for table in self.tables]
+
+    def _stream(self, table: DataSetTable) -> Stream:
+        about = table.description or f"Data set `{table.vendor_name}` of the institution."
+        current = f"; `{table.name}_current` has the newest version of each key" if table.key else ""
+        return Stream(
+            table,
+            target(VENDOR, table, about, cursor=self.api.cursor_column),
+            description=f"{about} A day's partition holds the rows last updated on it (UTC){current}.",
+            file_format="csv",
+            run=partial(self._run, table.vendor_name),
+            pulls="days",
+            partitions=daily(self.start_date),
+        )
+
+    def _run(self, data_set: str, step: Step) -> dg.MaterializeResult:
+        cursor, lookback = self.api.cursor_column, parse_duration(self.lookback)
+        return step.land(
+            lambda intake: pull_day(step.client, data_set, intake, cursor, lookback),
+            workers=step.resource.concurrent or 4,
+        )

@@ -10,19 +10,16 @@ from typing import ClassVar, cast
 
 import pandas as pd
 
-from orgdata_dagster import settings
 from orgdata_dagster.http.client import HttpClient
-from orgdata_dagster.http.rate_limit import Rule
 from orgdata_dagster.orchestration.assets.readers import csv_reader
-from orgdata_dagster.orchestration.config.limits import Limits
-from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
+from orgdata_dagster.orchestration.resources import Observer, UndocumentedLimitsResource
+from orgdata_dagster.vendors.base.rows import frame, scratch, utc
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, InstitutionAnalyticsClient, Precision
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Slice, Window
 from orgdata_dagster.warehouse.names import literal, quoted
-from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 
-class InstitutionAnalyticsResource(VendorResource):
+class InstitutionAnalyticsResource(UndocumentedLimitsResource):
     """Reads the institution's data sets, within the rate budget that all processes share."""
 
     vendor: ClassVar[str] = "institution_analytics"
@@ -34,8 +31,6 @@ class InstitutionAnalyticsResource(VendorResource):
 
     api_key: str
     api_key_header: str = "api-key"
-    concurrent: int | None = 2
-    per_minute: int | None = 120
     cursor_column: str = "updated_date"
     path: str = Endpoint.path
     data_set_parameter: str = Endpoint.data_set_parameter
@@ -44,10 +39,6 @@ class InstitutionAnalyticsResource(VendorResource):
     precision: str = Endpoint.precision
     page_rows: int = Endpoint.page_rows
     probe_data_set: str = ""
-
-    def rule(self) -> Rule:
-        """The document gives no limit; this is the polite one of defs.yaml."""
-        return Limits(concurrent=self.concurrent, per_minute=self.per_minute).rule()
 
     def client(self, observer: Observer | None = None) -> InstitutionAnalyticsClient:
         """A client that pays the shared budget; `observer` sees every request."""
@@ -76,21 +67,13 @@ class InstitutionAnalyticsResource(VendorResource):
 
         For assets, scripts and notebooks of your own; nothing is stored.
         """
-        lent = WarehouseResource().open().scratch_connection()
-        window = Window(_utc(start) - MICROSECOND, _utc(end) - MICROSECOND)
+        window = Window(utc(start) - MICROSECOND, utc(end) - MICROSECOND)
         at = f"CAST({quoted(self.cursor_column)} AS TIMESTAMPTZ)"
         frames = []
-        with owned_folder(settings.staging()) as folder, lent as connection, self.client() as client:
+        with scratch() as (connection, folder), self.client() as client:
             read = csv_reader(connection, self.cursor_column)
             for item in client.pages(data_set, window, folder=folder, read=read):
                 if isinstance(item, Slice) and item.page.records:
-                    source = item.page.page.reading([item.page.page]).source
                     kept = f"{at} > {literal(str(item.after))} AND {at} <= {literal(str(item.until))}"
-                    frames.append(
-                        connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {source} WHERE {kept}").df()
-                    )
+                    frames.append(frame(connection, [item.page], where=kept))
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def _utc(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -1,27 +1,34 @@
-"""What a user writes in `defs/octolis/defs.yaml`, checked and documented.
+"""What a user writes in `defs/octolis/defs.yaml`, and the streams that it makes.
 
-Here: the YAML's fields and their defaults. Keep out: everything that happens with them (assets.py, resource.py).
+Here: the vendor's own options. Keep out: options of every table (orchestration/config/tables.py), the pull (rounds.py,
+pulling.py).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from orgdata_dagster.orchestration.automation.change_sensor import Look, changes_sensor
-from orgdata_dagster.orchestration.automation.schedules import asset_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.limits import Retries
-from orgdata_dagster.orchestration.config.tables import Name, TableModel
+from orgdata_dagster.orchestration.config.tables import Table, check_names_differ
+from orgdata_dagster.orchestration.planning.estimates import Estimate
+from orgdata_dagster.vendors.base.component import VendorComponent
+from orgdata_dagster.vendors.base.stream import Stream, target
 from orgdata_dagster.vendors.octolis import client as api
-from orgdata_dagster.vendors.octolis.assets import DataSet, build_asset
+from orgdata_dagster.vendors.octolis.merges import merges_table
 from orgdata_dagster.vendors.octolis.probing import newest
-from orgdata_dagster.vendors.octolis.pulling import Manner
+from orgdata_dagster.vendors.octolis.pulling import COUNT_CHECK, Manner
 from orgdata_dagster.vendors.octolis.resource import OctolisResource, shared_resource
+from orgdata_dagster.vendors.octolis.rounds import until_equal
 from orgdata_dagster.vendors.octolis.walk import MAX_PAGE_SIZE
+from orgdata_dagster.warehouse.names import TableName
+
+VENDOR = OctolisResource.vendor
 
 Column = Annotated[str, Field(pattern=r"^[^,:]+$")]  # what the vendor's `selection` and `filter` can say
 
@@ -40,96 +47,124 @@ class OctolisLimits(dg.Model, dg.Resolvable):
     )
 
 
-class DatasetModel(TableModel):
+_SYSTEM_COLUMNS = {
+    api.MASTERID: "octolis' id of the record.",
+    api.MODIFIED_AT: "When the record was last modified, by octolis' clock.",
+    api.ALL_MASTERIDS: "The masterids of records that were merged into this one, and are gone.",
+    "__created_at__": "When octolis created the record.",
+    "__updated_at__": "When octolis last wrote the record, preparations included.",
+}
+_SYSTEM_TYPES = {api.MASTERID: "VARCHAR", api.MODIFIED_AT: "TIMESTAMPTZ", api.ALL_MASTERIDS: "VARCHAR[]"}
+
+
+class DatasetTable(Table):
     """One dataset: one asset, one table."""
 
-    name: Name = Field(description="The table's name.")
     id: str = Field(min_length=1, description="The dataset's id in octolis.")
-    key: list[Column] = Field(default=[], description="The columns by which octolis deduplicates, to be shown.")
+    key: list[str] = Field(
+        default=[api.MASTERID], description="Always the masterid, by which octolis identifies a record."
+    )
+    deduplicated_by: list[Column] = Field(
+        default=[], description="The columns by which octolis deduplicates; shown in the UI."
+    )
     filter: str = Field(
         default="",
         description="Only these records: `column:value,column:value`. Several values of a column are alternatives, "
         "columns must all match; a value cannot hold a comma.",
     )
     selection: list[Column] = Field(
-        default=[], description="Only these columns; those that a pull needs are added. Left out: all."
+        default=[], description="Only these columns; those that a pull needs are added. If left out, all."
     )
-    cron: Cron | None = Field(default=None, description="When to pull this dataset (UTC), if not at the vendor's cron.")
+
+    @field_validator("key")
+    @classmethod
+    def _masterid(cls, key: list[str]) -> list[str]:
+        if key != [api.MASTERID]:
+            raise ValueError(
+                f"octolis identifies a record by {api.MASTERID}; write its own columns to `deduplicated_by`"
+            )
+        return key
 
     @field_validator("filter")
     @classmethod
-    def _can_be_said(cls, value: str) -> str:
+    def _valid_filter(cls, value: str) -> str:
         api.parsed_filter(value)
         return value
 
-    def data_set(self, cron: str | None = None) -> DataSet:
-        """The same for the factory; `cron` is the vendor's."""
-        return DataSet(
-            name=self.name,
-            query=api.Query(self.id, api.parsed_filter(self.filter), tuple(self.selection)),
-            key=tuple(self.key),
-            **self.settings(self.cron or cron),
-        )
+    @property
+    def query(self) -> api.Query:
+        """What is asked for."""
+        return api.Query(self.id, api.parsed_filter(self.filter), tuple(self.selection))
 
 
-class Octolis(dg.Component, dg.Model, dg.Resolvable):
+class Octolis(VendorComponent):
     """Datasets of octolis as tables that are kept equal to them."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    datasets: list[DatasetModel] = Field(min_length=1, description="The tables to have.")
+    tables: list[DatasetTable] = Field(min_length=1, description="The tables to have, one per dataset.")
     cron: Cron | None = Field(
-        default="20 * * * *", description="When to pull the datasets without a cron of their own (UTC); null: never."
+        default="20 * * * *",
+        description="When to pull the tables without a cron of their own (UTC); null: no schedule.",
     )
     limits: OctolisLimits = Field(default=OctolisLimits(), description="octolis' own; others for a test server only.")
-    retries: Retries = Field(default=Retries(), description="How stubbornly one request is tried.")
-    page_size: int = Field(default=MAX_PAGE_SIZE, ge=1_000, le=MAX_PAGE_SIZE, description="Records a request at most.")
-    settle_seconds: float = Field(
-        default=60,
-        ge=0,
-        description="So long after its __modified_at__ a record may become visible: what is younger at the time of a "
-        "pull is asked for again by the next one.",
+    retries: Retries = Field(default=Retries(), description="How often and how patiently a request is retried.")
+    page_size: int = Field(
+        default=MAX_PAGE_SIZE, ge=1_000, le=MAX_PAGE_SIZE, description="Records per request at most."
     )
-    walk_hours: float | None = Field(
-        default=24,
-        ge=0,
-        description="After so many hours everything is read again, because a SQL dataset may change records without a "
-        "new __modified_at__; 0: at every pull, null: only where the counts differ.",
+    lookback: Duration = Field(
+        default="60s",
+        description="A record may become visible so long after its __modified_at__: younger ones are asked for again "
+        "by the next pull.",
+    )
+    full_walk_every: Duration | None = Field(
+        default="24h",
+        description="How often everything is read again, because a SQL dataset may change records without a new "
+        "__modified_at__; 0s: at every pull, null: only where the counts differ.",
     )
 
     @model_validator(mode="after")
-    def _unique_names(self) -> Octolis:
-        names = [data_set.name.lower() for data_set in self.datasets]
-        names += [f"{name}_merges" for name in names]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"datasets: {', '.join(twice)} would be more than one table")
+    def _merges_have_names(self) -> Octolis:
+        check_names_differ(self.tables, *(f"{table.name}_merges" for table in self.tables))
         return self
 
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The assets, their resource, their schedules and their sensor."""
-        resource = resource_for(self.limits, self.retries, self.datasets[0].id)
-        walk_every = None if self.walk_hours is None else timedelta(hours=self.walk_hours)
-        manner = Manner(timedelta(seconds=self.settle_seconds), walk_every, self.page_size)
-        assets = [build_asset(model.data_set(self.cron), manner) for model in self.datasets]
-        schedules = [
-            asset_schedule(asset, cron, f"Pulls what changed in {asset.key.to_user_string()}.")
-            for asset, model in zip(assets, self.datasets, strict=True)
-            if (cron := model.cron or self.cron)
-        ]
-        sensor = changes_sensor(
-            OctolisResource,
-            self.limits.model_dump(),
-            {asset.key: _look(model.data_set()) for asset, model in zip(assets, self.datasets, strict=True)},
-            {asset.key: asset for asset in assets},
-            OctolisResource.client,
-        )
-        return dg.Definitions(
-            assets=assets, resources={OctolisResource.vendor: resource}, schedules=schedules, sensors=[sensor]
-        )
+    def resource(self) -> OctolisResource:
+        """The resource with the YAML's limits and retries."""
+        return resource_for(self.limits, self.retries, self.tables[0].id)
+
+    def streams(self) -> list[Stream]:
+        """A stream per dataset, kept equal to it."""
+        every = None if self.full_walk_every is None else parse_duration(self.full_walk_every)
+        manner = Manner(parse_duration(self.lookback), every, self.page_size)
+        return [stream_of(table, manner) for table in self.tables]
 
 
-def _look(data_set: DataSet) -> Look[api.OctolisClient]:
-    return lambda client, _coverage: newest(client, data_set.query)
+def stream_of(table: DatasetTable, manner: Manner) -> Stream:
+    """The stream of one dataset."""
+    about = table.description or f"Dataset `{table.id}` of octolis."
+    merges = merges_table(TableName(VENDOR, table.name))
+    descriptions = _SYSTEM_COLUMNS | table.column_descriptions
+    shown = [name for name in table.deduplicated_by if not table.selection or name in table.selection]
+    return Stream(
+        table,
+        target(
+            VENDOR,
+            table,
+            about,
+            configured={"deduplicated_by": shown, "selection": table.selection},
+            cursor=api.MODIFIED_AT,
+            write_disposition="merge",
+            column_descriptions=descriptions,
+        ),
+        description=f"{about} One row per record, as octolis has it now; `{merges.name}` says which records went into "
+        "others.",
+        file_format="json",
+        run=partial(until_equal, query=table.query, manner=manner),
+        pulls="whole",
+        estimate=Estimate(2, cost=api.READ_POINTS),  # a page and the count; a full walk takes more pages
+        declared=_SYSTEM_TYPES,
+        checks={COUNT_CHECK: "As many rows as octolis has."},
+        metadata={"dataset": table.id, "deduplicated by": ", ".join(table.deduplicated_by) or "not said"},
+        probe=lambda client, _coverage: newest(client, table.query),
+    )
 
 
 def resource_for(limits: OctolisLimits, retries: Retries, dataset: str) -> OctolisResource:

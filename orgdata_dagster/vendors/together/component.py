@@ -1,23 +1,32 @@
-"""What a user writes in `defs/together/defs.yaml`, checked and documented.
+"""What a user writes in `defs/together/defs.yaml`, and the streams that it makes.
 
-Here: the YAML's fields and their defaults. Keep out: everything that happens with them (assets.py, resource.py).
+Here: the vendor's own options.
+Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
 import dagster as dg
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from orgdata_dagster.http.retry import RetryPolicy
-from orgdata_dagster.orchestration.automation.schedules import today_schedule
+from orgdata_dagster.orchestration.assets.snapshots import accept_shrink_remedy, land_snapshot
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.limits import longest_pause
-from orgdata_dagster.orchestration.config.tables import Day, TableModel
-from orgdata_dagster.vendors.together.assets import Report, build_asset
+from orgdata_dagster.orchestration.config.tables import Day, Table
+from orgdata_dagster.orchestration.partitions import daily
+from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
+from orgdata_dagster.vendors.base.component import VendorComponent
+from orgdata_dagster.vendors.base.stream import Event, Step, Stream, target
 from orgdata_dagster.vendors.together.client import MINUTE, REPORTS
+from orgdata_dagster.vendors.together.pulling import pull_now
 from orgdata_dagster.vendors.together.resource import TogetherResource
+from orgdata_dagster.warehouse.commit.snapshots import ShrinkGuard
+
+VENDOR = TogetherResource.vendor
 
 
 class TogetherLimits(dg.Model, dg.Resolvable):
@@ -33,7 +42,7 @@ class TogetherLimits(dg.Model, dg.Resolvable):
 
 
 class TogetherRetries(dg.Model, dg.Resolvable):
-    """How stubbornly a request is tried after 429, 5xx, network errors and broken reports."""
+    """How often a request is tried after 429, 5xx, network errors and broken reports."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,18 +54,23 @@ class TogetherRetries(dg.Model, dg.Resolvable):
     longest_pause: float = longest_pause()
 
 
-class ReportModel(TableModel):
-    """What may be said of one report's table."""
+class ReportTable(Table):
+    """One report: one asset, one table. `name` is users, pairings or sessions."""
+
+    @field_validator("name")
+    @classmethod
+    def _known_report(cls, name: str) -> str:
+        if name not in REPORTS:
+            raise ValueError(f"there is no report {name!r}; there are {', '.join(REPORTS)}")
+        return name
 
 
-class Together(dg.Component, dg.Model, dg.Resolvable):
-    """An organisation's users, pairings and sessions in Together, a snapshot a day."""
-
-    model_config = ConfigDict(extra="forbid")
+class Together(VendorComponent):
+    """An organisation's users, pairings and sessions in Together, one snapshot per day."""
 
     limits: TogetherLimits = Field(default=TogetherLimits(), description="How hard the vendor may be asked.")
-    retries: TogetherRetries = Field(default=TogetherRetries(), description="Where trying again may help.")
-    cron: Cron | None = Field(default="40 5 * * *", description="When to pull today (UTC); null: never by itself.")
+    retries: TogetherRetries = Field(default=TogetherRetries(), description="How often a request is retried.")
+    cron: Cron | None = Field(default="40 5 * * *", description="When to pull today (UTC); null: no schedule.")
     start_date: Day = Field(
         default="2026-01-01", description="First day that has a partition, YYYY-MM-DD; days that are over stay empty."
     )
@@ -66,45 +80,47 @@ class Together(dg.Component, dg.Model, dg.Resolvable):
         le=1,
         description="A snapshot that lost more than this share of the last one's rows is refused.",
     )
-    keys: dict[str, list[str]] = Field(
-        default={}, description="Table: the columns that identify a row. A report without one of them is refused."
-    )
-    reports: dict[str, ReportModel] = Field(
-        default={name: ReportModel() for name in REPORTS},
-        description=f"The tables to have ({', '.join(REPORTS)}) and what is said of them; left out: all.",
+    tables: list[ReportTable] = Field(
+        default=[ReportTable(name=name) for name in REPORTS],
+        min_length=1,
+        description=f"The tables to have ({', '.join(REPORTS)}); all of them if this is left out.",
     )
 
-    @field_validator("keys", "reports")
-    @classmethod
-    def _known_reports(cls, by_table: Mapping[str, object]) -> Mapping[str, object]:
-        if unknown := sorted(set(by_table) - set(REPORTS)):
-            raise ValueError(f"there is no report {', '.join(unknown)}; there are {', '.join(REPORTS)}")
-        return by_table
-
-    @model_validator(mode="after")
-    def _keys_of_reports(self) -> Together:
-        if unused := sorted(set(self.keys) - set(self.reports)):
-            raise ValueError(f"keys: {', '.join(unused)} is not among the reports {', '.join(self.reports)}")
-        return self
-
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The assets, their resource and their schedule."""
-        vendor = TogetherResource.vendor
-        assets = [
-            build_asset(
-                Report(
-                    name=name,
-                    key=tuple(self.keys.get(name, ())),
-                    **report.settings(self.cron),
-                ),
-                start_date=self.start_date,
-                shrink_limit=self.shrink_limit,
-            )
-            for name, report in self.reports.items()
-        ]
-        resource = TogetherResource.from_variables(
+    def resource(self) -> TogetherResource:
+        """The resource with the YAML's limit and retries."""
+        return TogetherResource.from_variables(
             seconds_between_requests=self.limits.seconds_between_requests,
             **{f"retry_{name}": value for name, value in self.retries.model_dump().items()},
         )
-        schedules = [today_schedule(vendor, self.cron, assets)] if self.cron else []
-        return dg.Definitions(assets=assets, resources={vendor: resource}, schedules=schedules)
+
+    def streams(self) -> list[Stream]:
+        """A stream per report, in snapshots of today."""
+        return [self._stream(table) for table in self.tables]
+
+    def _stream(self, table: ReportTable) -> Stream:
+        about = table.description or f"The organisation's {REPORTS[table.name]}."
+        guard = ShrinkGuard(self.shrink_limit, remedy=accept_shrink_remedy(f"{VENDOR}/{table.name}"))
+        return Stream(
+            table,
+            target(VENDOR, table, f"{about} Each partition is the snapshot of its day.", snapshots=True, refuse=guard),
+            description=f"{about} The vendor knows only the present: a partition is the snapshot of its day, and only "
+            f"today's can be made. `{table.name}_current` is the last one, `{table.name}_history` tells the changes.",
+            file_format="csv",
+            run=_run,
+            pulls="today",
+            partitions=daily(self.start_date),
+            partitions_per_run=None,  # so that a backfill over days that are over says so once
+        )
+
+
+def _run(step: Step) -> Iterator[Event]:
+    rules = step.stream.target
+    accepted = step.context.run.tags.get(ACCEPT_SHRINK_TAG) == "true"
+    yield from land_snapshot(
+        step.context,
+        warehouse=step.warehouse,
+        target=replace(rules, refuse=None) if accepted else rules,
+        pull=lambda intake: pull_now(step.client, rules.table.name, intake),
+        requests=step.requests,
+        declared=step.types,
+    )

@@ -15,9 +15,9 @@ from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.rate_limit import Rule
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.assets.readers import csv_reader
-from orgdata_dagster.orchestration.resources import Observer, VendorResource, WarehouseResource
+from orgdata_dagster.orchestration.resources import Observer, VendorResource
+from orgdata_dagster.vendors.base.rows import frame, scratch
 from orgdata_dagster.vendors.together import client as api
-from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 
 class TogetherResource(VendorResource):
@@ -73,10 +73,6 @@ class TogetherResource(VendorResource):
 
         For assets, scripts and notebooks of your own; nothing is stored. It costs the minute's one request.
         """
-        lent = WarehouseResource().open().scratch_connection()
-        with owned_folder(settings.staging()) as folder, lent as connection, self.client() as client:
+        with scratch() as (connection, folder), self.client() as client:
             page = client.report(table, into=folder / "report.csv", read=csv_reader(connection, None))
-            if not page.records:
-                return pd.DataFrame(columns=list(page.page.columns))
-            source = page.page.reading([page.page]).source
-            return connection.execute(f"SELECT * EXCLUDE (_orgdata_file) FROM {source}").df()
+            return frame(connection, [page], columns=page.page.columns)

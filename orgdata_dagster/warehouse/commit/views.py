@@ -40,8 +40,8 @@ def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool
         connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {_comment(texts.get(name))}")
     if target.snapshots:
         snapshots.make_views(connection, target)
-    elif target.write_disposition == "merge":
-        pass  # the table itself has one row a key
+    elif target.write_disposition == "merge" and target.key:
+        _whole(connection, target)
     elif target.key and target.cursor and {*target.key, target.cursor} <= set(columns):
         _current(connection, target)
     else:
@@ -56,6 +56,14 @@ def _comment(text: str | None) -> str:
 def _fingerprint(target: Target) -> str:
     settings = (target.key, target.cursor, target.write_disposition, target.snapshots, target.description)
     return hashlib.sha256(repr((*settings, sorted(target.column_descriptions.items()))).encode()).hexdigest()
+
+
+def _whole(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
+    """A merged table already has one row per key; its view spares readers from knowing how a table is loaded."""
+    view = target.table.view("current")
+    connection.execute(f"CREATE OR REPLACE VIEW {view.sql} AS SELECT * FROM {target.table.sql}")
+    text = f"One row per {', '.join(target.key)}: the same rows as {target.table}, which is merged by key."
+    connection.execute(f"COMMENT ON VIEW {view.sql} IS {literal(text)}")
 
 
 def _current(connection: duckdb.DuckDBPyConnection, target: Target) -> None:

@@ -7,7 +7,8 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from orgdata_dagster.orchestration.assets.resuming import PULL_TAG, RESUME_TAG, interrupted, pull_tag, since
+from orgdata_dagster.orchestration.assets.resuming import interrupted, pull_began, since
+from orgdata_dagster.orchestration.tags import PULL_BEGAN_TAG, RESUME_TAG
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 SUCCESS, FAILURE, CANCELED = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED
@@ -27,7 +28,7 @@ def make(
     instance: dg.DagsterInstance, name: str, status: dg.DagsterRunStatus, root: dg.DagsterRun | None = None, **tags: str
 ) -> dg.DagsterRun:
     """A run of an asset that has ended; `root`: the one that it retries."""
-    told = {{"resume": RESUME_TAG, "pull": PULL_TAG}[tag]: value for tag, value in tags.items()}
+    told = {{"resume": RESUME_TAG, "pull": PULL_BEGAN_TAG}[tag]: value for tag, value in tags.items()}
     run_id = root.run_id if root else None
     return create_run_for_test(
         instance, status=status, tags=told, asset_selection=frozenset({key(name)}), root_run_id=run_id,
@@ -77,7 +78,7 @@ def test_a_pull_is_continued_as_a_whole(
     instance: dg.DagsterInstance, planned: int, ended: list[dg.DagsterRunStatus], broken: bool
 ) -> None:
     before = datetime.now(UTC)
-    pull = pull_tag(planned)
+    pull = pull_began(planned)
     for number, status in enumerate(ended):
         make(instance, f"asset {number}", status, pull=pull)
     found = interrupted(instance)
@@ -86,7 +87,7 @@ def test_a_pull_is_continued_as_a_whole(
 
 
 def test_a_pull_after_the_broken_one_is_what_counts(instance: dg.DagsterInstance) -> None:
-    broken, whole = pull_tag(2), pull_tag(1)
+    broken, whole = pull_began(2), pull_began(1)
     make(instance, "a", SUCCESS, pull=broken)
     make(instance, "b", FAILURE, pull=broken)
     make(instance, "a", SUCCESS, pull=whole)

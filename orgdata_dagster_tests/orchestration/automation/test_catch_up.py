@@ -10,8 +10,8 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.http.circuit_breaker import Latch
 from orgdata_dagster.orchestration.automation.catch_up import Asked, Patience, catch_up_sensor, next_batch
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.faults import Status
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home

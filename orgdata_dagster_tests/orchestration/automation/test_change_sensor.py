@@ -10,8 +10,8 @@ import yaml
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.circuit_breaker import Latch
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.accutics import demo as accutics
 from orgdata_dagster.sandbox.environment import environment
@@ -40,8 +40,8 @@ def defs(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
     """octolis with one dataset, accutics with a list of each kind."""
     entities = [{**each, "key": ["id"]} for each in LISTS]
     attributes = {
-        "Octolis": {"datasets": [{"name": "contacts", "id": DATASETS["contacts"]}]},
-        "Accutics": {"start_date": today(back=9), "entities": entities, "settle_seconds": 0},
+        "Octolis": {"tables": [{"name": "contacts", "id": DATASETS["contacts"]}]},
+        "Accutics": {"start_date": today(back=9), "tables": entities, "lookback": "0s"},
     }
     files = {
         name.lower(): yaml.safe_dump({"type": f"orgdata_dagster.{name}", "attributes": each})

@@ -11,8 +11,8 @@ from dagster._core.test_utils import create_run_for_test
 
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
@@ -64,8 +64,9 @@ def ranges(home: Home) -> dict[str, tuple[str, str]]:
 def test_a_project_of_days_weeks_and_months_loads(home: Home) -> None:
     """In the UI and the daemon nothing of it did: Dagster wants partitions of one kind in all that has a target."""
     dg.Definitions.validate_loadable(build_defs())  # as it is shipped
-    grains = {"reports_per_user": "day", "reports_read": "week", "reports_images": "month"}
-    reports = {"start_date": today(back=90), "channels": [1], "endpoints": [*grains], "grain": grains}
+    partitions = {"reports_per_user": "day", "reports_read": "week", "reports_images": "month"}
+    tables = [{"name": name, "partitions": kind} for name, kind in partitions.items()]
+    reports = {"start_date": today(back=90), "channels": [1], "tables": tables}
     home.write_project(
         institution_analytics=institution_analytics(),
         channel_reports=yaml.safe_dump({"type": "orgdata_dagster.ChannelReports", "attributes": reports}),
@@ -144,9 +145,7 @@ def test_a_tick_that_was_killed_asks_again_for_the_runs_it_had_made(home: Home) 
 
 def test_a_table_without_partitions_is_not_asked_for_once_more_either(home: Home) -> None:
     datasets = [{"name": "contacts", "id": "any"}]
-    home.write_project(
-        octolis=yaml.safe_dump({"type": "orgdata_dagster.Octolis", "attributes": {"datasets": datasets}})
-    )
+    home.write_project(octolis=yaml.safe_dump({"type": "orgdata_dagster.Octolis", "attributes": {"tables": datasets}}))
     with home.instance() as instance:
         [request] = ask(instance)
         submit(instance, request, "octolis_contacts_due")

@@ -15,7 +15,7 @@ import pytest
 from orgdata_dagster.http import stopping
 from orgdata_dagster.orchestration.assets.progress import Report, Waiting, watch
 from orgdata_dagster.orchestration.instance import pool_waits, processes
-from orgdata_dagster.orchestration.instance.processes import PROCESS_TAG
+from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster_tests.integration.home import Home
 
 POOL = "any_api"

@@ -24,7 +24,7 @@ DAYS = [f"2026-11-{day:02}" for day in range(1, 11)]
     [
         ("days", Estimate(3, exact=True), {}, 30, False),
         ("days", Estimate(3, exact=True), {"2026-11-01": 9.0}, 30, False),  # a rule that is exact knows better
-        ("days", Estimate(3, a_run=2), {}, 32, True),
+        ("days", Estimate(3, per_run=2), {}, 32, True),
         ("days", Estimate(1), {"2026-11-01": 9.0, "2026-10-01": 1.0}, 9 + 9 * 5, False),  # its own, and the mean
         ("whole", Estimate(2), {}, 2, True),
         ("whole", Estimate(2), {None: 7.0}, 7, False),
@@ -56,8 +56,8 @@ def test_time_and_share_follow_the_vendors_limit() -> None:
 def test_the_plan_of_a_range_is_what_its_pull_asks(home: Home) -> None:
     reports = """
 type: orgdata_dagster.ChannelReports
-attributes: {start_date: "%s", channels: [1, 2], endpoints: [reports_per_user, reports_per_field_selection],
-  grain: {}, limits: {concurrent: 4, per_minute: null}}
+attributes: {start_date: "%s", channels: [1, 2], limits: {concurrent: 4, per_minute: null},
+  tables: [{name: reports_per_user}, {name: reports_per_field_selection}]}
 """
     home.write_project(channel_reports=reports % today(back=20))
     with Sandbox(demo(days=20, limits=UNLIMITED)) as sandbox:

@@ -13,8 +13,8 @@ from typing import Any, cast
 import dagster as dg
 import yaml
 
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox import instants
 from orgdata_dagster.sandbox.accutics import Accutics, demo
 from orgdata_dagster.sandbox.limits import UNLIMITED
@@ -69,7 +69,7 @@ class Rig:
             "start_date": today(back=30),
             "limits": {"per_minute": None},
             "retries": {"attempts": 2, "first_wait": 0.01},
-            "entities": list(entities) or [entity(str(each["name"])) for each in ENTITIES],
+            "tables": list(entities) or [entity(str(each["name"])) for each in ENTITIES],
         }
         made = component.Accutics.resolve_from_yaml(yaml.safe_dump(written | attributes))
         rest = dg.Definitions(resources={"warehouse": self.warehouse}, executor=dg.in_process_executor)

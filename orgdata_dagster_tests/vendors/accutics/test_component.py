@@ -43,7 +43,7 @@ def test_the_projects_own_file_loads() -> None:
     path = Path(orgdata_dagster.__file__).parent / "defs" / "accutics" / "defs.yaml"
     attributes = yaml.safe_load(path.read_text())["attributes"]
     made = Accutics.resolve_from_yaml(yaml.safe_dump(attributes))
-    assert [each.name for each in made.entities] == ["submissions", "records", "inputs", "users"]
+    assert [each.name for each in made.tables] == ["submissions", "records", "inputs", "users"]
 
 
 @pytest.mark.parametrize(

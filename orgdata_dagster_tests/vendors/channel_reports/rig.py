@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from orgdata_dagster import settings
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.channel_reports import ChannelReports, demo
 from orgdata_dagster.sandbox.channel_reports.api import COUNTED_TYPES
 from orgdata_dagster.sandbox.environment import environment

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import yaml
 
-from orgdata_dagster.orchestration.assets.resuming import RESUME_TAG
+from orgdata_dagster.orchestration.tags import RESUME_TAG
 from orgdata_dagster.sandbox.channel_reports import demo
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.faults import Status
@@ -55,7 +55,7 @@ def test_a_killed_pull_continues_with_the_run_that_was_under_way(home: Home) -> 
     """kill -9 of the real command during the second of two runs: the first one is not made again."""
     with Sandbox(demo(days=6, limits=UNLIMITED)) as sandbox:
         home.set(**environment(sandbox.url))
-        settings = attributes(endpoints=[FIRST, SECOND], limits={"concurrent": 1, "per_minute": None})
+        settings = attributes(tables=[{"name": FIRST}, {"name": SECOND}], limits={"concurrent": 1, "per_minute": None})
         home.write_project(
             channel_reports=yaml.safe_dump({"type": "orgdata_dagster.ChannelReports", "attributes": settings})
         )

@@ -6,7 +6,7 @@ from itertools import pairwise
 import dagster as dg
 import pytest
 
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.channel_reports.rig import DAY, Rig, days, midnight
 
@@ -34,7 +34,7 @@ def test_a_partition_is_one_window_of_its_grain(rig: Rig, grain: str, starts: li
     ends = [*starts[1:], starts[-1] + timedelta(days=7) if grain == "week" else first_of_month(-1)]
     windows = list(zip(starts, ends, strict=True))
     keys = [str(start.date()) for start in starts]
-    assert rig.pull(name, first=keys[0], last=keys[-1], grain={name: grain}).success
+    assert rig.pull(name, first=keys[0], last=keys[-1], tables=[{"name": name, "partitions": grain}]).success
     assert rig.rows(name) == rig.truth(name, windows)
     assert rig.sql(f"SELECT DISTINCT _orgdata_partition FROM channel_reports.{name} ORDER BY 1") == [(k,) for k in keys]
     asked = sorted({(each.query["start_date"], each.query["end_date"]) for each in rig.asked()})

@@ -20,8 +20,8 @@ from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.octolis import DATASETS, Column, Dataset, Octolis, demo
 from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.server import Sandbox
-from orgdata_dagster.vendors.octolis.assets import DataSet, build_asset
-from orgdata_dagster.vendors.octolis.client import Query
+from orgdata_dagster.vendors.base.asset import build_asset
+from orgdata_dagster.vendors.octolis.component import DatasetTable, stream_of
 from orgdata_dagster.vendors.octolis.pulling import Manner
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 
@@ -58,12 +58,12 @@ class Rig:
         *,
         key: str = DEFAULT_KEY,
         tags: dict[str, str] | None = None,
-        **query: Any,
+        **options: Any,
     ) -> Pulled:
-        """Materialize the asset of a dataset; `query`: what its Query has besides the id."""
-        data_set = DataSet(name, Query(DATASETS.get(name, name), **query))
+        """Materialize the asset of a dataset; `options`: what its YAML has besides name and id."""
+        table = DatasetTable(name=name, id=DATASETS.get(name, name), **options)
         result = dg.materialize(
-            [build_asset(data_set, manner)],
+            [build_asset(stream_of(table, manner))],
             resources={"octolis": self.resource(key), "warehouse": self.warehouse},
             instance=self._instance,
             raise_on_error=False,

@@ -14,18 +14,18 @@ from orgdata_dagster.http.circuit_breaker import Latch
 from orgdata_dagster.http.rate_limit import Window
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.octolis import DATASETS
-from orgdata_dagster.vendors.octolis.component import DatasetModel, Octolis, OctolisLimits
+from orgdata_dagster.vendors.octolis.component import DatasetTable, Octolis, OctolisLimits
 
 DATASETS_YAML: list[dict[str, Any]] = [
-    {"name": "contacts", "id": "5f1c", "key": ["email"]},
+    {"name": "contacts", "id": "5f1c", "deduplicated_by": ["email"]},
     {"name": "vip", "id": "77aa", "filter": "consent_sms:true", "selection": ["email"], "cron": "0 * * * *"},
 ]
 
 
 def definitions(**attributes: Any) -> dg.Definitions:
-    datasets = [DatasetModel(**data_set) for data_set in attributes.pop("datasets", DATASETS_YAML)]
+    tables = [DatasetTable(**table) for table in attributes.pop("tables", DATASETS_YAML)]
     context = cast(dg.ComponentLoadContext, None)  # the component needs none
-    return Octolis(datasets=datasets, **attributes).build_defs(context)
+    return Octolis(tables=tables, **attributes).build_defs(context)
 
 
 def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
@@ -40,7 +40,7 @@ def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
         "octolis_contacts_due": "20 * * * *",
         "octolis_vip_due": "0 * * * *",
     }
-    assert not list(definitions(cron=None, datasets=DATASETS_YAML[:1]).schedules or ())
+    assert not list(definitions(cron=None, tables=DATASETS_YAML[:1]).schedules or ())
 
 
 @pytest.mark.usefixtures("new_home")
@@ -86,13 +86,13 @@ def test_the_limits_are_the_documents_unless_said_otherwise(monkeypatch: pytest.
 )
 def test_what_cannot_be_meant_is_an_error_at_load(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
-        DatasetModel(**{"name": "people", "id": "1", **wrong})
+        DatasetTable(**{"name": "people", "id": "1", **wrong})
 
 
 @pytest.mark.parametrize("names", [["a", "A"], ["people", "people_merges"]])
 def test_two_datasets_cannot_have_one_table(names: list[str]) -> None:
-    with pytest.raises(ValidationError, match="more than one table"):
-        definitions(datasets=[{"name": name, "id": "1"} for name in names])
+    with pytest.raises(ValidationError, match="named more than once"):
+        definitions(tables=[{"name": name, "id": "1"} for name in names])
 
 
 def test_the_example_has_the_sandboxs_datasets() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
 from orgdata_dagster.sandbox.octolis import DATASETS, Asked, Octolis
-from orgdata_dagster.vendors.octolis.assets import FULL_WALK
 from orgdata_dagster_tests.vendors.octolis.rig import MANNER, Rig, people
 
 
@@ -138,7 +138,7 @@ def test_deleted_records_are_noticed_by_the_count_and_found_by_a_walk(people_rig
 
 
 def test_records_that_leave_a_filter_leave_the_table(people_rig: Rig) -> None:
-    filtered = {"filter": (("vip", "true"),), "selection": ("email",)}
+    filtered = {"filter": "vip:true", "selection": ["email"]}
     people_rig.pull("people", **filtered)
     dataset = people_rig.vendor.datasets["people"]
     vips = [record for record in dataset.truth() if record["vip"]]
@@ -162,7 +162,7 @@ def test_a_run_can_be_told_to_read_everything(people_rig: Rig) -> None:
     people_rig.pull("people")
     dataset = people_rig.vendor.datasets["people"]
     dataset.update(dataset.truth()[0]["__masterid__"], {"n": -1}, touch=False)
-    people_rig.pull("people", tags={FULL_WALK: "true"})
+    people_rig.pull("people", tags={FULL_WALK_TAG: "true"})
     assert people_rig.difference("people") == {}
 
 

@@ -13,8 +13,8 @@ from typing import Any, cast
 import dagster as dg
 import yaml
 
-from orgdata_dagster.orchestration.automation.schedules import RANGE_END, RANGE_START
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.sandbox.together import demo, document_limits
@@ -23,6 +23,7 @@ from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 
 MINUTE = 0.05  # seconds: short where a test is not about time
+TABLES = [{"name": "users", "key": ["User ID"]}, {"name": "pairings", "key": ["Pairing ID"]}, {"name": "sessions"}]
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -31,7 +32,7 @@ def attributes(seconds: float = MINUTE, **others: Any) -> dict[str, Any]:
     usual = {
         "limits": {"seconds_between_requests": seconds},
         "retries": {"attempts": 2},
-        "keys": {"users": ["User ID"], "pairings": ["Pairing ID"]},
+        "tables": TABLES,
     }
     return usual | others
 

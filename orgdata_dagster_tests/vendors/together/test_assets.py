@@ -7,7 +7,7 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.assets import snapshots
-from orgdata_dagster.orchestration.assets.snapshots import ACCEPT_SHRINK
+from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.sandbox.faults import CutCsv, Html
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.together.client import REPORTS
@@ -109,7 +109,7 @@ def test_a_snapshot_that_shrank_needs_a_person(
     assert (check.check_name, check.passed, check.severity) == ("volume", False, dg.AssetCheckSeverity.ERROR)
     assert difference(home.warehouse, "together.users", before) == {}
     assert home.sql("SELECT count(*) FROM _orgdata.requests") == [(2,)]  # the refused one was made too
-    assert runs.materialize("together/users", tags={ACCEPT_SHRINK: "true"}).success
+    assert runs.materialize("together/users", tags={ACCEPT_SHRINK_TAG: "true"}).success
     assert difference(home.warehouse, "together.users_current", after) == {}
 
 
@@ -150,8 +150,8 @@ def test_a_report_of_nothing_but_a_header(home: Home, sandbox: Sandbox, runs: Ru
 
 
 def test_frozen_columns_and_declared_types(home: Home, sandbox: Sandbox) -> None:
-    reports = {"users": {"contract": "freeze", "columns": {"Joined": "DATE", "External ID": "DOUBLE"}}}
-    runs = Runs(reports=reports, keys={})
+    types = {"Joined": "DATE", "External ID": "DOUBLE"}
+    runs = Runs(tables=[{"name": "users", "contract": "freeze", "columns": types}])
     assert [key.to_user_string() for key in runs.defs.resolve_all_asset_keys()] == ["together/users"]
     assert runs.materialize("together/users").success
     sandbox.together.reports["users"].add_column("Extra", "1")

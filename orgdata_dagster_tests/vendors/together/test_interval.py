@@ -14,7 +14,7 @@ import pytest
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import RetriesExhausted
 from orgdata_dagster.http.records import RequestRecord
-from orgdata_dagster.orchestration.assets.snapshots import ACCEPT_SHRINK
+from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.sandbox.faults import Slow, Status
 from orgdata_dagster.sandbox.log import most_at_once
 from orgdata_dagster.sandbox.server import Sandbox
@@ -60,7 +60,7 @@ def test_two_pulls_at_once_a_crash_and_a_restart(home: Home) -> None:
         check(sandbox)
         with home.instance() as instance:
             ended = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
-        assert [run.tags[ACCEPT_SHRINK] for run in ended] == ["true", "true"]
+        assert [run.tags[ACCEPT_SHRINK_TAG] for run in ended] == ["true", "true"]
 
 
 def test_queued_requests_lose_little_of_the_minute(home: Home, tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.assets.failures import failure
+from orgdata_dagster.orchestration.assets.metadata import SYNC_PLAN
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import waits_told
 from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.writing import DRY_RUN_TAG, ONLY_REJECTED_TAG, PLAN, WRITES
+from orgdata_dagster.orchestration.tags import DRY_RUN_TAG, ONLY_REJECTED_TAG, WRITES_TAG
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.sync import plan, source
 from orgdata_dagster.vendors.octolis.sync.delivery import Delivery, Pace, Tally
@@ -84,7 +85,7 @@ def build_asset(job: Job, *, pace: Callable[[OctolisResource], Pace] | None = No
         group_name=VENDOR,
         description=f"{job.description} What became of each row: `{job.results}`.",
         metadata={"source": dg.MetadataValue.md(f"```sql\n{source.select(job.source)}\n```"), "target": job.target},
-        tags={WRITES: job.name},
+        tags={WRITES_TAG: job.name},
         pool=pool(VENDOR),
         kinds={"duckdb", "json"},
         owners=list(job.owners),
@@ -151,9 +152,9 @@ def _run(
         left = counts.send - tally.written - tally.refused
         tally.ended_by.remedy += f" {left} of {counts.send} rows are left."
         raise failure(context, {None: tally.ended_by})
-    table = metadata[PLAN]
+    table = metadata[SYNC_PLAN]
     assert isinstance(table, dg.MarkdownMetadataValue)
-    metadata[PLAN] = dg.MetadataValue.md(f"{delivered(tally)}\n\n{table.md_str}")
+    metadata[SYNC_PLAN] = dg.MetadataValue.md(f"{delivered(tally)}\n\n{table.md_str}")
     return dg.MaterializeResult(metadata=metadata, check_results=[_check(job, tally.rejected)])
 
 

@@ -70,10 +70,10 @@ class Writing(dg.Component, dg.Model, dg.Resolvable):
                 f"{self.name!r} names more than one OctolisSync or OctolisWebhook; they would share "
                 f"{OctolisResource.vendor}.{self.name}_results and `orgdata sync {self.name}`: give each its own name"
             )
-        job = self.job({data_set.name: data_set.id for reader in readers for data_set in reader.datasets})
+        job = self.job({data_set.name: data_set.id for reader in readers for data_set in reader.tables})
         limits = self.limits or (readers[0].limits if readers else OctolisLimits())
         retries = self.retries or (readers[0].retries if readers else Retries())
-        counted = readers[0].datasets[0].id if readers else self.writes_to
+        counted = readers[0].tables[0].id if readers else self.writes_to
         asset = build_asset(job)
         about = f"Sends what changed for {job.asset_key.to_user_string()}."
         return dg.Definitions(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from orgdata_dagster.http.redaction import excerpt
-from orgdata_dagster.orchestration.writing import PLAN
+from orgdata_dagster.orchestration.assets.metadata import SYNC_PLAN
 from orgdata_dagster.vendors.octolis.sync.delivery import Tally
 from orgdata_dagster.vendors.octolis.sync.plan import Plan
 from orgdata_dagster.vendors.octolis.writing import WRITE_POINTS
@@ -59,7 +59,7 @@ class Report:
         metadata: Metadata = {name: _number(value) for name, value in figures.items()}
         metadata |= {
             "dry_run": dg.MetadataValue.bool(dry_run is not None),
-            PLAN: dg.MetadataValue.md(shown + self._problems()),
+            SYNC_PLAN: dg.MetadataValue.md(shown + self._problems()),
         }
         return metadata
 

@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.writing import DRY_RUN_TAG, ONLY_REJECTED_TAG
+from orgdata_dagster.orchestration.tags import DRY_RUN_TAG, ONLY_REJECTED_TAG
 from orgdata_dagster.sandbox.limits import UNLIMITED, Limits
 from orgdata_dagster.sandbox.octolis import Column, Dataset, Octolis, Webhook, Written
 from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY

@@ -20,7 +20,7 @@ from orgdata_dagster_tests.integration.project import institution_analytics, tod
 from orgdata_dagster_tests.runs import created, ended
 
 READ = {"type": "orgdata_dagster.Octolis", "attributes": {
-    "datasets": [{"name": "contacts", "id": "5f1c"}, {"name": "vip", "id": "5f1c"}, {"name": "others", "id": "77aa"}],
+    "tables": [{"name": "contacts", "id": "5f1c"}, {"name": "vip", "id": "5f1c"}, {"name": "others", "id": "77aa"}],
     "limits": {"points_per_second": 50},
 }}  # fmt: skip
 SYNC = {"type": "orgdata_dagster.OctolisSync", "attributes": {

@@ -1,0 +1,62 @@
+"""A stream becomes a Dagster asset, the same way for every vendor.
+
+Here: `build_asset`. Add here: what every asset shows or checks. Keep out: what one vendor shows (its streams).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orgdata_dagster.orchestration.assets.documents import document
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks.specs import table_checks
+from orgdata_dagster.orchestration.instance.pools import pool
+from orgdata_dagster.orchestration.tags import pulls_tag
+from orgdata_dagster.vendors.base.stream import Event, Step, Stream
+
+
+def build_asset(stream: Stream, cron: str | None = None) -> dg.AssetsDefinition:
+    """The asset `<vendor>/<table>`, which lands in the table of the same name.
+
+    `cron`: when the vendor is pulled, for a table without a cron of its own; freshness is judged by it.
+    It needs two resources: the vendor's, under the vendor's name, and `warehouse`.
+    """
+    vendor, table = stream.target.table.schema, stream.table
+    extra = [dg.AssetCheckSpec(name, asset=stream.key, description=text) for name, text in stream.checks.items()]
+
+    @dg.asset(
+        key=stream.key,
+        group_name=vendor,
+        description=stream.description,
+        partitions_def=stream.partitions,
+        backfill_policy=_backfill_policy(stream),
+        metadata={**stream.metadata, **stream.estimate.metadata(), **document(vendor)},
+        tags=pulls_tag(stream.pulls),
+        pool=pool(vendor),
+        kinds={"duckdb", stream.file_format},
+        owners=list(table.owners),
+        freshness_policy=freshness(table.cron or cron),
+        check_specs=[*table_checks(*stream.key.path, keyed=bool(stream.target.key)), *extra],
+        output_required=stream.pulls != "today",  # days that are over have no snapshot to report
+        required_resource_keys={vendor, "warehouse"},
+    )
+    def pulled(context: dg.AssetExecutionContext) -> Iterator[Event]:
+        resource = getattr(context.resources, vendor)
+        requests = RequestLog()
+        with resource.client(requests) as client:
+            warehouse = context.resources.warehouse.open()
+            result = stream.run(Step(context, stream, resource, client, warehouse, requests))
+            if isinstance(result, dg.MaterializeResult):
+                yield result
+            else:
+                yield from result
+
+    return pulled
+
+
+def _backfill_policy(stream: Stream) -> dg.BackfillPolicy | None:
+    if stream.partitions is None:
+        return None
+    most = stream.partitions_per_run
+    return dg.BackfillPolicy.single_run() if most is None else dg.BackfillPolicy.multi_run(most)

@@ -1,0 +1,83 @@
+"""What the YAML files of all vendors have in common, and what becomes of it.
+
+Here: `VendorComponent`, the base of every vendor's component. Add here: an option that every vendor takes.
+Keep out: a vendor's own options and streams (its component.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+from pydantic import ConfigDict, Field, model_validator
+
+from orgdata_dagster.orchestration.automation.change_sensor import changes_sensor
+from orgdata_dagster.orchestration.automation.schedules import asset_schedule, due_schedules, today_schedule
+from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.tables import Table, check_names_differ
+from orgdata_dagster.orchestration.resources import VendorResource
+from orgdata_dagster.vendors.base.asset import build_asset
+from orgdata_dagster.vendors.base.stream import Stream
+
+
+class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
+    """Tables of one vendor. A subclass has the vendor's options, `resource` and `streams`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tables: Sequence[Table] = Field(min_length=1, description="The tables to have.")
+    cron: Cron | None = Field(default=None, description="When to pull what is due (UTC); null: no schedule.")
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> VendorComponent:
+        check_names_differ(self.tables)
+        return self
+
+    def resource(self) -> VendorResource:
+        """The vendor's resource, with the limits and retries of the YAML file."""
+        raise NotImplementedError
+
+    def streams(self) -> Sequence[Stream]:
+        """One stream per table."""
+        raise NotImplementedError
+
+    def again_days(self) -> int:
+        """How many days before today the schedule pulls again although they are complete."""
+        return 0
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The assets, their checks, their schedules, the change sensor and the resource."""
+        resource, streams = self.resource(), self.streams()
+        assets = {stream.key: build_asset(stream, self.cron) for stream in streams}
+        probes = {stream.key: stream.probe for stream in streams if stream.probe}
+        return dg.Definitions(
+            assets=list(assets.values()),
+            asset_checks=[each.reconciliation(assets[each.key]) for each in streams if each.reconciliation],
+            schedules=self._schedules(resource.vendor, streams, assets),
+            sensors=[changes_sensor(resource, probes, assets)] if probes else [],
+            resources={resource.vendor: resource},
+        )
+
+    def _schedules(
+        self, vendor: str, streams: Sequence[Stream], assets: dict[dg.AssetKey, dg.AssetsDefinition]
+    ) -> list[dg.ScheduleDefinition]:
+        """Tables without partitions or with a cron of their own have a schedule each; the others share one."""
+        made: list[dg.ScheduleDefinition] = []
+        shared: dict[str, list[dg.AssetsDefinition]] = {"days": [], "today": []}
+        for stream in streams:
+            asset, own = assets[stream.key], stream.table.cron
+            if stream.pulls == "whole":
+                made += [asset_schedule(asset, cron)] if (cron := own or self.cron) else []
+            elif own is None:
+                shared[stream.pulls].append(asset)
+            elif stream.pulls == "today":
+                made.append(today_schedule(f"{vendor}_{stream.table.name}", vendor, own, [asset]))
+            else:
+                made += due_schedules(
+                    f"{vendor}_{stream.table.name}", vendor, own, [asset], again_days=self.again_days()
+                )
+        if self.cron and shared["days"]:
+            made += due_schedules(vendor, vendor, self.cron, shared["days"], again_days=self.again_days())
+        if self.cron and shared["today"]:
+            made.append(today_schedule(vendor, vendor, self.cron, shared["today"]))
+        return made

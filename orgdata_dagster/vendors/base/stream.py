@@ -1,0 +1,118 @@
+"""What a vendor says of one table besides its YAML: a stream, and one step that pulls it.
+
+Here: `Stream`, `Step`, and `target`, which makes the warehouse's rules for a table out of its YAML.
+Add here: something that every stream may say. Keep out: Dagster definitions (asset.py, component.py), paging (clients).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import dagster as dg
+
+from orgdata_dagster.orchestration.assets.intake import Pull
+from orgdata_dagster.orchestration.assets.landing import land
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.automation.change_sensor import ChangeProbe
+from orgdata_dagster.orchestration.config.tables import Table
+from orgdata_dagster.orchestration.planning.estimates import Estimate
+from orgdata_dagster.orchestration.tags import PullKind
+from orgdata_dagster.warehouse.commit.transaction import Target
+from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+
+Event = dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How one table of a vendor is pulled.
+
+    `description`: shown in the UI. `run`: pulls the partitions of a step and lands them.
+    `pulls`: which partitions can be pulled, see PullKind. `partitions_per_run`: of a backfill; None: all in one run.
+    `declared`: column -> type that the vendor's document promises. `checks`: name -> description of the checks that
+    `run` reports besides those of every table. `probe`: tells whether the table has changed at the vendor.
+    `reconciliation`: makes the check that compares the table with the vendor's own figures.
+    """
+
+    table: Table
+    target: Target
+    description: str
+    file_format: Literal["csv", "json"]
+    run: Callable[[Step], dg.MaterializeResult | Iterator[Event]]
+    pulls: PullKind
+    partitions: dg.TimeWindowPartitionsDefinition | None = None
+    partitions_per_run: int | None = 400  # a backfill of a year is one run
+    estimate: Estimate = field(default_factory=lambda: Estimate(1))
+    declared: Mapping[str, str] = field(default_factory=dict)
+    checks: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    probe: ChangeProbe | None = None
+    reconciliation: Callable[[dg.AssetsDefinition], dg.AssetChecksDefinition] | None = None
+
+    @property
+    def key(self) -> dg.AssetKey:
+        """The asset's key: vendor, table."""
+        return dg.AssetKey([self.target.table.schema, self.target.table.name])
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a Dagster run that pulls a stream: what its `run` works with.
+
+    `client`: the vendor's client, open until the step ends. `requests`: its observer.
+    """
+
+    context: dg.AssetExecutionContext
+    stream: Stream
+    resource: Any
+    client: Any
+    warehouse: Warehouse
+    requests: RequestLog
+
+    @cached_property
+    def partitions(self) -> Sequence[str | None]:
+        """The partitions to pull, in order; [None] for a table without partitions."""
+        return sorted(self.context.partition_keys) if self.stream.partitions else [None]
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Column -> type: those of the vendor's document, and those in YAML, which win."""
+        return {**self.stream.declared, **self.stream.table.columns}
+
+    def land(
+        self, pull: Pull, *, target: Target | None = None, workers: int = 1, batch: int = 1
+    ) -> dg.MaterializeResult:
+        """Pull and commit the step's partitions, see `orchestration.assets.landing.land`."""
+        return land(
+            self.context,
+            warehouse=self.warehouse,
+            target=target or self.stream.target,
+            pull=pull,
+            requests=self.requests,
+            declared=self.types,
+            partitions=self.partitions,
+            workers=workers,
+            batch=batch,
+        )
+
+
+def target(
+    vendor: str, table: Table, description: str, configured: Mapping[str, Sequence[str]] | None = None, **rules: Any
+) -> Target:
+    """The warehouse's rules for a table: what its YAML says, with `rules` (fields of Target) on top.
+
+    `configured`: the columns that the vendor's own options name, by option. Each of them must exist.
+    """
+    named = {"key": table.key, "columns": [*table.columns], "column_descriptions": [*table.column_descriptions]}
+    said = {
+        "configured": {**named, **(configured or {})},
+        "key": tuple(table.key),
+        "contract": table.contract,
+        "description": description,
+        "column_descriptions": table.column_descriptions,
+    }
+    return Target(TableName(vendor, table.name), **{**said, **rules})

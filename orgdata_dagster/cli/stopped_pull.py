@@ -24,7 +24,10 @@ _PATIENCE = 0.5  # seconds for a program that holds the warehouse: who stops a c
 
 
 def settle(pull: str, by: str) -> None:
-    """End the runs of a pull (its PULL_BEGAN_TAG) whose workers had to be killed, and report what all of them landed."""
+    """End the runs of a pull whose workers had to be killed, and report what all of them landed.
+
+    `pull`: the value of its PULL_BEGAN_TAG.
+    """
     with shared_instance() as instance:
         for run in _runs(instance, pull):
             if not run.is_finished:

@@ -35,11 +35,7 @@ class VendorName(NamedTuple):
 
 
 class Assigned(NamedTuple):
-<<<<<<< HEAD
     """The columns of a page's names. `borrowed`: names that lead to the column of another one, not on the page."""
-=======
-    """The columns of a page's names. `borrowed`: names that lead to the column of a name that is not on the page."""
->>>>>>> 956f4a9 (Lines fit; the architecture's and the snapshot's tests know the base)
 
     columns: tuple[str, ...]
     borrowed: frozenset[tuple[VendorName, str]] = frozenset()

@@ -20,7 +20,7 @@ REPORTS = ("reports_per_user", "reports_read")
 _PACE = 0.05  # seconds instead of together's minute
 Quirk = Callable[[World], None]
 _RETRIES = {"attempts": 3, "first_wait": 0.05}
-_SETTLE = {"settle_seconds": 1}
+_SETTLE = {"lookback": "1s"}
 
 
 def five_vendors(rows: int = 240, cron: str | None = None, quirk: str = "") -> World:
@@ -44,25 +44,25 @@ def five_vendors(rows: int = 240, cron: str | None = None, quirk: str = "") -> W
     attributes: dict[str, dict[str, Any]] = {
         "InstitutionAnalytics": {
             **start, **common, **_SETTLE, "limits": {"per_minute": None},
-            "data_sets": [{"name": "events", "key": ["id"]}],
+            "tables": [{"name": "events", "key": ["id"]}],
         },
         "Accutics": {
             **start, **common, **_SETTLE, "limits": {"per_minute": None},
-            "entities": [
+            "tables": [
                 {"name": "submissions", "path": "/submissions", "paging": "page", "sort": "-updated_at", **_KEYED},
                 {"name": "records", "path": "/records", "paging": "cursor", **_KEYED},
             ],
         },
         "Octolis": {
             **common, **_SETTLE, "limits": fast, "page_size": 1_000, "walk_hours": 0,
-            "datasets": [{"name": "contacts", "id": contacts}],
+            "tables": [{"name": "contacts", "id": contacts}],
         },
         "ChannelReports": {
-            **start, **common, "limits": {"per_minute": None}, "channels": [1, 2], "endpoints": list(REPORTS),
+            **start, **common, "limits": {"per_minute": None}, "channels": [1, 2], "tables": [{"name": name} for name in REPORTS],
         },
         "Together": {
             "cron": cron, "limits": {"seconds_between_requests": _PACE}, "retries": {"attempts": 3},
-            "keys": {"users": ["User ID"]}, "reports": {"users": {}}, **start,
+            "tables": [{"name": "users", "key": ["User ID"]}], **start,
         },
     }  # fmt: skip
     for name, each in attributes.items():

@@ -88,7 +88,7 @@ def wide_json(columns: int, rows: int) -> World:
     entry = {"name": "wide", "path": "/wide", "paging": "page", "key": ["id"], "cursor_column": "updated_at"}
     defs = {
         "type": "orgdata_dagster.Accutics",
-        "attributes": {"start_date": str(first), "cron": None, "limits": {"per_minute": None}, "entities": [entry]},
+        "attributes": {"start_date": str(first), "cron": None, "limits": {"per_minute": None}, "tables": [entry]},
     }
     world = World([vendor], {"accutics": defs}, (first, last))
     world.add_rows(Table("accutics.wide", list(made[0]), ["id"], "updated_at"), made)
@@ -101,7 +101,7 @@ def json_records(records: int) -> World:
     today = datetime.now(UTC).date()
     fast = dict.fromkeys(("points_per_second", "points_per_minute", "account_points_per_minute"), _FAST)
     attributes = {
-        "cron": None, "limits": fast, "page_size": 50_000, "datasets": [{"name": "bulk", "id": octolis.BULK}],
+        "cron": None, "limits": fast, "page_size": 50_000, "tables": [{"name": "bulk", "id": octolis.BULK}],
     }  # fmt: skip
     world = World([vendor], {"octolis": {"type": "orgdata_dagster.Octolis", "attributes": attributes}}, (today, today))
     rows = vendor.truth(octolis.BULK) or []
@@ -115,7 +115,7 @@ def many_requests(days: int) -> World:
     vendor = channel_reports.demo(days=days + 1, limits=UNLIMITED)
     endpoints = sorted({*MEASURES, "reports_per_field_selection"})
     attributes = {
-        "start_date": str(first), "cron": None, "channels": [1], "field_ids": [FIELD], "endpoints": endpoints,
+        "start_date": str(first), "cron": None, "channels": [1], "field_ids": [FIELD], "tables": [{"name": name} for name in endpoints],
         "limits": {"per_minute": None},
     }  # fmt: skip
     defs = {"channel_reports": {"type": "orgdata_dagster.ChannelReports", "attributes": attributes}}
@@ -148,7 +148,7 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _institution(first: object, data_sets: list[dict[str, Any]], concurrent: int | None) -> dict[str, dict[str, Any]]:
     limits = {"per_minute": None, **({} if concurrent is None else {"concurrent": concurrent})}
-    attributes = {"start_date": str(first), "cron": None, "limits": limits, "data_sets": data_sets}
+    attributes = {"start_date": str(first), "cron": None, "limits": limits, "tables": data_sets}
     return {"institution_analytics": {"type": "orgdata_dagster.InstitutionAnalytics", "attributes": attributes}}
 
 

@@ -58,7 +58,8 @@ def five_vendors(rows: int = 240, cron: str | None = None, quirk: str = "") -> W
             "tables": [{"name": "contacts", "id": contacts}],
         },
         "ChannelReports": {
-            **start, **common, "limits": {"per_minute": None}, "channels": [1, 2], "tables": [{"name": name} for name in REPORTS],
+            **start, **common, "limits": {"per_minute": None}, "channels": [1, 2],
+            "tables": [{"name": name} for name in REPORTS],
         },
         "Together": {
             "cron": cron, "limits": {"seconds_between_requests": _PACE}, "retries": {"attempts": 3},

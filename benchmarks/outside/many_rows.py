@@ -115,7 +115,8 @@ def many_requests(days: int) -> World:
     vendor = channel_reports.demo(days=days + 1, limits=UNLIMITED)
     endpoints = sorted({*MEASURES, "reports_per_field_selection"})
     attributes = {
-        "start_date": str(first), "cron": None, "channels": [1], "field_ids": [FIELD], "tables": [{"name": name} for name in endpoints],
+        "start_date": str(first), "cron": None, "channels": [1], "field_ids": [FIELD],
+        "tables": [{"name": name} for name in endpoints],
         "limits": {"per_minute": None},
     }  # fmt: skip
     defs = {"channel_reports": {"type": "orgdata_dagster.ChannelReports", "attributes": attributes}}

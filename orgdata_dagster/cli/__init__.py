@@ -154,9 +154,15 @@ def status(as_json: bool) -> None:
     """Show tables, rows, coverage with its holes, freshness, and the use of the rate budgets."""
     from orgdata_dagster.cli import catalog as catalogs
     from orgdata_dagster.cli import tables
+    from orgdata_dagster.http.rate_limit.store import StoreUnavailable
 
     catalog = catalogs.load()
-    statuses, budgets, paused = tables.tables(catalog), tables.budgets(catalog), tables.pauses(catalog)
+    statuses, trouble = tables.tables(catalog), None
+    budgets, paused = list[dict[str, Any]](), list[dict[str, Any]]()
+    try:
+        budgets, paused = tables.budgets(catalog), tables.pauses(catalog)
+    except StoreUnavailable as error:  # the tables are shown all the same
+        trouble = error
     if as_json:
         everything: dict[str, Any] = {
             "tables": [asdict(status) for status in statuses],
@@ -164,12 +170,14 @@ def status(as_json: bool) -> None:
             "paused": paused,
         }
         click.echo(json.dumps(everything, indent=2, default=str))
-        return
-    console = _console()
-    console.print(f"warehouse {settings.warehouse_uri()}", highlight=False, soft_wrap=True)
-    tables.show_tables(console, statuses)
-    tables.show_budgets(console, budgets)
-    tables.show_pauses(console, paused)
+    else:
+        console = _console()
+        console.print(f"warehouse {settings.warehouse_uri()}", highlight=False, soft_wrap=True)
+        tables.show_tables(console, statuses)
+        tables.show_budgets(console, budgets)
+        tables.show_pauses(console, paused)
+    if trouble is not None:
+        raise trouble
 
 
 @orgdata.command()

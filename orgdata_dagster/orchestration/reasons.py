@@ -10,7 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import dagster as dg
@@ -24,6 +26,7 @@ from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.storage.causes import explained, first_line, full
 
 _LONGEST = 500
+_NO_ROOM = 1 << 20  # bytes
 _MOST_LOOKED_AT = 50  # databases, the newest: each run has its own
 _FULL_CODES = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
@@ -86,7 +89,7 @@ def _known(error: BaseException) -> str | None:
 def _of_system(error: OSError) -> str | None:
     path = str(error.filename or "")
     if error.errno in _FULL_CODES:
-        return full(path or str(settings.home()), error.strerror or "no space left on device")
+        return full(path or str(_fullest()), error.strerror or "no space left on device")
     if not path:
         return None
     return f"Cannot use {path}: {(error.strerror or str(error)).lower()}. Make it a place that you may write to, " + (
@@ -94,11 +97,17 @@ def _of_system(error: OSError) -> str | None:
     )
 
 
+def _fullest() -> Path:
+    """The folder with the least room: a write that fails does not say where."""
+    folders = (settings.home(), settings.staging(), settings.dagster_home(), Path(tempfile.gettempdir()))
+    return min(folders, key=lambda folder: shutil.disk_usage(folder).free)
+
+
 def _of_sqlite(error: sqlite3.Error) -> str:
     """Of a database of the Dagster instance: the rate limits' own say it themselves (http.rate_limit.store.py)."""
     folder = Path(os.environ.get("DAGSTER_HOME") or settings.home() / "dagster")
     said = str(error)
-    if "full" in said:
+    if "full" in said or ("I/O" in said and shutil.disk_usage(folder).free < _NO_ROOM):
         return full(str(folder), said)
     if "locked" in said:
         return f"Another process has held Dagster's database in {folder} for too long: end it, or run this again later."

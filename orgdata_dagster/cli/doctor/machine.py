@@ -48,6 +48,9 @@ def _home() -> Iterator[Finding]:
         yield Finding("folder", f"{locked[0]} cannot be written", False, f"sudo chown -R $(id -un) {home}")
         return
     yield _room("folder", home, settings.HOME)
+    staging = settings.staging()
+    if staging.stat().st_dev != home.stat().st_dev:
+        yield _room("staging", staging, settings.HOME)
 
 
 def _room(about: str, folder: Path, variable: str) -> Finding:
@@ -67,7 +70,7 @@ def _warehouse() -> Iterator[Finding]:
         with warehouse.reading() as connection:
             known = store.exists(connection)
     except LedgerIncomplete as error:
-        yield Finding("warehouse", f"{warehouse.uri}: {error}", False, fix=partial(_repair, warehouse))
+        yield Finding("warehouse", str(error), False, fix=partial(_repair, warehouse))
         return
     writer = holder(warehouse.lock_path)
     if writer is not None and not os.path.exists(f"/proc/{writer}") and os.path.isdir("/proc"):

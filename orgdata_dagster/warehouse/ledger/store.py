@@ -120,9 +120,11 @@ def exists(connection: duckdb.DuckDBPyConnection) -> bool:
     if not expected.keys() & found.keys():
         return False
     if any(found.get(table, 0) < len(columns) for table, columns in expected.items()):
+        where = connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()")
+        (path,) = where.fetchone() or ("",)
         raise LedgerIncomplete(
-            f"The warehouse's ledger lacks {', '.join(missing(connection))}: deleted, or made by an older orgdata. "
-            "Run `orgdata doctor --fix`, which adds it without rows, then pull what `orgdata status` shows as missing."
+            f"The ledger in {path} lacks {', '.join(missing(connection))}: deleted, or made by an older orgdata. Run "
+            "`orgdata doctor --fix`, which adds it without rows, then pull what `orgdata status` shows as missing."
         )
     return True
 

@@ -1,0 +1,359 @@
+"""What may be wrong with a machine, by command: one line with cause and remedy, status 1 or 2, and never a traceback.
+
+A condition breaks a home in which one day has landed. Every command that meets it says so in one line, which names the
+file and what to do; the others are not affected. Commands run in this process, the runs of a pull too.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from orgdata_dagster.cli import catalog, orgdata, worker_server, workers
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.sandbox.environment import environment
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.warehouse.storage import connection
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import institution_analytics, today
+
+USERS = "institution_analytics/users"
+SYNC = yaml.safe_dump(
+    {
+        "type": "orgdata_dagster.OctolisSync",
+        "attributes": {
+            "name": "out", "dataset": "people", "source": "SELECT id FROM institution_analytics.users", "key": ["id"],
+        },
+    }
+)  # fmt: skip
+COMMANDS = {
+    "doctor": ["doctor", "--offline"],
+    "pull": ["pull", USERS],
+    "status": ["status"],
+    "plan": ["plan", USERS],
+    "sync": ["sync", "out", "--dry-run"],
+    "validate": ["validate"],
+    "dev": ["dev", "--port", "0"],
+}
+READING = ("pull", "status", "doctor", "plan", "sync")
+
+
+class Inline:
+    """The workers' pool, in this process."""
+
+    def __enter__(self) -> Inline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        workers._instance().dispose() if workers._instance.cache_info().currsize else None
+        workers._instance.cache_clear()
+
+    def submit(self, run: Callable[[Any], Any], task: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(run(task))
+        except Exception as error:  # noqa: BLE001 - as a worker's
+            done.set_exception(error)
+        return done
+
+
+MOUNTS = os.geteuid() == 0 and sys.platform == "linux" and not subprocess.run(
+    "mkdir -p /tmp/orgdata-mount && mount -t tmpfs tmpfs /tmp/orgdata-mount && umount /tmp/orgdata-mount",
+    shell=True, check=False, capture_output=True,
+).returncode  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`broken` breaks a home and returns the path that a line has to name. `words`: of the cause and the remedy.
+    `by`: the commands that meet it; all others succeed."""
+
+    broken: Callable[[Home, ExitStack], str]
+    words: tuple[str, ...]
+    by: tuple[str, ...] = READING
+    status: dict[str, int] = field(default_factory=dict)
+
+
+def warehouse(home: Home) -> Path:
+    return Path(home.warehouse.uri)
+
+
+def put(data: bytes) -> Callable[[Home, ExitStack], str]:
+    def broken(home: Home, _: ExitStack) -> str:
+        warehouse(home).write_bytes(data)
+        return str(warehouse(home))
+
+    return broken
+
+
+def cut(home: Home, _: ExitStack) -> str:
+    whole = warehouse(home).read_bytes()
+    warehouse(home).write_bytes(whole[:9000])
+    return str(warehouse(home))
+
+
+def scrambled(home: Home, _: ExitStack) -> str:
+    whole = bytearray(warehouse(home).read_bytes())
+    whole[4096:12288] = bytes(8192)
+    warehouse(home).write_bytes(whole)
+    return str(warehouse(home))
+
+
+def folder_instead(home: Home, _: ExitStack) -> str:
+    warehouse(home).unlink()
+    warehouse(home).mkdir()
+    return str(warehouse(home))
+
+
+def altered(sql: str) -> Callable[[Home, ExitStack], str]:
+    def broken(home: Home, _: ExitStack) -> str:
+        with duckdb.connect(str(warehouse(home))) as database:
+            database.execute(sql)
+        return str(warehouse(home))
+
+    return broken
+
+
+def held(home: Home, stack: ExitStack) -> str:
+    program = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
+    process = stack.enter_context(
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(warehouse(home))], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+    )
+    stack.callback(process.kill)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return f"process {process.pid} ("
+
+
+def small_disk(at: Callable[[Home], Path]) -> Callable[[Home, ExitStack], str]:
+    """A full file system in place of a folder."""
+
+    def broken(home: Home, stack: ExitStack) -> str:
+        if not MOUNTS:
+            pytest.skip("mounts nothing here")
+        folder = at(home)
+        kept = folder.with_name(folder.name + "-kept")
+        shutil.copytree(folder, kept)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=True)
+        stack.callback(subprocess.run, ["umount", "-l", folder], check=True)
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        with (folder / "filler").open("wb", buffering=0) as file:
+            try:
+                while file.write(bytes(4096)):
+                    pass
+            except OSError:
+                pass
+        return str(folder)
+
+    return broken
+
+
+def read_only(at: Callable[[Home], Path]) -> Callable[[Home, ExitStack], str]:
+    def broken(home: Home, stack: ExitStack) -> str:
+        if not MOUNTS:
+            pytest.skip("mounts nothing here")
+        folder = at(home)
+        subprocess.run(["mount", "--bind", folder, folder], check=True)
+        stack.callback(subprocess.run, ["umount", "-l", folder], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        return str(folder)
+
+    return broken
+
+
+def dagster_file(name: str, data: bytes | None, *, cut_to: int | None = None) -> Callable[[Home, ExitStack], str]:
+    def broken(home: Home, _: ExitStack) -> str:
+        (path,) = (home.folder / "dagster").rglob(name)
+        for ending in ("-wal", "-shm"):
+            Path(f"{path}{ending}").unlink(missing_ok=True)
+        if cut_to is not None:
+            os.truncate(path, cut_to)
+        elif data is None:
+            path.unlink()
+            path.mkdir()
+        else:
+            path.write_bytes(data)
+        return str(path)
+
+    return broken
+
+
+def budget_folder(home: Home, _: ExitStack) -> str:
+    path = home.folder / "budgets" / "institution_analytics.sqlite"
+    path.unlink()
+    path.mkdir()
+    return str(path)
+
+
+def variable(name: str, value: str, told: str = "") -> Callable[[Home, ExitStack], str]:
+    def broken(home: Home, _: ExitStack) -> str:
+        home.set(**{name: value})
+        return told or name
+
+    return broken
+
+
+def dotenv(text: bytes) -> Callable[[Home, ExitStack], str]:
+    def broken(_: Home, __: ExitStack) -> str:
+        path = Path(os.environ["ORGDATA_PROJECT"]) / ".env"
+        path.write_bytes(text)
+        return str(path)
+
+    return broken
+
+
+LEDGER = ("pull", "status", "doctor", "plan")
+BUDGET = ("pull", "doctor", "status")
+DAGSTER = ("pull", "sync", "doctor", "dev")
+
+
+def at_its_own_place(home: Home) -> Path:
+    """Move the warehouse into a folder of its own."""
+    folder = home.folder.parent / "tables"
+    folder.mkdir()
+    warehouse(home).rename(folder / "w.duckdb")
+    home.set(ORGDATA_WAREHOUSE=str(folder / "w.duckdb"))
+    return folder
+
+
+def full_warehouse(home: Home, stack: ExitStack) -> str:
+    return small_disk(lambda _: at_its_own_place(home))(home, stack)
+
+
+def read_only_warehouse(home: Home, stack: ExitStack) -> str:
+    return read_only(lambda _: at_its_own_place(home))(home, stack)
+
+
+CONDITIONS = {
+    "an empty warehouse": Condition(put(b""), ("empty file", "Restore", "mv ")),
+    "text for a warehouse": Condition(put(b"this is text, and no database " * 500), ("not a DuckDB", "Restore")),
+    "a cut warehouse": Condition(cut, ("is damaged", "Restore")),
+    "a scrambled warehouse": Condition(scrambled, ("damaged", "Restore")),
+    "a folder for a warehouse": Condition(folder_instead, ("folder", "Move it away")),
+    "no ledger table": Condition(altered("DROP TABLE _orgdata.coverage"), ("coverage", "orgdata doctor --fix"), LEDGER),
+    "no ledger column": Condition(
+        altered("ALTER TABLE _orgdata.loads DROP COLUMN seconds"), ("loads.seconds", "orgdata doctor --fix"), LEDGER
+    ),
+    "a warehouse in use": Condition(held, ("holds the warehouse", "end it")),
+    "a full disk": Condition(small_disk(lambda home: home.folder), ("room",), ("pull", "sync", "doctor", "status")),
+    "a full disk below staging": Condition(
+        small_disk(lambda home: home.folder / "staging"), ("room",), ("pull", "sync", "doctor")
+    ),
+    "a full disk below the warehouse": Condition(full_warehouse, ("room",), ("pull", "doctor")),
+    "a read-only home": Condition(read_only(lambda home: home.folder), ("ORGDATA_HOME",), READING),
+    "a read-only warehouse": Condition(read_only_warehouse, ("rite", "ORGDATA_WAREHOUSE"), READING),
+    "a read-only budget": Condition(read_only(lambda home: home.folder / "budgets"), ("rit",), BUDGET),
+    "a read-only Dagster": Condition(read_only(lambda home: home.folder / "dagster"), ("rit",), DAGSTER),
+    "damaged runs": Condition(dagster_file("runs.db", b"x" * 5000), ("is damaged", "mv "), DAGSTER),
+    "damaged events": Condition(dagster_file("index.db", b"x" * 5000), ("is damaged", "mv "), DAGSTER),
+    "damaged schedules": Condition(dagster_file("schedules.db", b"x" * 5000), ("is damaged", "mv "), DAGSTER),
+    "cut runs": Condition(dagster_file("runs.db", None, cut_to=9000), ("is damaged", "mv "), DAGSTER),
+    "cut events": Condition(dagster_file("index.db", None, cut_to=9000), ("is damaged", "mv "), DAGSTER),
+    "a folder for runs": Condition(dagster_file("runs.db", None), ("is a folder", "mv "), DAGSTER),
+    "a folder for events": Condition(dagster_file("index.db", None), ("is a folder", "mv "), DAGSTER),
+    "a folder for a budget": Condition(budget_folder, ("folder", "move"), BUDGET),
+    "no home": Condition(variable("ORGDATA_HOME", "/proc/none"), ("cannot create", "set"), READING),
+    "a home of nobody": Condition(variable("ORGDATA_HOME", "~nobody-here/x"), ("no user",), READING),
+    "no project": Condition(variable("ORGDATA_PROJECT", "/nowhere"), ("no pyproject.toml",), tuple(COMMANDS)),
+    "a bad URI": Condition(variable("ORGDATA_WAREHOUSE", "ftp://user:hidden@x/y"), ("DuckDB file",), READING),
+    "a URI without its extension": Condition(variable("ORGDATA_WAREHOUSE", "md:x"), ("extension",), READING),
+    "a folder in the way": Condition(
+        variable("ORGDATA_WAREHOUSE", "/proc/none/x.duckdb", "/proc/none"), (), ("pull", "sync")
+    ),
+    "nonsense in .env": Condition(dotenv(b"A=1\nwhat is this\n"), ("line 2", "NAME=value"), tuple(COMMANDS)),
+    "a binary .env": Condition(dotenv(b"A=\xff\xfe\x00"), ("UTF-8",), tuple(COMMANDS)),
+}
+
+
+def project() -> dict[str, str]:
+    limits = {"concurrent": 2, "per_minute": 6000}
+    return {"institution_analytics": institution_analytics(limits=limits), "octolis": SYNC}
+
+
+@pytest.fixture(scope="session")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which one day has landed."""
+    from orgdata_dagster.sandbox.institution_analytics import demo
+    from orgdata_dagster.sandbox.limits import UNLIMITED
+
+    with pytest.MonkeyPatch.context() as monkeypatch, Sandbox(demo(days=2, rows=60, limits=UNLIMITED)) as sandbox:
+        home = Home(tmp_path_factory.mktemp("landed"), monkeypatch)
+        home.set(**environment(sandbox.url))
+        home.write_project(**project())
+        assert home.materialize(USERS, today(back=1)).success
+        return home.folder
+
+
+@pytest.fixture
+def broken_home(new_home: Home, landed: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    assert sandbox.url
+    shutil.copytree(landed, new_home.folder)
+    new_home.write_project(**project())
+    progress: queue.Queue[Any] = queue.Queue()
+    monkeypatch.setattr(workers, "executor", lambda _: (Inline(), progress))
+    monkeypatch.setattr(workers, "_queue", progress)
+    monkeypatch.setattr(connection, "SAY_AFTER", 0.1)
+    open_patiently = WarehouseResource.open
+
+    def impatient(self: WarehouseResource) -> connection.Warehouse:
+        opened = open_patiently(self)
+        opened.patience = 0.3
+        return opened
+
+    monkeypatch.setattr(WarehouseResource, "open", impatient)
+    monkeypatch.setattr(worker_server, "start", lambda: None)
+    loaded: list[catalog.Catalog] = []
+    real = catalog.load
+    monkeypatch.setattr(catalog, "load", lambda **_: loaded[0] if loaded else loaded.append(real()) or loaded[0])
+    workers.job.cache_clear()
+    yield new_home
+    workers.job.cache_clear()
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_condition(broken_home: Home, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    condition = CONDITIONS[name]
+    with ExitStack() as stack:
+        path = condition.broken(broken_home, stack)
+        commands = [command for command in COMMANDS if command != "dev" or command in condition.by]
+        wrong = [told for command in commands if (told := judged(command, condition, path, monkeypatch))]
+    assert not wrong, "\n".join(wrong)
+
+
+def judged(command: str, condition: Condition, path: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """Run a command; why it is not as it should be, if so."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    result = CliRunner().invoke(orgdata, COMMANDS[command])
+    everything = f"{command}: {result.exit_code} {result.exception!r}\n{result.stdout}{result.stderr}"
+    if "Traceback" in everything or not isinstance(result.exception, SystemExit | None):
+        return f"dies: {everything}"
+    if command not in condition.by:
+        return None if result.exit_code == 0 else f"should not mind: {everything}"
+    if result.exit_code not in (1, 2):
+        return f"should mind: {everything}"
+    if command == "doctor" and result.exit_code == 1:  # it lists all that is wrong, with what mends it below
+        told, text = (
+            [line for line in result.stdout.splitlines() if path in line and "WRONG" in line][:1],
+            result.stdout,
+        )
+    else:
+        told, text = result.stderr.splitlines(), result.stderr
+    if len(told) != 1 or path not in told[0] or not all(word in text for word in condition.words):
+        return f"should say {condition.words} of {path}, in one line: {everything}"
+    return None

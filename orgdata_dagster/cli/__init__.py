@@ -158,7 +158,7 @@ def status(as_json: bool) -> None:
 
     catalog = catalogs.load()
     statuses, trouble = tables.tables(catalog), None
-    budgets, paused = list[dict[str, Any]](), list[dict[str, Any]]()
+    budgets, paused = list[dict[str, Any]](), dict[str, str]()
     try:
         budgets, paused = tables.budgets(catalog), tables.pauses(catalog)
     except StoreUnavailable as error:  # the tables are shown all the same

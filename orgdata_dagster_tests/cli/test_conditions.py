@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,13 +55,6 @@ READING = ("pull", "status", "doctor", "plan", "sync")
 class Inline:
     """The workers' pool, in this process."""
 
-    def __enter__(self) -> Inline:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        workers._instance().dispose() if workers._instance.cache_info().currsize else None
-        workers._instance.cache_clear()
-
     def submit(self, run: Callable[[Any], Any], task: Any) -> Future[Any]:
         done: Future[Any] = Future()
         try:
@@ -69,6 +62,14 @@ class Inline:
         except Exception as error:  # noqa: BLE001 - as a worker's
             done.set_exception(error)
         return done
+
+
+@contextmanager
+def inline(progress: queue.Queue[Any]) -> Iterator[tuple[Inline, queue.Queue[Any]]]:
+    yield Inline(), progress
+    if workers._instance.cache_info().currsize:
+        workers._instance().dispose()
+    workers._instance.cache_clear()
 
 
 MOUNTS = os.geteuid() == 0 and sys.platform == "linux" and not subprocess.run(
@@ -306,7 +307,7 @@ def broken_home(new_home: Home, landed: Path, sandbox: Sandbox, monkeypatch: pyt
     shutil.copytree(landed, new_home.folder)
     new_home.write_project(**project())
     progress: queue.Queue[Any] = queue.Queue()
-    monkeypatch.setattr(workers, "executor", lambda _: (Inline(), progress))
+    monkeypatch.setattr(workers, "executor", lambda _: inline(progress))
     monkeypatch.setattr(workers, "_queue", progress)
     monkeypatch.setattr(connection, "SAY_AFTER", 0.1)
     open_patiently = WarehouseResource.open

@@ -16,7 +16,7 @@ import dagster as dg
 
 from orgdata_dagster.http.errors import PermanentError, TooLongAPause
 from orgdata_dagster.orchestration.reasons import is_known, reason
-from orgdata_dagster.warehouse.errors import ContractViolation, Refused, WarehouseDamaged
+from orgdata_dagster.warehouse.errors import ContractViolation, Refused, WarehouseDamaged, WarehouseUnavailable
 
 MAX_RETRIES_TAG = "dagster/max_retries"
 _SHOWN = 20
@@ -29,7 +29,7 @@ def is_permanent(error: BaseException) -> bool:
 
 def ends_run(error: BaseException) -> bool:
     """Whether the partitions that were not begun need not be tried: they would fail alike."""
-    return is_permanent(error) or isinstance(error, TooLongAPause)
+    return is_permanent(error) or isinstance(error, (TooLongAPause, WarehouseUnavailable))
 
 
 def failure(

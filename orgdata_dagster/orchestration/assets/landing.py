@@ -275,7 +275,7 @@ def _each(
             note(partition, error)
 
     def note(partition: str | None, error: BaseException) -> None:
-        if ends_run(error) or isinstance(error, _GONE):
+        if ends_run(error):
             hopeless.set()  # here, in the thread that would begin the next partition the moment this one is over
         errors[partition] = error
         run.context.log.warning(f"{run.target.table} {partition or ''}: {reason(error)}")

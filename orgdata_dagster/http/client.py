@@ -22,7 +22,7 @@ import httpx
 from orgdata_dagster.http import body, redaction, stopping
 from orgdata_dagster.http.circuit_breaker import Latch
 from orgdata_dagster.http.clock import SYSTEM, Clock
-from orgdata_dagster.http.connection import Timeouts, checked_base, open_client
+from orgdata_dagster.http.connection import Timeouts, checked_base, https_proxy, open_client
 from orgdata_dagster.http.errors import (
     BadBody,
     ErrorDetail,
@@ -35,6 +35,7 @@ from orgdata_dagster.http.errors import (
     one_line,
     remedy_for,
 )
+from orgdata_dagster.http.no_answer import Target, no_answer
 from orgdata_dagster.http.origin import resolve
 from orgdata_dagster.http.payment import BudgetLike, PermitLike, Unbounded, VendorPaused
 from orgdata_dagster.http.records import Download, RequestRecord
@@ -71,7 +72,8 @@ class HttpClient:
     """Fetches from one vendor, over one connection pool; safe to share between threads.
 
     `headers` and `params` go with every request and may hold credentials; `secrets` are the values never to
-    be shown, `credentials_from` the environment variables a 401 or 403 tells the user to check.
+    be shown, `credentials_from` the environment variables a 401 or 403 tells the user to check, `base_url_from` the one
+    to check where there is no connection.
     `error_reader` finds the vendor's words in the body of a refusal and must take any bytes; `observer` gets
     a record of every request, failed ones too, in the thread that fetched. `latch` keeps every process from
     asking again after a refusal that must not be repeated.
@@ -86,6 +88,7 @@ class HttpClient:
         params: Params | None = None,
         secrets: Sequence[str] = (),
         credentials_from: Sequence[str] = (),
+        base_url_from: str = "",
         budget: BudgetLike | None = None,
         retry: RetryPolicy = RetryPolicy(),
         timeouts: Timeouts = Timeouts(),
@@ -99,7 +102,8 @@ class HttpClient:
         redaction.register(*secrets)
         redaction.install()
         self.vendor = vendor
-        self._base_url = checked_base(vendor, base_url)
+        self._base_url = checked_base(vendor, base_url, base_url_from)
+        self._base_url_from = base_url_from
         self._params = params or {}
         self._credentials_from = tuple(credentials_from)
         self._budget: BudgetLike = budget or Unbounded()
@@ -247,7 +251,8 @@ class HttpClient:
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             raise PermanentError(f"the request cannot be sent ({type(error).__name__})") from None
         except httpx.TransportError as error:
-            raise TransientError(f"no answer: {type(error).__name__} {error}") from None
+            proxy = https_proxy(self._base_url)
+            raise no_answer(error, Target(call.url, self._base_url_from, proxy)) from None
         finally:
             record.seconds = self._clock.monotonic() - started
 

@@ -5,6 +5,7 @@ Add here when: a setting of the transport (TLS, proxies, timeouts, limits) has t
 Keep out: requests and answers (`client`).
 """
 
+import re
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -29,15 +30,38 @@ class Timeouts:
     whole: float = 1800
 
 
-def checked_base(vendor: str, base_url: str) -> str:
-    """The base URL without a slash at its end. Raises UnsafeUrl if credentials should not be sent to it."""
-    if not same_origin(base_url, base_url) or "?" in base_url or "#" in base_url:
-        raise UnsafeUrl(
-            "the base URL is not of the form http(s)://host[:port][/path]",
-            vendor=vendor,
-            remedy="Correct the base URL.",
-        )
+def checked_base(vendor: str, base_url: str, variable: str = "") -> str:
+    """The base URL without a slash at its end. Raises UnsafeUrl if credentials should not be sent to it.
+
+    The value is quoted only where it cannot hold a secret.
+    """
+    base_url, name = base_url.strip(), variable or "the base URL"
+    if wrong := _wrong_with(base_url):
+        what, remedy = wrong
+        raise UnsafeUrl(f"{name} {what}", vendor=vendor, remedy=f"{remedy.format(name=name)}.")
     return base_url.rstrip("/")
+
+
+def _wrong_with(url: str) -> tuple[str, str] | None:
+    """What is wrong with a base URL, and what to do; None for a good one."""
+    form = "Set {name} to an address of the form https://host[:port][/path]"
+    scheme, separator, rest = url.partition("://")
+    if not url:
+        return "is empty", form
+    if "?" in url or "#" in url:
+        return "has a query or a fragment (what follows ? or #)", "Leave that out of {name}"
+    if "@" in rest.partition("/")[0] or "@" in url.partition("/")[0]:
+        return (
+            "has a user name or a password in it",
+            "Leave that out of {name}: credentials have variables of their own",
+        )
+    if not separator or not re.fullmatch("[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        return f"has no scheme: {url[:100]!r}", "Write https:// before the host in {name}"
+    if scheme.lower() not in ("http", "https"):
+        return f"has the scheme {scheme[:20]!r}, and only http and https can be used", form
+    if not same_origin(url, url):
+        return f"is not a valid address: {url[:100]!r}", form
+    return None
 
 
 def open_client(

@@ -9,6 +9,7 @@ Keep out: sending, waiting and counting (`client`, `retry`); what one vendor's b
 |------------------|---------------------------------------------------------------------------------|
 | TransientError   | the same request may work later; the client has not given up yet                 |
 | BadBody          | as above: the answer came, but it is cut short, is HTML, or does not parse       |
+| Unreachable      | as above: there was no connection; its remedy says what to check                 |
 | RetriesExhausted | the client gave up; a later run may work                                         |
 | TooLongAPause    | as above, and no other request is to be tried before                            |
 | PermanentError   | the same request fails for ever: a person changes the request or the credentials |
@@ -97,6 +98,12 @@ class TransientError(VendorError):
     remedy = "It may work later: run it again."
     retry_after: float | None = None
     is_waited_for: bool = False
+
+
+class Unreachable(TransientError):
+    """No connection: the address, the network, a proxy, or TLS. No matter for the vendor."""
+
+    remedy = "Check the base URL and this machine's network."
 
 
 class BadBody(TransientError):

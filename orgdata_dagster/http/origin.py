@@ -14,6 +14,7 @@ import httpx
 from orgdata_dagster.http.errors import UnsafeUrl
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65_535
 # Parsers disagree about these (a browser takes `\` for `/` and `https:x` for `https://x`), and a disagreement
 # is how a link lies about its host.
 _AMBIGUOUS = re.compile(r"[\\\x00-\x1f\x7f]|^\s*[a-z][a-z0-9+.-]*:(?!//[^/])", re.IGNORECASE)
@@ -48,7 +49,13 @@ def _origin(url: str) -> tuple[str, bytes, int] | None:
     except httpx.InvalidURL:
         return None
     port = _DEFAULT_PORTS.get(parsed.scheme) if parsed.port is None else parsed.port
-    if parsed.scheme not in _DEFAULT_PORTS or port is None or not parsed.raw_host or parsed.userinfo:
+    if (
+        parsed.scheme not in _DEFAULT_PORTS
+        or port is None
+        or port > _LAST_PORT
+        or not parsed.raw_host
+        or parsed.userinfo
+    ):
         return None
     return (parsed.scheme, parsed.raw_host, port) if not _AMBIGUOUS.search(url) else None
 

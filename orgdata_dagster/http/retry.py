@@ -18,7 +18,7 @@ from typing import NoReturn, TypeVar
 import tenacity
 
 from orgdata_dagster.http.clock import Clock
-from orgdata_dagster.http.errors import NEVER_RETRIED, RetriesExhausted, TransientError
+from orgdata_dagster.http.errors import NEVER_RETRIED, RetriesExhausted, TransientError, Unreachable
 from orgdata_dagster.http.waiting import announce
 
 _log = logging.getLogger("orgdata.http")
@@ -95,6 +95,13 @@ def _server_now(headers: Mapping[str, str], now_wall: float) -> float:
     return date.timestamp() if date else now_wall
 
 
+def _remedy(last: TransientError) -> str | None:
+    """What to do after the last failure, where the class does not say it."""
+    if isinstance(last, Unreachable):
+        return last.remedy
+    return None if last.request_ids else "Run it again later; if it stays so, ask the vendor."
+
+
 class Attempts:
     """The attempts of one fetch: run until one succeeds, one fails for good, or the policy is used up."""
 
@@ -167,6 +174,7 @@ class Attempts:
             endpoint=last.endpoint,
             code=last.code,
             request_ids=last.request_ids,
+            remedy=_remedy(last),
         )
         error.attempts, error.seconds, error.reasons = tries, spent, reasons
         error.retry_after, error.status = last.retry_after, last.status

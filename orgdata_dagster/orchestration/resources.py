@@ -173,6 +173,7 @@ class VendorResource(dg.ConfigurableResource):
             params=params,
             secrets=[getattr(self, name) for name in self.secret_fields],
             credentials_from=[self.environment[name] for name in self.secret_fields],
+            base_url_from=self.environment["base_url"],
             budget=self.budget(),
             retry=self.retry_policy() if self.patience is None else replace(self.retry_policy(), attempts=1),
             timeouts=Timeouts() if self.patience is None else Timeouts(read=self.patience, whole=self.patience),

@@ -14,7 +14,7 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.http.circuit_breaker import Latch, fingerprint
-from orgdata_dagster.http.errors import PermanentError, VendorError
+from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.rate_limit import BudgetTimeout, Pause
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.resources import VendorResource
@@ -88,10 +88,8 @@ def _answer(resource: VendorResource) -> Finding:
         download = ready.probe()
     except BudgetTimeout as error:
         return Finding(resource.vendor, f"not asked: {error}")
-    except PermanentError as error:
-        return Finding(resource.vendor, str(error), False, f"Look at defs/{resource.vendor}/defs.yaml and .env.")
     except VendorError as error:
-        return Finding(resource.vendor, str(error), False, "Nothing to mend here: catch_up pulls what is missing.")
+        return Finding(resource.vendor, str(error), False)  # it ends with what to do
     if download is None:
         return Finding(resource.vendor, "not asked: nothing in defs.yaml that could be read")
     if download.server_time is None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orgdata_dagster.orchestration.assets.documents import document
+from orgdata_dagster.orchestration.assets.failures import explained
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
@@ -44,7 +45,7 @@ def build_asset(stream: Stream, cron: str | None = None) -> dg.AssetsDefinition:
     def pulled(context: dg.AssetExecutionContext) -> Iterator[Event]:
         resource = getattr(context.resources, vendor)
         requests = RequestLog()
-        with resource.client(requests) as client:
+        with explained(context), resource.client(requests) as client:
             warehouse = context.resources.warehouse.open()
             result = stream.run(Step(context, stream, resource, client, warehouse, requests))
             if isinstance(result, dg.MaterializeResult):

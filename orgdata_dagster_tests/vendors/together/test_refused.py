@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.cli.doctor import clear, examine, show
+from orgdata_dagster.cli.doctor import Opened, clear, examine, show
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
@@ -40,7 +40,7 @@ def test_the_doctor_shows_it_and_clears_it(home: Home, sandbox: Sandbox) -> None
     with home.instance() as instance:
         runs = Runs(instance)
         assert "may have been revoked" in failed(runs.materialize("together/users"))
-        assert not show(Console(file=out, width=200), examine(Catalog(runs.defs), instance, ask=True))
+        assert not show(Console(file=out, width=200), examine(Opened(Catalog(runs.defs), instance), ask=True))
         assert re.search(
             r"^ok    together: [01] of 1 points spent in 0.05 s, 1 at a time$", out.getvalue(), re.MULTILINE
         )

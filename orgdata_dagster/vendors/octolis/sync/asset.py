@@ -12,7 +12,7 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import VendorError
-from orgdata_dagster.orchestration.assets.failures import failure
+from orgdata_dagster.orchestration.assets.failures import explained, failure
 from orgdata_dagster.orchestration.assets.metadata import SYNC_PLAN
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
@@ -99,7 +99,12 @@ def build_asset(job: Job, *, pace: Callable[[OctolisResource], Pace] | None = No
     ) -> dg.MaterializeResult:
         pace_ = pace(octolis) if pace else Pace(60 / octolis.writes_per_minute)
         lock = settings.home() / "syncs" / f"{job.asset_key.path[-1]}.lock"
-        with waits_told(context, VENDOR), locked(lock, shared=False), owned_folder(settings.staging()) as folder:
+        with (
+            explained(context),
+            waits_told(context, VENDOR),
+            locked(lock, shared=False),
+            owned_folder(settings.staging()) as folder,
+        ):
             return _run(context, job, octolis, warehouse.open(), folder, pace_)
 
     return sync

@@ -1,0 +1,187 @@
+"""No connection: the reason, and advice that helps against it. Real sockets, real TLS with a certificate of our own."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orgdata_dagster.http import connection
+from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.connection import Timeouts
+from orgdata_dagster.http.errors import PermanentError, RetriesExhausted, UnsafeUrl, VendorError
+from orgdata_dagster.http.no_answer import Target, no_answer
+from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster_tests.http.fakes import FakeClock
+from orgdata_dagster_tests.http.loopback import Loopback
+
+
+def failure(base_url: str, tmp_path: Path, kind: type[VendorError]) -> str:
+    policy, short = RetryPolicy(attempts=2), Timeouts(connect=2, read=2)
+    client = HttpClient("acme", base_url, base_url_from="ACME_URL", retry=policy, clock=FakeClock(), timeouts=short)
+    with client, pytest.raises(kind) as caught:
+        client.fetch("/x", into=tmp_path / "x", read=lambda _: None)
+    assert "request ids" not in str(caught.value)
+    return str(caught.value)
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port of this machine on which nobody listens while the context lasts."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_refused(tmp_path: Path) -> None:
+    with closed_port() as port:
+        told = failure(f"http://127.0.0.1:{port}", tmp_path, RetriesExhausted)
+    assert f"nobody listens at 127.0.0.1:{port}: the connection was refused" in told
+    assert told.endswith("Check the host and the port in ACME_URL, and that the server is running.")
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "advice"),
+    [
+        (socket.EAI_NONAME, "there is no host nowhere.example", "Check the host in ACME_URL; if it is right"),
+        (socket.EAI_AGAIN, "the name server does not answer", "Check this machine's network and DNS"),
+    ],
+)
+def test_unknown_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, said: str, advice: str) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(code, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    told = failure("http://nowhere.example/v1", tmp_path, RetriesExhausted)
+    assert (said in told, advice in told) == (True, True), told
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for localhost that nobody signed."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*made, "-keyout", path, "-out", f"{path}.crt"], check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return path
+
+
+@contextmanager
+def tls_server(certificate: Path) -> Iterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    taken, _ = server.accept()
+                    with context.wrap_socket(taken, server_side=True) as each:
+                        each.recv(1000)
+                except ssl.SSLError:
+                    continue
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_certificate_that_nobody_signed(certificate: Path, tmp_path: Path) -> None:
+    with tls_server(certificate) as port:
+        told = failure(f"https://localhost:{port}", tmp_path, PermanentError)
+    assert f"the certificate of localhost:{port} is not trusted: self" in told
+    assert "set SSL_CERT_FILE" in told
+
+
+def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+    connection._tls.cache_clear()
+    with tls_server(certificate) as port:
+        told = failure(f"https://127.0.0.1:{port}", tmp_path, PermanentError)
+    connection._tls.cache_clear()
+    assert told.endswith("Check the host in ACME_URL: the certificate is another host's.")
+
+
+def test_https_at_a_port_without_tls(server: Loopback, tmp_path: Path) -> None:
+    told = failure(server.url.replace("http:", "https:"), tmp_path, PermanentError)
+    assert "does not speak TLS. Check the port and the scheme (http or https) in ACME_URL." in told
+
+
+def test_http_at_a_port_with_something_else(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _ in range(2):
+                taken, _ = server.accept()
+                with taken:
+                    taken.recv(1000)
+                    taken.sendall(b"220 mail.example ESMTP\r\n\r\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        told = failure(f"http://127.0.0.1:{server.getsockname()[1]}", tmp_path, RetriesExhausted)
+    assert "does not speak HTTP" in told
+
+
+def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with closed_port() as port:
+        monkeypatch.setenv("https_proxy", f"http://user:sesame@127.0.0.1:{port}")
+        told = failure("https://vendor.example", tmp_path, RetriesExhausted)
+    assert f"(through the proxy 127.0.0.1:{port})" in told
+    assert "HTTPS_PROXY" in told
+    assert "sesame" not in told
+
+
+def test_a_proxy_that_refuses() -> None:
+    to = Target(httpx.URL("https://vendor.example"), "ACME_URL", "http://user:sesame@proxy.example:3128")
+    told = str(no_answer(httpx.ProxyError("407 Proxy Authentication Required"), to))
+    assert "the proxy proxy.example:3128 refuses to connect to vendor.example: 407" in told
+    assert "Check HTTPS_PROXY" in told
+    assert "sesame" not in told
+
+
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ("", "ACME_URL is empty"),
+        ("  ", "ACME_URL is empty"),
+        (
+            "api.acme.example/v1",
+            "ACME_URL has no scheme: 'api.acme.example/v1'. Write https:// before the host in ACME_URL",
+        ),
+        ("localhost:8099", "ACME_URL has no scheme"),
+        ("//api.acme.example", "ACME_URL has no scheme"),
+        ("https:/api.acme.example", "ACME_URL has no scheme"),
+        ("ftp://api.acme.example", "ACME_URL has the scheme 'ftp'"),
+        ("htps://api.acme.example", "ACME_URL has the scheme 'htps'"),
+        ("https://api.acme.example/?key=sesame", "ACME_URL has a query"),
+        ("https://api.acme.example/#sesame", "ACME_URL has a query or a fragment"),
+        ("https://sesame:x@api.acme.example", "ACME_URL has a user name"),
+        ("sesame:x@api.acme.example", "ACME_URL has a user name"),
+        ("https://", "ACME_URL is not a valid address"),
+        ("https://[::1", "ACME_URL is not a valid address"),
+        ("https://host:port/", "ACME_URL is not a valid address"),
+        ("https://host:99999999/", "ACME_URL is not a valid address"),
+    ],
+)
+def test_a_base_url_that_cannot_be_used(base: str, said: str) -> None:
+    with pytest.raises(UnsafeUrl) as caught:
+        HttpClient("acme", base, base_url_from="ACME_URL")
+    assert said in str(caught.value)
+    assert str(caught.value).count("ACME_URL") == 2
+    assert "sesame" not in str(caught.value)
+
+
+def test_white_space_around_a_base_url_is_nothing(server: Loopback, tmp_path: Path) -> None:
+    with HttpClient("acme", f" {server.url}/ \n") as client:
+        client.fetch("/x", into=tmp_path / "x", read=lambda _: None)

@@ -1,0 +1,55 @@
+"""The table of rooms in CONTRIBUTING is the house: each folder has a row, and imports only what its row allows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from orgdata_dagster_tests.test_architecture import OURS, PACKAGE, begins, imports
+
+TABLE = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+ROWS = {name.rstrip("/"): rule for name, rule in re.findall(r"^\| `([^`]+)` \| .+ \| ([^|]+) \|$", TABLE, re.MULTILINE)}
+OF_A_VENDOR = "vendors/<vendor>"
+_FREE = {"all of the above", "everything", "see below"}
+
+
+def row_of(folder: str) -> str:
+    """The name of the row that is about a folder of the package."""
+    parts = folder.split("/")
+    if parts[0] == "vendors" and len(parts) > 1 and parts[1] != "base":
+        return OF_A_VENDOR
+    return parts[0] if parts[0] in ("sandbox", "defs") else folder
+
+
+def allowed(room: str) -> set[str]:
+    """The rooms that a room may import, by its row."""
+    named: set[str] = set(re.findall(r"`([^`]+)`", ROWS[room]))
+    for other in re.findall(r"as `([^`]+)`", ROWS[room]):
+        named |= allowed(other)
+    return named
+
+
+FOLDERS = sorted(
+    str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*/") if path.is_dir() and path.name != "__pycache__"
+)
+
+
+def test_every_folder_has_a_row_and_every_row_is_there() -> None:
+    assert {row_of(folder) for folder in FOLDERS} | {"settings.py"} == set(ROWS)
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if ROWS.get(row_of(folder)) not in _FREE])
+def test_a_room_imports_what_its_row_allows(folder: str) -> None:
+    parts = folder.split("/")
+    own = ".".join(parts[:2] if parts[0] == "vendors" else parts[:1])
+    rooms = [own, *(name.replace("/", ".") for name in allowed(row_of(folder)))]
+    found = {
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in (PACKAGE / folder).glob("*.py")
+        for name in imports(path)
+        if begins(name, [OURS])
+        and not begins(name, [f"{OURS}.{room}" for room in rooms])
+        and name != f"{OURS}.vendors"  # the package itself, to list what is in it
+    }
+    assert found == set()

@@ -42,6 +42,7 @@ def serve_ui(console: Console, *, port: int, go_on: str = "orgdata dev") -> int:
     with _alone():
         with shared_instance() as instance:
             _check_alone(Path(instance.root_directory))
+            reap(instance, no_daemon=True)
             make_ready(instance, catalog.load(without_broken=True).resources)
         console.print(f"\nDagster UI: http://{UI_HOST}:{port} (Ctrl-C to stop)", highlight=False)
         os.environ.setdefault(UI_URL, f"http://{UI_HOST}:{port}")  # for the links in alerts
@@ -90,7 +91,7 @@ def _check_alone(instance: Path) -> None:
 def _settle(began: datetime) -> str:
     """Fail the runs that had to be killed, and say what all that were stopped since `began` have landed."""
     with shared_instance() as instance:
-        reap(instance)
+        reap(instance, no_daemon=True)
         ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
         runs = instance.get_runs(dg.RunsFilter(statuses=ended, updated_after=began))
         landed = landed_by(runs)

@@ -20,7 +20,7 @@ from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.ledger import loads
 
-REPORTED_TAG = "orgdata/landed_reported"
+REPORTED_TAG = "orgdata/landed_reported"  # its value is the run's id: a retry has all tags of the run before it
 _ENDED_EARLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _LOOK_BACK = 200  # runs
 _PATIENCE = 2.0  # seconds for a program that holds the warehouse: the next one who looks finds the same
@@ -31,7 +31,7 @@ Unreported = Mapping[str, Sequence[dg.AssetMaterialization]]
 def ended_early(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """The last runs that failed or were canceled and that nobody has compared with the ledger yet."""
     runs = instance.get_runs(dg.RunsFilter(statuses=_ENDED_EARLY), limit=_LOOK_BACK)
-    return [run for run in runs if REPORTED_TAG not in run.tags]
+    return [run for run in runs if run.tags.get(REPORTED_TAG) != run.run_id]
 
 
 def unreported(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> Unreported:
@@ -64,7 +64,7 @@ def report_landed(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -
         return 0
     for run in runs:
         materializations.report(instance, run, missing.get(run.run_id, ()))
-        instance.add_run_tags(run.run_id, {REPORTED_TAG: "true"})
+        instance.add_run_tags(run.run_id, {REPORTED_TAG: run.run_id})
     return sum(map(len, missing.values()))
 
 

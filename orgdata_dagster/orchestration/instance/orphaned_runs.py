@@ -37,11 +37,11 @@ def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
         instance.add_run_tags(run.run_id, {PROCESS_TAG: mine})
 
 
-def reap(instance: dg.DagsterInstance) -> list[str]:
+def reap(instance: dg.DagsterInstance, *, no_daemon: bool = False) -> list[str]:
     """Fail the runs that nobody works on, free what they and ended runs hold, tell Dagster what they have landed;
-    returns the failed runs' ids."""
+    returns the failed runs' ids. `no_daemon`: none works on the instance, so no run is being launched either."""
     with locked(settings.home() / "reaper.lock", shared=False):  # or two that find the same run both fail it
-        dead = dead_runs(instance)
+        dead = dead_runs(instance) + (_half_launched(instance) if no_daemon else [])
         for run in dead:
             process = run.tags.get(PROCESS_TAG, "which launched it")
             instance.report_run_failed(run, f"The process that worked on this run ({process}) is gone.")
@@ -54,6 +54,12 @@ def reap(instance: dg.DagsterInstance) -> list[str]:
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """The runs that have not ended, and whose process has."""
     return [run for run in instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED)) if _is_dead(instance, run)]
+
+
+def _half_launched(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The runs that a daemon was about to launch when it was killed: nobody will launch them a second time."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
+    return [run for run in runs if GRPC_INFO_TAG not in run.tags and _process(instance, run) is None]
 
 
 def leaked_slots(instance: dg.DagsterInstance, dead: Collection[dg.DagsterRun] = ()) -> set[str]:
@@ -70,13 +76,18 @@ def leaked_slots(instance: dg.DagsterInstance, dead: Collection[dg.DagsterRun] =
 
 def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Its process is gone; of a run that has not said which it is, the server that launched it."""
-    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
-    inherited = parent.tags.get(PROCESS_TAG) if parent else None  # a retry has all tags of the run that was killed
-    process = run.tags.get(PROCESS_TAG)
-    if process and process != inherited:
+    if process := _process(instance, run):
         return not alive(process)
     launched = run.tags.get(GRPC_INFO_TAG)
     return launched is not None and run.status in _LAUNCHED and not _answers(json.loads(launched))
+
+
+def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """The process that said that it works on the run. A retry has all tags of the run that was killed: that one's does
+    not count."""
+    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    process = run.tags.get(PROCESS_TAG)
+    return None if parent and process == parent.tags.get(PROCESS_TAG) else process
 
 
 def _answers(server: Mapping[str, Any]) -> bool:

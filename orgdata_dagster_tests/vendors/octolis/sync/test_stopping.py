@@ -1,0 +1,42 @@
+"""A sync that is told to stop: what was sent is settled, what was not goes with the next run, and nothing twice."""
+
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from orgdata_dagster.http import stopping
+from orgdata_dagster_tests.vendors.octolis.sync.rig import Rig
+
+
+@pytest.fixture
+def rig(own_home: Path, stack: ExitStack) -> Rig:
+    assert own_home
+    return Rig(stack)
+
+
+def test_what_is_under_way_is_settled_and_the_rest_is_left(rig: Rig) -> None:
+    told: list[float] = []
+
+    def stop() -> None:
+        while rig.requests() < 3:
+            time.sleep(0.01)
+        told.append(time.monotonic())
+        stopping.stop()
+
+    threading.Thread(target=stop, daemon=True).start()
+    try:
+        done = rig.run(batch_size=10, resource=rig.resource(points_per_second=25))
+        assert time.monotonic() - told[0] < 2
+    finally:
+        stopping.resume()
+    written = sum(rig.people.received.values())
+    assert 0 < written < 120
+    assert "stopped before everything was sent" in done.failure
+    assert f"{120 - written} of 120 rows are left" in done.failure
+    assert rig.sql("SELECT count(*) FROM _orgdata.sync_in_flight") == [(0,)]  # nothing is in doubt
+    assert rig.run().metadata["sent_again"] == 0
+    assert rig.differences() == []
+    assert max(rig.people.received.values()) == 1

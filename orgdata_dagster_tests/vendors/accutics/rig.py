@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
-import yaml
 
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
@@ -24,6 +23,7 @@ from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
 from orgdata_dagster.warehouse.types import lossless
 from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.loading import loaded
 
 DAYS = 2
 ENTITIES = [
@@ -71,9 +71,7 @@ class Rig:
             "retries": {"attempts": 2, "first_wait": 0.01},
             "tables": list(entities) or [entity(str(each["name"])) for each in ENTITIES],
         }
-        made = component.Accutics.resolve_from_yaml(yaml.safe_dump(written | attributes))
-        rest = dg.Definitions(resources={"warehouse": self.warehouse}, executor=dg.in_process_executor)
-        return dg.Definitions.merge(made.build_defs(cast(dg.ComponentLoadContext, None)), rest)
+        return loaded(component.Accutics, written | attributes, warehouse=self.warehouse)
 
     def pull(
         self, name: str, first: str | None = None, last: str | None = None, **changes: Any

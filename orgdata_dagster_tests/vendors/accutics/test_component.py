@@ -19,6 +19,7 @@ from orgdata_dagster.vendors.accutics.client import Listing
 from orgdata_dagster.vendors.accutics.component import Accutics
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import where
+from orgdata_dagster_tests.loading import Refused
 from orgdata_dagster_tests.vendors.accutics.rig import Rig, entity
 
 DAY = 86_400
@@ -58,16 +59,16 @@ def test_the_projects_own_file_loads() -> None:
         ({"paging": "number"}, "'page' or 'cursor'"),
         ({"name": "a b"}, "match pattern"),
         ({"columns": {"n": "BIGINTT"}}, "is no type"),
-        ({"cursor": "updated_at"}, "cursor"),
+        ({"cursor": "updated_at"}, "cursor: there is no such field"),
     ],
 )
 def test_what_the_yaml_refuses(rig: Rig, changes: dict[str, Any], problem: str) -> None:
-    with pytest.raises(Exception, match=problem):
+    with pytest.raises(Refused, match=problem):
         rig.definitions(entity("records", **changes))
 
 
 def test_a_name_twice(rig: Rig) -> None:
-    with pytest.raises(Exception, match="records named more than once"):
+    with pytest.raises(Refused, match="records named more than once"):
         rig.definitions(entity("records"), entity("records"))
 
 

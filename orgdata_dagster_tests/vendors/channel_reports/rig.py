@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
 
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.resources import WarehouseResource
@@ -29,6 +28,7 @@ from orgdata_dagster.vendors.channel_reports import component
 from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName
 from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.loading import loaded
 
 DAYS = 6
 DAY = timedelta(days=1)
@@ -70,9 +70,7 @@ class Rig:
 
     def definitions(self, **others: Any) -> dg.Definitions:
         """What the Component makes of its YAML."""
-        made = component.ChannelReports.resolve_from_yaml(yaml.safe_dump(attributes(**others)))
-        rest = dg.Definitions(resources={"warehouse": self.warehouse}, executor=dg.in_process_executor)
-        return dg.Definitions.merge(made.build_defs(cast(dg.ComponentLoadContext, None)), rest)
+        return loaded(component.ChannelReports, attributes(**others), warehouse=self.warehouse)
 
     def pull(
         self, *names: str, first: str, last: str | None = None, tags: Mapping[str, str] | None = None, **others: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -14,7 +14,8 @@ from orgdata_dagster.http.circuit_breaker import Latch
 from orgdata_dagster.http.rate_limit import Window
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.octolis import DATASETS
-from orgdata_dagster.vendors.octolis.component import DatasetTable, Octolis, OctolisLimits
+from orgdata_dagster.vendors.octolis.component import DatasetTable, Octolis
+from orgdata_dagster_tests.loading import Refused, loaded
 
 DATASETS_YAML: list[dict[str, Any]] = [
     {"name": "contacts", "id": "5f1c", "deduplicated_by": ["email"]},
@@ -23,13 +24,11 @@ DATASETS_YAML: list[dict[str, Any]] = [
 
 
 def definitions(**attributes: Any) -> dg.Definitions:
-    tables = [DatasetTable(**table) for table in attributes.pop("tables", DATASETS_YAML)]
-    context = cast(dg.ComponentLoadContext, None)  # the component needs none
-    return Octolis(tables=tables, **attributes).build_defs(context)
+    return loaded(Octolis, {"tables": DATASETS_YAML, **attributes})
 
 
 def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
-    defs = dg.Definitions.merge(definitions(), dg.Definitions(resources={"warehouse": WarehouseResource()}))
+    defs = definitions()
     graph = defs.resolve_asset_graph()
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
     assert keys == {"octolis/contacts", "octolis/vip"}
@@ -45,7 +44,7 @@ def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
 
 @pytest.mark.usefixtures("new_home")
 def test_no_schedule_asks_while_there_is_a_stop_sign() -> None:
-    defs = dg.Definitions.merge(definitions(), dg.Definitions(resources={"warehouse": WarehouseResource()}))
+    defs = definitions()
     schedule = next(iter(defs.schedules or ()))
     assert isinstance(schedule, dg.ScheduleDefinition)
     latch = Latch("octolis", settings.latches())
@@ -68,7 +67,7 @@ def test_the_limits_are_the_documents_unless_said_otherwise(monkeypatch: pytest.
     monkeypatch.setenv("OCTOLIS_API_KEY", "key")
     documented = definitions().resources["octolis"]  # type: ignore[index]
     assert documented.rule().purses == ((Window(25, 1), Window(150, 60)), (Window(2000, 60),))
-    faster = definitions(limits=OctolisLimits(points_per_second=500)).resources["octolis"]  # type: ignore[index]
+    faster = definitions(limits={"points_per_second": 500}).resources["octolis"]  # type: ignore[index]
     assert faster.rule().purses[0][0] == Window(500, 1)
     assert documented.base_url == "https://api.octolis.cloud/v1/data"
 
@@ -91,8 +90,8 @@ def test_what_cannot_be_meant_is_an_error_at_load(wrong: dict[str, Any], said: s
 
 @pytest.mark.parametrize("names", [["a", "A"], ["people", "people_merges"]])
 def test_two_datasets_cannot_have_one_table(names: list[str]) -> None:
-    with pytest.raises(ValidationError, match="named more than once"):
-        definitions(tables=[{"name": name, "id": "1"} for name in names])
+    with pytest.raises(Refused, match="named more than once"):
+        definitions(tables=[{"name": name, "id": "5f1c"} for name in names])
 
 
 def test_the_example_has_the_sandboxs_datasets() -> None:

@@ -8,7 +8,7 @@ Keep out: assertions.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
 import yaml
@@ -21,6 +21,7 @@ from orgdata_dagster.sandbox.together import demo, document_limits
 from orgdata_dagster.vendors.together.component import Together
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.loading import loaded
 
 MINUTE = 0.05  # seconds: short where a test is not about time
 TABLES = [{"name": "users", "key": ["User ID"]}, {"name": "pairings", "key": ["Pairing ID"]}, {"name": "sessions"}]
@@ -52,9 +53,7 @@ class Runs:
     """Runs of the vendor's assets on an instance of their own: to load all vendors for each would take seconds."""
 
     def __init__(self, instance: dg.DagsterInstance | None = None, **others: Any) -> None:
-        component = Together.resolve_from_yaml(yaml.safe_dump(attributes(**others)))
-        rest = dg.Definitions(resources={"warehouse": WarehouseResource()}, executor=dg.in_process_executor)
-        self.defs = dg.Definitions.merge(component.build_defs(cast(dg.ComponentLoadContext, None)), rest)
+        self.defs = loaded(Together, attributes(**others))
         self.instance = instance or dg.DagsterInstance.ephemeral()
 
     def materialize(

@@ -3,7 +3,8 @@
 Here: the commands' options, and how errors reach the user. Add here: a command (its work in a module of its own).
 Keep out: work.
 
-Exit status: 0 done, 1 something failed while working (each reason in a line), 2 wrong use or configuration.
+Exit status: 0 done, 1 something failed while working (each reason in a line), 2 wrong use or configuration,
+143 or 130 stopped by SIGTERM or Ctrl-C (signals.py).
 """
 
 from __future__ import annotations

@@ -103,7 +103,8 @@ def test_a_pull_that_is_told_to_stop(
         assert any(f"stopped by {number.name}" in message for message in told)
         pool = instance.event_log_storage.get_concurrency_info(f"{VENDOR}_api")
         assert (pool.active_slot_count, pool.pending_step_count) == (0, 0)
-    check_it_goes_on(home, sandbox, command, days)
+    if number == signal.SIGTERM:  # once is enough
+        check_it_goes_on(home, sandbox, command, days)
 
 
 def test_a_pull_whose_vendor_does_not_answer(home: Home, sandbox: Sandbox) -> None:
@@ -156,7 +157,7 @@ def test_after_kill_9_dagster_is_told_what_landed(home: Home, sandbox: Sandbox) 
     found = home.orgdata("doctor", "--offline").out
     assert "Dagster does not know of" in found
     assert f"orgdata pull {VENDOR} --from {FIRST} --to {today()} --resume" in found
-    assert home.orgdata("doctor", "--offline", "--fix").status == 1  # what is missing is still to be pulled
-    days = landed(home, "events")
-    assert days
-    assert "Dagster knows what has landed" in home.orgdata("doctor", "--offline").out
+    mended = home.orgdata("doctor", "--offline", "--fix")
+    assert mended.status == 1  # what is missing is still to be pulled
+    assert "Dagster knows what has landed" in mended.out
+    assert landed(home, "events")

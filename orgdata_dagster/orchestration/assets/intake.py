@@ -41,15 +41,18 @@ def nothing_stored(_values: Mapping[str, str], _after: datetime | None) -> int:
 class Intake:
     """Where a pull puts the pages of one partition. It counts while it takes them in.
 
-    `area`: the folder of the run, in which this one has files and, if it is asked for, a folder of its own.
-    `stored`: how many rows of the partition are stored that have these values in these columns (newest versions only,
-    and where an instant is given only those with a later cursor)."""
+    `area`: the folder of the run, in which this one has files and, if it is asked for, a folder of its own. `stored`:
+    how many rows of the partition are stored that have these values in these columns (newest versions only, and where
+    an instant is given only those with a later cursor). `accept_shrink`: a person says that rows which do not come
+    again are gone.
+    """
 
     partition: str | None
     area: Path
     ready: ReadyRows
     known: tuple[Interval, ...] = ()
     stored: Stored = nothing_stored
+    accept_shrink: bool = False
     bytes: int = 0
     requests: int = 0
     waited: float = 0.0

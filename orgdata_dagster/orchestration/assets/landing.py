@@ -31,6 +31,7 @@ from orgdata_dagster.orchestration.instance.landed import report_landed
 from orgdata_dagster.orchestration.instance.orphaned_runs import claim
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.reasons import reason
+from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.warehouse.commit.evolution import expected_types, table_columns
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
 from orgdata_dagster.warehouse.commit.stored import stored_rows
@@ -86,7 +87,8 @@ class _Run:
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
         """Pull one partition."""
         ready, known = ReadyRows(self.stage(), self.target), self.known.get(partition, ())
-        intake = Intake(partition, self.folder, ready, known, partial(self.stored, partition))
+        accept = self.context.run.tags.get(ACCEPT_SHRINK_TAG) == "true"
+        intake = Intake(partition, self.folder, ready, known, partial(self.stored, partition), accept)
         try:
             return Arrival(intake, pull(intake))
         except BaseException:

@@ -5,9 +5,11 @@ Here: `MeasuredPage` and the reader that makes one. Keep out: paging rules, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import datetime
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 
 import duckdb
 
@@ -16,7 +18,7 @@ from orgdata_dagster.http.records import Download
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.pages import json_pages
 from orgdata_dagster.warehouse.pages.page import Page
-from orgdata_dagster.warehouse.pages.stage import Extent, extent, measure
+from orgdata_dagster.warehouse.pages.stage import Extent, extent, measure, rows_at
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class MeasuredPage:
     download: Download
     page: Page
     extent: Extent
+    rows_at: Callable[[datetime], Counter[Hashable]] = field(repr=False, compare=False)
+    """The rows of an instant, by anything that tells them apart; for the few pages that must be compared."""
 
     @property
     def records(self) -> int:
@@ -39,6 +43,14 @@ class MeasuredPage:
     def highest(self) -> datetime | None:
         return self.extent.highest
 
+    @property
+    def unit(self) -> timedelta:
+        return self.extent.unit
+
+    @property
+    def zoned(self) -> bool:
+        return self.extent.zoned
+
 
 def csv_reader(connection: duckdb.DuckDBPyConnection, cursor: str | None) -> Callable[[Download], MeasuredPage]:
     """A reader for HttpClient.fetch: what does not parse is a BadBody, so that the client asks again."""
@@ -49,9 +61,15 @@ def csv_reader(connection: duckdb.DuckDBPyConnection, cursor: str | None) -> Cal
             page, reach = extent(connection.cursor(), download.path, cursor)
         except UnreadablePage as error:
             raise BadBody(str(error)) from None
-        return MeasuredPage(download, page, reach)
+        return MeasuredPage(download, page, reach, partial(_rows_at, connection, page, cursor))
 
     return read
+
+
+def _rows_at(
+    connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None, instant: datetime
+) -> Counter[Hashable]:
+    return rows_at(connection.cursor(), page, cursor, instant) if cursor and page.records else Counter()
 
 
 def json_reader(
@@ -70,6 +88,6 @@ def json_reader(
             reach = measure(connection.cursor(), page, cursor) if cursor or not page.parsed else Extent(page.records)
         except UnreadablePage as error:
             raise BadBody(str(error)) from None
-        return MeasuredPage(download, page, reach)
+        return MeasuredPage(download, page, reach, partial(_rows_at, connection, page, cursor))
 
     return read

@@ -1,20 +1,80 @@
-"""One pull of a day: which rows to ask for, and what the answers prove.
+"""One pull of a day: which part of it to ask for, and what the answers prove.
 
-Here: the pull between the client and the landing.
-Keep out: YAML (component.py), paging (walk.py), storing (warehouse/).
+Here: the pull between the client and the landing. Add here: another sign that an answer is not to be believed.
+Keep out: paging (walk.py), Dagster (assets.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.prefetch import ahead
+from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Gap, Window
 from orgdata_dagster.warehouse.ledger.coverage import intervals, joined
 from orgdata_dagster.warehouse.ledger.store import Interval
+
+_WEST = timedelta(hours=12)  # how far local times can lie behind UTC
+_CONTROL = timedelta(days=7)
+NO_HEADER = (
+    "the vendor answers with nothing at all, not even a header, also for the week before: that may be its way to say "
+    "that there are no rows, or a fault"
+)
+
+
+@dataclass
+class _Day:
+    """The pull of one day while it goes on."""
+
+    client: InstitutionAnalyticsClient
+    data_set: str
+    intake: Intake
+    cursor: str
+    window: Window
+    gaps: list[Interval] = field(default_factory=list)
+    zoned: bool = True
+    header: bool = True
+
+    def walk(self) -> None:
+        """Take in what the vendor has of the window."""
+        _, end = day_bounds(str(self.intake.partition))
+        pages = self.client.pages(self.data_set, self.window, folder=self.intake.folder, read=self._reader())
+        for item in ahead(pages):
+            if isinstance(item, Gap):
+                self.gaps.append(Interval(item.after + MICROSECOND, item.until + MICROSECOND, item.reason))
+            else:
+                self.intake.take(item.page, after=item.after, until=min(filter(None, (item.until, end - MICROSECOND))))
+
+    def is_silent(self) -> bool:
+        """Whether the vendor gives no header where it has rows either: then its silence says nothing."""
+        if self.header:
+            return False
+        control = Window(self.window.after - _CONTROL, None)
+        path = self.intake.folder / "control.csv"
+        self.client.page(self.data_set, control.after, control.until, into=path, read=self._reader())
+        if not self.header:
+            return True
+        self.walk()
+        return False
+
+    def _reader(self) -> Callable[[Download], MeasuredPage]:
+        measure = self.intake.reader(self.cursor)
+
+        def read(download: Download) -> MeasuredPage:
+            page = measure(download)
+            self.header = bool(page.page.columns)
+            self.zoned = self.zoned and page.zoned
+            return page
+
+        return read
 
 
 def pull_day(
@@ -23,28 +83,41 @@ def pull_day(
     """Pull one day: whole when it is over, from its watermark on when it is today.
 
     What the vendor says about the last `lookback` before its own clock is taken but not claimed complete: clocks
-    differ, and a row may become visible a moment after its instant. The next pull of the day begins there.
+    differ, and a row may become visible a moment after its instant. The next pull of the day begins there. An answer
+    that would take stored rows away is asked for again, and if it stays, what is stored stays too.
     """
     start, end = day_bounds(str(intake.partition))
     began = datetime.now(UTC)
-    before: tuple[Interval, ...] = ()
-    complete_until = start
-    if end > began:
-        before = intake.known
-        complete_until = max((part.end for part in before), default=start)
+    before = tuple(takewhile(_is_final, intake.known)) if end > began else ()
+    complete_until = max((part.end for part in before), default=start)
     window = Window(complete_until - MICROSECOND, None if end > began else end - MICROSECOND)
-    gaps = []
-    pages = client.pages(data_set, window, folder=intake.folder, read=intake.reader(cursor))
-    for item in ahead(pages):
-        if isinstance(item, Gap):
-            reason = f"more than {item.records} rows at one instant: the vendor's page cannot hold them all"
-            gaps.append(Interval(item.after + MICROSECOND, item.until + MICROSECOND, reason))
-        else:
-            intake.take(item.page, after=item.after, until=min(filter(None, (item.until, end - MICROSECOND))))
+    after = window.after if complete_until > start else None
+    day = _Day(client, data_set, intake, cursor, window)
+    day.walk()
+    for _ in range(ASKED_AGAIN if doubt(intake, intake.kept, after=after) else 0):
+        if not intake.kept:
+            day.walk()
     as_of = intake.first_answer or began
-    proven = intervals(complete_until, min(end, as_of - lookback), gaps)
-    return Pulled(
-        as_of,
-        coverage=joined([*before, *proven]),
-        after=complete_until - MICROSECOND if complete_until > start else None,
-    )
+    until = min(end, as_of - lookback)
+    reason = doubt(intake, intake.kept, after=after) or _lost(day, after)
+    if reason is None and not intake.kept and day.is_silent():
+        reason = NO_HEADER
+    if reason is not None:
+        return keep_stored(as_of, complete_until, max(until, complete_until + MICROSECOND), reason, *before)
+    if not day.zoned:
+        # local times would be found out by the walk, but not which of them are still to come
+        until = min(until, max(intake.watermark or start, as_of - lookback - _WEST))
+    return Pulled(as_of, coverage=joined([*before, *intervals(complete_until, until, day.gaps)]), after=after)
+
+
+def _is_final(part: Interval) -> bool:
+    """Whether nothing is gained by asking for a part again: it is complete, or no page can hold it."""
+    return part.reason is None or part.reason.startswith("more than")
+
+
+def _lost(day: _Day, after: datetime | None) -> str | None:
+    """Why rows that are stored would get lost to a gap that may close again, if so."""
+    open_gaps = [gap for gap in day.gaps if not _is_final(gap)]
+    if not open_gaps or day.intake.stored({}, after) <= day.intake.kept:
+        return None
+    return open_gaps[0].reason

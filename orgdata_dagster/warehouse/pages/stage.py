@@ -7,9 +7,11 @@ Add here: what a page must prove before it may land. Keep out: the tables themse
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from orgdata_dagster.warehouse.types.declared import canonical
 
 _TIES_COUNTED = 100
 _WIDE = 2 * BATCH  # columns
+UNITS = (timedelta(microseconds=1), timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1))
+_ZONE = re.compile(r":\d\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
 _ENOUGH_RECORDS = 4_000  # a look at fewer is not worth a query: small pages are looked at together
 _MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 
@@ -35,17 +39,23 @@ _MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 class Extent:
     """How far a page reaches: its records, and the lowest and highest instant of its cursor column (None if empty).
 
-    `at_lowest` records share the lowest instant (None: more than it was worth counting)."""
+    `at_lowest` records share the lowest instant (None: more than it was worth counting). `unit`: the largest of a
+    microsecond, a millisecond, a second and a minute of which all instants are multiples. `zoned`: whether they say
+    their zone."""
 
     records: int
     lowest: datetime | None = None
     highest: datetime | None = None
     at_lowest: int | None = None
+    unit: timedelta = UNITS[-1]
+    zoned: bool = True
 
     def kept(self, after: datetime | None, until: datetime | None) -> int | None:
         """How many records lie in `(after, until]`, as far as it can be told from here; else None."""
         if self.lowest is None or self.highest is None:
             return self.records
+        if after is not None and self.highest <= after:
+            return 0
         if until is not None and self.highest > until:
             return None
         if after is None or after < self.lowest:
@@ -116,7 +126,7 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
     if page.records == 0:
         return Extent(0)
     try:
-        records, instants, lowest, highest, too_fine, example = _measured(connection, page, cursor)
+        records, instants, lowest, highest, finest, some, too_fine, example = _measured(connection, page, cursor)
     except _MALFORMED as error:
         raise UnreadablePage(f"{name} is not well-formed: {_first_lines(error)}") from None
     if records != page.records:
@@ -129,17 +139,30 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
             f"(for example {example!r}): is cursor_column right?"
         )
     at_lowest = lowest.count(lowest[0])
-    return Extent(records, lowest[0], highest, at_lowest if at_lowest < _TIES_COUNTED else None)
+    counted = at_lowest if at_lowest < _TIES_COUNTED else None
+    return Extent(records, lowest[0], highest, counted, UNITS[finest], _ZONE.search(some) is not None)
+
+
+def rows_at(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str, instant: datetime) -> Counter[Hashable]:
+    """The rows of a page at an instant of its cursor column, as hashes of all that they hold."""
+    rows = f"(SELECT * EXCLUDE (_orgdata_file) FROM {page.reading([page]).source})"
+    at = f"TRY_CAST({quoted(cursor)} AS TIMESTAMPTZ) = CAST(? AS TIMESTAMPTZ)"
+    found = connection.execute(f"SELECT hash(row) FROM {rows} AS row WHERE {at}", [instant.isoformat()]).fetchall()
+    return Counter(row[0] for row in found)
 
 
 def _measured(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> tuple[Any, ...]:
     """Records, those with an instant, the lowest instants, the highest, those too fine, an odd example."""
     source = page.reading([page]).source
     if cursor is None:
-        return _one(connection, f"SELECT count(*), 0, NULL, NULL, 0, NULL FROM {source}")
+        return _one(connection, f"SELECT count(*), 0, NULL, NULL, 3, '', 0, NULL FROM {source}")
     raw = quoted(cursor)
     instants = f"(SELECT {raw} AS raw, TRY_CAST({raw} AS TIMESTAMPTZ) AS instant FROM {source})"
-    figures = f"SELECT count(*), count(instant), min(instant, {_TIES_COUNTED}), max(instant)"
+    finer = [f"max(CAST(epoch_us(instant) % {unit // UNITS[0]} <> 0 AS TINYINT))" for unit in UNITS[1:]]
+    figures = (
+        f"SELECT count(*), count(instant), min(instant, {_TIES_COUNTED}), max(instant), "
+        f"3 - ({' + '.join(finer)}), any_value(raw)"
+    )
     # by its length alone, a third cheaper: `2026-01-02T03:04:05.123456Z` has no room for a seventh digit
     roomy = "strlen(raw) > 26 AND NOT (strlen(raw) = 27 AND ends_with(raw, 'Z'))"
     *found, odd = _one(connection, f"{figures}, count(*) FILTER ({roomy}) FROM {instants}")

@@ -4,7 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, BoundsIgnored, Gap, Slice, Window, walk
+from orgdata_dagster.vendors.institution_analytics.walk import (
+    MICROSECOND,
+    TOO_MANY,
+    BoundsIgnored,
+    Gap,
+    Slice,
+    Window,
+    walk,
+)
 from orgdata_dagster_tests.vendors.institution_analytics.fake_vendor import FakePage, FakeVendor
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -35,8 +43,8 @@ def vendor_of(*seconds: float, page_rows: int = 3, **options: timedelta) -> Fake
 
 @pytest.mark.parametrize(
     ("seconds", "requests"),
-    [([], 1), ([5], 3), ([5, 4], 2), ([7, 6, 5, 4], 2), ([5, 5], 3)],
-    ids=["empty", "one row", "two rows", "ordinary", "one instant"],
+    [([], 1), ([5.1], 3), ([5.2, 4.000001], 2), ([7.3, 6.000001, 5, 4], 2), ([5.1, 5.1], 4), ([7, 6, 5, 4], 2)],
+    ids=["empty", "one row", "two rows", "ordinary", "one instant", "whole seconds"],
 )
 def test_a_small_day_costs_few_requests(seconds: list[float], requests: int) -> None:
     vendor = vendor_of(*seconds, page_rows=100)
@@ -83,13 +91,17 @@ def test_more_rows_at_an_instant_than_a_page_holds_are_a_gap_and_the_walk_goes_o
     kept, gaps = walked(vendor, page_rows=3)
     assert {0, 5} <= set(kept)
     assert len(kept) == 5
-    assert gaps == [Gap(at(5) - MICROSECOND, at(5), 3)]
+    assert gaps == [Gap(at(5) - MICROSECOND, at(5), TOO_MANY.format(records=3))]
 
 
 def test_at_the_end_of_the_window_the_page_size_decides() -> None:
     """Nothing lies below the tie: full pages may have been cut, others not."""
-    assert walked(vendor_of(5, 5, 5, 5, page_rows=3), page_rows=3)[1] == [Gap(at(5) - MICROSECOND, at(5), 3)]
-    assert walked(vendor_of(9, 8, 7, 5, 5, 5, 5, page_rows=3), page_rows=100)[1] == [Gap(at(5) - MICROSECOND, at(5), 3)]
+    assert walked(vendor_of(5, 5, 5, 5, page_rows=3), page_rows=3)[1] == [
+        Gap(at(5) - MICROSECOND, at(5), TOO_MANY.format(records=3))
+    ]
+    assert walked(vendor_of(9, 8, 7, 5, 5, 5, 5, page_rows=3), page_rows=100)[1] == [
+        Gap(at(5) - MICROSECOND, at(5), TOO_MANY.format(records=3))
+    ]
     assert walked(vendor_of(5, 5, page_rows=3), page_rows=3) == ([0, 1], [])
 
 
@@ -124,4 +136,4 @@ def test_pages_come_newest_first_and_are_fetched_one_by_one() -> None:
     first = next(items)
     assert isinstance(first, Slice)
     assert (first.page.highest, first.after, first.until) == (at(9), at(8), WINDOW.until)
-    assert vendor.requests == 1
+    assert vendor.requests <= 3  # that it is whole at its lowest instant takes a look at the next one

@@ -1,0 +1,41 @@
+"""Answers that contradict what is stored: when an empty answer is not believed, and what becomes of the partition.
+
+Here: `doubt`, the question that every vendor's pull asks of an answer without rows, and `keep_stored`, what it says
+then. Add here: another sign by which an answer contradicts what is stored. Keep out: contradictions among the answers
+of one walk (a vendor's walk.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
+from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
+from orgdata_dagster.warehouse.ledger.store import Interval
+
+ASKED_AGAIN = 2  # times, before an answer that contradicts what is stored is given up
+
+
+def doubt(
+    intake: Intake, came: int, values: Mapping[str, str] | None = None, *, after: datetime | None = None
+) -> str | None:
+    """Why an answer of no rows is not believed: rows are stored that it would take away. None: it may be.
+
+    `values` and `after`: which of the partition's rows the answer is about, see Intake.stored.
+    """
+    if came or intake.accept_shrink:
+        return None
+    stored = intake.stored(values or {}, after)
+    if not stored:
+        return None
+    which = "".join(f" of {name} {value}" for name, value in (values or {}).items())
+    return (
+        f"the vendor answers with no row{which} where {stored} are stored, also when it is asked again; what is stored "
+        f"stays. If the rows are gone indeed, pull with --accept-shrink (run tag {ACCEPT_SHRINK_TAG}=true)"
+    )
+
+
+def keep_stored(as_of: datetime, start: datetime, end: datetime, reason: str, *before: Interval) -> Pulled:
+    """The end of a pull that leaves what is stored as it is, and says why `[start, end)` is not complete."""
+    return Pulled(as_of, coverage=(*before, Interval(start, end, reason)), doubted=True)

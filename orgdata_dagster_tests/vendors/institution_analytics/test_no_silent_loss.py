@@ -1,0 +1,152 @@
+"""Vendors that depart from their document, and answers that contradict others: every row lands, or the coverage says
+what is missing; what is stored stays."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
+from orgdata_dagster.sandbox.faults import Empty, ErrorBody
+from orgdata_dagster.sandbox.institution_analytics import DataSet, InstitutionAnalytics, coarse, local
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import today
+
+DAY = today(back=1)
+USERS = "institution_analytics/users"
+ALL = "SELECT id FROM institution_analytics.users ORDER BY ALL"
+INCOMPLETE = "SELECT DISTINCT reason FROM _orgdata.coverage WHERE NOT complete"
+
+
+def rows(number: int = 20, *, seconds: float = 7.481484) -> list[dict[str, str]]:
+    start = datetime.fromisoformat(DAY).replace(tzinfo=UTC)
+    at = [start + timedelta(seconds=seconds * (n + 1)) for n in range(number)]
+    return [{"id": f"k{n:03}", "updated_date": when.isoformat().replace("+00:00", "Z")} for n, when in enumerate(at)]
+
+
+def holds(sandbox: Sandbox, made: list[dict[str, str]], **behaviour: object) -> InstitutionAnalytics:
+    vendor = sandbox.institution_analytics
+    vendor.data_sets["users"] = DataSet("users", ["id", "email", "updated_date"], made, **behaviour)  # type: ignore[arg-type]
+    vendor.page_rows = 8
+    return vendor
+
+
+def keys(made: list[dict[str, str]]) -> list[tuple[str]]:
+    return [(row["id"],) for row in made]
+
+
+@pytest.mark.parametrize(
+    ("printed", "seconds"),
+    [(coarse(3), 0.000581), (coarse(3), 7.481484), (coarse(0), 0.481484), (coarse(-1), 17.481484), (None, 1)],
+    ids=["ms, close together", "ms", "whole seconds", "whole minutes", "as stored"],
+)
+@pytest.mark.parametrize("exclusive", [False, True], ids=["inclusive", "exclusive"])
+def test_a_vendor_stores_finer_instants_than_it_prints(
+    home: Home, sandbox: Sandbox, printed: Callable[[str], str] | None, seconds: float, exclusive: bool
+) -> None:
+    made = rows(seconds=seconds)
+    holds(sandbox, made, printed=printed, exclusive_before=exclusive)
+    assert home.materialize(USERS, DAY).success
+    assert home.sql(ALL) == keys(made)
+    assert home.sql(INCOMPLETE) == []
+
+
+def test_more_rows_in_one_printed_unit_than_a_page_holds_are_a_gap(home: Home, sandbox: Sandbox) -> None:
+    holds(sandbox, rows(seconds=0.04), printed=coarse(0))
+    assert home.materialize(USERS, DAY).success
+    [(reason,)] = home.sql(INCOMPLETE)
+    assert "one instant" in reason
+
+
+@pytest.mark.parametrize("hours", [2, -5, 5.5])
+def test_local_times_without_a_zone_are_found_out(home: Home, sandbox: Sandbox, hours: float) -> None:
+    holds(sandbox, rows(seconds=3600), printed=local(hours))
+    done = home.materialize(USERS, DAY)
+    complete = home.sql("SELECT count(*) FROM _orgdata.coverage WHERE complete") if done.success else [(0,)]
+    assert complete == [(0,)] or home.sql(INCOMPLETE)
+
+
+@pytest.mark.parametrize("form", ["bytes", "rows"])
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_one_empty_answer_loses_no_row(home: Home, sandbox: Sandbox, form: str, after: int) -> None:
+    made = rows()
+    vendor = holds(sandbox, made)
+    assert home.materialize(USERS, DAY).success
+    vendor.faults.add(Empty(form), after=after)  # type: ignore[arg-type]
+    assert home.materialize(USERS, DAY).success
+    assert home.sql(ALL) == keys(made)
+    assert home.sql(INCOMPLETE) == []
+
+
+@pytest.mark.parametrize("form", ["bytes", "rows"])
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_empty_answers_that_stay_leave_what_is_stored_and_say_so(
+    home: Home, sandbox: Sandbox, form: str, after: int
+) -> None:
+    made = rows()
+    vendor = holds(sandbox, made)
+    assert home.materialize(USERS, DAY).success
+    vendor.faults.add(Empty(form), times=50, after=after)  # type: ignore[arg-type]
+    assert home.materialize(USERS, DAY).success
+    assert home.sql(ALL) == keys(made)
+    [(reason,)] = home.sql(INCOMPLETE)
+    assert "asked again" in reason
+    vendor.faults.clear()
+    assert home.materialize(USERS, DAY).success
+    assert home.sql(INCOMPLETE) == []
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_first_pull_that_is_cut_off_by_empty_answers_says_so(home: Home, sandbox: Sandbox, after: int) -> None:
+    made = rows()
+    vendor = holds(sandbox, made)
+    vendor.faults.add(Empty(), times=50, after=after)
+    assert home.materialize(USERS, DAY).success
+    assert set(home.sql(ALL)) < set(keys(made))
+    assert len(home.sql(INCOMPLETE)) == 1
+
+
+def test_a_day_that_is_empty_indeed_can_be_accepted(home: Home, sandbox: Sandbox) -> None:
+    vendor = holds(sandbox, rows())
+    assert home.materialize(USERS, DAY).success
+    vendor.data_sets["users"].delete(lambda _: True)
+    assert home.orgdata("pull", USERS, "--from", DAY, "--to", DAY, "--accept-shrink").status == 0
+    assert home.sql(ALL) == []
+    assert home.sql(INCOMPLETE) == []
+    assert ACCEPT_SHRINK_TAG == "orgdata/accept_shrink"
+
+
+def test_a_row_that_moved_to_another_day_is_not_missed(home: Home, sandbox: Sandbox) -> None:
+    """Its day is empty now: the table has the newer version, so that nothing speaks against the answer."""
+    vendor = holds(sandbox, rows(1))
+    assert home.materialize(USERS, DAY).success
+    vendor.data_sets["users"].touch("k000", datetime.now(UTC) - timedelta(seconds=30))
+    assert home.materialize(USERS).success
+    assert home.materialize(USERS, DAY).success
+    assert home.sql("SELECT count(*) FROM institution_analytics.users") == [(1,)]
+    assert home.sql(INCOMPLETE) == []
+
+
+def test_a_vendor_without_headers_is_believed_once_it_has_shown_that_it_answers(home: Home, sandbox: Sandbox) -> None:
+    vendor = holds(sandbox, rows())
+    vendor.empty_header = False
+    empty = today(back=3)
+    assert home.materialize(USERS, empty).success
+    assert home.sql(INCOMPLETE) == []
+    vendor.data_sets["users"].delete(lambda _: True)
+    assert home.materialize(USERS, today(back=4)).success
+    [(reason,)] = home.sql(INCOMPLETE)
+    assert "not even a header" in reason
+
+
+@pytest.mark.parametrize("body", [{"error": {"code": 17, "message": "quota"}}, [{"error": "x"}], "quota exceeded\n"])
+def test_an_error_with_status_200_is_no_data(home: Home, sandbox: Sandbox, body: object) -> None:
+    made = rows()
+    vendor = holds(sandbox, made)
+    assert home.materialize(USERS, DAY).success
+    vendor.faults.add(ErrorBody(body), after=1)
+    assert home.materialize(USERS, DAY).success  # asked again
+    vendor.faults.add(ErrorBody(body), times=50)
+    assert not home.materialize(USERS, DAY).success
+    assert home.sql(ALL) == keys(made)

@@ -23,7 +23,7 @@ def slow(home: Home, per_minute: int | None = 30) -> None:
     """A project of two tables whose pull waits for its rate limit half of the time, and lands days meanwhile."""
     tables = [{"name": name, "key": ["id"]} for name in ("users", "events")]
     limits = {"concurrent": 1, "per_minute": per_minute}
-    home.write_project(institution_analytics=institution_analytics(limits=limits, data_sets=tables))
+    home.write_project(institution_analytics=institution_analytics(limits=limits, tables=tables))
 
 
 def started(home: Home, sandbox: Sandbox, requests: int) -> Command:

@@ -87,7 +87,7 @@ class AccuticsClient:
         """The pages that hold every row for which all conditions hold, the listing's own too.
 
         Every page is a file of its own in `folder`, whole with its envelope when `read` gets it. A BadBody from `read`
-        is retried. Raises the errors of HttpClient.fetch, and PermanentError or UnsafeUrl where the paging goes astray.
+        is retried. Raises the errors of HttpClient.fetch, and PermanentError where the paging goes astray.
         """
         number = itertools.count()
 
@@ -98,8 +98,7 @@ class AccuticsClient:
                 pages.update_request(params)
                 page, rows, pagination = self._page(listing.path, params, folder / f"page-{next(number):06}.json", read)
                 pages.update_state(pagination, rows)
-                total = pagination["total_items"] if listing.paging == "page" else None
-                yield Answer(page, _keys(rows, listing.key), total, _newest_first(rows, listing.cursor_column))
+                yield Answer(page, _keys(rows, listing.key), pages.total, _newest_first(rows, listing.cursor_column))
 
         try:
             return settle(once, newest_first=listing.newest_first)

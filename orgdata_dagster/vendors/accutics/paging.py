@@ -1,10 +1,10 @@
 """Both pagings of accutics as paginator objects (dlt's words), chosen by `paging` in defs.yaml and never guessed.
 
-Here: which page is asked for next, and when a list has ended: where `next` or `next_cursor` is null, nowhere else,
+Here: which page is asked for next, and when a list has ended: where `next` or `next_cursor` says so, nowhere else,
 since the vendor clamps page sizes without a word. Add here when: the document has another paging.
 Keep out: requests (client.py), rows that move while they are paged but for the one step back below (walk.py).
 
-Links are never followed, only looked at: one that leads to another host is refused, and no token goes there.
+Links are never followed, only looked at (links.py): no token goes where they lead.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-import httpx
-
 from orgdata_dagster.http.errors import PermanentError
-from orgdata_dagster.http.origin import resolve
 from orgdata_dagster.http.redaction import excerpt
+from orgdata_dagster.vendors.accutics import links
 
 Paging = Literal["page", "cursor"]
 Pagination = Mapping[str, Any]
@@ -33,11 +31,15 @@ class Paginator(Protocol):
     def has_next_page(self) -> bool:
         """Whether another page is to be asked for; true before the first."""
 
+    @property
+    def total(self) -> int | None:
+        """The rows that the vendor says there are, where the paging tells that."""
+
     def update_request(self, params: dict[str, str]) -> None:
         """Add to the query what names the page."""
 
     def update_state(self, pagination: Pagination, rows: Rows) -> None:
-        """Take in `meta.pagination` and the rows of the page that was asked for. Raises PermanentError, UnsafeUrl."""
+        """Take in `meta.pagination` and the rows of the page that was asked for. Raises PermanentError."""
 
 
 def paginator(paging: Paging, base_url: str, page_size: int) -> Paginator:
@@ -48,18 +50,14 @@ def paginator(paging: Paging, base_url: str, page_size: int) -> Paginator:
 class _Checks:
     """What holds for the pages of both pagings."""
 
+    total: int | None = None
+
     def __init__(self, base_url: str, page_size: int) -> None:
         self.has_next_page = True
         self._base_url = base_url
         self._page_size = page_size
         self._last: str | None = None
         self._times = 0
-
-    def _link(self, pagination: Pagination) -> str | None:
-        link = pagination.get("next")
-        if link is not None and not isinstance(link, str):
-            raise PermanentError(f"`next` is no link: {excerpt(json.dumps(link), 100)}")
-        return resolve(self._base_url, link) if link is not None else None
 
     def _not_again(self, rows: Rows) -> None:
         page = json.dumps(rows)
@@ -81,7 +79,6 @@ class PageNumberPaginator(_Checks):
     def __init__(self, base_url: str, page_size: int) -> None:
         super().__init__(base_url, page_size)
         self.page = 1
-        self.total: int | None = None
 
     def update_request(self, params: dict[str, str]) -> None:
         """Add `page_size`, and `page` where it is not the first."""
@@ -92,23 +89,28 @@ class PageNumberPaginator(_Checks):
     def update_state(self, pagination: Pagination, rows: Rows) -> None:
         """Go on to the next page, or back where rows have moved up."""
         total, size = _whole(pagination, "total_items", 0), _whole(pagination, "items_per_page", 1)
-        link = self._link(pagination)
-        self._check_onward(link, str(pagination.get("page_param") or "page"))
+        following = links.following(pagination, str(pagination.get("page_param") or "page"), self._base_url)
         fell = (self.total or 0) - total
         self.total = total
         if fell > 0 and self.page > 1:
             self.page = max(1, self.page + fell // -size)
             self._last = None  # going back brings the same page again
-        elif link is None:
+        elif self._is_last(following, rows, reached=self.page * size >= total):
             self.has_next_page = False
         else:
             self._not_again(rows)
             self.page += 1
 
-    def _check_onward(self, link: str | None, name: str) -> None:
-        number = httpx.URL(link).params.get(name, "") if link else ""
-        if number.isdecimal() and int(number) <= self.page:
+    def _is_last(self, following: links.Following, rows: Rows, *, reached: bool) -> bool:
+        """Whether the list ends here. `reached`: the pages so far hold as many rows as the vendor says there are."""
+        if following.end is not None:
+            return following.end
+        number = following.value
+        if number is not None and number.isdecimal() and int(number) <= self.page:
+            if reached:  # the last page names itself
+                return True
             raise _endless(f"page {self.page} names page {int(number)} as the next one")
+        return reached and (not rows or not following.is_told)
 
 
 class CursorPaginator(_Checks):
@@ -130,16 +132,16 @@ class CursorPaginator(_Checks):
 
     def update_state(self, pagination: Pagination, rows: Rows) -> None:
         """Go on behind the page's last row."""
-        if "next_cursor" not in pagination:
+        following = links.following(pagination, str(pagination.get("cursor_param") or "cursor"), self._base_url)
+        cursor = links.cursor(pagination, following)
+        if cursor is None and following.end is not True and "next_cursor" not in pagination:
             raise _other_paging("page", "next_cursor", pagination)
-        self._link(pagination)
-        following = pagination["next_cursor"]
-        if following is None:
+        if cursor is None:
             self.has_next_page = False
             return
         if rows:  # a page whose rows were all filtered out is no repetition
             self._not_again(rows)
-        self._cursor = str(following)
+        self._cursor = cursor
         if self._cursor in self._seen:
             raise _endless(f"the cursor {excerpt(self._cursor, 60)!r} came twice")
         self._seen.add(self._cursor)
@@ -147,6 +149,8 @@ class CursorPaginator(_Checks):
 
 def _whole(pagination: Pagination, name: str, least: int) -> int:
     value = pagination.get(name)
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
     if type(value) is not int or value < least:
         raise _other_paging("cursor", name, pagination)
     return value

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from orgdata_dagster.http.errors import PermanentError, UnsafeUrl
+from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.vendors.accutics import links
 from orgdata_dagster.vendors.accutics.paging import CursorPaginator, PageNumberPaginator, Paginator, Paging, paginator
 
 BASE = "https://api.example.org/v1"
@@ -76,15 +77,89 @@ def test_a_list_that_shrank_at_its_end_is_not_over() -> None:
     assert not pages.has_next_page
 
 
+FOREIGN = [
+    "https://internal.acme.lan:8443/v1/x?page=2&cursor=2",
+    "http://api.example.org/v1/x?page=2&cursor=2",
+    "//evil.example/x?cursor=2&page=2",
+    "/v1/x?page=2&cursor=2",
+    "https://[x?page=2",
+]
+
+
 @pytest.mark.parametrize("paging", ["page", "cursor"])
+@pytest.mark.parametrize("link", FOREIGN)
+def test_a_foreign_link_is_a_warning_once(paging: Paging, link: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Behind a proxy links have another scheme or an internal host; only the number or cursor in them counts."""
+    links._warn_once.cache_clear()
+    pages = paginator(paging, BASE, 10)
+    for number in (1, 2):
+        found = numbered(number, 30, next=link) if paging == "page" and number == 1 else numbered(number, 30)
+        pages.update_state({**cursor(str(number + 1)), "next": link} if paging == "cursor" else found, [number])
+    assert pages.has_next_page
+    assert asked(pages)[paging] == "3"
+    assert len(caplog.records) == (0 if link.startswith("/v1") else 1)
+
+
+@pytest.mark.parametrize("end", [None, "", False, " ", "null", "None", [], {}, {"href": None}])
+def test_other_spellings_of_no_further_page(end: object) -> None:
+    pages = PageNumberPaginator(BASE, 10)
+    pages.update_state(numbered(1, 5, next=end), [1])
+    by_cursor = CursorPaginator(BASE, 10)
+    by_cursor.update_state({**cursor(None), "next_cursor": end if not isinstance(end, dict) else None}, [1])
+    assert (pages.has_next_page, by_cursor.has_next_page) == (False, False)
+
+
 @pytest.mark.parametrize(
-    "link",
-    ["https://evil.example/v1/x", "http://api.example.org/v1/x", "https://api.example.org:444/x", "//evil.example/x"],
+    ("changes", "is_over"),
+    [
+        ({"next": 2}, False),
+        ({"next": True}, False),
+        ({"next": {"href": f"{BASE}/x?page=2"}}, False),
+        ({"total_items": "25", "items_per_page": "10"}, False),
+        ({"next": f"{BASE}/x?page=1", "total_items": 10}, True),  # the last page names itself
+        ({"next": 1, "total_items": 10}, True),
+    ],
 )
-def test_a_link_to_another_host_is_refused(paging: Paging, link: str) -> None:
-    found = numbered(1, 25, next=link) if paging == "page" else {**cursor("255"), "next": link}
-    with pytest.raises(UnsafeUrl, match=r"api\.example\.org"):
-        paginator(paging, BASE, 10).update_state(found, [1])
+def test_other_spellings_of_the_next_page(changes: dict[str, Any], is_over: bool) -> None:
+    pages = PageNumberPaginator(BASE, 10)
+    pages.update_state(numbered(1, 25) | changes, [1])
+    assert pages.has_next_page is not is_over
+
+
+def test_without_next_the_total_decides() -> None:
+    pages = PageNumberPaginator(BASE, 10)
+    for number, more in ((1, True), (2, True), (3, False)):
+        found = numbered(number, 25)
+        del found["next"]
+        pages.update_state(found, [number])
+        assert pages.has_next_page is more
+
+
+def test_a_next_that_never_ends_does_where_the_total_is_reached() -> None:
+    pages = PageNumberPaginator(BASE, 10)
+    for number, rows in ((1, [1]), (2, [2]), (3, [])):
+        pages.update_state(numbered(number, 20, next=f"{BASE}/x?page={number + 1}"), rows)
+    assert not pages.has_next_page
+
+
+@pytest.mark.parametrize("word", ["0", "null", -1])
+def test_a_cursor_that_may_mean_nothing(word: object) -> None:
+    """It ends the list only where `next` says so too."""
+    pages = CursorPaginator(BASE, 10)
+    pages.update_state({**cursor("7"), "next_cursor": word}, [1])
+    assert asked(pages)["cursor"] == str(word)
+    pages.update_state({**cursor(None), "next_cursor": word}, [2])
+    assert not pages.has_next_page
+
+
+def test_the_cursor_may_stand_in_the_link_alone_or_be_left_out_at_the_end() -> None:
+    pages = CursorPaginator(BASE, 10)
+    found = cursor("7")
+    del found["next_cursor"]
+    pages.update_state(found, [1])
+    assert asked(pages)["cursor"] == "7"
+    pages.update_state({"next": None, "items_per_page": 10}, [2])
+    assert not pages.has_next_page
 
 
 def test_a_next_page_that_is_not_further_on() -> None:

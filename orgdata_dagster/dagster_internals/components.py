@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -39,16 +39,19 @@ def load_whole(project: Path) -> dg.Definitions:
     return build(Path("."))
 
 
-def load_parts(project: Path) -> Parts:
-    """The definitions of the parts of the defs folder that can be loaded; the parts that cannot, with the reason."""
+def load_parts(project: Path, *, without: Collection[Path] = ()) -> Parts:
+    """The definitions of the parts of the defs folder that can be loaded; the parts that cannot, with the reason.
+
+    `without`: files or folders below it of which nothing is loaded.
+    """
     try:
         with private("parts of a ComponentTree"):
             from dagster.components.core import component_tree, decl, defs_module  # noqa: F401 - looked for, used below
     except NotThere:
-        return _by_copies(project)
+        return _by_copies(project, without)
     tree = dg.ComponentTree.for_project(project)
     parts, broken = list[dg.Definitions](), dict[Path, Exception]()
-    for path in _readable(tree, broken):
+    for path in _readable(tree, broken, without):
         try:
             parts.append(tree.build_defs(path))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is shown, and the others load
@@ -56,7 +59,7 @@ def load_parts(project: Path) -> Parts:
     return parts, broken
 
 
-def _readable(tree: ComponentTree, broken: dict[Path, Exception]) -> list[Path]:
+def _readable(tree: ComponentTree, broken: dict[Path, Exception], without: Collection[Path]) -> list[Path]:
     """Have the tree hold only what can be read; what cannot is added to `broken`.
 
     It must be one tree, not one for each part: parts look each other up, as a sync does the vendor that it writes to.
@@ -68,6 +71,8 @@ def _readable(tree: ComponentTree, broken: dict[Path, Exception]) -> list[Path]:
     context = tree.decl_load_context.for_component_loc(folder)
     children: dict[Path, ComponentDecl] = {}
     for path in sorted(tree.defs_module_path.iterdir()):
+        if _holds(path, without):
+            continue
         try:
             child = build_filesystem_component_decl_from_context(
                 context.for_component_loc(ComponentPath.from_path(path))
@@ -81,12 +86,16 @@ def _readable(tree: ComponentTree, broken: dict[Path, Exception]) -> list[Path]:
     return list(children)
 
 
-def _by_copies(project: Path) -> Parts:
+def _holds(path: Path, without: Collection[Path]) -> bool:
+    return any(each.is_relative_to(path) for each in without)
+
+
+def _by_copies(project: Path, without: Collection[Path]) -> Parts:
     defs = _defs_folder(project)
     broken: dict[Path, Exception] = {}
     good = list[Path]()
     for path in sorted(defs.iterdir()):
-        if path.name.startswith(("_", ".")):
+        if path.name.startswith(("_", ".")) or _holds(path, without):
             continue
         try:
             with _copy([path]) as copied:

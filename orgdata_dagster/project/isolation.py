@@ -18,6 +18,7 @@ from pathlib import Path
 import dagster as dg
 
 from orgdata_dagster.dagster_internals import components
+from orgdata_dagster.project import table_names
 from orgdata_dagster.project.yaml_errors import problems
 
 BROKEN = "not_loaded"
@@ -33,15 +34,19 @@ class Loaded:
 
 def load_whole(project: Path) -> Loaded:
     """The definitions of a project's defs folder, without the UI's docs of Component types; raises what is wrong."""
+    table_names.check(project)
     return Loaded(components.load_whole(project))
 
 
 def load(project: Path) -> Loaded:
     """The definitions of a project's defs folder; of what cannot be loaded the asset `<folder>/not_loaded`."""
     try:
+        table_names.check(project)
         return Loaded(dg.load_from_defs_folder(path_within_project=project))
-    except Exception:
-        parts, broken = components.load_parts(project)
+    except Exception as reason:
+        clashing = {file.parent for files in table_names.clashes(project).values() for file in files}
+        parts, broken = components.load_parts(project, without=clashing)
+        broken |= dict.fromkeys(sorted(clashing), reason)
         if not broken:
             raise  # each is good by itself: they contradict each other
         shown, reasons = list[dg.Definitions](), dict[str, Sequence[str]]()

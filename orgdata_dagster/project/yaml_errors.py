@@ -10,9 +10,7 @@ more against the Components' own models, which know all fields, all values and a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pydantic
 import pydantic_core
@@ -20,6 +18,7 @@ import yaml
 
 import orgdata_dagster
 from orgdata_dagster.http.redaction import excerpt
+from orgdata_dagster.project import table_names, yaml_files
 
 
 def problems(error: BaseException, project: Path, part: Path | None = None) -> list[str]:
@@ -27,8 +26,9 @@ def problems(error: BaseException, project: Path, part: Path | None = None) -> l
 
     `part`: only those of this folder or file.
     """
-    files = part.glob("**/defs.yaml") if part else project.glob("*/defs/**/defs.yaml")
-    found = [line for file in sorted(files) for line in _of_file(file)]
+    files = yaml_files.of(project, part)
+    found = [line for file in files for line in _of_file(file)]
+    found += [line for line, places in table_names.clashes(project).items() if places & {*files}]
     if found:
         return found
     while cause := error.__cause__ or error.__context__:
@@ -43,52 +43,26 @@ def _of_file(file: Path) -> Iterator[str]:
             yield from _of_document(file, document)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        yield f"{_short(file)}:{line} not valid YAML: {error.problem}"
+        yield f"{yaml_files.short(file)}:{line} not valid YAML: {error.problem}"
 
 
 def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
     vendor = file.parent.name
     content = yaml.safe_load(yaml.serialize(document))
     kind = content.get("type") if isinstance(content, dict) else None
-    component = _component(str(kind))
+    component = yaml_files.component(str(kind))
     if component is None:
         known = ", ".join(f"orgdata_dagster.{name}" for name in orgdata_dagster.__all__)
-        yield f"{_short(file)}:{_line(document, ('type',))} {vendor}: there is no type {kind!r}; there are {known}"
+        place = f"{yaml_files.short(file)}:{yaml_files.line(document, ('type',))}"
+        yield f"{place} {vendor}: there is no type {kind!r}; there are {known}"
         return
     try:
         component.model_validate(content.get("attributes") or {})
     except pydantic.ValidationError as error:
         for item in error.errors(include_url=False):
             if "{{" not in str(item["input"]):  # a template, which only Dagster can fill in
-                place = f"{_short(file)}:{_line(document, ('attributes', *item['loc']))}"
-                yield f"{place} {vendor}{_field(item['loc'])}: {_message(item)}"
-
-
-def _component(kind: str) -> type[pydantic.BaseModel] | None:
-    module, _, name = kind.rpartition(".")
-    try:
-        found: Any = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
-        return None
-    return found if isinstance(found, type) and issubclass(found, pydantic.BaseModel) else None
-
-
-def _line(node: yaml.Node, location: tuple[int | str, ...]) -> int:
-    """The line of what a location names, or of the last part of it that is there."""
-    for part in location:
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
-        elif isinstance(node, yaml.MappingNode):
-            pair = next(((key, value) for key, value in node.value if key.value == part), None)
-            if pair is None:
-                break
-            # in block style a list begins on the line behind its name
-            node = pair[1] if part != location[-1] else pair[0]
-    return int(node.start_mark.line) + 1
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+                place = f"{yaml_files.short(file)}:{yaml_files.line(document, ('attributes', *item['loc']))}"
+                yield f"{place} {vendor}{yaml_files.field(item['loc'])}: {_message(item)}"
 
 
 def _message(item: pydantic_core.ErrorDetails) -> str:
@@ -99,7 +73,3 @@ def _message(item: pydantic_core.ErrorDetails) -> str:
         return "is required"
     shown = repr(item["input"])
     return message if shown[:20] in message or len(shown) > 80 else f"{message}, not {shown}"
-
-
-def _short(file: Path) -> str:
-    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)

@@ -37,7 +37,10 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
         {"tables": [{"name": "users", "columns": {"score": "FLOATY"}}]},
         ["institution_analytics.tables[0].columns: score: 'FLOATY' is no type", "DECIMAL(18,2)"],
     ),
-    "names twice": ({"tables": [USERS, USERS]}, ["institution_analytics: tables: users named more than once"]),
+    "names twice": (
+        {"tables": [USERS, {"name": "users"}]},
+        ["institution_analytics.tables[1]: table institution_analytics.users would be the same as"],
+    ),
     "no data set": ({"tables": []}, ["institution_analytics.tables: ", "at least 1"]),
     "no day": (
         {"start_date": "January"},

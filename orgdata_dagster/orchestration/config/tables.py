@@ -6,16 +6,15 @@ Keep out: options of one vendor (its component.py), and what happens with the op
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import dagster as dg
 from pydantic import AfterValidator, ConfigDict, Field, field_validator
 
 from orgdata_dagster.orchestration.config.column_types import checked_types
 from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.warehouse.names import TableName
 
 
 def checked_day(text: str) -> str:
@@ -28,6 +27,14 @@ def checked_day(text: str) -> str:
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Day = Annotated[str, AfterValidator(checked_day)]
+
+
+class Claim(NamedTuple):
+    """A name that a Component takes in the warehouse or among the assets: for what, and by which entry of its YAML."""
+
+    table: TableName
+    what: str
+    location: tuple[int | str, ...]
 
 
 class Table(dg.Model, dg.Resolvable):
@@ -55,10 +62,3 @@ class Table(dg.Model, dg.Resolvable):
     @classmethod
     def _known_types(cls, columns: dict[str, str]) -> dict[str, str]:
         return checked_types(columns)
-
-
-def check_names_differ(tables: Sequence[Table], *also: str) -> None:
-    """Raise ValueError if two tables, or a table and one of the names in `also`, would be the same for the database."""
-    counts = Counter(name.lower() for name in [*(table.name for table in tables), *also])
-    if twice := sorted(name for name, count in counts.items() if count > 1):
-        raise ValueError(f"tables: {', '.join(twice)} named more than once")

@@ -6,15 +6,16 @@ Keep out: a vendor's own options and streams (its component.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import dagster as dg
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from orgdata_dagster.orchestration.automation.change_sensor import changes_sensor
 from orgdata_dagster.orchestration.automation.schedules import asset_schedule, due_schedules, today_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.tables import Table, check_names_differ
+from orgdata_dagster.orchestration.config.tables import Claim, Table
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.vendors.base.asset import build_asset
 from orgdata_dagster.vendors.base.stream import Stream
@@ -28,10 +29,7 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
     tables: Sequence[Table] = Field(min_length=1, description="The tables to have.")
     cron: Cron | None = Field(default=None, description="When to pull what is due (UTC); null: no schedule.")
 
-    @model_validator(mode="after")
-    def _unique_names(self) -> VendorComponent:
-        check_names_differ(self.tables)
-        return self
+    beside: ClassVar[tuple[str, ...]] = ()  # endings of the tables that the vendor makes beside each of its own
 
     def resource(self) -> VendorResource:
         """The vendor's resource, with the limits and retries of the YAML file."""
@@ -40,6 +38,18 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
     def streams(self) -> Sequence[Stream]:
         """One stream per table."""
         raise NotImplementedError
+
+    def claims(self) -> Iterator[Claim]:
+        """The names that its tables take, and the views and tables beside them."""
+        entries = {id(table): at for at, table in enumerate(self.tables)}
+        for stream in self.streams():
+            table, target = stream.target.table, stream.target
+            at = entries.get(id(stream.table))
+            location = ("tables",) if at is None else ("tables", at)
+            yield Claim(table, "table", location)
+            views = ["current", "history"] if target.snapshots else ["current"] if target.key else []
+            for ending in [*views, *self.beside]:
+                yield Claim(table.view(ending), f"what {table.name!r} has beside it,", location)
 
     def again_days(self) -> int:
         """How many days before today the schedule pulls again although they are complete."""

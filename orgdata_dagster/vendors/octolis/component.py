@@ -7,15 +7,15 @@ pulling.py).
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import dagster as dg
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.limits import Retries
-from orgdata_dagster.orchestration.config.tables import Table, check_names_differ
+from orgdata_dagster.orchestration.config.tables import Table
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Stream, target
@@ -100,6 +100,8 @@ class DatasetTable(Table):
 class Octolis(VendorComponent):
     """Datasets of octolis as tables that are kept equal to them."""
 
+    beside: ClassVar[tuple[str, ...]] = ("merges",)
+
     tables: list[DatasetTable] = Field(min_length=1, description="The tables to have, one per dataset.")
     cron: Cron | None = Field(
         default="20 * * * *",
@@ -120,11 +122,6 @@ class Octolis(VendorComponent):
         description="How often everything is read again, because a SQL dataset may change records without a new "
         "__modified_at__; 0s: at every pull, null: only where the counts differ.",
     )
-
-    @model_validator(mode="after")
-    def _merges_have_names(self) -> Octolis:
-        check_names_differ(self.tables, *(f"{table.name}_merges" for table in self.tables))
-        return self
 
     def resource(self) -> OctolisResource:
         """The resource with the YAML's limits and retries."""

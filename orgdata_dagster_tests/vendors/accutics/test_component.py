@@ -67,11 +67,6 @@ def test_what_the_yaml_refuses(rig: Rig, changes: dict[str, Any], problem: str) 
         rig.definitions(entity("records", **changes))
 
 
-def test_a_name_twice(rig: Rig) -> None:
-    with pytest.raises(Refused, match="records named more than once"):
-        rig.definitions(entity("records"), entity("records"))
-
-
 def test_rows_straight_from_the_vendor(rig: Rig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ORGDATA_HOME", str(tmp_path))
     for name, value in rig.variables().items():

@@ -15,7 +15,7 @@ from orgdata_dagster.http.rate_limit import Window
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.octolis import DATASETS
 from orgdata_dagster.vendors.octolis.component import DatasetTable, Octolis
-from orgdata_dagster_tests.loading import Refused, loaded
+from orgdata_dagster_tests.loading import loaded
 
 DATASETS_YAML: list[dict[str, Any]] = [
     {"name": "contacts", "id": "5f1c", "deduplicated_by": ["email"]},
@@ -86,12 +86,6 @@ def test_the_limits_are_the_documents_unless_said_otherwise(monkeypatch: pytest.
 def test_what_cannot_be_meant_is_an_error_at_load(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         DatasetTable(**{"name": "people", "id": "1", **wrong})
-
-
-@pytest.mark.parametrize("names", [["a", "A"], ["people", "people_merges"]])
-def test_two_datasets_cannot_have_one_table(names: list[str]) -> None:
-    with pytest.raises(Refused, match="named more than once"):
-        definitions(tables=[{"name": name, "id": "5f1c"} for name in names])
 
 
 def test_the_example_has_the_sandboxs_datasets() -> None:

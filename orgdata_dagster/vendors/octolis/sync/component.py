@@ -6,9 +6,9 @@ everything that happens with them (asset.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -17,7 +17,7 @@ from orgdata_dagster.orchestration.automation.conditions import upstream_landed
 from orgdata_dagster.orchestration.automation.schedules import asset_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.limits import Retries
-from orgdata_dagster.orchestration.config.tables import Name
+from orgdata_dagster.orchestration.config.tables import Claim, Name
 from orgdata_dagster.vendors.octolis.client import MASTERID
 from orgdata_dagster.vendors.octolis.component import Octolis, OctolisLimits, resource_for
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
@@ -57,19 +57,21 @@ class Writing(dg.Component, dg.Model, dg.Resolvable):
         source.tables(value)
         return value
 
+    ending: ClassVar[str]
+
     def job(self, datasets: Mapping[str, str]) -> Job:
         """What is to be done. `datasets`: those that the project reads, name and id."""
         raise NotImplementedError
 
+    def claims(self) -> Iterator[Claim]:
+        """The names of its results and of its asset."""
+        for what, ending in (("the table of results", "results"), ("the asset", self.ending)):
+            table = TableName(OctolisResource.vendor, f"{self.name}_{ending}")
+            yield Claim(table, f"{what} of {self.name!r},", ("name",))
+
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The asset, its resource and its schedule. The sensor `downstream` heeds the condition of `on_update`."""
         readers = context.component_tree.get_all_components(Octolis)
-        writers = [writer.name for writer in context.component_tree.get_all_components(Writing)]
-        if writers.count(self.name) > 1:
-            raise ValueError(
-                f"{self.name!r} names more than one OctolisSync or OctolisWebhook; they would share "
-                f"{OctolisResource.vendor}.{self.name}_results and `orgdata sync {self.name}`: give each its own name"
-            )
         job = self.job({data_set.name: data_set.id for reader in readers for data_set in reader.tables})
         limits = self.limits or (readers[0].limits if readers else OctolisLimits())
         retries = self.retries or (readers[0].retries if readers else Retries())
@@ -95,6 +97,8 @@ class Writing(dg.Component, dg.Model, dg.Resolvable):
 
 class OctolisSync(Writing):
     """Keeps a dataset of octolis equal to a table, or to a SELECT, of the warehouse."""
+
+    ending: ClassVar[str] = "sync"
 
     dataset: Text = Field(description="The dataset's name in `type: orgdata_dagster.Octolis`, or its id in octolis.")
     mode: Mode = Field(default="upsert", description=f"upsert: by the key; update: by {MASTERID}.")
@@ -134,7 +138,7 @@ class OctolisSync(Writing):
         )
         return Job(
             name=self.name,
-            ending="sync",
+            ending=self.ending,
             source=self.source,
             target=id_,
             read_into=tuple(TableName(OctolisResource.vendor, name) for name, each in datasets.items() if each == id_),

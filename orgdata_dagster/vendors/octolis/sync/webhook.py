@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import ClassVar
 
 import duckdb
 from pydantic import Field
@@ -46,6 +47,8 @@ FROM events ORDER BY id
 class OctolisWebhook(Writing):
     """Sends each new row of a table, or of a SELECT, to a webhook of octolis: once, or again after a crash."""
 
+    ending: ClassVar[str] = "webhook"
+
     webhook_id: Text = Field(description="The webhook's id in octolis.")
     method: Method = Field(default="POST", description="As agreed with octolis.")
     headers: dict[str, str] = Field(default={}, description="What the webhook's whitelist asks for.")
@@ -57,7 +60,7 @@ class OctolisWebhook(Writing):
         """What is to be done."""
         return Job(
             name=self.name,
-            ending="webhook",
+            ending=self.ending,
             source=self.source,
             target=self.webhook_id,
             fill=partial(fill, name=self.name, webhook=self.webhook_id, key=self.key),

@@ -89,7 +89,7 @@ def test_on_update_means_whenever_a_table_of_the_source_landed(new_home: Home) -
 def test_two_that_write_have_two_names(new_home: Home) -> None:
     again = {**HOOK, "attributes": {**HOOK["attributes"], "name": "out"}}
     new_home.write_project(octolis=yaml.safe_dump_all([READ, SYNC, again]))
-    with pytest.raises(UserError, match=r"'out' names more than one .* share octolis\.out_results"):
+    with pytest.raises(UserError, match=r"the table of results of 'out', octolis\.out_results would be the same as"):
         catalog.load()
 
 

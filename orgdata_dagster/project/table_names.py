@@ -1,0 +1,82 @@
+"""Two tables of one name, found in the YAML files before anything is loaded or pulled.
+
+Here: `clashes`. Keep out: which tables a Component makes (its `claims`), other problems of the files (yaml_errors.py).
+
+To the database names are one whatever their case, and tables and views share them. So a data set may not be called
+`Users` beside `users`, nor `users_current` beside a `users` that has a view of that name: each would erase the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import pydantic
+import yaml
+
+from orgdata_dagster.orchestration.config.tables import Claim
+from orgdata_dagster.project import yaml_files
+from orgdata_dagster.warehouse.names import folded
+
+
+class TablesClash(Exception):
+    """Two entries of the YAML files would be one table; `lines` says which."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
+
+
+class _Placed(NamedTuple):
+    claim: Claim
+    file: Path
+    place: str
+    field: str
+
+
+def clashes(project: Path) -> dict[str, set[Path]]:
+    """The line that tells of two entries with one name, and the files that these are in."""
+    placed = [each for file in yaml_files.of(project) for each in _claims(file)]
+    by_name = sorted(placed, key=lambda each: folded(str(each.claim.table)))  # stable: in the order of the files
+    found = dict[str, set[Path]]()
+    for _, group in groupby(by_name, key=lambda each: folded(str(each.claim.table))):
+        first, *others = group
+        for other in others:
+            if (other.file, other.place, other.field) != (first.file, first.place, first.field):
+                found[_told(first, other)] = {first.file, other.file}
+    return found
+
+
+def check(project: Path) -> None:
+    """Raise TablesClash if there is one."""
+    if lines := list(clashes(project)):
+        raise TablesClash(lines)
+
+
+def _told(first: _Placed, other: _Placed) -> str:
+    return (
+        f"{other.place} {other.field}: {other.claim.what} {other.claim.table} would be the same as "
+        f"{first.claim.what} {first.claim.table} of {first.place} {first.field}; give one of them another name"
+    )
+
+
+def _claims(file: Path) -> Iterator[_Placed]:
+    try:
+        documents = [node for node in yaml.compose_all(file.read_text(encoding="utf-8"), yaml.SafeLoader) if node]
+    except (yaml.YAMLError, UnicodeDecodeError, OSError):
+        return  # told by yaml_errors.py
+    for document in documents:
+        content = yaml.safe_load(yaml.serialize(document))
+        component = yaml_files.component(str(content.get("type"))) if isinstance(content, dict) else None
+        if component is None or not hasattr(component, "claims"):
+            continue
+        try:
+            claims = component.model_validate(content.get("attributes") or {}).claims()
+        except pydantic.ValidationError:
+            continue
+        for claim in claims:
+            line = yaml_files.line(document, ("attributes", *claim.location))
+            field = f"{file.parent.name}{yaml_files.field(claim.location)}"
+            yield _Placed(claim, file, f"{yaml_files.short(file)}:{line}", field)

@@ -16,7 +16,7 @@ GIGABYTE = 1 << 30
 @dataclass(frozen=True)
 class Limits:
     """`folder`: for all files; `until`: monotonic; `scale` multiplies rows; `streams` homes are used side by side;
-    `match`: only conditions whose name has this."""
+    `match`: only conditions whose name has one of these, by comma."""
 
     folder: Path
     until: float
@@ -39,7 +39,7 @@ class Limits:
         return max(8, round(count * self.scale))
 
     def wants(self, condition: str) -> bool:
-        return self.match in condition
+        return any(part in condition for part in self.match.split(","))
 
     @property
     def where(self) -> str:

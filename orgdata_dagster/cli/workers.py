@@ -166,17 +166,19 @@ def _begin(progress: multiprocessing.Queue[Report], dagster_home: str) -> None:
     _queue = progress
     os.environ[_HOME] = dagster_home  # the server was started before it was known
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):  # Ctrl-C in a terminal reaches the workers too
-        signal.signal(number, _told_to_stop)
+    # Ctrl-C in a terminal is the command's, which then tells its workers. Ignored, not handled: Dagster's helpers that
+    # copy what a step prints inherit that, and would die of it with a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _told_to_stop)
 
 
-def _told_to_stop(number: int, _: object) -> None:
+def _told_to_stop(*_: object) -> None:
     if _running is None:
         _end()
     if not stopping.stopping():
         stopping.stop()
         if run := _instance().get_run_by_id(_running or ""):
-            _instance().report_run_canceling(run, f"The command was stopped by {signal.Signals(number).name}.")
+            _instance().report_run_canceling(run, "The command was stopped (SIGTERM or Ctrl-C).")
 
 
 def _end() -> None:

@@ -23,6 +23,7 @@ TEST_SERVER_PROBES = "ORGDATA_TEST_SERVER_PROBES"
 CATCH_UP = "ORGDATA_CATCH_UP_SECONDS"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _WAREHOUSES = ("ducklake:", "md:")
+_PRIVATE = 0o700  # tables, and what vendors said, are nobody else's
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -126,7 +127,9 @@ def _folder(name: str) -> Path:
 
 def _make(folder: Path, *, parents: bool = False) -> None:
     try:
-        folder.mkdir(parents=parents, exist_ok=True)
+        folder.mkdir(mode=_PRIVATE, parents=parents, exist_ok=True)
+        if folder.stat().st_mode & 0o077 and folder.stat().st_uid == os.geteuid():
+            folder.chmod(_PRIVATE)  # made by an older version, or by hand
     except OSError as error:
         raise SettingsError(
             f"{HOME}: cannot create the folder {folder} ({error.strerror}); set {HOME} to a folder you own"

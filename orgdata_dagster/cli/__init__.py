@@ -26,6 +26,7 @@ from orgdata_dagster.cli import signals, worker_server
 from orgdata_dagster.cli.errors import Commands
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.http import redaction
+from orgdata_dagster.private import keep_private
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -243,6 +244,7 @@ def _end_with_input() -> None:
 
 def main() -> None:
     """Run the command line."""
+    keep_private()
     signals.install()
     try:
         orgdata()

@@ -18,6 +18,7 @@ from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.conditions import downstream_sensor
 from orgdata_dagster.orchestration.instance import pool_waits
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.private import keep_private
 from orgdata_dagster.project import isolation
 from orgdata_dagster.project.stand_ins import stand_ins
 
@@ -33,6 +34,7 @@ def build_defs(
     vendor's resource that is used and not provided has a stand-in (stand_ins.py). Steps run in the run's own process:
     the work is waiting for vendors, and a process per step would cost seconds; several runs run side by side.
     """
+    keep_private()
     redaction.install()
     pool_waits.install()
     root = project or settings.project_root()

@@ -48,8 +48,8 @@ def test_a_healthy_home_costs_one_request_a_vendor(patient: Patient, sandbox: Sa
     found = list(examine(Opened(patient.catalog, patient.instance), ask=True))
     assert [one for one in found if not one.good] == []
     assert {one.about for one in found} == {
-        "versions", "folder", "warehouse", "institution_analytics", "pools", "runs", "slots", "reports", "daemon",
-        "event log", "coverage",
+        "versions", "folder", "private", "warehouse", "institution_analytics", "pools", "runs", "slots", "reports",
+        "daemon", "event log", "coverage",
     }  # fmt: skip
     assert any("answers, credentials are good, its clock differs by" in one.what for one in found)
     [asked] = sandbox.log.entries()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import stat
 from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import requires, version
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from orgdata_dagster import settings
+from orgdata_dagster import private, settings
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.warehouse.errors import LedgerIncomplete
@@ -48,9 +49,23 @@ def _home() -> Iterator[Finding]:
         yield Finding("folder", f"{locked[0]} cannot be written", False, f"sudo chown -R $(id -un) {home}")
         return
     yield _room("folder", home, settings.HOME)
+    yield _private()
     staging = settings.staging()
     if staging.stat().st_dev != home.stat().st_dev:
         yield _room("staging", staging, settings.HOME)
+
+
+def _private() -> Finding:
+    open_to_others = list(private.exposed())
+    if not open_to_others:
+        return Finding("private", "nobody else may read the home or the warehouse")
+    first = f"{open_to_others[0]} (mode {stat.S_IMODE(open_to_others[0].stat().st_mode):04o})"
+    told = f"others on this machine may read or write {len(open_to_others)} files and folders, such as {first}"
+    return Finding("private", told, False, "orgdata doctor --fix", _tighten)
+
+
+def _tighten() -> str:
+    return f"{private.tighten()} files and folders are for their owner alone now"
 
 
 def _room(about: str, folder: Path, variable: str) -> Finding:

@@ -33,7 +33,7 @@ class _OpenFiles:
         self.descriptors: list[int] = []
         watch(self)
         for path in paths:
-            self.descriptors.append(os.open(path, os.O_RDWR | os.O_CREAT, 0o644))
+            self.descriptors.append(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
     def try_lock(self) -> int | None:
         """The descriptor of a file that nobody held, now locked; None if all are held."""

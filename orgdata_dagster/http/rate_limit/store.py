@@ -90,7 +90,7 @@ class Store:
         with self._threads:
             if self._gate is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._gate = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+                self._gate = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._gate, fcntl.LOCK_EX)
             try:
                 yield
@@ -114,6 +114,7 @@ class Store:
         if self._connection is not None and self._inode == _inode(self.path):
             return self._connection
         self._disconnect()
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite itself would let others read it
         connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
         self._connection = connection
         connection.execute("PRAGMA journal_mode=WAL")

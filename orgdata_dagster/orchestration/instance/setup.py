@@ -18,6 +18,7 @@ from orgdata_dagster.dagster_internals.migrations import read_once
 from orgdata_dagster.dagster_internals.storage import batched_event_log
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits
+from orgdata_dagster.private import keep_private
 from orgdata_dagster.warehouse.storage.lock import locked
 
 _OWN = Path(__file__).with_name("dagster.yaml")  # a link, so that the package has it where it is installed alone
@@ -29,6 +30,7 @@ def prepare_home() -> str:
     The project's dagster.yaml, or orgdata's own where it has none, is copied there, with what a single machine needs
     besides.
     """
+    keep_private()
     if configured := os.environ.get("DAGSTER_HOME"):
         return configured
     folder = settings.dagster_home()

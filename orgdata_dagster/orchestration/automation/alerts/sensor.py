@@ -86,7 +86,7 @@ def _once(what: str) -> Iterator[bool]:
     """Whether this is the first time today."""
     _forget_old()
     try:
-        os.close(os.open(settings.alerts() / _file(what), os.O_CREAT | os.O_EXCL))
+        os.close(os.open(settings.alerts() / _file(what), os.O_CREAT | os.O_EXCL, 0o600))
         yield True
     except FileExistsError:
         yield False

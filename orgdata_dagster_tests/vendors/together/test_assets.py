@@ -127,8 +127,9 @@ def test_a_key_that_comes_twice_is_told_and_the_day_not_lost(home: Home, sandbox
 
 def test_a_report_without_its_key_is_refused(sandbox: Sandbox, runs: Runs) -> None:
     sandbox.together.reports["users"].drop_column("User ID")
-    assert "`key`: there is no column 'User ID'; there are Name (Preferred), Email" in failed(
-        runs.materialize("together/users")
+    assert (
+        "`key`: there is no column 'User ID'; did you mean 'External ID'? There are Name (Preferred), Email"
+        in failed(runs.materialize("together/users"))
     )
     assert runs.materialize("together/sessions").success  # it has no key
 

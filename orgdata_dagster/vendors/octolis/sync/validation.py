@@ -9,14 +9,14 @@ What the document leaves open is read strictly: "a maximum of 6 digits" counts t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from orgdata_dagster.vendors.octolis.sync.definition import Sync, Type
-from orgdata_dagster.warehouse.names import OWN_PREFIX, quoted
+from orgdata_dagster.warehouse.names import OWN_PREFIX, folded, quoted, unknown
 
 LOWEST, HIGHEST = -(2**31), 2**31 - 1
 MOST_DIGITS = 6
@@ -47,11 +47,11 @@ class Column:
 def columns(described: Mapping[str, str], sync: Sync) -> tuple[list[Column], list[str]]:
     """The columns to send of a source with these columns and types of the database; and what is wrong with them."""
     found: list[Column] = []
-    problems = [f"mapping: the source has no column {name!r}" for name in sync.mapping if name not in described]
+    mapping, problems = _mapping(described, sync)
     for source, kind in described.items():
         if source.startswith(OWN_PREFIX):
             continue  # ours, and nothing that anybody would want at octolis
-        name = sync.mapping.get(source, source)
+        name = mapping.get(source, source)
         type_ = sync.types.get(name) or _type_of(kind)
         if type_ is None:
             problems.append(f"{name}: octolis has no type for {kind}; cast it in the source, for example to VARCHAR")
@@ -63,9 +63,20 @@ def columns(described: Mapping[str, str], sync: Sync) -> tuple[list[Column], lis
     problems += [
         f"{name}: more than one column would go there" for name in dict.fromkeys(names) if names.count(name) > 1
     ]
-    problems += [f"{name}: the key column is not in the source" for name in sync.identity if name not in names]
-    problems += [f"erase_nulls: there is no column {name!r}" for name in sorted(sync.erase_nulls) if name not in names]
-    problems += [f"types: there is no column {name!r}" for name in sync.types if name not in names]
+    # these are octolis' names, whose case counts; the source's are the database's
+    for field, wanted in (("key", sync.identity), ("erase_nulls", sorted(sync.erase_nulls)), ("types", sync.types)):
+        problems += [f"{field}: {unknown(name, names)}" for name in wanted if name not in names]
+    return found, problems
+
+
+def _mapping(described: Iterable[str], sync: Sync) -> tuple[dict[str, str], list[str]]:
+    """The mapping with the names that the source's columns have, and what is wrong with it."""
+    spelled = {folded(name): name for name in described}
+    lost = [name for name in sync.mapping if folded(name) not in spelled]
+    found = {spelled[folded(name)]: to for name, to in sync.mapping.items() if name not in lost}
+    problems = [f"mapping: {unknown(name, spelled.values())}" for name in lost]
+    if len(found) + len(lost) < len(sync.mapping):
+        problems.append("mapping: a column of the source is named more than once")
     return found, problems
 
 

@@ -24,7 +24,7 @@ from orgdata_dagster.vendors.octolis.sync.component import Text, Writing
 from orgdata_dagster.vendors.octolis.sync.definition import Row
 from orgdata_dagster.vendors.octolis.sync.sending import Send
 from orgdata_dagster.vendors.octolis.writing import Fate, Method, OctolisWriter
-from orgdata_dagster.warehouse.names import OWN_PREFIX, quoted
+from orgdata_dagster.warehouse.names import OWN_PREFIX, folded, quoted, unknown
 
 EVENT_ID = "event_id"
 
@@ -78,8 +78,9 @@ def fill(connection: duckdb.DuckDBPyConnection, name: str, webhook: str, key: Se
     """Fill `rows` from `source`: a row an event. Raises PermanentError where the columns do not allow it."""
     found = [row[0] for row in connection.execute("DESCRIBE source").fetchall()]
     columns = [column for column in found if not column.startswith(OWN_PREFIX)]
-    problems = [f"the key column {column!r} is not in the source" for column in key if column not in columns]
-    if EVENT_ID in columns:
+    spelled = {folded(column): column for column in columns}
+    problems = [f"key: {unknown(column, columns)}" for column in key if folded(column) not in spelled]
+    if EVENT_ID in spelled:
         problems.append(f"the source has a column {EVENT_ID}, which is the event's own; give it another name")
     if problems:
         raise PermanentError(
@@ -87,6 +88,7 @@ def fill(connection: duckdb.DuckDBPyConnection, name: str, webhook: str, key: Se
             vendor=OctolisResource.vendor,
             remedy="Correct `source` or `key`. Nothing was sent.",
         )
+    key = [spelled[folded(column)] for column in key]
     values = ", ".join(f"{quoted(column)} := {quoted(column)}" for column in columns)
     filled = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in key)
     in_key = ", ".join(f"{quoted(column)} := {quoted(column)}" for column in key)

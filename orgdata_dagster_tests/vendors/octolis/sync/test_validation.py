@@ -129,3 +129,19 @@ def test_all_that_is_wrong_with_a_row_is_told() -> None:
     assert checked(("k", None, None, None), found) == ({"a": "k", "b": None}, [])
     every, _ = columns({"a": "VARCHAR", "b": "VARCHAR"}, Sync("s", ("a", "b"), erase_nulls=frozenset({"a", "b"})))
     assert checked((None, None), every)[1] == ["a, b: the whole key is empty"]
+
+
+def test_the_sources_names_are_found_in_any_case_and_the_nearest_is_named() -> None:
+    described = {"Email": "VARCHAR", "First": "VARCHAR", "_orgdata_run_id": "VARCHAR"}
+    found, problems = columns(described, Sync("out", key=("mail",), mapping={"EMAIL": "mail"}))
+    assert [(column.source, column.name) for column in found] == [("Email", "mail"), ("First", "First")]
+    assert problems == []
+    sync = Sync("out", key=("mial",), mapping={"emial": "mail"}, types={"frist": "text"}, erase_nulls=frozenset({"x"}))
+    assert columns(described, sync)[1] == [
+        "mapping: there is no column 'emial'; did you mean 'Email'? There are Email, First",
+        "key: there is no column 'mial'; did you mean 'Email'? There are Email, First",
+        "erase_nulls: there is no column 'x'; there are Email, First",
+        "types: there is no column 'frist'; did you mean 'First'? There are Email, First",
+    ]
+    twice = Sync("out", key=("b",), mapping={"email": "mail", "EMAIL": "b"})
+    assert columns(described, twice)[1] == ["mapping: a column of the source is named more than once"]

@@ -42,13 +42,13 @@ def test_each_new_row_goes_once_with_its_own_id(own_home: Path, stack: ExitStack
 def test_with_a_key_a_changed_row_is_no_new_one_and_a_wrong_one_is_told(own_home: Path, stack: ExitStack) -> None:
     assert own_home
     rig = Rig(stack, rows=3)
-    keyed = {**HOOK, "key": ["email"], "max_rejected": 0.5}
+    keyed = {**HOOK, "key": ["EMAIL"], "max_rejected": 0.5}
     assert rig.run(OctolisWebhook(**keyed)).metadata["written"] == 3
     rig.write("UPDATE marts.contacts SET n = 7, email = CASE WHEN id < 1 THEN NULL ELSE email END")
     second = rig.run(OctolisWebhook(**keyed))
     assert (second.metadata["requests"], second.metadata["rejected"]) == (0, 1)
     wrong = rig.run(OctolisWebhook(**{**keyed, "key": ["mail"], "source": "SELECT 1 AS event_id"}))
-    assert "the key column 'mail' is not in the source; the source has a column event_id" in wrong.failure
+    assert "key: there is no column 'mail'; there are event_id; the source has a column event_id" in wrong.failure
     refused = rig.run(OctolisWebhook(**{**HOOK, "headers": {}}))
     assert "x-source" in refused.failure.lower()
     assert "whitelists" in refused.failure

@@ -138,13 +138,15 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 @click.argument("name")
 @click.option("--dry-run", is_flag=True, help="Send nothing, only show what would go, whatever the YAML says.")
 @click.option("--rejected", is_flag=True, help="Send only rows that are rejected at present.")
-def sync(name: str, dry_run: bool, rejected: bool) -> None:
+@click.option("--all", "everything", is_flag=True, help="Send every row, also those that were accepted as they are.")
+def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
     """Write to a vendor what changed in the source of the sync or webhook NAME."""
     worker_server.start()
     from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli.sync import Options
     from orgdata_dagster.cli.sync import sync as run
 
-    outcome = run(catalogs.load(), name, _console(), dry_run=dry_run, rejected=rejected)
+    outcome = run(catalogs.load(), name, _console(), Options(dry_run, rejected, everything))
     if outcome.error:
         click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)
     sys.exit(1 if outcome.error else 0)

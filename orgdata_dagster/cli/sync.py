@@ -6,35 +6,51 @@ Here: which run, and what the user sees. Keep out: what is sent (the vendor's fo
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 
 import dagster as dg
 from rich.console import Console
 from rich.markdown import Markdown
 
 from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.pull import day, pull
 from orgdata_dagster.cli.workers import Outcome
 from orgdata_dagster.orchestration.assets.metadata import SYNC_PLAN
 from orgdata_dagster.orchestration.instance.setup import shared_instance
-from orgdata_dagster.orchestration.tags import DRY_RUN_TAG, ONLY_REJECTED_TAG
+from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECTED_TAG
 
 
-def sync(catalog: Catalog, name: str, console: Console, *, dry_run: bool, rejected: bool) -> Outcome:
-    """Run the sync and show its table. `dry_run` wins over the YAML; `rejected`: only the rows that are rejected.
+@dataclass(frozen=True)
+class Options:
+    """What a person asked for. `dry_run` wins over the YAML; `rejected`: only the rows that are rejected;
+    `everything`: also the rows that were accepted or refused as they are now."""
 
-    Raises UserError where there is no such sync.
-    """
+    dry_run: bool = False
+    rejected: bool = False
+    everything: bool = False
+
+    def given(self) -> list[tuple[str, str]]:
+        """The options, each with the tag that tells the run."""
+        every = (
+            ("--dry-run", DRY_RUN_TAG, self.dry_run),
+            ("--rejected", ONLY_REJECTED_TAG, self.rejected),
+            ("--all", ALL_TAG, self.everything),
+        )
+        return [(option, tag) for option, tag, given in every if given]
+
+
+def sync(catalog: Catalog, name: str, console: Console, options: Options) -> Outcome:
+    """Run the sync and show its table. Raises UserError where there is no such sync, or the options contradict."""
+    if options.rejected and options.everything:
+        raise UserError("--rejected and --all contradict each other: leave one of them out")
     key, today = catalog.sync(name), day(None, "")
-    tags = {tag: "true" for tag, wanted in ((DRY_RUN_TAG, dry_run), (ONLY_REJECTED_TAG, rejected)) if wanted}
-    (outcome,) = pull(catalog, [key], today, today, console, tags=tags, go_on=_command(name, dry_run, rejected))
+    tags = {tag: "true" for _, tag in options.given()}
+    go_on = shlex.join(["orgdata", "sync", name, *(option for option, _ in options.given())])
+    (outcome,) = pull(catalog, [key], today, today, console, tags=tags, go_on=go_on)
     if table := _table(outcome.run_id, key):
         console.print(Markdown(table))
     return outcome
-
-
-def _command(name: str, dry_run: bool, rejected: bool) -> str:
-    options = [option for option, given in (("--dry-run", dry_run), ("--rejected", rejected)) if given]
-    return shlex.join(["orgdata", "sync", name, *options])
 
 
 def _table(run_id: str, key: dg.AssetKey) -> str | None:

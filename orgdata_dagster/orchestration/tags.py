@@ -22,6 +22,7 @@ ACCEPT_SHRINK_TAG = "orgdata/accept_shrink"  # store the snapshot although it sh
 FULL_WALK_TAG = "orgdata/full_walk"  # read everything, not only what changed
 DRY_RUN_TAG = "orgdata/dry_run"  # show what would be sent, whatever the YAML says
 ONLY_REJECTED_TAG = "orgdata/only_rejected"  # send only rows that are rejected at present
+ALL_TAG = "orgdata/send_all"  # send every good row, also what was accepted or refused as it is now
 
 # Dagster's own, which has no public names for them
 PARTITION_NAME_TAG = "dagster/partition"

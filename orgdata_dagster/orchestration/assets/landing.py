@@ -22,9 +22,9 @@ from orgdata_dagster.orchestration.assets.batches import Batches
 from orgdata_dagster.orchestration.assets.failures import ends_run, explained, failure
 from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
 from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, interrupted, threads
-from orgdata_dagster.orchestration.assets.progress import Progress, Waiting, report
+from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
-from orgdata_dagster.orchestration.assets.waits import waits_told
+from orgdata_dagster.orchestration.assets.waits import tell, waits_told
 from orgdata_dagster.orchestration.checks.results import Landed, of_landed, of_refused
 from orgdata_dagster.orchestration.checks.volume import volumes, whole_volume
 from orgdata_dagster.orchestration.instance.landed import report_landed
@@ -208,7 +208,7 @@ def land(
     Raises dagster.Failure with the reason of every partition that failed; after a permanent failure the partitions
     that were not begun are not tried. Raises dagster.DagsterExecutionInterruptedError where the run is stopped.
     """
-    warehouse.say = partial(_say, context)
+    warehouse.say = partial(tell, context)
     with explained(context), waits_told(context, target.table.schema):
         claim(context.instance, context.run)
         with owned_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
@@ -239,12 +239,6 @@ def _record_requests(run: _Run) -> None:
         record_requests(run.warehouse, run.requests.take(), run_id=run.context.run.run_id)
     except _GONE as error:  # what landed, has landed all the same
         run.context.log.warning(f"the requests since the last commit are not recorded: {reason(error)}")
-
-
-def _say(context: dg.AssetExecutionContext, what: str) -> None:
-    """Tell the run's log and whoever watches the run what it waits for."""
-    context.log.warning(what)
-    report(Waiting(context.asset_key.to_user_string(), what))
 
 
 def _each(

@@ -115,3 +115,27 @@ def test_a_remote_warehouse_queues_in_the_scratch_folder(tmp_path: Path, uri: st
     assert (warehouse.uri, warehouse.exists) == (uri, True)
     assert warehouse.lock_path.parent == tmp_path
     assert warehouse.lock_path == Warehouse(uri, scratch=tmp_path).lock_path
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+def test_who_waits_says_within_seconds_for_which_process(
+    rig: Rig, start: Starter, tmp_path: Path, foreign: bool
+) -> None:
+    """With the limits of real life, for a foreign program and for one that holds our lock."""
+    write(rig.warehouse)
+    ready = tmp_path / "is-ready"
+    process = start(hold_open, rig.warehouse.uri, ready, 60) if foreign else start(hold_lock, rig.warehouse, ready)
+    start.wait_for(ready)
+    said: list[tuple[float, str]] = []
+    began = time.monotonic()
+
+    def note(what: str) -> None:
+        said.append((time.monotonic() - began, what))
+        process.kill()
+
+    rig.warehouse.say = note
+    write(rig.warehouse)
+    [(seconds, what)] = said
+    assert seconds < 3
+    assert f"process {process.pid} (" in what
+    assert rig.warehouse.uri in what

@@ -5,21 +5,22 @@ Here: `build_asset`, the run of a sync from the source to the results, and what 
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.assets.failures import explained, failure
 from orgdata_dagster.orchestration.assets.metadata import SYNC_PLAN
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
-from orgdata_dagster.orchestration.assets.waits import waits_told
+from orgdata_dagster.orchestration.assets.waits import tell, waits_told
 from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.tags import DRY_RUN_TAG, ONLY_REJECTED_TAG, WRITES_TAG
+from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECTED_TAG, WRITES_TAG
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.sync import plan, source
 from orgdata_dagster.vendors.octolis.sync.delivery import Delivery, Pace, Tally
@@ -29,7 +30,6 @@ from orgdata_dagster.vendors.octolis.sync.report import Report, delivered, of_de
 from orgdata_dagster.vendors.octolis.sync.results import Results
 from orgdata_dagster.vendors.octolis.sync.sending import Send
 from orgdata_dagster.vendors.octolis.writing import OctolisWriter
-from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.lock import locked
@@ -99,13 +99,13 @@ def build_asset(job: Job, *, pace: Callable[[OctolisResource], Pace] | None = No
     ) -> dg.MaterializeResult:
         pace_ = pace(octolis) if pace else Pace(60 / octolis.writes_per_minute)
         lock = settings.home() / "syncs" / f"{job.asset_key.path[-1]}.lock"
-        with (
-            explained(context),
-            waits_told(context, VENDOR),
-            locked(lock, shared=False),
-            owned_folder(settings.staging()) as folder,
-        ):
-            return _run(context, job, octolis, warehouse.open(), folder, pace_)
+        with explained(context), waits_told(context, VENDOR), ExitStack() as held:
+            busy = f"waiting for another run of {job.asset_key.to_user_string()} to end"
+            held.enter_context(locked(lock, shared=False, waiting=partial(tell, context, busy)))
+            folder = held.enter_context(owned_folder(settings.staging()))
+            opened = warehouse.open()
+            opened.say = partial(tell, context)
+            return _run(context, job, octolis, opened, folder, pace_)
 
     return sync
 
@@ -123,12 +123,15 @@ def _run(
     if job.dry_run:
         dry_run = f"{_NOTHING_SENT} It stays so until the YAML says `dry_run: false`."
     ledger = Ledger(job.name, job.target)
-    try:
-        planned = plan.make(
-            warehouse, ledger, job.source, job.fill, folder, only_rejected=tags.get(ONLY_REJECTED_TAG) == "true"
-        )
-    except (VendorError, WarehouseError) as error:
-        raise failure(context, {None: error}) from None
+    planned = plan.make(
+        warehouse,
+        ledger,
+        job.source,
+        job.fill,
+        folder,
+        only_rejected=tags.get(ONLY_REJECTED_TAG) == "true",
+        everything=tags.get(ALL_TAG) == "true",
+    )
     metadata = Report(planned, job.batch_size, octolis.writes_per_minute).of_plan(dry_run=dry_run)
     counts = planned.counts
     if dry_run:

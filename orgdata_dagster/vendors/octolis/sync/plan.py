@@ -43,8 +43,8 @@ SELECT checked.*, CASE
     WHEN $only_rejected AND known.key IS NULL AND NOT (accepted.key IS NULL
         AND coalesce(checked.rest IN (SELECT rest FROM rejected WHERE rest IS NOT NULL), false)) THEN 'left out'
     WHEN in_flight.key IS NOT NULL THEN 'send'
-    WHEN accepted.hash = checked.hash THEN 'unchanged'
-    WHEN NOT $only_rejected AND known.refused = checked.hash THEN 'refused before'
+    WHEN NOT $everything AND accepted.hash = checked.hash THEN 'unchanged'
+    WHEN NOT ($only_rejected OR $everything) AND known.refused = checked.hash THEN 'refused before'
     ELSE 'send' END AS action,
     coalesce(in_flight.again, 'run ' || in_flight.run_id || ' ended before the answer was recorded') AS again
 FROM checked LEFT JOIN known ON known.key = checked.key LEFT JOIN accepted ON accepted.key = checked.key
@@ -123,10 +123,19 @@ class Plan:
 
 
 def make(
-    warehouse: Warehouse, ledger: Ledger, source_sql: str, fill: Fill, folder: Path, *, only_rejected: bool = False
+    warehouse: Warehouse,
+    ledger: Ledger,
+    source_sql: str,
+    fill: Fill,
+    folder: Path,
+    *,
+    only_rejected: bool = False,
+    everything: bool = False,
 ) -> Plan:
-    """Copy the source into `folder`, check and compare every row. `only_rejected`: send only what is rejected at
-    present. Raises PermanentError where the source cannot be read, and what `fill` raises.
+    """Copy the source into `folder`, check and compare every row.
+
+    `only_rejected`: send only what is rejected at present. `everything`: also what was accepted, or refused, as it is.
+    Raises PermanentError where the source cannot be read, and what `fill` raises.
     """
     plan = Plan(warehouse, folder / "plan.duckdb")
     with warehouse.reading() as connection:
@@ -137,5 +146,5 @@ def make(
         connection.execute(f"ATTACH {literal(str(plan.path))} AS {source.COPY}; USE {source.COPY}")
         connection.execute(_ROWS)
         fill(connection)
-        connection.execute(_PLAN, {"only_rejected": only_rejected})
+        connection.execute(_PLAN, {"only_rejected": only_rejected, "everything": everything})
     return plan

@@ -18,6 +18,7 @@ from orgdata_dagster import vendors
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.warehouse.names import literal
+from orgdata_dagster.warehouse.storage.causes import first_line
 
 _TABLE = re.compile(r'\s*(\w+|"[^"]+")(\.(\w+|"[^"]+"))*\s*')
 _VIEWS = ("_current", "_history", "_merges")  # of the tables that vendors land in
@@ -59,9 +60,11 @@ def copy(connection: duckdb.DuckDBPyConnection, source: str, into: Path) -> None
     connection.execute(f"ATTACH {literal(str(into))} AS {COPY}")
     try:
         connection.execute(f"CREATE TABLE {COPY}.main.source AS {select(source)}")
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException, duckdb.OutOfMemoryException):
+        raise  # the machine's fault, not the query's
     except duckdb.Error as error:
         raise PermanentError(
-            f"the source cannot be read: {' '.join(str(error).split())}",
+            f"the source cannot be read: {first_line(error)}",
             vendor=OctolisResource.vendor,
             remedy="Correct `source`, or make its tables first.",
         ) from None

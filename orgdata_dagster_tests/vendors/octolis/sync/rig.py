@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.tags import DRY_RUN_TAG, ONLY_REJECTED_TAG
+from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECTED_TAG
 from orgdata_dagster.sandbox.limits import UNLIMITED, Limits
 from orgdata_dagster.sandbox.octolis import Column, Dataset, Octolis, Webhook, Written
 from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
@@ -83,6 +83,7 @@ class Rig:
         *,
         dry_run: bool = False,
         rejected: bool = False,
+        everything: bool = False,
         resource: OctolisResource | None = None,
         pace: Callable[[OctolisResource], Pace] | None = None,
         **attributes: Any,
@@ -90,6 +91,7 @@ class Rig:
         """Materialize the sync that `attributes` change, or another Component's asset."""
         job = replace((component or OctolisSync(**{**SYNC, **attributes})).job(self.read), automation=None)
         tags = {DRY_RUN_TAG: str(dry_run).lower(), ONLY_REJECTED_TAG: str(rejected).lower()}
+        tags |= {ALL_TAG: str(everything).lower()}
         asset = build_asset(job, pace=pace)
         result = dg.materialize(
             [asset],

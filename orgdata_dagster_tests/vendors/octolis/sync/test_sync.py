@@ -174,3 +174,30 @@ def test_a_dataset_of_another_id_is_another_one(rig: Rig) -> None:
     rig.run()
     rig.vendor.datasets["fresh"] = Dataset("fresh", COLUMNS, (("email",),))
     assert rig.run(dataset="fresh").metadata["written"] == 120
+
+
+def test_all_restores_what_was_edited_or_deleted_at_the_vendor(rig: Rig) -> None:
+    """A plain sync compares with what octolis accepted last, not with what it has now."""
+    assert rig.run().metadata["written"] == 120
+    edited = rig.people.upsert({"email": "p3@example.org", "phone": "edited by hand"})
+    assert edited
+    (record,) = [record for record in rig.people.truth() if record["email"] == "p4@example.org"]
+    rig.people.delete(str(record["__masterid__"]))
+    assert {key for key, *_ in rig.differences()} == {"p3@example.org", "p4@example.org"}
+    plain = rig.run()
+    assert (plain.metadata["unchanged"], plain.metadata["written"]) == (120, 0)
+    shown = rig.run(everything=True, dry_run=True)
+    assert (shown.metadata["to_send"], len(rig.differences())) == (120, 2)
+    again = rig.run(everything=True)
+    assert (again.metadata["written"], again.metadata["unchanged"], rig.differences()) == (120, 0, [])
+    assert rig.run().metadata["unchanged"] == 120
+
+
+def test_all_sends_again_what_octolis_refused(rig: Rig) -> None:
+    rig.people.schema.columns["n"] = type(COLUMNS[0])("n", "text")
+    rig.write("UPDATE marts.contacts SET n = NULL WHERE id >= 6")
+    assert rig.run().metadata["rejected"] == 6
+    rig.people.schema.columns["n"] = COLUMNS[2]  # mended at octolis
+    assert rig.run().metadata["refused_before_and_unchanged"] == 6
+    assert rig.run(everything=True).metadata["written"] == 120
+    assert rig.differences() == []

@@ -1,0 +1,93 @@
+"""The ledger knows days, partitions, tables and vendors that the configuration no longer has: nothing fails.
+
+Once `start_date` moved past days that had landed, `catch_up` failed for all vendors and the doctor died.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster.cli import catalog, tables
+from orgdata_dagster.cli.doctor import Opened, examine
+from orgdata_dagster.cli.plan import plan
+from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
+from orgdata_dagster.orchestration.automation.gaps import holes
+from orgdata_dagster.orchestration.partitions import by_grain, daily, day_bounds
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import institution_analytics, today
+
+USERS = "institution_analytics/users"
+
+
+def looked_at(home: Home) -> dict[str, tables.TableStatus]:
+    """Everything that reads the ledger, without a failure; returns the status of the tables."""
+    loaded = catalog.load()
+    with home.instance() as instance:
+        wrong = [one for one in examine(Opened(loaded, instance), ask=False) if not one.good]
+        context = dg.build_sensor_context(
+            instance=instance, repository_def=loaded.defs.get_repository_def(), sensor_name="catch_up"
+        )
+        ticked = catch_up_sensor()(context, warehouse=WarehouseResource())
+    assert [one for one in wrong if "missing" not in one.what] == [], wrong
+    assert isinstance(ticked, dg.SensorResult)
+    now = datetime.now(UTC).date()
+    assert plan(loaded, loaded.keys, now, now).assets
+    return {one.table: one for one in tables.tables(loaded)}
+
+
+def test_a_later_start_date_counts(home: Home, sandbox: Sandbox) -> None:
+    assert sandbox.url
+    assert home.materialize(USERS, today(back=4), today(back=3)).success
+    home.write_project(institution_analytics=institution_analytics(start_date=today(back=1)))
+    status = looked_at(home)["institution_analytics.users"]
+    assert (status.holes, status.first_day) == ([], today(back=4))
+    assert status.notes == ["has 2 days before its start_date; they stay"]
+    assert home.materialize(USERS, today()).success  # with its checks
+    assert looked_at(home)["institution_analytics.users"].holes == []
+
+
+def test_a_removed_table_and_a_dropped_one_are_named(home: Home, sandbox: Sandbox) -> None:
+    assert sandbox.url
+    assert home.materialize(USERS, today(back=1)).success
+    attribute = "tables" if "tables:" in institution_analytics() else "data_sets"
+    home.write_project(institution_analytics=institution_analytics(**{attribute: [{"name": "courses"}]}))
+    assert looked_at(home)["institution_analytics.users"].notes == ["is no longer in the configuration; its rows stay"]
+    with home.warehouse.writing() as connection:
+        connection.execute("DROP TABLE institution_analytics.users CASCADE")
+    status = looked_at(home)["institution_analytics.users"]
+    assert (status.rows, len(status.notes)) == (0, 2)
+    home.write_project(institution_analytics=institution_analytics())
+    assert home.materialize(USERS, today(back=1)).success
+    assert looked_at(home)["institution_analytics.users"].notes == []
+
+
+def covered(first: str, last: str) -> dict[str | None, list[Interval]]:
+    span = (date.fromisoformat(last) - date.fromisoformat(first)).days
+    days = [str(date.fromisoformat(first) + timedelta(days=number)) for number in range(span + 1)]
+    return {day: [Interval(*day_bounds(day))] for day in days}
+
+
+@pytest.mark.parametrize(
+    ("partitions", "expected"),
+    [
+        (daily("2026-03-01"), []),
+        (daily("2026-03-09"), []),  # moved later
+        (daily("2026-03-20"), []),  # beyond all that landed
+        (daily("2030-01-01"), []),  # not begun yet
+        (by_grain("week", "2026-03-01"), ["2026-02-23", "2026-03-02"]),  # were days: no week is covered to its end
+        (by_grain("month", "2026-01-01"), []),  # the only month has not ended
+    ],
+)
+def test_partitions_of_another_kind_are_no_obstacle(
+    partitions: dg.TimeWindowPartitionsDefinition, expected: list[str]
+) -> None:
+    key, now = dg.AssetKey(["vendor", "table"]), datetime(2026, 3, 11, 12, tzinfo=UTC)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert holes(instance, key, "days", partitions, covered("2026-03-01", "2026-03-10"), now) == expected
+        assert holes(instance, key, "whole", None, covered("2026-03-01", "2026-03-10"), now) == []

@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from orgdata_dagster import settings
+from orgdata_dagster.dagster_internals import step_failures
 from orgdata_dagster.http import redaction
 from orgdata_dagster.orchestration.automation.alerts.sensor import alerts
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
@@ -37,6 +38,7 @@ def build_defs(
     keep_private()
     redaction.install()
     pool_waits.install()
+    step_failures.install()
     root = project or settings.project_root()
     if str(root) not in sys.path:
         sys.path.append(str(root))  # the package with the defs need not be installed; last, so that it hides nothing

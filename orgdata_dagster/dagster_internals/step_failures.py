@@ -1,0 +1,39 @@
+"""What the UI shows of a step that failed on purpose.
+
+Here: `install`, which leaves one line of the traceback of a `dagster.Failure`: where it was raised. Keep out: what a
+Failure says (orchestration/assets/failures.py).
+
+Why: a Failure carries its reason, and Dagster shows below it 15 frames, nearly all its own, which hide that reason.
+Other errors keep their whole traceback. Fallback: the frames are shown.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+from orgdata_dagster.dagster_internals import NotThere, private
+
+
+def install() -> None:
+    """Have every run of this process show its failures in this way. Once is enough, twice does no harm."""
+    with suppress(NotThere), private("events of failed steps"):
+        from dagster._core.execution.plan import execute_plan, objects
+
+        original = objects.step_failure_event_from_exc_info
+        if execute_plan.step_failure_event_from_exc_info is not original:
+            return
+
+        def shortened(context: Any, exc_info: Any, user_failure_data: Any = None, *args: Any, **named: Any) -> Any:
+            if user_failure_data is not None:
+                exc_info = (*exc_info[:2], _last(exc_info[2]))
+            return original(context, exc_info, user_failure_data, *args, **named)
+
+        vars(execute_plan)["step_failure_event_from_exc_info"] = shortened
+
+
+def _last(frames: TracebackType) -> TracebackType:
+    while frames.tb_next is not None:
+        frames = frames.tb_next
+    return frames

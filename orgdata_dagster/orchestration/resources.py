@@ -46,9 +46,8 @@ class WarehouseResource(dg.ConfigurableResource):
 
     def open(self) -> Warehouse:
         """The warehouse itself, for whoever writes to it."""
-        memory = os.environ.get("ORGDATA_MEMORY", "192MB")
         uri = self.uri or settings.warehouse_uri()
-        opened = Warehouse(uri, scratch=settings.staging(), memory=memory, patience=self.patience)
+        opened = Warehouse(uri, scratch=settings.staging(), patience=self.patience)
         opened.queue_patience = self.queue_patience
         return opened
 

@@ -23,6 +23,7 @@ from orgdata_dagster.warehouse.errors import LedgerIncomplete
 from orgdata_dagster.warehouse.ledger import store
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.lock import holder
+from orgdata_dagster.warehouse.storage.memory import allowed
 
 PATIENCE = 5.0  # seconds for who holds the warehouse; a doctor does not wait longer
 _LEAST_FREE = 1 << 30
@@ -30,7 +31,7 @@ _LEAST_FREE = 1 << 30
 
 def findings() -> Iterator[Finding]:
     """All of them."""
-    for about, look in (("versions", _versions), ("folder", _home), ("warehouse", _warehouse)):
+    for about, look in (("versions", _versions), ("folder", _home), ("memory", _memory), ("warehouse", _warehouse)):
         yield from isolated(about, look)
 
 
@@ -72,6 +73,10 @@ def _room(about: str, folder: Path, variable: str) -> Finding:
     free = shutil.disk_usage(folder).free
     remedy = f"make room on the disk of {folder}, or set {variable} to another"
     return Finding(about, f"{folder}, {free / (1 << 30):.1f} GB free", free > _LEAST_FREE, remedy)
+
+
+def _memory() -> Iterator[Finding]:
+    yield Finding("memory", str(allowed()))  # raises where ORGDATA_MEMORY is no amount
 
 
 def _warehouse() -> Iterator[Finding]:

@@ -32,6 +32,7 @@ from orgdata_dagster.warehouse.types import declared, lossless
 from orgdata_dagster.warehouse.types.column_types import ColumnTypes, batches
 
 CONVERTED = "_orgdata_converted_"
+_FIRST_ROWS = 2_000  # mostly enough to see that a column holds something
 SURPRISE = "orgdata: a value does not survive the type guessed for"
 Contract = Literal["evolve", "freeze"]
 OWN_COLUMNS = {PARTITION: "VARCHAR", LOADED_AT: lossless.INSTANT, RUN_ID: "VARCHAR"}
@@ -125,8 +126,12 @@ def expected_types(connection: duckdb.DuckDBPyConnection, table: TableName) -> d
     texts = [name for name, kind in columns.items() if kind == lossless.TEXT]
     if not texts:
         return columns
+    row = connection.execute(
+        f"SELECT {', '.join(f'count({quoted(name)})' for name in texts)} FROM (FROM {table.sql} LIMIT {_FIRST_ROWS})"
+    ).fetchone()
+    doubtful = [name for name, count in zip(texts, row or (), strict=True) if not count]
     empty = set[str]()
-    for batch in batches(texts):
+    for batch in batches(doubtful):
         filled = ", ".join(f"EXISTS (SELECT 1 FROM {table.sql} WHERE {quoted(name)} IS NOT NULL)" for name in batch)
         row = connection.execute(f"SELECT {filled}").fetchone() or ()
         empty |= {name for name, has_values in zip(batch, row, strict=True) if not has_values}

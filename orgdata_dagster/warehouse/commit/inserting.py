@@ -14,13 +14,13 @@ import duckdb
 
 from orgdata_dagster.warehouse.commit import evolution
 from orgdata_dagster.warehouse.errors import RowCountMismatch
-from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, folded, quoted
+from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, folded, literal, quoted
 from orgdata_dagster.warehouse.pages.stage import Group, Stage
 
 # SQL: the row lies in its page's part of the time line
 _KEPT = (
-    "(place._orgdata_after IS NULL OR page._orgdata_at > place._orgdata_after) "
-    "AND (place._orgdata_until IS NULL OR page._orgdata_at <= place._orgdata_until)"
+    "(_orgdata_after IS NULL OR _orgdata_at > _orgdata_after) "
+    "AND (_orgdata_until IS NULL OR _orgdata_at <= _orgdata_until)"
 )
 
 
@@ -47,7 +47,6 @@ def insert(
 
     Raises TypeSurprise where a guessed type does not hold a value, RowCountMismatch where rows are lost or too many.
     """
-    _note_places(connection, group)
     sent = {folded(name) for name in (*group.columns, *group.constants)}
     casts = {
         name: cast
@@ -56,17 +55,13 @@ def insert(
     }
     values = [f"{cast} AS {quoted(name)}" for name, cast in casts.items()]
     if load is not None:
-        values.append(own_columns("place._orgdata_key"))
+        values.append(own_columns("_orgdata_key"))
     bounded = any(staged.after or staged.until for staged in group.pages)
     kept = _KEPT if bounded else "true"
     cursor = stage.cursor_in(group.columns)
     at = f"{_at(cursor)}, " if bounded else ""
-    statement = (
-        f"INSERT INTO {table.sql} BY NAME SELECT {', '.join(values)} "
-        f"FROM (SELECT {at}{_converted(planned, group.columns)}* FROM {group.source}) AS page "
-        f"JOIN (SELECT {_converted(planned, group.constants)}* FROM temp.main.places) AS place "
-        f"ON page._orgdata_file = place._orgdata_path WHERE {kept}"
-    )
+    rows = _placed(connection, group, at + _converted(planned, group.columns), _converted(planned, group.constants))
+    statement = f"INSERT INTO {table.sql} BY NAME SELECT {', '.join(values)} FROM {rows} WHERE {kept}"
     try:
         row = connection.execute(statement, load or ()).fetchone()
     except duckdb.InvalidInputException as error:
@@ -94,8 +89,11 @@ def _at(cursor: str | None) -> str:
     return f"TRY_CAST({quoted(cursor or '')} AS TIMESTAMPTZ) AS _orgdata_at"
 
 
-def _note_places(connection: duckdb.DuckDBPyConnection, group: Group) -> None:
-    """For each page: whose its rows are, within which bounds, and the constants that go with them."""
+def _placed(connection: duckdb.DuckDBPyConnection, group: Group, of_rows: str = "", of_places: str = "") -> str:
+    """SQL: the rows of a group, each with its place: whose it is, within which bounds, and the constants besides.
+
+    `of_rows`, `of_places`: SQL of further columns, each followed by a comma, made of a row or of a page's place.
+    """
     # a vendor may well have columns `path` and `after`, but none that begins with our prefix
     types = {
         "_orgdata_path": "VARCHAR",
@@ -107,9 +105,19 @@ def _note_places(connection: duckdb.DuckDBPyConnection, group: Group) -> None:
         (str(page.page.path), page.partition, page.after, page.until, *map(page.constants.get, group.constants))
         for page in group.pages
     ]
+    if len(places) == 1:  # no join: it would hold all columns of the rows in memory once more
+        texts = ("NULL" if value is None else literal(str(value)) for value in places[0])
+        here = (
+            f"CAST({text} AS {kind}) AS {quoted(name)}" for text, (name, kind) in zip(texts, types.items(), strict=True)
+        )
+        return f"(SELECT {of_rows}{of_places}* FROM (SELECT *, {', '.join(here)} FROM {group.source}))"
     values = ", ".join(f"unnest(CAST(? AS {kind}[])) AS {quoted(name)}" for name, kind in types.items())
     columns = [list(column) for column in zip(*places, strict=True)]
     connection.execute(f"CREATE OR REPLACE TEMP TABLE places AS SELECT {values}", columns)
+    return (
+        f"(SELECT {of_rows}* FROM {group.source}) AS page "
+        f"JOIN (SELECT {of_places}* FROM temp.main.places) AS place ON page._orgdata_file = place._orgdata_path"
+    )
 
 
 def _check_count(
@@ -130,8 +138,7 @@ def _check_count(
         expected = sum(known)
     else:
         row = connection.execute(
-            f"SELECT count(*), count_if({kept}) FROM (SELECT {_at(cursor)}, _orgdata_file FROM {group.source}) AS page "
-            "JOIN temp.main.places AS place ON page._orgdata_file = place._orgdata_path"
+            f"SELECT count(*), count_if({kept}) FROM {_placed(connection, group, f'{_at(cursor)}, ')}"
         ).fetchone()
         read, expected = row or (0, 0)
         records = records if read == records else -1

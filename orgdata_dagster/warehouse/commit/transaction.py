@@ -33,6 +33,7 @@ from orgdata_dagster.warehouse.names import (
 )
 from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.memory import with_room
 
 WriteDisposition = Literal["replace", "merge", "append"]
 
@@ -118,7 +119,7 @@ def commit(
     """
     stage.look()  # before the lock
     if stage.wide and not stage.exact:
-        stage.analyse()
+        stage.prove()
     if ready is not None:
         ready.finish()
     while True:
@@ -151,8 +152,11 @@ def _attempt(
     requests: Sequence[ApiRequest],
     ready: ReadyRows | None,
 ) -> Committed:
-    with warehouse.transaction(stage.connection) as connection:
-        return _transaction(connection, target, stage, loads, run_id, requests, ready)
+    def work() -> Committed:
+        with warehouse.transaction(stage.connection) as connection:
+            return _transaction(connection, target, stage, loads, run_id, requests, ready)
+
+    return with_room(stage.connection, work)
 
 
 def _transaction(

@@ -35,9 +35,12 @@ def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool
         return
     columns = table_columns(connection, target.table)
     connection.execute(f"COMMENT ON TABLE {target.table.sql} IS {_comment(target.description)}")
+    said = _comments(connection, target)
     texts = OWN_COLUMNS | dict(target.column_descriptions)
+    # every comment makes a version of the whole table's description: only where there is something to say or to unsay
     for name in columns:
-        connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {_comment(texts.get(name))}")
+        if texts.get(name) != said.get(name):
+            connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {_comment(texts.get(name))}")
     if target.snapshots:
         snapshots.make_views(connection, target)
     elif target.write_disposition == "merge" and target.key:
@@ -47,6 +50,17 @@ def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool
     else:
         connection.execute(f"DROP VIEW IF EXISTS {target.table.view('current').sql}")
     store.note_views(connection, target.table, made_of)
+
+
+def _comments(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, str]:
+    """Column -> comment, of those that have one."""
+    return dict(
+        connection.execute(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = current_database() "
+            "AND schema_name = ? AND table_name = ? AND comment IS NOT NULL",
+            [target.table.schema, target.table.name],
+        ).fetchall()
+    )
 
 
 def _comment(text: str | None) -> str:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,22 +20,33 @@ from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.pages.json_layout import Layout
 from orgdata_dagster.warehouse.pages.json_numbers import may_be_spoiled, spare
 from orgdata_dagster.warehouse.pages.json_tokens import WHITESPACE, Tokens, scan
+from orgdata_dagster.warehouse.pages.record_size import LARGEST_RECORD, too_large_in_json
 
 ARRAY = "[]"
 OBJECT = "{}"
 
 _CHUNK = 1 << 20
+_MOST_AT_ONCE = 16 << 20
 _BOM = b"\xef\xbb\xbf"
 
 T = TypeVar("T")
 
 
-def rewrite(path: Path, records: str, layout: Layout | None = None) -> tuple[int, Any]:
-    """Make the file a bare array of its records; returns their number, and what was around them (see prepare).
+class Rewritten(NamedTuple):
+    """What a body was found to be: its number of records, what was around them (see prepare), and a number of bytes
+    that none of them exceeds."""
+
+    records: int
+    envelope: Any
+    longest: int
+
+
+def rewrite(path: Path, records: str, layout: Layout | None = None) -> Rewritten:
+    """Make the file a bare array of its records.
 
     `layout` sees every part of them.
 
-    Raises UnreadablePage where it is cut short or has no such records.
+    Raises UnreadablePage where it is cut short or has no such records, RecordTooLarge.
     """
     if path.stat().st_size <= _CHUNK:
         text, clean = path.read_bytes(), io.BytesIO()
@@ -65,21 +76,24 @@ def _replace(path: Path, write: Callable[[BinaryIO], T]) -> T:
     return result
 
 
-def _copy(source: BinaryIO, target: BinaryIO, name: str, records: str, layout: Layout | None) -> tuple[int, Any]:
-    """Write the records as a bare array; returns their number and their envelope."""
-    body, count = _Body(source, name), 0
+def _copy(source: BinaryIO, target: BinaryIO, name: str, records: str, layout: Layout | None) -> Rewritten:
+    """Write the records as a bare array."""
+    body, count, longest = _Body(source, name), 0, 0
     prefix = body.begin(records)
     target.write(b"[")
     for part, tokens in body.parts():
         if not tokens.records and part.strip(WHITESPACE):
             raise UnreadablePage(f"{name} holds records that are no objects: {_shown(part)}")
+        if len(part) > LARGEST_RECORD + _CHUNK:  # a part has smaller records of one chunk besides
+            raise too_large_in_json(name, part[:LARGEST_RECORD], io.BytesIO(part[LARGEST_RECORD:]))
         count += tokens.records
         text, spared = spare(part, tokens)
         if layout:
             layout.see(part, tokens, spared)
+        longest = max(longest, len(text))  # of a part, which is one record where one is longer than a chunk
         target.write(text)
     target.write(b"]")
-    return count, _envelope(name, prefix, body.suffix, records)
+    return Rewritten(count, _envelope(name, prefix, body.suffix, records), longest)
 
 
 class _Body:
@@ -147,8 +161,10 @@ class _Body:
                 raise UnreadablePage(f"{self._name} has no array {key!r}; it begins with {begin}") from None
 
     def _more(self, done: int) -> None:
-        # at least as much again, so that a record larger than a chunk is not searched through too often
-        more = self._source.read(max(_CHUNK, len(self._buffer) - done))
+        if len(self._buffer) - done > LARGEST_RECORD:
+            raise too_large_in_json(self._name, self._buffer[done:], self._source)
+        # as much again, so that a record larger than a chunk is not searched through too often
+        more = self._source.read(min(max(_CHUNK, len(self._buffer) - done), _MOST_AT_ONCE))
         if not more:
             raise UnreadablePage(f"{self._name} ends within its records: the body was cut short")
         self._buffer = self._buffer[done:] + more

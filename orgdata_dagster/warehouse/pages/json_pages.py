@@ -31,7 +31,8 @@ __all__ = ["ARRAY", "OBJECT", "Column", "JsonPage", "Key", "prepare", "relation"
 class JsonPage:
     """A file that holds an array of records. `envelope`: what was around it, the records left out (None if nothing).
 
-    `parsed`: whether a parser has seen every record already; if not, `stage.measure` has to prove them well-formed."""
+    `parsed`: whether a parser has seen every record already; if not, `stage.measure` has to prove them well-formed.
+    `longest`: bytes that no record exceeds."""
 
     path: Path
     values: Mapping[Key, Column] = field(hash=False)
@@ -39,6 +40,7 @@ class JsonPage:
     envelope: Any = field(default=None, compare=False)
     parsed: bool = field(default=True, compare=False)
     assigned: Assigned | None = field(default=None, compare=False)
+    longest: int = field(default=0, compare=False)
 
     @cached_property
     def names(self) -> tuple[VendorName, ...]:
@@ -74,8 +76,9 @@ class JsonPage:
             for key, column in page.values.items():
                 found[key] = found.get(key, Column()) | column
         columns = tuple(names.values())
+        longest = max(page.longest for page in pages)
         kinds = {name: column.kinds for name, column in zip(columns, found.values(), strict=True)}
-        return Reading(columns, relation([page.path for page in pages], found, columns), kinds)
+        return Reading(columns, relation([page.path for page in pages], found, columns, longest), kinds)
 
 
 def prepare(
@@ -98,24 +101,25 @@ def prepare(
         found = look(path, connection, flatten)
         return JsonPage(path, found.columns, found.records)
     layout = None if flatten or small else Layout()
-    counted, envelope = rewrite(path, records, layout)
+    counted, envelope, longest = rewrite(path, records, layout)
     if counted == 0:
         return JsonPage(path, {}, 0, envelope)
     if layout and layout.known:
         alike: dict[Key, Column] = {(name,): Column(*found) for name, found in layout.columns.items()}
-        return JsonPage(path, alike, counted, envelope, parsed=False)
-    found = look(path, connection, flatten)
+        return JsonPage(path, alike, counted, envelope, parsed=False, longest=longest)
+    found = look(path, connection, flatten, longest)
     if found.records != counted:
         raise UnreadablePage(f"{path.name} holds {counted} records, but the parser read {found.records}")
-    return JsonPage(path, found.columns, counted, envelope)
+    return JsonPage(path, found.columns, counted, envelope, longest=longest)
 
 
-def relation(paths: Sequence[Path], columns: Mapping[Key, Column], names: Sequence[str]) -> str:
+def relation(paths: Sequence[Path], columns: Mapping[Key, Column], names: Sequence[str], longest: int) -> str:
     """SQL that yields the records of prepared files, all columns as text under these names, and `_orgdata_file`.
 
+    `longest`: bytes that no record exceeds.
     null and a missing key are NULL, "" is ""; numbers, true and false are as they were written, nested values JSON.
     """
-    found, source = values(paths, list(columns))
+    found, source = values(paths, list(columns), longest)
     spared = [
         f"ltrim({value}, {literal(MARK)})" if column.marked else value
         for value, column in zip(found, columns.values(), strict=True)

@@ -23,10 +23,11 @@ from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import folded, literal, quoted
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
 from orgdata_dagster.warehouse.pages.page import JsonKind
+from orgdata_dagster.warehouse.storage.memory import with_room
 
 _SMALL = 1 << 18  # bytes
-# bytes of the longest record; each thread takes twice that
-_OPTIONS = "format = 'array', maximum_object_size = 8388608"
+_OBJECT = 4 << 20  # bytes of a record that the parser is ready for in any case
+_BATCH = 200  # columns per query, whose memory grows with their number
 _MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 _KINDS: dict[str, JsonKind] = {'"': "string", "[": "list", "{": "object", "t": "boolean", "f": "boolean"}
 _KIND_OF: dict[type, JsonKind] = {
@@ -67,9 +68,12 @@ class Look:
             self.columns[key] = seen | Column(frozenset((kind,) if kind else ()), marked)
 
 
-def look(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> Look:
-    """Look at every value of a file. Raises UnreadablePage where it is not well-formed or a record is no object."""
-    return _by_python(path, flatten) if is_small(path) else _by_database(path, connection, flatten)
+def look(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str], longest: int = 0) -> Look:
+    """Look at every value of a file, in which no record exceeds `longest` bytes.
+
+    Raises UnreadablePage where it is not well-formed or a record is no object.
+    """
+    return _by_python(path, flatten) if is_small(path) else _by_database(path, connection, flatten, longest)
 
 
 def is_small(path: Path) -> bool:
@@ -78,13 +82,13 @@ def is_small(path: Path) -> bool:
 
 
 def values(
-    paths: Sequence[Path], keys: Sequence[Key], data_type: Literal["VARCHAR", "JSON"] = "VARCHAR"
+    paths: Sequence[Path], keys: Sequence[Key], longest: int, data_type: Literal["VARCHAR", "JSON"] = "VARCHAR"
 ) -> tuple[list[str], str]:
     """SQL for the values of columns, as text or as JSON, and for the records to select them from."""
     files = ", ".join(literal(str(path)) for path in paths)
     extract = "json_extract_string" if data_type == "VARCHAR" else "json_extract"
     tops = list(dict.fromkeys(key[0] for key in keys))
-    options = f"{_OPTIONS}, filename = '_orgdata_file'"
+    options = f"{_options(longest)}, filename = '_orgdata_file'"
     if "" in tops or len({folded(top) for top in tops}) < len(tops):
         # the fast way knows neither an empty name nor two names that differ in case alone
         found = [f"{extract}(json, {literal(pointer(key))})" for key in keys]
@@ -95,6 +99,11 @@ def values(
     types = ", ".join(f"{literal(top)}: '{data_type}'" for top in tops)
     # `records`: left to itself it takes a file of many empty records for one of values
     return found, f"read_json([{files}], columns = {{{types}}}, records = true, {options})"
+
+
+def _options(longest: int) -> str:
+    """Each thread has a buffer of twice the longest record."""
+    return f"format = 'array', maximum_object_size = {max(_OBJECT, longest + 1)}"
 
 
 def pointer(key: Key) -> str:
@@ -129,46 +138,54 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _by_database(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> Look:
+def _by_database(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str], longest: int) -> Look:
     """Kinds are gathered as bits of an integer, one for two neighbouring codes: sets of texts take far longer."""
     connection = connection.cursor()  # of its own: several threads look at the same time
-    count, keys = _keys(path, connection, flatten)
+    count, keys = _keys(path, connection, flatten, longest)
     if not keys:
         return Look(count)
-    found, source = values([path], keys, "JSON")
     begin = literal(f'"{MARK}')
     marks = MARK.encode() in path.read_bytes()  # most files have none, and need not be searched value by value
-    wanted = []
-    for text in (f"CAST({value} AS VARCHAR)" for value in found):
-        marked = f"starts_with({text}, {begin})" if marks else "false"
-        code = f"ascii(CASE WHEN {marked} THEN substr({text}, 3) ELSE {text} END) >> 1"
-        wanted.append(f"bit_or(CAST(1 AS BIGINT) << ({code})), bool_or({marked})")
-    row = connection.execute(f"SELECT {', '.join(wanted)} FROM {source}").fetchone()
-    assert row is not None  # an aggregate always yields one row
     columns = {}
-    for key, bits, marked in zip(keys, row[::2], row[1::2], strict=True):
-        seen = [begin for begin in _BEGINS if (bits or 0) >> (ord(begin) >> 1) & 1]
-        columns[key] = Column(frozenset(_KINDS.get(begin, "number") for begin in seen), bool(marked))
+    for batch in (keys[first : first + _BATCH] for first in range(0, len(keys), _BATCH)):
+        found, source = values([path], batch, longest, "JSON")
+        wanted = []
+        for text in (f"CAST({value} AS VARCHAR)" for value in found):
+            marked = f"starts_with({text}, {begin})" if marks else "false"
+            code = f"ascii(CASE WHEN {marked} THEN substr({text}, 3) ELSE {text} END) >> 1"
+            wanted.append(f"bit_or(CAST(1 AS BIGINT) << ({code})), bool_or({marked})")
+        row = _one(connection, f"SELECT {', '.join(wanted)} FROM {source}")
+        for key, bits, marked in zip(batch, row[::2], row[1::2], strict=True):
+            seen = [begin for begin in _BEGINS if (bits or 0) >> (ord(begin) >> 1) & 1]
+            columns[key] = Column(frozenset(_KINDS.get(begin, "number") for begin in seen), bool(marked))
     return Look(count, columns)
 
 
-def _keys(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str]) -> tuple[int, list[Key]]:
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    row = with_room(connection, lambda: connection.execute(sql).fetchone())
+    assert row is not None  # an aggregate always yields one row
+    return row
+
+
+def _keys(
+    path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str], longest: int
+) -> tuple[int, list[Key]]:
     nested = "".join(
         f", list_distinct(flatten(list(DISTINCT json_keys(json, {at})))), "
         f"any_value(json -> {at}) FILTER (json_type(json, {at}) NOT IN ('OBJECT', 'NULL'))"
         for at in (literal(pointer((name,))) for name in flatten)
     )
+    records = f"read_json_objects([{literal(str(path))}], {_options(longest)})"
     sql = (
         "SELECT count(*), "
         "any_value(json) FILTER (json_type(json) <> 'OBJECT' OR len(names) > len(list_distinct(names))), "
         f"any_value(names), list_distinct(flatten(list(DISTINCT names))){nested} "
-        f"FROM (SELECT json, json_keys(json) AS names FROM read_json_objects([{literal(str(path))}], {_OPTIONS}))"
+        f"FROM (SELECT json, json_keys(json) AS names FROM {records})"
     )
     try:
-        row = connection.execute(sql).fetchone()
+        row = _one(connection, sql)
     except _MALFORMED as error:
         raise UnreadablePage(f"{path.name} is not well-formed JSON: {str(error).splitlines()[0]}") from None
-    assert row is not None  # an aggregate always yields one row
     count, odd, some, every = row[:4]
     if odd is not None:
         raise _not_an_object(path, str(odd))

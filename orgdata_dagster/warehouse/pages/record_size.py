@@ -8,15 +8,21 @@ The limit is one of memory: a parser has a whole record in its buffers, twice, a
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from orgdata_dagster.warehouse.errors import RecordTooLarge
+from orgdata_dagster.warehouse.pages.json_tokens import scan
 
 LARGEST_RECORD = 64 << 20  # bytes, as they are sent: 20 MB of text may take three times as much in escapes
 _CHUNK = 1 << 20
+_MEMBER = re.compile(rb'("(?:[^"\\]|\\.){0,1000}")\s*\Z')  # the name before a colon
+_TEXT_END = re.compile(rb'(?<!\\)"')
 
 
 def too_large(name: str, column: str | None, size: int) -> RecordTooLarge:
@@ -26,6 +32,26 @@ def too_large(name: str, column: str | None, size: int) -> RecordTooLarge:
         f"{name}: {what} {size / (1 << 20):,.0f} MB; the limit is {LARGEST_RECORD >> 20} MB for one record. Ask the "
         "vendor for less per record, or leave this table out."
     )
+
+
+def too_large_in_json(name: str, begun: bytes, rest: BinaryIO) -> RecordTooLarge:
+    """The error for a record beyond the limit: names the member of the record that was being read when it was reached.
+
+    `begun`: the record up to there, `rest`: the body from there on.
+    """
+    tokens = scan(begun)
+    colons = tokens.at[(tokens.kind == ord(":")) & (tokens.depth == 1)]
+    member = _MEMBER.search(begun, 0, int(colons[-1])) if colons.size else None
+    if member is None:
+        return too_large(name, None, len(begun))
+    size = len(begun) - int(colons[-1]) - 1
+    if begun[int(colons[-1]) + 1 :].lstrip()[:1] == b'"':  # a text, whose end can be found with no more ado
+        while chunk := rest.read(_CHUNK):
+            end = _TEXT_END.search(chunk)
+            size += end.start() if end else len(chunk)
+            if end:
+                break
+    return too_large(name, json.loads(member[1]), size)
 
 
 def too_large_in_csv(path: Path, columns: Sequence[str]) -> RecordTooLarge:

@@ -23,6 +23,7 @@ from orgdata_dagster.warehouse.names import folded, literal, quoted, unknown
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.page import Kinds, Page
+from orgdata_dagster.warehouse.storage.memory import with_room
 from orgdata_dagster.warehouse.types import lossless
 from orgdata_dagster.warehouse.types.column_types import BATCH, ColumnTypes, TypeTracker
 from orgdata_dagster.warehouse.types.declared import canonical
@@ -86,6 +87,11 @@ class Group:
     source: str
     kinds: Mapping[str, Kinds]
     pages: Sequence[StagedPage]
+
+    @property
+    def records(self) -> int:
+        """Records on all of its pages."""
+        return sum(staged.page.records for staged in self.pages)
 
     @property
     def constants(self) -> tuple[str, ...]:
@@ -177,7 +183,7 @@ def _measured(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | N
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    row = connection.execute(sql).fetchone()
+    row = with_room(connection, lambda: connection.execute(sql).fetchone())
     assert row is not None  # an aggregate
     return row
 
@@ -226,11 +232,11 @@ class Stage:
         for group in grouped(unseen):
             self.declare([*group.columns, *group.constants])
             try:
-                self._types.see(group.source, group.columns, group.kinds)
+                self._types.see(group.source, group.columns, group.records, group.kinds)
             except _MALFORMED as error:
                 raise UnreadablePage(f"a page is not well-formed: {_first_lines(error)}") from None
             if group.constants:
-                self._types.see(_values(group), group.constants)
+                self._types.see(_values(group), group.constants, group.records)
 
     @property
     def exact(self) -> bool:
@@ -242,6 +248,11 @@ class Stage:
         """Whether there are so many columns that checking each value while it is cast would take too much memory in one
         statement: the types are then to be found from every value first, some columns at a time."""
         return len(self.columns) > _WIDE
+
+    def prove(self) -> None:
+        """Make sure that the guessed types hold every value, before they are used."""
+        self.look()
+        self._types.prove()
 
     def analyse(self) -> None:
         """Find the types from every value, because a guess did not hold."""
@@ -286,8 +297,9 @@ class Stage:
         return sum(staged.page.records for staged in self.pages)
 
     def groups(self, partitions: Collection[str | None]) -> list[Group]:
-        """The pages of these partitions that have rows, by their layout."""
-        return grouped(staged for staged in self.pages if staged.partition in partitions)
+        """The pages of these partitions that have rows, by their layout; one by one where they are wide."""
+        wanted = [staged for staged in self.pages if staged.partition in partitions]
+        return [group for staged in wanted for group in grouped([staged])] if self.wide else grouped(wanted)
 
     def sample_row(self, column: str, data_type: str) -> dict[str, str | None]:
         """A row whose `column` does not survive as `data_type` (any filled one for text), to show to a person."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseError, WarehouseHeld, WarehouseUnavailable
-from orgdata_dagster.warehouse.storage import holders
+from orgdata_dagster.warehouse.storage import holders, memory
 
 ELSEWHERE = "or point ORGDATA_WAREHOUSE elsewhere"
 _QUOTED = re.compile(r'"(/[^"]+)"')
@@ -121,7 +121,12 @@ def _newer(_error: BaseException, uri: str) -> WarehouseError:
     )
 
 
+def _short(error: BaseException, _uri: str) -> WarehouseError:
+    return memory.short(Exception(str(error)))
+
+
 _MEANINGS: tuple[tuple[Callable[[str], bool], Callable[[BaseException, str], WarehouseError]], ...] = (
+    (lambda said: memory.SHORT.search(said) is not None, _short),
     (lambda said: any(words in said for words in _FULL), _full),
     (lambda said: "conflicting lock" in said or ("set lock" in said and "temporarily unavailable" in said), _held),
     (lambda said: "extension" in said and ("download" in said or "install" in said), _extension),

@@ -30,6 +30,7 @@ from orgdata_dagster.warehouse.storage import instances
 from orgdata_dagster.warehouse.storage.causes import explained, first_line, system_error
 from orgdata_dagster.warehouse.storage.holders import holders, told
 from orgdata_dagster.warehouse.storage.lock import SAY_AFTER, StillHeld, locked
+from orgdata_dagster.warehouse.storage.memory import allowed, in_room, with_room
 from orgdata_dagster.warehouse.storage.scratch import process_folder
 
 _log = logging.getLogger("orgdata.warehouse")
@@ -45,12 +46,13 @@ class Warehouse:
     """The place where the tables live.
 
     `uri`: a path to a DuckDB file, or anything that DuckDB's ATTACH understands (`ducklake:...`, `md:...`).
-    `scratch`: a folder for locks of remote URIs and for DuckDB's spill files. `memory`: DuckDB's memory limit.
+    `scratch`: a folder for locks of remote URIs and for DuckDB's spill files. `memory`: DuckDB's memory limit, if not
+    the one that applies anyway (memory.py).
     `patience`: seconds to wait for a foreign program that holds the file; `queue_patience`: for processes of ours,
     whose locks are short and die with them (None: as long as it takes). `say` is told why something waits.
     """
 
-    def __init__(self, uri: str, *, scratch: Path, memory: str = "192MB", patience: float = 60) -> None:
+    def __init__(self, uri: str, *, scratch: Path, memory: str | None = None, patience: float = 60) -> None:
         self.uri = uri
         self.scratch = scratch
         self.memory = memory
@@ -108,20 +110,29 @@ class Warehouse:
                 raise
 
     @contextmanager
-    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-only connection. Writers wait until it is closed.
+    def reading(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection. Writers wait until it is closed. `scratch`: as for `writing`.
 
         Raises WarehouseUnavailable when there is no warehouse yet.
         """
         if not self.exists:
             raise WarehouseUnavailable(f"There is no warehouse at {self.uri} yet: pull something first.")
-        with self._sentences(), self._locked(shared=True), self._attached(read_only=True) as connection:
+        with (
+            self._sentences(),
+            self._locked(shared=True),
+            self._attached(read_only=True, scratch=scratch) as connection,
+        ):
             yield connection
 
     def query(self, sql: str, parameters: Sequence[object] | None = None) -> pd.DataFrame:
         """The result of one SELECT as a DataFrame, for people: DECIMAL arrives as float, times in UTC."""
-        with self.reading() as connection:
-            return connection.execute(sql, parameters).df()
+
+        def answer() -> pd.DataFrame:
+            with self.reading(scratch) as connection:
+                return connection.execute(sql, parameters).df()
+
+        with self.scratch_connection() as scratch:
+            return with_room(scratch, answer)
 
     @contextmanager
     def scratch_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -131,7 +142,8 @@ class Warehouse:
                 spill = process_folder(self.scratch / "spill")
             except OSError as error:
                 raise system_error(error, str(self.scratch)) from None
-            with instances.lent(memory=self.memory, threads=self.threads, spill=spill) as connection:
+            memory = self.memory or f"{allowed().share}B"
+            with instances.lent(memory=memory, threads=self.threads, spill=spill) as connection:
                 yield connection
 
     @contextmanager
@@ -141,7 +153,7 @@ class Warehouse:
         with nullcontext(scratch) if scratch else self.scratch_connection() as connection:
             self._attach(connection, read_only=read_only)
             try:
-                connection.execute(f"USE {ALIAS}; SET GLOBAL threads = {self.threads}")
+                connection.execute(f"USE {ALIAS}; SET GLOBAL threads = {1 if in_room() else self.threads}")
                 yield connection
             except BaseException:
                 with suppress(duckdb.Error):  # what went wrong first is what counts

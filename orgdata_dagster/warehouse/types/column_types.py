@@ -8,7 +8,7 @@ survive. So a steady table is read once, not twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.names import folded, quoted
 from orgdata_dagster.warehouse.pages.page import Kinds
+from orgdata_dagster.warehouse.storage.memory import with_room
 from orgdata_dagster.warehouse.types import declared, lossless
 
 _SAMPLE = 4_000  # rows
@@ -51,9 +52,10 @@ class TypeTracker:
         self._declared = declared
         self._guesses = expected
         self._seen: list[tuple[str, Sequence[str]]] = []
+        self._proven: list[set[str]] = []  # for each of these the columns that were looked at in every row
         self._spelling = {folded(name): name for name in expected}
 
-    def see(self, source: str, columns: Sequence[str], kinds: Mapping[str, Kinds] | None = None) -> None:
+    def see(self, source: str, columns: Sequence[str], records: int, kinds: Mapping[str, Kinds] | None = None) -> None:
         """Take in the rows of `source` (SQL that yields `columns` as text), whose values are of these kinds."""
         # the database's names ignore case: a column is one, however a page spells it
         spelled = {name: self._spelling.setdefault(folded(name), name) for name in columns}
@@ -69,20 +71,37 @@ class TypeTracker:
                 column.fits, column.filled = (), False
         self._seen.append((source, columns))
         unknown = [name for name in columns if not self.columns[name].filled]
+        self._proven.append(set())
         if unknown:
             rows = max(1, _SAMPLE * BATCH // max(BATCH, len(columns)))  # no more values of a wide table
             sample = f"(SELECT * FROM {source} LIMIT {rows})"
             self._candidates(sample, unknown)
             self._narrow(sample, unknown)
+            if records <= rows:
+                self._proven[-1].update(unknown)
 
-    def analyse(self) -> None:
-        """Look at every value of every page."""
-        self.columns = {name: ColumnTypes(kinds=column.kinds) for name, column in self.columns.items()}
+    def analyse(self, names: Collection[str] | None = None) -> None:
+        """Look at every value of these columns (None: all) on every page."""
+        names = set(self.columns if names is None else names)
+        for name in names:
+            self.columns[name] = ColumnTypes(kinds=self.columns[name].kinds)
         for source, columns in self._seen:
-            self._candidates(source, [name for name in columns if not self.columns[name].fits])
+            self._candidates(source, [name for name in columns if name in names and not self.columns[name].fits])
         for source, columns in self._seen:
-            self._narrow(source, columns)
+            self._narrow(source, [name for name in columns if name in names])
         self.exact = True
+
+    def prove(self) -> None:
+        """Make sure that what the samples said holds for every value: as `analyse`, but only what is left of the
+        candidates is tried, and not where the sample was the whole page."""
+        unproven = {
+            name for name, column in self.columns.items() if not column.filled or folded(name) in self._declared
+        }
+        fitting = {name for name, column in self.columns.items() if column.fits} - unproven
+        for (source, columns), proven in zip(self._seen, self._proven, strict=True):
+            self._narrow(source, [name for name in columns if name in fitting and name not in proven])
+        # of those that have lost every type, the table's own among them, others have not been tried
+        self.analyse(unproven | {name for name in fitting if not self.columns[name].fits})
 
     def _candidates(self, source: str, names: Sequence[str]) -> None:
         """Set the candidates of columns that have a value in `source`."""
@@ -121,7 +140,7 @@ class TypeTracker:
         return None if folded(name) in self._declared else self._guesses.get(name)
 
     def _row(self, sql: str) -> tuple[Any, ...]:
-        row = self._connection.execute(sql).fetchone()
+        row = with_room(self._connection, lambda: self._connection.execute(sql).fetchone())
         assert row is not None  # an aggregate always yields one row
         return tuple(row)
 

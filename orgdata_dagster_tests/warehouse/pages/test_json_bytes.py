@@ -74,7 +74,7 @@ def test_of_any_length_of_chunks(
         bare = is_bare(path, kind)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(json_bytes, "_CHUNK", chunk)
-            count, found = rewrite(path, kind)
+            count, found, _ = rewrite(path, kind)
         expected = rows[:1] if kind == OBJECT else rows
         assert count == len(expected)
         assert read(path.read_text(encoding="utf-8")) == expected

@@ -69,7 +69,12 @@ def of_landed(found: Landed, target: Target, volumes: Sequence[volume.Volume]) -
                                             **_listed("unusual", [f"- {each}" for each in strange])}),
     ]  # fmt: skip
     if target.key:
-        figures = {"rows": found.rows, "without_key": found.keys.missing, "twice": found.keys.twice}
+        figures = {
+            "rows": found.rows,
+            "without_key": found.keys.missing,
+            "twice": found.keys.twice,
+            "differ_only_in_case": found.keys.case,
+        }
         results.append(_result(specs.KEYS, found.keys.good, figures, error=True))
     return results
 

@@ -93,12 +93,16 @@ class AccuticsClient:
 
         def once() -> Iterator[Answer[P]]:
             pages = paginator(listing.paging, self._base_url, listing.page_size)
+            seen: list[str] = []
             while pages.has_next_page:
                 params = _query(listing, conditions)
                 pages.update_request(params)
                 page, rows, pagination = self._page(listing.path, params, folder / f"page-{next(number):06}.json", read)
                 pages.update_state(pagination, rows)
-                yield Answer(page, _keys(rows, listing.key), pages.total, _newest_first(rows, listing.cursor_column))
+                keys = _keys(rows, listing.key)
+                seen += keys
+                yield Answer(page, keys, pages.total, _newest_first(rows, listing.cursor_column))
+            _check_types(seen, listing.key)
 
         try:
             return settle(once, newest_first=listing.newest_first)
@@ -162,6 +166,21 @@ def _keys(rows: Sequence[Row], key: Sequence[str]) -> tuple[str, ...]:
             remedy=f"Correct `key` in defs.yaml{f': did you mean {close[0]!r}?' if close else '.'}",
         )
     return tuple(json.dumps([row[name] for name in key]) for row in rows)
+
+
+def _check_types(keys: Sequence[str], key: Sequence[str]) -> None:
+    """Raise PermanentError for keys that differ only in the type of a value: a column cannot tell 1 from "1"."""
+    kinds = {each.startswith('["') for each in keys} if len(key) == 1 else {True, False}
+    if len(kinds) < 2:
+        return  # all are strings, or none is: as nearly always
+    found: dict[tuple[str, ...], str] = {}
+    for each in dict.fromkeys(keys):
+        text = tuple(value if isinstance(value, str) else json.dumps(value) for value in json.loads(each))
+        if (other := found.setdefault(text, each)) != each:
+            raise PermanentError(
+                f"two rows have the keys {other} and {each}, which differ only in type: no column keeps them apart",
+                remedy=f"Nothing was stored. Add a column to `key` ({', '.join(key)}) in defs.yaml that tells them.",
+            )
 
 
 def _newest_first(rows: Sequence[Row], column: str | None) -> bool:

@@ -8,6 +8,7 @@ commit is refused, and the table stays as it was. But a snapshot is stored, and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Keys:
-    """Rows without any value of the key, and rows whose key another one has too."""
+    """Rows without any value of the key, rows whose key another one has too, and keys that differ from another one in
+    case alone: they are kept apart, for nobody knows whether the vendor does."""
 
     missing: int = 0
     twice: int = 0
+    case: int = 0
 
     @property
     def good(self) -> bool:
@@ -35,25 +38,39 @@ class Keys:
         return not (self.missing or self.twice)
 
     def __add__(self, other: Keys) -> Keys:
-        return Keys(self.missing + other.missing, self.twice + other.twice)
+        return Keys(self.missing + other.missing, self.twice + other.twice, self.case + other.case)
 
 
 def look(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> Keys:
     """The keys of the rows that this commit brought. Raises KeysViolated, but for snapshots."""
-    if not target.key or not {*target.key} <= {*table_columns(connection, target.table)}:
+    columns = table_columns(connection, target.table)
+    if not target.key or not {*target.key} <= {*columns}:
         return Keys()
     lacking = " AND ".join(f"{quoted(name)} IS NULL" for name in target.key)
     mine = f"FROM {target.table.sql} WHERE {LOADED_AT} = ?"
     row = connection.execute(f"SELECT count(*) FILTER ({lacking}) {mine}", [now]).fetchone()
     # a merge has left one row a key; all other tables are asked
     twice = 0 if target.write_disposition == "merge" else _twice(connection, target, mine, now)
-    keys = Keys(row[0] if row else 0, twice)
+    keys = Keys(row[0] if row else 0, twice, _differ_in_case(connection, target, columns, mine, now))
     if not keys.good and not target.snapshots:
         raise KeysViolated(
             f"{target.table}: {keys.missing} rows have no value of the key {', '.join(target.key)}, {keys.twice} have "
             "one that another row has too. Nothing was stored. Correct `key` in defs.yaml, or ask the vendor."
         )
     return keys
+
+
+def _differ_in_case(
+    connection: duckdb.DuckDBPyConnection, target: Target, columns: Mapping[str, str], mine: str, now: datetime
+) -> int:
+    if "VARCHAR" not in [columns[name] for name in target.key]:
+        return 0
+    exact = ", ".join(map(quoted, target.key))
+    alike = ", ".join(f"lower({quoted(name)})" if columns[name] == "VARCHAR" else quoted(name) for name in target.key)
+    row = connection.execute(
+        f"SELECT count(DISTINCT hash({exact})) - count(DISTINCT hash({alike})) {mine}", [now]
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _twice(connection: duckdb.DuckDBPyConnection, target: Target, mine: str, now: datetime) -> int:

@@ -17,7 +17,7 @@ from orgdata_dagster.sandbox.accutics import Accutics, demo, jwt
 from orgdata_dagster.sandbox.faults import ShortBody
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
-from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
+from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing, _check_types
 from orgdata_dagster.vendors.accutics.search import where
 from orgdata_dagster_tests.http.loopback import Loopback, Reply, loopback
 
@@ -191,3 +191,19 @@ def test_a_key_column_that_is_not_there(server: Loopback, tmp_path: Path) -> Non
     server.answer(Reply(body=body({"next_cursor": None}, 1)))
     with pytest.raises(PermanentError, match="accutics /records: rows without the key column uuid; a row has id"):
         pull(server.url, tmp_path, Listing("/records", "cursor", ("id", "uuid")))
+
+
+def test_keys_that_differ_only_in_type_are_not_merged_in_silence(server: Loopback, tmp_path: Path) -> None:
+    """Of 1 and "1" one row was lost once: the column has the same text of both."""
+    numbers, texts = body({"next_cursor": "2"}, 1), body({"next_cursor": None}, 2).replace(b'"id": 2', b'"id": "1"')
+    server.answer(Reply(body=numbers), Reply(body=texts))
+    with pytest.raises(PermanentError, match=r'keys \[1\] and \["1"\], which differ only in type'):
+        pull(server.url, tmp_path, RECORDS)
+    server.answer(Reply(body=numbers), Reply(body=texts.replace(b'"1"', b'"2"')))
+    pull(server.url, tmp_path, RECORDS)
+
+
+def test_a_key_of_two_columns_is_compared_as_a_whole() -> None:
+    _check_types(['["a", 1]', '["1", "a"]', '[1, "b"]'], ["a", "b"])
+    with pytest.raises(PermanentError, match="differ only in type"):
+        _check_types(['["a", 1]', '["a", "1"]'], ["a", "b"])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from orgdata_dagster.warehouse.commit.transaction import Target
+from orgdata_dagster.warehouse.commit.transaction import Target, WriteDisposition
 from orgdata_dagster.warehouse.errors import KeysViolated, Refused, UnknownColumns, UnreadablePage
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster_tests.warehouse.rig import ITEMS, Rig
@@ -82,3 +82,11 @@ def test_a_vendors_exact_name_goes_before_another_case(rig: Rig) -> None:
 def test_a_declared_type_may_not_empty_the_cursor_column(rig: Rig) -> None:
     with pytest.raises(Refused, match="cursor column 'updated_date' do not fit TIMESTAMP"):
         rig.land(f"id,updated_date\n1,{T}\n", target=DATED, declared={"updated_date": "TIMESTAMP"})
+
+
+@pytest.mark.parametrize("disposition", ["merge", "replace"])
+def test_keys_that_differ_only_in_case_are_kept_apart_and_told(rig: Rig, disposition: WriteDisposition) -> None:
+    target = replace(ITEMS, key=("id",), write_disposition=disposition)
+    done = rig.land("id,v\na,1\nA,2\nb,3\n", target=target)
+    assert (done.apart.case, done.apart.good) == (1, True)
+    assert rig.texts("v") == [("a", "1"), ("A", "2"), ("b", "3")]

@@ -22,12 +22,11 @@ import httpx
 from orgdata_dagster.http import body, redaction, stopping
 from orgdata_dagster.http.circuit_breaker import Latch
 from orgdata_dagster.http.clock import SYSTEM, Clock
-from orgdata_dagster.http.connection import Timeouts, checked_base, https_proxy, open_client
+from orgdata_dagster.http.connection import Timeouts, check_headers, checked_base, https_proxy, open_client
 from orgdata_dagster.http.errors import (
     BadBody,
     ErrorDetail,
     PermanentError,
-    TooLongAPause,
     TransientError,
     UnsafeUrl,
     VendorError,
@@ -37,10 +36,10 @@ from orgdata_dagster.http.errors import (
 )
 from orgdata_dagster.http.no_answer import Target, no_answer
 from orgdata_dagster.http.origin import resolve
+from orgdata_dagster.http.pauses import Pauses
 from orgdata_dagster.http.payment import BudgetLike, PermitLike, Unbounded, VendorPaused
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import Attempts, RetryPolicy, http_date, retry_after
-from orgdata_dagster.http.waiting import span
 
 _log = logging.getLogger("orgdata.http")
 _T = TypeVar("_T")
@@ -114,7 +113,8 @@ class HttpClient:
         self._observer = observer or _nobody
         self._latch = latch
         self._clock = clock
-        self._check_headers(headers or {})
+        self._pauses = Pauses(vendor, retry, self._budget, clock)
+        check_headers(self.vendor, headers or {}, self._credentials_from)
         self._http = open_client(self._base_url, headers or {}, timeouts, transport)
 
     def __enter__(self) -> Self:
@@ -148,7 +148,7 @@ class HttpClient:
         requests of this fetch alone. Raises PermanentError, UnsafeUrl or RetriesExhausted, never anything of httpx;
         and stopping.Stopped where the process is told to stop.
         """
-        self._check_headers(headers or {})
+        check_headers(self.vendor, headers or {}, self._credentials_from)
         attempts = Attempts(self._retry, self._clock)
         url, watch = self._url(endpoint, params or {}), observer or _nobody
         call = _Call(method, url, headers or {}, json, content, cost, into, attempts, watch)
@@ -185,8 +185,7 @@ class HttpClient:
                 self._check_latch()  # another process may have been refused while this one waited
                 yield permit
         except VendorPaused as pause:
-            told = f"no request was sent: the vendor asked for a pause, which is not over for {span(pause.asked)}"
-            raise self._too_long(told, pause.seconds) from None
+            raise self._pauses.refused(pause) from None
 
     def _check_latch(self) -> None:
         if self._latch is not None:
@@ -280,37 +279,11 @@ class HttpClient:
             remedy=remedy_for(status, self._credentials_from),
         )
         if isinstance(error, TransientError):
-            error = self._backed_off(error, status, retry_after(response.headers, self._clock.wall()))
+            error = self._pauses.after(error, status, retry_after(response.headers, self._clock.wall()))
         if self._latch is not None and status in self._latch.statuses:
             self._latch.set(error.reason)  # before the lease is given back: the next in the queue sees it
             error.remedy = self._latch.remedy
         return error
-
-    def _backed_off(self, error: TransientError, status: int, asked: float | None) -> TransientError:
-        """The error with the wait that the vendor asks for, in which others must not ask either where it told us so."""
-        longest = self._retry.longest_pause
-        too_long = asked is not None and asked > longest
-        error.retry_after = asked
-        shared = self._retry.shared_backoff
-        pause = min(asked or 0.0, longest) if status == 429 or shared else 0.0
-        if shared:
-            pause = max(pause, self._retry.least(self._budget.failed()))
-        if pause:
-            error.is_waited_for = self._budget.pause(pause, asked if too_long else None)
-        if asked is not None and too_long:
-            told = f"{error.reason}: the vendor asks for a wait of {span(asked)}"
-            return self._too_long(told, pause if error.is_waited_for else 0.0)
-        return error
-
-    def _too_long(self, told: str, paused: float) -> TooLongAPause:
-        until = datetime.fromtimestamp(self._clock.wall() + paused, UTC)
-        remedy = f"Run it again later. No request goes to {self.vendor} until {until:%Y-%m-%d %H:%M:%S} UTC; "
-        remedy += f"`orgdata doctor --clear {self.vendor}` lifts that pause."
-        return TooLongAPause(
-            f"{told}, longer than the {span(self._retry.longest_pause)} of retries.longest_pause in defs.yaml",
-            vendor=self.vendor,
-            remedy=remedy if paused else None,
-        )
 
     def _download(self, call: _Call, response: httpx.Response, started: float) -> Download:
         def in_time() -> None:
@@ -363,17 +336,6 @@ class HttpClient:
 
     def _request_ids(self, headers: httpx.Headers) -> dict[str, str]:
         return {name: one_line(headers[name]) for name in self._request_id_headers if name in headers}
-
-    def _check_headers(self, headers: Mapping[str, str]) -> None:
-        # Checked here, since the exceptions of httpx and h11 quote the value.
-        for name, value in headers.items():
-            if not (value.isascii() and value.isprintable()):
-                variables = " and ".join(self._credentials_from) or "where it comes from"
-                raise PermanentError(
-                    f"the header {name} holds a character that cannot be sent, perhaps a line end",
-                    vendor=self.vendor,
-                    remedy=f"Check {variables}.",
-                )
 
 
 def _nobody(_record: RequestRecord) -> None:

@@ -8,14 +8,14 @@ Keep out: requests and answers (`client`).
 import re
 import ssl
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import httpx
 
 from orgdata_dagster.http.body import ACCEPT_ENCODING
-from orgdata_dagster.http.errors import UnsafeUrl
+from orgdata_dagster.http.errors import PermanentError, UnsafeUrl
 from orgdata_dagster.http.origin import same_origin
 
 
@@ -62,6 +62,18 @@ def _wrong_with(url: str) -> tuple[str, str] | None:
     if not same_origin(url, url):
         return f"is not a valid address: {url[:100]!r}", form
     return None
+
+
+def check_headers(vendor: str, headers: Mapping[str, str], credentials_from: Sequence[str]) -> None:
+    """Raise PermanentError for a header that cannot be sent. Here, since the exceptions of httpx and h11 quote it."""
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            variables = " and ".join(credentials_from) or "where it comes from"
+            raise PermanentError(
+                f"the header {name} holds a character that cannot be sent, perhaps a line end",
+                vendor=vendor,
+                remedy=f"Check {variables}.",
+            )
 
 
 def open_client(

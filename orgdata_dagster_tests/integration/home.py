@@ -68,10 +68,8 @@ class Home:
         """The Dagster instance that commands and UI share."""
         return shared_instance()
 
-    def materialize(
-        self, asset: str, first: str | None = None, last: str | None = None, **overrides: object
-    ) -> dg.ExecuteInProcessResult:
-        """Run an asset for days in this process, as a worker of `orgdata pull` does; `overrides` are resources."""
+    def materialize(self, asset: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:
+        """Run an asset for days in this process, as a worker of `orgdata pull` does."""
         loaded = self._loaded = self._loaded or catalog.load()  # the project stays the same; to load it takes a while
         first, last = first or project.today(), last or first or project.today()
         with self.instance() as instance:
@@ -81,7 +79,6 @@ class Home:
                 asset_selection=[dg.AssetKey(asset.split("/"))],
                 tags={RANGE_START: first, RANGE_END: last},
                 raise_on_error=False,
-                resources=overrides or None,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
 

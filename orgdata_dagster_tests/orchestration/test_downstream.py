@@ -207,11 +207,14 @@ def test_with_the_same_partitions_those_that_landed_run(instance: dg.DagsterInst
     assert ticks.requested(asset) == set()
 
 
-def test_with_other_partitions_those_over_what_landed_run(instance: dg.DagsterInstance) -> None:
-    weeks = dg.WeeklyPartitionsDefinition("2025-12-28", end_offset=1, timezone="UTC")
-    asset = mart(partitions=weeks, deps=["table", "whole"])
+@pytest.mark.parametrize("weeks", [2, 50])  # fewer than the days that landed, and more
+def test_with_other_partitions_those_over_what_landed_run(instance: dg.DagsterInstance, weeks: int) -> None:
+    end = "2026-01-11" if weeks == 2 else "2026-12-13"
+    weekly = dg.WeeklyPartitionsDefinition("2025-12-28", end_date=end, timezone="UTC", end_offset=weeks)
+    asset = mart(partitions=weekly, deps=["table", "whole"])
     ticks = Ticks(instance, table(partitions=DAYS), table("whole"), asset)
-    ticks.land(partition="2026-01-09")
+    for day in ("2026-01-07", "2026-01-08", "2026-01-09"):
+        ticks.land(partition=day)
     ticks.requested(asset)
     ticks.land(partition="2026-01-02")
     assert "2025-12-28" in ticks.requested(asset)

@@ -7,6 +7,7 @@ import pytest
 
 from orgdata_dagster.orchestration.assets.failures import MAX_RETRIES_TAG
 from orgdata_dagster.project.build import build_defs
+from orgdata_dagster.vendors.together.resource import TogetherResource
 from orgdata_dagster_tests.integration import project
 
 # README's own example, and everything else that can ask for a resource
@@ -118,6 +119,22 @@ def test_only_the_runs_that_use_it_fail_with_the_reason(
         with dg.build_schedule_context(instance, resources=given) as ticking, pytest.raises(dg.DagsterError) as refused:
             repository.get_schedule_def("nightly").evaluate_tick(ticking)
         assert NO_RESOURCE in str(refused.value.__cause__)
+
+
+def test_without_its_variables_only_the_runs_that_use_a_vendor_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in TogetherResource.environment.values():
+        monkeypatch.delenv(name, raising=False)
+    defs = build_defs(project=written(tmp_path, "type: orgdata_dagster.Together\n"))
+    dg.Definitions.validate_loadable(defs)
+    job = defs.resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        users = [dg.AssetKey("users_by_day")]
+        with pytest.raises(dg.DagsterInvalidConfigError, match='"TOGETHER_API_KEY" which is not set'):
+            job.execute_in_process(instance=instance, asset_selection=users, run_config=QUIET)
+        graph_only = job.get_subset(asset_selection={dg.AssetKey("beside")}, asset_check_selection=set())
+        assert graph_only.execute_in_process(instance=instance, run_config=QUIET).success
 
 
 def test_a_resource_from_a_broken_python_file_has_one_too(tmp_path: Path) -> None:

@@ -11,10 +11,14 @@ it does not matter when ticks happen or whether one is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
+Landing = tuple[dg.AssetKey, str | None, int]
+"""An upstream asset, its partition (None: it has none), and the storage id of the newest materialization."""
 
 if TYPE_CHECKING:
     Subset = Any  # Dagster's EntitySubset, which has no public name
@@ -56,21 +60,18 @@ def _landed(context: dg.AutomationContext, since: int) -> Subset:
     )
     latest = view.compute_latest_time_window_subset(key).expensively_compute_partition_keys()
     wanted: set[str] = set()
-    for parent, partition, at in _landings(context, parents, candidates):
+    for mine, parent, partition, at in _pairs(context, _landings(context, parents, candidates)):
         # ids are given in the order of events: what is older than a run's creation is older than its start
-        for mine in _children(context, parent, partition) - wanted:
-            handled = planned.get(mine, 0 if mine in latest else since)
-            if at > handled and (mine not in planned or _newer(instance, key, mine, parent, partition, at)):
-                wanted.add(mine)
-    return candidates.compute_intersection_with_partition_keys(
-        wanted & set(candidates.expensively_compute_partition_keys())
-    )
+        handled = planned.get(mine, 0 if mine in latest else since)
+        if mine in wanted or at <= handled:
+            continue
+        if mine not in planned or _newer(instance, key, mine, parent, partition, at):
+            wanted.add(mine)
+    return candidates.compute_intersection_with_partition_keys(wanted)
 
 
-def _landings(
-    context: dg.AutomationContext, parents: set[dg.AssetKey], candidates: Subset
-) -> Iterator[tuple[dg.AssetKey, str | None, int]]:
-    """The newest materialization of every upstream partition: (asset, partition, storage id)."""
+def _landings(context: dg.AutomationContext, parents: set[dg.AssetKey], candidates: Subset) -> Iterator[Landing]:
+    """The newest materialization of every upstream partition."""
     instance = context.asset_graph_view.instance
     for parent in sorted(parents):
         if context.asset_graph.get(parent).partitions_def is None:
@@ -86,16 +87,41 @@ def _landings(
                 yield parent, partition, at
 
 
-def _children(context: dg.AutomationContext, parent: dg.AssetKey, partition: str | None) -> set[str]:
-    """The asset's own partitions that depend on a partition of `parent` (None: on all of it)."""
-    key, view, graph = context.key, context.asset_graph_view, context.asset_graph
-    if partition is not None and graph.get(parent).partitions_def == context.partitions_def:
-        mapping = graph.get(key).partition_mappings.get(parent)
-        if mapping is None or isinstance(mapping, dg.IdentityPartitionMapping):
-            return {partition}  # asking Dagster costs a millisecond for each
-    whole = view.get_full_subset(key=parent)
-    part = whole if partition is None else whole.compute_intersection_with_partition_keys({partition})
-    return set(part.compute_child_subset(key).expensively_compute_partition_keys())
+def _pairs(
+    context: dg.AutomationContext, landings: Iterable[Landing]
+) -> Iterator[tuple[str, dg.AssetKey, str | None, int]]:
+    """Every candidate partition of the asset with every landing that it depends on."""
+    candidates = context.candidate_subset
+    mine = candidates.expensively_compute_partition_keys()
+    for parent, group in groupby(landings, key=lambda landing: landing[0]):
+        landed = {partition: at for _, partition, at in group}
+        for child, partition in _mapped(context, parent, landed.keys(), mine):
+            if child in mine:
+                yield child, parent, partition, landed[partition]
+
+
+def _mapped(
+    context: dg.AutomationContext, parent: dg.AssetKey, landed: Collection[str | None], mine: Collection[str]
+) -> Iterator[tuple[str, str | None]]:
+    """Own partitions with the upstream ones that they depend on; asking Dagster takes a millisecond per partition."""
+    graph, whole = context.asset_graph, context.asset_graph_view.get_full_subset(key=parent)
+    mapping = graph.get(context.key).partition_mappings.get(parent)
+    alike = graph.get(parent).partitions_def == context.partitions_def
+    if alike and (mapping is None or isinstance(mapping, dg.IdentityPartitionMapping)):
+        yield from ((str(partition), partition) for partition in landed)
+    elif not whole.is_partitioned:
+        children = whole.compute_child_subset(context.key).expensively_compute_partition_keys()
+        yield from ((child, None) for child in children)
+    elif len(mine) < len(landed):
+        for child in mine:
+            one = context.candidate_subset.compute_intersection_with_partition_keys({child})
+            needed = one.compute_parent_subset(parent).expensively_compute_partition_keys()
+            yield from ((child, partition) for partition in needed if partition in landed)
+    else:
+        for partition in landed:
+            one = whole.compute_intersection_with_partition_keys({str(partition)})
+            children = one.compute_child_subset(context.key).expensively_compute_partition_keys()
+            yield from ((child, partition) for child in children)
 
 
 def _newer(

@@ -20,8 +20,8 @@ FIRST = today(back=5)
 PROMISED = 3  # seconds
 
 
-def slow(home: Home, per_minute: int | None = 30) -> Path:
-    """A project of two tables whose pull waits for its rate limit half of the time, and lands days meanwhile."""
+def slow(home: Home, per_minute: int | None = 6) -> Path:
+    """A project of two tables whose pull waits for its rate limit after three days."""
     tables = [{"name": name, "key": ["id"]} for name in ("users", "events")]
     limits = {"concurrent": 1, "per_minute": per_minute}
     return home.write_project(institution_analytics=institution_analytics(limits=limits, tables=tables))
@@ -36,6 +36,7 @@ def started(home: Home, sandbox: Sandbox, requests: int) -> Command:
         assert pull.running
         assert time.monotonic() < until
         time.sleep(0.02)
+    time.sleep(0.5)  # by now it waits for an answer, or for the rate limit
     return pull
 
 
@@ -86,7 +87,7 @@ def test_a_pull_that_is_told_to_stop(
     """A terminal sends Ctrl-C to the command and to its workers."""
     settings = slow(home) / "dagster.yaml"
     settings.write_text(settings.read_text().replace(NO_COMPUTE_LOGS, ""))  # so with Dagster's helpers, two a run
-    pull = started(home, sandbox, requests=5)
+    pull = started(home, sandbox, requests=6)
     done = ended_in_time(pull, lambda: (os.killpg if whole_group else os.kill)(pull.pid, number))
     assert done.status == status
     [line] = done.err.splitlines()
@@ -111,7 +112,6 @@ def test_a_pull_whose_vendor_does_not_answer(home: Home, sandbox: Sandbox) -> No
     slow(home)
     sandbox.institution_analytics.faults.add(faults.Slow(6), times=9)
     pull = started(home, sandbox, requests=1)
-    time.sleep(0.3)
     done = ended_in_time(pull, lambda: os.kill(pull.pid, signal.SIGTERM))
     assert done.status == 143
     assert "0 of 12 partitions have landed" in done.err
@@ -136,7 +136,7 @@ def test_a_second_signal_ends_it_at_once(home: Home, sandbox: Sandbox) -> None:
 
 def test_workers_that_do_not_end_are_killed_and_what_they_landed_is_reported(home: Home, sandbox: Sandbox) -> None:
     slow(home)
-    pull = started(home, sandbox, requests=5)
+    pull = started(home, sandbox, requests=6)
     with home.instance() as instance:
         [run] = instance.get_runs()
     worker = int(run.tags["orgdata/process"].split(":")[1])
@@ -152,7 +152,7 @@ def test_workers_that_do_not_end_are_killed_and_what_they_landed_is_reported(hom
 def test_after_kill_9_dagster_is_told_what_landed(home: Home, sandbox: Sandbox) -> None:
     """The ledger once had 11 days of which Dagster knew none."""
     slow(home)
-    pull = started(home, sandbox, requests=5)
+    pull = started(home, sandbox, requests=6)
     pull.kill_all()
     found = home.orgdata("doctor", "--offline").out
     assert "Dagster does not know of" in found

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 VARIABLE = "ORGDATA_MEMORY"
 RUNS = 8  # that may work at once: as many as the queue of runs starts
-# Of the machine: the rest is for Python, Dagster and the pages of files. Much of what the database counts it never touches.
+# Of the machine: the rest is for Python, Dagster and the files. Much of what the database counts it never touches.
 _PART = 0.6
 _MIB = 1 << 20
 _LEAST, _ENOUGH, _LARGEST = 64 * _MIB, 192 * _MIB, 4096 * _MIB

@@ -1,14 +1,20 @@
 """What goes wrong at the vendor, and what becomes of it: permanent failures, passing ones, bodies that are no data."""
 
+import subprocess
+import sys
+import time
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
 from orgdata_dagster.cli import catalog
+from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox import faults
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.integration.truth import difference
@@ -129,3 +135,42 @@ def test_what_landed_before_a_failure_is_kept_and_shown(home: Home, sandbox: San
     with home.instance() as instance:
         assert instance.get_materialized_partitions(dg.AssetKey(ASSET.split("/"))) == {today(back=2)}
     assert home.sql(f"SELECT DISTINCT _orgdata_partition FROM {TABLE}") == [(today(back=2),)]
+
+
+def test_a_warehouse_in_use_is_waited_for_once_and_named(
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it was waited for by the commit, and again by the record of the requests, and the reason was lost."""
+    assert sandbox.url
+    assert home.materialize(ASSET, today(back=3)).success
+    program = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", program, home.warehouse.uri]
+    waits, attach = list[float](), Warehouse._attach
+
+    def timed(self: Warehouse, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
+        began = time.monotonic()
+        try:
+            attach(self, connection, read_only=read_only)
+        finally:
+            waits.append(time.monotonic() - began)
+
+    monkeypatch.setattr(Warehouse, "_attach", timed)
+    opened = WarehouseResource.open
+
+    def hurried(self: WarehouseResource) -> Warehouse:
+        warehouse = opened(self)
+        warehouse.patience = min(warehouse.patience, 1.5)
+        return warehouse
+
+    monkeypatch.setattr(WarehouseResource, "open", hurried)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        result = home.materialize(ASSET, today(back=2), today())
+        reader.kill()
+    assert not result.success
+    [failed] = events(result, dg.DagsterEventType.STEP_FAILURE)
+    assert f"process {reader.pid} (" in failed.user_failure_data.description
+    assert failed.user_failure_data.description.count("end it, or wait for its end") == 1
+    assert len([seconds for seconds in waits if seconds > 1]) == 1, waits
+    assert home.materialize(ASSET, today(back=2), today()).success

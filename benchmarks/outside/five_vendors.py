@@ -54,7 +54,7 @@ def five_vendors(rows: int = 240, cron: str | None = None, quirk: str = "") -> W
             ],
         },
         "Octolis": {
-            **common, **_SETTLE, "limits": fast, "page_size": 1_000, "walk_hours": 0,
+            **common, **_SETTLE, "limits": fast, "page_size": 1_000, "full_walk_every": "0s",
             "tables": [{"name": "contacts", "id": contacts}],
         },
         "ChannelReports": {

@@ -73,9 +73,7 @@ def _tell(tally: Tally, seconds: float) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make soak", description="Try faults, kills, company and sizes.")
     parser.add_argument("--only", default="", help=f"sections, by comma: {', '.join(SECTIONS)}")
-    parser.add_argument(
-        "--match", default="", help="of faults and sizes: only conditions whose name has one of these, by comma"
-    )
+    parser.add_argument("--match", default="", help="of faults and sizes: parts of conditions' names, by comma")
     parser.add_argument("--minutes", type=float, default=20, help="begin nothing new after that")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--scale", type=float, default=1, help="multiplies the rows of company and sizes")

@@ -14,6 +14,7 @@ from benchmarks.outside import table
 from benchmarks.outside.command import TRACEBACK, Ended
 from benchmarks.outside.truth import Difference
 
+_WRONG_USE = 2  # orgdata's exit status where it was not even tried
 HEAD = ("condition", "vendors", "tries", "rows lost", "duplicated", "altered", "stuck", "crashed")
 
 
@@ -71,7 +72,7 @@ class Tally:
         `may_fail`: an exit status that says so is a right outcome, as under a persistent fault. `killed`: we did that.
         """
         crashed = TRACEBACK in ended.text if killed else ended.crashed
-        crashed = crashed or (not may_fail and ended.status != 0 and not ended.stuck)
+        crashed = crashed or ended.status == _WRONG_USE or (not may_fail and ended.status != 0 and not ended.stuck)
         with self._lock:
             outcome = self._of(condition)
             if ended.stuck:

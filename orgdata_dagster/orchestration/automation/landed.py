@@ -49,19 +49,20 @@ class LandedSinceLastRun(dg.AutomationCondition):
 
 def _landed(context: dg.AutomationContext, since: int) -> Subset:
     view, key, candidates = context.asset_graph_view, context.key, context.candidate_subset
-    instance, subset = view.instance, context.get_empty_subset()
+    instance = view.instance
     parents = context.asset_graph.get(key).parent_keys - {key}
+    # ids are given in the order of events: what is older than a run's creation is older than its start
     if context.partitions_def is None:
-        if any(_newer(instance, key, None, *landing) for landing in _landings(context, parents, candidates)):
-            return candidates
-        return subset
+        last = instance.get_latest_planned_materialization_info(key)
+        landings = [each for each in _landings(context, parents, candidates) if not last or each[2] > last.storage_id]
+        newer = any(_newer(instance, key, None, *landing) for landing in landings)
+        return candidates if newer else context.get_empty_subset()
     planned = instance.event_log_storage.get_latest_storage_id_by_partition(
         key, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
     )
     latest = view.compute_latest_time_window_subset(key).expensively_compute_partition_keys()
     wanted: set[str] = set()
     for mine, parent, partition, at in _pairs(context, _landings(context, parents, candidates)):
-        # ids are given in the order of events: what is older than a run's creation is older than its start
         handled = planned.get(mine, 0 if mine in latest else since)
         if mine in wanted or at <= handled:
             continue
@@ -136,8 +137,6 @@ def _newer(
     planned = instance.get_latest_planned_materialization_info(key, mine)
     if planned is None:
         return True
-    if at < planned.storage_id:
-        return False
     run = instance.get_run_record_by_id(planned.run_id)
     if run is None or run.start_time is None:
         return True  # it did not start, so it has seen nothing

@@ -30,7 +30,7 @@ def private(what: str) -> Iterator[None]:
     try:
         yield
     except (ImportError, AttributeError) as error:
-        logging.getLogger("dagster").warning("this version of Dagster has no private %s: %s", what, error)
+        logging.getLogger("dagster").info("this version of Dagster has no private %s: %s", what, error)
         raise NotThere(what) from error
 
 

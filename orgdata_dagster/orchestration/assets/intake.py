@@ -85,10 +85,16 @@ class Intake:
         return self._counted(csv_reader(self.connection, cursor))
 
     def json_reader(
-        self, *, cursor: str | None = None, records: str = json_pages.ARRAY, flatten: Collection[str] = ()
+        self,
+        *,
+        cursor: str | None = None,
+        records: str = json_pages.ARRAY,
+        flatten: Collection[str] = (),
+        expected: Collection[str] = (),
     ) -> Read:
         """As `reader`, for JSON: see json_pages.prepare."""
-        return self._counted(json_reader(self.connection, cursor=cursor, records=records, flatten=flatten))
+        measure = json_reader(self.connection, cursor=cursor, records=records, flatten=flatten, expected=expected)
+        return self._counted(measure)
 
     def take(
         self,

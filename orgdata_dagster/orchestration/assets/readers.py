@@ -78,12 +78,17 @@ def json_reader(
     cursor: str | None = None,
     records: str = json_pages.ARRAY,
     flatten: Collection[str] = (),
+    expected: Collection[str] = (),
 ) -> Callable[[Download], MeasuredPage]:
-    """As `csv_reader`, for JSON: see json_pages.prepare."""
+    """As `csv_reader`, for JSON: see json_pages.prepare. Records without any of the `expected` columns are no data: an
+    error with status 200 looks like that."""
 
     def read(download: Download) -> MeasuredPage:
         try:
             page = json_pages.prepare(download.path, connection, records=records, flatten=flatten)
+            if expected and page.records and not {*expected} & {*page.columns}:
+                has = ", ".join(page.columns)[:200] or "nothing"
+                raise UnreadablePage(f"none of the columns {', '.join(expected)[:200]} is there; the answer has {has}")
             # without a cursor column its records are all there is to know, and they are counted
             reach = measure(connection.cursor(), page, cursor) if cursor or not page.parsed else Extent(page.records)
         except UnreadablePage as error:

@@ -6,16 +6,15 @@ Here: the pull between the client and the landing. Keep out: paging (paging.py, 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
 
 from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.accutics.client import RECORDS, AccuticsClient, Listing
-from orgdata_dagster.vendors.accutics.search import where
-from orgdata_dagster.vendors.accutics.walk import WALKS
-from orgdata_dagster.warehouse.ledger.coverage import joined
+from orgdata_dagster.vendors.accutics.search import Condition, where
+from orgdata_dagster.vendors.accutics.walk import WALKS, Walked
 from orgdata_dagster.warehouse.ledger.store import Interval
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,44 +25,55 @@ RESTLESS = f"rows moved during each of {WALKS} walks, so that one may be missing
 def pull_all(client: AccuticsClient, listing: Listing, intake: Intake) -> Pulled:
     """Pull a whole entity. Rows that did not come again are gone, unless the walk is not sure of itself."""
     began = datetime.now(UTC)
-    walked = client.pages(listing, folder=intake.folder, read=intake.json_reader(records=RECORDS))
-    for page in walked.pages:
-        intake.take(page)
+    walked = _walk(client, listing, intake)
     as_of = intake.first_answer or began
+    if why := doubt(intake, intake.kept):
+        return keep_stored(as_of, EVER, as_of, why)
     reason = None if walked.settled else RESTLESS
     return Pulled(as_of, coverage=(Interval(EVER, as_of, reason),), whole=walked.settled)
 
 
 def pull_day(client: AccuticsClient, listing: Listing, intake: Intake, settle: timedelta) -> Pulled:
-    """Pull the rows last changed on a day: all of them when it is over, those since its watermark when it is today.
+    """Pull the rows last changed on a day, all of them, also when it is today: only so is it seen which are gone.
 
-    Bounds are whole seconds, since the vendor strips fractions: the watermark's second is asked for again. What the
-    vendor says about the last `settle` before its own clock is taken but not claimed complete (docs/adr/0004).
+    What the vendor says about the last `settle` before its own clock is taken but not claimed complete
+    (docs/adr/0004).
     """
     cursor = listing.cursor_column
     assert cursor is not None  # entities without one are pulled whole
     start, end = day_bounds(str(intake.partition))
     began = datetime.now(UTC)
-    is_over = end <= began
-    before = () if is_over else tuple(takewhile(lambda part: part.complete, intake.known))
-    complete_until = before[-1].end if before else start
-    since = complete_until.replace(microsecond=0)
-    walked = client.pages(
-        listing,
-        where(cursor, "gte", since, kind="timestamp"),
-        where(cursor, "lt", end, kind="timestamp"),
-        folder=intake.folder,
-        read=intake.json_reader(cursor=cursor, records=RECORDS),
-    )
-    for page in walked.pages:
-        _check_bounds(page, since, end)
-        intake.take(page)
+    day = (where(cursor, "gte", start, kind="timestamp"), where(cursor, "lt", end, kind="timestamp"))
+    walked = _walk(client, listing, intake, *day, cursor=cursor, bounds=(start, end))
     as_of = intake.first_answer or began
-    reason = None if walked.settled else RESTLESS
     # a doubtful day is not covered to its end, so that it is due again
     until = min(end, as_of - settle) if walked.settled else min(end - MICROSECOND, as_of)
-    proven = [Interval(complete_until, until, reason)] if until > complete_until else []
-    return Pulled(as_of, coverage=joined([*before, *proven]), whole=is_over and walked.settled)
+    if why := doubt(intake, intake.kept):
+        return keep_stored(as_of, start, max(until, start + MICROSECOND), why)
+    reason = None if walked.settled else RESTLESS
+    proven = (Interval(start, until, reason),) if until > start else ()
+    return Pulled(as_of, coverage=proven, whole=walked.settled)
+
+
+def _walk(
+    client: AccuticsClient,
+    listing: Listing,
+    intake: Intake,
+    *conditions: Condition,
+    cursor: str | None = None,
+    bounds: tuple[datetime, datetime] | None = None,
+) -> Walked[MeasuredPage]:
+    """Take in the pages of a list; once more where no row comes although some are stored."""
+    for _ in range(1 + ASKED_AGAIN):
+        read = intake.json_reader(cursor=cursor, records=RECORDS)
+        walked = client.pages(listing, *conditions, folder=intake.folder, read=read)
+        for page in walked.pages:
+            if bounds is not None:
+                _check_bounds(page, *bounds)
+            intake.take(page)
+        if doubt(intake, intake.kept) is None:
+            break
+    return walked
 
 
 def _check_bounds(page: MeasuredPage, since: datetime, end: datetime) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient, FormField, instant
 from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
@@ -17,6 +18,7 @@ from orgdata_dagster.warehouse.ledger.coverage import intervals
 from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT
 
 Bounds = tuple[datetime, datetime]
+SECOND = timedelta(seconds=1)
 
 
 class Fields:
@@ -54,20 +56,30 @@ def pull_window(
     """Pull a report of `[start, end)` for all channels. A window that is not over is complete up to now only."""
     start, end = bounds
     began = datetime.now(UTC)
-    read = intake.json_reader(records=OBJECT if endpoint.one_object else ARRAY, flatten=endpoint.flatten)
+    read = intake.json_reader(
+        records=OBJECT if endpoint.one_object else ARRAY, flatten=endpoint.flatten, expected=endpoint.columns
+    )
+    end_known = min(end, began)
     for channel_id in channels:
         constants = {"channel_id": str(channel_id), "start_date": instant(start), "end_date": instant(end)}
         for field in fields.of(channel_id, intake) if endpoint.by_field else (None,):
-            page = client.report(
-                endpoint.name,
-                channel_id,
-                start,
-                end,
-                fields=endpoint.fields,
-                field=field,
-                into=intake.file(f"{channel_id}-{field.field_id if field else 0}.json"),
-                read=read,
-            )
+            about = {"channel_id": str(channel_id), **({"field_id": str(field.field_id)} if field else {})}
+            for _ in range(1 + ASKED_AGAIN):
+                page = client.report(
+                    endpoint.name,
+                    channel_id,
+                    start,
+                    end,
+                    fields=endpoint.fields,
+                    field=field,
+                    into=intake.file(f"{channel_id}-{field.field_id if field else 0}.json"),
+                    read=read,
+                )
+                reason = doubt(intake, page.records, about)
+                if reason is None:
+                    break
+            if reason is not None:
+                return keep_stored(intake.first_answer or began, start, max(end_known, start + SECOND), reason)
             intake.take(page, constants=constants)
     as_of = intake.first_answer or began
     return Pulled(as_of, intervals(start, min(end, as_of), ()))

@@ -38,6 +38,7 @@ from orgdata_dagster.vendors.octolis.walk import (
     FIRST_PAGE_SIZE,
     MAX_PAGE_SIZE,
     Leaf,
+    NoProgress,
     Page,
     PageSizeTooSmall,
     PagesRepeat,
@@ -121,14 +122,17 @@ class OctolisClient:
 
     def record(self, dataset: str, masterid: str) -> tuple[dict[str, Any], bool]:
         """The record with this masterid, and whether it results from a merge."""
-        answer = self._object(f"{records_path(dataset)}/{quote(masterid, safe='')}", {})
-        return _field(answer, "record", dict), bool(answer.get("isMerged", False))
+        endpoint = f"{records_path(dataset)}/{quote(masterid, safe='')}"
+        return self._object(
+            endpoint, {}, lambda answer: (_field(answer, "record", dict), bool(answer.get("isMerged", False)))
+        )
 
     def count(self, query: Query) -> int:
         """How many records match the query's filter."""
         parameters = {name: text for name, text in query.parameters.items() if name == "filter"}
-        answer = self._object(f"{records_path(query.dataset)}/count", parameters)
-        return _field(answer, "count", int)
+        return self._object(
+            f"{records_path(query.dataset)}/count", parameters, lambda answer: _field(answer, "count", int)
+        )
 
     def page(
         self,
@@ -170,6 +174,8 @@ class OctolisClient:
 
         try:
             yield from walk(fetch, count, since=since, size=size, first_size=first_size)
+        except NoProgress as error:
+            raise BadBody(str(error), vendor=self._http.vendor, endpoint=records_path(query.dataset)) from None
         except PagesRepeat as error:
             raise self._permanent(query, str(error), "Tell the vendor.") from None
         except PageSizeTooSmall as error:
@@ -178,10 +184,17 @@ class OctolisClient:
     def _permanent(self, query: Query, message: str, remedy: str) -> PermanentError:
         return PermanentError(message, vendor=self._http.vendor, endpoint=records_path(query.dataset), remedy=remedy)
 
-    def _object(self, endpoint: str, parameters: dict[str, str]) -> dict[str, Any]:
+    def _object(self, endpoint: str, parameters: dict[str, str], found: Callable[[dict[str, Any]], T]) -> T:
+        """What `found` makes of an answer that is one object; a BadBody from it is retried."""
         with tempfile.TemporaryDirectory() as folder:
             into = Path(folder) / "answer.json"
-            return self._http.fetch(endpoint, params=parameters, cost=READ_POINTS, into=into, read=json_object)
+            return self._http.fetch(
+                endpoint,
+                params=parameters,
+                cost=READ_POINTS,
+                into=into,
+                read=lambda download: found(json_object(download)),
+            )
 
 
 def read_error(content: bytes, headers: httpx.Headers) -> ErrorDetail:
@@ -216,7 +229,7 @@ def json_object(download: Download) -> dict[str, Any]:
 def _field(answer: dict[str, Any], name: str, kind: type[T]) -> T:
     value = answer.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise PermanentError(f"the answer has no {name!r}", remedy="Compare it with the vendor's document.")
+        raise BadBody(f"the answer has no {name!r}; it has {', '.join(answer)[:200] or 'nothing'}")
     return value
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import duckdb
 
+from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.vendors.octolis.client import MODIFIED_AT, OctolisClient, Query
@@ -85,25 +86,35 @@ def pull(
     If the pages turn out to hold the whole dataset, which a small one's first page does, the table becomes just that.
     """
     began = datetime.now(UTC)
-    leaves = client.pages(
-        query,
-        since=since,
-        size=manner.page_size,
-        folder=intake.folder,
-        read=intake.json_reader(cursor=MODIFIED_AT, records=RECORDS),
-    )
-    ended, read = False, 0
-    for leaf in ahead(leaves):
-        intake.take(leaf.page)
-        ended, read = ended or leaf.is_last, read + leaf.page.records
-    counts.vendor = client.count(query)
-    intake.requests += 1
+    reason: str | None = None
+    for _ in range(1 + ASKED_AGAIN):
+        leaves = client.pages(
+            query,
+            since=since,
+            size=manner.page_size,
+            folder=intake.folder,
+            read=intake.json_reader(cursor=MODIFIED_AT, records=RECORDS),
+        )
+        ended, read = False, 0
+        for leaf in ahead(leaves):
+            intake.take(leaf.page)
+            ended, read = ended or leaf.is_last, read + leaf.page.records
+        counts.vendor = client.count(query)
+        intake.requests += 1
+        reason = doubt(intake, read)
+        if reason is None:
+            break
+    if reason is not None:
+        as_of = intake.first_answer or began
+        return keep_stored(as_of, EVER, as_of, reason)
     # Deleting what did not come again is for a walk to the end only, and a vendor that gives shorter pages than it was
     # asked for seems to end too early.
-    whole = ended and counts.vendor <= read
+    whole = ended and (counts.vendor or 0) <= read
     as_of = intake.first_answer or began
     walked = as_of if whole else walked_at(intake)
-    parts = (Interval(EVER, walked), Interval(walked, as_of)) if walked else ()
+    # pages that end before the vendor's own count may have left out what changed, too
+    cut = f"the vendor's pages end after {read} of {counts.vendor} records" if ended and not whole else None
+    parts = (Interval(EVER, walked), Interval(walked, as_of, cut)) if walked else ()
     return Pulled(as_of, coverage=tuple(part for part in parts if part.start < part.end), whole=whole)
 
 

@@ -27,6 +27,7 @@ FIRST_PAGE_SIZE = 1_000  # enough to see what changed since the last time, most 
 _OVERLAP = 1 / 50  # of a page; covers the ties of a batch of 500 and as many deletions between two pages
 _BACK_OFF = 2  # by more, a page could begin so far up that a large tie is cut again
 _CATCH_UPS = 3
+_FRUITLESS = 32  # pages in a row that bring the walk no further: backing off doubles, and reaches any rank before that
 
 
 class Page(Protocol):
@@ -73,6 +74,10 @@ class PagesRepeat(Exception):
     """The vendor goes on answering behind the end of the dataset: it does not understand `page`."""
 
 
+class NoProgress(Exception):
+    """The vendor answers without the records that it has shown before, however far up it is asked."""
+
+
 class PageSizeTooSmall(Exception):
     """So far down, pages of this size can no longer overlap."""
 
@@ -91,7 +96,7 @@ def walk(
     was reached, a leaf is `is_last`, and the pages hold every record there is. `count` is the vendor's number of
     records; it is asked for only where pages bring nothing new.
 
-    Raises PagesRepeat, PageSizeTooSmall.
+    Raises PagesRepeat, PageSizeTooSmall, NoProgress.
     """
     size = min(size, MAX_PAGE_SIZE)
     top: datetime | None = None
@@ -125,13 +130,18 @@ def _descend(
     known: datetime | None = None  # every record above this instant has been read
     inside = False  # more records share `known` than a page holds: read on among them, by rank
     span = Span(1, first_size)
-    reach = 0
+    reach = farthest_read = fruitless = 0
     while True:
         page = fetch(span)
+        fruitless += 1
+        if fruitless > _FRUITLESS:
+            raise NoProgress(f"behind record {farthest_read} the answers do not join those before")
         if not _joins(page, span, known, inside=inside):
             reach, back = max(0, min(reach, span.first) - back), back * _BACK_OFF
             span = farthest(reach, size)
             continue
+        if span.end > farthest_read:
+            farthest_read, fruitless = span.end, 0
         is_last = page.records < span.size
         yield Leaf(page, is_last)
         if is_last or page.lowest is None or (since is not None and page.lowest < since):

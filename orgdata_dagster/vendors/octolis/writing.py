@@ -164,7 +164,10 @@ def _fates(download: Download, sent: int) -> list[Fate]:
 
 
 def _fate_of_one(download: Download) -> Fate:
-    return _fate({"written": True, **json_object(download)})
+    answer = json_object(download)
+    if not isinstance(answer.get("record"), dict):
+        raise BadBody("the answer has no 'record': nobody knows whether the row was written")
+    return _fate({"written": True, **answer})
 
 
 def _fate(result: Any) -> Fate:

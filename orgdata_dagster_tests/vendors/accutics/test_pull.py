@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster.sandbox.accutics import Asked
+from orgdata_dagster.sandbox.faults import Empty, ErrorBody
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.accutics.rig import DAYS, ENTITIES, Rig
 
@@ -118,14 +119,47 @@ def test_what_is_gone_is_gone_once_its_day_is_pulled_again(rig: Rig) -> None:
     assert after == {key: at for key, at in before.items() if key not in gone}
 
 
-def test_today_is_asked_for_from_its_watermark_on(rig: Rig) -> None:
-    assert rig.pull_everything("records").success
-    (until,) = rig.sql("SELECT max(to_instant) FROM _orgdata.coverage WHERE complete")[0]
-    rig.sandbox.log.clear()
-    assert rig.pull("records").success
-    (asked,) = rig.sandbox.log.entries()
-    since = until.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert asked.query["search"] == f"updated_at:gte:{since};updated_at:lt:{today(back=-1)}T00:00:00Z"
+@pytest.mark.parametrize("name", ["submissions", "records", "inputs"])
+def test_what_is_gone_today_is_gone_from_todays_partition(rig: Rig, name: str) -> None:
+    entity = rig.vendor.entities[name]
+    for row in entity.truth()[:3]:
+        entity.update(row["id"])
+    assert rig.pull_everything(name).success
+    gone = next(row["id"] for row in entity.truth() if row["updated_at"] >= today())
+    entity.delete(gone)
+    assert rig.pull(name).success
+    assert rig.difference(name) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "after"), [("records", 0), ("records", 1), ("records", 2), ("submissions", 1), ("users", 0)]
+)
+def test_one_empty_answer_loses_no_row(rig: Rig, name: str, after: int) -> None:
+    assert rig.pull_everything(name).success
+    rig.vendor.faults.add(Empty("totals"), after=after)
+    pulled = rig.pull(name, today(back=1), today(back=1)) if name != "users" else rig.pull(name)
+    assert pulled.success
+    assert rig.difference(name) == {}
+
+
+@pytest.mark.parametrize("name", ["records", "users"])
+def test_empty_answers_that_stay_leave_what_is_stored_and_say_so(rig: Rig, name: str) -> None:
+    assert rig.pull_everything(name).success
+    rig.vendor.faults.add(Empty("totals"), times=50)
+    pulled = rig.pull(name, today(back=1), today(back=1))
+    assert pulled.success
+    assert not coverage_passed(pulled)
+    assert rig.difference(name) == {}
+    [(reason,)] = rig.sql("SELECT reason FROM _orgdata.coverage WHERE NOT complete")
+    assert "also when it is asked again" in reason
+
+
+@pytest.mark.parametrize("body", [{"error": {"code": "quota"}}, {"data": [], "meta": {}}, [{"error": "x"}], {}])
+def test_an_error_with_status_200_is_no_data(rig: Rig, body: object) -> None:
+    assert rig.pull("users").success
+    rig.vendor.faults.add(ErrorBody(body), times=2)
+    assert not rig.pull("users").success
+    assert rig.difference("users") == {}
 
 
 def test_a_list_that_never_rests_lands_with_a_warning_and_is_mended_by_the_next_pull(rig: Rig) -> None:

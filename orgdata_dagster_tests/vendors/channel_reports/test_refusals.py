@@ -4,7 +4,7 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.sandbox.channel_reports.demo_data import INCIDENT
-from orgdata_dagster.sandbox.faults import CutCsv, Html, Status
+from orgdata_dagster.sandbox.faults import CutCsv, Empty, ErrorBody, Html, Status
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.channel_reports.rig import Rig, failure
 
@@ -103,3 +103,30 @@ def test_listed_fields_are_asked_for_without_the_forms(rig: Rig) -> None:
     assert {(each.query["channel_id"], each.query["field_id"]) for each in rig.asked()} == wanted
     stored = {dict(row)["field_id"] for row in rig.rows(SELECTIONS)}
     assert stored == {2, 3}
+
+
+@pytest.mark.parametrize("name", ["reports_read", "reports_per_state", "user_awareness"])
+@pytest.mark.parametrize("body", [{"error": {"code": 17, "message": "quota"}}, [{"error": "quota"}], {}])
+def test_an_error_with_status_200_is_no_report(rig: Rig, name: str, body: object) -> None:
+    assert rig.pull(name, first=YESTERDAY).success
+    before = rig.rows(name)
+    rig.vendor.faults.add(ErrorBody(body), 1, after=1)
+    assert rig.pull(name, first=YESTERDAY).success  # asked again
+    rig.vendor.faults.add(ErrorBody(body), 2, after=1)
+    assert not rig.pull(name, first=YESTERDAY).success
+    assert rig.rows(name) == before
+
+
+def test_an_empty_report_where_rows_are_stored_is_asked_for_again_and_leaves_them(rig: Rig) -> None:
+    name = "reports_per_state"
+    assert rig.pull(name, first=YESTERDAY).success
+    before = rig.rows(name)
+    rig.vendor.faults.add(Empty("rows"), 1)
+    assert rig.pull(name, first=YESTERDAY).success
+    assert rig.rows(name) == before
+    assert rig.sql("SELECT count(*) FROM _orgdata.coverage WHERE NOT complete") == [(0,)]
+    rig.vendor.faults.add(Empty("rows"), 50)
+    assert rig.pull(name, first=YESTERDAY).success
+    assert rig.rows(name) == before
+    [(reason,)] = rig.sql("SELECT reason FROM _orgdata.coverage WHERE NOT complete")
+    assert "no row of channel_id 1" in reason

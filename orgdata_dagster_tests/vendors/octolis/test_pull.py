@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
+from orgdata_dagster.sandbox.faults import Empty, ErrorBody
 from orgdata_dagster.sandbox.octolis import DATASETS, Asked, Octolis
 from orgdata_dagster_tests.vendors.octolis.rig import MANNER, Rig, people
 
@@ -231,3 +232,35 @@ def test_what_cannot_be_read_is_one_clear_error_and_leaves_the_table(
     assert people_rig.difference("people") == {}
     secret = key.encode()
     assert not [path for path in own_home.rglob("*") if path.is_file() and secret in path.read_bytes()]
+
+
+@pytest.mark.parametrize("form", ["rows", "totals", "bytes"])
+@pytest.mark.parametrize("after", [0, 1])
+def test_one_empty_answer_loses_no_record(form: str, after: int) -> None:
+    with ExitStack() as stack:
+        rig = Rig(stack)
+        assert rig.pull("contacts").success
+        rig.vendor.faults.add(Empty(form), after=after)  # type: ignore[arg-type]
+        assert rig.pull("contacts", tags={FULL_WALK_TAG: "true"}).success
+        assert rig.difference("contacts") == {}
+
+
+@pytest.mark.parametrize("form", ["rows", "totals"])
+def test_empty_answers_that_stay_leave_what_is_stored_and_say_so(form: str) -> None:
+    with ExitStack() as stack:
+        rig = Rig(stack)
+        assert rig.pull("contacts").success
+        rig.vendor.faults.add(Empty(form), times=200)  # type: ignore[arg-type]
+        rig.pull("contacts", tags={FULL_WALK_TAG: "true"})
+        assert rig.difference("contacts") == {}
+        assert rig.sql("SELECT count(*) FROM _orgdata.coverage WHERE NOT complete") == [(1,)]
+
+
+@pytest.mark.parametrize("body", [{"error": {"code": 17}}, [{"error": "x"}], {"records": [{"error": "x"}]}, {}])
+def test_an_error_with_status_200_is_no_data(body: object) -> None:
+    with ExitStack() as stack:
+        rig = Rig(stack)
+        assert rig.pull("contacts").success
+        rig.vendor.faults.add(ErrorBody(body), times=2)
+        assert not rig.pull("contacts").success
+        assert rig.difference("contacts") == {}

@@ -15,8 +15,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from orgdata_dagster.vendors.octolis.sync.definition import Sync, Type
 from orgdata_dagster.warehouse.names import OWN_PREFIX, folded, quoted, unknown
+from orgdata_dagster.writeback.definition import Sync, Type
 
 LOWEST, HIGHEST = -(2**31), 2**31 - 1
 MOST_DIGITS = 6

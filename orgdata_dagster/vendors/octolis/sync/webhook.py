@@ -19,12 +19,12 @@ from pydantic import Field
 from orgdata_dagster.http.client import Observer
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.vendors.octolis.sync.asset import Job
-from orgdata_dagster.vendors.octolis.sync.component import Text, Writing
-from orgdata_dagster.vendors.octolis.sync.definition import Row
-from orgdata_dagster.vendors.octolis.sync.sending import Send
 from orgdata_dagster.vendors.octolis.writing import Fate, Method, OctolisWriter
 from orgdata_dagster.warehouse.names import OWN_PREFIX, folded, quoted, unknown
+from orgdata_dagster.writeback.asset import Job
+from orgdata_dagster.writeback.batch import Send
+from orgdata_dagster.writeback.component import Text, Writing
+from orgdata_dagster.writeback.definition import Row
 
 EVENT_ID = "event_id"
 

@@ -22,9 +22,10 @@ from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.octolis.schema import Key
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.vendors.octolis.sync.asset import build_asset
-from orgdata_dagster.vendors.octolis.sync.component import OctolisSync, Writing
-from orgdata_dagster.vendors.octolis.sync.delivery import Pace
+from orgdata_dagster.vendors.octolis.sync.component import OctolisSync
+from orgdata_dagster.writeback.asset import build_asset
+from orgdata_dagster.writeback.component import Writing
+from orgdata_dagster.writeback.delivery import Pace
 from orgdata_dagster_tests.vendors.octolis.rig import QUIET, Pulled
 
 COLUMNS = [

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.vendors.octolis.sync.component import OctolisSync
-from orgdata_dagster.vendors.octolis.sync.source import tables
 from orgdata_dagster.vendors.octolis.sync.webhook import OctolisWebhook
 from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.writeback.source import tables
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.runs import created, ended

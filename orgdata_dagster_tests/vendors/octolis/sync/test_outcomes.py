@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orgdata_dagster.sandbox.faults import Reset, ShortBody, Status
-from orgdata_dagster.vendors.octolis.sync.delivery import Pace
+from orgdata_dagster.writeback.delivery import Pace
 from orgdata_dagster_tests.vendors.octolis.sync.rig import Rig
 
 
@@ -52,7 +52,7 @@ class FakeClock:
         ({"source": "SELECT email, 1 AS nonsense FROM marts.contacts"}, ["must NOT have additional properties"], 1),
         (
             {"source": "SELECT phone AS mail, [1] AS tags FROM marts.contacts", "erase_nulls": ["city"]},
-            ["tags: octolis has no type for INTEGER[]", "email: the key column is not", "no column 'city'"],
+            ["tags: octolis has no type for INTEGER[]", "key: there is no column 'email'", "no column 'city'"],
             0,
         ),
         ({"source": "SELECT * FROM marts.nowhere"}, ["cannot be read", "nowhere does not exist", "make its tables"], 0),

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgdata_dagster.sandbox.octolis import Column, Dataset, Problem
-from orgdata_dagster.vendors.octolis.sync.definition import Sync, Type
 from orgdata_dagster.vendors.octolis.sync.validation import checked, columns
+from orgdata_dagster.writeback.definition import Sync, Type
 
 INT = st.integers(-(2**63), 2**63 - 1) | st.integers(-(2**31) - 2, -(2**31) + 2) | st.integers(2**31 - 3, 2**31 + 2)
 TIMES = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31))

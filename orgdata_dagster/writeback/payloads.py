@@ -1,7 +1,7 @@
 """The rows of a source as payloads for a dataset.
 
 Here: the pass over all rows, and the hashes by which they are recognised. Keep out: what a value may be
-(validation.py), what is done with a row (plan.py).
+(validation.py), what is done with a row (diff.py).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import duckdb
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.vendors.octolis.sync.definition import Sync
 from orgdata_dagster.vendors.octolis.sync.validation import Column, checked, columns
 from orgdata_dagster.warehouse.names import quoted
+from orgdata_dagster.writeback.definition import Sync
 
 _AT_A_TIME = 2_000
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode

@@ -17,10 +17,10 @@ from orgdata_dagster.http.client import Observer
 from orgdata_dagster.http.errors import TransientError, VendorError
 from orgdata_dagster.http.records import RequestRecord
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.vendors.octolis.sync.definition import Row
-from orgdata_dagster.vendors.octolis.sync.journal import Batch
-from orgdata_dagster.vendors.octolis.sync.results import Outcome, Result
 from orgdata_dagster.vendors.octolis.writing import Fate, Mode, OctolisWriter
+from orgdata_dagster.writeback.definition import Row
+from orgdata_dagster.writeback.journal import Batch
+from orgdata_dagster.writeback.results import Outcome, Result
 
 Send = Callable[[Sequence[Row], Observer], Sequence[Fate]]
 """Sends the rows in one request and gives their fates in their order. Raises VendorError."""

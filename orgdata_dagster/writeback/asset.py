@@ -22,18 +22,18 @@ from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECTED_TAG, WRITES_TAG
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.vendors.octolis.sync import plan, source
-from orgdata_dagster.vendors.octolis.sync.delivery import Delivery, Pace, Tally
-from orgdata_dagster.vendors.octolis.sync.journal import Journal
-from orgdata_dagster.vendors.octolis.sync.ledger import Ledger
-from orgdata_dagster.vendors.octolis.sync.report import Report, delivered, of_delivery
-from orgdata_dagster.vendors.octolis.sync.results import Results
-from orgdata_dagster.vendors.octolis.sync.sending import Send
 from orgdata_dagster.vendors.octolis.writing import OctolisWriter
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.lock import locked
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
+from orgdata_dagster.writeback import diff, source
+from orgdata_dagster.writeback.batch import Send
+from orgdata_dagster.writeback.delivery import Delivery, Pace, Tally
+from orgdata_dagster.writeback.figures import Report, delivered, of_delivery
+from orgdata_dagster.writeback.journal import Journal
+from orgdata_dagster.writeback.results import Results
+from orgdata_dagster.writeback.sent_rows import SentRows
 
 VENDOR = OctolisResource.vendor
 REJECTED_CHECK = "rejected"
@@ -52,7 +52,7 @@ class Job:
     ending: str
     source: str
     target: str
-    fill: plan.Fill
+    fill: diff.Fill
     send: Callable[[OctolisWriter, str], Send]
     batch_size: int
     dry_run: bool
@@ -122,10 +122,10 @@ def _run(
     dry_run = _NOTHING_SENT if tags.get(DRY_RUN_TAG) == "true" else None
     if job.dry_run:
         dry_run = f"{_NOTHING_SENT} It stays so until the YAML says `dry_run: false`."
-    ledger = Ledger(job.name, job.target)
-    planned = plan.make(
+    sent_rows = SentRows(job.name, job.target)
+    planned = diff.make(
         warehouse,
-        ledger,
+        sent_rows,
         job.source,
         job.fill,
         folder,
@@ -139,7 +139,7 @@ def _run(
             metadata=metadata, check_results=[_check(job, counts.rejected + counts.refused_before)]
         )
     requests = RequestLog()
-    journal = Journal(warehouse, ledger, Results(job.results), context.run.run_id, requests, job.read_into)
+    journal = Journal(warehouse, sent_rows, Results(job.results), context.run.run_id, requests, job.read_into)
     journal.open(planned)
 
     def progress(tally: Tally) -> None:

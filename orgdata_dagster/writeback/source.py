@@ -1,6 +1,6 @@
 """The rows to be sent: which tables they come from, and a copy of them beside the warehouse.
 
-Here: the SQL of a source. Keep out: what the rows hold (validation.py), what becomes of them (plan.py).
+Here: the SQL of a source. Keep out: what the rows hold (validation.py), what becomes of them (diff.py).
 """
 
 from __future__ import annotations

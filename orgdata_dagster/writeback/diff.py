@@ -16,11 +16,11 @@ from pathlib import Path
 
 import duckdb
 
-from orgdata_dagster.vendors.octolis.sync import source
-from orgdata_dagster.vendors.octolis.sync.definition import Row
-from orgdata_dagster.vendors.octolis.sync.ledger import VENDOR, Ledger
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.writeback import source
+from orgdata_dagster.writeback.definition import Row
+from orgdata_dagster.writeback.sent_rows import VENDOR, SentRows
 
 Fill = Callable[[duckdb.DuckDBPyConnection], None]
 """Fills the table `rows` from the table `source`."""
@@ -75,7 +75,7 @@ class Problem:
     problems: tuple[str, ...]
 
 
-class Plan:
+class Diff:
     """The plan in its file; every question opens it anew, so that a transaction can read it in between."""
 
     def __init__(self, warehouse: Warehouse, path: Path) -> None:
@@ -124,27 +124,27 @@ class Plan:
 
 def make(
     warehouse: Warehouse,
-    ledger: Ledger,
+    ledger: SentRows,
     source_sql: str,
     fill: Fill,
     folder: Path,
     *,
     only_rejected: bool = False,
     everything: bool = False,
-) -> Plan:
+) -> Diff:
     """Copy the source into `folder`, check and compare every row.
 
     `only_rejected`: send only what is rejected at present. `everything`: also what was accepted, or refused, as it is.
     Raises PermanentError where the source cannot be read, and what `fill` raises.
     """
-    plan = Plan(warehouse, folder / "plan.duckdb")
+    found = Diff(warehouse, folder / "diff.duckdb")
     with warehouse.reading() as connection:
-        source.copy(connection, source_sql, plan.path)
+        source.copy(connection, source_sql, found.path)
         ledger.copy(connection)
     with warehouse.scratch_connection() as connection:
         connection.execute("SET GLOBAL preserve_insertion_order = true")
-        connection.execute(f"ATTACH {literal(str(plan.path))} AS {source.COPY}; USE {source.COPY}")
+        connection.execute(f"ATTACH {literal(str(found.path))} AS {source.COPY}; USE {source.COPY}")
         connection.execute(_ROWS)
         fill(connection)
         connection.execute(_PLAN, {"only_rejected": only_rejected, "everything": everything})
-    return plan
+    return found

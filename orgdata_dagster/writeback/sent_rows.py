@@ -15,9 +15,9 @@ from datetime import datetime
 
 import duckdb
 
-from orgdata_dagster.vendors.octolis.sync.definition import Row
-from orgdata_dagster.vendors.octolis.sync.source import COPY
 from orgdata_dagster.warehouse.storage.connection import ALIAS
+from orgdata_dagster.writeback.definition import Row
+from orgdata_dagster.writeback.source import COPY
 
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS _orgdata;
@@ -41,7 +41,7 @@ VALIDATION, VENDOR = "validation", "vendor"
 
 
 @dataclass(frozen=True)
-class Ledger:
+class SentRows:
     """The part of the three tables that belongs to a sync and its target: a dataset's id, or a webhook's."""
 
     sync: str

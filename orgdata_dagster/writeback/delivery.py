@@ -1,7 +1,7 @@
 """Sending batches, several at a time, until all are settled or it is clear that going on would not help.
 
 Here: which batch goes when, and what follows from each answer. Add here: another answer that asks for another step.
-Keep out: one request (sending.py), records (journal.py).
+Keep out: one request (batch.py), records (journal.py).
 
 | answer                        | what follows                                                               |
 |-------------------------------|----------------------------------------------------------------------------|
@@ -31,9 +31,9 @@ from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.errors import PermanentError, TransientError, VendorError
 from orgdata_dagster.orchestration.assets.interrupts import threads
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.vendors.octolis.sync.definition import Row
-from orgdata_dagster.vendors.octolis.sync.journal import Batch, Journal, Settled
-from orgdata_dagster.vendors.octolis.sync.sending import Reply, Send, send, told_to_stop
+from orgdata_dagster.writeback.batch import Reply, Send, send, told_to_stop
+from orgdata_dagster.writeback.definition import Row
+from orgdata_dagster.writeback.journal import Batch, Journal, Settled
 
 BUSY = 423
 _SPLITS = (400, 413)

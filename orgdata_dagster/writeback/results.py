@@ -1,7 +1,7 @@
 """`octolis.<name>_results`: what became of every row, run by run.
 
 Here: the table and its columns. Add here: another fact about a row's fate. Keep out: what is known of a key at present
-(ledger.py).
+(sent_rows.py).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Literal
 
 import duckdb
 
-from orgdata_dagster.vendors.octolis.sync.definition import Row
-from orgdata_dagster.vendors.octolis.sync.ledger import VALIDATION, Ledger
-from orgdata_dagster.vendors.octolis.sync.source import COPY
 from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, literal, quoted
+from orgdata_dagster.writeback.definition import Row
+from orgdata_dagster.writeback.sent_rows import VALIDATION, SentRows
+from orgdata_dagster.writeback.source import COPY
 
 Outcome = Literal["written", "rejected", "not sent", "unknown"]
 
@@ -92,7 +92,7 @@ class Results:
         columns = [list(column) for column in zip(*rows, strict=True)]
         connection.execute(f"INSERT INTO {self.table.sql} SELECT {values}", columns)
 
-    def add_rejected(self, connection: duckdb.DuckDBPyConnection, ledger: Ledger, run_id: str, now: datetime) -> None:
+    def add_rejected(self, connection: duckdb.DuckDBPyConnection, ledger: SentRows, run_id: str, now: datetime) -> None:
         """Note the rows of the attached plan that the validation rejects, each once: the ledger knows the old ones."""
         known = f"(SELECT * FROM _orgdata.sync_rejected WHERE {ledger.mine} AND rejected_by = '{VALIDATION}')"
         same = "known.key IS NOT DISTINCT FROM found.key AND known.hash = found.hash"
@@ -122,7 +122,7 @@ class Results:
             [*ledger.names, run_id, now],
         )
 
-    def add_gone(self, connection: duckdb.DuckDBPyConnection, ledger: Ledger, run_id: str, now: datetime) -> None:
+    def add_gone(self, connection: duckdb.DuckDBPyConnection, ledger: SentRows, run_id: str, now: datetime) -> None:
         """Note the rows that were in flight and that the source has no more: nobody will send them again."""
         gone = f"{ledger.mine} AND key NOT IN (SELECT key FROM {COPY}.main.plan WHERE key IS NOT NULL)"
         connection.execute(

@@ -1,6 +1,6 @@
 """What a sync shows of itself: the same in the terminal, in the UI and in the run's log.
 
-Here: figures and tables as Dagster metadata. Add here: another figure. Keep out: finding them out (plan.py,
+Here: figures and tables as Dagster metadata. Add here: another figure. Keep out: finding them out (diff.py,
 delivery.py).
 """
 
@@ -15,9 +15,9 @@ import dagster as dg
 
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SYNC_PLAN
-from orgdata_dagster.vendors.octolis.sync.delivery import Tally
-from orgdata_dagster.vendors.octolis.sync.plan import Plan
 from orgdata_dagster.vendors.octolis.writing import WRITE_POINTS
+from orgdata_dagster.writeback.delivery import Tally
+from orgdata_dagster.writeback.diff import Diff
 
 _ROWS_SHOWN = 20
 _PROBLEMS_SHOWN = 100
@@ -30,7 +30,7 @@ Metadata = dict[str, dg.MetadataValue]
 class Report:
     """A plan and how it would be carried out: so many rows a request, so many requests a minute."""
 
-    plan: Plan
+    diff: Diff
     batch_size: int
     writes_per_minute: int
 
@@ -39,7 +39,7 @@ class Report:
 
         `dry_run`: why nothing is sent; None where it will be.
         """
-        counts = self.plan.counts
+        counts = self.diff.counts
         requests = math.ceil(counts.send / self.batch_size)
         figures: dict[str, int | float] = {
             "source_rows": counts.rows,
@@ -64,7 +64,7 @@ class Report:
         return metadata
 
     def _first_rows(self) -> str:
-        payloads = [(row.number, json.loads(row.payload)) for row in self.plan.first(_ROWS_SHOWN)]
+        payloads = [(row.number, json.loads(row.payload)) for row in self.diff.first(_ROWS_SHOWN)]
         if not payloads:
             return "No row would be sent."
         names = list(dict.fromkeys(name for _, payload in payloads for name in payload))
@@ -74,7 +74,7 @@ class Report:
         )
 
     def _problems(self) -> str:
-        found = self.plan.problems(_PROBLEMS_SHOWN)
+        found = self.diff.problems(_PROBLEMS_SHOWN)
         rows = [(problem.number, problem.key or "", "; ".join(problem.problems)) for problem in found]
         return "\n\nRejected before sending:\n\n" + _markdown(("row", "key", "problems"), rows) if rows else ""
 

@@ -7,7 +7,7 @@ become equal.
     python benchmarks/by_itself.py [--minutes 20] [--json FILE]     # the daemon: tables, runs, limits, coverage
     python benchmarks/by_itself.py --kill                           # kill -9 of all of it with runs in flight, twice
 
-Exit status 1 if a table differs, a limit was broken, coverage has a hole, or something is stuck.
+Exit status 1 if a table differs, a limit was broken, coverage has a gap, or something is stuck.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def runs() -> list[Any]:
         return list(instance.get_runs())
 
 
-def holes() -> dict[str, list[str]]:
+def missing_partitions() -> dict[str, list[str]]:
     """What catch_up would still ask for."""
     from orgdata_dagster.cli import catalog
     from orgdata_dagster.orchestration.automation import gaps as missing
@@ -90,7 +90,9 @@ def holes() -> dict[str, list[str]]:
     now = datetime.now(UTC)
     with shared_instance() as instance:
         found = {
-            key.to_user_string(): missing.holes(instance, key, kind, graph.get(key).partitions_def, known[key], now)
+            key.to_user_string(): missing.missing_partitions(
+                instance, key, kind, graph.get(key).partitions_def, known[key], now
+            )
             for key, kind in kinds.items()
         }
     return {name: [str(each) for each in names] for name, names in found.items() if names}
@@ -129,7 +131,7 @@ def stay(sandbox: Any, folder: Path, minutes: float) -> dict[str, Any]:
         equal_after = wait_for(lambda: not different(sandbox), settle)
         time.sleep(max(0.0, minutes * 60 - (time.monotonic() - began)))
         found = runs()
-        differences, missing = different(sandbox), holes()
+        differences, missing = different(sandbox), missing_partitions()
     statuses = Counter(run.status.value for run in found)
     refused = Counter(entry.vendor for entry in sandbox.log.entries() if entry.status == 429)
     return {
@@ -142,7 +144,7 @@ def stay(sandbox: Any, folder: Path, minutes: float) -> dict[str, Any]:
         "requests": dict(Counter(entry.vendor for entry in sandbox.log.entries())),
         "limits_broken": {vendor.name: vendor.limiter.violations for vendor in sandbox.vendors},
         "answers_429": dict(refused),
-        "holes": missing,
+        "missing_partitions": missing,
         "good": not differences and not missing and not refused and equal_after is not None,
     }
 

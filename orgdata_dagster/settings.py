@@ -57,14 +57,14 @@ def home() -> Path:
     return folder
 
 
-def budgets() -> Path:
-    """The folder of the rate budgets, shared by all processes that use this home."""
-    return _folder("budgets")
+def rate_limits() -> Path:
+    """The folder of the rate limits, shared by all processes that use this home."""
+    return _folder("rate_limits")
 
 
-def latches() -> Path:
-    """The folder of the stop signs of vendors that must not be asked again until a person says so."""
-    return _folder("latches")
+def circuit_breakers() -> Path:
+    """The folder of the circuit breakers of vendors that must not be asked again until a person says so."""
+    return _folder("circuit_breakers")
 
 
 def alerts() -> Path:

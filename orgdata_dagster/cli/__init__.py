@@ -155,22 +155,22 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
 @orgdata.command()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def status(as_json: bool) -> None:
-    """Show tables, rows, coverage with its holes, freshness, and the use of the rate budgets."""
+    """Show tables, rows, coverage with its gaps, freshness, and the use of the rate limits."""
     from orgdata_dagster.cli import catalog as catalogs
     from orgdata_dagster.cli import tables
     from orgdata_dagster.http.rate_limit.store import StoreUnavailable
 
     catalog = catalogs.load()
     statuses, trouble = tables.tables(catalog), None
-    budgets, paused = list[dict[str, Any]](), dict[str, str]()
+    rate_limits, paused = list[dict[str, Any]](), dict[str, str]()
     try:
-        budgets, paused = tables.budgets(catalog), tables.pauses(catalog)
+        rate_limits, paused = tables.rate_limits(catalog), tables.pauses(catalog)
     except StoreUnavailable as error:  # the tables are shown all the same
         trouble = error
     if as_json:
         everything: dict[str, Any] = {
             "tables": [asdict(status) for status in statuses],
-            "budgets": budgets,
+            "rate_limits": rate_limits,
             "paused": paused,
         }
         click.echo(json.dumps(everything, indent=2, default=str))
@@ -178,7 +178,7 @@ def status(as_json: bool) -> None:
         console = _console()
         console.print(f"warehouse {settings.warehouse_uri()}", highlight=False, soft_wrap=True)
         tables.show_tables(console, statuses)
-        tables.show_budgets(console, budgets)
+        tables.show_rate_limits(console, rate_limits)
         tables.show_pauses(console, paused)
     if trouble is not None:
         raise trouble

@@ -83,7 +83,7 @@ def show(console: Console, made: Plan) -> None:
         table.add_row(one.asset, str(one.partitions), f"{more}{one.requests:,}", f"{one.points:,.0f}", one.basis)
     console.print(table)
     for vendor in made.vendors:
-        share = "no limit" if vendor.share is None else f"{vendor.share:.2%} of a day's budget"
+        share = "no limit" if vendor.share is None else f"{vendor.share:.2%} of a day's rate limit"
         done = datetime.now(UTC) + timedelta(seconds=vendor.seconds)
         more = "at least " if vendor.at_least else ""
         console.print(

@@ -1,4 +1,4 @@
-"""`orgdata status`: what is in the warehouse, how complete it is, and what of the rate budgets is used.
+"""`orgdata status`: what is in the warehouse, how complete it is, and what of the rate limits is used.
 
 Here: gathering it and showing it. Keep out: the questions to the ledger (warehouse/ledger/coverage.py).
 """
@@ -34,7 +34,7 @@ class TableStatus:
     days_complete: int
     first_day: str | None
     last_day: str | None
-    holes: list[str]
+    missing_partitions: list[str]
     incomplete: list[str]
     complete_until: datetime | None
     last_loaded: datetime | None
@@ -68,13 +68,13 @@ def _count(connection: duckdb.DuckDBPyConnection, table: TableName) -> int | Non
     return row[0] if row else 0
 
 
-def budgets(catalog: Catalog) -> list[dict[str, Any]]:
+def rate_limits(catalog: Catalog) -> list[dict[str, Any]]:
     """Every bounded vendor's windows: points spent in the window that ends now, of how many."""
     result: list[dict[str, Any]] = []
     for resource in catalog.resources.values():
-        if isinstance(resource, VendorResource) and resource.rule().purses:
+        if isinstance(resource, VendorResource) and resource.rule().buckets:
             # the rule only: the credentials, which a run resolves, are not needed to look
-            for used in resource.budget().usage():
+            for used in resource.rate_limit().usage():
                 result.append(
                     {
                         "vendor": resource.vendor,
@@ -88,7 +88,7 @@ def budgets(catalog: Catalog) -> list[dict[str, Any]]:
 
 def pauses(catalog: Catalog) -> dict[str, str]:
     """Vendor -> until when nobody asks it, in words."""
-    found = {resource.vendor: resource.budget().paused() for resource in vendors.of(catalog)}
+    found = {resource.vendor: resource.rate_limit().paused() for resource in vendors.of(catalog)}
     now = datetime.now(UTC)
     return {vendor: vendors.pause_in_words(pause, now) for vendor, pause in found.items() if pause}
 
@@ -99,7 +99,7 @@ def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
     for name in ("table", "rows", "days complete", "not complete", "complete until (UTC)", "last loaded (UTC)"):
         table.add_column(name, justify="right" if name in ("rows", "days complete") else "left", overflow="fold")
     for status in statuses:
-        missing = _shortened(status.holes + status.incomplete)
+        missing = _shortened(status.missing_partitions + status.incomplete)
         table.add_row(
             status.table,
             f"{status.rows:,}",
@@ -114,12 +114,12 @@ def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
             console.print(f"{status.table} {note}", highlight=False, markup=False, soft_wrap=True)
 
 
-def show_budgets(console: Console, rows: Iterable[dict[str, Any]]) -> None:
-    """Print what is used of the rate budgets."""
+def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:
+    """Print what is used of the rate limits."""
     for row in rows:
         share = row["spent"] / row["points"]
         console.print(
-            f"rate budget of {row['vendor']}: {row['spent']:g} of {row['points']:g} points in {row['seconds']:g} s "
+            f"rate limit of {row['vendor']}: {row['spent']:g} of {row['points']:g} points in {row['seconds']:g} s "
             f"({share:.0%})",
             highlight=False,
         )

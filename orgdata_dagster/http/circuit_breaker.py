@@ -1,6 +1,6 @@
-"""The stop sign that one process puts up for all: after a refusal that must not be provoked twice, nobody asks again.
+"""A circuit breaker that all processes share: after a refusal that must not be provoked twice, nobody asks again.
 
-What lives here: `Latch`, a small file that outlives the process, and `Latched`, the error of whoever meets it.
+What lives here: `CircuitBreaker`, a small file that outlives the process, and `CircuitOpen`, raised while it is open.
 Add here when: the sign has to say one more thing to the person who takes it down.
 Keep out: which vendors want one (their resources), taking it down by hand (the command line).
 """
@@ -17,10 +17,10 @@ from pathlib import Path
 
 from orgdata_dagster.http.errors import PermanentError
 
-SUFFIX = ".latch"
+SUFFIX = ".circuit_breaker"
 
 
-class Latched(PermanentError):
+class CircuitOpen(PermanentError):
     """The vendor refused an earlier request for good; this one was not sent."""
 
 
@@ -36,8 +36,8 @@ class Notice:
         return f"on {self.at} the vendor answered {self.reason} (credentials {self.fingerprint})"
 
 
-class Latch:
-    """One vendor's stop sign: a file in `folder`, which every process looks at before it sends.
+class CircuitBreaker:
+    """One vendor's circuit breaker: a file in `folder`, which every process looks at before it sends.
 
     `statuses` put it up. `fingerprint` tells the present credentials from those that were refused.
     """
@@ -61,7 +61,7 @@ class Latch:
     def check(self) -> None:
         """Raise Latched if the sign is up."""
         if notice := self.read():
-            raise Latched(f"no request was sent: {notice}", vendor=self.vendor, remedy=self.remedy)
+            raise CircuitOpen(f"no request was sent: {notice}", vendor=self.vendor, remedy=self.remedy)
 
     def read(self) -> Notice | None:
         """What the sign says, None if there is none. One that cannot be read is a sign all the same."""

@@ -1,6 +1,6 @@
 """The one HTTP client of all vendors: pays, sends, streams the body to a file, checks it, and tries again.
 
-What lives here: one fetch from the rate budget to the reader, redirects included.
+What lives here: one fetch from the rate limit to the reader, redirects included.
 Add here when: something holds for every request to every vendor.
 Keep out: what is retryable (`errors`), when (`retry`), bodies (`body`), which links are safe (`origin`),
 paging and parsing (a vendor's `client.py`).
@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from orgdata_dagster.http import body, redaction, stopping
-from orgdata_dagster.http.circuit_breaker import Latch
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.connection import Timeouts, check_headers, checked_base, https_proxy, open_client
 from orgdata_dagster.http.errors import (
@@ -37,7 +37,7 @@ from orgdata_dagster.http.errors import (
 from orgdata_dagster.http.no_answer import Target, no_answer
 from orgdata_dagster.http.origin import resolve
 from orgdata_dagster.http.pauses import Pauses
-from orgdata_dagster.http.payment import BudgetLike, PermitLike, Unbounded, VendorPaused
+from orgdata_dagster.http.payment import PermitLike, RateLimitLike, Unbounded, VendorPaused
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import Attempts, RetryPolicy, http_date, retry_after
 
@@ -74,7 +74,7 @@ class HttpClient:
     be shown, `credentials_from` the environment variables a 401 or 403 tells the user to check, `base_url_from` the one
     to check where there is no connection.
     `error_reader` finds the vendor's words in the body of a refusal and must take any bytes; `observer` gets
-    a record of every request, failed ones too, in the thread that fetched. `latch` keeps every process from
+    a record of every request, failed ones too, in the thread that fetched. `circuit_breaker` keeps every process from
     asking again after a refusal that must not be repeated.
     """
 
@@ -88,13 +88,13 @@ class HttpClient:
         secrets: Sequence[str] = (),
         credentials_from: Sequence[str] = (),
         base_url_from: str = "",
-        budget: BudgetLike | None = None,
+        rate_limit: RateLimitLike | None = None,
         retry: RetryPolicy = RetryPolicy(),
         timeouts: Timeouts = Timeouts(),
         error_reader: Callable[[bytes, httpx.Headers], ErrorDetail] | None = None,
         request_id_headers: Sequence[str] = ("x-request-id", "apigw-requestid", "traceparent"),
         observer: Observer | None = None,
-        latch: Latch | None = None,
+        circuit_breaker: CircuitBreaker | None = None,
         clock: Clock = SYSTEM,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -105,15 +105,15 @@ class HttpClient:
         self._base_url_from = base_url_from
         self._params = params or {}
         self._credentials_from = tuple(credentials_from)
-        self._budget: BudgetLike = budget or Unbounded()
+        self._rate_limit: RateLimitLike = rate_limit or Unbounded()
         self._retry = retry
         self._timeouts = timeouts
         self._error_reader = error_reader or body.read_error
         self._request_id_headers = tuple(request_id_headers)
         self._observer = observer or _nobody
-        self._latch = latch
+        self._circuit_breaker = circuit_breaker
         self._clock = clock
-        self._pauses = Pauses(vendor, retry, self._budget, clock)
+        self._pauses = Pauses(vendor, retry, self._rate_limit, clock)
         check_headers(self.vendor, headers or {}, self._credentials_from)
         self._http = open_client(self._base_url, headers or {}, timeouts, transport)
 
@@ -172,24 +172,24 @@ class HttpClient:
                     lease.close()  # the body is read: the next request need not wait for our parsing
                     if isinstance(answer, Download):
                         if self._retry.shared_backoff:
-                            self._budget.succeeded()
+                            self._rate_limit.succeeded()
                         return _read_or_remove(answer, read)
             call = answer
         raise PermanentError(f"more than {MAX_REDIRECTS} redirects", vendor=self.vendor, endpoint=call.endpoint)
 
     @contextmanager
     def _permission(self, cost: float) -> Iterator[PermitLike]:
-        self._check_latch()
+        self._check_circuit_breaker()
         try:
-            with self._budget.spend(cost) as permit:
-                self._check_latch()  # another process may have been refused while this one waited
+            with self._rate_limit.spend(cost) as permit:
+                self._check_circuit_breaker()  # another process may have been refused while this one waited
                 yield permit
         except VendorPaused as pause:
             raise self._pauses.refused(pause) from None
 
-    def _check_latch(self) -> None:
-        if self._latch is not None:
-            self._latch.check()
+    def _check_circuit_breaker(self) -> None:
+        if self._circuit_breaker is not None:
+            self._circuit_breaker.check()
 
     @contextmanager
     def _recorded(self, call: _Call, waited: float) -> Iterator[RequestRecord]:
@@ -280,9 +280,9 @@ class HttpClient:
         )
         if isinstance(error, TransientError):
             error = self._pauses.after(error, status, retry_after(response.headers, self._clock.wall()))
-        if self._latch is not None and status in self._latch.statuses:
-            self._latch.set(error.reason)  # before the lease is given back: the next in the queue sees it
-            error.remedy = self._latch.remedy
+        if self._circuit_breaker is not None and status in self._circuit_breaker.statuses:
+            self._circuit_breaker.set(error.reason)  # before the lease is given back: the next in the queue sees it
+            error.remedy = self._circuit_breaker.remedy
         return error
 
     def _download(self, call: _Call, response: httpx.Response, started: float) -> Download:

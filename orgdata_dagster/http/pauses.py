@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from orgdata_dagster.http.clock import Clock
 from orgdata_dagster.http.errors import TooLongAPause, TransientError
-from orgdata_dagster.http.payment import BudgetLike, VendorPaused
+from orgdata_dagster.http.payment import RateLimitLike, VendorPaused
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.http.waiting import span
 
@@ -19,10 +19,10 @@ from orgdata_dagster.http.waiting import span
 class Pauses:
     """The pauses of one vendor."""
 
-    def __init__(self, vendor: str, policy: RetryPolicy, budget: BudgetLike, clock: Clock) -> None:
+    def __init__(self, vendor: str, policy: RetryPolicy, rate_limit: RateLimitLike, clock: Clock) -> None:
         self._vendor = vendor
         self._policy = policy
-        self._budget = budget
+        self._rate_limit = rate_limit
         self._clock = clock
 
     def after(self, error: TransientError, status: int, asked: float | None) -> TransientError:
@@ -32,9 +32,9 @@ class Pauses:
         error.retry_after = asked
         pause = min(asked or 0.0, longest) if status == 429 or shared else 0.0
         if shared:
-            pause = max(pause, self._policy.least(self._budget.failed()))
+            pause = max(pause, self._policy.least(self._rate_limit.failed()))
         if pause:
-            error.is_waited_for = self._budget.pause(pause, asked if too_long else None)
+            error.is_waited_for = self._rate_limit.pause(pause, asked if too_long else None)
         if asked is not None and too_long:
             told = f"{error.reason}: the vendor asks for a wait of {span(asked)}"
             return self._too_long(told, pause if error.is_waited_for else 0.0)

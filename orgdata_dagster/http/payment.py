@@ -1,8 +1,8 @@
-"""How the client pays: the part of a rate budget it needs, and the budget of a vendor that has no limits.
+"""How the client pays: the part of a rate limit it needs, and the rate limit of a vendor that has no limits.
 
 What lives here: two protocols and their empty case.
-Add here when: the client has to tell a budget something more about a request.
-Keep out: counting, windows and files (`budget`).
+Add here when: the client has to tell a rate limit something more about a request.
+Keep out: counting, windows and files (`rate_limit`).
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class VendorPaused(Exception):
-    """The vendor wants no request for `asked` seconds more, longer than anybody here waits; `name` is the budget's.
+    """The vendor wants no request for `asked` seconds more, longer than anybody here waits; `name` is the rate limit's.
 
     Nothing was sent, and nothing will be for `seconds`: the first request after them asks again.
     """
@@ -27,17 +27,17 @@ class PermitLike(Protocol):
     @property
     def waited(self) -> float: ...
     def sent(self) -> None:
-        """Tell the budget that the request's first bytes leave now."""
+        """Tell the rate limit that the request's first bytes leave now."""
 
     def left(self) -> None:
-        """Tell the budget that its last bytes have left."""
+        """Tell the rate limit that its last bytes have left."""
 
     def answered(self) -> None:
-        """Tell the budget that its answer begins to arrive."""
+        """Tell the rate limit that its answer begins to arrive."""
 
 
-class BudgetLike(Protocol):
-    """The rate budget as the client sees it; the real one is in `http/budget`."""
+class RateLimitLike(Protocol):
+    """The rate limit as the client sees it; the real one is in `http/rate_limit`."""
 
     def spend(self, cost: float = 1) -> AbstractContextManager[PermitLike]:
         """Wait until a request of this cost may go; the context lasts until its answer is read."""
@@ -52,11 +52,11 @@ class BudgetLike(Protocol):
         """Count a failure of the vendor; returns how many there were in a row, whichever process met them."""
 
     def succeeded(self) -> None:
-        """Tell the budget that the vendor answers again."""
+        """Tell the rate limit that the vendor answers again."""
 
 
 class Unbounded:
-    """The budget of a vendor without limits."""
+    """The rate limit of a vendor without limits."""
 
     waited = 0.0
 

@@ -14,7 +14,7 @@ import httpx
 
 @dataclass(frozen=True)
 class Download:
-    """A whole body in a file: `bytes` of it, after `attempts` that `waited` so many seconds for the budget.
+    """A whole body in a file: `bytes` of it, after `attempts` that `waited` so many seconds for the rate limit.
 
     `server_time` is the vendor's clock when it answered (Date header, UTC, whole seconds), None where it did
     not say. `replaced_characters`: how many characters that no text can have were replaced by U+FFFD.
@@ -35,7 +35,7 @@ class Download:
 class RequestRecord:
     """One request as it was sent and paid for: a retry or a redirect is a record of its own.
 
-    `endpoint` is the path without the query; `waited` the seconds for the budget, `seconds` the exchange
+    `endpoint` is the path without the query; `waited` the seconds for the rate limit, `seconds` the exchange
     itself, `bytes` what came over the wire; `error` is None if the answer was used.
     """
 

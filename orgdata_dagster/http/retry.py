@@ -3,7 +3,7 @@
 What lives here: the policy a vendor sets, reading `Retry-After`, and the loop (tenacity's) that runs one
 fetch.
 Add here when: the rhythm of attempts changes.
-Keep out: what is retryable (`errors.classify`); paying for an attempt (`budget`, through the client).
+Keep out: what is retryable (`errors.classify`); paying for an attempt (`rate_limit`, through the client).
 """
 
 import logging
@@ -32,7 +32,7 @@ class RetryPolicy:
 
     The wait doubles from `first_wait` with full jitter, up to `longest_wait`. A vendor that names a least
     distance between requests sets `shortest_wait`: then the doubling starts there, and jitter comes on top.
-    `total_seconds` bounds attempts and waits together; waiting for the rate budget is nobody's failure and
+    `total_seconds` bounds attempts and waits together; waiting for the rate limit is nobody's failure and
     does not count. A vendor may ask for a wait of up to `longest_pause` (`Retry-After`); a longer one ends the
     fetch. `shared_backoff`: the waits hold for every process, and grow with the failures that any of them met.
     """
@@ -110,7 +110,7 @@ class Attempts:
         self._clock = clock
         self._started = clock.monotonic()
         self._failures: list[TransientError] = []
-        self.waited = 0.0  # for the rate budget, in seconds; the client adds to it
+        self.waited = 0.0  # for the rate limit, in seconds; the client adds to it
 
     @property
     def number(self) -> int:

@@ -18,11 +18,11 @@ import httpx
 import pandas as pd
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.circuit_breaker import Latch, fingerprint
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.connection import Timeouts
 from orgdata_dagster.http.errors import ErrorDetail
-from orgdata_dagster.http.rate_limit import Budget, Rule
+from orgdata_dagster.http.rate_limit import RateLimit, Rule
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.config.limits import Limits
@@ -57,20 +57,20 @@ class WarehouseResource(dg.ConfigurableResource):
 
 
 class VendorResource(dg.ConfigurableResource):
-    """Base of a vendor's resource. `environment` maps its fields to the variables they are read from; those in
-    `defaults` need not be set. After an answer with one of `latch_statuses` nobody asks again until a person says so.
+    """Base of a vendor's resource.
 
-    A request is tried `retry_attempts` times; the waits in between double from `retry_first_wait` seconds; the vendor
-    may ask for at most `retry_longest_pause` seconds. With
-    `patience`, for who only looks in passing, it is tried once, and may wait so many seconds for the budget and as many
-    for the answer.
+    `environment`: field -> the variable it is read from; `defaults`: field -> the value if that variable is not set.
+    `circuit_breaker_statuses`: after an answer with one of them nobody asks again until a person says so.
+    `retry_attempts`: how often a request is tried; the waits in between double from `retry_first_wait` seconds.
+    `retry_longest_pause`: seconds that the vendor may ask to wait. `patience`: for change probes and `doctor`: a
+    request is tried once, and waits at most so many seconds for the rate limit and as many for the answer.
     """
 
     vendor: ClassVar[str]
     environment: ClassVar[Mapping[str, str]]
     defaults: ClassVar[Mapping[str, str]] = {}
     secret_fields: ClassVar[tuple[str, ...]]
-    latch_statuses: ClassVar[tuple[int, ...]] = ()
+    circuit_breaker_statuses: ClassVar[tuple[int, ...]] = ()
 
     base_url: str
     retry_attempts: int = RetryPolicy.attempts
@@ -137,18 +137,22 @@ class VendorResource(dg.ConfigurableResource):
         """What the vendor allows."""
         raise NotImplementedError
 
-    def budget(self) -> Budget:
-        """The vendor's rate budget, shared by every process with the same ORGDATA_HOME."""
+    def rate_limit(self) -> RateLimit:
+        """The vendor's rate limit, shared by every process with the same ORGDATA_HOME."""
         policy = self.retry_policy()
         longest = max(policy.longest_pause, policy.longest_wait) if policy.shared_backoff else policy.longest_pause
-        return Budget(self.vendor, self.rule(), settings.budgets(), patience=self.patience, longest_pause=longest)
+        return RateLimit(
+            self.vendor, self.rule(), settings.rate_limits(), patience=self.patience, longest_pause=longest
+        )
 
-    def latch(self) -> Latch | None:
-        """The vendor's stop sign, where it has one."""
-        if not self.latch_statuses:
+    def circuit_breaker(self) -> CircuitBreaker | None:
+        """The vendor's circuit breaker, where it has one."""
+        if not self.circuit_breaker_statuses:
             return None
         credentials = fingerprint(getattr(self, name) for name in self.secret_fields)
-        return Latch(self.vendor, settings.latches(), fingerprint=credentials, statuses=self.latch_statuses)
+        return CircuitBreaker(
+            self.vendor, settings.circuit_breakers(), fingerprint=credentials, statuses=self.circuit_breaker_statuses
+        )
 
     def retry_policy(self) -> RetryPolicy:
         """How hard one request tries; a vendor with rules of its own extends it."""
@@ -173,12 +177,12 @@ class VendorResource(dg.ConfigurableResource):
             secrets=[getattr(self, name) for name in self.secret_fields],
             credentials_from=[self.environment[name] for name in self.secret_fields],
             base_url_from=self.environment["base_url"],
-            budget=self.budget(),
+            rate_limit=self.rate_limit(),
             retry=self.retry_policy() if self.patience is None else replace(self.retry_policy(), attempts=1),
             timeouts=Timeouts() if self.patience is None else Timeouts(read=self.patience, whole=self.patience),
             observer=observer,
             error_reader=error_reader,
-            latch=self.latch(),
+            circuit_breaker=self.circuit_breaker(),
         )
 
 

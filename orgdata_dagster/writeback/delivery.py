@@ -166,7 +166,7 @@ class Delivery:
         return settled
 
     def _widest(self, seconds: float) -> int:
-        """As many requests at once as answers that take so long need, and not more: those that wait for the budget
+        """As many requests at once as answers that take so long need, and not more: those that wait for the rate limit
         could not be called back."""
         return min(_MOST_AT_ONCE, 3 + math.ceil(seconds / self.pace.spacing))
 

@@ -91,7 +91,7 @@ def of_delivery(tally: Tally, *, merges: int, requests: int, waited: float) -> M
         "requests": requests,
         "points": requests * WRITE_POINTS,
         "merges": merges,
-        "waited_for_budget_seconds": round(waited, 3),
+        "waited_for_rate_limit_seconds": round(waited, 3),
     }
     return {name: _number(value) for name, value in figures.items()}
 

@@ -195,8 +195,8 @@ def dagster_file(name: str, data: bytes | None, *, cut_to: int | None = None) ->
     return broken
 
 
-def budget_folder(home: Home, _: ExitStack) -> str:
-    path = home.folder / "budgets" / "institution_analytics.sqlite"
+def rate_limit_folder(home: Home, _: ExitStack) -> str:
+    path = home.folder / "rate_limits" / "institution_analytics.sqlite"
     path.unlink()
     path.mkdir()
     return str(path)
@@ -220,7 +220,7 @@ def dotenv(text: bytes) -> Callable[[Home, ExitStack], str]:
 
 
 LEDGER = ("pull", "status", "doctor", "plan")
-BUDGET = ("pull", "doctor", "status")
+RATE_LIMIT = ("pull", "doctor", "status")
 DAGSTER = ("pull", "sync", "doctor", "dev")
 
 
@@ -259,7 +259,7 @@ CONDITIONS = {
     "a full disk below the warehouse": Condition(full_warehouse, ("room",), ("pull", "doctor")),
     "a read-only home": Condition(read_only(lambda home: home.folder), ("ORGDATA_HOME",), READING),
     "a read-only warehouse": Condition(read_only_warehouse, ("rite", "ORGDATA_WAREHOUSE"), READING),
-    "a read-only budget": Condition(read_only(lambda home: home.folder / "budgets"), ("rit",), BUDGET),
+    "a read-only rate limit": Condition(read_only(lambda home: home.folder / "rate_limits"), ("rit",), RATE_LIMIT),
     "a read-only Dagster": Condition(read_only(lambda home: home.folder / "dagster"), ("rit",), DAGSTER),
     "damaged runs": Condition(dagster_file("runs.db", b"x" * 5000), ("is damaged", "mv "), DAGSTER),
     "damaged events": Condition(dagster_file("index.db", b"x" * 5000), ("is damaged", "mv "), DAGSTER),
@@ -268,7 +268,7 @@ CONDITIONS = {
     "cut events": Condition(dagster_file("index.db", None, cut_to=9000), ("is damaged", "mv "), DAGSTER),
     "a folder for runs": Condition(dagster_file("runs.db", None), ("is a folder", "mv "), DAGSTER),
     "a folder for events": Condition(dagster_file("index.db", None), ("is a folder", "mv "), DAGSTER),
-    "a folder for a budget": Condition(budget_folder, ("folder", "move"), BUDGET),
+    "a folder for a rate limit": Condition(rate_limit_folder, ("folder", "move"), RATE_LIMIT),
     "no home": Condition(variable("ORGDATA_HOME", "/proc/none"), ("cannot create", "set"), READING),
     "a home of nobody": Condition(variable("ORGDATA_HOME", "~nobody-here/x"), ("no user",), READING),
     "no project": Condition(variable("ORGDATA_PROJECT", "/nowhere"), ("no pyproject.toml",), tuple(COMMANDS)),

@@ -102,12 +102,12 @@ def test_a_daemon_that_fell_silent(patient: Patient) -> None:
     assert silent.remedy == "orgdata dev"
 
 
-def test_holes_are_told_with_the_pull_that_fills_them(patient: Patient) -> None:
+def test_missing_partitions_are_told_with_the_pull_that_fills_them(patient: Patient) -> None:
     for back in (4, 1):
         patient.home.materialize("institution_analytics/users", today(back=back))
-    hole = patient.wrong(ask=False)["institution_analytics/users"]
-    assert hole.what == f"missing: 2 partitions, {today(back=3)} to {today(back=2)}"
-    pull = hole.remedy.split(" (")[0].split()[1:]
+    partition = patient.wrong(ask=False)["institution_analytics/users"]
+    assert partition.what == f"missing: 2 partitions, {today(back=3)} to {today(back=2)}"
+    pull = partition.remedy.split(" (")[0].split()[1:]
     assert patient.home.orgdata(*pull).status == 0
     assert "institution_analytics/users" not in patient.wrong(ask=False)
 

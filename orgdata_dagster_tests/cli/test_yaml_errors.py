@@ -108,4 +108,4 @@ def test_null_switches_limits_and_the_schedule_off(tmp_path: Path) -> None:
     defs = build_defs(project=project.write(tmp_path / "project", {"institution_analytics": text}))
     assert not defs.schedules
     rule = defs.resources["institution_analytics"].rule()  # type: ignore[index]
-    assert (rule.purses, rule.in_flight) == ((), None)
+    assert (rule.buckets, rule.in_flight) == ((), None)

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of `http/`: real servers on loopback, a client at one of them, a budget on a fake clock."""
+"""Fixtures of the tests of `http/`: real servers on loopback, a client at one of them, a rate limit on a fake clock."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.http.rate_limit import Budget, Rule
+from orgdata_dagster.http.rate_limit import RateLimit, Rule
 from orgdata_dagster_tests.http.fakes import FakeClock
 from orgdata_dagster_tests.http.loopback import Loopback, loopback
 from orgdata_dagster_tests.http.rig import Rig
@@ -36,6 +36,6 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def budget(tmp_path: Path, clock: FakeClock) -> Callable[[Rule], Budget]:
-    """Opens the vendor's budget; several calls are several processes of one machine."""
-    return lambda rule: Budget("vendor", rule, tmp_path, clock, boot=lambda: "boot 1")
+def rate_limit(tmp_path: Path, clock: FakeClock) -> Callable[[Rule], RateLimit]:
+    """Opens the vendor's rate limit; several calls are several processes of one machine."""
+    return lambda rule: RateLimit("vendor", rule, tmp_path, clock, boot=lambda: "boot 1")

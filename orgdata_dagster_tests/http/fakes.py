@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 
-from orgdata_dagster.http.rate_limit import Budget
+from orgdata_dagster.http.rate_limit import RateLimit
 
 
 class FakeClock:
@@ -41,9 +41,9 @@ class FakeClock:
             self._wall += seconds
 
 
-def spend(budget: Budget, times: int = 1, cost: float = 1) -> float:
+def spend(rate_limit: RateLimit, times: int = 1, cost: float = 1) -> float:
     """Send requests; the seconds waited for the last."""
     for _ in range(times):
-        with budget.spend(cost) as permit:
+        with rate_limit.spend(cost) as permit:
             permit.sent()
     return permit.waited

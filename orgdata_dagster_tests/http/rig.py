@@ -1,8 +1,8 @@
-"""A client at a loopback server, with a clock that does not wait and a budget that only counts.
+"""A client at a loopback server, with a clock that does not wait and a rate limit that only counts.
 
 What lives here: what the tests of the client share.
 Add here when: two of them need it.
-Keep out: the server itself (`loopback`), the real budget.
+Keep out: the server itself (`loopback`), the real rate limit.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class FakePermit:
 
 
 @dataclass
-class FakeBudget:
+class FakeRateLimit:
     """Counts; every payment takes `wait` seconds of the clock."""
 
     clock: FakeClock
@@ -74,12 +74,12 @@ class Rig:
         self.server = server
         self.into = folder / "page"
         self.clock = FakeClock()
-        self.budget = FakeBudget(self.clock)
+        self.rate_limit = FakeRateLimit(self.clock)
         self.records: list[RequestRecord] = []
         self._stack = stack
 
     def client(self, path: str = "", **options: Any) -> HttpClient:
-        defaults = {"budget": self.budget, "clock": self.clock, "observer": self.records.append}
+        defaults = {"rate_limit": self.rate_limit, "clock": self.clock, "observer": self.records.append}
         client = HttpClient("acme", self.server.url + path, **{**defaults, **options})
         return self._stack.enter_context(client)
 

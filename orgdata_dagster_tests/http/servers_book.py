@@ -2,7 +2,7 @@
 
 Here: a server's own book: which window pays is decided at arrival, in nominal windows without any margin.
 Add here when: a vendor's documented limit works in another way.
-Keep out: anything imported from the budget beyond the rule's figures, or it would repeat our mistakes.
+Keep out: anything imported from the rate limit beyond the rule's figures, or it would repeat our mistakes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ class ServersBook:
     """Admits or rejects requests one by one in order of arrival."""
 
     def __init__(self, rule: Rule) -> None:
-        self._purses = [[(window, []) for window in purse] for purse in rule.purses]
+        self._buckets = [[(window, []) for window in bucket] for bucket in rule.buckets]
 
     def admit(self, at: float, cost: float) -> bool:
         """Whether a request of `cost` arriving at `at` is within all limits; if so it is paid."""
         payers = []
-        for purse in self._purses:
-            for window, paid in purse:
+        for bucket in self._buckets:
+            for window, paid in bucket:
                 inside = sum(points for when, points in paid if when > at - window.seconds)
                 if inside + cost <= window.points + 1e-9:
                     payers.append(paid)

@@ -1,11 +1,11 @@
-"""After a refusal that puts the stop sign up, nobody sends anything, in whatever process, until it is taken down."""
+"""After a refusal that opens the circuit breaker, no process sends anything until a person closes it."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.http.circuit_breaker import Latch, Latched, fingerprint
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker, CircuitOpen, fingerprint
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster_tests.http.loopback import Reply
 from orgdata_dagster_tests.http.rig import Rig
@@ -13,20 +13,20 @@ from orgdata_dagster_tests.http.rig import Rig
 KEY = "canary-key-0815"
 
 
-def latch(folder: Path, statuses: tuple[int, ...] = (401,)) -> Latch:
-    return Latch("acme", folder, fingerprint=fingerprint([KEY]), statuses=statuses)
+def circuit_breaker(folder: Path, statuses: tuple[int, ...] = (401,)) -> CircuitBreaker:
+    return CircuitBreaker("acme", folder, fingerprint=fingerprint([KEY]), statuses=statuses)
 
 
 def test_a_refusal_stops_everybody(rig: Rig, tmp_path: Path) -> None:
     rig.server.answer(Reply(401, b'{"error": {"code": 401, "message": "who are you"}}'), Reply(200, b"data"))
-    client = rig.client(latch=latch(tmp_path), secrets=[KEY])
+    client = rig.client(circuit_breaker=circuit_breaker(tmp_path), secrets=[KEY])
     with pytest.raises(PermanentError, match=r"who are you.*may have been revoked.*orgdata doctor --clear acme"):
         rig.fetch(client)
-    for other in (client, rig.client(latch=latch(tmp_path))):
-        with pytest.raises(Latched, match=r"no request was sent: on 2.* HTTP 401 .*who are you"):
+    for other in (client, rig.client(circuit_breaker=circuit_breaker(tmp_path))):
+        with pytest.raises(CircuitOpen, match=r"no request was sent: on 2.* HTTP 401 .*who are you"):
             rig.fetch(other)
-    assert len(rig.server.asked) == len(rig.budget.paid) == 1
-    notice = latch(tmp_path).clear()
+    assert len(rig.server.asked) == len(rig.rate_limit.paid) == 1
+    notice = circuit_breaker(tmp_path).clear()
     assert notice is not None
     assert notice.fingerprint == fingerprint([KEY])
     assert rig.fetch(client) == b"data"
@@ -34,42 +34,42 @@ def test_a_refusal_stops_everybody(rig: Rig, tmp_path: Path) -> None:
 
 def test_whoever_waits_in_the_queue_looks_again(rig: Rig, tmp_path: Path) -> None:
     """It was refused while we waited for our turn."""
-    sign = latch(tmp_path)
-    rig.budget.wait, sleep = 1, rig.clock.sleep
+    sign = circuit_breaker(tmp_path)
+    rig.rate_limit.wait, sleep = 1, rig.clock.sleep
     rig.clock.sleep = lambda seconds: (sleep(seconds), sign.set("HTTP 401"))  # type: ignore[method-assign,assignment,return-value]
-    with pytest.raises(Latched):
-        rig.fetch(rig.client(latch=sign))
+    with pytest.raises(CircuitOpen):
+        rig.fetch(rig.client(circuit_breaker=sign))
     assert rig.server.asked == []
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_other_refusals_do_not(rig: Rig, tmp_path: Path, status: int) -> None:
     rig.server.answer(Reply(status), Reply(200, b"data"))
-    client = rig.client(latch=latch(tmp_path))
+    client = rig.client(circuit_breaker=circuit_breaker(tmp_path))
     with pytest.raises(PermanentError):
         rig.fetch(client)
     assert rig.fetch(client) == b"data"
 
 
 def test_the_first_refusal_is_the_one_that_is_told(tmp_path: Path) -> None:
-    latch(tmp_path).set("first")
-    latch(tmp_path).set("second")
-    notice = latch(tmp_path).read()
+    circuit_breaker(tmp_path).set("first")
+    circuit_breaker(tmp_path).set("second")
+    notice = circuit_breaker(tmp_path).read()
     assert notice is not None
     assert notice.reason == "first"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"at": "now"})])
 def test_a_sign_that_cannot_be_read_is_a_sign(tmp_path: Path, content: str) -> None:
-    latch(tmp_path).set("HTTP 401")
+    circuit_breaker(tmp_path).set("HTTP 401")
     (file,) = tmp_path.iterdir()
     file.write_text(content)
-    with pytest.raises(Latched):
-        latch(tmp_path).check()
+    with pytest.raises(CircuitOpen):
+        circuit_breaker(tmp_path).check()
 
 
 def test_the_file_holds_no_key(tmp_path: Path) -> None:
-    latch(tmp_path).set("HTTP 401")
+    circuit_breaker(tmp_path).set("HTTP 401")
     (file,) = tmp_path.iterdir()
     assert KEY not in file.read_text()
     assert fingerprint([KEY]) != fingerprint(["another"])

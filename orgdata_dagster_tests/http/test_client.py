@@ -18,7 +18,7 @@ from orgdata_dagster.http.errors import (
     RetriesExhausted,
     UnsafeUrl,
 )
-from orgdata_dagster.http.rate_limit import Budget, Rule, Window
+from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster_tests.http.loopback import Loopback, Reply
@@ -57,7 +57,7 @@ def test_a_next_link_on_the_same_origin_is_followed_with_the_credentials(rig: Ri
 def test_a_link_elsewhere_is_refused_before_anything_is_paid_or_sent(rig: Rig, link: str) -> None:
     with pytest.raises(UnsafeUrl, match=r"^acme: "):
         rig.fetch(rig.client(), link)
-    assert (rig.server.asked, rig.budget.paid) == ([], [])
+    assert (rig.server.asked, rig.rate_limit.paid) == ([], [])
 
 
 @pytest.mark.parametrize("base", ["ftp://h", "http://u:p@h", "h.example/v1", "", "http://h/?key=1", "http://h/#x"])
@@ -84,7 +84,7 @@ def test_many_requests_share_one_connection_also_after_refusals_and_redirects(ri
 
 
 def test_threads_share_a_client(rig: Rig, tmp_path: Path) -> None:
-    client, sizes = rig.client(budget=None), []
+    client, sizes = rig.client(rate_limit=None), []
     rig.server.answer(Reply(200, b"x" * 100_000))
 
     def work(number: int) -> None:
@@ -113,24 +113,24 @@ def test_a_proxy_of_the_environment_is_used_for_https_alone(monkeypatch: pytest.
 
 def test_every_attempt_pays(rig: Rig) -> None:
     rig.server.answer(BUSY, BUSY, BUSY, FINE)
-    rig.budget.wait = 2.0
+    rig.rate_limit.wait = 2.0
     seen: list[Download] = []
     rig.fetch(rig.client(), cost=5, read=seen.append)
-    assert rig.budget.paid == [5, 5, 5, 5]
+    assert rig.rate_limit.paid == [5, 5, 5, 5]
     assert len(rig.server.asked) == 4
     assert (seen[0].attempts, seen[0].waited) == (4, 8.0)
-    assert [(permit.sends, permit.departures, permit.answers) for permit in rig.budget.permits] == [(1, 1, 1)] * 4
+    assert [(permit.sends, permit.departures, permit.answers) for permit in rig.rate_limit.permits] == [(1, 1, 1)] * 4
 
 
 def test_the_lease_covers_the_body_and_not_the_reading(rig: Rig) -> None:
     during: list[int] = []
 
     def slowly(wire: object) -> None:
-        during.append(rig.budget.in_flight)
+        during.append(rig.rate_limit.in_flight)
         wire.write(b"data")  # type: ignore[attr-defined]
 
     rig.server.answer(Reply(200, length=4, write=slowly))
-    rig.fetch(rig.client(), read=lambda _: during.append(rig.budget.in_flight))
+    rig.fetch(rig.client(), read=lambda _: during.append(rig.rate_limit.in_flight))
     assert during == [1, 0]
 
 
@@ -172,7 +172,7 @@ def test_retry_after_is_obeyed_to_the_second_and_pauses_everybody(
     rig.server.answer(Reply(429, headers=headers), FINE)
     rig.fetch(rig.client())
     assert [slept for slept in rig.clock.slept if slept] == [seconds]
-    assert rig.budget.pauses == [seconds]
+    assert rig.rate_limit.pauses == [seconds]
 
 
 def test_gives_up_with_all_that_was_tried(rig: Rig) -> None:
@@ -180,7 +180,7 @@ def test_gives_up_with_all_that_was_tried(rig: Rig) -> None:
     with pytest.raises(RetriesExhausted) as caught:
         rig.fetch(rig.client(retry=RetryPolicy(attempts=3)), "/deep/rows?cursor=1")
     error = caught.value
-    assert (error.attempts, len(rig.budget.paid), error.status, error.code) == (3, 3, 503, "Busy")
+    assert (error.attempts, len(rig.rate_limit.paid), error.status, error.code) == (3, 3, 503, "Busy")
     assert error.reasons == ("HTTP 500 Internal Server Error", "HTTP 503 [Busy] later", "HTTP 503 [Busy] later")
     assert str(error).startswith("acme /deep/rows: gave up after 3 attempts in ")
     assert "(apigw-requestid=r-77). Run it again later" in str(error)
@@ -229,7 +229,7 @@ def test_redirects_on_the_same_origin(rig: Rig, status: int, method: str) -> Non
     hop = rig.server.asked[1]
     assert (hop.method, hop.path) == (method, "/y?page=2&api-key=k")
     assert hop.body == (b'{"q":1}' if method == "POST" else b"")
-    assert rig.budget.paid == [3, 3]
+    assert rig.rate_limit.paid == [3, 3]
     assert [(record.status, record.attempt) for record in rig.records] == [(status, 1), (200, 1)]
 
 
@@ -246,7 +246,7 @@ def test_redirects_in_a_ring_end(rig: Rig) -> None:
     rig.server.answer(Reply(302, headers={"Location": "/x"}))
     with pytest.raises(PermanentError, match="more than 5 redirects"):
         rig.fetch(rig.client())
-    assert len(rig.budget.paid) == MAX_REDIRECTS + 1
+    assert len(rig.rate_limit.paid) == MAX_REDIRECTS + 1
 
 
 # --- errors and records -----------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_a_vendors_error_reader(rig: Rig) -> None:
 
 def test_records(rig: Rig) -> None:
     rig.server.answer(Reply(502, b"off"), Reply(200, b"data", {"x-request-id": "r2"}))
-    rig.budget.wait = 1.5
+    rig.rate_limit.wait = 1.5
     rig.fetch(rig.client(), "/rows?cursor=1", params={"a": "b"}, cost=2)
     first, second = rig.records
     assert (first.vendor, first.endpoint, first.method, first.attempt) == ("acme", "/rows", "GET", 1)
@@ -318,7 +318,7 @@ def test_a_reader_that_finds_no_data_is_a_fault_of_the_request(rig: Rig) -> None
 
     assert rig.fetch(rig.client(), read=read) == "parsed"
     assert [record.error for record in rig.records] == ["row 3 does not parse", "row 3 does not parse", None]
-    assert len(rig.budget.paid) == 3
+    assert len(rig.rate_limit.paid) == 3
 
 
 def test_a_bug_in_a_reader_is_not_retried_and_leaves_no_file(rig: Rig) -> None:
@@ -328,19 +328,19 @@ def test_a_bug_in_a_reader_is_not_retried_and_leaves_no_file(rig: Rig) -> None:
     assert rig.records[0].error == "ZeroDivisionError"
 
 
-# --- with the real budget ---------------------------------------------------------------------------------------------
+# --- with the real rate limit
 
 
-def test_the_real_budget_counts_every_attempt_and_hears_of_a_429(rig: Rig, tmp_path: Path) -> None:
-    budget = Budget("acme", Rule(purses=((Window(100, 60),),), in_flight=1), tmp_path, rig.clock)
+def test_the_real_rate_limit_counts_every_attempt_and_hears_of_a_429(rig: Rig, tmp_path: Path) -> None:
+    rate_limit = RateLimit("acme", Rule(buckets=((Window(100, 60),),), in_flight=1), tmp_path, rig.clock)
     rig.server.answer(BUSY, FINE, Reply(429, headers={"Retry-After": "7"}))
-    client = rig.client(budget=budget, retry=RetryPolicy(attempts=2))
+    client = rig.client(rate_limit=rate_limit, retry=RetryPolicy(attempts=2))
     assert rig.fetch(client, cost=4) == FINE.body
     began = rig.clock.monotonic()
     with pytest.raises(RetriesExhausted, match="after 2 attempts"):
         rig.fetch(client, cost=4)
     assert rig.clock.monotonic() - began == pytest.approx(7)
-    assert [window.spent for window in budget.usage()] == [16]
-    pause = budget.paused()
+    assert [window.spent for window in rate_limit.usage()] == [16]
+    pause = rate_limit.paused()
     assert pause is not None
     assert pause.seconds == pytest.approx(7)

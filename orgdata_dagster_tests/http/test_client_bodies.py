@@ -56,7 +56,7 @@ FAULTS = {
 def test_a_fault_is_retried(rig: Rig, fault: Reply) -> None:
     rig.server.answer(fault, GOOD)
     assert rig.fetch(rig.client()) == b"good"
-    assert len(rig.budget.paid) == 2
+    assert len(rig.rate_limit.paid) == 2
     assert "body" in (rig.records[0].error or "") or "HTML" in (rig.records[0].error or "")
 
 
@@ -96,7 +96,7 @@ WHOLE = {
 def test_a_whole_body_is_taken(rig: Rig, reply: Reply, data: bytes) -> None:
     rig.server.answer(reply)
     assert rig.fetch(rig.client()) == data
-    assert (len(rig.budget.paid), rig.left_over()) == (1, ["page"])
+    assert (len(rig.rate_limit.paid), rig.left_over()) == (1, ["page"])
 
 
 def test_html_is_taken_where_it_is_asked_for(rig: Rig) -> None:

@@ -92,7 +92,7 @@ def play(rig: Rig, endpoint: str, **options: object) -> str:
 
 def check(rig: Rig, logged: io.StringIO, said: str) -> None:
     records = repr([asdict(record) for record in rig.records])
-    assert len(rig.records) == len(rig.budget.paid) > 0
+    assert len(rig.records) == len(rig.rate_limit.paid) > 0
     assert "cursor" not in records
     for place in (logged.getvalue(), said, records, str(rig.left_over())):
         for spelling in SPELLINGS:

@@ -10,14 +10,14 @@ import pytest
 
 from orgdata_dagster.http import waiting
 from orgdata_dagster.http.errors import TooLongAPause
-from orgdata_dagster.http.rate_limit import Budget, Rule, Window
+from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.http.waiting import Wait, span
 from orgdata_dagster_tests.http.fakes import FakeClock, spend
 from orgdata_dagster_tests.http.loopback import Reply
 from orgdata_dagster_tests.http.rig import Rig
 
-RULE = Rule(purses=((Window(100, 60),),))
+RULE = Rule(buckets=((Window(100, 60),),))
 FINE = Reply(200, b"a\n1\n")
 FAR = "Fri, 31 Dec 9999 23:59:59 GMT"
 
@@ -30,51 +30,51 @@ def refusing(after: str, status: int = 429, **headers: str) -> Reply:
 def test_more_than_the_cap_fails_at_once_for_all_and_is_over_after_the_cap(
     rig: Rig, tmp_path: Path, after: str
 ) -> None:
-    def opened() -> Budget:  # each is another process
-        return Budget("acme", RULE, tmp_path / "budgets", rig.clock)
+    def opened() -> RateLimit:  # each is another process
+        return RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock)
 
     rig.server.answer(refusing(after), FINE)
     began = rig.clock.monotonic()
     with pytest.raises(
         TooLongAPause, match=r"HTTP 429 slow down: the vendor asks for a wait of .*longer than the 15 min"
     ):
-        rig.fetch(rig.client(budget=opened()))
+        rig.fetch(rig.client(rate_limit=opened()))
     with pytest.raises(TooLongAPause, match=r"no request was sent.*`orgdata doctor --clear acme` lifts"):
-        rig.fetch(rig.client(budget=opened()))
+        rig.fetch(rig.client(rate_limit=opened()))
     assert (rig.clock.monotonic() - began, len(rig.server.asked)) == (0, 1)
     rig.clock.sleep(901)
-    assert rig.fetch(rig.client(budget=opened())) == FINE.body
+    assert rig.fetch(rig.client(rate_limit=opened())) == FINE.body
 
 
 @pytest.mark.parametrize("after", ["-5", "-1e300", "0", "nan", "inf", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", ""])
 def test_what_is_no_wait_pauses_nobody(rig: Rig, tmp_path: Path, after: str) -> None:
-    budget = Budget("acme", RULE, tmp_path / "budgets", rig.clock)
+    rate_limit = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock)
     rig.server.answer(refusing(after), FINE)
-    assert rig.fetch(rig.client(budget=budget)) == FINE.body
-    assert budget.paused() is None
+    assert rig.fetch(rig.client(rate_limit=rate_limit)) == FINE.body
+    assert rate_limit.paused() is None
     assert sum(rig.clock.slept) <= 60
 
 
 def test_a_pause_is_lifted_by_hand(rig: Rig, tmp_path: Path) -> None:
-    budget = Budget("acme", RULE, tmp_path / "budgets", rig.clock)
+    rate_limit = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock)
     rig.server.answer(refusing("86400"), FINE)
     with pytest.raises(TooLongAPause):
-        rig.fetch(rig.client(budget=budget))
-    lifted = Budget("acme", RULE, tmp_path / "budgets", rig.clock).resume()
+        rig.fetch(rig.client(rate_limit=rate_limit))
+    lifted = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock).resume()
     assert lifted is not None
     assert (lifted.seconds, lifted.asked) == (pytest.approx(900), pytest.approx(86_400))
-    assert rig.fetch(rig.client(budget=budget)) == FINE.body
+    assert rig.fetch(rig.client(rate_limit=rate_limit)) == FINE.body
 
 
 def test_whoever_waits_for_a_pause_notices_that_it_was_lifted(rig: Rig, tmp_path: Path) -> None:
-    budget = Budget("acme", RULE, tmp_path / "budgets", rig.clock)
+    rate_limit = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock)
     rig.server.answer(refusing("600"), FINE)
-    client, sleep = rig.client(budget=budget), rig.clock.sleep
+    client, sleep = rig.client(rate_limit=rate_limit), rig.clock.sleep
 
     def sleeping(seconds: float) -> None:
         sleep(seconds)
         if len(rig.clock.slept) == 3:
-            Budget("acme", RULE, tmp_path / "budgets", rig.clock).resume()
+            RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock).resume()
 
     rig.clock.sleep = sleeping  # type: ignore[method-assign]
     assert rig.fetch(client) == FINE.body
@@ -82,19 +82,19 @@ def test_whoever_waits_for_a_pause_notices_that_it_was_lifted(rig: Rig, tmp_path
 
 
 def test_the_cap_is_the_policys_and_a_503_is_no_matter_for_others(rig: Rig, tmp_path: Path) -> None:
-    budget = Budget("acme", RULE, tmp_path / "budgets", rig.clock, longest_pause=5)
-    client = rig.client(budget=budget, retry=RetryPolicy(longest_pause=5))
+    rate_limit = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock, longest_pause=5)
+    client = rig.client(rate_limit=rate_limit, retry=RetryPolicy(longest_pause=5))
     rig.server.answer(refusing("6", 503))
     with pytest.raises(TooLongAPause, match="longer than the 5 s"):
         rig.fetch(client)
-    assert budget.paused() is None
+    assert rate_limit.paused() is None
 
 
 def test_every_wait_is_announced_with_its_end(rig: Rig, tmp_path: Path) -> None:
     heard: list[Wait] = []
-    budget = Budget("acme", Rule(purses=((Window(1, 60),),)), tmp_path / "budgets", rig.clock)
+    rate_limit = RateLimit("acme", Rule(buckets=((Window(1, 60),),)), tmp_path / "rate_limits", rig.clock)
     rig.server.answer(refusing("30", 503), FINE, refusing("600"), FINE)
-    client = rig.client(budget=budget)
+    client = rig.client(rate_limit=rate_limit)
     with waiting.watch(heard.append):
         rig.fetch(client)
         rig.fetch(client)
@@ -112,54 +112,56 @@ def test_a_wait_for_other_requests_to_end_is_announced(tmp_path: Path) -> None:
     heard: list[Wait] = []
     clock = FakeClock()
     rule = Rule(in_flight=1)
-    one, other = (Budget("acme", rule, tmp_path, clock) for _ in range(2))
+    one, other = (RateLimit("acme", rule, tmp_path, clock) for _ in range(2))
     with waiting.watch(heard.append), one.spend(), pytest.raises(TimeoutError), other.spend(timeout=10):
         pass
     assert [(wait.seconds, "1 request of other runs" in wait.reason) for wait in heard] == [(None, True)]
 
 
-def test_a_pause_on_disk_is_bounded_too(budget: Callable[[Rule], Budget], tmp_path: Path, clock: FakeClock) -> None:
+def test_a_pause_on_disk_is_bounded_too(
+    rate_limit: Callable[[Rule], RateLimit], tmp_path: Path, clock: FakeClock
+) -> None:
     """An older version, or another setting, may have written it."""
-    Budget("vendor", RULE, tmp_path, clock, boot=lambda: "boot 1", longest_pause=1e9).pause(1e9)
+    RateLimit("vendor", RULE, tmp_path, clock, boot=lambda: "boot 1", longest_pause=1e9).pause(1e9)
     for _ in range(3):  # each look must not begin the bound anew
         clock.sleep(300)
-        pause = budget(RULE).paused()
+        pause = rate_limit(RULE).paused()
     assert pause is not None
     assert pause.seconds == pytest.approx(300)
-    assert spend(budget(RULE)) == pytest.approx(300)
+    assert spend(rate_limit(RULE)) == pytest.approx(300)
 
 
 def test_shared_backoff_grows_with_everybodys_failures(rig: Rig, tmp_path: Path) -> None:
-    def opened() -> Budget:
-        return Budget("acme", RULE, tmp_path / "budgets", rig.clock, longest_pause=32)
+    def opened() -> RateLimit:
+        return RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock, longest_pause=32)
 
     policy = RetryPolicy(attempts=1, shortest_wait=1, longest_wait=32, shared_backoff=True)
     pauses = []
     rig.server.answer(refusing("", 429), Reply(500), Reply(502), Reply(503), FINE, Reply(503))
     for _ in range(4):
         with pytest.raises(Exception, match="gave up"):
-            rig.fetch(rig.client(budget=opened(), retry=policy))
+            rig.fetch(rig.client(rate_limit=opened(), retry=policy))
         pause = opened().paused()
         assert pause is not None
         pauses.append(pause.seconds)
     assert pauses == [pytest.approx(seconds) for seconds in (1, 2, 4, 8)]
-    rig.fetch(rig.client(budget=opened(), retry=policy))
+    rig.fetch(rig.client(rate_limit=opened(), retry=policy))
     with pytest.raises(Exception, match="gave up"):
-        rig.fetch(rig.client(budget=opened(), retry=policy))
+        rig.fetch(rig.client(rate_limit=opened(), retry=policy))
     pause = opened().paused()
     assert pause is not None
     assert pause.seconds == pytest.approx(1)
 
 
 def test_what_the_vendor_asks_for_counts_with_shared_backoff_too(rig: Rig, tmp_path: Path) -> None:
-    budget = Budget("acme", RULE, tmp_path / "budgets", rig.clock, longest_pause=32)
+    rate_limit = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock, longest_pause=32)
     policy = RetryPolicy(shortest_wait=1, longest_wait=32, longest_pause=32, shared_backoff=True)
     rig.server.answer(refusing("20", 503), FINE)
-    rig.fetch(rig.client(budget=budget, retry=policy))
+    rig.fetch(rig.client(rate_limit=rate_limit, retry=policy))
     assert sum(rig.clock.slept) == pytest.approx(20)
     rig.server.answer(refusing("33", 503), FINE)
     with pytest.raises(TooLongAPause):
-        rig.fetch(rig.client(budget=budget, retry=dataclasses.replace(policy, attempts=9)))
+        rig.fetch(rig.client(rate_limit=rate_limit, retry=dataclasses.replace(policy, attempts=9)))
 
 
 @pytest.mark.parametrize(

@@ -7,68 +7,70 @@ from collections.abc import Callable
 
 import pytest
 
-from orgdata_dagster.http.rate_limit import Budget, Rule, Window
+from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster_tests.http.fakes import FakeClock, spend
 from orgdata_dagster_tests.http.servers_book import rejected
 
-TWO_IN_TEN = Rule(purses=((Window(2, 10),),))
-OCTOLIS = Rule(purses=((Window(25, 1), Window(150, 60)), (Window(2000, 60),)))
+TWO_IN_TEN = Rule(buckets=((Window(2, 10),),))
+OCTOLIS = Rule(buckets=((Window(25, 1), Window(150, 60)), (Window(2000, 60),)))
 
 
-def test_a_late_start_counts_from_when_it_was_sent(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
-    one = Rule(purses=((Window(1, 10),),))
-    with budget(one).spend() as permit:
+def test_a_late_start_counts_from_when_it_was_sent(rate_limit: Callable[[Rule], RateLimit], clock: FakeClock) -> None:
+    one = Rule(buckets=((Window(1, 10),),))
+    with rate_limit(one).spend() as permit:
         clock.sleep(6)  # the connection took so long
         permit.sent()
         permit.sent()
         assert permit.waited == 0
-    assert spend(budget(one)) == pytest.approx(10.5 - one.grace)
+    assert spend(rate_limit(one)) == pytest.approx(10.5 - one.grace)
 
 
 def test_a_start_so_late_that_its_payment_is_forgotten_pays_anew(
-    budget: Callable[[Rule], Budget], clock: FakeClock
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
 ) -> None:
-    one = Rule(purses=((Window(1, 10),),))
-    with budget(one).spend() as permit:
+    one = Rule(buckets=((Window(1, 10),),))
+    with rate_limit(one).spend() as permit:
         clock.sleep(100)
-        budget(one).usage()
+        rate_limit(one).usage()
         permit.sent()
-    assert spend(budget(one)) == pytest.approx(10.5 - one.grace)
+    assert spend(rate_limit(one)) == pytest.approx(10.5 - one.grace)
 
 
-def test_a_late_start_whose_room_is_gone_waits_for_some(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
+def test_a_late_start_whose_room_is_gone_waits_for_some(
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
+) -> None:
     """At 10.6 s its own date has left the window, but two others are in it now."""
-    with budget(TWO_IN_TEN).spend() as permit:
+    with rate_limit(TWO_IN_TEN).spend() as permit:
         clock.sleep(10.6)
-        spend(budget(TWO_IN_TEN), 2)
+        spend(rate_limit(TWO_IN_TEN), 2)
         permit.sent()
         assert permit.waited == pytest.approx(10.5)
 
 
 def test_a_punctual_start_writes_nothing(
-    budget: Callable[[Rule], Budget], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = budget(TWO_IN_TEN)
+    ours = rate_limit(TWO_IN_TEN)
     with ours.spend() as permit:
         clock.sleep(0.05)
         monkeypatch.setattr(ours, "_book", None)
         permit.sent()
 
 
-def test_a_request_that_leaves_late_is_dated_anew(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
-    one = Rule(purses=((Window(1, 10),),))
-    with budget(one).spend() as permit:
+def test_a_request_that_leaves_late_is_dated_anew(rate_limit: Callable[[Rule], RateLimit], clock: FakeClock) -> None:
+    one = Rule(buckets=((Window(1, 10),),))
+    with rate_limit(one).spend() as permit:
         permit.sent()
         clock.sleep(6)  # the machine stood still between the first byte and the last
         permit.left()
         permit.left()
-    assert spend(budget(one)) == pytest.approx(10.5)
+    assert spend(rate_limit(one)) == pytest.approx(10.5)
 
 
 def test_a_machine_that_stands_still_now_and_then_breaks_no_limit(
-    budget: Callable[[Rule], Budget], clock: FakeClock
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
 ) -> None:
-    octolis, chance, arrivals, began = budget(OCTOLIS), random.Random(3), [], clock.monotonic()
+    octolis, chance, arrivals, began = rate_limit(OCTOLIS), random.Random(3), [], clock.monotonic()
     for _ in range(400):
         with octolis.spend(10) as permit:
             permit.sent()
@@ -79,9 +81,11 @@ def test_a_machine_that_stands_still_now_and_then_breaks_no_limit(
     assert len(arrivals) / (clock.monotonic() - began) * 60 > 0.85 * 135
 
 
-def test_a_request_that_was_long_under_way_breaks_no_limit(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
+def test_a_request_that_was_long_under_way_breaks_no_limit(
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
+) -> None:
     """It left in time; that the vendor saw it late, only the answer tells."""
-    octolis, chance, arrivals, began = budget(OCTOLIS), random.Random(3), [], clock.monotonic()
+    octolis, chance, arrivals, began = rate_limit(OCTOLIS), random.Random(3), [], clock.monotonic()
     for number in range(400):
         stands_still = number > 3 and chance.random() < 0.1  # by then it knows what is usual
         with octolis.spend(10) as permit:

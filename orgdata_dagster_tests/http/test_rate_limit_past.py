@@ -1,4 +1,4 @@
-"""What a budget remembers, and what it does when it cannot."""
+"""What a rate limit remembers, and what it does when it cannot."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.http.rate_limit import Budget, Rule, Window
+from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster_tests.http.fakes import FakeClock
 
-CAREFUL = Rule(purses=((Window(1, 60),),), in_flight=1, unknown_past="spent")
-TRUSTING = Rule(purses=((Window(1, 60),),))
+CAREFUL = Rule(buckets=((Window(1, 60),),), in_flight=1, unknown_past="spent")
+TRUSTING = Rule(buckets=((Window(1, 60),),))
 
 
 class Machine:
-    """One folder and its clocks; opening a budget anew is a restart of the program."""
+    """One folder and its clocks; opening a rate limit anew is a restart of the program."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -23,7 +23,7 @@ class Machine:
         self.boot = "boot 1"
 
     def waited(self, rule: Rule, cost: float = 1) -> float:
-        with Budget("vendor", rule, self.folder, self.clock, boot=lambda: self.boot).spend(cost) as permit:
+        with RateLimit("vendor", rule, self.folder, self.clock, boot=lambda: self.boot).spend(cost) as permit:
             permit.sent()
         return permit.waited
 
@@ -77,13 +77,13 @@ def test_a_store_broken_in_the_middle(machine: Machine) -> None:
 
 def test_a_store_deleted_under_a_running_process(machine: Machine) -> None:
     """Its open connection sees a ghost then; whoever comes later would not see what it pays."""
-    budget = Budget("vendor", TRUSTING, machine.folder, machine.clock, boot=lambda: "boot 1")
+    rate_limit = RateLimit("vendor", TRUSTING, machine.folder, machine.clock, boot=lambda: "boot 1")
     for _ in range(2):
-        with budget.spend() as permit:
+        with rate_limit.spend() as permit:
             for file in machine.folder.glob("vendor.sqlite*"):
                 file.unlink()
         assert permit.waited == 0
-    with budget.spend():
+    with rate_limit.spend():
         pass
     assert machine.waited(TRUSTING) == pytest.approx(63)
 
@@ -121,15 +121,15 @@ def test_the_wall_clock_is_set_forward(machine: Machine, rule: Rule) -> None:
 
 def test_a_careful_rule_with_a_choice_waits_for_the_first_window_only(machine: Machine) -> None:
     """Nobody knows which window the vendor would pay from, so not even the second may be used at once."""
-    rule = Rule(purses=((Window(5, 1), Window(10, 60)),), unknown_past="spent")
+    rule = Rule(buckets=((Window(5, 1), Window(10, 60)),), unknown_past="spent")
     assert machine.waited(rule) == pytest.approx(1.05)
 
 
 def test_changed_windows_count_old_payments_against_all_of_theirs(machine: Machine) -> None:
     machine.waited(TRUSTING)
-    tighter = Rule(purses=((Window(1, 10), Window(1, 30)), (Window(5, 30),)))
+    tighter = Rule(buckets=((Window(1, 10), Window(1, 30)), (Window(5, 30),)))
     assert machine.waited(tighter) == pytest.approx(10.5)
-    wider = Rule(purses=((Window(100, 10),),))
+    wider = Rule(buckets=((Window(100, 10),),))
     assert machine.waited(wider) == 0
 
 

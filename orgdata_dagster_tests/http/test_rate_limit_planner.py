@@ -12,10 +12,10 @@ from orgdata_dagster.http.rate_limit import Rule, Window
 from orgdata_dagster.http.rate_limit.planner import Spent, earliest
 from orgdata_dagster_tests.http.servers_book import rejected
 
-OCTOLIS = Rule(purses=((Window(25, 1), Window(150, 60)), (Window(2000, 60),)))
+OCTOLIS = Rule(buckets=((Window(25, 1), Window(150, 60)), (Window(2000, 60),)))
 # the same shape, small enough for a random sequence to run into every limit
-SMALL = Rule(purses=((Window(25, 1), Window(30, 3)), (Window(80, 3),)))
-TOGETHER = Rule(purses=((Window(1, 60),),), in_flight=1)
+SMALL = Rule(buckets=((Window(25, 1), Window(30, 3)), (Window(80, 3),)))
+TOGETHER = Rule(buckets=((Window(1, 60),),), in_flight=1)
 
 
 def paid(at: float, cost: float, *windows: int, proven: float = -math.inf) -> Spent:
@@ -81,7 +81,7 @@ def test_nobody_overtakes() -> None:
 
 
 def test_fractions_of_points_fill_a_window_exactly() -> None:
-    rule = Rule(purses=((Window(1, 10),),))
+    rule = Rule(buckets=((Window(1, 10),),))
     assert earliest(rule, [paid(0.0, 0.1, 0)] * 9, 0.1, 1.0) == (1.0, (0,))
 
 

@@ -1,4 +1,4 @@
-"""One budget in many real processes, in real time, and what is left when one of them is killed."""
+"""One rate limit in many real processes, in real time, and what is left when one of them is killed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.http.rate_limit import Budget, Rule, Window
+from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster_tests.http.servers_book import rejected
 
-# forked children start in milliseconds, and a budget has to survive a fork anyway
+# forked children start in milliseconds, and a rate limit has to survive a fork anyway
 FORK = multiprocessing.get_context("fork")
-PER_SECOND = Rule(purses=((Window(25, 1),),))
+PER_SECOND = Rule(buckets=((Window(25, 1),),))
 # Octolis' shape: a window for bursts behind the first, and the account's
-OCTOLIS = Rule(purses=((Window(25, 1), Window(60, 30)), (Window(1000, 30),)))
+OCTOLIS = Rule(buckets=((Window(25, 1), Window(60, 30)), (Window(1000, 30),)))
 Starter = Callable[..., BaseProcess]
 
 
@@ -41,11 +41,11 @@ def start() -> Iterator[Starter]:
 
 
 def send_for(seconds: float, folder: Path, rule: Rule, log: Path) -> None:
-    """Send as fast as the budget lets us; the log gets the moment of each request as the vendor would see it."""
-    budget, end = Budget("vendor", rule, folder), time.monotonic() + seconds
+    """Send as fast as the rate limit lets us; the log gets the moment of each request as the vendor would see it."""
+    rate_limit, end = RateLimit("vendor", rule, folder), time.monotonic() + seconds
     times = []
     while time.monotonic() < end:
-        with budget.spend() as permit:
+        with rate_limit.spend() as permit:
             permit.sent()
             times.append(time.clock_gettime(time.CLOCK_MONOTONIC))
             permit.left()
@@ -79,7 +79,7 @@ def _sent_by_eight(start: Starter, folder: Path, rule: Rule) -> list[float]:
 
 
 def hold(folder: Path, rule: Rule, ready: Path) -> None:
-    with Budget("vendor", rule, folder).spend() as permit:
+    with RateLimit("vendor", rule, folder).spend() as permit:
         permit.sent()
         ready.touch()
         time.sleep(60)
@@ -87,7 +87,7 @@ def hold(folder: Path, rule: Rule, ready: Path) -> None:
 
 def queue(folder: Path, rule: Rule, ready: Path) -> None:
     threading.Timer(0.15, ready.touch).start()  # the reservation itself takes a millisecond
-    with Budget("vendor", rule, folder).spend():
+    with RateLimit("vendor", rule, folder).spend():
         raise AssertionError("it should have been killed while waiting")
 
 
@@ -105,53 +105,53 @@ def kill(process: BaseProcess) -> None:
 
 
 def test_a_killed_holder_gives_its_lease_back_but_not_its_points(start: Starter, tmp_path: Path) -> None:
-    rule = Rule(purses=((Window(1, 1),),), in_flight=1)
+    rule = Rule(buckets=((Window(1, 1),),), in_flight=1)
     holder = start(hold, tmp_path, rule, tmp_path / "ready")
     until(tmp_path / "ready")
     killed_after = time.monotonic()
-    with pytest.raises(TimeoutError), Budget("vendor", rule, tmp_path).spend(timeout=0.05):
+    with pytest.raises(TimeoutError), RateLimit("vendor", rule, tmp_path).spend(timeout=0.05):
         pass
     kill(holder)
-    with Budget("vendor", rule, tmp_path).spend(timeout=10):
+    with RateLimit("vendor", rule, tmp_path).spend(timeout=10):
         assert 0.5 < time.monotonic() - killed_after < 5
 
 
 def test_a_killed_waiter_wastes_its_slot_and_nothing_else(start: Starter, tmp_path: Path) -> None:
-    rule = Rule(purses=((Window(1, 0.8),),))
-    with Budget("vendor", rule, tmp_path).spend():
+    rule = Rule(buckets=((Window(1, 0.8),),))
+    with RateLimit("vendor", rule, tmp_path).spend():
         began = time.monotonic()
     waiter = start(queue, tmp_path, rule, tmp_path / "ready")
     until(tmp_path / "ready")
     kill(waiter)
-    with Budget("vendor", rule, tmp_path).spend(timeout=10):
+    with RateLimit("vendor", rule, tmp_path).spend(timeout=10):
         assert 2 * 0.8 < time.monotonic() - began < 2.9 * 0.8
 
 
 def test_a_killed_writer_leaves_no_lock(start: Starter, tmp_path: Path) -> None:
     """Killed at arbitrary moments, most of them inside a transaction."""
-    wide = Rule(purses=((Window(1e9, 1),),))
+    wide = Rule(buckets=((Window(1e9, 1),),))
     for number in range(6):
         writer = start(send_for, 60, tmp_path, wide, tmp_path / "never written")
         time.sleep(0.05 + number * 0.007)
         kill(writer)
-        with Budget("vendor", wide, tmp_path).spend(timeout=5) as permit:
+        with RateLimit("vendor", wide, tmp_path).spend(timeout=5) as permit:
             assert permit.waited < 4
 
 
 def test_a_child_does_not_keep_its_parents_lease(start: Starter, tmp_path: Path) -> None:
     """It inherits the locked file; had it kept it, the parent's death would not end the lease."""
-    rule, budget = Rule(in_flight=1), Budget("vendor", Rule(in_flight=1), tmp_path)
-    with budget.spend():
+    rule, rate_limit = Rule(in_flight=1), RateLimit("vendor", Rule(in_flight=1), tmp_path)
+    with rate_limit.spend():
         child = start(time.sleep, 60)
-        with pytest.raises(TimeoutError), Budget("vendor", rule, tmp_path).spend(timeout=0.05):
+        with pytest.raises(TimeoutError), RateLimit("vendor", rule, tmp_path).spend(timeout=0.05):
             pass
     assert child.is_alive()
-    with budget.spend(timeout=1):
+    with rate_limit.spend(timeout=1):
         pass
 
 
 def fork_while_holding(folder: Path, rule: Rule, ready: Path) -> None:
-    with Budget("vendor", rule, folder).spend():
+    with RateLimit("vendor", rule, folder).spend():
         if os.fork() == 0:
             ready.touch()
             while folder.exists() and not (folder / "done").exists():
@@ -166,35 +166,35 @@ def test_the_lease_ends_with_its_holder_though_a_child_lives_on(start: Starter, 
     until(tmp_path / "ready")
     kill(holder)
     try:
-        with Budget("vendor", rule, tmp_path).spend(timeout=1):
+        with RateLimit("vendor", rule, tmp_path).spend(timeout=1):
             pass
     finally:
         (tmp_path / "done").touch()
 
 
-def spend_inherited(budget: Budget, done: Path) -> None:
-    with budget.spend():
+def spend_inherited(rate_limit: RateLimit, done: Path) -> None:
+    with rate_limit.spend():
         done.touch()
 
 
-def test_a_budget_can_be_used_on_both_sides_of_a_fork(start: Starter, tmp_path: Path) -> None:
-    budget = Budget("vendor", Rule(purses=((Window(3, 60),),)), tmp_path)
-    with budget.spend():
+def test_a_rate_limit_can_be_used_on_both_sides_of_a_fork(start: Starter, tmp_path: Path) -> None:
+    rate_limit = RateLimit("vendor", Rule(buckets=((Window(3, 60),),)), tmp_path)
+    with rate_limit.spend():
         pass
-    child = start(spend_inherited, budget, tmp_path / "done")
+    child = start(spend_inherited, rate_limit, tmp_path / "done")
     child.join(10)
     assert (tmp_path / "done").exists()
-    with budget.spend():
+    with rate_limit.spend():
         pass
-    assert budget.usage()[0].spent == 3
+    assert rate_limit.usage()[0].spent == 3
 
 
-def test_threads_share_a_budget(tmp_path: Path) -> None:
-    budget, waited = Budget("vendor", Rule(purses=((Window(10, 0.3),),)), tmp_path), []
+def test_threads_share_a_rate_limit(tmp_path: Path) -> None:
+    rate_limit, waited = RateLimit("vendor", Rule(buckets=((Window(10, 0.3),),)), tmp_path), []
 
     def work() -> None:
         for _ in range(3):
-            with budget.spend() as permit:
+            with rate_limit.spend() as permit:
                 permit.sent()
                 waited.append(time.monotonic())
                 permit.left()
@@ -204,5 +204,5 @@ def test_threads_share_a_budget(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert rejected(budget.rule, [(at, 1) for at in waited]) == []
+    assert rejected(rate_limit.rule, [(at, 1) for at in waited]) == []
     assert len(waited) == 24

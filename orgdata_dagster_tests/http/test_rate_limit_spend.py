@@ -1,4 +1,4 @@
-"""What a client sees of a budget, on a clock that only moves when somebody sleeps."""
+"""What a client sees of a rate limit, on a clock that only moves when somebody sleeps."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.http.rate_limit import Budget, BudgetTimeout, Rule, Window, WindowUsage
+from orgdata_dagster.http.rate_limit import RateLimit, RateLimitTimeout, Rule, Window, WindowUsage
 from orgdata_dagster_tests.http.fakes import FakeClock, spend
 from orgdata_dagster_tests.http.servers_book import rejected
 
-TWO_IN_TEN = Rule(purses=((Window(2, 10),),))
-TOGETHER = Rule(purses=((Window(1, 60),),), in_flight=1, unknown_past="spent")
-OCTOLIS = Rule(purses=((Window(25, 1), Window(150, 60)), (Window(2000, 60),)))
+TWO_IN_TEN = Rule(buckets=((Window(2, 10),),))
+TOGETHER = Rule(buckets=((Window(1, 60),),), in_flight=1, unknown_past="spent")
+OCTOLIS = Rule(buckets=((Window(25, 1), Window(150, 60)), (Window(2000, 60),)))
 
 
-def test_waits_once_the_window_is_spent(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
-    assert spend(budget(TWO_IN_TEN), 2) == 0
-    assert spend(budget(TWO_IN_TEN)) == pytest.approx(10.5)
+def test_waits_once_the_window_is_spent(rate_limit: Callable[[Rule], RateLimit], clock: FakeClock) -> None:
+    assert spend(rate_limit(TWO_IN_TEN), 2) == 0
+    assert spend(rate_limit(TWO_IN_TEN)) == pytest.approx(10.5)
     assert clock.slept == [pytest.approx(10.5)]
 
 
-def test_an_empty_rule_leaves_no_trace(budget: Callable[[Rule], Budget], tmp_path: Path) -> None:
-    unbound = budget(Rule())
+def test_an_empty_rule_leaves_no_trace(rate_limit: Callable[[Rule], RateLimit], tmp_path: Path) -> None:
+    unbound = rate_limit(Rule())
     assert spend(unbound, 1000, 50) == 0
     assert unbound.paused() is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_even_without_bounds_a_pause_is_kept(budget: Callable[[Rule], Budget]) -> None:
-    budget(Rule()).pause(30)
-    assert spend(budget(Rule())) == pytest.approx(30, abs=1e-5)
+def test_even_without_bounds_a_pause_is_kept(rate_limit: Callable[[Rule], RateLimit]) -> None:
+    rate_limit(Rule()).pause(30)
+    assert spend(rate_limit(Rule())) == pytest.approx(30, abs=1e-5)
 
 
 @pytest.mark.parametrize(("cost", "sentence"), [(151, "151 points can never be sent"), (-1, "cannot cost -1")])
-def test_an_impossible_cost(budget: Callable[[Rule], Budget], cost: float, sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence), budget(OCTOLIS).spend(cost):
+def test_an_impossible_cost(rate_limit: Callable[[Rule], RateLimit], cost: float, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence), rate_limit(OCTOLIS).spend(cost):
         pass
 
 
-def test_a_cost_above_the_first_window_is_paid_by_the_second(budget: Callable[[Rule], Budget]) -> None:
-    assert spend(budget(OCTOLIS), 5, 30) == 0
-    assert spend(budget(OCTOLIS), 1, 30) == pytest.approx(60.05)
+def test_a_cost_above_the_first_window_is_paid_by_the_second(rate_limit: Callable[[Rule], RateLimit]) -> None:
+    assert spend(rate_limit(OCTOLIS), 5, 30) == 0
+    assert spend(rate_limit(OCTOLIS), 1, 30) == pytest.approx(60.05)
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"purses": ((),)}, {"in_flight": 0}, {"margin": 1.0}, {"margin": -0.1}],
+    [{"buckets": ((),)}, {"in_flight": 0}, {"margin": 1.0}, {"margin": -0.1}],
 )
 def test_rules_that_make_no_sense(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError):
@@ -65,15 +65,15 @@ def test_windows_that_make_no_sense() -> None:
 
 def test_first_come_first_served(tmp_path: Path) -> None:
     """Four wait at once, each asleep until a slot of its own; they go in the order in which they came."""
-    clock, order, one = ParkingClock(), [], Rule(purses=((Window(1, 10),),))
+    clock, order, one = ParkingClock(), [], Rule(buckets=((Window(1, 10),),))
     went = threading.Semaphore(0)
 
     def wait(name: str) -> None:
-        with Budget("vendor", one, tmp_path, clock, boot=lambda: "boot 1").spend():
+        with RateLimit("vendor", one, tmp_path, clock, boot=lambda: "boot 1").spend():
             order.append(name)
             went.release()
 
-    spend(Budget("vendor", one, tmp_path, clock, boot=lambda: "boot 1"))
+    spend(RateLimit("vendor", one, tmp_path, clock, boot=lambda: "boot 1"))
     waiters = []
     for name in ("a", "b", "c", "d"):
         waiters.append(threading.Thread(target=wait, args=(name,)))
@@ -115,34 +115,39 @@ class ParkingClock(FakeClock):
             self._moved.notify_all()
 
 
-def test_timeout_is_raised_at_once_and_gives_the_slot_back(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
-    spend(budget(TWO_IN_TEN), 2)
-    with pytest.raises(BudgetTimeout, match="'vendor' has no room") as caught, budget(TWO_IN_TEN).spend(timeout=5):
+def test_timeout_is_raised_at_once_and_gives_the_slot_back(
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
+) -> None:
+    spend(rate_limit(TWO_IN_TEN), 2)
+    with (
+        pytest.raises(RateLimitTimeout, match="'vendor' has no room") as caught,
+        rate_limit(TWO_IN_TEN).spend(timeout=5),
+    ):
         pass
     assert (caught.value.waited, caught.value.needed) == (0, pytest.approx(10.5))
     assert clock.slept == []
-    assert spend(budget(TWO_IN_TEN), 2) == pytest.approx(0)
+    assert spend(rate_limit(TWO_IN_TEN), 2) == pytest.approx(0)
     assert sum(clock.slept) == pytest.approx(10.5)
 
 
-def test_a_timeout_that_suffices(budget: Callable[[Rule], Budget]) -> None:
-    spend(budget(TWO_IN_TEN), 2)
-    with budget(TWO_IN_TEN).spend(timeout=11) as permit:
+def test_a_timeout_that_suffices(rate_limit: Callable[[Rule], RateLimit]) -> None:
+    spend(rate_limit(TWO_IN_TEN), 2)
+    with rate_limit(TWO_IN_TEN).spend(timeout=11) as permit:
         assert permit.waited == pytest.approx(10.5)
 
 
-def test_timeout_while_waiting_for_a_lease(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
+def test_timeout_while_waiting_for_a_lease(rate_limit: Callable[[Rule], RateLimit], clock: FakeClock) -> None:
     rule = Rule(in_flight=1)
-    with budget(rule).spend():
-        with pytest.raises(BudgetTimeout) as caught, budget(rule).spend(timeout=3):
+    with rate_limit(rule).spend():
+        with pytest.raises(RateLimitTimeout) as caught, rate_limit(rule).spend(timeout=3):
             pass
         assert caught.value.needed is None
         assert sum(clock.slept) == pytest.approx(3)
-    assert spend(budget(rule)) == 0
+    assert spend(rate_limit(rule)) == 0
 
 
-def test_leases_bound_the_threads_of_one_process(budget: Callable[[Rule], Budget]) -> None:
-    shared, together, most = budget(Rule(in_flight=2)), [0], [0]
+def test_leases_bound_the_threads_of_one_process(rate_limit: Callable[[Rule], RateLimit]) -> None:
+    shared, together, most = rate_limit(Rule(in_flight=2)), [0], [0]
     lock = threading.Lock()
 
     def work() -> None:
@@ -163,41 +168,41 @@ def test_leases_bound_the_threads_of_one_process(budget: Callable[[Rule], Budget
     assert most == [2]
 
 
-def test_an_error_in_the_block_is_paid_and_ends_the_lease(budget: Callable[[Rule], Budget]) -> None:
-    rule = Rule(purses=TWO_IN_TEN.purses, in_flight=1)
+def test_an_error_in_the_block_is_paid_and_ends_the_lease(rate_limit: Callable[[Rule], RateLimit]) -> None:
+    rule = Rule(buckets=TWO_IN_TEN.buckets, in_flight=1)
     for _ in range(2):
-        with pytest.raises(OSError, match="down"), budget(rule).spend():
+        with pytest.raises(OSError, match="down"), rate_limit(rule).spend():
             raise OSError("down")
-    assert spend(budget(rule)) == pytest.approx(10.5)
+    assert spend(rate_limit(rule)) == pytest.approx(10.5)
 
 
-def test_pause_holds_everybody_and_is_never_shortened(budget: Callable[[Rule], Budget]) -> None:
-    budget(TWO_IN_TEN).pause(100)
-    budget(TWO_IN_TEN).pause(5)
-    budget(TWO_IN_TEN).pause(-5)
-    pause = budget(TWO_IN_TEN).paused()
+def test_pause_holds_everybody_and_is_never_shortened(rate_limit: Callable[[Rule], RateLimit]) -> None:
+    rate_limit(TWO_IN_TEN).pause(100)
+    rate_limit(TWO_IN_TEN).pause(5)
+    rate_limit(TWO_IN_TEN).pause(-5)
+    pause = rate_limit(TWO_IN_TEN).paused()
     assert pause is not None
     assert pause.seconds == pytest.approx(100, abs=1e-5)
-    assert spend(budget(TWO_IN_TEN)) == pytest.approx(100, abs=1e-5)
-    assert budget(TWO_IN_TEN).paused() is None
+    assert spend(rate_limit(TWO_IN_TEN)) == pytest.approx(100, abs=1e-5)
+    assert rate_limit(TWO_IN_TEN).paused() is None
 
 
 def test_a_slot_inside_a_pause_moves_behind_it(
-    budget: Callable[[Rule], Budget], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spend(budget(TWO_IN_TEN), 2)
-    during_the_first_sleep(clock, monkeypatch, lambda: budget(TWO_IN_TEN).pause(60))
-    assert spend(budget(TWO_IN_TEN)) == pytest.approx(60, abs=1e-5)
+    spend(rate_limit(TWO_IN_TEN), 2)
+    during_the_first_sleep(clock, monkeypatch, lambda: rate_limit(TWO_IN_TEN).pause(60))
+    assert spend(rate_limit(TWO_IN_TEN)) == pytest.approx(60, abs=1e-5)
 
 
 def test_oversleeping_dates_the_payment_anew(
-    budget: Callable[[Rule], Budget], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = Rule(purses=((Window(1, 10),),))
-    spend(budget(one))
+    one = Rule(buckets=((Window(1, 10),),))
+    spend(rate_limit(one))
     during_the_first_sleep(clock, monkeypatch, lambda: FakeClock.sleep(clock, 4))
-    assert spend(budget(one)) == pytest.approx(14.5)
-    assert spend(budget(one)) == pytest.approx(10.5 - one.grace)
+    assert spend(rate_limit(one)) == pytest.approx(14.5)
+    assert spend(rate_limit(one)) == pytest.approx(10.5 - one.grace)
 
 
 def during_the_first_sleep(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
@@ -210,29 +215,29 @@ def during_the_first_sleep(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, ha
 
 
 def test_a_late_wake_up_within_the_grace_loses_no_time(
-    budget: Callable[[Rule], Budget], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = Rule(purses=((Window(1, 10),),))
-    spend(budget(one))
+    one = Rule(buckets=((Window(1, 10),),))
+    spend(rate_limit(one))
     during_the_first_sleep(clock, monkeypatch, lambda: FakeClock.sleep(clock, 0.15))
-    assert spend(budget(one)) == pytest.approx(10.65)
-    assert spend(budget(one)) == pytest.approx(10.35)
+    assert spend(rate_limit(one)) == pytest.approx(10.65)
+    assert spend(rate_limit(one)) == pytest.approx(10.35)
 
 
-def test_the_second_window_pays_only_once_the_first_was_really_used(budget: Callable[[Rule], Budget]) -> None:
+def test_the_second_window_pays_only_once_the_first_was_really_used(rate_limit: Callable[[Rule], RateLimit]) -> None:
     """Whoever is still connecting may never get through; the vendor would let the next use the first window."""
-    with budget(OCTOLIS).spend(25) as connecting:
-        assert spend(budget(OCTOLIS), 1, 10) == pytest.approx(1.05, abs=0.01)
-        assert [usage.spent for usage in budget(OCTOLIS).usage()] == [10, 0, 35]
+    with rate_limit(OCTOLIS).spend(25) as connecting:
+        assert spend(rate_limit(OCTOLIS), 1, 10) == pytest.approx(1.05, abs=0.01)
+        assert [usage.spent for usage in rate_limit(OCTOLIS).usage()] == [10, 0, 35]
         connecting.sent()
-    assert [usage.spent for usage in budget(OCTOLIS).usage()] == [10, 25, 35]
+    assert [usage.spent for usage in rate_limit(OCTOLIS).usage()] == [10, 25, 35]
 
 
 def test_a_long_past_is_summed_up_and_still_kept(
-    budget: Callable[[Rule], Budget], clock: FakeClock, tmp_path: Path
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, tmp_path: Path
 ) -> None:
     """Both the figures and the vendor's patience survive it: hundreds of rows become some dozens."""
-    octolis, chance, arrivals = budget(OCTOLIS), random.Random(7), []
+    octolis, chance, arrivals = rate_limit(OCTOLIS), random.Random(7), []
     for _ in range(900):
         cost = chance.choice([1, 1, 1, 1, 10])
         with octolis.spend(cost) as permit:
@@ -249,8 +254,8 @@ def test_a_long_past_is_summed_up_and_still_kept(
     assert rows < 500
 
 
-def test_usage(budget: Callable[[Rule], Budget], clock: FakeClock) -> None:
-    octolis = budget(OCTOLIS)
+def test_usage(rate_limit: Callable[[Rule], RateLimit], clock: FakeClock) -> None:
+    octolis = rate_limit(OCTOLIS)
     assert [usage.spent for usage in octolis.usage()] == [0, 0, 0]
     spend(octolis, 4, 10)
     first, second, account = octolis.usage()

@@ -123,7 +123,7 @@ def test_many_attempts_overflow_nothing() -> None:
     assert RetryPolicy(shortest_wait=60, longest_wait=1920).least(5000) == 1920
 
 
-def test_waiting_for_the_budget_is_nobodys_failure() -> None:
+def test_waiting_for_the_rate_limit_is_nobodys_failure() -> None:
     clock = FakeClock()
     attempts = Attempts(RetryPolicy(total_seconds=100), clock)
     fail_once = Failing(TransientError("busy"), None, asked=50)

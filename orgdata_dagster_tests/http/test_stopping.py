@@ -11,7 +11,7 @@ import pytest
 from orgdata_dagster.http import stopping
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.clock import SYSTEM
-from orgdata_dagster.http.rate_limit import Budget, Rule, Window
+from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster_tests.http.loopback import Loopback, Reply
 
@@ -94,23 +94,23 @@ def test_the_wait_before_a_retry_ends(server: Loopback, tmp_path: Path) -> None:
 
 
 def test_the_wait_for_the_rate_limit_ends_and_its_place_in_the_queue_is_free(tmp_path: Path) -> None:
-    budget = Budget("vendor", Rule(purses=((Window(1, 60),),), unknown_past="free"), tmp_path)
+    rate_limit = RateLimit("vendor", Rule(buckets=((Window(1, 60),),), unknown_past="free"), tmp_path)
 
     def spend() -> None:
-        with budget.spend():
+        with rate_limit.spend():
             pass
 
     spend()
     assert stopped(spend) < 0.2
-    assert [used.spent for used in budget.usage()] == [1]
+    assert [used.spent for used in rate_limit.usage()] == [1]
 
 
 def test_a_wait_for_another_request_to_end_ends(tmp_path: Path) -> None:
-    budget = Budget("vendor", Rule(purses=(), in_flight=1), tmp_path)
+    rate_limit = RateLimit("vendor", Rule(buckets=(), in_flight=1), tmp_path)
 
     def spend() -> None:
-        with budget.spend():
+        with rate_limit.spend():
             pass
 
-    with budget.spend():
+    with rate_limit.spend():
         assert stopped(spend) < 0.3

@@ -116,7 +116,7 @@ def test_changed_columns_warn_and_under_freeze_do_not_land(runs: Runs, sandbox: 
     assert "floor" in (schema.description or "")
 
 
-def test_an_instant_that_no_page_can_hold_is_a_hole(runs: Runs, sandbox: Sandbox) -> None:
+def test_an_instant_that_no_page_can_hold_is_a_gap(runs: Runs, sandbox: Sandbox) -> None:
     runs.home.write_project(institution_analytics=institution_analytics(api={"page_rows": 40}))
     for number in range(50):
         sandbox.institution_analytics.data_sets["users"].insert(

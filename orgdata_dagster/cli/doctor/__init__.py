@@ -1,7 +1,8 @@
 """`orgdata doctor`: everything that may keep orgdata from working, each with the command that mends it.
 
-Here: the order of the groups, showing, mending, and taking stop signs down. Add here: a group, in a module of its own.
-Keep out: what landed (cli/tables.py); what a stop sign is (http/circuit_breaker.py).
+Here: the order of the groups, showing, mending, and closing circuit breakers.
+Add here: a group, in a module of its own.
+Keep out: what landed (cli/tables.py); what a circuit breaker is (http/circuit_breaker.py).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import instance, machine, tables, vendors
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.cli.errors import UserError
-from orgdata_dagster.http.circuit_breaker import Latch
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.orchestration.reasons import reason
@@ -53,7 +54,7 @@ def opened() -> Iterator[Opened]:
 
 
 def examine(one: Opened, *, ask: bool) -> Iterator[Finding]:
-    """Every finding, good ones too, each reason once. `ask`: send each vendor one cheap request, within its budget."""
+    """Every finding, good ones too, each reason once. `ask`: send each vendor one cheap request."""
     told = set[str]()
     for finding in _all(one, ask=ask):
         if finding.good or finding.what not in told:
@@ -84,7 +85,7 @@ def mend(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def clear(catalog: Catalog, vendor: str) -> str:
-    """Take a vendor's stop sign down and lift its pause; returns what that means, in a sentence or two.
+    """Take a vendor's circuit breaker down and lift its pause; returns what that means, in a sentence or two.
 
     Raises UserError where there is no such vendor.
     """
@@ -92,11 +93,11 @@ def clear(catalog: Catalog, vendor: str) -> str:
     resource = next((resource for resource in known if resource.vendor == vendor), None)
     if resource is None:
         raise UserError(f"there is no vendor {vendor!r}; there are: {', '.join(one.vendor for one in known)}")
-    notice = Latch(vendor, settings.latches()).clear()
-    pause = resource.budget().resume()
+    notice = CircuitBreaker(vendor, settings.circuit_breakers()).clear()
+    pause = resource.rate_limit().resume()
     lifted = f"{vendor} may be asked again: its pause had {span(pause.seconds)} to go." if pause else ""
     if notice is None:
-        return lifted or f"{vendor}: there was no stop sign and no pause"
+        return lifted or f"{vendor}: there was no circuit breaker and no pause"
     same = "the same" if notice.fingerprint == vendors.credentials(resource) else "not the same"
     return f"{vendor} may be asked again: {notice}. The credentials in the environment are {same} ones." + (
         f" {lifted}" if lifted else ""

@@ -1,6 +1,6 @@
 """Findings about the tables: pulls that did not end well, and what the coverage lacks.
 
-Here: both. Keep out: what a hole is (orchestration/automation/gaps.py), all else of a table (cli/tables.py).
+Here: both. Keep out: what a gap is (orchestration/automation/gaps.py), all else of a table (cli/tables.py).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.cli.doctor.machine import PATIENCE
 from orgdata_dagster.orchestration.assets.resuming import unfinished_pulls
-from orgdata_dagster.orchestration.automation.gaps import Coverage, covered, holes
+from orgdata_dagster.orchestration.automation.gaps import Coverage, covered, missing_partitions
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
 
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
-    """One of each table with holes, or one that there are none."""
+    """One of each table with gaps, or one that there are none."""
     yield from isolated("coverage", lambda: _all(catalog, instance))
 
 
@@ -44,7 +44,7 @@ def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
             found += 1
             yield finding
     if not found:
-        yield Finding("coverage", f"no holes in {len(kinds)} tables")
+        yield Finding("coverage", f"no gaps in {len(kinds)} tables")
 
 
 def _of(
@@ -56,7 +56,7 @@ def _of(
     now: datetime,
     go_on: str | None,
 ) -> Iterator[Finding]:
-    missing = holes(instance, key, kind, partitions, known, now)
+    missing = missing_partitions(instance, key, kind, partitions, known, now)
     if not missing:
         return
     name, first, last = key.to_user_string(), missing[0], missing[-1]

@@ -1,4 +1,4 @@
-"""Findings about the vendors: variables, stop signs, budgets, and whether they answer, with what clock.
+"""Findings about the vendors: variables, circuit breakers, rate limits, and whether they answer, with what clock.
 
 Here: what concerns one vendor. Keep out: tables (tables.py).
 """
@@ -13,13 +13,13 @@ from functools import partial
 from orgdata_dagster import settings
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
-from orgdata_dagster.http.circuit_breaker import Latch, fingerprint
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
 from orgdata_dagster.http.errors import VendorError
-from orgdata_dagster.http.rate_limit import BudgetTimeout, Pause
+from orgdata_dagster.http.rate_limit import Pause, RateLimitTimeout
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.resources import VendorResource
 
-PATIENCE = 15.0  # seconds for a budget's room and for an answer
+PATIENCE = 15.0  # seconds for a rate limit's room and for an answer
 _SKEW = 30.0  # seconds between the clocks that nothing here minds
 
 
@@ -41,28 +41,28 @@ def findings(catalog: Catalog, *, ask: bool) -> Iterator[Finding]:
 
 
 def _of(resource: VendorResource, *, ask: bool) -> Iterator[Finding]:
-    yield _budget(resource)
+    yield _rate_limit(resource)
     for told in resource.notices():
         yield Finding(resource.vendor, told, False, "Put a new one into the environment or into .env.")
-    latch = Latch(resource.vendor, settings.latches())
-    if notice := latch.read():
-        yield Finding(resource.vendor, f"STOPPED: {notice}", False, latch.remedy)
+    circuit_breaker = CircuitBreaker(resource.vendor, settings.circuit_breakers())
+    if notice := circuit_breaker.read():
+        yield Finding(resource.vendor, f"STOPPED: {notice}", False, circuit_breaker.remedy)
     elif missing := resource.missing_variables():
         remedy = "Put them into the environment or into .env; see .env.example"
         yield Finding(resource.vendor, f"not set: {', '.join(missing)}", False, remedy)
-    elif ask and resource.budget().paused() is None:
+    elif ask and resource.rate_limit().paused() is None:
         yield _answer(resource)
 
 
-def _budget(resource: VendorResource) -> Finding:
-    budget = resource.budget()
+def _rate_limit(resource: VendorResource) -> Finding:
+    rate_limit = resource.rate_limit()
     facts = [
         f"{round(used.spent, 1):g} of {used.points:g} points spent in {used.window.seconds:g} s"
-        for used in budget.usage()
+        for used in rate_limit.usage()
     ]
     if (at_once := resource.rule().in_flight) is not None:
         facts.append(f"{at_once} at a time")
-    if pause := budget.paused():
+    if pause := rate_limit.paused():
         facts.append(pause_in_words(pause, datetime.now(UTC)))
         return Finding(resource.vendor, f"PAUSED: {', '.join(reversed(facts))}", False, lift(resource.vendor))
     return Finding(resource.vendor, ", ".join(facts) or "no limit")
@@ -86,7 +86,7 @@ def _answer(resource: VendorResource) -> Finding:
     ready = type(resource).from_environment(**{**fields, "patience": PATIENCE})
     try:
         download = ready.probe()
-    except BudgetTimeout as error:
+    except RateLimitTimeout as error:
         return Finding(resource.vendor, f"not asked: {error}")
     except VendorError as error:
         return Finding(resource.vendor, str(error), False)  # it ends with what to do

@@ -2,11 +2,11 @@
 
 Here: `earliest`, and the reasoning why the vendor, who keeps books of its own, never says no.
 Add here when: a rule gains a new kind of bound.
-Keep out: clocks, files, sleeping, and who is waiting (ledger.py, budget.py).
+Keep out: clocks, files, sleeping, and who is waiting (ledger.py, rate_limit.py).
 
 Why the two books agree
 -----------------------
-The vendor decides itself which window of a purse pays: the first that fits AT ARRIVAL. A request arrives at
+The vendor decides itself which window of a bucket pays: the first that fits AT ARRIVAL. A request arrives at
 most the slack (margin x shortest window) after the time in our book, and by such a little the choice can tip. If
 we booked "per minute" where the vendor paid "per second", a later request would find less room there than we
 think. So a request goes only when the choice cannot tip; in between it waits, some hundredths of a second:
@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from orgdata_dagster.http.rate_limit.rule import Purse, Rule, Window
+from orgdata_dagster.http.rate_limit.rule import Bucket, Rule, Window
 
 # costs may be fractions: 0.1 x 10 must fit into 1
 _ROUNDING = 1e-9
@@ -40,8 +40,8 @@ _ROUNDING = 1e-9
 class Spent(NamedTuple):
     """One earlier payment.
 
-    `windows` names for each purse the windows it counts against: the one that paid; all, if that is not
-    known; none, if it is no matter of this purse. `proven`: from when on it may be relied upon to stand in the
+    `windows` names for each bucket the windows it counts against: the one that paid; all, if that is not
+    known; none, if it is no matter of this bucket. `proven`: from when on it may be relied upon to stand in the
     vendor's book too, in just those windows; for what is still to be sent this is a guess.
     """
 
@@ -61,17 +61,17 @@ class _Opening(NamedTuple):
 
 def earliest(rule: Rule, spent: Sequence[Spent], cost: float, now: float) -> tuple[float, tuple[int, ...]]:
     """When `cost` may be sent at the earliest (seconds, as `now`; not before any of `spent`), and which window
-    of each purse pays (its index). `cost` must have passed `rule.check`.
+    of each bucket pays (its index). `cost` must have passed `rule.check`.
     """
     newest_first = sorted(spent, key=attrgetter("at"), reverse=True)
-    purses = [_openings(rule, purse, index, newest_first, cost) for index, purse in enumerate(rule.purses)]
+    buckets = [_openings(rule, bucket, index, newest_first, cost) for index, bucket in enumerate(rule.buckets)]
     at = max(now, newest_first[0].at) if newest_first else now
     while True:
-        payers = [_payer(openings, at) for openings in purses]
+        payers = [_payer(openings, at) for openings in buckets]
         latest = max((start for start, _ in payers), default=at)
         if latest <= at:
             return at, tuple(window for _, window in payers)
-        at = latest  # by then another purse's choice may have changed, so ask them all again
+        at = latest  # by then another bucket's choice may have changed, so ask them all again
 
 
 def _payer(openings: Sequence[_Opening], at: float) -> tuple[float, int]:
@@ -86,12 +86,12 @@ def _payer(openings: Sequence[_Opening], at: float) -> tuple[float, int]:
     return best, paying
 
 
-def _openings(rule: Rule, purse: Purse, index: int, newest_first: Sequence[Spent], cost: float) -> list[_Opening]:
+def _openings(rule: Rule, bucket: Bucket, index: int, newest_first: Sequence[Spent], cost: float) -> list[_Opening]:
     openings = []
-    for number, window in enumerate(purse):
+    for number, window in enumerate(bucket):
         paid = [payment for payment in newest_first if number in payment.windows[index]]
         opening = _opening(window, rule.slack, paid, cost)
-        if len(purse) > 1:
+        if len(bucket) > 1:
             apart = _last_of_other_cost(newest_first, cost, index, number) + rule.slack
             opening = opening._replace(certain=max(opening.certain, apart))
         openings.append(opening)

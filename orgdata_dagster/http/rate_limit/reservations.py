@@ -1,12 +1,12 @@
 """The book of payments: what was spent, what is reserved, until when everyone pauses.
 
 Here: `Ledger`, the only code that knows the tables; it lives inside one transaction.
-Add here when: the processes of a budget have to know one more thing of each other.
-Keep out: the file and its locks (store.py); arithmetic on windows (planner.py); sleeping (budget.py).
+Add here when: the processes of a rate limit have to know one more thing of each other.
+Keep out: the file and its locks (store.py); arithmetic on windows (planner.py); sleeping (rate_limit.py).
 
-A payment's row carries its date, its cost and, for each purse of the rule, the label of the window that paid
+A payment's row carries its date, its cost and, for each bucket of the rule, the label of the window that paid
 ("25/1"). If the rule has been changed and a label is not in it any more, the row counts against every window
-of that purse: too careful for as long as the longest window, never too bold. States of a row: `reserved` (its
+of that bucket: too careful for as long as the longest window, never too bold. States of a row: `reserved` (its
 owner is to send at that date), `sent` (its bytes were written), `guess` (made up for an unknown past),
 `summed` (several old rows in one). Only what was sent proves anything about the vendor's own book.
 """
@@ -50,7 +50,7 @@ _ANCHOR_AGE = 1.0
 
 
 @dataclass(frozen=True)
-class Slip:
+class Reservation:
     """A place in the queue: what is to be paid, and when (`at` is logical time, `due` the same by monotonic).
 
     `paused`: a pause was in force when it was planned, so it may come earlier once somebody lifts the pause.
@@ -92,7 +92,7 @@ class Ledger:
         self._paused_until = 0.0
         self.now = self._open(reading)
 
-    def reserve(self, cost: float) -> Slip:
+    def reserve(self, cost: float) -> Reservation:
         """Take the earliest slot behind everybody who is waiting."""
         past = self._past()
         start = max(self.now - self._rule.grace, self._paused_until)
@@ -101,44 +101,44 @@ class Ledger:
             at, windows = earliest(self._rule, past, cost, max(self.now, self._paused_until))
         return self._insert(at, cost, windows)
 
-    def confirm(self, slip: Slip) -> Slip:
+    def confirm(self, reservation: Reservation) -> Reservation:
         """Look again when the slot has come: others may have been late, or we, or a pause has begun.
 
-        Returns the slip, `ready` to be sent now or with its new date.
+        Returns the reservation, `ready` to be sent now or with its new date.
         """
-        start = max(slip.at, self.now - self._rule.grace, self._paused_until)
-        at, windows = earliest(self._rule, self._past(slip), slip.cost, start)
-        if at == slip.at and windows == slip.windows:
-            return self._slip(slip.id, at, slip.cost, windows)
+        start = max(reservation.at, self.now - self._rule.grace, self._paused_until)
+        at, windows = earliest(self._rule, self._past(reservation), reservation.cost, start)
+        if at == reservation.at and windows == reservation.windows:
+            return self._reservation(reservation.id, at, reservation.cost, windows)
         moved = self._db.execute(
-            "UPDATE payment SET at = ?, windows = ? WHERE id = ?", (at, self._labels(windows), slip.id)
+            "UPDATE payment SET at = ?, windows = ? WHERE id = ?", (at, self._labels(windows), reservation.id)
         )
         if moved.rowcount == 0:  # so late that the row is forgotten or summed up by now
-            return self._insert(at, slip.cost, windows)
-        return self._slip(slip.id, at, slip.cost, windows)
+            return self._insert(at, reservation.cost, windows)
+        return self._reservation(reservation.id, at, reservation.cost, windows)
 
-    def mark_sent(self, slip: Slip) -> None:
+    def mark_sent(self, reservation: Reservation) -> None:
         """The request's bytes are on their way: from now on others may rely on this payment."""
-        self._db.execute("UPDATE payment SET state = 'sent' WHERE id = ?", (slip.id,))
+        self._db.execute("UPDATE payment SET state = 'sent' WHERE id = ?", (reservation.id,))
 
-    def mark_late(self, slip: Slip, ago: float = 0.0) -> None:
+    def mark_late(self, reservation: Reservation, ago: float = 0.0) -> None:
         """The vendor saw the request only now, or so many seconds ago. If a less preferred window was to pay for it, a
         preferred one may have got room by then, so it counts against each of them. No date is moved back."""
-        windows = "[]" if any(slip.windows) else self._labels(slip.windows)
+        windows = "[]" if any(reservation.windows) else self._labels(reservation.windows)
         self._db.execute(
-            "UPDATE payment SET at = max(at, ?), windows = ? WHERE id = ?", (self.now - ago, windows, slip.id)
+            "UPDATE payment SET at = max(at, ?), windows = ? WHERE id = ?", (self.now - ago, windows, reservation.id)
         )
 
-    def give_back(self, slip: Slip) -> None:
+    def give_back(self, reservation: Reservation) -> None:
         """Leave the queue without having sent anything."""
-        self._db.execute("DELETE FROM payment WHERE id = ?", (slip.id,))
+        self._db.execute("DELETE FROM payment WHERE id = ?", (reservation.id,))
 
-    def renew(self, slip: Slip) -> Slip:
-        """Look whether the pause that a slip waits for was lifted: then it takes the earliest slot there is now."""
+    def renew(self, reservation: Reservation) -> Reservation:
+        """If the pause that a reservation waits for was lifted, give it the earliest slot there is now."""
         if self._paused_until > self.now:
-            return replace(slip, ready=False)
-        self.give_back(slip)
-        return self.reserve(slip.cost)
+            return replace(reservation, ready=False)
+        self.give_back(reservation)
+        return self.reserve(reservation.cost)
 
     def pause(self, seconds: float, asked: float | None) -> None:
         """Nobody sends before `seconds` from now; a longer pause stays as it is. `asked`: see Pause."""
@@ -181,8 +181,8 @@ class Ledger:
         past = [payment for payment in self._past() if payment.at <= self.now]
         return [
             WindowUsage(window, _spent_in(past, index, number, self.now - window.seconds), window.points)
-            for index, purse in enumerate(self._rule.purses)
-            for number, window in enumerate(purse)
+            for index, bucket in enumerate(self._rule.buckets)
+            for number, window in enumerate(bucket)
         ]
 
     def _open(self, reading: Reading) -> float:
@@ -211,35 +211,35 @@ class Ledger:
         """
         self._db.execute("DELETE FROM payment WHERE at < ?", (now - self._rule.memory,))
         slack = self._rule.slack
-        deciding = [window.seconds for purse in self._rule.purses for window in purse[:-1]]
+        deciding = [window.seconds for bucket in self._rule.buckets for window in bucket[:-1]]
         single = max(deciding, default=0.0) + slack
         old = {"before": now - single}
         if self._db.execute(f"SELECT count(*) FROM payment {_OLD}", old).fetchone()[0] < _LONG:
             return
-        seconds = [window.seconds for purse in self._rule.purses for window in purse]
+        seconds = [window.seconds for bucket in self._rule.buckets for window in bucket]
         step = min(length for length in seconds if length + slack > single) / 200
         self._db.execute(_SUM_UP, {**old, "step": step})
         self._db.execute(f"DELETE FROM payment {_OLD}", old)
 
     def _spend_everything(self, now: float) -> None:
-        for index, purse in enumerate(self._rule.purses):
-            for window in purse:
-                labels = [""] * len(self._rule.purses)
+        for index, bucket in enumerate(self._rule.buckets):
+            for window in bucket:
+                labels = [""] * len(self._rule.buckets)
                 labels[index] = window.label
                 self._db.execute(
                     "INSERT INTO payment (at, cost, windows, state) VALUES (?, ?, ?, 'guess')",
                     (now, window.points, json.dumps(labels)),
                 )
 
-    def _past(self, slip: Slip | None = None) -> list[Spent]:
-        """What stands before `slip` (before a newcomer: everything), newest first.
+    def _past(self, reservation: Reservation | None = None) -> list[Spent]:
+        """What stands before `reservation` (before a newcomer: everything), newest first.
 
         That is all who queued earlier, and those behind whose slot has come: they may have sent already. Who
         is behind and still waiting will look at us when they wake up.
         """
-        before = "TRUE" if slip is None else "id <> :id AND (id < :id OR at <= :now)"
+        before = "TRUE" if reservation is None else "id <> :id AND (id < :id OR at <= :now)"
         query = f"SELECT at, cost, windows, state FROM payment WHERE {before} ORDER BY at DESC"
-        bounds = {"id": slip and slip.id, "now": self.now}
+        bounds = {"id": reservation and reservation.id, "now": self.now}
         counted: dict[str, tuple[tuple[tuple[int, ...], ...], bool]] = {}
         past = []
         for at, cost, text, state in self._db.execute(query, bounds):
@@ -261,28 +261,28 @@ class Ledger:
     def _counts_against(self, text: str) -> tuple[tuple[tuple[int, ...], ...], bool]:
         """The windows that a row's labels stand for, and whether each label is one of the present rule's."""
         labels: list[str | None] = [*json.loads(text)]
-        labels += [None] * (len(self._rule.purses) - len(labels))
+        labels += [None] * (len(self._rule.buckets) - len(labels))
         windows, exact = [], True
-        for label, purse in zip(labels, self._rule.purses, strict=False):
-            known = tuple(number for number, window in enumerate(purse) if window.label == label)
+        for label, bucket in zip(labels, self._rule.buckets, strict=False):
+            known = tuple(number for number, window in enumerate(bucket) if window.label == label)
             exact = exact and bool(known)
-            windows.append(() if label == "" else known or tuple(range(len(purse))))
+            windows.append(() if label == "" else known or tuple(range(len(bucket))))
         return tuple(windows), exact
 
-    def _insert(self, at: float, cost: float, windows: tuple[int, ...]) -> Slip:
+    def _insert(self, at: float, cost: float, windows: tuple[int, ...]) -> Reservation:
         row = self._db.execute(
             "INSERT INTO payment (at, cost, windows, state) VALUES (?, ?, ?, 'reserved')",
             (at, cost, self._labels(windows)),
         )
-        return self._slip(row.lastrowid or 0, at, cost, windows)
+        return self._reservation(row.lastrowid or 0, at, cost, windows)
 
-    def _slip(self, number: int, at: float, cost: float, windows: tuple[int, ...]) -> Slip:
+    def _reservation(self, number: int, at: float, cost: float, windows: tuple[int, ...]) -> Reservation:
         ready = at <= self.now + _INSTANT
         paused = self._paused_until > self.now
-        return Slip(number, cost, windows, at, due=self._monotonic + (at - self.now), ready=ready, paused=paused)
+        return Reservation(number, cost, windows, at, due=self._monotonic + (at - self.now), ready=ready, paused=paused)
 
     def _labels(self, windows: tuple[int, ...]) -> str:
-        return json.dumps([purse[number].label for purse, number in zip(self._rule.purses, windows, strict=True)])
+        return json.dumps([bucket[number].label for bucket, number in zip(self._rule.buckets, windows, strict=True)])
 
 
 def _spent_in(past: list[Spent], index: int, number: int, since: float) -> float:

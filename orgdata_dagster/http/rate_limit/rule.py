@@ -1,7 +1,7 @@
 """What a vendor allows, as data.
 
 Here: `Window` and `Rule`, and whether a cost can be paid at all.
-Add here when: a vendor's document limits something that windows, purses and requests in flight cannot say.
+Add here when: a vendor's document limits something that windows, buckets and requests in flight cannot say.
 Keep out: when a request may go (planner.py), what was spent so far (ledger.py), any one vendor's figures.
 """
 
@@ -28,14 +28,14 @@ class Window:
         return f"{self.points:g}/{self.seconds:g}"
 
 
-Purse = tuple[Window, ...]
+Bucket = tuple[Window, ...]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Everything a vendor limits: a request pays its cost at EVERY purse.
+    """Everything a vendor limits: a request pays its cost at EVERY bucket.
 
-    A purse is a tuple of windows in order of preference; the first with room for the cost pays it WHOLE.
+    A bucket is a tuple of windows in order of preference; the first with room for the cost pays it WHOLE.
 
     - `in_flight`: how many requests may be under way at once; None for any number.
     - `margin`: by which share of the shortest window a request may arrive late at the vendor without meeting the
@@ -44,14 +44,14 @@ class Rule:
       set back): that there were none, or that every window has just been spent.
     """
 
-    purses: tuple[Purse, ...] = ()
+    buckets: tuple[Bucket, ...] = ()
     in_flight: int | None = None
     margin: float = 0.05
     unknown_past: Literal["free", "spent"] = "free"
 
     def __post_init__(self) -> None:
-        if any(not purse for purse in self.purses):
-            raise ValueError("a purse needs at least one window")
+        if any(not bucket for bucket in self.buckets):
+            raise ValueError("a bucket needs at least one window")
         if self.in_flight is not None and self.in_flight < 1:
             raise ValueError(f"in_flight must be 1 or more (or None for no bound), not {self.in_flight}")
         if not 0 <= self.margin < 1:
@@ -60,12 +60,12 @@ class Rule:
     @property
     def has_choice(self) -> bool:
         """Whether the vendor decides between windows, so that which one paid has to be known."""
-        return any(len(purse) > 1 for purse in self.purses)
+        return any(len(bucket) > 1 for bucket in self.buckets)
 
     @property
     def points_per_second(self) -> float | None:
-        """What can be spent in the long run: of the tightest purse, all its windows together. None: no bound."""
-        speeds = [sum(window.points / (window.seconds + self.slack) for window in purse) for purse in self.purses]
+        """What can be spent in the long run: of the tightest bucket, all its windows together. None: no bound."""
+        speeds = [sum(window.points / (window.seconds + self.slack) for window in bucket) for bucket in self.buckets]
         return min(speeds, default=None)
 
     @property
@@ -95,11 +95,11 @@ class Rule:
         """Raise ValueError if no waiting would ever make room for `cost`."""
         if cost < 0:
             raise ValueError(f"a request cannot cost {cost:g} points")
-        for purse in self.purses:
-            most = max(window.points for window in purse)
+        for bucket in self.buckets:
+            most = max(window.points for window in bucket)
             if cost > most:
                 raise ValueError(f"a request of {cost:g} points can never be sent: the rule allows {most:g} at most")
 
     @property
     def _windows(self) -> tuple[Window, ...]:
-        return tuple(window for purse in self.purses for window in purse)
+        return tuple(window for bucket in self.buckets for window in bucket)

@@ -1,4 +1,4 @@
-"""The file that a budget's processes share.
+"""The file that a rate limit's processes share.
 
 Here: `Store.run`, which does a piece of work in one transaction, alone among all threads and processes.
 Add here when: the file must survive something it does not survive yet.

@@ -84,7 +84,7 @@ def _figures(rows: int, load: PartitionLoad | LandedPartition) -> Metadata:
         "requests": dg.MetadataValue.int(load.requests),
         "bytes": dg.MetadataValue.int(load.bytes),
         "seconds": dg.MetadataValue.float(round(load.seconds, 3)),
-        "waited_for_budget_seconds": dg.MetadataValue.float(round(load.waited, 3)),
+        "waited_for_rate_limit_seconds": dg.MetadataValue.float(round(load.waited, 3)),
     }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the run of an asset is: `unit`s done and in all, pages and rows so far, seconds of budget waits.
+    """How far the run of an asset is: `unit`s done and in all, pages and rows so far, seconds of rate limit waits.
 
     `superseded`: of the done ones those that were not stored, because a newer snapshot was there already.
     """

@@ -2,7 +2,7 @@
 
 Here: when to ask, for how much, and when to give up. Keep out: what is missing (gaps.py).
 
-Each asset has a batch it tries: the first holes that no run is under way for. It is tried with pauses that grow; when
+Each asset has a batch it tries: the first gaps that no run is under way for. It is tried with pauses that grow; when
 it shrank, from the beginning; after the last try its partitions are given up, which the asset's check `coverage` shows
 as an error until they land. The state is the sensor's cursor.
 """
@@ -16,9 +16,9 @@ from itertools import takewhile
 import dagster as dg
 
 from orgdata_dagster import settings
-from orgdata_dagster.orchestration.automation.gaps import covered, holes
+from orgdata_dagster.orchestration.automation.gaps import covered, missing_partitions
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
-from orgdata_dagster.orchestration.automation.schedules import stop_sign
+from orgdata_dagster.orchestration.automation.schedules import open_circuit
 from orgdata_dagster.orchestration.checks.specs import COVERAGE
 from orgdata_dagster.orchestration.instance.landed import ended_early, report_landed
 from orgdata_dagster.orchestration.reasons import reason
@@ -31,7 +31,7 @@ ALL = ""  # how the cursor writes the partition of a table without partitions
 
 @dataclass(frozen=True)
 class Patience:
-    """How stubbornly holes are asked for: the pause after each try grows four-fold, from `pause` on."""
+    """How stubbornly gaps are asked for: the pause after each try grows four-fold, from `pause` on."""
 
     pause: timedelta = timedelta(minutes=10)
     tries: int = 5
@@ -80,11 +80,14 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
         state = {name: Asked(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
         requests, given_up, waiting = list[dg.RunRequest](), list[dg.AssetCheckEvaluation](), list[str]()
         for key, kind in kinds.items():
-            if key in busy or stop_sign(key.path[0]):
+            if key in busy or open_circuit(key.path[0]):
                 continue
             name, partitions = key.to_user_string(), graph.get(key).partitions_def
             try:
-                missing = [hole or ALL for hole in holes(context.instance, key, kind, partitions, known[key], now)]
+                missing = [
+                    partition or ALL
+                    for partition in missing_partitions(context.instance, key, kind, partitions, known[key], now)
+                ]
             except Exception as error:  # noqa: BLE001 - what is wrong with one table must not stop the others
                 context.log.error(f"{name} is skipped: {reason(error)}")
                 continue
@@ -122,9 +125,9 @@ def next_batch(asked: Asked, missing: Sequence[str], *, patience: Patience, whol
 
     If it shrank, something landed, and its tries begin anew, as those of another batch.
     """
-    asked.given_up = [hole for hole in asked.given_up if hole in missing]
-    open_holes = [hole for hole in missing if hole not in asked.given_up]
-    batch = open_holes[:1] if whole else list(_first_ones(open_holes, patience.batch))
+    asked.given_up = [partition for partition in asked.given_up if partition in missing]
+    open_partitions = [partition for partition in missing if partition not in asked.given_up]
+    batch = open_partitions[:1] if whole else list(_first_ones(open_partitions, patience.batch))
     if set(batch).isdisjoint(asked.batch) or set(batch) < set(asked.batch):
         asked.tries, asked.after = 0, ""
     asked.batch = batch
@@ -132,7 +135,7 @@ def next_batch(asked: Asked, missing: Sequence[str], *, patience: Patience, whol
 
 
 def _first_ones(names: Sequence[str], most: int) -> Iterable[str]:
-    """At most so many, and only while they are near each other: a run covers a range, holes or not."""
+    """At most so many, and only while they are near each other: a run covers a range, gaps or not."""
     if not names:
         return ()
     reach = datetime.fromisoformat(names[0]) + timedelta(days=most)

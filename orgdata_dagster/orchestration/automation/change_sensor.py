@@ -17,18 +17,18 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import PermanentError, VendorError
-from orgdata_dagster.http.rate_limit import BudgetTimeout
+from orgdata_dagster.http.rate_limit import RateLimitTimeout
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.gaps import Coverage, covered
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
-from orgdata_dagster.orchestration.automation.schedules import first_due_day, stop_sign
+from orgdata_dagster.orchestration.automation.schedules import first_due_day, open_circuit
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.warehouse.commit.transaction import record_requests
 from orgdata_dagster.warehouse.names import TableName
 
-PATIENCE = 10.0  # seconds for the budget and for the answer: Dagster gives a tick 60
+PATIENCE = 10.0  # seconds for the rate limit and for the answer: Dagster gives a tick 60
 _LONGEST_TICK = 35.0
 
 ChangeProbe = Callable[[Any, Coverage], str]
@@ -64,7 +64,7 @@ def changes_sensor(
         description=f"Asks {vendor} for the newest row of each table, at most once in 5 minutes; pulls what changed.",
     )
     def changes(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
-        if stopped := stop_sign(vendor):
+        if stopped := open_circuit(vendor):
             return dg.SensorResult(skip_reason=stopped)
         if missing := resource.missing_variables():
             return dg.SensorResult(skip_reason=f"{vendor}: not set: {', '.join(missing)}; see .env.example")
@@ -111,9 +111,9 @@ def _probe(
                 found.marks[name] = probe(client, known[key])
             except PermanentError as error:
                 found.trouble.append(f"{name}: {error}")
-                if stop_sign(resource.vendor) or error.status in (401, 403):
+                if open_circuit(resource.vendor) or error.status in (401, 403):
                     break
-            except (VendorError, BudgetTimeout) as error:
+            except (VendorError, RateLimitTimeout) as error:
                 found.stopped = f"{name}: {error}"
                 break
     record_requests(warehouse.open(), log.take(), run_id=f"{resource.vendor}_changes")

@@ -1,7 +1,7 @@
 """What is missing of a table: the partitions that should be complete by now, and are not.
 
-Here: `holes`, by the coverage ledger and Dagster's failed partitions. Keep out: what is done about them (catch_up.py),
-showing them (cli).
+Here: `missing_partitions`, by the coverage ledger and Dagster's failed partitions.
+Keep out: what is done about them (catch_up.py), and showing them (cli).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def covered(warehouse: WarehouseResource, keys: Sequence[dg.AssetKey]) -> dict[d
         return {key: coverage.known(connection, TableName(*key.path)) for key in keys}
 
 
-def holes(
+def missing_partitions(
     instance: dg.DagsterInstance,
     key: dg.AssetKey,
     kind: PullKind,
@@ -44,7 +44,7 @@ def holes(
     """The partitions (None: the whole table) to ask for again, oldest first.
 
     Days: from the first one ever covered up to now, those not covered to their end or with a doubt; and those whose
-    last run failed, today included. A table that nobody ever asked for has no holes: where to begin is the schedule's.
+    last run failed, today included. A table that nobody ever asked for has no gaps: where to begin is the schedule's.
     """
     if kind == "days" and isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         failed = _failed(instance, key, partitions)

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.circuit_breaker import Latch
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.automation.queued_runs import waiting
 from orgdata_dagster.orchestration.partitions import DAY, bounds, days, key_of
 from orgdata_dagster.orchestration.resources import WarehouseResource
@@ -115,7 +115,7 @@ def _schedule(
     def tick(
         context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        if stopped := stop_sign(vendor):
+        if stopped := open_circuit(vendor):
             return stopped
         asked = waiting(context.instance, name)
         requests = due(context.scheduled_execution_time.astimezone(UTC), warehouse)
@@ -139,11 +139,11 @@ def _window(tags: Mapping[str, str]) -> tuple[str, str]:
     return tags.get(RANGE_START, one), tags.get(RANGE_END, one)
 
 
-def stop_sign(vendor: str) -> dg.SkipReason | None:
+def open_circuit(vendor: str) -> dg.SkipReason | None:
     """Why nobody may ask the vendor at present, if so."""
-    latch = Latch(vendor, settings.latches())
-    notice = latch.read()
-    return dg.SkipReason(f"{vendor}: {notice}. {latch.remedy}") if notice else None
+    circuit_breaker = CircuitBreaker(vendor, settings.circuit_breakers())
+    notice = circuit_breaker.read()
+    return dg.SkipReason(f"{vendor}: {notice}. {circuit_breaker.remedy}") if notice else None
 
 
 def first_due_day(

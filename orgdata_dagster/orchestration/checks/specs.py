@@ -10,7 +10,7 @@ import dagster as dg
 COVERAGE, KEYS, ROW_COUNT, SCHEMA, VOLUME = "coverage", "keys", "row_count", "schema", "volume"
 
 _DESCRIPTIONS = {
-    COVERAGE: "No hole and no doubt in what was pulled.",
+    COVERAGE: "No gap and no doubt in what was pulled.",
     KEYS: "No key twice, none without a value; asked before the commit.",
     ROW_COUNT: "The database read as many rows as the vendor's pages hold; asked before the commit.",
     SCHEMA: "The columns are what they were. Changes are a warning; under `contract: freeze` nothing is stored.",

@@ -27,9 +27,9 @@ class Limits(dg.Model, dg.Resolvable):
     per_minute: AtLeastOne | None = Field(default=120, description="Requests in any minute, over all processes.")
 
     def rule(self) -> Rule:
-        """The same as a rule of the budget."""
-        purses = ((Window(self.per_minute, 60),),) if self.per_minute else ()
-        return Rule(purses=purses, in_flight=self.concurrent)
+        """The same as a rule of the rate limit."""
+        buckets = ((Window(self.per_minute, 60),),) if self.per_minute else ()
+        return Rule(buckets=buckets, in_flight=self.concurrent)
 
 
 def longest_pause() -> float:

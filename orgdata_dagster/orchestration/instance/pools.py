@@ -1,9 +1,9 @@
 """Concurrency pools: how many steps of a vendor run at once, over all runs and processes.
 
-Here: bringing the instance's limits in line with the YAML files. Keep out: requests per time (http/budget).
+Here: bringing the instance's limits in line with the YAML files. Keep out: requests per time (http/rate_limit).
 
-A pool bounds steps, the budget bounds requests. The pool has the vendor's `concurrent` because more steps than requests
-would only wait for each other while they hold memory.
+A pool bounds steps, the rate limit bounds requests. The pool has the vendor's `concurrent`, because more steps than
+requests would only wait for each other while they hold memory.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Listing:
 
 
 class AccuticsClient:
-    """Reads lists through `http`, which pays the budget and retries; `base_url` is where links may lead.
+    """Reads lists through `http`, which pays the rate limit and retries; `base_url` is where links may lead.
 
     `now` and `api_token` serve to tell an expired token when the vendor refuses it.
     """

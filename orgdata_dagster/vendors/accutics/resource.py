@@ -22,7 +22,7 @@ from orgdata_dagster.vendors.base.rows import frame, scratch
 
 
 class AccuticsResource(UndocumentedLimitsResource):
-    """Reads lists of accutics, within the rate budget that all processes share."""
+    """Reads lists of accutics, within the rate limit that all processes share."""
 
     vendor: ClassVar[str] = "accutics"
     environment: ClassVar[dict[str, str]] = {"base_url": "ACCUTICS_BASE_URL", "api_token": "ACCUTICS_API_TOKEN"}
@@ -46,7 +46,7 @@ class AccuticsResource(UndocumentedLimitsResource):
         return self.http_client(headers={"Authorization": f"Bearer {self.api_token}"}, observer=observer)
 
     def client(self, observer: Observer | None = None) -> AccuticsClient:
-        """A client that pays the shared budget; `observer` sees every request."""
+        """A client that pays the shared rate limit; `observer` sees every request."""
         return AccuticsClient(
             self.http(observer), base_url=self.base_url, api_token=self.api_token, now=lambda: datetime.now(UTC)
         )

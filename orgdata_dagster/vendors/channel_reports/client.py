@@ -58,7 +58,7 @@ class FormField:
 
 
 class ChannelReportsClient:
-    """Reads reports of channels through `http`, which pays the budget and retries."""
+    """Reads reports of channels through `http`, which pays the rate limit and retries."""
 
     def __init__(self, http: HttpClient, forms_path: str = FORMS_PATH) -> None:
         self._http = http

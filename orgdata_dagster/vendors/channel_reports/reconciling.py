@@ -59,7 +59,7 @@ def build_check(
         }
         after = datetime.now(UTC) - _REACH
         windows = sorted(bounds(partitions, name) for name in whole if bounds(partitions, name)[0] >= after)
-        # from the last hole on: the range must have no window that the table lacks
+        # from the last gap on: the range must have no window that the table lacks
         while any(one[1] != next_one[0] for one, next_one in itertools.pairwise(windows)):
             windows = windows[1:]
         if not windows:

@@ -20,7 +20,7 @@ from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT
 
 
 class ChannelReportsResource(UndocumentedLimitsResource):
-    """Reads reports of channels, within the rate budget that all processes share."""
+    """Reads reports of channels, within the rate limit that all processes share."""
 
     vendor: ClassVar[str] = "channel_reports"
     environment: ClassVar[dict[str, str]] = {
@@ -37,7 +37,7 @@ class ChannelReportsResource(UndocumentedLimitsResource):
     probe_channel: int = 1
 
     def client(self, observer: Observer | None = None) -> ChannelReportsClient:
-        """A client that pays the shared budget; `observer` sees every request."""
+        """A client that pays the shared rate limit; `observer` sees every request."""
         return ChannelReportsClient(self.http(observer), self.forms_path)
 
     def probe_request(self) -> tuple[str, dict[str, str]]:

@@ -51,7 +51,7 @@ class Endpoint:
 
 
 class InstitutionAnalyticsClient:
-    """Reads data sets of the institution through `http`, which pays the budget and retries."""
+    """Reads data sets of the institution through `http`, which pays the rate limit and retries."""
 
     def __init__(self, http: HttpClient, endpoint: Endpoint = Endpoint()) -> None:
         self._http = http

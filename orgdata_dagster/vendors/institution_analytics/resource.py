@@ -20,7 +20,7 @@ from orgdata_dagster.warehouse.names import literal, quoted
 
 
 class InstitutionAnalyticsResource(UndocumentedLimitsResource):
-    """Reads the institution's data sets, within the rate budget that all processes share."""
+    """Reads the institution's data sets, within the rate limit that all processes share."""
 
     vendor: ClassVar[str] = "institution_analytics"
     environment: ClassVar[dict[str, str]] = {
@@ -41,7 +41,7 @@ class InstitutionAnalyticsResource(UndocumentedLimitsResource):
     probe_data_set: str = ""
 
     def client(self, observer: Observer | None = None) -> InstitutionAnalyticsClient:
-        """A client that pays the shared budget; `observer` sees every request."""
+        """A client that pays the shared rate limit; `observer` sees every request."""
         endpoint = Endpoint(
             path=self.path,
             data_set_parameter=self.data_set_parameter,

@@ -70,12 +70,12 @@ def rule(
     account_points_per_minute: float = ACCOUNT_POINTS_PER_MINUTE,
 ) -> Rule:
     """The document's section "Rate limiting": a request is paid by the second's window, else whole by the minute's,
-    and besides by the account's. One budget serves all keys of the account, so more keys give no more speed.
+    and besides by the account's. One rate limit serves all keys of the account, so more keys give no more speed.
 
     The margin lets requests arrive 0.07 s late, which a busy machine or network needs within windows of a second.
     """
     key = (Window(points_per_second, 1), Window(points_per_minute, 60))
-    return Rule(purses=(key, (Window(account_points_per_minute, 60),)), margin=0.07)
+    return Rule(buckets=(key, (Window(account_points_per_minute, 60),)), margin=0.07)
 
 
 def parsed_filter(text: str) -> Filter:

@@ -52,7 +52,7 @@ class OctolisResource(VendorResource):
         return writing.writes_per_minute(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
 
     def client(self, observer: Observer | None = None) -> api.OctolisClient:
-        """A client that reads and pays the shared budget; `observer` sees every request."""
+        """A client that reads and pays the shared rate limit; `observer` sees every request."""
         return api.OctolisClient(self.http(observer))
 
     def writer(self, observer: Observer | None = None) -> writing.OctolisWriter:

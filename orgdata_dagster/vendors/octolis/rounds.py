@@ -19,7 +19,7 @@ _WHOLE_ROUNDS = (False, False, True, False)
 """Whether a round reads everything. A dataset that changes while it is counted agrees at the second, cheap look;
 deletions, which nobody announces, need the third; and what changed during that one the fourth."""
 
-_ADDED_UP = {"rows", "pages", "requests", "bytes", "seconds", "waited_for_budget_seconds"}
+_ADDED_UP = {"rows", "pages", "requests", "bytes", "seconds", "waited_for_rate_limit_seconds"}
 
 
 def until_equal(step: Step, query: Query, manner: Manner) -> dg.MaterializeResult:

@@ -50,7 +50,7 @@ def rule(seconds: float = MINUTE) -> Rule:
     minute. The usual 5 % would make it 63 s, with nothing left for a late wake-up.
     """
     slack = max(0.03 * seconds, 0.1)
-    return Rule(purses=((Window(1, seconds),),), in_flight=1, margin=min(slack / seconds, 0.9), unknown_past="spent")
+    return Rule(buckets=((Window(1, seconds),),), in_flight=1, margin=min(slack / seconds, 0.9), unknown_past="spent")
 
 
 def retry_policy(
@@ -82,7 +82,7 @@ def headers(organization_id: str, client_id: str, api_key: str) -> dict[str, str
 
 
 class TogetherClient:
-    """Reads one organisation's reports through `http`, which pays the budget and retries."""
+    """Reads one organisation's reports through `http`, which pays the rate limit and retries."""
 
     def __init__(self, http: HttpClient, organization_id: str) -> None:
         self._http = http

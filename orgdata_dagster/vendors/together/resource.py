@@ -1,6 +1,7 @@
 """The Dagster resource of Together.
 
-Here: its variables, its limit, its stop sign, and the client made of them. Keep out: requests (client.py), assets.
+Here: its variables, its limit, its circuit breaker, and the client made of them.
+Keep out: requests (client.py), assets.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class TogetherResource(VendorResource):
     }
     defaults: ClassVar[dict[str, str]] = {"base_url": api.BASE_URL}
     secret_fields: ClassVar[tuple[str, ...]] = ("client_id", "api_key")
-    latch_statuses: ClassVar[tuple[int, ...]] = (401,)
+    circuit_breaker_statuses: ClassVar[tuple[int, ...]] = (401,)
 
     organization_id: str
     client_id: str
@@ -55,7 +56,7 @@ class TogetherResource(VendorResource):
         return api.retry_policy(self.retry_attempts, self._interval, self.retry_longest_pause)
 
     def client(self, observer: Observer | None = None) -> api.TogetherClient:
-        """A client that pays the shared budget; `observer` sees every request."""
+        """A client that pays the shared rate limit; `observer` sees every request."""
         return api.TogetherClient(self.http(observer), self.organization_id)
 
     def probe_request(self) -> tuple[str, dict[str, str]]:

@@ -35,7 +35,7 @@ def merge(
         return  # nothing but empty pages so far
     table, before = target.table.sql, f"{LOADED_AT} < CAST(? AS TIMESTAMPTZ)"
     if not alone:
-        drop_twins(connection, target, target.table.sql, brought=now)
+        drop_duplicates_of_key(connection, target, target.table.sql, brought=now)
     stored = connection.execute(f"SELECT 1 FROM {table} WHERE {before} LIMIT 1", [now]).fetchone()
     if stored is None:
         return
@@ -64,7 +64,7 @@ def keep_newest(connection: duckdb.DuckDBPyConnection, target: Target, now: date
     _keep_first(connection, table, scope, order, f"SEMI JOIN {brought} ON {same}", [now])
 
 
-def drop_twins(
+def drop_duplicates_of_key(
     connection: duckdb.DuckDBPyConnection, target: Target, table: str, *, brought: datetime | None = None
 ) -> int:
     """Of the rows of a table (SQL) that have the same key keep the newest version; returns how many went.

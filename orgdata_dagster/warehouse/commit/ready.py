@@ -16,7 +16,7 @@ import duckdb
 from orgdata_dagster.warehouse.commit import evolution
 from orgdata_dagster.warehouse.commit.configured import resolved
 from orgdata_dagster.warehouse.commit.inserting import Load, TypeSurprise, insert, own_columns
-from orgdata_dagster.warehouse.commit.merging import drop_twins
+from orgdata_dagster.warehouse.commit.merging import drop_duplicates_of_key
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, grouped
@@ -41,7 +41,7 @@ class ReadyRows:
         self._given_up = False
         self._partition: str | None = None
         self._rows = 0
-        self._twins = 0
+        self._duplicates = 0
         self._waiting: list[StagedPage] = []
 
     def add(self, staged: StagedPage) -> None:
@@ -62,7 +62,7 @@ class ReadyRows:
             self._take()
         if self._plan is not None and self._target.write_disposition == "merge":
             target = resolved(self._target, self.stage, ())
-            self._twins = drop_twins(self.stage.connection, target, self._table.sql)
+            self._duplicates = drop_duplicates_of_key(self.stage.connection, target, self._table.sql)
 
     def suit(self, planned: evolution.Plan) -> bool:
         """Whether they are what this plan would make of the pages."""
@@ -70,7 +70,7 @@ class ReadyRows:
         return mine is not None and (mine.casts, mine.converted) == (planned.casts, planned.converted)
 
     def move(self, connection: duckdb.DuckDBPyConnection, load: Load) -> int:
-        """Copy them into the target's table, with our own columns; returns how many there were, twins included.
+        """Copy them into the target's table, with our own columns; returns how many there were, duplicates included.
 
         Raises RowCountMismatch if not all came.
         """
@@ -79,7 +79,7 @@ class ReadyRows:
             f"FROM {SCRATCH}.{self._table.sql}",
             [self._partition, *load],
         ).fetchone()
-        moved, ready = int(row[0]) if row else 0, self._rows - self._twins
+        moved, ready = int(row[0]) if row else 0, self._rows - self._duplicates
         if moved != ready:
             raise RowCountMismatch(f"{self._target.table}: {ready} rows were ready, {moved} inserted; pull again.")
         return self._rows

@@ -113,7 +113,7 @@ def pointer(key: Key) -> str:
 
 def _by_python(path: Path, flatten: Collection[str]) -> Look:
     try:
-        records = json.loads(path.read_bytes(), object_pairs_hook=_without_twins)
+        records = json.loads(path.read_bytes(), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise UnreadablePage(f"{path.name} is not well-formed JSON: {error}") from None
     found = Look(len(records))
@@ -131,7 +131,7 @@ def _by_python(path: Path, flatten: Collection[str]) -> Look:
     return found
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError(f"an object has a name twice, among {excerpt(', '.join(name for name, _ in pairs), 200)}")

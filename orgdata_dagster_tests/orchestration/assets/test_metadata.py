@@ -10,7 +10,7 @@ from orgdata_dagster_tests.integration.project import today
 
 USERS = dg.AssetKey(["institution_analytics", "users"])
 PARTITION = {
-    "dagster/partition_row_count", "rows", "pages", "requests", "bytes", "seconds", "waited_for_budget_seconds",
+    "dagster/partition_row_count", "rows", "pages", "requests", "bytes", "seconds", "waited_for_rate_limit_seconds",
     "watermark",
 }  # fmt: skip
 TABLE = {"dagster/row_count", "dagster/table_name", "dagster/column_schema", "preview"}

@@ -8,7 +8,7 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
-from orgdata_dagster.http.circuit_breaker import Latch
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.automation.catch_up import Asked, Patience, catch_up_sensor, next_batch
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
@@ -79,7 +79,7 @@ def daemon(home: Home, sandbox: Sandbox) -> Daemon:
     return Daemon(home)
 
 
-def test_holes_are_asked_for_in_batches_until_there_are_none(daemon: Daemon, sandbox: Sandbox) -> None:
+def test_missing_partitions_are_asked_for_in_batches_until_there_are_none(daemon: Daemon, sandbox: Sandbox) -> None:
     assert daemon.tick() == []  # what nobody ever asked for is not missing
     assert "nothing is missing" in str(daemon.last.skip_reason)
     assert daemon.run(today(back=6), today(back=6))
@@ -127,9 +127,9 @@ def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemo
     assert daemon.tick() == []
     with daemon.home.instance() as instance:
         instance.delete_run(starting.run_id)
-    Latch("institution_analytics", settings.latches()).set("HTTP 401")
+    CircuitBreaker("institution_analytics", settings.circuit_breakers()).set("HTTP 401")
     assert daemon.tick() == []
-    Latch("institution_analytics", settings.latches()).clear()
+    CircuitBreaker("institution_analytics", settings.circuit_breakers()).clear()
     assert daemon.tick() == [("users", today(), today())]
     assert daemon.tick() == []
 

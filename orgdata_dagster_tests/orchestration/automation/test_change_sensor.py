@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.circuit_breaker import Latch
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.project.build import build_defs
@@ -141,10 +141,10 @@ def test_a_vendor_that_is_down_is_skipped_with_the_reason(home: Home, defs: dg.D
     assert launched(tick(home, defs, "octolis", down.cursor)) == ["contacts"]  # it is back, and nothing was forgotten
 
 
-def test_without_credentials_or_with_a_stop_sign_nobody_is_asked(
+def test_without_credentials_or_with_an_open_circuit_breaker_nobody_is_asked(
     home: Home, defs: dg.Definitions, vendors: Sandbox
 ) -> None:
-    Latch("octolis", settings.latches()).set("HTTP 401")
+    CircuitBreaker("octolis", settings.circuit_breakers()).set("HTTP 401")
     assert "doctor --clear octolis" in str(tick(home, defs, "octolis").skip_reason)
     home.set(ACCUTICS_API_TOKEN="")
     assert "ACCUTICS_API_TOKEN" in str(tick(home, defs, "accutics").skip_reason)

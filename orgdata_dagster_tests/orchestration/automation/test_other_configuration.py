@@ -14,7 +14,7 @@ from orgdata_dagster.cli import catalog, tables
 from orgdata_dagster.cli.doctor import Opened, examine
 from orgdata_dagster.cli.plan import plan
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
-from orgdata_dagster.orchestration.automation.gaps import holes
+from orgdata_dagster.orchestration.automation.gaps import missing_partitions
 from orgdata_dagster.orchestration.partitions import by_grain, daily, day_bounds
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.server import Sandbox
@@ -46,10 +46,10 @@ def test_a_later_start_date_counts(home: Home, sandbox: Sandbox) -> None:
     assert home.materialize(USERS, today(back=4), today(back=3)).success
     home.write_project(institution_analytics=institution_analytics(start_date=today(back=1)))
     status = looked_at(home)["institution_analytics.users"]
-    assert (status.holes, status.first_day) == ([], today(back=4))
+    assert (status.missing_partitions, status.first_day) == ([], today(back=4))
     assert status.notes == ["has 2 days before its start_date; they stay"]
     assert home.materialize(USERS, today()).success  # with its checks
-    assert looked_at(home)["institution_analytics.users"].holes == []
+    assert looked_at(home)["institution_analytics.users"].missing_partitions == []
 
 
 def test_a_removed_table_and_a_dropped_one_are_named(home: Home, sandbox: Sandbox) -> None:
@@ -89,5 +89,7 @@ def test_partitions_of_another_kind_are_no_obstacle(
 ) -> None:
     key, now = dg.AssetKey(["vendor", "table"]), datetime(2026, 3, 11, 12, tzinfo=UTC)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert holes(instance, key, "days", partitions, covered("2026-03-01", "2026-03-10"), now) == expected
-        assert holes(instance, key, "whole", None, covered("2026-03-01", "2026-03-10"), now) == []
+        assert (
+            missing_partitions(instance, key, "days", partitions, covered("2026-03-01", "2026-03-10"), now) == expected
+        )
+        assert missing_partitions(instance, key, "whole", None, covered("2026-03-01", "2026-03-10"), now) == []

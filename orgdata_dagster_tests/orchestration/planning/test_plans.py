@@ -78,4 +78,4 @@ attributes: {start_date: "%s", channels: [1, 2], limits: {concurrent: 4, per_min
     bases = {one["asset"].split("/")[1]: one["basis"] for one in planned["assets"]}
     assert bases["reports_per_field_selection"] == "3 loads in the ledger"
     shown = home.orgdata("plan", "channel_reports", "--from", today(back=2)).out
-    assert "of a day's budget" in shown or "no limit" in shown
+    assert "of a day's rate limit" in shown or "no limit" in shown

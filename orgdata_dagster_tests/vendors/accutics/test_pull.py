@@ -27,7 +27,7 @@ def coverage_passed(result: dg.ExecuteInProcessResult) -> bool:
     return checks["coverage"]
 
 
-def twins(rig: Rig, name: str) -> list[object]:
+def duplicates(rig: Rig, name: str) -> list[object]:
     return list(rig.sql(f"SELECT id FROM accutics.{name} GROUP BY id HAVING count(*) > 1"))
 
 
@@ -97,9 +97,9 @@ def test_what_changes_during_the_walk_is_there_after_the_next_pull(rig: Rig, nam
     churn = Churn(rig, name, each=3, seed=seed)
     rig.vendor.on_request = churn
     assert rig.pull_everything(name).success
-    assert twins(rig, name) == []
+    assert duplicates(rig, name) == []
     assert rig.pull(name).success
-    assert twins(rig, name) == []
+    assert duplicates(rig, name) == []
     rig.vendor.on_request = None
     churn.each = 125
     churn()
@@ -169,7 +169,7 @@ def test_a_list_that_never_rests_lands_with_a_warning_and_is_mended_by_the_next_
     shaken = rig.pull("inputs", cursor_column=None)
     assert shaken.success
     assert not coverage_passed(shaken)
-    assert twins(rig, "inputs") == []
+    assert duplicates(rig, "inputs") == []
     rig.vendor.on_request = None
     quiet = rig.pull("inputs", cursor_column=None)
     assert coverage_passed(quiet)

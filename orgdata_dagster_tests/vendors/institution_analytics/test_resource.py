@@ -1,4 +1,4 @@
-"""The resources in a user's own asset: rows straight from the vendor, within the same budget, and SQL on the tables."""
+"""The resources in a user's own asset: rows straight from the vendor, within the same limit, and SQL on the tables."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -38,16 +38,16 @@ def test_a_users_own_asset(home: Home, sandbox: Sandbox) -> None:
     assert rows["external_id"].map(type).eq(str).all()  # text: no number above 2^53 is rounded
 
 
-def test_a_script_and_the_runs_pay_one_budget(home: Home, sandbox: Sandbox) -> None:
+def test_a_script_and_the_runs_pay_one_rate_limit(home: Home, sandbox: Sandbox) -> None:
     home.write_project(institution_analytics=institution_analytics(limits={"concurrent": 1, "per_minute": 1000}))
     resource = InstitutionAnalyticsResource.from_environment(concurrent=1, per_minute=1000)
     resource.rows("users", YESTERDAY, YESTERDAY + timedelta(days=1))
     by_script = len(sandbox.log.entries())
     assert by_script > 0
-    assert resource.budget().usage()[0].spent == by_script
+    assert resource.rate_limit().usage()[0].spent == by_script
     assert home.materialize("institution_analytics/users", today(back=1)).success
     assert len(sandbox.log.entries()) > by_script
-    assert resource.budget().usage()[0].spent == len(sandbox.log.entries())
+    assert resource.rate_limit().usage()[0].spent == len(sandbox.log.entries())
 
 
 @pytest.mark.usefixtures("home")

@@ -12,7 +12,7 @@ import pytest
 
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import PermanentError
-from orgdata_dagster.http.rate_limit import Budget, Window
+from orgdata_dagster.http.rate_limit import RateLimit, Window
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.sandbox.limits import UNLIMITED
@@ -35,7 +35,7 @@ class Rig:
         self.records: list[RequestRecord] = []
         self._stack = stack
 
-    def client(self, key: str = DEFAULT_KEY, budget: Budget | None = None) -> OctolisClient:
+    def client(self, key: str = DEFAULT_KEY, rate_limit: RateLimit | None = None) -> OctolisClient:
         http = HttpClient(
             "octolis",
             f"{self.sandbox.url}/octolis/v1/data",
@@ -46,7 +46,7 @@ class Rig:
             error_reader=read_error,
             retry=RetryPolicy(attempts=1),
             observer=self.records.append,
-            budget=budget,
+            rate_limit=rate_limit,
         )
         return self._stack.enter_context(OctolisClient(http))
 
@@ -156,7 +156,7 @@ def test_the_documented_limits_are_kept_and_used(tmp_path: Path) -> None:
     """25 points a second, then the minute's 150: the first 175 reads need no waiting, and none is refused."""
     with ExitStack() as stack:
         rig = Rig(demo(records=10, limits=DOCUMENTED), tmp_path, stack)
-        client = rig.client(budget=Budget("octolis", rule(), tmp_path))
+        client = rig.client(rate_limit=RateLimit("octolis", rule(), tmp_path))
         for _ in range(60):
             client.count(Query(CONTACTS))
         assert {record.status for record in rig.records} == {200}
@@ -164,7 +164,7 @@ def test_the_documented_limits_are_kept_and_used(tmp_path: Path) -> None:
 
 
 def test_the_rule_is_the_documents() -> None:
-    assert rule().purses == ((Window(25, 1), Window(150, 60)), (Window(2000, 60),))
+    assert rule().buckets == ((Window(25, 1), Window(150, 60)), (Window(2000, 60),))
 
 
 @pytest.mark.parametrize(

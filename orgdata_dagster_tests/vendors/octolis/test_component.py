@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.circuit_breaker import Latch
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.rate_limit import Window
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.octolis import DATASETS
@@ -43,11 +43,11 @@ def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
 
 
 @pytest.mark.usefixtures("new_home")
-def test_no_schedule_asks_while_there_is_a_stop_sign() -> None:
+def test_no_schedule_asks_while_a_circuit_breaker_is_open() -> None:
     defs = definitions()
     schedule = next(iter(defs.schedules or ()))
     assert isinstance(schedule, dg.ScheduleDefinition)
-    latch = Latch("octolis", settings.latches())
+    circuit_breaker = CircuitBreaker("octolis", settings.circuit_breakers())
     with (
         dg.instance_for_test() as instance,
         dg.build_schedule_context(
@@ -57,18 +57,18 @@ def test_no_schedule_asks_while_there_is_a_stop_sign() -> None:
             repository_def=defs.get_repository_def(),
         ) as context,
     ):
-        latch.set("HTTP 401")
+        circuit_breaker.set("HTTP 401")
         assert "HTTP 401" in str(schedule.evaluate_tick(context).skip_message)
-        latch.clear()
+        circuit_breaker.clear()
         assert len(schedule.evaluate_tick(context).run_requests or ()) == 1
 
 
 def test_the_limits_are_the_documents_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCTOLIS_API_KEY", "key")
     documented = definitions().resources["octolis"]  # type: ignore[index]
-    assert documented.rule().purses == ((Window(25, 1), Window(150, 60)), (Window(2000, 60),))
+    assert documented.rule().buckets == ((Window(25, 1), Window(150, 60)), (Window(2000, 60),))
     faster = definitions(limits={"points_per_second": 500}).resources["octolis"]  # type: ignore[index]
-    assert faster.rule().purses[0][0] == Window(500, 1)
+    assert faster.rule().buckets[0][0] == Window(500, 1)
     assert documented.base_url == "https://api.octolis.cloud/v1/data"
 
 

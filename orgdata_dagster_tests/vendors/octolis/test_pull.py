@@ -105,8 +105,8 @@ def test_changes_while_a_pull_reads_are_there_after_the_next_one_at_the_latest(
     for _ in range(2):
         pulled = rig.pull("people")
         assert pulled.success, pulled.failure
-        twins = "SELECT __masterid__ FROM octolis.people GROUP BY ALL HAVING count(*) > 1"
-        assert rig.sql(twins) == []
+        duplicates = "SELECT __masterid__ FROM octolis.people GROUP BY ALL HAVING count(*) > 1"
+        assert rig.sql(duplicates) == []
     rig.vendor.on_request = None
     assert rig.pull("people").checks["count"].passed
     assert rig.difference("people") == {}

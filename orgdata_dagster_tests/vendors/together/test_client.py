@@ -116,7 +116,7 @@ def test_401_stops_everybody_until_a_person_says_so(sandbox: Sandbox, client: To
 
 def test_the_minute_and_what_it_leaves_for_delays() -> None:
     rule = api.rule()
-    assert (rule.purses[0][0].points, rule.in_flight, rule.unknown_past) == (1, 1, "spent")
+    assert (rule.buckets[0][0].points, rule.in_flight, rule.unknown_past) == (1, 1, "spent")
     assert 61 <= rule.memory <= 62.5  # two queued requests: at most 63 s apart, with what waking up takes
     assert rule.slack >= 1
     policy = api.retry_policy(6)

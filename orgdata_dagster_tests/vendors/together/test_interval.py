@@ -64,7 +64,7 @@ def test_two_pulls_at_once_a_crash_and_a_restart(home: Home) -> None:
 
 
 def test_queued_requests_lose_little_of_the_minute(home: Home, tmp_path: Path) -> None:
-    """All reports draw on one budget; a retry waits its turn too. Of a real minute 5 % would be 3 s."""
+    """All reports draw on one rate limit; a retry waits its turn too. Of a real minute 5 % would be 3 s."""
     with (
         running(home, MINUTE) as sandbox,
         TogetherResource.from_environment(seconds_between_requests=MINUTE).client() as client,
@@ -122,7 +122,7 @@ def test_after_a_failure_of_one_report_no_other_is_asked_for_earlier(home: Home,
 
 
 @pytest.mark.parametrize("jump", ["gone", "corrupt"])
-def test_a_budget_that_was_lost_waits_a_minute(home: Home, tmp_path: Path, jump: str) -> None:
+def test_a_rate_limit_that_was_lost_waits_a_minute(home: Home, tmp_path: Path, jump: str) -> None:
     minute = 0.3
     with running(home, minute) as sandbox:
         resource = TogetherResource.from_environment(seconds_between_requests=minute)
@@ -130,7 +130,7 @@ def test_a_budget_that_was_lost_waits_a_minute(home: Home, tmp_path: Path, jump:
         for _ in range(2):
             with resource.client(calls.append) as client:
                 client.report("users", into=tmp_path / "users", read=lambda _: None)
-            for path in settings.budgets().glob("together.sqlite*"):
+            for path in settings.rate_limits().glob("together.sqlite*"):
                 path.unlink() if jump == "gone" else path.write_bytes(b"nonsense")
         assert min(call.waited for call in calls) >= minute
         assert sandbox.together.limiter.violations == 0

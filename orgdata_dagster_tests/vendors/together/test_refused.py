@@ -34,7 +34,7 @@ def test_one_request_and_then_nobody_asks(sandbox: Sandbox, runs: Runs) -> None:
 
 
 def test_the_doctor_shows_it_and_clears_it(home: Home, sandbox: Sandbox) -> None:
-    """And whatever happened, the key is nowhere: not in events, logs, the warehouse or the stop sign."""
+    """And whatever happened, the key is nowhere: not in events, logs, the warehouse or the circuit breaker."""
     home.set(TOGETHER_API_KEY=CANARY)
     out = StringIO()
     with home.instance() as instance:
@@ -50,7 +50,7 @@ def test_the_doctor_shows_it_and_clears_it(home: Home, sandbox: Sandbox) -> None
         cleared = clear(Catalog(runs.defs), "together")
         assert "may be asked again: on 2" in cleared
         assert "are the same ones" in cleared
-        assert "no stop sign" in clear(Catalog(runs.defs), "together")
+        assert "no circuit breaker" in clear(Catalog(runs.defs), "together")
         assert len(sandbox.log.entries()) == 1  # the doctor asks nobody
         sandbox.together.api_key = CANARY
         assert runs.materialize("together/users").success

@@ -31,7 +31,7 @@ def test_each_new_row_goes_once_with_its_own_id(own_home: Path, stack: ExitStack
     row = {"id": 1, "email": "p1@example.org", "n": 1, "born_at": "1990-01-02"}
     assert any(row.items() <= call.payload.items() for call in calls)  # several are under way at once
 
-    rig.write("INSERT INTO marts.contacts SELECT * FROM marts.contacts WHERE id = 2")  # a twin is a row of its own
+    rig.write("INSERT INTO marts.contacts SELECT * FROM marts.contacts WHERE id = 2")  # a duplicate is a row of its own
     rig.write("UPDATE marts.contacts SET n = NULL WHERE id = 4")
     assert rig.run(OctolisWebhook(**HOOK)).metadata["written"] == 2
     assert calls[-1].payload["event_id"] not in ids

@@ -1,7 +1,7 @@
-"""One vendor's budget, shared by every process of the machine.
+"""One vendor's rate limit, shared by every process of the machine.
 
-Here: `Budget.spend`, the one way to be allowed to send a request, and `Permit`, what it gives.
-Add here when: a client or the status command needs another word with the budget.
+Here: `RateLimit.spend`, the one way to be allowed to send a request, and `Permit`, what it gives.
+Add here when: a client or the status command needs another word with the rate limit.
 Keep out: HTTP (../client.py), a vendor's figures (its client.py), the arithmetic (planner.py).
 """
 
@@ -18,7 +18,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.payment import VendorPaused
 from orgdata_dagster.http.rate_limit.lease import NoLease, take_lease
-from orgdata_dagster.http.rate_limit.reservations import SCHEMA, Ledger, Pause, Slip, WindowUsage
+from orgdata_dagster.http.rate_limit.reservations import SCHEMA, Ledger, Pause, Reservation, WindowUsage
 from orgdata_dagster.http.rate_limit.rule import Rule
 from orgdata_dagster.http.rate_limit.store import Store
 from orgdata_dagster.http.rate_limit.timeline import boot_id, read_clocks
@@ -36,8 +36,8 @@ _LOOK_AGAIN = 5.0
 LONGEST_PAUSE = 900.0
 
 
-class BudgetTimeout(TimeoutError):
-    """The budget had no room in time.
+class RateLimitTimeout(TimeoutError):
+    """The rate limit had no room in time.
 
     `waited`: seconds spent waiting; `needed`: seconds it would take from now on, None if that is not known
     (all leases taken).
@@ -45,7 +45,7 @@ class BudgetTimeout(TimeoutError):
 
     def __init__(self, name: str, waited: float, needed: float | None) -> None:
         more = "nobody knows how much longer" if needed is None else f"{needed:.1f} s more would be needed"
-        super().__init__(f"the rate budget {name!r} has no room: waited {waited:.1f} s, {more}")
+        super().__init__(f"the rate limit {name!r} has no room: waited {waited:.1f} s, {more}")
         self.name = name
         self.waited = waited
         self.needed = needed
@@ -54,12 +54,12 @@ class BudgetTimeout(TimeoutError):
 class Permit:
     """Leave to send one request, now."""
 
-    def __init__(self, budget: Budget, began: float, slip: Slip | None) -> None:
-        self._budget = budget
-        self._slip = slip
-        self._under_way: Slip | None = None
+    def __init__(self, rate_limit: RateLimit, began: float, reservation: Reservation | None) -> None:
+        self._rate_limit = rate_limit
+        self._reservation = reservation
+        self._under_way: Reservation | None = None
         self._left: float | None = None
-        self.waited = budget.clock.monotonic() - began
+        self.waited = rate_limit.clock.monotonic() - began
         """Seconds waited in all, for a lease and for points."""
 
     def sent(self) -> None:
@@ -69,12 +69,12 @@ class Permit:
         than the book says, the payment is dated anew; should its room be gone, this waits for some.
         Where the vendor chooses between windows, only requests so reported let others use the second one.
         """
-        if self._slip is None:
+        if self._reservation is None:
             return
-        began = self._budget.clock.monotonic()
-        self._under_way = self._budget._send(self._slip)
-        self._slip = None
-        self.waited += self._budget.clock.monotonic() - began
+        began = self._rate_limit.clock.monotonic()
+        self._under_way = self._rate_limit._send(self._reservation)
+        self._reservation = None
+        self.waited += self._rate_limit.clock.monotonic() - began
 
     def left(self) -> None:
         """To be called when the request's last bytes are written; once, later calls do nothing.
@@ -83,8 +83,8 @@ class Permit:
         request later than the book says, it is dated anew, and counts against whichever window may have paid.
         """
         if self._under_way is not None and self._left is None:
-            self._budget._leave(self._under_way)
-            self._left = self._budget.clock.monotonic()
+            self._rate_limit._leave(self._under_way)
+            self._left = self._rate_limit.clock.monotonic()
 
     def answered(self) -> None:
         """To be called when the answer begins to arrive; once, later calls do nothing.
@@ -93,14 +93,14 @@ class Permit:
         late: the payment is dated anew, by the usual time before now. Windows of many seconds have slack enough.
         """
         if self._under_way is not None and self._left is not None:
-            self._budget._answer(self._under_way, self._budget.clock.monotonic() - self._left)
+            self._rate_limit._answer(self._under_way, self._rate_limit.clock.monotonic() - self._left)
             self._under_way = None
 
 
-class Budget:
+class RateLimit:
     """A rule, and the files in `folder` by which all processes keep it together.
 
-    `name` becomes part of file names. Two budgets of one name and folder are the same budget, in whatever
+    `name` becomes part of file names. Two rate limits of one name and folder are the same rate limit, in whatever
     process or thread. `boot` names the machine's present boot (tests reboot by changing it). `patience`: the
     timeout of every `spend` without one of its own. `longest_pause`: the seconds for which a vendor can have
     everybody wait, whatever the store says.
@@ -131,7 +131,7 @@ class Budget:
     def spend(self, cost: float = 1, *, timeout: float | None = None) -> Iterator[Permit]:
         """Wait until one request of `cost` points may be sent; it is under way until the block ends.
 
-        First come, first served. `timeout` in seconds; None: the budget's patience, or as long as it takes.
+        First come, first served. `timeout` in seconds; None: the rate limit's patience, or as long as it takes.
         Raises BudgetTimeout, at once if the earliest slot lies beyond the timeout, VendorPaused where the vendor wants
         a longer pause than anybody waits, and ValueError for a cost that can never be paid. A block left without
         sending has paid all the same.
@@ -144,7 +144,7 @@ class Budget:
             with self._lease(deadline):
                 yield Permit(self, began, self._pay(cost, began, deadline))
         except NoLease:
-            raise BudgetTimeout(self.name, self.clock.monotonic() - began, None) from None
+            raise RateLimitTimeout(self.name, self.clock.monotonic() - began, None) from None
 
     def pause(self, seconds: float, asked: float | None = None) -> bool:
         """Nobody, in any process, sends before `seconds` from now. Never shortens a pause.
@@ -178,7 +178,7 @@ class Budget:
         """Points spent inside each window at this moment, in the rule's order."""
         if self._store.exists():
             return self._book(Ledger.usage)
-        return [WindowUsage(window, 0.0, window.points) for purse in self.rule.purses for window in purse]
+        return [WindowUsage(window, 0.0, window.points) for bucket in self.rule.buckets for window in bucket]
 
     def _book(self, work: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         def open_and_work(connection: sqlite3.Connection) -> T:
@@ -199,9 +199,9 @@ class Budget:
         )
         return take_lease(paths, self.clock, deadline, lambda: announce(self.name, told, None, self.clock))
 
-    def _pay(self, cost: float, began: float, deadline: float | None) -> Slip | None:
-        # No purse, nothing to book. Only a pause would have made the store, and that has to be waited for.
-        if not self.rule.purses and not self._store.exists():
+    def _pay(self, cost: float, began: float, deadline: float | None) -> Reservation | None:
+        # No bucket, nothing to book. Only a pause would have made the store, and that has to be waited for.
+        if not self.rule.buckets and not self._store.exists():
             return None
         return self._wait(self._book(Ledger.reserve, cost), began, deadline)
 
@@ -210,58 +210,58 @@ class Budget:
         if pause is not None and pause.asked is not None:
             raise VendorPaused(self.name, pause.seconds, pause.asked)
 
-    def _wait(self, slip: Slip, began: float, deadline: float | None) -> Slip:
+    def _wait(self, reservation: Reservation, began: float, deadline: float | None) -> Reservation:
         """Sleep until the slot, confirm it, and again if it had to be moved."""
         try:
-            while not slip.ready:
-                if slip.paused:
+            while not reservation.ready:
+                if reservation.paused:
                     self._check_refusal()
                 now = self.clock.monotonic()
-                if deadline is not None and slip.due > deadline:
-                    raise BudgetTimeout(self.name, now - began, slip.due - now)
-                reason = "the end of the pause that the vendor asked for" if slip.paused else "the rate limit"
-                announce(self.name, reason, slip.due - now, self.clock)
-                slip = self._wait_out_pause(slip) if slip.paused else self._wait_for(slip)
+                if deadline is not None and reservation.due > deadline:
+                    raise RateLimitTimeout(self.name, now - began, reservation.due - now)
+                reason = "the end of the pause that the vendor asked for" if reservation.paused else "the rate limit"
+                announce(self.name, reason, reservation.due - now, self.clock)
+                reservation = self._wait_out_pause(reservation) if reservation.paused else self._wait_for(reservation)
         except BaseException:
-            self._book(Ledger.give_back, slip)
+            self._book(Ledger.give_back, reservation)
             raise
-        return slip
+        return reservation
 
-    def _wait_for(self, slip: Slip) -> Slip:
-        self.clock.sleep(slip.due - self.clock.monotonic())
-        return self._book(Ledger.confirm, slip)
+    def _wait_for(self, reservation: Reservation) -> Reservation:
+        self.clock.sleep(reservation.due - self.clock.monotonic())
+        return self._book(Ledger.confirm, reservation)
 
-    def _wait_out_pause(self, slip: Slip) -> Slip:
+    def _wait_out_pause(self, reservation: Reservation) -> Reservation:
         """Sleep until the slot, which comes earlier if somebody lifts the pause."""
-        while (left := slip.due - self.clock.monotonic()) > _LOOK_AGAIN:
+        while (left := reservation.due - self.clock.monotonic()) > _LOOK_AGAIN:
             self.clock.sleep(_LOOK_AGAIN)
             self._check_refusal()
-            renewed = self._book(Ledger.renew, slip)
+            renewed = self._book(Ledger.renew, reservation)
             if not renewed.paused:
                 return renewed
         self.clock.sleep(left)
-        return self._book(Ledger.confirm, slip)
+        return self._book(Ledger.confirm, reservation)
 
-    def _send(self, slip: Slip) -> Slip:
-        """Called by the permit at the moment of sending; returns the slip that then holds."""
+    def _send(self, reservation: Reservation) -> Reservation:
+        """Called by the permit at the moment of sending; returns the reservation that then holds."""
         now = self.clock.monotonic()
-        if now - slip.due > self.rule.patience:
-            slip = self._wait(self._book(Ledger.confirm, slip), now, None)
+        if now - reservation.due > self.rule.patience:
+            reservation = self._wait(self._book(Ledger.confirm, reservation), now, None)
         if self.rule.has_choice:
-            self._book(Ledger.mark_sent, slip)
-        return slip
+            self._book(Ledger.mark_sent, reservation)
+        return reservation
 
-    def _leave(self, slip: Slip) -> None:
+    def _leave(self, reservation: Reservation) -> None:
         """Called by the permit when the request has left."""
-        if self.clock.monotonic() - slip.due > self.rule.patience:
-            self._book(Ledger.mark_late, slip)
+        if self.clock.monotonic() - reservation.due > self.rule.patience:
+            self._book(Ledger.mark_late, reservation)
 
-    def _answer(self, slip: Slip, seconds: float) -> None:
+    def _answer(self, reservation: Reservation, seconds: float) -> None:
         """Called by the permit when the answer came so many seconds after the request had left."""
         if self.rule.slack >= _AMPLE:
             return
-        answers = self._answers[slip.cost]  # what costs the same takes about as long
+        answers = self._answers[reservation.cost]  # what costs the same takes about as long
         usual = median([*answers]) if len(answers) >= _FEW else seconds
         answers.append(seconds)
         if seconds - usual > max(usual, self.rule.slack) / 2:
-            self._book(Ledger.mark_late, slip, usual)
+            self._book(Ledger.mark_late, reservation, usual)

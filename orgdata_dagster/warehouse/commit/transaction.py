@@ -91,7 +91,7 @@ class Committed:
     """What a commit did: rows by partition, the types to expect of the next rows, schema changes, and `superseded`: the
     partitions for which a newer snapshot was there already. `differences`: what became of partitions that were replaced
     whole, without those that were there for the first time. `inserted`: rows that were read out of the pages. `apart`:
-    of the rows that stayed, how many cannot be told apart."""
+    of the rows that stayed, how many cannot be told apart. `at`: the commit's instant."""
 
     rows: Mapping[str | None, int]
     expected: Mapping[str, str] = field(default_factory=dict)
@@ -100,6 +100,7 @@ class Committed:
     differences: Mapping[str | None, Difference] = field(default_factory=dict)
     inserted: int = 0
     apart: keys.Keys = field(default_factory=keys.Keys)
+    at: datetime | None = None
 
 
 def commit(
@@ -152,11 +153,29 @@ def _attempt(
     requests: Sequence[ApiRequest],
     ready: ReadyRows | None,
 ) -> Committed:
-    def work() -> Committed:
-        with warehouse.transaction(stage.connection) as connection:
-            return _transaction(connection, target, stage, loads, run_id, requests, ready)
+    done: Committed | None = None
 
-    return with_room(stage.connection, work)
+    def work() -> Committed:
+        nonlocal done
+        if done and _is_there(warehouse, stage, target.table, run_id, done):
+            return done
+        with warehouse.transaction(stage.connection) as connection:
+            done = _transaction(connection, target, stage, loads, run_id, requests, ready)
+        return done
+
+    try:
+        return with_room(stage.connection, work)
+    except Exception:
+        if done and _is_there(warehouse, stage, target.table, run_id, done):
+            return done
+        raise
+
+
+def _is_there(warehouse: Warehouse, stage: Stage, table: TableName, run_id: str, done: Committed) -> bool:
+    """Whether an attempt that failed at its COMMIT, or behind it, has landed all the same: then to try again would
+    append its rows once more. The ledger knows, for its record is part of the transaction."""
+    with warehouse.reading(stage.connection) as connection:
+        return done.at is not None and store.has_load(connection, table, run_id, done.at)
 
 
 def _transaction(
@@ -230,9 +249,8 @@ def _transaction(
     store.write_requests(connection, requests, run_id)
     views.refresh(connection, target, bool(changes or planned.created))
     expected = evolution.expected_types(connection, target.table)
-    return Committed(
-        rows, expected, tuple(changes), stale, differences(connection, target.table, replaced, now), inserted, apart
-    )
+    differing = differences(connection, target.table, replaced, now)
+    return Committed(rows, expected, tuple(changes), stale, differing, inserted, apart, now)
 
 
 def _not_ahead(load: PartitionLoad, now: datetime) -> PartitionLoad:

@@ -248,6 +248,16 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tup
     connection.execute(f"INSERT INTO _orgdata.{table} SELECT {values}", columns)
 
 
+def has_load(connection: duckdb.DuckDBPyConnection, table: TableName, run_id: str, at: datetime) -> bool:
+    """Whether a commit of this run and instant is recorded."""
+    found = connection.execute(
+        "SELECT 1 FROM _orgdata.loads WHERE schema_name = ? AND table_name = ? AND run_id = ? "
+        "AND loaded_at = CAST(? AS TIMESTAMPTZ) LIMIT 1",
+        [table.schema, table.name, run_id, at],
+    ).fetchone()
+    return found is not None
+
+
 def last_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> frozenset[str]:
     """The columns that the last load with rows brought."""
     row = connection.execute(

@@ -166,6 +166,8 @@ class Warehouse:
         option = " (READ_ONLY)" if read_only else f" ({_NEW_FILE})" if new else ""
         began = time.monotonic()
         said = False
+        # still there where leaving it failed the last time
+        connection.execute(f"USE {SCRATCH}; DETACH DATABASE IF EXISTS {ALIAS}")
         while True:
             try:
                 connection.execute(f"ATTACH {literal(self.uri)} AS {ALIAS}{option}")

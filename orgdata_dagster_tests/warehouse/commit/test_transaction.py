@@ -1,5 +1,7 @@
 """A commit brings rows, coverage, load record and API calls, all or nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,15 +9,17 @@ from typing import Any
 import duckdb
 import pytest
 
-from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, commit, record_requests
+from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target, commit, record_requests
 from orgdata_dagster.warehouse.errors import RowCountMismatch, WarehouseError
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.store import ApiRequest, Interval
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
 
 NEXT = "2026-03-02"
 VERSIONS = replace(ITEMS, key=("id",), cursor="at")
 MERGE = replace(VERSIONS, write_disposition="merge")
+MERGED = replace(ITEMS, key=("id",), write_disposition="merge")
 APPEND = replace(ITEMS, write_disposition="append")
 REQUEST = ApiRequest("acme", "/items", "GET", NOON, 200, 1, 2.5, 0.5, 0.1, 1234, "req-1", None)
 HOUR = timedelta(hours=1)
@@ -82,6 +86,32 @@ def test_append_keeps_everything(rig: Rig) -> None:
     rig.land("id\n1\n", target=APPEND)
     rig.land("id\n1\n", target=APPEND)
     assert rig.texts() == [("1",), ("1",)]
+
+
+@pytest.mark.parametrize("target", [APPEND, ITEMS, MERGED], ids=["append", "replace", "merge"])
+@pytest.mark.parametrize(("failures", "committed"), [(1, True), (2, True), (1, False)])
+def test_memory_that_is_short_at_or_behind_the_commit_duplicates_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, target: Target, failures: int, committed: bool
+) -> None:
+    """The retry once repeated a transaction that had been committed, and appended its rows twice."""
+    rig.land("id\n1\n", target=target, partition=NEXT)
+    left: list[int] = []
+
+    @contextmanager
+    def short(warehouse: Warehouse, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[Any]:
+        with warehouse.writing(scratch) as connection:
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT" if committed or len(left) == failures else "ROLLBACK")
+            if len(left) < failures:
+                left.append(1)
+                raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate data")
+
+    monkeypatch.setattr(Warehouse, "transaction", short)
+    done = rig.land("id\n2\n", target=target)
+    assert done.rows == {DAY: 1}
+    assert rig.texts() == [("1",), ("2",)]
+    assert rig.sql("SELECT count(*) FROM _orgdata.loads") == [(2,)]
 
 
 def test_the_newer_snapshot_wins_whichever_commits_last(rig: Rig) -> None:

@@ -139,3 +139,13 @@ def test_who_waits_says_within_seconds_for_which_process(
     assert seconds < 3
     assert f"process {process.pid} (" in what
     assert rig.warehouse.uri in what
+
+
+def test_a_warehouse_that_could_not_be_detached_is_attached_again(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "warehouse.duckdb"), scratch=tmp_path)
+    with warehouse.scratch_connection() as scratch:
+        with warehouse.transaction(scratch) as connection:
+            connection.execute("CREATE TABLE t AS SELECT 1 AS x")
+        scratch.execute(f"ATTACH '{warehouse.uri}' AS warehouse; USE warehouse")
+        with warehouse.reading(scratch) as connection:
+            assert connection.execute("FROM t").fetchall() == [(1,)]

@@ -1,6 +1,6 @@
 """The documents are true: their commands parse, their targets and files exist, their YAML loads.
 
-A command that was renamed, an option that went, an attribute that YAML no longer takes: it fails here first.
+These tests fail when a command is renamed, an option removed, or a YAML attribute no longer accepted.
 """
 
 from __future__ import annotations

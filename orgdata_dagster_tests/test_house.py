@@ -1,4 +1,4 @@
-"""The table of rooms in CONTRIBUTING is the house: each folder has a row, and imports only what its row allows."""
+"""The table of rooms in CONTRIBUTING matches the code: every folder has a row, and imports only what its row allows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FREE = {"all of the above", "everything", "see below"}
 
 
 def row_of(folder: str) -> str:
-    """The name of the row that is about a folder of the package."""
+    """The name of the row that describes a folder of the package."""
     parts = folder.split("/")
     if parts[0] == "vendors" and len(parts) > 1 and parts[1] != "base":
         return OF_A_VENDOR
@@ -23,9 +23,9 @@ def row_of(folder: str) -> str:
 
 
 def allowed(room: str) -> set[str]:
-    """The rooms that a room may import, by its row."""
+    """The rooms that a room may import, according to its row; "like `x`" means x and everything that x may import."""
     named: set[str] = set(re.findall(r"`([^`]+)`", ROWS[room]))
-    for other in re.findall(r"as `([^`]+)`", ROWS[room]):
+    for other in re.findall(r"like `([^`]+)`", ROWS[room]):
         named |= allowed(other)
     return named
 

@@ -19,7 +19,7 @@ PROCESSES.set_forkserver_preload(
     [
         *WARM,
         "orgdata_dagster.cli.pull",
-        "orgdata_dagster.cli.tables",
+        "orgdata_dagster.cli.status_report",
         *(f"orgdata_dagster.vendors.{vendor}.component" for vendor in _VENDORS),
         "orgdata_dagster.cli.sync",
         "orgdata_dagster.vendors.octolis.sync.component",

@@ -157,14 +157,14 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
 def status(as_json: bool) -> None:
     """Show tables, rows, coverage with its gaps, freshness, and the use of the rate limits."""
     from orgdata_dagster.cli import catalog as catalogs
-    from orgdata_dagster.cli import tables
+    from orgdata_dagster.cli import status_report
     from orgdata_dagster.http.rate_limit.store import StoreUnavailable
 
     catalog = catalogs.load()
-    statuses, trouble = tables.tables(catalog), None
+    statuses, trouble = status_report.table_statuses(catalog), None
     rate_limits, paused = list[dict[str, Any]](), dict[str, str]()
     try:
-        rate_limits, paused = tables.rate_limits(catalog), tables.pauses(catalog)
+        rate_limits, paused = status_report.rate_limits(catalog), status_report.pauses(catalog)
     except StoreUnavailable as error:  # the tables are shown all the same
         trouble = error
     if as_json:
@@ -177,9 +177,9 @@ def status(as_json: bool) -> None:
     else:
         console = _console()
         console.print(f"warehouse {settings.warehouse_uri()}", highlight=False, soft_wrap=True)
-        tables.show_tables(console, statuses)
-        tables.show_rate_limits(console, rate_limits)
-        tables.show_pauses(console, paused)
+        status_report.show_tables(console, statuses)
+        status_report.show_rate_limits(console, rate_limits)
+        status_report.show_pauses(console, paused)
     if trouble is not None:
         raise trouble
 

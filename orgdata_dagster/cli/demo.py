@@ -16,7 +16,7 @@ from rich.console import Console
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog as catalogs
-from orgdata_dagster.cli import tables
+from orgdata_dagster.cli import status_report
 from orgdata_dagster.cli.dev import UI_HOST, serve_ui
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.ports import check_free
@@ -44,7 +44,7 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False) -> int:
         outcomes = pull(catalog, catalog.keys, first, last, console, resume=resume, go_on="orgdata demo --resume")
         failed = [outcome for outcome in outcomes if outcome.error]
         console.print()
-        tables.show_tables(console, tables.tables(catalog))
+        status_report.show_tables(console, status_report.table_statuses(catalog))
         for outcome in failed:
             console.print(f"failed: {outcome.task.asset}: {outcome.error}", style="red", markup=False)
         if ui:

@@ -22,10 +22,10 @@ from orgdata_dagster.cli import catalog, lifeline, signals
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.orchestration.automation.alerts.sensor import UI_URL
-from orgdata_dagster.orchestration.instance.landed import landed_by
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.processes import daemons
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
+from orgdata_dagster.orchestration.instance.unreported import landed_by
 from orgdata_dagster.warehouse.storage.lock import StillHeld, holder, locked
 
 UI_HOST = "127.0.0.1"

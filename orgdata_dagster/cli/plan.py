@@ -32,14 +32,14 @@ from orgdata_dagster.warehouse.names import TableName
 
 
 @dataclass(frozen=True)
-class Plan:
+class PullPlan:
     """The plans of the assets, and of their vendors together."""
 
     assets: list[AssetPlan]
     vendors: list[VendorPlan]
 
 
-def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date) -> Plan:
+def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date) -> PullPlan:
     """What `orgdata pull` of the same would take. Assets that ask no vendor are left out."""
     graph = catalog.defs.resolve_asset_graph()
     kinds = pulled_assets(graph)
@@ -63,17 +63,17 @@ def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date)
         for vendor, plans in found.items()
         if isinstance(resource := catalog.resources.get(vendor), VendorResource)
     ]
-    return Plan([one for plans in found.values() for one in plans], vendors)
+    return PullPlan([one for plans in found.values() for one in plans], vendors)
 
 
-def as_json(made: Plan) -> Mapping[str, Any]:
+def as_json(made: PullPlan) -> Mapping[str, Any]:
     """The plan for `--json`, with the time at which each vendor would be done."""
     now = datetime.now(UTC)
     vendors = [{**asdict(one), "done_at": (now + timedelta(seconds=one.seconds)).isoformat()} for one in made.vendors]
     return {"assets": [asdict(one) for one in made.assets], "vendors": vendors}
 
 
-def show(console: Console, made: Plan) -> None:
+def show(console: Console, made: PullPlan) -> None:
     """Print the plan."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("table", "partitions", "requests", "points", "by"):

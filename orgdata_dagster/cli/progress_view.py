@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from orgdata_dagster.orchestration.assets.progress import Progress, Report, Waiting
+from orgdata_dagster.orchestration.assets.progress import Progress, ProgressReport, Waiting
 
 _SECONDS_BETWEEN_LINES = 2.0
 
@@ -41,7 +41,7 @@ class ProgressView:
         self._last: dict[str, Progress] = {}
         self._printed: dict[str, float] = {}
         self._waiting: dict[str, str] = {}
-        self._reports: multiprocessing.Queue[Report] | None = None
+        self._reports: multiprocessing.Queue[ProgressReport] | None = None
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -50,7 +50,7 @@ class ProgressView:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def listen(self, reports: multiprocessing.Queue[Report]) -> None:
+    def listen(self, reports: multiprocessing.Queue[ProgressReport]) -> None:
         """Take what is to be shown from a queue, whenever `catch_up` is called."""
         self._reports = reports
 
@@ -66,7 +66,7 @@ class ProgressView:
         found = [each for each in self._last.values() if each.unit == "rows"]
         return ", ".join(f"{each.done:,} of {each.total:,} rows are written" for each in found)
 
-    def show(self, progress: Report) -> None:
+    def show(self, progress: ProgressReport) -> None:
         """Take in a report of a run."""
         if isinstance(progress, Waiting):
             self._wait(progress)

@@ -12,8 +12,8 @@ import dagster as dg
 import duckdb
 
 from orgdata_dagster.cli.workers import Task
-from orgdata_dagster.orchestration.instance.landed import report_landed
 from orgdata_dagster.orchestration.instance.setup import shared_instance
+from orgdata_dagster.orchestration.instance.unreported import report_landed
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PULL_BEGAN_TAG, RESUME_TAG
 from orgdata_dagster.warehouse.errors import WarehouseError

@@ -34,7 +34,7 @@ from orgdata_dagster.cli import worker_server
 from orgdata_dagster.http import stopping
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
-from orgdata_dagster.orchestration.assets.progress import Report, watch
+from orgdata_dagster.orchestration.assets.progress import ProgressReport, watch
 from orgdata_dagster.orchestration.instance.processes import identity
 from orgdata_dagster.orchestration.reasons import of_failed_step
 from orgdata_dagster.orchestration.tags import PROCESS_TAG, RANGE_END, RANGE_START
@@ -68,12 +68,12 @@ class Outcome:
 
 
 @contextmanager
-def executor(workers: int) -> Iterator[tuple[ProcessPoolExecutor, multiprocessing.Queue[Report]]]:
+def executor(workers: int) -> Iterator[tuple[ProcessPoolExecutor, multiprocessing.Queue[ProgressReport]]]:
     """A pool of workers, and the queue on which they report progress. Where the block is left early, the workers end
     their runs, or are killed after a moment."""
     worker_server.start()
     context: ForkServerContext = multiprocessing.get_context("forkserver")
-    progress: multiprocessing.Queue[Report] = context.Queue()
+    progress: multiprocessing.Queue[ProgressReport] = context.Queue()
     given = (progress, os.environ[_HOME])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given)
     try:
@@ -161,7 +161,7 @@ _queue: Any = None
 _running: str | None = None  # the id of the run that is executed
 
 
-def _begin(progress: multiprocessing.Queue[Report], dagster_home: str) -> None:
+def _begin(progress: multiprocessing.Queue[ProgressReport], dagster_home: str) -> None:
     global _queue
     _queue = progress
     os.environ[_HOME] = dagster_home  # the server was started before it was known

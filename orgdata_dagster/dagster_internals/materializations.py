@@ -1,6 +1,6 @@
 """Reporting a materialization for a run from outside its step.
 
-Here: `report`. Keep out: which materializations are missing (orchestration/instance/landed.py).
+Here: `report`. Keep out: which materializations are missing (orchestration/instance/unreported.py).
 
 Why: Dagster's public way, `report_runless_asset_event`, names no run: the run's page would not show what it landed.
 Fallback: that public way.

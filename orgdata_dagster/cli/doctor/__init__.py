@@ -2,7 +2,7 @@
 
 Here: the order of the groups, showing, mending, and closing circuit breakers.
 Add here: a group, in a module of its own.
-Keep out: what landed (cli/tables.py); what a circuit breaker is (http/circuit_breaker.py).
+Keep out: what landed (cli/status_report.py); what a circuit breaker is (http/circuit_breaker.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.console import Console
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog as catalogs
 from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.cli.doctor import instance, machine, tables, vendors
+from orgdata_dagster.cli.doctor import completeness, instance, machine, vendors
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
@@ -71,7 +71,7 @@ def _all(one: Opened, *, ask: bool) -> Iterator[Finding]:
         yield from vendors.findings(catalog, ask=ask)
     if catalog is not None and dagster is not None:
         yield from instance.findings(catalog, dagster)
-        yield from tables.findings(catalog, dagster)
+        yield from completeness.findings(catalog, dagster)
 
 
 def mend(findings: Iterable[Finding]) -> Iterator[str]:

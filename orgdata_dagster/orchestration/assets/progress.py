@@ -36,12 +36,12 @@ class Waiting:
     what: str
 
 
-Report = Progress | Waiting
-Watcher = Callable[[Report], None]
+ProgressReport = Progress | Waiting
+Watcher = Callable[[ProgressReport], None]
 _watchers: list[Watcher] = []
 
 
-def report(progress: Report) -> None:
+def report(progress: ProgressReport) -> None:
     """Tell everybody who watches in this process."""
     for watcher in _watchers:
         watcher(progress)

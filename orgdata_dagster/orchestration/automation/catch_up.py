@@ -20,7 +20,7 @@ from orgdata_dagster.orchestration.automation.gaps import covered, missing_parti
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.automation.schedules import open_circuit
 from orgdata_dagster.orchestration.checks.specs import COVERAGE
-from orgdata_dagster.orchestration.instance.landed import ended_early, report_landed
+from orgdata_dagster.orchestration.instance.unreported import ended_early, report_landed
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START, PullKind, pulled_assets

@@ -16,8 +16,8 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster import settings
-from orgdata_dagster.orchestration.instance.landed import ended_early, report_landed
 from orgdata_dagster.orchestration.instance.processes import alive, identity
+from orgdata_dagster.orchestration.instance.unreported import ended_early, report_landed
 from orgdata_dagster.orchestration.tags import GRPC_INFO_TAG, PROCESS_TAG
 from orgdata_dagster.warehouse.storage.lock import locked
 

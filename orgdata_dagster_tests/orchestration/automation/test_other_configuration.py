@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli import catalog, tables
+from orgdata_dagster.cli import catalog, status_report
 from orgdata_dagster.cli.doctor import Opened, examine
 from orgdata_dagster.cli.plan import plan
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
@@ -38,7 +38,7 @@ def looked_at(home: Home) -> dict[str, tables.TableStatus]:
     assert isinstance(ticked, dg.SensorResult)
     now = datetime.now(UTC).date()
     assert plan(loaded, loaded.keys, now, now).assets
-    return {one.table: one for one in tables.tables(loaded)}
+    return {one.table: one for one in status_report.table_statuses(loaded)}
 
 
 def test_a_later_start_date_counts(home: Home, sandbox: Sandbox) -> None:

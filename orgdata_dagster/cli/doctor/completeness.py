@@ -1,6 +1,6 @@
 """Findings about the tables: pulls that did not end well, and what the coverage lacks.
 
-Here: both. Keep out: what a gap is (orchestration/automation/gaps.py), all else of a table (cli/tables.py).
+Here: both. Keep out: what a gap is (orchestration/automation/gaps.py), all else of a table (cli/status_report.py).
 """
 
 from __future__ import annotations

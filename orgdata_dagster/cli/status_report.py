@@ -41,7 +41,7 @@ class TableStatus:
     notes: list[str] = field(default_factory=list)
 
 
-def tables(catalog: Catalog) -> list[TableStatus]:
+def table_statuses(catalog: Catalog) -> list[TableStatus]:
     """The status of every table that an asset lands in, and of others that the ledger knows."""
     warehouse = WarehouseResource().open()
     graph = catalog.defs.resolve_asset_graph()

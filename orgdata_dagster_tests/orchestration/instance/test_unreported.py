@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from orgdata_dagster.orchestration.instance.landed import ended_early, landed_by, report_landed, unreported
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
+from orgdata_dagster.orchestration.instance.unreported import ended_early, landed_by, report_landed, unreported
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today

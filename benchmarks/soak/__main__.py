@@ -65,6 +65,8 @@ def _section(run: Callable[[Limits, Tally], None], name: str, limits: Limits, ta
 def _tell(tally: Tally, seconds: float) -> None:
     for finding in tally.findings:
         print(f"wrong: {finding}")
+    for note in tally.notes:
+        print(note)
     for skipped in tally.skipped:
         print(f"not tried: {skipped}")
     print(f"{seconds / 60:.1f} minutes; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs")

@@ -36,7 +36,9 @@ def run(limits: Limits, tally: Tally) -> None:
             if looked.stuck:
                 break
         for name, pull in zip(names, pulls, strict=True):
-            tally.ended(condition, f"pull of {name}", pull.wait(_PATIENCE), may_fail=False)
+            ended = pull.wait(_PATIENCE)
+            tally.note(f"{condition}: pull of {name}: {ended.seconds:.0f} s, peak {ended.peak / 1e6:.0f} MB")
+            tally.ended(condition, f"pull of {name}", ended, may_fail=False)
         enough.touch()
         for reader in readers:
             tally.ended(condition, "reader", reader.wait(_PATIENCE), may_fail=False)

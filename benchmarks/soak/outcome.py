@@ -51,6 +51,7 @@ class Tally:
         self._lock = threading.RLock()
         self.findings: list[str] = []
         self.skipped: list[str] = []
+        self.notes: list[str] = []
 
     @property
     def good(self) -> bool:
@@ -101,6 +102,12 @@ class Tally:
                         f"{difference.duplicated} duplicated, {altered} altered"
                     )
         return good
+
+    def note(self, text: str) -> None:
+        """Something to know of a condition besides its line."""
+        with self._lock:
+            self.notes.append(text)
+        print(text, file=sys.stderr, flush=True)
 
     def skip(self, what: str) -> None:
         """Something that there was no time for, or that cannot be tried here."""

@@ -46,6 +46,7 @@ def run(limits: Limits, tally: Tally) -> None:
         with Server(builder, options, folder / "truth") as server:
             home = Home(folder / "home", server, limit=limits.memory)
             ended = home.orgdata(*home.pull_words(), timeout=_PATIENCE)
+            tally.note(f"{condition}: {ended.seconds:.0f} s, {ended.cpu:.0f} s of CPU, peak {ended.peak / 1e6:.0f} MB")
             tally.tried(condition, {table.name.split(".")[0] for table in server.tables})
             tally.ended(condition, f"pull, peak {ended.peak >> 20} MB", ended, may_fail=False)
             tally.compared(condition, "pull", home.differences(ended_well=ended.status == 0))

@@ -114,7 +114,7 @@ class Store:
         if self._connection is not None and self._inode == _inode(self.path):
             return self._connection
         self._disconnect()
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite itself would let others read it
+        self._create()
         connection = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
         self._connection = connection
         connection.execute("PRAGMA journal_mode=WAL")
@@ -122,6 +122,16 @@ class Store:
         connection.executescript(self._schema)
         self._inode = _inode(self.path)
         return connection
+
+    def _create(self) -> None:
+        """Make the file readable for its owner alone, which SQLite itself would not.
+
+        Only a file that is not there yet: to close a file descriptor gives back every POSIX lock that this process has
+        on the file, also those of SQLite's other connections. Another process would then take itself for the only one
+        and remove the write-ahead log, and with it what these connections write from then on.
+        """
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -25,7 +25,7 @@ from orgdata_dagster_tests.integration.project import institution_analytics, tod
 USERS = "institution_analytics/users"
 
 
-def looked_at(home: Home) -> dict[str, tables.TableStatus]:
+def looked_at(home: Home) -> dict[str, status_report.TableStatus]:
     """Everything that reads the ledger, without a failure; returns the status of the tables."""
     loaded = catalog.load()
     with home.instance() as instance:

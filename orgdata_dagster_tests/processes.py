@@ -10,7 +10,7 @@ a list, the last one counts, and every command of the other starts cold, two sec
 
 import multiprocessing
 
-from orgdata_dagster.cli.worker_server import WARM
+from orgdata_dagster.cli.workers import WARM
 
 _VENDORS = ("accutics", "channel_reports", "institution_analytics", "octolis", "together")  # a load has them all
 
@@ -18,6 +18,7 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
     [
         *WARM,
+        "orgdata_dagster.cli.catalog",
         "orgdata_dagster.cli.pull",
         "orgdata_dagster.cli.status_report",
         *(f"orgdata_dagster.vendors.{vendor}.component" for vendor in _VENDORS),

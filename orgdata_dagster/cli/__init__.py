@@ -9,20 +9,22 @@ Exit status: 0 done, 1 something failed while working (each reason in a line), 2
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
 import shlex
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import signals, worker_server
+from orgdata_dagster.cli import signals
 from orgdata_dagster.cli.errors import Commands
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.http import redaction
@@ -64,6 +66,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
         for name, value in environment(url).items():
             click.echo(f"export {name}={value}")
 
+    gc.enable()  # it runs for long
     serve(host, port, default_vendors(pace=pace), announce=announce)
 
 
@@ -76,7 +79,6 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/data_set, or Dagster's selection syntax (default: everything)."""
-    worker_server.start()
     from orgdata_dagster.cli import catalog as catalogs
 
     # from the module itself: this package's attribute `pull` is the command
@@ -141,7 +143,6 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 @click.option("--all", "everything", is_flag=True, help="Send every row, also those that were accepted as they are.")
 def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
     """Write to a vendor what changed in the source of the sync or webhook NAME."""
-    worker_server.start()
     from orgdata_dagster.cli import catalog as catalogs
     from orgdata_dagster.cli.sync import Options
     from orgdata_dagster.cli.sync import sync as run
@@ -248,10 +249,21 @@ def main() -> None:
     """Run the command line."""
     keep_private()
     signals.install()
+    gc.disable()  # what a command imports and loads stays; looking through it for garbage takes a third of the start
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would not survive the workers' fork
     try:
         orgdata()
     except signals.Interrupted as stop:
         click.echo(redaction.redact(f"orgdata: {stop}"), err=True)
-        sys.exit(stop.status)
-    finally:
-        gc.freeze()  # the system takes the memory back: to look through it for garbage takes Python a second
+        _exit(stop.status)
+    except SystemExit as end:
+        _exit(end.code)
+
+
+def _exit(status: int | str | None) -> NoReturn:
+    """End the process without taking all objects apart, which takes Python longer than `orgdata status` its work."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(status if isinstance(status, int) else 0 if status is None else 1)

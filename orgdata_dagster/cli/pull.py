@@ -87,7 +87,7 @@ def pull(
     outcomes = {}
     view = ProgressView(console, [task.asset for task in tasks])
     try:
-        with view, workers.executor(min(_MOST_RUNS_AT_ONCE, len(tasks))) as (pool, progress):
+        with workers.executor(min(_MOST_RUNS_AT_ONCE, len(tasks)), catalog.job) as (pool, progress), view:
             view.listen(progress)
             for outcome in _run_all(pool, tasks, after, _Slots(catalog.resources), view):
                 outcomes[outcome.task.asset] = outcome

@@ -10,7 +10,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -40,6 +41,21 @@ def install() -> None:
     whoever sends it means it."""
     for number in _SIGNALS:
         signal.signal(number, _first)
+
+
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Put the signals off until the block is over. A process that is forked in it goes on without them: see unblock."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        unblock()
+
+
+def unblock() -> None:
+    """Take signals again, those first that came meanwhile."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def kill_at_once(kill: Callable[[], object]) -> None:

@@ -2,8 +2,10 @@
 
 Here: one run from the inside of a worker process, and the pool of workers. Keep out: choosing what to run (pull.py).
 
-Workers are forked from a server (worker_server.py). A worker ends with its parent, even if that is killed: nothing goes
-on asking a vendor in secret.
+Workers are forked from the command itself, which has imported and loaded everything once: a fresh interpreter for each
+would take seconds. They are forked together, before the command starts a thread and while it has no database open,
+because neither survives a fork. A worker ends with the command, even if that is killed: nothing goes on asking a vendor
+in secret.
 
 A run is executed beside the worker's main thread, which waits for signals. So a signal interrupts nothing at an
 arbitrary point: what waits in the run is told to stop (http/stopping.py), a commit is finished, and the run ends as
@@ -12,6 +14,7 @@ canceled. What takes too long is killed by the command, and the database rolls i
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -20,17 +23,18 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from multiprocessing import connection
-from multiprocessing.context import ForkServerContext
 from multiprocessing.util import Finalize
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from orgdata_dagster.cli import worker_server
+from orgdata_dagster.cli.signals import blocked, unblock
+from orgdata_dagster.dagster_internals import warm_modules
 from orgdata_dagster.http import stopping
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
@@ -39,8 +43,12 @@ from orgdata_dagster.orchestration.instance.processes import identity
 from orgdata_dagster.orchestration.reasons import of_failed_step
 from orgdata_dagster.orchestration.tags import PROCESS_TAG, RANGE_END, RANGE_START
 
-_HOME = "DAGSTER_HOME"
+if TYPE_CHECKING:
+    Reports = multiprocessing.Queue[ProgressReport]
+
 _PATIENCE = 1.8  # seconds that workers may take to end
+# What every run needs and what is imported only with the first run otherwise: once instead of once per worker.
+WARM = (*warm_modules.MODULES, "orgdata_dagster.dagster_internals.event_log", "httpcore")
 
 
 @dataclass(frozen=True)
@@ -68,14 +76,26 @@ class Outcome:
 
 
 @contextmanager
-def executor(workers: int) -> Iterator[tuple[ProcessPoolExecutor, multiprocessing.Queue[ProgressReport]]]:
-    """A pool of workers, and the queue on which they report progress. Where the block is left early, the workers end
-    their runs, or are killed after a moment."""
-    worker_server.start()
-    context: ForkServerContext = multiprocessing.get_context("forkserver")
-    progress: multiprocessing.Queue[ProgressReport] = context.Queue()
-    given = (progress, os.environ[_HOME])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=given)
+def executor(workers: int, job: dg.JobDefinition) -> Iterator[tuple[ProcessPoolExecutor, Reports]]:
+    """A pool of workers that run assets of `job`, and the queue on which they report progress. Where the block is left
+    early, the workers end their runs, or are killed after a moment.
+
+    Call it while the process has one thread and no database open.
+    """
+    for module in WARM:
+        with suppress(ImportError):
+            import_module(module)
+    context = multiprocessing.get_context("fork")
+    progress: Reports = context.Queue()
+    held, lifeline = os.pipe()
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(progress, job, held, lifeline)
+    )
+    with blocked():  # what a worker does about signals it can only say once it is there
+        gc.freeze()  # what is loaded by now stays: no worker need look through it for garbage, time and again
+        pool.submit(os.getpid)  # forks all of them now; the pool has a thread afterwards
+    gc.enable()
+    os.close(held)
     try:
         yield pool, progress
     except BaseException:
@@ -83,6 +103,7 @@ def executor(workers: int) -> Iterator[tuple[ProcessPoolExecutor, multiprocessin
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+        os.close(lifeline)
 
 
 def _stop() -> None:
@@ -115,7 +136,7 @@ def _run(task: Task, run_id: str) -> Outcome:
     if task.first and task.last:
         tags |= {RANGE_START: task.first, RANGE_END: task.last}
     with watch(_queue.put):
-        result = job().execute_in_process(
+        result = _job.execute_in_process(
             run_id=run_id,
             instance=_instance(),
             asset_selection=[dg.AssetKey(task.asset.split("/"))],
@@ -135,14 +156,6 @@ def _instance() -> dg.DagsterInstance:
     return instance
 
 
-@cache
-def job() -> dg.JobDefinition:
-    """The job with all of the project's assets, which do not change while a worker lives."""
-    from orgdata_dagster.cli import catalog  # the server has it; importing it here keeps the module light
-
-    return catalog.load().job
-
-
 def _reason(events: Sequence[dg.DagsterEvent]) -> str:
     """The failed step's own words, in one line."""
     for event in events:
@@ -158,18 +171,21 @@ def _superseded(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:
 
 
 _queue: Any = None
+_job: Any = None
 _running: str | None = None  # the id of the run that is executed
 
 
-def _begin(progress: multiprocessing.Queue[ProgressReport], dagster_home: str) -> None:
-    global _queue
-    _queue = progress
-    os.environ[_HOME] = dagster_home  # the server was started before it was known
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def _begin(progress: Reports, job: dg.JobDefinition, held: int, lifeline: int) -> None:
+    global _queue, _job
+    _queue, _job = progress, job
+    gc.enable()
+    os.close(lifeline)  # the command alone holds it
+    threading.Thread(target=_end_with_command, args=(held,), daemon=True).start()
     # Ctrl-C in a terminal is the command's, which then tells its workers. Ignored, not handled: Dagster's helpers that
     # copy what a step prints inherit that, and would die of it with a traceback.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _told_to_stop)
+    unblock()
 
 
 def _told_to_stop(*_: object) -> None:
@@ -188,8 +204,8 @@ def _end() -> None:
     os._exit(0)
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
+def _end_with_command(held: int) -> None:
+    """The kernel closes the other end when the command dies, however it dies."""
+    while os.read(held, 1):
+        pass
     os._exit(1)

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import dagster as dg
 import httpx
-import pandas as pd
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
@@ -28,6 +27,9 @@ from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.config.limits import Limits
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Observer = Callable[[RequestRecord], None]
 ErrorReader = Callable[[bytes, httpx.Headers], ErrorDetail]

@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner
 
-from orgdata_dagster.cli import catalog, orgdata, worker_server, workers
+from orgdata_dagster.cli import catalog, orgdata, workers
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
@@ -65,7 +66,8 @@ class Inline:
 
 
 @contextmanager
-def inline(progress: queue.Queue[Any]) -> Iterator[tuple[Inline, queue.Queue[Any]]]:
+def inline(progress: queue.Queue[Any], job: dg.JobDefinition) -> Iterator[tuple[Inline, queue.Queue[Any]]]:
+    workers._job = job
     yield Inline(), progress
     if workers._instance.cache_info().currsize:
         workers._instance().dispose()
@@ -302,12 +304,12 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def broken_home(new_home: Home, landed: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+def broken_home(new_home: Home, landed: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Home:
     assert sandbox.url
     shutil.copytree(landed, new_home.folder)
     new_home.write_project(**project())
     progress: queue.Queue[Any] = queue.Queue()
-    monkeypatch.setattr(workers, "executor", lambda _: inline(progress))
+    monkeypatch.setattr(workers, "executor", lambda _, job: inline(progress, job))
     monkeypatch.setattr(workers, "_queue", progress)
     monkeypatch.setattr(connection, "SAY_AFTER", 0.1)
     open_patiently = WarehouseResource.open
@@ -318,13 +320,10 @@ def broken_home(new_home: Home, landed: Path, sandbox: Sandbox, monkeypatch: pyt
         return opened
 
     monkeypatch.setattr(WarehouseResource, "open", impatient)
-    monkeypatch.setattr(worker_server, "start", lambda: None)
     loaded: list[catalog.Catalog] = []
     real = catalog.load
     monkeypatch.setattr(catalog, "load", lambda **_: loaded[0] if loaded else loaded.append(real()) or loaded[0])
-    workers.job.cache_clear()
-    yield new_home
-    workers.job.cache_clear()
+    return new_home
 
 
 @pytest.mark.parametrize("name", CONDITIONS)

@@ -4,21 +4,19 @@ What lives here: `start`, the process it gives, and how it ended.
 Add here when: a test must do one more thing to a running command.
 Keep out: what commands are run, and what is expected of them.
 
-A fresh interpreter needs two seconds to import Dagster, and `orgdata pull` needs two of them (itself, and the server
-from which its workers are forked). So commands are forked from a server that has imported everything once, and so is
-a command's own server. All else is as in real life: a session of its own, its own environment, workers in its group.
+A fresh interpreter needs a second to import Dagster. So commands are forked from a server that has imported everything
+once. All else is as in real life: a session of its own, its own environment, workers in its group.
 """
 
 import contextlib
 import importlib
 import os
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver, resource_tracker
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from orgdata_dagster_tests.processes import PROCESSES
@@ -101,29 +99,5 @@ def _run(main: str, args: tuple[str, ...], environment: Mapping[str, str], folde
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = ["orgdata", *args]
-    if sys.version_info < (3, 14):  # later ones want more of a server than `_fork_server` gives
-        forkserver._forkserver._forkserver_address = None  # type: ignore[attr-defined] # the tests' server's
-        forkserver._forkserver.ensure_running = forkserver.ensure_running = _fork_server  # type: ignore[attr-defined]
-        forkserver.ensure_running = lambda: None  # later, when it has everything that the command has imported
     module, _, function = main.partition(":")
     getattr(importlib.import_module(module), function)()
-
-
-def _fork_server() -> None:
-    """What `ForkServer.ensure_running` does, by a fork of this process instead of a new interpreter."""
-    server = forkserver._forkserver  # type: ignore[attr-defined]
-    if server._forkserver_address:
-        return
-    with socket.socket(socket.AF_UNIX) as listener:
-        address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
-        listener.bind(address)
-        listener.listen()
-        alive, held = os.pipe()
-        if os.fork() == 0:
-            try:
-                os.close(held)
-                forkserver.main(listener.detach(), alive, [])
-            finally:
-                os._exit(0)
-        os.close(alive)
-    server._forkserver_address, server._forkserver_alive_fd = address, held

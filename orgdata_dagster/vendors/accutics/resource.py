@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import ClassVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, ClassVar
 
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.orchestration.assets.readers import json_reader
@@ -19,6 +17,9 @@ from orgdata_dagster.vendors.accutics import token
 from orgdata_dagster.vendors.accutics.client import RECORDS, AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.search import Condition
 from orgdata_dagster.vendors.base.rows import frame, scratch
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class AccuticsResource(UndocumentedLimitsResource):

@@ -9,14 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pandas as pd
 
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -34,6 +37,8 @@ def frame(
 
     `where`: an SQL condition that a row must meet.
     """
+    import pandas as pd  # only here: it takes longer to import than a small pull does to run
+
     filled = [page.page for page in pages if page.records]
     if not filled:
         return pd.DataFrame(columns=list(columns))

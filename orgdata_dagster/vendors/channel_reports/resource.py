@@ -6,9 +6,7 @@ Here: its variables, limits and settings, and the client made of them. Keep out:
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, ClassVar
 
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.orchestration.assets.readers import json_reader
@@ -17,6 +15,9 @@ from orgdata_dagster.vendors.base.rows import frame, scratch, utc
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH, ChannelReportsClient, FormField
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
 from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ChannelReportsResource(UndocumentedLimitsResource):

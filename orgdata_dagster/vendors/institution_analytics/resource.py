@@ -6,9 +6,7 @@ Here: its variables, limits and settings, and the client made of them. Keep out:
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, cast
-
-import pandas as pd
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.orchestration.assets.readers import csv_reader
@@ -17,6 +15,9 @@ from orgdata_dagster.vendors.base.rows import frame, scratch, utc
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, InstitutionAnalyticsClient, Precision
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Slice, Window
 from orgdata_dagster.warehouse.names import literal, quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class InstitutionAnalyticsResource(UndocumentedLimitsResource):
@@ -67,6 +68,8 @@ class InstitutionAnalyticsResource(UndocumentedLimitsResource):
 
         For assets, scripts and notebooks of your own; nothing is stored.
         """
+        import pandas as pd  # only here: it takes longer to import than a small pull does to run
+
         window = Window(utc(start) - MICROSECOND, utc(end) - MICROSECOND)
         at = f"CAST({quoted(self.cursor_column)} AS TIMESTAMPTZ)"
         frames = []

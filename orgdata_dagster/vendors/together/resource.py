@@ -6,10 +6,8 @@ Keep out: requests (client.py), assets.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
-
-import pandas as pd
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.client import HttpClient
@@ -19,6 +17,9 @@ from orgdata_dagster.orchestration.assets.readers import csv_reader
 from orgdata_dagster.orchestration.resources import Observer, VendorResource
 from orgdata_dagster.vendors.base.rows import frame, scratch
 from orgdata_dagster.vendors.together import client as api
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class TogetherResource(VendorResource):

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import copy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pandas as pd
 
 from orgdata_dagster.warehouse.errors import WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
@@ -32,6 +32,9 @@ from orgdata_dagster.warehouse.storage.holders import holders, told
 from orgdata_dagster.warehouse.storage.lock import SAY_AFTER, StillHeld, locked
 from orgdata_dagster.warehouse.storage.memory import allowed, in_room, with_room
 from orgdata_dagster.warehouse.storage.scratch import process_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _log = logging.getLogger("orgdata.warehouse")
 ALIAS = "warehouse"

@@ -1,0 +1,53 @@
+"""The workers of a pull: forked from the command while that is safe, and gone when the command is."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.command import Command
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import today
+
+MAIN = "orgdata_dagster_tests.integration.forking:main"
+
+
+def ended(pids: list[int], command: Command) -> bool:
+    until = time.monotonic() + 3
+    while set(pids) & set(command.group()):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_workers_are_forked_while_there_is_one_thread_and_no_database_open(home: Home, sandbox: Sandbox) -> None:
+    """On a home that has everything: an instance with runs, a warehouse, a rate limit's file."""
+    assert home.orgdata("pull").status == 0
+    pull = home.start("pull", "--from", today(back=1), main=MAIN)
+    assert pull.wait().status == 0
+    [told] = Path(home.folder.parent).glob("command-*/forks")
+    forks = [json.loads(line) for line in told.read_text().splitlines()]
+    assert len(forks) == len(sandbox.institution_analytics.data_sets)  # one worker per table, none later on
+    for fork in forks:
+        assert (fork["threads"], fork["tasks"]) == (1, 1)
+        assert [file for file in fork["files"] if str(home.folder) in file] == []
+
+
+def test_each_worker_ends_with_a_killed_command_whatever_the_others_do(home: Home, sandbox: Sandbox) -> None:
+    """They inherit each other's pipes: one that is stopped must not keep another one alive."""
+    sandbox.institution_analytics.page_rows = 50
+    pull = home.start("pull", "--from", today(back=5))
+    until = time.monotonic() + 60
+    while not sandbox.log.entries():
+        assert pull.running
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    workers = sorted(pid for pid in pull.group() if pid != pull.pid)
+    for pid in workers[1:]:
+        os.kill(pid, signal.SIGSTOP)
+    pull.kill()
+    assert ended(workers[:1], pull)
+    pull.kill_all()

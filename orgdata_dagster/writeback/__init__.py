@@ -1,6 +1,10 @@
-"""Writing back to octolis: a dataset, or a webhook, is kept equal to rows of the warehouse.
+"""Writing back: what a vendor holds is kept equal to the rows of a SELECT on the warehouse (reverse ETL).
 
-The way of a row: `source` copies the rows out of the warehouse, `validation` turns each into a payload or a list of
-problems, `plan` compares it with the ledger and says what is to be done, `delivery` sends it in batches, `journal`
-records its fate. `asset` puts these together, `report` shows them, `component` is the YAML. Webhooks: `webhook`.
+How a row travels: `source` copies the rows out of the warehouse. The destination turns each row into a payload, or into
+a list of problems (`payloads` and `columns` help). `diff` compares the payloads with what was accepted before
+(`sent_rows`). `delivery` sends the rows that differ in batches (`batch`). `journal` records the answers in `sent_rows`
+and in the table of results (`results`). `asset` puts these steps together, `figures` shows them, and `component` has
+the YAML options that every sync shares.
+
+What differs from vendor to vendor is behind the protocol in `destination`. A vendor's folder implements it.
 """

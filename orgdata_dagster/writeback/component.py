@@ -1,11 +1,12 @@
-"""What a user writes in YAML to have rows of the warehouse written to a vendor: the fields that every kind shares.
+"""YAML options shared by all syncs, whichever vendor they write to.
 
-Here: `Writing`. Keep out: one destination's own fields (vendors/), everything that happens with them (asset.py).
+Here: `SyncComponent`, the base of every Component that writes. Add here: an option that makes sense for every
+destination. Keep out: options of one destination (its vendor's folder), what happens with the options (asset.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import dagster as dg
@@ -14,36 +15,34 @@ from pydantic import ConfigDict, Field, field_validator
 from orgdata_dagster.orchestration.automation.conditions import upstream_landed
 from orgdata_dagster.orchestration.automation.schedules import asset_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.limits import Retries
 from orgdata_dagster.orchestration.config.tables import Claim, Name
-from orgdata_dagster.vendors.octolis.component import Octolis, OctolisLimits, resource_for
-from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.writeback import source
-from orgdata_dagster.writeback.asset import Job, build_asset
+from orgdata_dagster.writeback.asset import build_asset
+from orgdata_dagster.writeback.destination import Destination
+from orgdata_dagster.writeback.sync import Sync, results_table
 
 Text = Annotated[str, Field(min_length=1)]
 
 
-class Writing(dg.Component, dg.Model, dg.Resolvable):
-    """What every Component that writes to octolis has."""
+class SyncComponent(dg.Component, dg.Model, dg.Resolvable):
+    """Rows of the warehouse written to one destination. A subclass has the destination's options and `connected`."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Name = Field(description="Names the asset and the table of results.")
     source: Text = Field(description="A table of the warehouse, or a SELECT on it.")
-    dry_run: bool = Field(default=True, description="Send nothing, only show what would go. Say false to begin.")
+    dry_run: bool = Field(default=True, description="Only show what would be sent. Write `false` to send it.")
     max_rejected: float = Field(
         default=0.1, ge=0, le=1, description="Stop when more than this share of the source's rows is rejected."
     )
-    cron: Cron | None = Field(default=None, description="When to send what changed (UTC); null: not by the clock.")
+    cron: Cron | None = Field(default=None, description="When to send what changed (UTC); null: no schedule.")
     on_update: bool = Field(default=False, description="Send what changed whenever a table of the source is updated.")
-    limits: OctolisLimits | None = Field(
-        default=None, description="octolis' own, or those of `Octolis` in this project; others for a test server only."
-    )
-    retries: Retries | None = Field(default=None, description="How stubbornly one request is tried; likewise.")
     description: str = Field(default="", description="Shown in the UI.")
     owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
+
+    vendor: ClassVar[str]
+    ending: ClassVar[str]  # of the asset's name
 
     @field_validator("source")
     @classmethod
@@ -51,39 +50,46 @@ class Writing(dg.Component, dg.Model, dg.Resolvable):
         source.tables(value)
         return value
 
-    ending: ClassVar[str]
-
-    def job(self, datasets: Mapping[str, str]) -> Job:
-        """What is to be done. `datasets`: those that the project reads, name and id."""
+    def connected(self, context: dg.ComponentLoadContext) -> tuple[Destination, object]:
+        """The destination, and the resource that it is reached with."""
         raise NotImplementedError
 
+    @property
+    def summary(self) -> str:
+        """What it does, for the UI, if the YAML has no description."""
+        raise NotImplementedError
+
+    def sync(self, destination: Destination) -> Sync:
+        """The sync that the YAML describes."""
+        return Sync(
+            name=self.name,
+            ending=self.ending,
+            source=self.source,
+            destination=destination,
+            dry_run=self.dry_run,
+            max_rejected=self.max_rejected,
+            description=self.description or self.summary,
+            owners=tuple(self.owners),
+            automation=self._automation(),
+        )
+
     def claims(self) -> Iterator[Claim]:
-        """The names of its results and of its asset."""
-        for what, ending in (("the table of results", "results"), ("the asset", self.ending)):
-            table = TableName(OctolisResource.vendor, f"{self.name}_{ending}")
-            yield Claim(table, f"{what} of {self.name!r},", ("name",))
+        """The names that it takes: of its table of results, of its asset, and its own, which is unique in a project."""
+        yield Claim(results_table(self.vendor, self.name), f"the table of results of {self.name!r},", ("name",))
+        asset = TableName(self.vendor, f"{self.name}_{self.ending}")
+        yield Claim(asset, f"the asset of {self.name!r},", ("name",))
+        yield Claim(TableName("syncs", self.name), "the name", ("name",))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The asset, its resource and its schedule. The sensor `downstream` heeds the condition of `on_update`."""
-        readers = context.component_tree.get_all_components(Octolis)
-        job = self.job({data_set.name: data_set.id for reader in readers for data_set in reader.tables})
-        limits = self.limits or (readers[0].limits if readers else OctolisLimits())
-        retries = self.retries or (readers[0].retries if readers else Retries())
-        counted = readers[0].tables[0].id if readers else self.writes_to
-        asset = build_asset(job)
-        about = f"Sends what changed for {job.asset_key.to_user_string()}."
+        """The asset, its resource and its schedule. The sensor `downstream` evaluates the condition of `on_update`."""
+        destination, resource = self.connected(context)
+        asset = build_asset(self.sync(destination))
+        about = f"Sends what changed for {asset.key.to_user_string()}."
         return dg.Definitions(
             assets=[asset],
-            resources={OctolisResource.vendor: resource_for(limits, retries, counted)},
+            resources={destination.resource: resource},
             schedules=[asset_schedule(asset, self.cron, about)] if self.cron else [],
         )
 
-    @property
-    def writes_to(self) -> str:
-        """The id of the dataset it writes to, "" where it is none."""
-        return ""
-
-    @property
-    def automation(self) -> dg.AutomationCondition | None:
-        """When Dagster is to start it by itself."""
+    def _automation(self) -> dg.AutomationCondition | None:
         return upstream_landed() & ~dg.AutomationCondition.in_progress() if self.on_update else None

@@ -1,19 +1,18 @@
-"""Sending batches, several at a time, until all are settled or it is clear that going on would not help.
+"""Sending batches, several at a time, until all are answered or it is clear that going on would not help.
 
-Here: which batch goes when, and what follows from each answer. Add here: another answer that asks for another step.
-Keep out: one request (batch.py), records (journal.py).
+Here: which batch is sent when, and what the engine does with each answer. Add here: another answer that needs another
+reaction. Keep out: one batch (batch.py), records (journal.py).
 
-| answer                        | what follows                                                               |
-|-------------------------------|----------------------------------------------------------------------------|
-| each row's own fate           | written or rejected, row by row                                            |
-| 400 or 413 for the batch      | its halves go by themselves, until the guilty rows are alone               |
-| 423, the dataset is busy      | nothing goes for 5 s, then one batch goes first; after `patience` it ends  |
-| no answer, 429, 5xx           | the client has tried again; if that did not help, it ends                  |
-| 401, 403, 404                 | it ends                                                                    |
-| none, the process is stopped  | it ends; what may have arrived goes again with the next run                |
+| answer                            | reaction                                                                      |
+|-----------------------------------|-------------------------------------------------------------------------------|
+| one result per row                | record them                                                                   |
+| the batch is refused as a whole   | send its halves separately, until the invalid rows are alone                  |
+| the destination is busy           | pause, then send one batch alone; give up after `Pace.patience` seconds       |
+| any other error                   | end: the client has retried already, or a retry cannot help                   |
+| none, because the process stops   | end: what may have arrived is sent again by the next run                      |
 
-The first batch goes alone too: a wrong key, a dataset that cannot be written or a column that nobody knows costs one
-request. What was sent is settled before a delivery ends; what was not is left for the next run.
+The first batch is sent alone too. So a wrong API key, a read-only destination or an unknown column costs one request.
+A delivery ends when every batch that was sent is answered; the next run sends the rest.
 """
 
 from __future__ import annotations
@@ -27,34 +26,23 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
 from orgdata_dagster.http import stopping
-from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.errors import PermanentError, TransientError, VendorError
 from orgdata_dagster.orchestration.assets.interrupts import threads
-from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.writeback.batch import Reply, Send, send, told_to_stop
-from orgdata_dagster.writeback.definition import Row
-from orgdata_dagster.writeback.journal import Batch, Journal, Settled
+from orgdata_dagster.writeback.batch import Answer, Batch, send, told_to_stop
+from orgdata_dagster.writeback.destination import BatchRefused, Busy, Pace, Row, Write
+from orgdata_dagster.writeback.journal import Completed, Journal
 
-BUSY = 423
-_SPLITS = (400, 413)
-_MOST_AT_ONCE = 16
-_HOPELESS = 10  # rows refused, and none written
-
-
-@dataclass(frozen=True)
-class Pace:
-    """`spacing`: seconds between two requests that the limits allow in the long run. A busy dataset is asked again
-    after `busy_wait` seconds, for `patience` seconds in all."""
-
-    spacing: float
-    busy_wait: float = 5
-    patience: float = 600
-    clock: Clock = SYSTEM
+_HOPELESS = 10  # so many rows refused and none written: stop
 
 
 @dataclass
 class Tally:
-    """What was done so far; `rejected` includes what the validation rejected."""
+    """Numbers of rows so far, by outcome, and of batches and requests.
+
+    `rejected`: by the validation or by the destination; `refused`: by the destination alone.
+    `again`: rows that the destination may have received more than once.
+    `ended_by`: what ended the delivery early, if anything did.
+    """
 
     rejected: int = 0
     refused: int = 0
@@ -63,48 +51,54 @@ class Tally:
     unknown: int = 0
     again: int = 0
     batches: int = 0
+    requests: int = 0
     ended_by: VendorError | None = None
 
 
 @dataclass
 class Delivery:
-    """The delivery of one run. `most_rejected`: so many rejected rows are borne; `progress` is told after each step."""
+    """The delivery of one run.
 
-    send: Send
+    `vendor`: the destination's name in messages. `most_rejected`: number of rejected rows that are tolerated.
+    `progress`: called after each step.
+    """
+
+    vendor: str
+    write: Write
     journal: Journal
     pace: Pace
     most_rejected: int
     progress: Callable[[Tally], None] = lambda _: None
     tally: Tally = field(default_factory=Tally)
-    _width: int = 1
-    _not_before: float = 0.0
+    _width: int = 1  # batches that may be under way at once
+    _not_before: float = 0.0  # end of the pause
     _busy_since: float | None = None
-    _waiting: deque[Batch] = field(default_factory=deque)
-    _exhausted: bool = False  # no more rows to come, but for those that wait
-    _last: str | None = None  # reason of a refusal
+    _waiting: deque[Batch] = field(default_factory=deque)  # to send again, or halves of batches
+    _exhausted: bool = False  # the source has no more rows
+    _last_reason: str | None = None  # of a row that was refused
 
     def deliver(self, rows: Iterator[list[Row]]) -> Tally:
-        """Send the batches. What ended it early, if anything did, is in the tally."""
-        going: dict[Future[Reply], Batch] = {}
-        settled: list[Settled] = []
+        """Send the batches. If something ends it early, the tally says what."""
+        sent: dict[Future[Answer], Batch] = {}
+        completed: list[Completed] = []
         self._check()
-        with threads(_MOST_AT_ONCE, "sync") as pool:
+        with threads(self.pace.at_once, "sync") as pool:
             while True:
                 if stopping.stopping():
                     self._end(told_to_stop())
-                begun = list(itertools.islice(self._next(rows), max(0, self._width - len(going))))
-                self.journal.write(settled, begun)
+                begun = list(itertools.islice(self._next(rows), max(0, self._width - len(sent))))
+                self.journal.write(completed, begun)
                 self.progress(self.tally)
                 for batch in begun:
-                    going[pool.submit(send, self.send, batch)] = batch
-                if not going and (self.tally.ended_by or (self._exhausted and not self._waiting)):
+                    sent[pool.submit(send, self.write, batch)] = batch
+                if not sent and (self.tally.ended_by or (self._exhausted and not self._waiting)):
                     return self.tally
-                settled = self._settled(going)
-                while len(going) > self._width // 2:  # a transaction costs more than a request: make it for several
-                    settled += self._settled(going)
+                completed = self._answered(sent)
+                while len(sent) > self._width // 2:  # a transaction costs more than a request: share it
+                    completed += self._answered(sent)
 
     def _next(self, rows: Iterator[list[Row]]) -> Iterator[Batch]:
-        """The batches that may go now."""
+        """The batches that may be sent now."""
         while not self.tally.ended_by and not self._pausing():
             if self._waiting:
                 yield self._waiting.popleft()
@@ -117,78 +111,85 @@ class Delivery:
     def _pausing(self) -> bool:
         return self.pace.clock.monotonic() < self._not_before
 
-    def _settled(self, going: dict[Future[Reply], Batch]) -> list[Settled]:
-        """Wait for answers, or for the end of the pause."""
-        if not going:
+    def _answered(self, sent: dict[Future[Answer], Batch]) -> list[Completed]:
+        """Wait for answers, or for the end of the pause, and react to them."""
+        if not sent:
             self.pace.clock.sleep(self._not_before - self.pace.clock.monotonic())
             return []
-        done, _ = wait(going, return_when=FIRST_COMPLETED)
-        settled = [self._settle(going.pop(future), future.result()) for future in done]
-        return [each for each in settled if each is not None]
+        done, _ = wait(sent, return_when=FIRST_COMPLETED)
+        completed = [self._react(sent.pop(future), future.result()) for future in done]
+        return [each for each in completed if each is not None]
 
-    def _settle(self, batch: Batch, reply: Reply) -> Settled | None:
-        """What follows from a reply; None where the batch goes again as it is, and stays noted as in flight."""
-        error = reply.error
-        if error is None:
-            self._busy_since, self._width = None, self._widest(reply.seconds)
-        elif error.status == BUSY:
-            return self._busy(batch, reply)
-        elif error.status in _SPLITS and len(batch.rows) > 1:
-            rows, middle = reply.carried_over(batch).rows, len(batch.rows) // 2
+    def _react(self, batch: Batch, answer: Answer) -> Completed | None:
+        """React to an answer. None if the batch will be sent again as it is, and stays in flight until then."""
+        error = answer.error
+        self.tally.requests += len(answer.attempts)
+        if isinstance(error, Busy):
+            return self._wait_or_give_up(batch, answer, error)
+        if isinstance(error, BatchRefused) and len(batch.rows) > 1:
+            rows, middle = answer.carried_over(batch).rows, len(batch.rows) // 2
             self._waiting.extendleft(_batch(half) for half in (rows[middle:], rows[:middle]))
-            return Settled(batch, [], reply.known)
-        settled = Settled(batch, reply.results(batch, alone=error is not None and error.status in _SPLITS), reply.known)
-        self._count(settled)
-        if error is not None and error.status not in _SPLITS:
+            return Completed(batch, [], answer.certain)
+        if error is None:
+            self._busy_since, self._width = None, self._widest(answer.seconds)
+        elif not isinstance(error, BatchRefused):
             self._end(error)
-        self._check()
-        return settled
+        return self._counted(batch, answer)
 
-    def _busy(self, batch: Batch, reply: Reply) -> Settled | None:
+    def _wait_or_give_up(self, batch: Batch, answer: Answer, error: Busy) -> Completed | None:
         now = self.pace.clock.monotonic()
         self._busy_since = now if self._busy_since is None else self._busy_since
         self._width, self._not_before = 1, now + self.pace.busy_wait
         if (busy := now - self._busy_since) < self.pace.patience:
-            self._waiting.appendleft(reply.carried_over(batch))
+            self._waiting.appendleft(answer.carried_over(batch))
             return None
-        assert reply.error is not None
-        settled = Settled(batch, reply.results(batch), reply.known)
-        self._count(settled)
         self._end(
             TransientError(
-                f"the dataset was busy for {busy:.0f} s: {reply.error.message}",
-                vendor=OctolisResource.vendor,
-                endpoint=reply.error.endpoint,
-                status=BUSY,
-                remedy="Run it again when nobody changes the dataset in octolis; what is not yet there, will be sent.",
+                f"busy for {busy:.0f} s: {error.message}",
+                vendor=error.vendor,
+                endpoint=error.endpoint,
+                status=error.status,
+                remedy=error.remedy,
             )
         )
-        return settled
+        return self._counted(batch, answer)
 
     def _widest(self, seconds: float) -> int:
-        """As many requests at once as answers that take so long need, and not more: those that wait for the rate limit
-        could not be called back."""
-        return min(_MOST_AT_ONCE, 3 + math.ceil(seconds / self.pace.spacing))
+        """How many batches to have under way when an answer takes so many seconds.
 
-    def _count(self, settled: Settled) -> None:
-        outcomes = [result.outcome for result in settled.results]
+        Not more than keep the rate limit busy: if the process is killed, every batch under way is in doubt.
+        """
+        wanted = 3 + math.ceil(seconds / self.pace.spacing) if self.pace.spacing else self.pace.at_once
+        return min(self.pace.at_once, wanted)
+
+    def _counted(self, batch: Batch, answer: Answer) -> Completed:
+        """The completed batch, which is in the tally now."""
+        completed = Completed(batch, answer.outcomes(batch), answer.certain)
+        outcomes = [each.outcome for each in completed.outcomes]
         self.tally.batches += 1
         self.tally.written += outcomes.count("written")
         self.tally.refused += outcomes.count("rejected")
         self.tally.rejected += outcomes.count("rejected")
         self.tally.not_sent += outcomes.count("not sent")
         self.tally.unknown += outcomes.count("unknown")
-        self.tally.again += sum(result.again is not None for result in settled.results)
-        self._last = next((result.reason for result in settled.results if result.outcome == "rejected"), self._last)
+        self.tally.again += sum(each.again is not None for each in completed.outcomes)
+        reasons = (each.result.reason for each in completed.outcomes if each.outcome == "rejected")
+        self._last_reason = next(reasons, self._last_reason)
+        self._check()
+        return completed
 
     def _check(self) -> None:
-        """End it when too many rows were rejected, or all."""
-        reason = f" The last reason: {self._last}." if self._last else ""
+        """End the delivery if too many rows are rejected, or all of them."""
         if self.tally.refused >= _HOPELESS and not self.tally.written:
-            self._end(_stopped(f"octolis refused all of the first {self.tally.refused} rows.{reason}"))
+            self._end(self._stopped(f"{self.vendor} refused all of the first {self.tally.refused} rows"))
         elif self.tally.rejected > self.most_rejected:
-            allowed = f"max_rejected allows {self.most_rejected}"
-            self._end(_stopped(f"{self.tally.rejected} rows are rejected, and {allowed}.{reason}"))
+            told = f"{self.tally.rejected} rows are rejected, and max_rejected allows {self.most_rejected}"
+            self._end(self._stopped(told))
+
+    def _stopped(self, why: str) -> PermanentError:
+        last = f". The last reason: {self._last_reason}" if self._last_reason else ""
+        remedy = "Look at the results table, correct the source or the mapping, and run it again."
+        return PermanentError(why + last, remedy=remedy)
 
     def _end(self, error: VendorError) -> None:
         self.tally.ended_by = self.tally.ended_by or error
@@ -196,11 +197,3 @@ class Delivery:
 
 def _batch(rows: Sequence[Row]) -> Batch:
     return Batch(uuid.uuid4().hex, rows)
-
-
-def _stopped(why: str) -> PermanentError:
-    return PermanentError(
-        why,
-        vendor=OctolisResource.vendor,
-        remedy="Look at the results table, correct the source or the mapping, and run it again.",
-    )

@@ -1,14 +1,15 @@
-"""What is to be done with every row of the source, found out without a request.
+"""What has to be sent: every row of the source compared with what the destination accepted or refused before.
 
-Here: the file beside the warehouse that holds rows, ledger and plan; and the questions to it. Add here: another reason
-to send a row, or not to. Keep out: values (validation.py), sending (delivery.py).
+Here: the file beside the warehouse that holds the rows and the decision for each of them, and the questions to it.
+Add here: another reason to send a row, or not to send it. Keep out: values (columns.py), sending (delivery.py).
 
-The copy lets the warehouse go at once, keeps memory flat, and is one moment of the source.
+The comparison runs on a copy, in a database file of its own. So the warehouse is free again at once, memory stays flat,
+and everything that is sent belongs to one moment of the source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,29 +20,25 @@ import duckdb
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.writeback import source
-from orgdata_dagster.writeback.definition import Row
-from orgdata_dagster.writeback.sent_rows import VENDOR, SentRows
+from orgdata_dagster.writeback.destination import Row
+from orgdata_dagster.writeback.payloads import ROWS
+from orgdata_dagster.writeback.sent_rows import BY_DESTINATION, SentRows
+from orgdata_dagster.writeback.sync import Sync
 
-Fill = Callable[[duckdb.DuckDBPyConnection], None]
-"""Fills the table `rows` from the table `source`."""
-
-_ROWS = (
-    "CREATE TABLE rows (number BIGINT, key VARCHAR, hash VARCHAR, rest VARCHAR, payload VARCHAR, problems VARCHAR[])"
-)
-# A key that is in flight goes whatever was accepted before: it may have been overwritten since. A rejected row that has
-# another key now, because the key was what was wrong with it, is recognised by the rest of its values.
-_PLAN = f"""
-CREATE TABLE plan AS
-WITH twins AS (SELECT key, count(*) AS twins FROM rows WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1),
-known AS (SELECT key, any_value(hash) FILTER (rejected_by = '{VENDOR}') AS refused FROM rejected GROUP BY key),
+# A key in flight is sent whatever was accepted before, because the destination may hold a newer value than that.
+# A rejected row may have another key by now, because its key was what was wrong: the rest of its values tells.
+_DIFF = f"""
+CREATE TABLE diff AS
+WITH duplicates AS (SELECT key, count(*) AS times FROM rows WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1),
+known AS (SELECT key, any_value(hash) FILTER (rejected_by = '{BY_DESTINATION}') AS refused FROM rejected GROUP BY key),
 checked AS (
-    SELECT rows.* EXCLUDE (problems), CASE WHEN twins IS NULL THEN problems
-        ELSE list_append(problems, 'the key is there ' || twins || ' times') END AS problems
-    FROM rows LEFT JOIN twins USING (key))
+    SELECT rows.* EXCLUDE (problems), CASE WHEN times IS NULL THEN problems
+        ELSE list_append(problems, times || ' rows of the source have this key') END AS problems
+    FROM rows LEFT JOIN duplicates USING (key))
 SELECT checked.*, CASE
     WHEN len(problems) > 0 THEN 'rejected'
     WHEN $only_rejected AND known.key IS NULL AND NOT (accepted.key IS NULL
-        AND coalesce(checked.rest IN (SELECT rest FROM rejected WHERE rest IS NOT NULL), false)) THEN 'left out'
+        AND coalesce(checked.rest IN (SELECT rest FROM rejected WHERE rest IS NOT NULL), false)) THEN 'skipped'
     WHEN in_flight.key IS NOT NULL THEN 'send'
     WHEN NOT $everything AND accepted.hash = checked.hash THEN 'unchanged'
     WHEN NOT ($only_rejected OR $everything) AND known.refused = checked.hash THEN 'refused before'
@@ -54,8 +51,24 @@ ORDER BY number
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Which rows a run sends besides, or instead of, those that changed.
+
+    `only_rejected`: only rows that are rejected at present. `everything`: also rows that were accepted or refused
+    exactly as they are now.
+    """
+
+    only_rejected: bool = False
+    everything: bool = False
+
+
+@dataclass(frozen=True)
 class Counts:
-    """How many rows the source has, and what is to be done with them."""
+    """Number of rows in the source, and how many of them have which decision.
+
+    `send` includes `again`: rows that the destination may have already. `rejected`: before anything is sent.
+    `refused_before`: the destination refused the same payload. `skipped`: not rejected, and only those were asked for.
+    """
 
     rows: int
     send: int
@@ -63,12 +76,12 @@ class Counts:
     unchanged: int
     rejected: int
     refused_before: int
-    left_out: int
+    skipped: int
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Why a row is not sent, a line a column."""
+class InvalidRow:
+    """A row that is rejected before anything is sent. `problems`: one per column, as `column: what is wrong`."""
 
     number: int
     key: str | None
@@ -76,7 +89,7 @@ class Problem:
 
 
 class Diff:
-    """The plan in its file; every question opens it anew, so that a transaction can read it in between."""
+    """The comparison in its file. Every question opens the file anew, so that a transaction can read it in between."""
 
     def __init__(self, warehouse: Warehouse, path: Path) -> None:
         self._warehouse = warehouse
@@ -84,31 +97,31 @@ class Diff:
 
     @cached_property
     def counts(self) -> Counts:
-        """The figures."""
+        """How many rows have which decision."""
         with self.opened() as connection:
-            found = dict(connection.execute("SELECT action, count(*) FROM plan GROUP BY action").fetchall())
-            row = connection.execute("SELECT count(*) FROM plan WHERE action = 'send' AND again IS NOT NULL").fetchone()
+            found = dict(connection.execute("SELECT action, count(*) FROM diff GROUP BY action").fetchall())
+            row = connection.execute("SELECT count(*) FROM diff WHERE action = 'send' AND again IS NOT NULL").fetchone()
         again = row[0] if row else 0
-        kinds = ("send", "unchanged", "rejected", "refused before", "left out")
-        send, unchanged, rejected, refused, left_out = (found.get(kind, 0) for kind in kinds)
-        return Counts(sum(found.values()), send, again, unchanged, rejected, refused, left_out)
+        actions = ("send", "unchanged", "rejected", "refused before", "skipped")
+        send, unchanged, rejected, refused, skipped = (found.get(action, 0) for action in actions)
+        return Counts(sum(found.values()), send, again, unchanged, rejected, refused, skipped)
 
     def batches(self, size: int) -> Iterator[list[Row]]:
-        """The rows to send, so many at a time, in the source's order."""
+        """The rows to send in the source's order, at most `size` at a time."""
         with self.opened() as connection:
             cursor = connection.execute(
-                "SELECT number, key, hash, rest, payload, again FROM plan WHERE action = 'send' ORDER BY number"
+                "SELECT number, key, hash, rest, payload, again FROM diff WHERE action = 'send' ORDER BY number"
             )
             while rows := cursor.fetchmany(size):
                 yield [Row(*row) for row in rows]
 
-    def problems(self, most: int) -> list[Problem]:
-        """The first rows that are not sent because something is wrong with them."""
+    def invalid_rows(self, most: int) -> list[InvalidRow]:
+        """The first rows that are rejected before anything is sent."""
         with self.opened() as connection:
             rows = connection.execute(
-                "SELECT number, key, problems FROM plan WHERE action = 'rejected' ORDER BY number LIMIT ?", [most]
+                "SELECT number, key, problems FROM diff WHERE action = 'rejected' ORDER BY number LIMIT ?", [most]
             ).fetchall()
-        return [Problem(number, key, tuple(problems)) for number, key, problems in rows]
+        return [InvalidRow(number, key, tuple(problems)) for number, key, problems in rows]
 
     def first(self, most: int) -> Sequence[Row]:
         """The first rows to send."""
@@ -122,29 +135,19 @@ class Diff:
             yield connection
 
 
-def make(
-    warehouse: Warehouse,
-    ledger: SentRows,
-    source_sql: str,
-    fill: Fill,
-    folder: Path,
-    *,
-    only_rejected: bool = False,
-    everything: bool = False,
-) -> Diff:
-    """Copy the source into `folder`, check and compare every row.
+def compare(warehouse: Warehouse, sent_rows: SentRows, sync: Sync, selection: Selection, folder: Path) -> Diff:
+    """Copy the source into `folder`, and check and compare every row.
 
-    `only_rejected`: send only what is rejected at present. `everything`: also what was accepted, or refused, as it is.
-    Raises PermanentError where the source cannot be read, and what `fill` raises.
+    Raises PermanentError where the source cannot be read, or does not fit the destination.
     """
-    found = Diff(warehouse, folder / "diff.duckdb")
+    diff = Diff(warehouse, folder / "diff.duckdb")
     with warehouse.reading() as connection:
-        source.copy(connection, source_sql, found.path)
-        ledger.copy(connection)
+        source.copy(connection, sync.source, diff.path)
+        sent_rows.copy(connection)
     with warehouse.scratch_connection() as connection:
         connection.execute("SET GLOBAL preserve_insertion_order = true")
-        connection.execute(f"ATTACH {literal(str(found.path))} AS {source.COPY}; USE {source.COPY}")
-        connection.execute(_ROWS)
-        fill(connection)
-        connection.execute(_PLAN, {"only_rejected": only_rejected, "everything": everything})
-    return found
+        connection.execute(f"ATTACH {literal(str(diff.path))} AS {source.COPY}; USE {source.COPY}")
+        connection.execute(ROWS)
+        sync.destination.fill(connection)
+        connection.execute(_DIFF, {"only_rejected": selection.only_rejected, "everything": selection.everything})
+    return diff

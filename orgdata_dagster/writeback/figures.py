@@ -1,7 +1,6 @@
-"""What a sync shows of itself: the same in the terminal, in the UI and in the run's log.
+"""The figures of a sync as Dagster metadata: the terminal, the UI and the run's log show the same.
 
-Here: figures and tables as Dagster metadata. Add here: another figure. Keep out: finding them out (diff.py,
-delivery.py).
+Here: figures and tables. Add here: another figure. Keep out: finding them out (diff.py, delivery.py).
 """
 
 from __future__ import annotations
@@ -9,14 +8,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import dagster as dg
 
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SYNC_PLAN
-from orgdata_dagster.vendors.octolis.writing import WRITE_POINTS
 from orgdata_dagster.writeback.delivery import Tally
+from orgdata_dagster.writeback.destination import Pace
 from orgdata_dagster.writeback.diff import Diff
 
 _ROWS_SHOWN = 20
@@ -26,61 +24,51 @@ _WIDEST_VALUE = 40
 Metadata = dict[str, dg.MetadataValue]
 
 
-@dataclass(frozen=True)
-class Report:
-    """A plan and how it would be carried out: so many rows a request, so many requests a minute."""
+def of_diff(diff: Diff, batch_size: int, pace: Pace, *, dry_run: str | None) -> Metadata:
+    """What is to be done: counts, cost, the first rows of a dry run, and the problems of the first invalid rows.
 
-    diff: Diff
-    batch_size: int
-    writes_per_minute: int
-
-    def of_plan(self, *, dry_run: str | None) -> Metadata:
-        """What is to be done: counts, what it costs, the first rows, and the problems (of the first hundred rows).
-
-        `dry_run`: why nothing is sent; None where it will be.
-        """
-        counts = self.diff.counts
-        requests = math.ceil(counts.send / self.batch_size)
-        figures: dict[str, int | float] = {
-            "source_rows": counts.rows,
-            "to_send": counts.send,
-            "to_send_again": counts.again,
-            "unchanged": counts.unchanged,
-            "rejected_before_sending": counts.rejected,
-            "refused_before_and_unchanged": counts.refused_before,
-            "left_out": counts.left_out,
-            "requests_needed": requests,
-            "points_needed": requests * WRITE_POINTS,
-            "minutes_needed": round(requests / self.writes_per_minute, 2),
-        }
-        shown = _markdown(("", "rows"), list(figures.items()))
-        if dry_run:
-            shown = f"{dry_run}\n\n{shown}\n\n{self._first_rows()}"
-        metadata: Metadata = {name: _number(value) for name, value in figures.items()}
-        metadata |= {
-            "dry_run": dg.MetadataValue.bool(dry_run is not None),
-            SYNC_PLAN: dg.MetadataValue.md(shown + self._problems()),
-        }
-        return metadata
-
-    def _first_rows(self) -> str:
-        payloads = [(row.number, json.loads(row.payload)) for row in self.diff.first(_ROWS_SHOWN)]
-        if not payloads:
-            return "No row would be sent."
-        names = list(dict.fromkeys(name for _, payload in payloads for name in payload))
-        rows = [(number, *(_value(payload, name) for name in names)) for number, payload in payloads]
-        return f"The first {len(rows)} rows (an empty cell is left out, null erases):\n\n" + _markdown(
-            ("row", *names), rows
-        )
-
-    def _problems(self) -> str:
-        found = self.diff.problems(_PROBLEMS_SHOWN)
-        rows = [(problem.number, problem.key or "", "; ".join(problem.problems)) for problem in found]
-        return "\n\nRejected before sending:\n\n" + _markdown(("row", "key", "problems"), rows) if rows else ""
+    `dry_run`: why nothing is sent; None if rows will be sent.
+    """
+    counts = diff.counts
+    requests = math.ceil(counts.send / batch_size)
+    figures: dict[str, int | float] = {
+        "source_rows": counts.rows,
+        "to_send": counts.send,
+        "to_send_again": counts.again,
+        "unchanged": counts.unchanged,
+        "rejected_before_sending": counts.rejected,
+        "refused_before_and_unchanged": counts.refused_before,
+        "skipped": counts.skipped,
+        "requests_needed": requests,
+        "points_needed": requests * pace.cost,
+        "minutes_needed": round(requests / pace.requests_per_minute, 2),
+    }
+    shown = _markdown(("", "rows"), list(figures.items()))
+    if dry_run:
+        shown = f"{dry_run}\n\n{shown}\n\n{_first_rows(diff)}"
+    metadata: Metadata = {name: _number(value) for name, value in figures.items()}
+    metadata["dry_run"] = dg.MetadataValue.bool(dry_run is not None)
+    metadata[SYNC_PLAN] = dg.MetadataValue.md(shown + _problems(diff))
+    return metadata
 
 
-def of_delivery(tally: Tally, *, merges: int, requests: int, waited: float) -> Metadata:
-    """What was done."""
+def _first_rows(diff: Diff) -> str:
+    payloads = [(row.number, json.loads(row.payload)) for row in diff.first(_ROWS_SHOWN)]
+    if not payloads:
+        return "No row would be sent."
+    names = list(dict.fromkeys(name for _, payload in payloads for name in payload))
+    rows = [(number, *(_value(payload, name) for name in names)) for number, payload in payloads]
+    legend = f"The first {len(rows)} rows (empty: the column is not sent; null: the value is erased):"
+    return f"{legend}\n\n{_markdown(('row', *names), rows)}"
+
+
+def _problems(diff: Diff) -> str:
+    rows = [(each.number, each.key or "", "; ".join(each.problems)) for each in diff.invalid_rows(_PROBLEMS_SHOWN)]
+    return "\n\nRejected before sending:\n\n" + _markdown(("row", "key", "problems"), rows) if rows else ""
+
+
+def of_delivery(tally: Tally, pace: Pace, *, merges: int, waited: float) -> Metadata:
+    """What was done. `waited`: seconds that requests waited for the rate limit."""
     figures: dict[str, int | float] = {
         "written": tally.written,
         "rejected": tally.rejected,
@@ -88,8 +76,8 @@ def of_delivery(tally: Tally, *, merges: int, requests: int, waited: float) -> M
         "unknown": tally.unknown,
         "sent_again": tally.again,
         "batches": tally.batches,
-        "requests": requests,
-        "points": requests * WRITE_POINTS,
+        "requests": tally.requests,
+        "points": tally.requests * pace.cost,
         "merges": merges,
         "waited_for_rate_limit_seconds": round(waited, 3),
     }
@@ -97,7 +85,7 @@ def of_delivery(tally: Tally, *, merges: int, requests: int, waited: float) -> M
 
 
 def delivered(tally: Tally) -> str:
-    """The same as a table for a person."""
+    """The numbers of rows by outcome, as a Markdown table."""
     figures = {"written": tally.written, "rejected": tally.rejected, "not sent": tally.not_sent,
                "unknown": tally.unknown, "sent again": tally.again}  # fmt: skip
     return _markdown(("done", "rows"), list(figures.items()))

@@ -1,7 +1,7 @@
-"""The rows of a source as payloads for a dataset.
+"""The rows of a source as payloads, for destinations that have columns.
 
-Here: the pass over all rows, and the hashes by which they are recognised. Keep out: what a value may be
-(validation.py), what is done with a row (diff.py).
+Here: the pass over all rows, and the hashes by which rows are recognised. Keep out: what a value may be (columns.py and
+the destination), what is done with a row (diff.py).
 """
 
 from __future__ import annotations
@@ -14,32 +14,29 @@ from typing import Any
 import duckdb
 
 from orgdata_dagster.http.errors import PermanentError
-from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.vendors.octolis.sync.validation import Column, checked, columns
 from orgdata_dagster.warehouse.names import quoted
-from orgdata_dagster.writeback.definition import Sync
+from orgdata_dagster.writeback.columns import Column, Fields, ValueFormats, checked, columns
 
+ROWS = "CREATE TABLE rows (number BIGINT, key VARCHAR, hash VARCHAR, rest VARCHAR, payload VARCHAR, problems VARCHAR[])"
+"""The table that a destination fills; the columns are those of `destination.Row`. `key`: NULL if the key is invalid.
+`problems`: an empty list if the row can be sent."""
 _AT_A_TIME = 2_000
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
 
 
-def fill(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
-    """Fill `rows` from `source`. Raises PermanentError that lists all that is wrong with the source's columns."""
+def fill(connection: duckdb.DuckDBPyConnection, fields: Fields, formats: ValueFormats) -> None:
+    """Fill `rows` from `source`. Raises PermanentError that lists everything that is wrong with the columns."""
     described = {name: kind for name, kind, *_ in connection.execute("DESCRIBE source").fetchall()}
-    found, problems = columns(described, sync)
+    found, problems = columns(described, fields, formats)
     if problems:
-        raise PermanentError(
-            f"sync {sync.name}: {'; '.join(problems)}",
-            vendor=OctolisResource.vendor,
-            remedy="Correct `source` or the fields that are named. Nothing was sent.",
-        )
+        raise unusable(formats.vendor, problems)
     expressions = ", ".join(f"{column.expression} AS {quoted(column.source)}" for column in found)
     cursor = connection.cursor()
     cursor.execute(f"USE {connection.execute('SELECT current_database()').fetchall()[0][0]}")
     cursor.execute(f"SELECT {expressions} FROM source")
     number = 0
     while chunk := cursor.fetchmany(_AT_A_TIME):
-        rows = [_row(number + place, values, found) for place, values in enumerate(chunk, start=1)]
+        rows = [_row(number + place, values, found, formats) for place, values in enumerate(chunk, start=1)]
         number += len(chunk)
         connection.execute(
             "INSERT INTO rows SELECT unnest(CAST(? AS BIGINT[])), unnest(CAST(? AS VARCHAR[])), "
@@ -49,8 +46,17 @@ def fill(connection: duckdb.DuckDBPyConnection, sync: Sync) -> None:
         )
 
 
-def _row(number: int, values: Sequence[Any], columns: Sequence[Column]) -> tuple[object, ...]:
-    payload, problems = checked(values, columns)
+def unusable(vendor: str, problems: Sequence[str]) -> PermanentError:
+    """The error for a source whose columns do not fit the destination."""
+    return PermanentError(
+        f"the source does not fit: {'; '.join(problems)}",
+        vendor=vendor,
+        remedy="Correct `source` or the options named above. Nothing was sent.",
+    )
+
+
+def _row(number: int, values: Sequence[Any], columns: Sequence[Column], formats: ValueFormats) -> tuple[object, ...]:
+    payload, problems = checked(values, columns, formats)
     in_key = [column.name for column in columns if column.in_key]
     key = None
     if not any(problem.partition(":")[0] in in_key for problem in problems):

@@ -1,13 +1,13 @@
-"""`octolis.<name>_results`: what became of every row, run by run.
+"""`<vendor>.<name>_results`: the result of every row that was sent or rejected, run by run.
 
-Here: the table and its columns. Add here: another fact about a row's fate. Keep out: what is known of a key at present
-(sent_rows.py).
+Here: the table and its columns. Add here: another fact about the result of a row. Keep out: what is known of a key at
+present (sent_rows.py), columns that only one destination has (its `result_columns`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -15,91 +15,108 @@ import duckdb
 
 from orgdata_dagster.warehouse.commit.evolution import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, literal, quoted
-from orgdata_dagster.writeback.definition import Row
-from orgdata_dagster.writeback.sent_rows import VALIDATION, SentRows
+from orgdata_dagster.writeback.destination import ResultColumn, Row, RowResult
+from orgdata_dagster.writeback.sent_rows import BY_VALIDATION, SentRows
 from orgdata_dagster.writeback.source import COPY
 
 Outcome = Literal["written", "rejected", "not sent", "unknown"]
 
-_COLUMNS = {
-    "outcome": ("VARCHAR", "written; rejected; not sent: the request failed before it; unknown: no answer was read."),
-    "row": ("BIGINT", "The row's number in the source, from 1, in that run."),
-    "key": ("VARCHAR", "The values of the key columns as a JSON array; NULL where they do not make a key."),
-    "payload_hash": ("VARCHAR", "Two rows of one hash had the same payload."),
-    "masterid": ("VARCHAR", "octolis' id of the record."),
-    "merged_masterids": ("VARCHAR[]", "The records that are gone because they were merged into this one."),
-    "ignored_columns": ("VARCHAR[]", "Protected columns, which octolis takes no value for."),
+
+@dataclass(frozen=True)
+class RowOutcome:
+    """How the sending of a row ended, in one batch.
+
+    `result`: the destination's answer. `position`: in the batch, from 0. `attempts`: requests that the batch took.
+    `again`: why the destination may have received the row more than once; None if it cannot have.
+    `request_ids`: of the batch's last attempt.
+    """
+
+    row: Row
+    outcome: Outcome
+    result: RowResult
+    batch_id: str
+    position: int
+    attempts: int
+    again: str | None = None
+    request_ids: Mapping[str, str] = field(default_factory=dict)
+
+
+# name: DuckDB type, description
+_OUTCOME = {
+    "outcome": ("VARCHAR", "written, rejected, not sent (the request failed before it), unknown (no answer was read)."),
+    "row": ("BIGINT", "Position of the row in the source of that run, from 1."),
+    "key": ("VARCHAR", "Values of the key columns as a JSON array; NULL if they are not a valid key."),
+    "payload_hash": ("VARCHAR", "Rows with the same hash had the same payload."),
     "reason": ("VARCHAR", "Why the row was not written."),
-    "sent_again": ("VARCHAR", "Why octolis may have received it more than once; NULL: it was sent once."),
-    "batch_id": ("VARCHAR", "The batch that it was sent in; NULL: rejected before any request."),
-    "position": ("INTEGER", "Its place in the batch, from 0, by which answers are matched."),
-    "attempts": ("INTEGER", "The requests that the batch took."),
-    "apigw_requestid": ("VARCHAR", "The answer's header, for a ticket at octolis."),
-    "traceparent": ("VARCHAR", "The same."),
+    "sent_again": ("VARCHAR", "Why the vendor may have received it more than once; NULL: it was sent once."),
+    "batch_id": ("VARCHAR", "The batch that it was sent in; NULL: rejected before anything was sent."),
+    "position": ("INTEGER", "Position in the batch, from 0, by which answers are matched."),
+    "attempts": ("INTEGER", "Number of requests that the batch took."),
+}
+_RECORDED = {
     LOADED_AT: ("TIMESTAMP WITH TIME ZONE", "When this was recorded."),
     RUN_ID: ("VARCHAR", "The Dagster run."),
 }
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of a row that was sent."""
-
-    row: Row
-    outcome: Outcome
-    batch_id: str
-    position: int
-    attempts: int
-    masterid: str | None = None
-    modified_at: str | None = None
-    merged: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-    reason: str | None = None
-    again: str | None = None
-    apigw_requestid: str | None = None
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True)
-class Results:
-    """The table, and the writing of it."""
+class ResultsTable:
+    """The table of one sync. `own`: the destination's columns."""
 
     table: TableName
+    own: Mapping[str, ResultColumn]
+
+    @property
+    def columns(self) -> dict[str, tuple[str, str]]:
+        """All columns: name -> type, description."""
+        own = {name: (column.type, column.description) for name, column in self.own.items()}
+        return {**_OUTCOME, **own, **_RECORDED}
 
     def create(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Make the table where it is missing."""
-        if table_columns(connection, self.table):
-            return
-        columns = ", ".join(f"{quoted(name)} {kind}" for name, (kind, _) in _COLUMNS.items())
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.table.schema)}")
-        connection.execute(f"CREATE TABLE {self.table.sql} ({columns})")
-        text = "A row for each time that a row was sent, or found to be wrong: what became of it."
-        connection.execute(f"COMMENT ON TABLE {self.table.sql} IS {literal(text)}")
-        for name, (_, about) in _COLUMNS.items():
+        """Create the table, or add the columns that it lacks."""
+        there = table_columns(connection, self.table)
+        missing = {name: each for name, each in self.columns.items() if name not in there}
+        if not there:
+            columns = ", ".join(f"{quoted(name)} {kind}" for name, (kind, _) in missing.items())
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.table.schema)}")
+            connection.execute(f"CREATE TABLE {self.table.sql} ({columns})")
+            text = "One row per row of the source and sending: its result. Also rows rejected before anything was sent."
+            connection.execute(f"COMMENT ON TABLE {self.table.sql} IS {literal(text)}")
+        for name, (kind, about) in missing.items():
+            if there:
+                connection.execute(f"ALTER TABLE {self.table.sql} ADD COLUMN {quoted(name)} {kind}")
             connection.execute(f"COMMENT ON COLUMN {self.table.sql}.{quoted(name)} IS {literal(about)}")
 
-    def add(self, connection: duckdb.DuckDBPyConnection, results: Sequence[Result], run_id: str, now: datetime) -> None:
-        """Note what became of some rows."""
+    def add(
+        self, connection: duckdb.DuckDBPyConnection, outcomes: Sequence[RowOutcome], run_id: str, now: datetime
+    ) -> None:
+        """Record how the sending of some rows ended."""
         rows = [
             (
-                *(each.outcome, each.row.number, each.row.key, each.row.hash, each.masterid, list(each.merged)),
-                *(list(each.ignored), each.reason, each.again, each.batch_id, each.position, each.attempts),
-                *(each.apigw_requestid, each.traceparent, now, run_id),
+                *(each.outcome, each.row.number, each.row.key, each.row.hash, each.result.reason or None),
+                *(each.again, each.batch_id, each.position, each.attempts),
+                *(column.value(each.result, each.request_ids) for column in self.own.values()),
+                *(now, run_id),
             )
-            for each in results
+            for each in outcomes
         ]
-        values = ", ".join(f"unnest(CAST(? AS {kind}[]))" for kind, _ in _COLUMNS.values())
+        values = ", ".join(f"unnest(CAST(? AS {kind}[])) AS {quoted(name)}" for name, (kind, _) in self.columns.items())
         columns = [list(column) for column in zip(*rows, strict=True)]
-        connection.execute(f"INSERT INTO {self.table.sql} SELECT {values}", columns)
+        connection.execute(f"INSERT INTO {self.table.sql} BY NAME SELECT {values}", columns)
 
-    def add_rejected(self, connection: duckdb.DuckDBPyConnection, ledger: SentRows, run_id: str, now: datetime) -> None:
-        """Note the rows of the attached plan that the validation rejects, each once: the ledger knows the old ones."""
-        known = f"(SELECT * FROM _orgdata.sync_rejected WHERE {ledger.mine} AND rejected_by = '{VALIDATION}')"
+    def add_invalid(
+        self, connection: duckdb.DuckDBPyConnection, sent_rows: SentRows, run_id: str, now: datetime
+    ) -> None:
+        """Record the rows of the attached diff that are rejected before anything is sent.
+
+        Each is recorded once: those that an earlier run recorded are in `sync_rejected`.
+        """
+        known = f"(SELECT * FROM _orgdata.sync_rejected WHERE {sent_rows.mine} AND rejected_by = '{BY_VALIDATION}')"
         same = "known.key IS NOT DISTINCT FROM found.key AND known.hash = found.hash"
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM {COPY}.main.plan AS found "
+            f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM {COPY}.main.diff AS found "
             f"ANTI JOIN {known} AS known ON {same} WHERE action = 'rejected'",
-            ledger.names,
+            sent_rows.names,
         )
         connection.execute(
             f"INSERT INTO {self.table.sql} BY NAME SELECT 'rejected' AS outcome, number AS row, key, "
@@ -107,28 +124,28 @@ class Results:
             f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM temp.main.fresh",
             [now, run_id],
         )
-        # what the vendor refused stays, unless the row is gone or is one of those that need no vendor to be refused
+        # A row that the destination refused stays rejected while the source has it and it can be sent.
         connection.execute(
-            f"DELETE FROM _orgdata.sync_rejected AS known WHERE {ledger.mine} AND CASE rejected_by "
-            f"WHEN '{VALIDATION}' THEN NOT EXISTS "
-            f"(SELECT 1 FROM {COPY}.main.plan AS found WHERE action = 'rejected' AND {same}) "
-            f"ELSE NOT EXISTS (SELECT 1 FROM {COPY}.main.plan AS found "
+            f"DELETE FROM _orgdata.sync_rejected AS known WHERE {sent_rows.mine} AND CASE rejected_by "
+            f"WHEN '{BY_VALIDATION}' THEN NOT EXISTS "
+            f"(SELECT 1 FROM {COPY}.main.diff AS found WHERE action = 'rejected' AND {same}) "
+            f"ELSE NOT EXISTS (SELECT 1 FROM {COPY}.main.diff AS found "
             "WHERE found.key = known.key AND action <> 'rejected') END",
-            ledger.names,
+            sent_rows.names,
         )
         connection.execute(
             "INSERT INTO _orgdata.sync_rejected SELECT ?, ?, key, hash, rest, "
-            f"'{VALIDATION}', array_to_string(problems, '; '), ?, CAST(? AS TIMESTAMPTZ) FROM temp.main.fresh",
-            [*ledger.names, run_id, now],
+            f"'{BY_VALIDATION}', array_to_string(problems, '; '), ?, CAST(? AS TIMESTAMPTZ) FROM temp.main.fresh",
+            [*sent_rows.names, run_id, now],
         )
 
-    def add_gone(self, connection: duckdb.DuckDBPyConnection, ledger: SentRows, run_id: str, now: datetime) -> None:
-        """Note the rows that were in flight and that the source has no more: nobody will send them again."""
-        gone = f"{ledger.mine} AND key NOT IN (SELECT key FROM {COPY}.main.plan WHERE key IS NOT NULL)"
+    def add_gone(self, connection: duckdb.DuckDBPyConnection, sent_rows: SentRows, run_id: str, now: datetime) -> None:
+        """Record the rows in flight that the source no longer has: they will not be sent again."""
+        gone = f"{sent_rows.mine} AND key NOT IN (SELECT key FROM {COPY}.main.diff WHERE key IS NOT NULL)"
         connection.execute(
             f"INSERT INTO {self.table.sql} BY NAME SELECT 'unknown' AS outcome, key, hash AS payload_hash, batch_id, "
-            "'run ' || run_id || ' ended before the answer was recorded; the source has the row no more' AS reason, "
+            "'run ' || run_id || ' ended before the answer was recorded; the source no longer has the row' AS reason, "
             f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM _orgdata.sync_in_flight WHERE {gone}",
-            [now, run_id, *ledger.names],
+            [now, run_id, *sent_rows.names],
         )
-        connection.execute(f"DELETE FROM _orgdata.sync_in_flight WHERE {gone}", ledger.names)
+        connection.execute(f"DELETE FROM _orgdata.sync_in_flight WHERE {gone}", sent_rows.names)

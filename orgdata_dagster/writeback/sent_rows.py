@@ -1,10 +1,10 @@
-"""What octolis has of every row as far as we know: three tables in `_orgdata`, of all syncs together.
+"""What the destination has of each row, as far as is known: three tables in `_orgdata`, shared by all syncs.
 
-Here: their SQL. Add here: another fact about a key. Keep out: when it is written (journal.py), the rows' history
-(results.py).
+Here: their SQL. Add here: another fact about the present state of a key. Keep out: when they are written (journal.py),
+the history of every row (results.py).
 
-A batch is put down in `sync_in_flight` before it is sent, and taken out together with its answer. What is still there
-when a run begins was perhaps received and perhaps not: nothing else that is known of such a key counts any more.
+A batch is noted in `sync_in_flight` before it is sent, and removed in the transaction that records its answer. What is
+still there when a run begins may have been received or not. Nothing else that is known of such a key counts any more.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from datetime import datetime
 
 import duckdb
 
+from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import ALIAS
-from orgdata_dagster.writeback.definition import Row
+from orgdata_dagster.writeback.destination import Row
 from orgdata_dagster.writeback.source import COPY
 
 _TABLES = """
@@ -30,26 +32,26 @@ CREATE TABLE IF NOT EXISTS _orgdata.sync_rejected (
 CREATE TABLE IF NOT EXISTS _orgdata.sync_in_flight (
     sync VARCHAR, target VARCHAR, key VARCHAR, hash VARCHAR, batch_id VARCHAR, run_id VARCHAR, again VARCHAR,
     begun_at TIMESTAMP WITH TIME ZONE);
-COMMENT ON TABLE _orgdata.sync_accepted IS 'The payload (its hash) of each key that the vendor accepted last.';
+COMMENT ON TABLE _orgdata.sync_accepted IS 'Per key, the hash of the payload that the vendor accepted last.';
 COMMENT ON TABLE _orgdata.sync_rejected IS
-    'The rows that are rejected at present: by the validation, before they were sent, or by the vendor.';
+    'Rows that are rejected at present: by the validation, before anything is sent, or by the vendor.';
 COMMENT ON TABLE _orgdata.sync_in_flight IS
-    'What was sent, or was about to be, and whose answer is not recorded: the vendor may have it.';
+    'Rows that were sent or about to be sent, without a recorded answer: the vendor may have them.';
 """
 
-VALIDATION, VENDOR = "validation", "vendor"
+BY_VALIDATION, BY_DESTINATION = "validation", "vendor"  # values of `rejected_by`
 
 
 @dataclass(frozen=True)
 class SentRows:
-    """The part of the three tables that belongs to a sync and its target: a dataset's id, or a webhook's."""
+    """The part of the three tables that belongs to one sync and its target (see Destination)."""
 
     sync: str
     target: str
 
     @property
     def mine(self) -> str:
-        """SQL with the two parameters `self.names`."""
+        """An SQL condition with the two parameters `names`."""
         return "sync = ? AND target = ?"
 
     @property
@@ -58,12 +60,12 @@ class SentRows:
         return [self.sync, self.target]
 
     def create(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Make the tables where they are missing."""
+        """Create the tables if they are missing."""
         if not _exists(connection):
             connection.execute(_TABLES)
 
     def copy(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Copy what is known into the attached file `copy`, beside the source."""
+        """Copy this sync's part into the attached file `copy`, as `accepted`, `rejected` and `in_flight`."""
         if not _exists(connection):
             connection.execute(f"USE {COPY}; {_TABLES}; USE {ALIAS}")
             schema = f"{COPY}._orgdata"
@@ -77,7 +79,7 @@ class SentRows:
     def begin(
         self, connection: duckdb.DuckDBPyConnection, batch_id: str, rows: Sequence[Row], run_id: str, now: datetime
     ) -> None:
-        """A batch is about to be sent."""
+        """Note that a batch is about to be sent."""
         keys = [row.key for row in rows]
         connection.execute(
             f"DELETE FROM _orgdata.sync_in_flight WHERE {self.mine} AND key IN (SELECT unnest(CAST(? AS VARCHAR[])))",
@@ -90,7 +92,7 @@ class SentRows:
         )
 
     def end(self, connection: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
-        """What became of these batches is known."""
+        """Note that it is certain what the destination did with these batches."""
         connection.execute(
             f"DELETE FROM _orgdata.sync_in_flight WHERE {self.mine} "
             "AND batch_id IN (SELECT unnest(CAST(? AS VARCHAR[])))",
@@ -104,25 +106,28 @@ class SentRows:
         run_id: str,
         now: datetime,
     ) -> None:
-        """The vendor has these rows; with each its masterid."""
+        """Note that the destination has these rows. With each row comes its record id."""
         keys = [row.key for row, _ in rows]
         self._forget(connection, ("accepted", "rejected"), keys)
         connection.execute(
             "INSERT INTO _orgdata.sync_accepted SELECT ?, ?, unnest(CAST(? AS VARCHAR[])), "
             "unnest(CAST(? AS VARCHAR[])), unnest(CAST(? AS VARCHAR[])), ?, CAST(? AS TIMESTAMPTZ)",
-            [*self.names, keys, [row.hash for row, _ in rows], [masterid for _, masterid in rows], run_id, now],
+            [*self.names, keys, [row.hash for row, _ in rows], [record_id for _, record_id in rows], run_id, now],
         )
 
     def reject(
         self, connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Row, str]], run_id: str, now: datetime
     ) -> None:
-        """The vendor refused these rows; with each its reason. What it accepted of them before, it still has."""
+        """Note that the destination refused these rows. With each row comes the reason.
+
+        What it accepted under the same keys before, it still has.
+        """
         keys = [row.key for row, _ in rows]
         self._forget(connection, ("rejected",), keys)
         connection.execute(
             "INSERT INTO _orgdata.sync_rejected SELECT ?, ?, unnest(CAST(? AS VARCHAR[])), "
             "unnest(CAST(? AS VARCHAR[])), unnest(CAST(? AS VARCHAR[])), "
-            f"'{VENDOR}', unnest(CAST(? AS VARCHAR[])), ?, CAST(? AS TIMESTAMPTZ)",
+            f"'{BY_DESTINATION}', unnest(CAST(? AS VARCHAR[])), ?, CAST(? AS TIMESTAMPTZ)",
             [
                 *self.names,
                 keys,
@@ -141,8 +146,4 @@ class SentRows:
 
 
 def _exists(connection: duckdb.DuckDBPyConnection) -> bool:
-    try:
-        connection.execute("SELECT 1 FROM _orgdata.sync_in_flight LIMIT 0")
-    except duckdb.CatalogException:
-        return False
-    return True
+    return bool(table_columns(connection, TableName("_orgdata", "sync_in_flight")))

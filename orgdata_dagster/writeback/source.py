@@ -1,6 +1,6 @@
-"""The rows to be sent: which tables they come from, and a copy of them beside the warehouse.
+"""The source of a sync: which tables it reads, and a copy of its rows in a file beside the warehouse.
 
-Here: the SQL of a source. Keep out: what the rows hold (validation.py), what becomes of them (diff.py).
+Here: the SQL of a source. Keep out: what the rows hold (payloads.py), what is done with them (diff.py).
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ import duckdb
 
 from orgdata_dagster import vendors
 from orgdata_dagster.http.errors import PermanentError
-from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage.causes import first_line
 
 _TABLE = re.compile(r'\s*(\w+|"[^"]+")(\.(\w+|"[^"]+"))*\s*')
-_VIEWS = ("_current", "_history", "_merges")  # of the tables that vendors land in
+_VIEWS = ("_current", "_history", "_merges")  # beside the tables that vendors are pulled into
 COPY = "copy"  # the alias of the file beside the warehouse
 
 
 def select(source: str) -> str:
-    """The SELECT that a source means: itself, or everything of the table that it names."""
+    """The source as a SELECT; the name of a table means all of its rows."""
     return f"FROM {source}" if _TABLE.fullmatch(source) else source
 
 
 def tables(source: str) -> list[tuple[str, ...]]:
-    """The asset keys of the tables that a source reads, by the database's own parser; a view that belongs to a
-    vendor's table stands for it. Raises ValueError for what is not one SELECT.
+    """The asset keys of the tables that a source reads, found by DuckDB's own parser.
+
+    A view beside a vendor's table, such as `users_current`, counts as that table. Raises ValueError if the source is
+    not exactly one SELECT.
     """
-    with duckdb.connect(config={"threads": 1}) as connection:  # workers are forked later: leave no thread behind
+    with duckdb.connect(config={"threads": 1}) as connection:  # workers are forked later: no thread may stay behind
         row = connection.execute("SELECT json_serialize_sql(?)", [select(source)]).fetchone()
     assert row is not None
     parsed: dict[str, Any] = json.loads(row[0])
@@ -52,9 +53,9 @@ def tables(source: str) -> list[tuple[str, ...]]:
 
 
 def copy(connection: duckdb.DuckDBPyConnection, source: str, into: Path) -> None:
-    """Attach the new file `into` as `copy`, with the source's rows in its table `source`, in their order.
+    """Attach the new file `into` as `copy`, and copy the source's rows into its table `source`, in their order.
 
-    The warehouse is held no longer than that takes. Raises PermanentError where the SQL fails.
+    Raises PermanentError if the SQL fails.
     """
     connection.execute("SET GLOBAL preserve_insertion_order = true")
     connection.execute(f"ATTACH {literal(str(into))} AS {COPY}")
@@ -64,9 +65,7 @@ def copy(connection: duckdb.DuckDBPyConnection, source: str, into: Path) -> None
         raise  # the machine's fault, not the query's
     except duckdb.Error as error:
         raise PermanentError(
-            f"the source cannot be read: {first_line(error)}",
-            vendor=OctolisResource.vendor,
-            remedy="Correct `source`, or make its tables first.",
+            f"the source cannot be read: {first_line(error)}", remedy="Correct `source`, or make its tables first."
         ) from None
 
 

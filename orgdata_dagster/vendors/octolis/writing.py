@@ -4,10 +4,10 @@
     PATCH {base_url}/datasets/{id}/records/{masterid | batch}  update, by masterid
     POST or PUT {base_url}/webhook/{id}                        any JSON
 
-Here: the requests, what they cost, and each row's fate in the answer (`vendor_apis/octolis.md`). Add here: another
-endpoint that writes. Keep out: Dagster, DuckDB; which rows, how many at once, what after a refusal (sync/).
+Here: the requests, what they cost, and the result of each record in the answer (`vendor_apis/octolis.md`). Add here:
+another endpoint that writes. Keep out: Dagster, DuckDB; which rows are sent, and what a refusal leads to (writeback/).
 
-A 2xx answer to a batch says nothing of its rows: each has a fate of its own, at its own position.
+A 2xx answer to a batch says nothing about its records: each has a result of its own, at its own position.
 """
 
 from __future__ import annotations
@@ -53,10 +53,13 @@ _REMEDIES = {
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What became of one row: `written` as the record `masterid`, into which `merged` went; or not, for `reason`.
+class RecordResult:
+    """The result of one record that was sent.
 
-    `ignored`: columns that octolis keeps for itself, sent in vain.
+    `masterid`, `modified_at`: of the record in octolis, if it was written.
+    `merged`: masterids of records that were merged into this one, and are gone.
+    `ignored`: protected columns, whose values octolis ignored.
+    `reason`: why it was not written; empty if it was.
     """
 
     written: bool
@@ -80,25 +83,25 @@ class OctolisWriter:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def upsert(self, dataset: str, record: Record, *, observer: Observer | None = None) -> Fate:
+    def upsert(self, dataset: str, record: Record, *, observer: Observer | None = None) -> RecordResult:
         """Create the record with this one's deduplication keys, or change it."""
-        return self._send("POST", records_path(dataset), _encoded(record), _fate_of_one, observer=observer)
+        return self._send("POST", records_path(dataset), _encoded(record), _result_of_one, observer=observer)
 
-    def update(self, dataset: str, masterid: str, record: Record, *, observer: Observer | None = None) -> Fate:
+    def update(self, dataset: str, masterid: str, record: Record, *, observer: Observer | None = None) -> RecordResult:
         """Change the record with this masterid."""
         endpoint = f"{records_path(dataset)}/{quote(masterid, safe='')}"
-        return self._send("PATCH", endpoint, _encoded(record), _fate_of_one, observer=observer)
+        return self._send("PATCH", endpoint, _encoded(record), _result_of_one, observer=observer)
 
     def write_batch(
         self, mode: Mode, dataset: str, records: Sequence[Record], *, observer: Observer | None = None
-    ) -> list[Fate]:
-        """Upsert or update up to 500 records (an update's have a `__masterid__`); their fates, in their order."""
+    ) -> list[RecordResult]:
+        """Upsert or update up to 500 records (an update's have a `__masterid__`). One result per record, in order."""
         method = "POST" if mode == "upsert" else "PATCH"
 
-        def fates(download: Download) -> list[Fate]:
-            return _fates(download, len(records))
+        def results(download: Download) -> list[RecordResult]:
+            return _results(download, len(records))
 
-        return self._send(method, f"{records_path(dataset)}/batch", _encoded(records), fates, observer=observer)
+        return self._send(method, f"{records_path(dataset)}/batch", _encoded(records), results, observer=observer)
 
     def call_webhook(
         self,
@@ -154,34 +157,36 @@ def _encoded(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _fates(download: Download, sent: int) -> list[Fate]:
+def _results(download: Download, sent: int) -> list[RecordResult]:
     results = json_object(download).get("results")
     if not isinstance(results, list) or len(results) != sent:
         found = len(results) if isinstance(results, list) else "no"
         # as after a lost answer: the rows may be written, and only asking again tells
         raise BadBody(f"the answer has {found} results for {sent} records")
-    return [_fate(result) for result in results]
+    return [_result(result) for result in results]
 
 
-def _fate_of_one(download: Download) -> Fate:
+def _result_of_one(download: Download) -> RecordResult:
     answer = json_object(download)
     if not isinstance(answer.get("record"), dict):
         raise BadBody("the answer has no 'record': nobody knows whether the row was written")
-    return _fate({"written": True, **answer})
+    return _result({"written": True, **answer})
 
 
-def _fate(result: Any) -> Fate:
+def _result(result: Any) -> RecordResult:
     written = result.get("written") if isinstance(result, dict) else None
     if not isinstance(written, bool):
         raise BadBody("a result of the answer does not say whether its row was written")
     if not written:
-        return Fate(written=False, reason=_reason(result.get("error")))
+        return RecordResult(written=False, reason=_reason(result.get("error")))
     record, warnings = _object(result.get("record")), _object(result.get("warnings"))
     masterid = record.get(MASTERID)
     # writes name the record itself too; it is not gone
     merged = tuple(each for each in record.get(ALL_MASTERIDS) or () if each != masterid)
     ignored = tuple(map(str, warnings.get("protected_columns") or ()))
-    return Fate(written=True, masterid=masterid, modified_at=record.get(MODIFIED_AT), merged=merged, ignored=ignored)
+    return RecordResult(
+        written=True, masterid=masterid, modified_at=record.get(MODIFIED_AT), merged=merged, ignored=ignored
+    )
 
 
 def _reason(error: Any) -> str:

@@ -12,7 +12,7 @@ import pytest
 from orgdata_dagster.http.errors import BadBody, PermanentError
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.sandbox.faults import Reset
-from orgdata_dagster.vendors.octolis.writing import Fate, OctolisWriter, _fates, writes_per_minute
+from orgdata_dagster.vendors.octolis.writing import OctolisWriter, RecordResult, _results, writes_per_minute
 from orgdata_dagster_tests.vendors.octolis.sync.rig import Rig
 
 
@@ -31,7 +31,7 @@ def writer(rig: Rig) -> Iterator[OctolisWriter]:
 def test_one_record(rig: Rig, writer: OctolisWriter) -> None:
     made = writer.upsert("people", {"email": "é", "phone": None, "n": 1, "origin": "mine"})
     (truth,) = rig.people.truth()
-    assert made == Fate(True, truth["__masterid__"], truth["__modified_at__"], ignored=("origin",))
+    assert made == RecordResult(True, truth["__masterid__"], truth["__modified_at__"], ignored=("origin",))
     assert writer.update("people", made.masterid or "", {"n": 2}).masterid == made.masterid
     other = writer.upsert("people", {"email": None, "phone": "1"})
     merged = writer.upsert("people", {"email": "é", "phone": "1"})
@@ -45,12 +45,12 @@ def test_one_record(rig: Rig, writer: OctolisWriter) -> None:
         writer.update("people", "no/body", {"n": 2})
 
 
-def test_each_row_of_a_batch_has_its_own_fate(rig: Rig, writer: OctolisWriter) -> None:
+def test_each_row_of_a_batch_has_its_own_result(rig: Rig, writer: OctolisWriter) -> None:
     rows = [{"email": "a", "phone": None}, {"email": "b"}, {"email": "c", "phone": None, "vip": "yes"}]
     seen: list[RequestRecord] = []
     good, *bad = writer.write_batch("upsert", "people", rows, observer=seen.append)
     assert good.written
-    assert [(fate.written, fate.reason) for fate in bad] == [
+    assert [(result.written, result.reason) for result in bad] == [
         (False, "Missing mandatory columns from the upsertion data: missing: phone"),
         (False, "Validation failed for the provided data: vip (#/properties/vip/type) - must be boolean"),
     ]
@@ -80,7 +80,7 @@ def test_an_answer_that_does_not_fit_its_batch_is_no_answer(tmp_path: Path) -> N
     ):
         (tmp_path / "answer").write_bytes(body)
         with pytest.raises(BadBody, match=said):
-            _fates(Download(tmp_path / "answer", 200, httpx.Headers(), 1, None, 0.0, 1, "/"), 2)
+            _results(Download(tmp_path / "answer", 200, httpx.Headers(), 1, None, 0.0, 1, "/"), 2)
 
 
 def test_webhooks_and_what_they_ask_for(rig: Rig, writer: OctolisWriter) -> None:

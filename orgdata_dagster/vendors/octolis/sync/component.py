@@ -1,28 +1,61 @@
-"""What a user writes to have a dataset kept equal to rows of the warehouse, checked and documented.
+"""YAML of `type: orgdata_dagster.OctolisSync`, and what every Component that writes to octolis has.
 
-Here: the YAML's fields of `type: orgdata_dagster.OctolisSync`. Keep out: what every sync has (writeback/component.py).
+Here: the options. Keep out: options of every sync (writeback/component.py), what they become (dataset.py, webhook.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import ClassVar, Self
 
+import dagster as dg
 from pydantic import Field, model_validator
 
+from orgdata_dagster.orchestration.config.limits import Retries
 from orgdata_dagster.vendors.octolis.client import MASTERID
+from orgdata_dagster.vendors.octolis.component import Octolis, OctolisLimits, resource_for
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
+from orgdata_dagster.vendors.octolis.sync.dataset import OctolisDataset
+from orgdata_dagster.vendors.octolis.sync.validation import Type
 from orgdata_dagster.vendors.octolis.writing import MAX_BATCH, Mode
 from orgdata_dagster.warehouse.names import TableName
-from orgdata_dagster.writeback import payloads
-from orgdata_dagster.writeback.asset import Job
-from orgdata_dagster.writeback.batch import to_dataset
-from orgdata_dagster.writeback.component import Text, Writing
-from orgdata_dagster.writeback.definition import Sync, Type
+from orgdata_dagster.writeback.columns import Fields
+from orgdata_dagster.writeback.component import SyncComponent, Text
+from orgdata_dagster.writeback.destination import Destination
 
 
-class OctolisSync(Writing):
+class OctolisWriteback(SyncComponent):
+    """What every Component that writes to octolis has."""
+
+    vendor: ClassVar[str] = OctolisResource.vendor
+
+    limits: OctolisLimits | None = Field(
+        default=None, description="octolis' own, or those of `Octolis` in this project; others for a test server only."
+    )
+    retries: Retries | None = Field(
+        default=None, description="How often and how patiently a request is retried; or as `Octolis` says."
+    )
+
+    def destination(self, datasets: Mapping[str, str]) -> Destination:
+        """Where it writes. `datasets`: those that the project reads, name -> id."""
+        raise NotImplementedError
+
+    def connected(self, context: dg.ComponentLoadContext) -> tuple[Destination, object]:
+        """The destination and octolis' resource, with the limits and retries that reading has too."""
+        readers = context.component_tree.get_all_components(Octolis)
+        limits = self.limits or (readers[0].limits if readers else OctolisLimits())
+        retries = self.retries or (readers[0].retries if readers else Retries())
+        counted = readers[0].tables[0].id if readers else self.writes_to
+        destination = self.destination({table.name: table.id for reader in readers for table in reader.tables})
+        return destination, resource_for(limits, retries, counted)
+
+    @property
+    def writes_to(self) -> str:
+        """The id of the dataset that it writes to; empty if it writes to none."""
+        return ""
+
+
+class OctolisSync(OctolisWriteback):
     """Keeps a dataset of octolis equal to a table, or to a SELECT, of the warehouse."""
 
     ending: ClassVar[str] = "sync"
@@ -30,51 +63,43 @@ class OctolisSync(Writing):
     dataset: Text = Field(description="The dataset's name in `type: orgdata_dagster.Octolis`, or its id in octolis.")
     mode: Mode = Field(default="upsert", description=f"upsert: by the key; update: by {MASTERID}.")
     key: list[Text] = Field(default=[], description="The dataset's deduplication columns; an update needs none.")
-    mapping: dict[str, Text] = Field(default={}, description="The source's column: the dataset's; others keep theirs.")
+    mapping: dict[str, Text] = Field(
+        default={}, description="Column of the source: column of the dataset. Other columns keep their names."
+    )
     types: dict[str, Type] = Field(
-        default={}, description="The dataset's column: its type there, where the source's type does not tell."
+        default={}, description="Column of the dataset: its type there, where the type in the source does not tell."
     )
     erase_nulls: list[Text] = Field(
-        default=[], description="Columns whose NULL erases the value. NULL in any other leaves it as it is."
+        default=[], description="Columns in which NULL erases the value. In other columns NULL changes nothing."
     )
-    batch_size: int = Field(default=MAX_BATCH, ge=1, le=MAX_BATCH, description="Rows a request at most.")
+    batch_size: int = Field(default=MAX_BATCH, ge=1, le=MAX_BATCH, description="Rows per request, at most.")
 
     @model_validator(mode="after")
     def _has_a_key(self) -> Self:
         if self.mode == "upsert" and not self.key:
             raise ValueError("key: an upsert needs the dataset's deduplication columns")
         if self.mode == "update" and self.key not in ([], [MASTERID]):
-            raise ValueError(f"key: an update goes by {MASTERID}; leave it out, and have that column in the source")
+            raise ValueError(f"key: an update goes by {MASTERID}; leave out `key`, and have that column in the source")
         return self
 
     @property
     def writes_to(self) -> str:
-        """The id of the dataset it writes to: without a reader, `dataset` is one."""
+        """The id of the dataset that it writes to: without a reader, `dataset` is one."""
         return self.dataset
 
-    def job(self, datasets: Mapping[str, str]) -> Job:
-        """What is to be done."""
+    @property
+    def summary(self) -> str:
+        """What it does, for the UI."""
+        return f"Keeps dataset `{self.dataset}` of octolis equal to its source."
+
+    def destination(self, datasets: Mapping[str, str]) -> OctolisDataset:
+        """The dataset, and the tables that it is read into."""
         id_ = datasets.get(self.dataset, self.dataset)
-        sync = Sync(
-            name=self.name,
-            key=tuple(self.key),
-            mode=self.mode,
+        fields = Fields(
+            key=(MASTERID,) if self.mode == "update" else tuple(self.key),
             mapping=self.mapping,
             types=self.types,
             erase_nulls=frozenset(self.erase_nulls),
         )
-        return Job(
-            name=self.name,
-            ending=self.ending,
-            source=self.source,
-            target=id_,
-            read_into=tuple(TableName(OctolisResource.vendor, name) for name, each in datasets.items() if each == id_),
-            fill=partial(payloads.fill, sync=sync),
-            send=partial(to_dataset, self.mode),
-            batch_size=self.batch_size,
-            dry_run=self.dry_run,
-            max_rejected=self.max_rejected,
-            description=self.description or f"Keeps dataset `{self.dataset}` of octolis equal to its source.",
-            owners=tuple(self.owners),
-            automation=self.automation,
-        )
+        read_into = tuple(TableName(self.vendor, name) for name, each in datasets.items() if each == id_)
+        return OctolisDataset(id_, self.mode, fields, self.batch_size, read_into)

@@ -1,30 +1,34 @@
-"""New rows of the warehouse as calls of a webhook, each row once: YAML and payloads.
+"""A webhook of octolis as a destination that gets each new row once: its YAML and its payloads.
 
-Here: the fields of `type: orgdata_dagster.OctolisWebhook`, and a row as an event. Keep out: sending (delivery.py), the
-request (writing.py).
+Here: the options of `type: orgdata_dagster.OctolisWebhook`, and rows as events. Keep out: the request
+(vendors/octolis/writing.py), sending (writeback/delivery.py).
 
-A webhook takes any JSON and deduplicates nothing. So every event has an id that is the same whenever the row is sent:
-made of the key, or of the whole row where there is no key.
+A webhook takes any JSON and deduplicates nothing. So every event has an id, which is the same whenever the row is sent:
+it is made of the key, or of the whole row if there is no key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 import duckdb
 from pydantic import Field
 
-from orgdata_dagster.http.client import Observer
 from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.http.records import RequestRecord
+from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.vendors.octolis.writing import Fate, Method, OctolisWriter
+from orgdata_dagster.vendors.octolis.sync.component import OctolisWriteback
+from orgdata_dagster.vendors.octolis.sync.dataset import REQUEST_IDS, VENDOR, observing, pace, recovered
+from orgdata_dagster.vendors.octolis.writing import Method
 from orgdata_dagster.warehouse.names import OWN_PREFIX, folded, quoted, unknown
-from orgdata_dagster.writeback.asset import Job
-from orgdata_dagster.writeback.batch import Send
-from orgdata_dagster.writeback.component import Text, Writing
-from orgdata_dagster.writeback.definition import Row
+from orgdata_dagster.writeback.component import Text
+from orgdata_dagster.writeback.destination import Observer, Pace, ResultColumn, Row, RowResult, Write
+from orgdata_dagster.writeback.payloads import unusable
 
 EVENT_ID = "event_id"
 
@@ -44,7 +48,7 @@ FROM events ORDER BY id
 """
 
 
-class OctolisWebhook(Writing):
+class OctolisWebhook(OctolisWriteback):
     """Sends each new row of a table, or of a SELECT, to a webhook of octolis: once, or again after a crash."""
 
     ending: ClassVar[str] = "webhook"
@@ -53,29 +57,71 @@ class OctolisWebhook(Writing):
     method: Method = Field(default="POST", description="As agreed with octolis.")
     headers: dict[str, str] = Field(default={}, description="What the webhook's whitelist asks for.")
     key: list[Text] = Field(
-        default=[], description="The columns that make a row a new one; left out: all, so that a changed row is new."
+        default=[],
+        description="Columns that identify a row. Without a key every column counts: a changed row is a new one.",
     )
 
-    def job(self, datasets: Mapping[str, str]) -> Job:  # noqa: ARG002 - a webhook is nobody's data set
-        """What is to be done."""
-        return Job(
-            name=self.name,
-            ending=self.ending,
-            source=self.source,
-            target=self.webhook_id,
-            fill=partial(fill, name=self.name, webhook=self.webhook_id, key=self.key),
-            send=partial(_sender, self.method, self.headers),
-            batch_size=1,
-            dry_run=self.dry_run,
-            max_rejected=self.max_rejected,
-            description=self.description or f"Sends each new row of its source to webhook `{self.webhook_id}`.",
-            owners=tuple(self.owners),
-            automation=self.automation,
-        )
+    @property
+    def summary(self) -> str:
+        """What it does, for the UI."""
+        return f"Sends each new row of its source to webhook `{self.webhook_id}`."
+
+    def destination(self, datasets: Mapping[str, str]) -> Webhook:  # noqa: ARG002 - a webhook belongs to no dataset
+        """The webhook."""
+        return Webhook(self.webhook_id, self.method, self.headers, tuple(self.key))
 
 
-def fill(connection: duckdb.DuckDBPyConnection, name: str, webhook: str, key: Sequence[str]) -> None:
-    """Fill `rows` from `source`: a row an event. Raises PermanentError where the columns do not allow it."""
+@dataclass(frozen=True)
+class Webhook:
+    """A webhook. `key`: the columns of the source that identify a row; empty: all columns."""
+
+    vendor: ClassVar[str] = VENDOR
+    resource: ClassVar[str] = VENDOR
+    pool: ClassVar[str] = pool(VENDOR)
+    batch_size: ClassVar[int] = 1
+    result_columns: ClassVar[Mapping[str, ResultColumn]] = REQUEST_IDS
+
+    target: str
+    method: Method
+    headers: Mapping[str, str]
+    key: tuple[str, ...]
+
+    def pace(self, resource: OctolisResource) -> Pace:
+        """octolis' limits."""
+        return pace(resource)
+
+    def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """One event per row."""
+        fill(connection, self.target, self.key)
+
+    @contextmanager
+    def connect(self, resource: OctolisResource, requests: Callable[[RequestRecord], None]) -> Iterator[Write]:
+        """One call per row; the answer says nothing about the row, but that it was received."""
+        with resource.writer(requests) as writer:
+
+            def write(rows: Sequence[Row], observer: Observer) -> Sequence[RowResult]:
+                watch = observing(observer)
+                try:
+                    for row in rows:
+                        writer.call_webhook(
+                            self.target, row.payload, method=self.method, headers=self.headers, observer=watch
+                        )
+                except PermanentError as error:
+                    raise recovered(error) from None
+                return [RowResult(written=True) for _ in rows]
+
+            yield write
+
+    def record_merges(
+        self, connection: duckdb.DuckDBPyConnection, results: Sequence[RowResult], run_id: str, now: datetime
+    ) -> int:
+        """Nothing: a webhook merges no records."""
+        del connection, results, run_id, now
+        return 0
+
+
+def fill(connection: duckdb.DuckDBPyConnection, webhook: str, key: Sequence[str]) -> None:
+    """Fill `rows` from `source`, with one event per row. Raises PermanentError if the columns do not allow it."""
     found = [row[0] for row in connection.execute("DESCRIBE source").fetchall()]
     columns = [column for column in found if not column.startswith(OWN_PREFIX)]
     spelled = {folded(column): column for column in columns}
@@ -83,23 +129,10 @@ def fill(connection: duckdb.DuckDBPyConnection, name: str, webhook: str, key: Se
     if EVENT_ID in spelled:
         problems.append(f"the source has a column {EVENT_ID}, which is the event's own; give it another name")
     if problems:
-        raise PermanentError(
-            f"webhook {name}: {'; '.join(problems)}",
-            vendor=OctolisResource.vendor,
-            remedy="Correct `source` or `key`. Nothing was sent.",
-        )
+        raise unusable(VENDOR, problems)
     key = [spelled[folded(column)] for column in key]
     values = ", ".join(f"{quoted(column)} := {quoted(column)}" for column in columns)
     filled = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in key)
     in_key = ", ".join(f"{quoted(column)} := {quoted(column)}" for column in key)
     identity = f"CASE WHEN {filled} THEN CAST(to_json(struct_pack({in_key})) AS VARCHAR) END" if key else "text"
     connection.execute(_FILL.format(columns=values, identity=identity), {"webhook": webhook, "has_key": bool(key)})
-
-
-def _sender(method: Method, headers: Mapping[str, str], writer: OctolisWriter, webhook: str) -> Send:
-    def call(rows: Sequence[Row], observer: Observer) -> Sequence[Fate]:
-        for row in rows:
-            writer.call_webhook(webhook, row.payload, method=method, headers=headers, observer=observer)
-        return [Fate(written=True) for _ in rows]
-
-    return call

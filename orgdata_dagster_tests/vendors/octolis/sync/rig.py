@@ -22,10 +22,9 @@ from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.octolis.schema import Key
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
-from orgdata_dagster.vendors.octolis.sync.component import OctolisSync
+from orgdata_dagster.vendors.octolis.sync.component import OctolisSync, OctolisWriteback
 from orgdata_dagster.writeback.asset import build_asset
-from orgdata_dagster.writeback.component import Writing
-from orgdata_dagster.writeback.delivery import Pace
+from orgdata_dagster.writeback.destination import Pace
 from orgdata_dagster_tests.vendors.octolis.rig import QUIET, Pulled
 
 COLUMNS = [
@@ -80,7 +79,7 @@ class Rig:
 
     def run(
         self,
-        component: Writing | None = None,
+        component: OctolisWriteback | None = None,
         *,
         dry_run: bool = False,
         rejected: bool = False,
@@ -90,10 +89,11 @@ class Rig:
         **attributes: Any,
     ) -> Pulled:
         """Materialize the sync that `attributes` change, or another Component's asset."""
-        job = replace((component or OctolisSync(**{**SYNC, **attributes})).job(self.read), automation=None)
+        component = component or OctolisSync(**{**SYNC, **attributes})
+        sync = replace(component.sync(component.destination(self.read)), automation=None)
         tags = {DRY_RUN_TAG: str(dry_run).lower(), ONLY_REJECTED_TAG: str(rejected).lower()}
         tags |= {ALL_TAG: str(everything).lower()}
-        asset = build_asset(job, pace=pace)
+        asset = build_asset(sync, pace=pace)
         result = dg.materialize(
             [asset],
             resources={"octolis": resource or self.resource(), "warehouse": self.warehouse},
@@ -106,7 +106,7 @@ class Rig:
             failed = next(event for event in result.all_node_events if event.is_step_failure)
             data = failed.step_failure_data.user_failure_data
             return Pulled(False, failure=str(data.description if data else failed.step_failure_data.error))
-        (done,) = result.asset_materializations_for_node("__".join(job.asset_key.path))
+        (done,) = result.asset_materializations_for_node("__".join(sync.asset_key.path))
         checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
         return Pulled(True, {name: value.value for name, value in done.metadata.items()}, checks)
 

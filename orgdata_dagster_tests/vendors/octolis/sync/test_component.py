@@ -14,7 +14,6 @@ from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.vendors.octolis.sync.component import OctolisSync
 from orgdata_dagster.vendors.octolis.sync.webhook import OctolisWebhook
 from orgdata_dagster.warehouse.names import TableName
-from orgdata_dagster.writeback.source import tables
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.runs import created, ended
@@ -97,8 +96,8 @@ def test_a_dataset_is_named_as_it_is_read_or_by_its_id() -> None:
     read = {"contacts": "5f1c", "vip": "5f1c", "others": "77"}
     both = (TableName("octolis", "contacts"), TableName("octolis", "vip"))
     for dataset, target, into in (("contacts", "5f1c", both), ("5f1c", "5f1c", both), ("unread", "unread", ())):
-        job = OctolisSync(name="out", dataset=dataset, key=["email"], source="marts.contacts").job(read)
-        assert (job.target, job.read_into) == (target, into)
+        found = OctolisSync(name="out", dataset=dataset, key=["email"], source="marts.contacts").destination(read)
+        assert (found.target, found.read_into) == (target, into)
 
 
 @pytest.mark.parametrize(
@@ -120,19 +119,3 @@ def test_what_cannot_be_meant_is_an_error_at_load(wrong: dict[str, Any], said: s
         OctolisSync(**{"name": "out", "dataset": "d", "key": ["email"], "source": "marts.contacts", **wrong})
     with pytest.raises(ValidationError, match="'POST' or 'PUT'"):
         OctolisWebhook(name="news", webhook_id="b1f3", source="marts.news", method="GET")
-
-
-@pytest.mark.parametrize(
-    ("source", "found"),
-    [
-        ("marts.contacts", [("marts", "contacts")]),
-        ('"marts"."odd name"', [("marts", "odd name")]),
-        ("from a.b union all select (select max(x) from c.d), * from e", [("a", "b"), ("c", "d"), ("e",)]),
-        ("with b as (select * from a.b) select * from b join c.b using (x)", [("a", "b"), ("c", "b")]),
-        ("select * from together.users_history", [("together", "users")]),
-        ("select * from marts.stock_current", [("marts", "stock_current")]),
-        ("select 'from x.y' as text -- from z", []),
-    ],
-)
-def test_the_tables_of_a_source_are_its_assets_upstream(source: str, found: list[tuple[str, ...]]) -> None:
-    assert sorted(tables(source)) == sorted(found)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orgdata_dagster.sandbox.faults import Reset, ShortBody, Status
-from orgdata_dagster.writeback.delivery import Pace
+from orgdata_dagster.writeback.destination import Pace
 from orgdata_dagster_tests.vendors.octolis.sync.rig import Rig
 
 
@@ -88,7 +88,7 @@ def test_an_unknown_column_is_known_soon_where_batches_are_refused_whole(rig: Ri
 def test_a_dataset_that_is_busy_for_two_minutes_is_waited_for(rig: Rig) -> None:
     rig.people.busy(1e6)
     clock = FakeClock(rig, until=120)
-    done = rig.run(pace=lambda _: Pace(0.1, busy_wait=30, clock=clock))
+    done = rig.run(pace=lambda _: Pace(600, busy_wait=30, clock=clock))
     assert done.success, done.failure
     assert (clock.now, rig.differences()) == (120, [])
     assert len(rig.sandbox.log.entries(statuses=[423])) == 4
@@ -98,7 +98,7 @@ def test_a_dataset_that_is_busy_for_two_minutes_is_waited_for(rig: Rig) -> None:
 def test_a_dataset_that_stays_busy_ends_the_run_and_the_next_one_goes_on(rig: Rig) -> None:
     rig.people.busy(1e6)
     clock = FakeClock(rig, until=1e6)
-    done = rig.run(pace=lambda _: Pace(0.1, patience=10, clock=clock))
+    done = rig.run(pace=lambda _: Pace(600, patience=10, clock=clock))
     assert "busy for 10 s" in done.failure
     assert rig.requests() == 3  # at once, and every five seconds
     assert "120 of 120 rows are left" in done.failure
@@ -133,6 +133,6 @@ def test_what_nobody_knows_is_sent_again_even_if_the_source_is_as_it_was(rig: Ri
     done = rig.run()
     assert (done.metadata["written"], done.metadata["sent_again"]) == (1, 1)
     assert next(row["n"] for row in rig.people.truth() if row["email"] == "p1@example.org") == 1
-    gone = "SELECT key FROM octolis.out_results WHERE reason LIKE '%the source has the row no more'"
+    gone = "SELECT key FROM octolis.out_results WHERE reason LIKE '%the source no longer has the row'"
     assert rig.sql(gone) == [('["p2@example.org"]',)]
     assert rig.sql("SELECT count(*) FROM _orgdata.sync_in_flight") == [(0,)]

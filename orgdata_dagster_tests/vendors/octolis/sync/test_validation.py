@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgdata_dagster.sandbox.octolis import Column, Dataset, Problem
-from orgdata_dagster.vendors.octolis.sync.validation import checked, columns
-from orgdata_dagster.writeback.definition import Sync, Type
+from orgdata_dagster.vendors.octolis.sync.validation import FORMATS, Type
+from orgdata_dagster.writeback.columns import Fields, checked, columns
 
 INT = st.integers(-(2**63), 2**63 - 1) | st.integers(-(2**31) - 2, -(2**31) + 2) | st.integers(2**31 - 3, 2**31 + 2)
 TIMES = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31))
@@ -62,11 +62,11 @@ def test_what_passes_is_accepted_and_what_does_not_would_be_refused(
     kind = data.draw(st.sampled_from(sorted(VALUES)))
     type_, values = VALUES[kind]
     value = data.draw(values)
-    found, problems = columns({"id": "VARCHAR", "v": kind}, Sync("s", ("id",)))
+    found, problems = columns({"id": "VARCHAR", "v": kind}, Fields(("id",)), FORMATS)
     assert (problems, [column.type for column in found]) == ([], ["text", type_])
     select = ", ".join(column.expression for column in found)
     (row,) = database.execute(f"SELECT {select} FROM (SELECT 'k' AS id, CAST(? AS {kind}) AS v)", [value]).fetchall()
-    payload, problems = checked(row, found)
+    payload, problems = checked(row, found, FORMATS)
     if not problems:
         assert taken_by_octolis(type_, payload)
         assert same(value, payload.get("v"), kind)
@@ -108,10 +108,10 @@ def is_infinite(value: Any) -> bool:
     ],
 )  # fmt: skip
 def test_a_declared_type_is_octolis_own_whatever_the_source_says(type_: Type, good: Any, bad: Any) -> None:
-    sync = Sync("s", ("id",), types={"v": type_})
-    found, _ = columns({"id": "VARCHAR", "v": "VARCHAR"}, sync)
-    assert checked(("k", good), found) == ({"id": "k", "v": good}, [])
-    payload, problems = checked(("k", bad), found)
+    fields = Fields(("id",), types={"v": type_})
+    found, _ = columns({"id": "VARCHAR", "v": "VARCHAR"}, fields, FORMATS)
+    assert checked(("k", good), found, FORMATS) == ({"id": "k", "v": good}, [])
+    payload, problems = checked(("k", bad), found, FORMATS)
     assert (payload, len(problems)) == ({"id": "k"}, 1)
     assert str(bad) not in problems[0]
     assert taken_by_octolis(type_, {"id": "k", "v": good})
@@ -119,29 +119,29 @@ def test_a_declared_type_is_octolis_own_whatever_the_source_says(type_: Type, go
 
 
 def test_all_that_is_wrong_with_a_row_is_told() -> None:
-    sync = Sync("s", ("a", "b"), mapping={"x": "b"}, erase_nulls=frozenset({"b"}))
+    fields = Fields(("a", "b"), mapping={"x": "b"}, erase_nulls=frozenset({"b"}))
     found, problems = columns(
-        {"a": "VARCHAR", "x": "VARCHAR", "n": "BIGINT", "f": "DOUBLE", "_orgdata_x": "JSON"}, sync
+        {"a": "VARCHAR", "x": "VARCHAR", "n": "BIGINT", "f": "DOUBLE", "_orgdata_x": "JSON"}, fields, FORMATS
     )
     assert (problems, [column.name for column in found]) == ([], ["a", "b", "n", "f"])
-    _, problems = checked((None, None, 2**40, 1.23456789), found)
+    _, problems = checked((None, None, 2**40, 1.23456789), found, FORMATS)
     assert [problem.partition(":")[0] for problem in problems] == ["a", "n", "f"]
-    assert checked(("k", None, None, None), found) == ({"a": "k", "b": None}, [])
-    every, _ = columns({"a": "VARCHAR", "b": "VARCHAR"}, Sync("s", ("a", "b"), erase_nulls=frozenset({"a", "b"})))
-    assert checked((None, None), every)[1] == ["a, b: the whole key is empty"]
+    assert checked(("k", None, None, None), found, FORMATS) == ({"a": "k", "b": None}, [])
+    every, _ = columns({"a": "VARCHAR", "b": "VARCHAR"}, Fields(("a", "b"), erase_nulls=frozenset({"a", "b"})), FORMATS)
+    assert checked((None, None), every, FORMATS)[1] == ["a, b: the whole key is empty"]
 
 
 def test_the_sources_names_are_found_in_any_case_and_the_nearest_is_named() -> None:
     described = {"Email": "VARCHAR", "First": "VARCHAR", "_orgdata_run_id": "VARCHAR"}
-    found, problems = columns(described, Sync("out", key=("mail",), mapping={"EMAIL": "mail"}))
+    found, problems = columns(described, Fields(key=("mail",), mapping={"EMAIL": "mail"}), FORMATS)
     assert [(column.source, column.name) for column in found] == [("Email", "mail"), ("First", "First")]
     assert problems == []
-    sync = Sync("out", key=("mial",), mapping={"emial": "mail"}, types={"frist": "text"}, erase_nulls=frozenset({"x"}))
-    assert columns(described, sync)[1] == [
+    fields = Fields(key=("mial",), mapping={"emial": "mail"}, types={"frist": "text"}, erase_nulls=frozenset({"x"}))
+    assert columns(described, fields, FORMATS)[1] == [
         "mapping: there is no column 'emial'; did you mean 'Email'? There are Email, First",
         "key: there is no column 'mial'; did you mean 'Email'? There are Email, First",
         "erase_nulls: there is no column 'x'; there are Email, First",
         "types: there is no column 'frist'; did you mean 'First'? There are Email, First",
     ]
-    twice = Sync("out", key=("b",), mapping={"email": "mail", "EMAIL": "b"})
-    assert columns(described, twice)[1] == ["mapping: a column of the source is named more than once"]
+    twice = Fields(key=("b",), mapping={"email": "mail", "EMAIL": "b"})
+    assert columns(described, twice, FORMATS)[1] == ["mapping: a column of the source is named more than once"]

@@ -46,14 +46,14 @@ def made(component: type[VendorComponent], **attributes: Any) -> tuple[dg.Assets
 
 
 def check(
-    asset: dg.AssetsDefinition, check: dg.AssetChecksDefinition, kind: Kind, *, land: bool
+    asset: dg.AssetsDefinition, check: dg.AssetChecksDefinition, kind: Kind, *, land: bool, back: int = 5
 ) -> dg.AssetCheckEvaluation:
     """Run the check, behind a pull of the last days if it is to `land`; what it found."""
     done = dg.materialize(
         [asset, check],
         resources={kind.vendor: kind.from_environment(per_minute=None), "warehouse": WarehouseResource()},
         selection=[asset] if land else dg.AssetSelection.checks(check),
-        tags={RANGE_START: today(back=5), RANGE_END: today()} if land and asset.partitions_def else {},
+        tags={RANGE_START: today(back=back), RANGE_END: today()} if land and asset.partitions_def else {},
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     return done.get_asset_check_evaluations()[-1] if not land else check_again(asset, check, kind)
@@ -86,6 +86,21 @@ def test_accutics_counts_the_rows(vendors: Sandbox, cursor: str | None) -> None:
     )
     bad = check_again(asset, one, AccuticsResource)
     assert (bad.passed, bad.severity) == (False, dg.AssetCheckSeverity.ERROR)
+
+
+@pytest.mark.usefixtures("vendors")
+def test_days_that_were_never_pulled_are_not_compared() -> None:
+    """A table that begins later than the vendor's list lacks nothing that it should have."""
+    table = {"name": "submissions", "path": "/submissions", "paging": "page", "key": ["id"]}
+    asset, one = made(
+        Accutics, start_date=today(back=30), lookback="0s", tables=[{**table, "cursor_column": "updated_at"}]
+    )
+    first = check(asset, one, AccuticsResource, land=True, back=2)
+    assert first.passed, first.description
+    counted = first.metadata["accutics"].value
+    more = check(asset, one, AccuticsResource, land=True, back=5)
+    assert more.passed, more.description
+    assert more.metadata["accutics"].value > counted  # type: ignore[operator]
 
 
 @pytest.mark.usefixtures("vendors")

@@ -127,9 +127,7 @@ class Accutics(VendorComponent):
             partitions=daily(self.start_date) if in_days else None,
             probe=_probe(listing),
             # only a list by page number tells its length
-            reconciliation=partial(build_check, listing=listing, start_date=self.start_date)
-            if table.paging == "page"
-            else None,
+            reconciliation=partial(build_check, listing=listing) if table.paging == "page" else None,
         )
 
     def _run(self, listing: Listing, step: Step) -> dg.MaterializeResult:

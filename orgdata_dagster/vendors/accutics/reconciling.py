@@ -7,6 +7,8 @@ Rows change while nobody pulls, so the two numbers need not be equal: of the row
 the vendor may have none that the table lacks, and the table at most those more that have changed since.
 """
 
+from datetime import datetime
+
 import dagster as dg
 
 from orgdata_dagster.http.errors import VendorError
@@ -14,18 +16,18 @@ from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.gaps import covered
 from orgdata_dagster.orchestration.checks.results import of_unasked
 from orgdata_dagster.orchestration.instance.pools import pool
-from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.accutics.client import Listing
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import where
 from orgdata_dagster.warehouse.commit.transaction import record_requests
+from orgdata_dagster.warehouse.ledger.coverage import joined
 from orgdata_dagster.warehouse.names import TableName, quoted
 
 TOTAL_CHECK = "total_items"
 
 
-def build_check(asset: dg.AssetsDefinition, listing: Listing, start_date: str) -> dg.AssetChecksDefinition:
+def build_check(asset: dg.AssetsDefinition, listing: Listing) -> dg.AssetChecksDefinition:
     """The check of one entity; it costs two requests."""
     key = asset.key
     table = TableName(*key.path)
@@ -39,9 +41,10 @@ def build_check(asset: dg.AssetsDefinition, listing: Listing, start_date: str) -
         known = [part for parts in covered(warehouse, [key])[key].values() for part in parts if part.complete]
         if not known:
             return dg.AssetCheckResult(passed=True, description="nothing has landed yet")
-        until = max(part.end for part in known).replace(microsecond=0)
+        span = joined(known)[-1]  # the last time without a gap: of days that were never pulled nothing can be said
+        begin, until = span.start.replace(microsecond=0), span.end.replace(microsecond=0)
         cursor = listing.cursor_column
-        first = [where(cursor, "gte", day_bounds(start_date)[0], kind="timestamp")] if cursor else []
+        first = [where(cursor, "gte", begin, kind="timestamp")] if cursor else []
         before = [where(cursor, "lt", until, kind="timestamp")] if cursor else []
         since = [where(cursor, "gte", until, kind="timestamp")] if cursor else []
         requests = RequestLog()
@@ -54,15 +57,20 @@ def build_check(asset: dg.AssetsDefinition, listing: Listing, start_date: str) -
         finally:
             record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
         held = f"SELECT count(*) FROM {table.sql}"
-        held += f" WHERE CAST({quoted(cursor)} AS TIMESTAMPTZ) < ?" if cursor else ""
+        at = f"CAST({quoted(cursor)} AS TIMESTAMPTZ)" if cursor else ""
+        held += f" WHERE {at} >= ? AND {at} < ?" if cursor else ""
         with warehouse.open().reading() as connection:
-            [rows] = connection.execute(held, [until] if cursor else []).fetchone() or (0,)
+            [rows] = connection.execute(held, [begin, until] if cursor else []).fetchone() or (0,)
         return dg.AssetCheckResult(
             passed=settled <= rows <= settled + later,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=f"of the time before {until:%Y-%m-%d %H:%M:%S} accutics counts {settled} rows and {later} that "
-            f"changed since; the table has {rows}",
+            description=f"{_time(begin, until) if cursor else 'In all'}, accutics counts {settled} rows, "
+            f"and {later} that changed since; the table has {rows}.",
             metadata={"accutics": settled, "changed_since": later, "table": rows},
         )
 
     return total_items
+
+
+def _time(begin: datetime, until: datetime) -> str:
+    return f"From {begin:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S}"

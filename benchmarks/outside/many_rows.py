@@ -18,6 +18,7 @@ from orgdata_dagster.sandbox.channel_reports.measures import MEASURES
 from orgdata_dagster.sandbox.institution_analytics import DataSet, InstitutionAnalytics
 from orgdata_dagster.sandbox.institution_analytics.bulk import BulkDataSet
 from orgdata_dagster.sandbox.limits import UNLIMITED
+from orgdata_dagster.sandbox.octolis.bulk import BulkDataset
 
 CSV_COLUMNS = ("id", "user_id", "course_id", "kind", "score", "amount", "passed", "note", "updated_date")
 FIELD = 2  # a field of channel_reports' demo whose selections are counted
@@ -97,15 +98,16 @@ def wide_json(columns: int, rows: int) -> World:
 
 def json_records(records: int) -> World:
     """One octolis dataset, pages of 50,000."""
-    vendor = octolis.bulk(records)
+    data = BulkDataset(records, datetime.now(UTC))
     today = datetime.now(UTC).date()
     fast = dict.fromkeys(("points_per_second", "points_per_minute", "account_points_per_minute"), _FAST)
     attributes = {
         "cron": None, "limits": fast, "page_size": 50_000, "tables": [{"name": "bulk", "id": octolis.BULK}],
     }  # fmt: skip
+    vendor = octolis.Octolis(limits=UNLIMITED, bulk={octolis.BULK: data})
     world = World([vendor], {"octolis": {"type": "orgdata_dagster.Octolis", "attributes": attributes}}, (today, today))
-    rows = vendor.truth(octolis.BULK) or []
-    world.add_rows(Table("octolis.bulk", list(rows[0]), ["__masterid__"], "__modified_at__"), rows)
+    columns = list(data.newest_first()[0].public())
+    world.add_lines(Table("octolis.bulk", columns, ["__masterid__"], "__modified_at__"), data.pieces)
     return world
 
 

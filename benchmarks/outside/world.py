@@ -33,6 +33,10 @@ class World:
         """A table whose truth are these rows."""
         self.tables.append((replace(table, file=f"{table.name}.jsonl"), lambda path: _write_rows(path, rows)))
 
+    def add_lines(self, table: Table, text: Callable[[], Iterable[bytes]]) -> None:
+        """A table whose truth are these lines of JSON."""
+        self.tables.append((replace(table, file=f"{table.name}.jsonl"), lambda path: _write_bytes(path, text())))
+
     def add_csv(self, table: Table, text: Callable[[], Iterable[bytes | bytearray]]) -> None:
         """A table whose truth is this CSV, in pieces."""
         self.tables.append((replace(table, file=f"{table.name}.csv"), lambda path: _write_bytes(path, text())))

@@ -7,7 +7,7 @@ Keep out: records that change or are awkward; `dataset` and `demo_data` have tho
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,6 +73,10 @@ class BulkDataset:
         if masterid not in self._places:
             raise problems.not_found(f"Record {masterid}")
         return self._lines[self._places[masterid]]
+
+    def pieces(self) -> Iterator[bytes]:
+        """Every record as a line of JSON: for truths too large for `truth`."""
+        return (line.json + b"\n" for line in self._lines)
 
     def truth(self) -> list[dict[str, Any]]:
         """Every record, newest first."""

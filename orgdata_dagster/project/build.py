@@ -18,6 +18,7 @@ from orgdata_dagster.orchestration.automation.alerts.sensor import alerts
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.conditions import downstream_sensor
 from orgdata_dagster.orchestration.instance import pool_waits
+from orgdata_dagster.orchestration.instance.retention import retention_job, retention_schedule
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.private import keep_private
 from orgdata_dagster.project import isolation
@@ -48,6 +49,8 @@ def build_defs(
         dg.Definitions(
             resources={"warehouse": WarehouseResource()},
             sensors=[catch_up_sensor(), alerts, downstream_sensor()],
+            jobs=[retention_job],
+            schedules=[retention_schedule],
             executor=dg.in_process_executor,
         ),
     )

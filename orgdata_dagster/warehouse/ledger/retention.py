@@ -1,0 +1,38 @@
+"""Pruning the ledger: old records that nothing asks for any more.
+
+Here: `prune`. Add here: another table of the ledger that grows without end.
+Keep out: how long records are kept (orchestration/instance/retention.py), coverage (it is never pruned).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+import duckdb
+
+_OLD_LOADS = """
+DELETE FROM _orgdata.loads AS old USING (
+    SELECT schema_name, table_name, partition_key, max(loaded_at) AS newest
+    FROM _orgdata.loads WHERE status = 'landed' GROUP BY ALL) AS kept
+WHERE old.schema_name = kept.schema_name AND old.table_name = kept.table_name
+    AND old.partition_key IS NOT DISTINCT FROM kept.partition_key
+    AND old.loaded_at < kept.newest AND old.loaded_at < ?
+"""
+
+
+class Pruned(NamedTuple):
+    """Number of removed rows per table of the ledger."""
+
+    requests: int
+    loads: int
+
+
+def prune(connection: duckdb.DuckDBPyConnection, *, requests_before: datetime, loads_before: datetime) -> Pruned:
+    """Remove API calls and loads that are older than the two instants.
+
+    The newest load of each partition stays however old it is: it says what the partition holds, and what it cost.
+    """
+    requests = connection.execute("DELETE FROM _orgdata.requests WHERE sent_at < ?", [requests_before]).fetchone()
+    loads = connection.execute(_OLD_LOADS, [loads_before]).fetchone()
+    return Pruned(requests[0] if requests else 0, loads[0] if loads else 0)

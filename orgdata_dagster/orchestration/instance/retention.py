@@ -70,6 +70,7 @@ def retention_job() -> None:
 
 
 @dg.schedule(
+    name="retention_due",
     job=retention_job,
     cron_schedule="20 3 * * *",
     execution_timezone="UTC",

@@ -128,8 +128,8 @@ def test_a_body_that_stays_broken_is_never_data(home: Home, sandbox: Sandbox) ->
 
 def test_what_landed_before_a_failure_is_kept_and_shown(home: Home, sandbox: Sandbox) -> None:
     home.write_project(institution_analytics=institution_analytics(limits={"concurrent": 1}))
-    sandbox.institution_analytics.page_rows = 1000  # two requests a day: the rows, and that there is nothing below
-    sandbox.institution_analytics.faults.add(faults.Status(503), times=50, after=2)
+    # one request per day: a page that holds all of it, and rows of the day before
+    sandbox.institution_analytics.faults.add(faults.Status(503), times=50, after=1)
     result = home.materialize(ASSET, today(back=2), today(back=1))
     assert not result.success
     with home.instance() as instance:

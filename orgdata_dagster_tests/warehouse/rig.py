@@ -18,7 +18,8 @@ import duckdb
 from orgdata_dagster.warehouse.commit import evolution
 from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, literal, quoted
-from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, extent
+from orgdata_dagster.warehouse.pages.extents import extent
+from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.types import lossless
 

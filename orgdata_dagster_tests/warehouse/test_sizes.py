@@ -11,8 +11,9 @@ from orgdata_dagster.warehouse.commit.ready import ReadyRows
 from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, commit
 from orgdata_dagster.warehouse.errors import RecordTooLarge
 from orgdata_dagster.warehouse.pages import csv_pages, json_bytes, json_pages, record_size
+from orgdata_dagster.warehouse.pages.extents import extent, measure
 from orgdata_dagster.warehouse.pages.page import Page
-from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, extent, measure
+from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster.warehouse.storage import memory
 from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
 

@@ -105,7 +105,7 @@ class Intake:
         constants: Mapping[str, str] | None = None,
     ) -> None:
         """Stage a page, of which only the rows with `after < cursor <= until` belong to the partition."""
-        kept = page.extent.kept(after, until)
+        kept = page.kept(after, until)
         self.ready.add(StagedPage(page.page, self.partition, after, until, kept, constants or {}))
         if page.highest is not None:
             highest = min(page.highest, datetime.now(UTC))  # a row may be dated ahead, what we have seen cannot be

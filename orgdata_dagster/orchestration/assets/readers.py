@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 
 import duckdb
 
@@ -17,8 +16,8 @@ from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.pages import json_pages
+from orgdata_dagster.warehouse.pages.extents import Extent, extent, kept, measure, rows_at
 from orgdata_dagster.warehouse.pages.page import Page
-from orgdata_dagster.warehouse.pages.stage import Extent, extent, measure, rows_at
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class MeasuredPage:
     extent: Extent
     rows_at: Callable[[datetime], Counter[Hashable]] = field(repr=False, compare=False)
     """The rows of an instant, by anything that tells them apart; for the few pages that must be compared."""
+    count: Callable[[datetime | None, datetime | None], int] = field(repr=False, compare=False)
+    """The records with `after < instant <= until`; asked of the parser, for the few pages whose extent cannot tell."""
 
     @property
     def records(self) -> int:
@@ -42,6 +43,11 @@ class MeasuredPage:
     @property
     def highest(self) -> datetime | None:
         return self.extent.highest
+
+    def kept(self, after: datetime | None, until: datetime | None) -> int:
+        """How many records lie in `(after, until]`."""
+        told = self.extent.kept(after, until)
+        return self.count(after, until) if told is None else told
 
     @property
     def unit(self) -> timedelta:
@@ -61,15 +67,21 @@ def csv_reader(connection: duckdb.DuckDBPyConnection, cursor: str | None) -> Cal
             page, reach = extent(connection.cursor(), download.path, cursor)
         except UnreadablePage as error:
             raise BadBody(str(error)) from None
-        return MeasuredPage(download, page, reach, partial(_rows_at, connection, page, cursor))
+        return _measured(connection, download, page, reach, cursor)
 
     return read
 
 
-def _rows_at(
-    connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None, instant: datetime
-) -> Counter[Hashable]:
-    return rows_at(connection.cursor(), page, cursor, instant) if cursor and page.records else Counter()
+def _measured(
+    connection: duckdb.DuckDBPyConnection, download: Download, page: Page, reach: Extent, cursor: str | None
+) -> MeasuredPage:
+    def there(instant: datetime) -> Counter[Hashable]:
+        return rows_at(connection.cursor(), page, cursor, instant) if cursor and page.records else Counter()
+
+    def count(after: datetime | None, until: datetime | None) -> int:
+        return kept(connection.cursor(), page, cursor, after, until) if cursor else page.records
+
+    return MeasuredPage(download, page, reach, there, count)
 
 
 def json_reader(
@@ -93,6 +105,6 @@ def json_reader(
             reach = measure(connection.cursor(), page, cursor) if cursor or not page.parsed else Extent(page.records)
         except UnreadablePage as error:
             raise BadBody(str(error)) from None
-        return MeasuredPage(download, page, reach, partial(_rows_at, connection, page, cursor))
+        return _measured(connection, download, page, reach, cursor)
 
     return read

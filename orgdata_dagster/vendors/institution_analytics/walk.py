@@ -30,6 +30,7 @@ UNPROVEN = (
     "finer instants than it prints, and a page is too small to show them all"
 )
 CONTRADICTED = "the vendor showed rows here, and answers without them when it is asked again"
+_ASKED_AGAIN = 2  # times, before an empty answer below a full page is believed
 _NEARLY = 0.9  # "up to approximately": a page of nine tenths of another one may be just as full
 
 
@@ -224,8 +225,10 @@ class _Walk(Generic[P]):
         if page.records > 1 and not is_full and not (below and below.page.records):
             # nobody knows how many rows a page holds: if it shows others when it is asked again, there are more
             is_full = self._is_new(lowest, exact) and self._differs(page, self._ask(lowest).page, lowest)
-        if below and is_full and not below.page.records:
-            # a full page, and nothing below it: once more, to see whether the vendor still answers as it did
+        for _ in range(_ASKED_AGAIN if below and is_full else 0):
+            if below is None or below.page.records:
+                break
+            # a full page, and nothing below it: again, to see whether the vendor still answers as it did
             if not _reaches(self._ask(exact.until).page, lowest):
                 return _Step(None, page, bottom, Gap(self._window.after, lowest, CONTRADICTED))
             below = self._ask(bottom)
@@ -242,6 +245,9 @@ class _Walk(Generic[P]):
             self._ask(lowest)
         if not self._inclusive:
             bottom -= self._precision  # rows at the very bound that was asked for are in no answer
+        unit = max(self._precision, self._unit or MICROSECOND)
+        if unit > MICROSECOND:  # what lies between that bound and the instant is printed as a lower one
+            bottom = _floor(bottom, unit) - MICROSECOND
         return Gap(bottom, lowest, TOO_MANY.format(records=exact.page.records))
 
     def _doubt(self, asked: _Asked[P], lowest: datetime, odd: _Asked[P]) -> _Step[P]:

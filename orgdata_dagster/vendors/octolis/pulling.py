@@ -87,6 +87,7 @@ def pull(
     """
     began = datetime.now(UTC)
     reason: str | None = None
+    counts.vendor = 0
     for _ in range(1 + ASKED_AGAIN):
         leaves = client.pages(
             query,
@@ -95,12 +96,11 @@ def pull(
             folder=intake.folder,
             read=intake.json_reader(cursor=MODIFIED_AT, records=RECORDS),
         )
-        ended, read = False, 0
+        ended, read, shown = False, 0, 0
         for leaf in ahead(leaves):
             intake.take(leaf.page)
-            ended, read = ended or leaf.is_last, read + leaf.page.records
-        counts.vendor = client.count(query)
-        intake.requests += 1
+            ended, read, shown = ended or leaf.is_last, read + leaf.page.records, max(shown, leaf.end)
+        counts.vendor = _count(client, query, intake, shown)
         reason = doubt(intake, read)
         if reason is None:
             break
@@ -108,14 +108,29 @@ def pull(
         as_of = intake.first_answer or began
         return keep_stored(as_of, EVER, as_of, reason)
     # Deleting what did not come again is for a walk to the end only, and a vendor that gives shorter pages than it was
-    # asked for seems to end too early.
-    whole = ended and (counts.vendor or 0) <= read
+    # asked for seems to end too early. Nor is a count to be believed that knows nothing of what the pages have shown.
+    whole = ended and counts.vendor <= read and not _contradicts(counts.vendor, shown)
     as_of = intake.first_answer or began
     walked = as_of if whole else walked_at(intake)
     # pages that end before the vendor's own count may have left out what changed, too
-    cut = f"the vendor's pages end after {read} of {counts.vendor} records" if ended and not whole else None
+    cut = f"the vendor counts {counts.vendor} records, and its pages end after {shown}" if ended and not whole else None
     parts = (Interval(EVER, walked), Interval(walked, as_of, cut)) if walked else ()
     return Pulled(as_of, coverage=tuple(part for part in parts if part.start < part.end), whole=whole)
+
+
+def _count(client: OctolisClient, query: Query, intake: Intake, shown: int) -> int:
+    """The vendor's count; asked for again where it contradicts the records that the pages have shown."""
+    for _ in range(1 + ASKED_AGAIN):
+        found = client.count(query)
+        intake.requests += 1
+        if not _contradicts(found, shown):
+            break
+    return found
+
+
+def _contradicts(count: int, shown: int) -> bool:
+    """Whether a count is less than half of the records shown: so many are not deleted while a dataset is read."""
+    return 2 * count < shown
 
 
 def start_of(intake: Intake, warehouse: Warehouse, table: TableName, manner: Manner) -> datetime | None:

@@ -64,10 +64,12 @@ class Span:
 
 @dataclass(frozen=True)
 class Leaf(Generic[P]):
-    """A page that was read. `is_last`: the dataset ends on it, and every page before it was read."""
+    """A page that was read. `is_last`: the dataset ends on it, and every page before it was read. `end`: the rank
+    behind its last record."""
 
     page: P
     is_last: bool
+    end: int
 
 
 class PagesRepeat(Exception):
@@ -108,7 +110,7 @@ def walk(
     for _ in range(_CATCH_UPS):
         if not ended or pages == 1 or top is None:
             return  # one page is one moment: nothing can have moved
-        front = list(_descend(fetch, count, top, size, min(first_size, size)))
+        front = list(_descend(fetch, count, top, size, min(first_size, size), shown=True))
         yield from front
         top, pages = front[0].page.highest, len(front)
 
@@ -123,9 +125,15 @@ def farthest(reach: int, size: int) -> Span:
 
 
 def _descend(
-    fetch: Callable[[Span], P], count: Callable[[], int], since: datetime | None, size: int, first_size: int
+    fetch: Callable[[Span], P],
+    count: Callable[[], int],
+    since: datetime | None,
+    size: int,
+    first_size: int,
+    *,
+    shown: bool = False,
 ) -> Iterator[Leaf[P]]:
-    """The pages from the front down to `since`, or to the end."""
+    """The pages from the front down to `since`, or to the end. `shown`: there are records, the vendor has shown them."""
     overlap = back = max(2, round(size * _OVERLAP))  # two, since one of them has to lie above `known`
     known: datetime | None = None  # every record above this instant has been read
     inside = False  # more records share `known` than a page holds: read on among them, by rank
@@ -136,14 +144,16 @@ def _descend(
         fruitless += 1
         if fruitless > _FRUITLESS:
             raise NoProgress(f"behind record {farthest_read} the answers do not join those before")
+        if page.highest is None and shown and span.first == 0:
+            continue  # the front of a dataset that has records cannot be empty
         if not _joins(page, span, known, inside=inside):
             reach, back = max(0, min(reach, span.first) - back), back * _BACK_OFF
             span = farthest(reach, size)
             continue
         if span.end > farthest_read:
             farthest_read, fruitless = span.end, 0
-        is_last = page.records < span.size
-        yield Leaf(page, is_last)
+        is_last, shown = page.records < span.size, shown or page.records > 0
+        yield Leaf(page, is_last, span.first + page.records)
         if is_last or page.lowest is None or (since is not None and page.lowest < since):
             return
         inside = page.lowest == known

@@ -103,7 +103,7 @@ def by_rank(*, oldest_first: bool = False) -> Walk:
             if oldest_first:  # the same ranks from the other end
                 rows = sorted(vendor.held.items(), key=lambda row: (row[1], row[0]))
                 page = FakePage(tuple(rows[(number - 1) * SIZE : number * SIZE]))
-            yield Leaf(page, page.records < SIZE)
+            yield Leaf(page, page.records < SIZE, number * SIZE)
             if page.records < SIZE:
                 return
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from orgdata_dagster.warehouse.commit.differences import Difference
 from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target, commit
 from orgdata_dagster.warehouse.names import TableName
-from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, extent
+from orgdata_dagster.warehouse.pages.extents import extent
+from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster_tests.warehouse.rig import DAY, NOON, Rig
 
 rows = st.lists(st.sampled_from(["1,a", "1,b", "2,a", "2,", '2,""']), max_size=5)

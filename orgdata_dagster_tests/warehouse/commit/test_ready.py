@@ -13,7 +13,8 @@ from orgdata_dagster.warehouse.commit.ready import ReadyRows
 from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.pages import json_pages
-from orgdata_dagster.warehouse.pages.stage import StagedPage, extent
+from orgdata_dagster.warehouse.pages.extents import extent
+from orgdata_dagster.warehouse.pages.stage import StagedPage
 from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
 
 MERGED = replace(ITEMS, key=("id",), cursor="at", write_disposition="merge")

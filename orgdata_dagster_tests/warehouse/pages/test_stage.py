@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.pages.stage import Extent, extent
+from orgdata_dagster.warehouse.pages.extents import Extent, extent
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 

@@ -1,0 +1,163 @@
+"""How far a page reaches on the time line, by the parser that will load it.
+
+Here: `Extent`, `measure`, and the questions about instants of a page that an extent leaves open. Add here: another one.
+Keep out: which part of a page lands (stage.py, inserting.py), paging (a vendor's walk.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.excerpts import excerpt
+from orgdata_dagster.warehouse.names import quoted, unknown
+from orgdata_dagster.warehouse.pages.column_names import ColumnNames
+from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
+from orgdata_dagster.warehouse.pages.page import Page
+from orgdata_dagster.warehouse.storage.memory import with_room
+
+MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
+UNITS = (timedelta(microseconds=1), timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1))
+_KEPT_INSTANTS = 100  # at each end of a page
+_ZONE = re.compile(r":\d\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a page reaches: its records, and the instants of its cursor column (none if it is empty).
+
+    `bottom` and `top`: its lowest and its highest instants, in order from the outermost one, as many as are worth
+    keeping. `unit`: the largest of a microsecond, a millisecond, a second and a minute of which all instants are
+    multiples. `zoned`: whether they say their zone."""
+
+    records: int
+    bottom: tuple[datetime, ...] = ()
+    top: tuple[datetime, ...] = ()
+    unit: timedelta = UNITS[-1]
+    zoned: bool = True
+
+    @property
+    def lowest(self) -> datetime | None:
+        """The lowest instant."""
+        return self.bottom[0] if self.bottom else None
+
+    @property
+    def highest(self) -> datetime | None:
+        """The highest instant."""
+        return self.top[0] if self.top else None
+
+    def kept(self, after: datetime | None, until: datetime | None) -> int | None:
+        """How many records lie in `(after, until]`, as far as it can be told from here; else None."""
+        if self.lowest is None or self.highest is None:
+            return self.records
+        if (after is not None and self.highest <= after) or (until is not None and self.lowest > until):
+            return 0
+        below = [at for at in self.bottom if after is not None and at <= after]
+        above = [at for at in self.top if until is not None and at > until]
+        if self.records > min(len(self.bottom), len(self.top)) and (
+            len(below) == len(self.bottom) or len(above) == len(self.top)
+        ):
+            return None  # there may be more of them
+        return self.records - len(below) - len(above)
+
+
+def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None) -> tuple[CsvPage, Extent]:
+    """Make a CSV body on disk a page and measure it with the parser that will load it.
+
+    Raises UnreadablePage where the parser sees another number of records than the file has, or where a cursor value is
+    missing, no instant, or finer than a microsecond (it could not be ordered).
+    """
+    page = prepare(path)
+    return page, measure(connection, page, cursor)
+
+
+def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> Extent:
+    """How far a page reaches, by the parser that will load it. Raises UnreadablePage as `extent` does."""
+    name = page.path.name
+    if cursor is not None and page.columns:
+        own = ColumnNames(dict(zip(page.names, page.columns, strict=True)))
+        found = own.find(cursor, page.columns)
+        if found is None:
+            # an error text with status 200 looks like a header without rows
+            raise UnreadablePage(f"{unknown(cursor, page.columns)}: set cursor_column")
+        cursor = found
+    if page.records == 0:
+        return Extent(0)
+    try:
+        records, instants, lowest, highest, finest, some, too_fine, example = _measured(connection, page, cursor)
+    except MALFORMED as error:
+        raise UnreadablePage(f"{name} is not well-formed: {first_lines(error)}") from None
+    if records != page.records:
+        raise UnreadablePage(f"{name} holds {page.records} records, but the parser read {records}")
+    if cursor is None:
+        return Extent(records)
+    if instants != records or too_fine:
+        raise UnreadablePage(
+            f"{records - instants + too_fine} of {records} rows have no instant of at most microseconds in {cursor!r} "
+            f"(for example {example!r}): is cursor_column right?"
+        )
+    return Extent(records, tuple(lowest), tuple(highest), UNITS[finest], _ZONE.search(some) is not None)
+
+
+def kept(
+    connection: duckdb.DuckDBPyConnection, page: Page, cursor: str, after: datetime | None, until: datetime | None
+) -> int:
+    """How many records of a page lie in `(after, until]`: all that were counted in its file but those outside."""
+    at = f"TRY_CAST({quoted(cursor)} AS TIMESTAMPTZ)"
+    bounds = [None if bound is None else bound.isoformat() for bound in (after, until)]
+    outside = f"{at} <= CAST(? AS TIMESTAMPTZ) OR {at} > CAST(? AS TIMESTAMPTZ)"
+    row = connection.execute(f"SELECT count(*) FROM {page.reading([page]).source} WHERE {outside}", bounds).fetchone()
+    return page.records - (row[0] if row else 0)
+
+
+def rows_at(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str, instant: datetime) -> Counter[Hashable]:
+    """The rows of a page at an instant of its cursor column, as hashes of all that they hold."""
+    rows = f"(SELECT * EXCLUDE (_orgdata_file) FROM {page.reading([page]).source})"
+    at = f"TRY_CAST({quoted(cursor)} AS TIMESTAMPTZ) = CAST(? AS TIMESTAMPTZ)"
+    found = connection.execute(f"SELECT hash(row) FROM {rows} AS row WHERE {at}", [instant.isoformat()]).fetchall()
+    return Counter(row[0] for row in found)
+
+
+def _measured(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> tuple[Any, ...]:
+    """Records, those with an instant, the lowest instants, the highest, the unit, an instant, those too fine, an odd
+    example."""
+    source = page.reading([page]).source
+    if cursor is None:
+        return _one(connection, f"SELECT count(*), 0, NULL, NULL, 3, '', 0, NULL FROM {source}")
+    raw = quoted(cursor)
+    instants = f"(SELECT {raw} AS raw, TRY_CAST({raw} AS TIMESTAMPTZ) AS instant FROM {source})"
+    finer = [f"max(CAST(epoch_us(instant) % {unit // UNITS[0]} <> 0 AS TINYINT))" for unit in UNITS[1:]]
+    figures = (
+        f"SELECT count(*), count(instant), min(instant, {_KEPT_INSTANTS}), max(instant, {_KEPT_INSTANTS}), "
+        f"3 - ({' + '.join(finer)}), any_value(raw)"
+    )
+    # by its length alone, a third cheaper: `2026-01-02T03:04:05.123456Z` has no room for a seventh digit
+    roomy = "strlen(raw) > 26 AND NOT (strlen(raw) = 27 AND ends_with(raw, 'Z'))"
+    *found, odd = _one(connection, f"{figures}, count(*) FILTER ({roomy}) FROM {instants}")
+    if not odd and found[0] == found[1]:
+        return (*found, 0, None)
+    too_fine = "(raw[20] = '.' AND raw[27] BETWEEN '0' AND '9')"  # a seventh digit; by place, a pattern takes longer
+    return _one(
+        connection,
+        f"{figures}, count(*) FILTER ({too_fine}), any_value(raw) FILTER (instant IS NULL OR {too_fine}) "
+        f"FROM {instants}",
+    )
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    row = with_room(connection, lambda: connection.execute(sql).fetchone())
+    assert row is not None  # an aggregate
+    return row
+
+
+def first_lines(error: Exception) -> str:
+    """What the database says of a page, without the rest of its explanation."""
+    return excerpt(" ".join(str(error).split("\n")[:2]), 300)

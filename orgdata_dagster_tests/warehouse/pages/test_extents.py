@@ -1,0 +1,44 @@
+"""How many records of a page lie within bounds: by the extent where it can tell, else counted."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orgdata_dagster.warehouse.pages.extents import Extent, extent, kept
+from orgdata_dagster_tests.warehouse.rig import Rig
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def at(second: int) -> datetime:
+    return START + timedelta(seconds=second)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(0, 9), max_size=12),
+    st.one_of(st.none(), st.integers(-1, 10)),
+    st.one_of(st.none(), st.integers(-1, 10)),
+    st.integers(1, 12),
+)
+def test_an_extent_that_tells_tells_the_truth(
+    seconds: list[int], after: int | None, until: int | None, known: int
+) -> None:
+    bottom, top = sorted(map(at, seconds))[:known], sorted(map(at, seconds), reverse=True)[:known]
+    lower, upper = (None if bound is None else at(bound) for bound in (after, until))
+    inside = [n for n in seconds if (after is None or n > after) and (until is None or n <= until)]
+    told = Extent(len(seconds), tuple(bottom), tuple(top)).kept(lower, upper)
+    assert told in (None, len(inside))
+    if known >= len(seconds):
+        assert told is not None
+
+
+@pytest.mark.parametrize(("after", "until", "inside"), [(0, 5, 300), (None, 0, 200), (0, None, 301), (5, 6, 1)])
+def test_more_ties_than_an_extent_keeps_are_counted(rig: Rig, after: int | None, until: int | None, inside: int) -> None:
+    lines = ["id,at"] + [f"{n},{at(s).isoformat()}" for n, s in enumerate([0] * 200 + [5] * 300 + [6])]
+    page, reach = extent(rig.connection, rig.file("\n".join(lines) + "\n"), "at")
+    bounds = [None if bound is None else at(bound) for bound in (after, until)]
+    assert reach.kept(*bounds) in (None, inside)
+    assert kept(rig.connection, page, "at", *bounds) == inside

@@ -133,7 +133,7 @@ def _descend(
     *,
     shown: bool = False,
 ) -> Iterator[Leaf[P]]:
-    """The pages from the front down to `since`, or to the end. `shown`: there are records, the vendor has shown them."""
+    """The pages from the front down to `since`, or to the end. `shown`: it has shown records before."""
     overlap = back = max(2, round(size * _OVERLAP))  # two, since one of them has to lie above `known`
     known: datetime | None = None  # every record above this instant has been read
     inside = False  # more records share `known` than a page holds: read on among them, by rank

@@ -36,7 +36,9 @@ def test_an_extent_that_tells_tells_the_truth(
 
 
 @pytest.mark.parametrize(("after", "until", "inside"), [(0, 5, 300), (None, 0, 200), (0, None, 301), (5, 6, 1)])
-def test_more_ties_than_an_extent_keeps_are_counted(rig: Rig, after: int | None, until: int | None, inside: int) -> None:
+def test_more_ties_than_an_extent_keeps_are_counted(
+    rig: Rig, after: int | None, until: int | None, inside: int
+) -> None:
     lines = ["id,at"] + [f"{n},{at(s).isoformat()}" for n, s in enumerate([0] * 200 + [5] * 300 + [6])]
     page, reach = extent(rig.connection, rig.file("\n".join(lines) + "\n"), "at")
     bounds = [None if bound is None else at(bound) for bound in (after, until)]

@@ -33,6 +33,28 @@ def imports(path: Path) -> set[str]:
     return names
 
 
+def modules(folder: Path) -> dict[str, set[str]]:
+    """Module -> the modules of the same package that it imports, for type checking too."""
+    files = {
+        ".".join([OURS, *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__"): path
+        for path in folder.rglob("*.py")
+    }
+
+    def module(name: str) -> str:
+        return name if name in files else name.rpartition(".")[0]
+
+    return {name: {module(found) for found in imports(path)} & files.keys() - {name} for name, path in files.items()}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """What imports nothing that is left is taken away, again and again: nothing but circles would stay."""
+    graph = modules(PACKAGE)
+    assert len(graph) > 100
+    while free := {name for name, found in graph.items() if not found & graph.keys()}:
+        graph = {name: found for name, found in graph.items() if name not in free}
+    assert sorted(graph) == [], "these modules import each other, or what does"
+
+
 def begins(name: str, prefixes: list[str]) -> bool:
     return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
 

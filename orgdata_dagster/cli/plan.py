@@ -21,13 +21,13 @@ from orgdata_dagster.orchestration.planning.estimates import estimate_of
 from orgdata_dagster.orchestration.planning.plans import (
     AssetPlan,
     VendorPlan,
-    past_requests,
     plan_of,
     total,
-    usual_answer,
 )
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.orchestration.tags import pulled_assets
+from orgdata_dagster.warehouse.ledger.loads import past_requests
+from orgdata_dagster.warehouse.ledger.requests import usual_seconds
 from orgdata_dagster.warehouse.names import TableName
 
 
@@ -57,7 +57,7 @@ def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date)
             one = plan_of(key.to_user_string(), kinds[key], names, today, estimate_of(node.metadata), past)
             found.setdefault(key.path[0], []).append(one)
         for vendor in found:
-            answers[vendor] = usual_answer(connection, vendor) if connection else None
+            answers[vendor] = usual_seconds(connection, vendor) if connection else None
     vendors = [
         total(vendor, plans, resource.rule(), answers[vendor])
         for vendor, plans in found.items()

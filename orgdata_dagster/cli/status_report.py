@@ -1,6 +1,6 @@
 """`orgdata status`: what is in the warehouse, how complete it is, and what of the rate limits is used.
 
-Here: gathering it and showing it. Keep out: the questions to the ledger (warehouse/ledger/coverage.py).
+Here: gathering it and showing it. Keep out: the questions to the ledger (warehouse/ledger/overview.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import vendors
 from orgdata_dagster.orchestration.partitions import day_of, key_of
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
-from orgdata_dagster.warehouse.commit.evolution import table_columns
-from orgdata_dagster.warehouse.ledger import coverage
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.ledger.overview import missing_days, overview
 from orgdata_dagster.warehouse.names import TableName
 
 
@@ -49,7 +49,7 @@ def table_statuses(catalog: Catalog) -> list[TableStatus]:
     known: dict[str, TableStatus] = {}
     if warehouse.exists:
         with warehouse.reading() as connection:
-            for row in coverage.overview(connection):
+            for row in overview(connection):
                 name = TableName(str(row["schema_name"]), str(row["table_name"]))
                 rows = _count(connection, name)
                 notes = [] if str(name) in configured else ["is no longer in the configuration; its rows stay"]
@@ -150,7 +150,7 @@ def _status(
         row["days_complete"],
         covered[0] if covered else None,
         covered[-1] if covered else None,
-        coverage.missing_days(wanted),
+        missing_days(wanted),
         [key for key in row["incomplete"] or [] if key],
         row["complete_until"],
         row["last_loaded"],

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
-from orgdata_dagster.warehouse.ledger import store
+from orgdata_dagster.warehouse.ledger import schema
+from orgdata_dagster.warehouse.ledger.requests import write_requests
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.writeback.batch import Batch
@@ -53,7 +54,7 @@ class Journal:
         with self.warehouse.transaction() as connection:
             connection.execute(f"ATTACH {literal(str(diff.path))} AS {COPY} (READ_ONLY)")
             now = datetime.now(UTC)
-            store.create(connection)
+            schema.create(connection)
             self.sent_rows.create(connection)
             self.results.create(connection)
             self.results.add_invalid(connection, self.sent_rows, self.run_id, now)
@@ -67,7 +68,7 @@ class Journal:
         outcomes = [outcome for each in completed for outcome in each.outcomes]
         with self.warehouse.transaction() as connection:
             now = datetime.now(UTC)
-            store.write_requests(connection, requests, self.run_id)
+            write_requests(connection, requests, self.run_id)
             self.sent_rows.end(connection, [each.batch.id for each in completed if each.certain])
             if outcomes:
                 self.results.add(connection, outcomes, self.run_id, now)

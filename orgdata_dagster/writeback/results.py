@@ -13,7 +13,7 @@ from typing import Literal
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, literal, quoted
 from orgdata_dagster.writeback.destination import ResultColumn, Row, RowResult
 from orgdata_dagster.writeback.sent_rows import BY_VALIDATION, SentRows

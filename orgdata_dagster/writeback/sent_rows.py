@@ -15,7 +15,7 @@ from datetime import datetime
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import ALIAS
 from orgdata_dagster.writeback.destination import Row

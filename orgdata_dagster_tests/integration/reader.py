@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 
 from orgdata_dagster import settings
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 

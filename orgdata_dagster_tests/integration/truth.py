@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from orgdata_dagster.sandbox import instants
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, VARIANT, TableName, quoted
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.types import lossless

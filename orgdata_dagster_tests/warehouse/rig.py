@@ -15,8 +15,10 @@ from typing import Any
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit import evolution
-from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
+from orgdata_dagster.warehouse.commit.transaction import commit
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, literal, quoted
 from orgdata_dagster.warehouse.pages.extents import extent
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
@@ -102,5 +104,5 @@ class Rig:
 
 
 def _vendor_columns(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, str]:
-    columns = evolution.table_columns(connection, target.table)
+    columns = table_columns(connection, target.table)
     return {name: kind for name, kind in columns.items() if not name.startswith(OWN_PREFIX)}

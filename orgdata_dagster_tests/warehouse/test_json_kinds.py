@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.warehouse.commit import evolution
-from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target, commit
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
+from orgdata_dagster.warehouse.commit.transaction import commit
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName
 from orgdata_dagster.warehouse.pages import json_layout, json_pages, json_values
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
@@ -44,7 +45,7 @@ def land(rig: Rig, *pages: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, 
         stage.add(StagedPage(prepared(rig, page), DAY))
         expected = commit(rig.warehouse, target, stage, [PartitionLoad(DAY, NOON)], run_id="run").expected
     with rig.looking() as connection:
-        types = evolution.table_columns(connection, target.table)
+        types = table_columns(connection, target.table)
         found = {name: kind for name, kind in types.items() if not name.startswith(OWN_PREFIX) and name != "n"}
         # not to_json() of what is JSON: it would print the numbers anew
         texts = {name: name if kind == "JSON" else f"to_json({name})" for name, kind in found.items()}

@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
-from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, commit
+from orgdata_dagster.warehouse.commit.target import PartitionLoad
+from orgdata_dagster.warehouse.commit.transaction import commit
 from orgdata_dagster.warehouse.errors import RecordTooLarge
 from orgdata_dagster.warehouse.pages import csv_pages, json_bytes, json_pages, record_size
 from orgdata_dagster.warehouse.pages.extents import extent, measure

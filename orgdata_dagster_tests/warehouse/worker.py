@@ -15,8 +15,9 @@ from pathlib import Path
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, commit
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.commit.target import PartitionLoad
+from orgdata_dagster.warehouse.commit.transaction import commit
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder, process_folder
 from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig

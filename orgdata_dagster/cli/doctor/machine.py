@@ -20,7 +20,7 @@ from orgdata_dagster import private, settings
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.warehouse.errors import LedgerIncomplete
-from orgdata_dagster.warehouse.ledger import store
+from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.lock import holder
 from orgdata_dagster.warehouse.storage.memory import allowed
@@ -88,7 +88,7 @@ def _warehouse() -> Iterator[Finding]:
         yield _room("warehouse", Path(warehouse.uri).parent, settings.WAREHOUSE)
     try:
         with warehouse.reading() as connection:
-            known = store.exists(connection)
+            known = schema.exists(connection)
     except LedgerIncomplete as error:
         yield Finding("warehouse", str(error), False, fix=partial(_repair, warehouse))
         return
@@ -101,5 +101,5 @@ def _warehouse() -> Iterator[Finding]:
 
 def _repair(warehouse: Warehouse) -> str:
     with warehouse.transaction() as connection:
-        added = store.repair(connection)
+        added = schema.repair(connection)
     return f"added {', '.join(added) or 'nothing'} to the ledger of {warehouse.uri}"

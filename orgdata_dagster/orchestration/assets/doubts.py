@@ -12,7 +12,7 @@ from datetime import datetime
 
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 
 ASKED_AGAIN = 2  # times, before an answer that contradicts what is stored is given up
 

@@ -21,8 +21,8 @@ import duckdb
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage, csv_reader, json_reader
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
-from orgdata_dagster.warehouse.commit.transaction import PartitionLoad
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.commit.target import PartitionLoad
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.pages import json_pages
 from orgdata_dagster.warehouse.pages.stage import StagedPage
 

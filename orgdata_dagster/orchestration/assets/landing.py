@@ -32,14 +32,17 @@ from orgdata_dagster.orchestration.instance.unreported import report_landed
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
-from orgdata_dagster.warehouse.commit.evolution import expected_types, table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit.evolution import expected_types
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
 from orgdata_dagster.warehouse.commit.stored import stored_rows
-from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit, record_requests
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
+from orgdata_dagster.warehouse.commit.transaction import commit, record_requests
 from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseError, WarehouseUnavailable
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.columns import names_of
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse

@@ -12,8 +12,9 @@ import dagster as dg
 import duckdb
 
 from orgdata_dagster.http.redaction import excerpt
-from orgdata_dagster.warehouse.commit.evolution import table_columns
-from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.commit.views import OWN_COLUMNS
 from orgdata_dagster.warehouse.ledger.loads import LandedPartition
 from orgdata_dagster.warehouse.names import LOADED_AT

@@ -1,7 +1,7 @@
 """The API calls of a run on their way into the ledger.
 
 Here: `RequestLog`, an observer for a vendor's client.
-Keep out: what a call is (http/records.py) and how it is stored (warehouse/ledger/store.py).
+Keep out: what a call is (http/records.py) and how it is stored (warehouse/ledger/requests.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 from orgdata_dagster.http.records import RequestRecord
-from orgdata_dagster.warehouse.ledger.store import ApiRequest
+from orgdata_dagster.warehouse.ledger.requests import ApiRequest
 
 
 class Waits:

@@ -17,7 +17,7 @@ from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Pulled
 from orgdata_dagster.orchestration.assets.landing import land
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
-from orgdata_dagster.warehouse.commit.transaction import Target
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 Landed = dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult

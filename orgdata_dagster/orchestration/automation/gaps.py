@@ -15,7 +15,7 @@ from orgdata_dagster.orchestration.partitions import DAY, bounds, day_of, key_of
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind
 from orgdata_dagster.warehouse.ledger import coverage
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.names import TableName
 
 Coverage = Mapping[str | None, Sequence[Interval]]

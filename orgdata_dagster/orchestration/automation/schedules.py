@@ -20,7 +20,7 @@ from orgdata_dagster.orchestration.partitions import DAY, bounds, days, key_of
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PARTITION_NAME_TAG, RANGE_END, RANGE_START
 from orgdata_dagster.warehouse.ledger import coverage
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.names import TableName
 
 _PATIENCE = 10.0  # seconds for another program that has the warehouse: Dagster gives a tick no more than 60

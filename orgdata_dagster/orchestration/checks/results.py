@@ -13,8 +13,9 @@ import dagster as dg
 
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.checks import specs, volume
-from orgdata_dagster.warehouse.commit.keys import Keys
-from orgdata_dagster.warehouse.commit.transaction import Committed, Target
+from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit.keys import KeyProblems
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import (
     ContractViolation,
     KeysViolated,
@@ -23,7 +24,7 @@ from orgdata_dagster.warehouse.errors import (
     UnknownColumns,
     WarehouseError,
 )
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 
 _SHOWN = 50
 _CHECK_OF: tuple[tuple[type[WarehouseError], str], ...] = (
@@ -40,7 +41,7 @@ class Landed:
 
     received: int = 0
     rows: int = 0
-    keys: Keys = field(default_factory=Keys)
+    keys: KeyProblems = field(default_factory=KeyProblems)
     changes: list[str] = field(default_factory=list)
     gaps: list[tuple[str | None, Interval]] = field(default_factory=list)
     partitions: set[str | None] = field(default_factory=set)
@@ -49,7 +50,7 @@ class Landed:
         """Take a commit in."""
         self.received += received
         self.rows += done.inserted
-        self.keys += done.apart
+        self.keys += done.key_problems
         self.changes += [str(change) for change in done.changes]
         self.partitions |= set(done.rows)
 
@@ -72,8 +73,8 @@ def of_landed(found: Landed, target: Target, volumes: Sequence[volume.Volume]) -
         figures = {
             "rows": found.rows,
             "without_key": found.keys.missing,
-            "twice": found.keys.twice,
-            "differ_only_in_case": found.keys.case,
+            "twice": found.keys.duplicates,
+            "differ_only_in_case": found.keys.case_only,
         }
         results.append(_result(specs.KEYS, found.keys.good, figures, error=True))
     return results

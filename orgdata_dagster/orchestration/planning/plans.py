@@ -12,13 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-import duckdb
-
 from orgdata_dagster.http.rate_limit import Rule
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.orchestration.tags import PullKind
-from orgdata_dagster.warehouse.ledger import store
-from orgdata_dagster.warehouse.names import TableName
 
 DAY_SECONDS = 86_400
 _USUAL_ANSWER = 0.3  # seconds, of a vendor that was never asked
@@ -83,27 +79,3 @@ def total(vendor: str, plans: Iterable[AssetPlan], rule: Rule, answer: float | N
     asking = requests * (_USUAL_ANSWER if answer is None else answer) / (rule.in_flight or 4)
     share = points / (speed * DAY_SECONDS) if speed else None
     return VendorPlan(vendor, requests, points, share, max(waiting, asking), any(plan.at_least for plan in mine))
-
-
-def past_requests(connection: duckdb.DuckDBPyConnection, table: TableName, today: str) -> dict[str | None, float]:
-    """Partition (None: the whole table) -> the requests of its last load, of partitions that are over."""
-    if not store.exists(connection):
-        return {}
-    rows = connection.execute(
-        "SELECT partition_key, arg_max(requests, loaded_at) FROM _orgdata.loads WHERE schema_name = ? "
-        "AND table_name = ? AND status = 'landed' AND (partition_key IS NULL OR partition_key < ?) GROUP BY ALL",
-        [table.schema, table.name, today],
-    ).fetchall()
-    return {partition: float(requests) for partition, requests in rows}
-
-
-def usual_answer(connection: duckdb.DuckDBPyConnection, vendor: str) -> float | None:
-    """Seconds that the vendor's answers took on average."""
-    if not store.exists(connection):
-        return None
-    row = connection.execute(
-        "SELECT avg(seconds) FROM (SELECT seconds FROM _orgdata.requests WHERE vendor = ? AND error IS NULL "
-        "ORDER BY sent_at DESC LIMIT 1000)",
-        [vendor],
-    ).fetchone()
-    return row[0] if row else None

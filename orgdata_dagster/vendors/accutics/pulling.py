@@ -15,7 +15,7 @@ from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.accutics.client import RECORDS, AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.search import Condition, where
 from orgdata_dagster.vendors.accutics.walk import WALKS, Walked
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

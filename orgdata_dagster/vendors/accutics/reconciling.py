@@ -21,7 +21,7 @@ from orgdata_dagster.vendors.accutics.client import Listing
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import where
 from orgdata_dagster.warehouse.commit.transaction import record_requests
-from orgdata_dagster.warehouse.ledger.coverage import joined
+from orgdata_dagster.warehouse.ledger.intervals import joined
 from orgdata_dagster.warehouse.names import TableName, quoted
 
 TOTAL_CHECK = "total_items"

@@ -20,7 +20,7 @@ from orgdata_dagster.orchestration.automation.change_sensor import ChangeProbe
 from orgdata_dagster.orchestration.config.tables import Table
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.orchestration.tags import PullKind
-from orgdata_dagster.warehouse.commit.transaction import Target
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 

@@ -14,7 +14,7 @@ from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient, FormField, instant
 from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
-from orgdata_dagster.warehouse.ledger.coverage import intervals
+from orgdata_dagster.warehouse.ledger.intervals import intervals
 from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT
 
 Bounds = tuple[datetime, datetime]

@@ -19,8 +19,7 @@ from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Gap, Window
-from orgdata_dagster.warehouse.ledger.coverage import intervals, joined
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.ledger.intervals import Interval, intervals, joined
 
 _WEST = timedelta(hours=12)  # how far local times can lie behind UTC
 _CONTROL = timedelta(days=7)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import duckdb
 
 from orgdata_dagster.vendors.octolis.client import ALL_MASTERIDS, MASTERID, MODIFIED_AT
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, literal, quoted
 
 

@@ -20,9 +20,9 @@ from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.vendors.octolis.client import MODIFIED_AT, OctolisClient, Query
 from orgdata_dagster.vendors.octolis.merges import follow_merges
-from orgdata_dagster.warehouse.commit.evolution import table_columns
-from orgdata_dagster.warehouse.commit.transaction import Target
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.target import Target
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.names import TableName, quoted
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 

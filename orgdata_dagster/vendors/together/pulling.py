@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.partitions import DAY
 from orgdata_dagster.vendors.together.client import TogetherClient
-from orgdata_dagster.warehouse.ledger.store import Interval
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 
 
 def pull_now(client: TogetherClient, table: str, intake: Intake) -> Pulled:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import UnknownColumns
 from orgdata_dagster.warehouse.names import unknown
-
-if TYPE_CHECKING:
-    from orgdata_dagster.warehouse.commit.transaction import Target
-    from orgdata_dagster.warehouse.pages.stage import Stage
+from orgdata_dagster.warehouse.pages.stage import Stage
 
 
 def resolved(target: Target, stage: Stage, columns: Iterable[str]) -> Target:

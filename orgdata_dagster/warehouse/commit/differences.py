@@ -14,7 +14,7 @@ from datetime import datetime
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, OWN_PREFIX, PARTITION, PARTITION_IS_IN, TableName, quoted
 
 

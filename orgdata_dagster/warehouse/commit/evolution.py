@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import duckdb
 
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.target import Contract
 from orgdata_dagster.warehouse.errors import ContractViolation, Refused
 from orgdata_dagster.warehouse.excerpts import excerpt
-from orgdata_dagster.warehouse.ledger import store
+from orgdata_dagster.warehouse.ledger.loads import last_columns
+from orgdata_dagster.warehouse.ledger.schema_changes import SchemaChange
 from orgdata_dagster.warehouse.names import (
     LOADED_AT,
     OWN_PREFIX,
@@ -34,27 +36,11 @@ from orgdata_dagster.warehouse.types.column_types import ColumnTypes, batches
 CONVERTED = "_orgdata_converted_"
 _FIRST_ROWS = 2_000  # mostly enough to see that a column holds something
 SURPRISE = "orgdata: a value does not survive the type guessed for"
-Contract = Literal["evolve", "freeze"]
 OWN_COLUMNS = {PARTITION: "VARCHAR", LOADED_AT: lossless.INSTANT, RUN_ID: "VARCHAR"}
 
 
-@dataclass(frozen=True)
-class SchemaChange:
-    """One change of a table's columns. `change`: added, widened, retyped (a person declared it), missing (no longer
-    sent) or variant (misfits kept)."""
-
-    column: str
-    change: Literal["added", "widened", "retyped", "missing", "variant"]
-    before: str | None
-    after: str | None
-
-    def __str__(self) -> str:
-        types = " -> ".join(kind for kind in (self.before, self.after) if kind)
-        return f"{self.column}: {self.change}" + (f" ({types})" if types else "")
-
-
 @dataclass
-class Plan:
+class Evolution:
     """`statements` bring the table into shape; `casts` is column -> SQL over the text columns of a page, and over what
     `converted` makes of them first: column -> SQL, under the name `CONVERTED` + column. So nothing is parsed twice."""
 
@@ -65,29 +51,19 @@ class Plan:
     changes: list[SchemaChange] = field(default_factory=list)
 
 
-def table_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
-    """Column -> type of a table, in order; empty where there is no such table."""
-    try:
-        # not duckdb_columns(): that lists every column of every catalog first, 20 ms a call
-        described = connection.execute(f"SELECT * FROM {table.sql} LIMIT 0").description
-    except duckdb.CatalogException:
-        return {}
-    return {column[0]: str(column[1]) for column in described or ()}
-
-
 def plan(
     connection: duckdb.DuckDBPyConnection,
     table: TableName,
     stage: Stage,
     contract: Contract = "evolve",
     own: Mapping[str, str] = OWN_COLUMNS,
-) -> Plan:
+) -> Evolution:
     """How to make `stage` fit into `table`; a new one gets the columns `own` besides.
 
     Raises ContractViolation under `freeze` if a column is new or changes.
     """
     existing = table_columns(connection, table)
-    result = Plan(created=not existing)
+    result = Evolution(created=not existing)
     columns = dict(stage.columns)
     if not existing and not columns:
         # nothing but a header so far, or not even that: the table shall exist all the same
@@ -105,7 +81,7 @@ def plan(
         for name, kind in existing.items():
             if not name.startswith(OWN_PREFIX) and not name.endswith(VARIANT) and folded(name) not in sent:
                 result.changes.append(SchemaChange(name, "missing", kind, None))
-    if contract == "freeze" and existing and store.last_columns(connection, table):
+    if contract == "freeze" and existing and last_columns(connection, table):
         # a table that only empty days made so far has nothing to freeze
         _refuse(table, result, stage)
     if not existing:
@@ -114,7 +90,7 @@ def plan(
     return result
 
 
-def apply(connection: duckdb.DuckDBPyConnection, planned: Plan) -> None:
+def apply(connection: duckdb.DuckDBPyConnection, planned: Evolution) -> None:
     """Bring the table into shape, inside the caller's transaction."""
     for statement in planned.statements:
         connection.execute(statement)
@@ -146,7 +122,7 @@ def creation(table: TableName, types: Mapping[str, str]) -> list[str]:
 
 def _plan_free(
     connection: duckdb.DuckDBPyConnection,
-    result: Plan,
+    result: Evolution,
     table: TableName,
     name: str,
     stored: str,
@@ -194,7 +170,7 @@ def _common_type(
 
 def _plan_declared(
     connection: duckdb.DuckDBPyConnection,
-    result: Plan,
+    result: Evolution,
     table: TableName,
     name: str,
     types: ColumnTypes,
@@ -236,7 +212,7 @@ def _plan_declared(
         result.casts[name] = _guarded(f"({quoted(name)} IS NULL OR {fits})", value, name)
 
 
-def _convert(result: Plan, column: str, data_type: str) -> str:
+def _convert(result: Evolution, column: str, data_type: str) -> str:
     """Have a column converted; returns the converted value's name in SQL."""
     result.converted[column] = lossless.converted(column, data_type)
     return quoted(CONVERTED + column)
@@ -247,7 +223,9 @@ def _guarded(test: str, cast: str, column: str) -> str:
     return f"CASE WHEN {test} THEN {cast} ELSE error({literal(f'{SURPRISE} {column}')}) END"
 
 
-def _retype(result: Plan, table: TableName, name: str, before: str, kind: str, fits: str, stored_misfits: bool) -> None:
+def _retype(
+    result: Evolution, table: TableName, name: str, before: str, kind: str, fits: str, stored_misfits: bool
+) -> None:
     """Change a stored column to a newly declared type, by way of text; misfits move to the variant column."""
     column = quoted(name)
     alter = f"ALTER TABLE {table.sql} ALTER COLUMN {column} SET DATA TYPE"
@@ -264,7 +242,7 @@ def _retype(result: Plan, table: TableName, name: str, before: str, kind: str, f
     result.changes.append(SchemaChange(name, "retyped", before, kind))
 
 
-def _refuse(table: TableName, result: Plan, stage: Stage) -> None:
+def _refuse(table: TableName, result: Evolution, stage: Stage) -> None:
     broken = [change for change in result.changes if change.change != "missing"]
     if not broken:
         return

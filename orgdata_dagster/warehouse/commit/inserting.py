@@ -24,7 +24,7 @@ _KEPT = (
 )
 
 
-class Load(NamedTuple):
+class Provenance(NamedTuple):
     """What our own columns say of where a row is from: the commit's instant and its run."""
 
     now: datetime
@@ -40,10 +40,10 @@ def insert(
     table: TableName,
     stage: Stage,
     group: Group,
-    planned: evolution.Plan,
-    load: Load | None,
+    planned: evolution.Evolution,
+    provenance: Provenance | None,
 ) -> int:
-    """Insert the rows of a group's pages, with our own columns if `load` is given; returns how many.
+    """Insert the rows of a group's pages, with our own columns if `provenance` is given; returns how many.
 
     Raises TypeSurprise where a guessed type does not hold a value, RowCountMismatch where rows are lost or too many.
     """
@@ -54,7 +54,7 @@ def insert(
         if folded(name) in sent or folded(name.removesuffix(VARIANT)) in sent
     }
     values = [f"{cast} AS {quoted(name)}" for name, cast in casts.items()]
-    if load is not None:
+    if provenance is not None:
         values.append(own_columns("_orgdata_key"))
     bounded = any(staged.after or staged.until for staged in group.pages)
     kept = _KEPT if bounded else "true"
@@ -63,7 +63,7 @@ def insert(
     rows = _placed(connection, group, at + _converted(planned, group.columns), _converted(planned, group.constants))
     statement = f"INSERT INTO {table.sql} BY NAME SELECT {', '.join(values)} FROM {rows} WHERE {kept}"
     try:
-        row = connection.execute(statement, load or ()).fetchone()
+        row = connection.execute(statement, provenance or ()).fetchone()
     except duckdb.InvalidInputException as error:
         if evolution.SURPRISE in str(error) and not stage.exact:
             raise TypeSurprise from None
@@ -74,11 +74,11 @@ def insert(
 
 
 def own_columns(partition: str) -> str:
-    """SQL: our own columns, out of SQL for the partition and a Load as parameters."""
+    """SQL: our own columns, out of SQL for the partition and a Provenance as parameters."""
     return f"{partition} AS {PARTITION}, CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID}"
 
 
-def _converted(planned: evolution.Plan, columns: Sequence[str]) -> str:
+def _converted(planned: evolution.Evolution, columns: Sequence[str]) -> str:
     """SQL: what the plan wants converted of these columns. Below the join, for there it is done once a row."""
     here = {folded(name) for name in columns}
     wanted = [(name, value) for name, value in planned.converted.items() if folded(name) in here]

@@ -1,6 +1,6 @@
 """Whether the rows of a commit can be told apart by their key.
 
-Here: `Keys` and the look at them, in the commit's transaction. Keep out: merging by key (merging.py).
+Here: `KeyProblems` and the look at them, in the commit's transaction. Keep out: merging by key (merging.py).
 
 A row without a key, or two with the same one (and the same instant, where rows have versions), cannot be right: the
 commit is refused, and the table stays as it was. But a snapshot is stored, and told: refused, its day would be lost.
@@ -11,53 +11,53 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import KeysViolated
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, quoted
 
-if TYPE_CHECKING:
-    from orgdata_dagster.warehouse.commit.transaction import Target
-
 
 @dataclass(frozen=True)
-class Keys:
+class KeyProblems:
     """Rows without any value of the key, rows whose key another one has too, and keys that differ from another one in
     case alone: they are kept apart, for nobody knows whether the vendor does."""
 
     missing: int = 0
-    twice: int = 0
-    case: int = 0
+    duplicates: int = 0
+    case_only: int = 0
 
     @property
     def good(self) -> bool:
         """Whether every row has a key of its own."""
-        return not (self.missing or self.twice)
+        return not (self.missing or self.duplicates)
 
-    def __add__(self, other: Keys) -> Keys:
-        return Keys(self.missing + other.missing, self.twice + other.twice, self.case + other.case)
+    def __add__(self, other: KeyProblems) -> KeyProblems:
+        return KeyProblems(
+            self.missing + other.missing, self.duplicates + other.duplicates, self.case_only + other.case_only
+        )
 
 
-def look(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> Keys:
+def check(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> KeyProblems:
     """The keys of the rows that this commit brought. Raises KeysViolated, but for snapshots."""
     columns = table_columns(connection, target.table)
     if not target.key or not {*target.key} <= {*columns}:
-        return Keys()
+        return KeyProblems()
     lacking = " AND ".join(f"{quoted(name)} IS NULL" for name in target.key)
     mine = f"FROM {target.table.sql} WHERE {LOADED_AT} = ?"
     row = connection.execute(f"SELECT count(*) FILTER ({lacking}) {mine}", [now]).fetchone()
     # a merge has left one row a key; all other tables are asked
-    twice = 0 if target.write_disposition == "merge" else _twice(connection, target, mine, now)
-    keys = Keys(row[0] if row else 0, twice, _differ_in_case(connection, target, columns, mine, now))
-    if not keys.good and not target.snapshots:
+    duplicates = 0 if target.write_disposition == "merge" else _duplicates(connection, target, mine, now)
+    problems = KeyProblems(row[0] if row else 0, duplicates, _differ_in_case(connection, target, columns, mine, now))
+    if not problems.good and not target.snapshots:
         raise KeysViolated(
-            f"{target.table}: {keys.missing} rows have no value of the key {', '.join(target.key)}, {keys.twice} have "
-            "one that another row has too. Nothing was stored. Correct `key` in defs.yaml, or ask the vendor."
+            f"{target.table}: {problems.missing} rows have no value of the key {', '.join(target.key)}, and "
+            f"{problems.duplicates} have one that another row has too. Nothing was stored. Correct `key` in defs.yaml, "
+            "or ask the vendor."
         )
-    return keys
+    return problems
 
 
 def _differ_in_case(
@@ -73,7 +73,7 @@ def _differ_in_case(
     return int(row[0]) if row else 0
 
 
-def _twice(connection: duckdb.DuckDBPyConnection, target: Target, mine: str, now: datetime) -> int:
+def _duplicates(connection: duckdb.DuckDBPyConnection, target: Target, mine: str, now: datetime) -> int:
     """Rows whose key, and instant where they have one, another row of the partition has too.
 
     Hashes come first: they cost a third, and where all of them differ so do the keys.

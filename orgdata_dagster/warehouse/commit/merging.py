@@ -11,15 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.names import LOADED_AT, OWN_PREFIX, PARTITION, quoted
-
-if TYPE_CHECKING:
-    from orgdata_dagster.warehouse.commit.transaction import Target
 
 
 def merge(

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import itertools
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from orgdata_dagster.warehouse.commit import evolution
 from orgdata_dagster.warehouse.commit.configured import resolved
-from orgdata_dagster.warehouse.commit.inserting import Load, TypeSurprise, insert, own_columns
+from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise, insert, own_columns
 from orgdata_dagster.warehouse.commit.merging import drop_duplicates_of_key
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, grouped
 from orgdata_dagster.warehouse.storage.connection import SCRATCH
-
-if TYPE_CHECKING:
-    from orgdata_dagster.warehouse.commit.transaction import Target
 
 _ENOUGH_RECORDS = 20_000  # fewer are read from the pages in no time
 _numbers = itertools.count()
@@ -36,7 +33,7 @@ class ReadyRows:
         self.stage = stage
         self._target = target
         self._table = TableName(f"ready_{next(_numbers)}", target.table.name)
-        self._plan: evolution.Plan | None = None
+        self._plan: evolution.Evolution | None = None
         self._begun = False
         self._given_up = False
         self._partition: str | None = None
@@ -64,12 +61,12 @@ class ReadyRows:
             target = resolved(self._target, self.stage, ())
             self._duplicates = drop_duplicates_of_key(self.stage.connection, target, self._table.sql)
 
-    def suit(self, planned: evolution.Plan) -> bool:
+    def suit(self, planned: evolution.Evolution) -> bool:
         """Whether they are what this plan would make of the pages."""
         mine = self._plan
         return mine is not None and (mine.casts, mine.converted) == (planned.casts, planned.converted)
 
-    def move(self, connection: duckdb.DuckDBPyConnection, load: Load) -> int:
+    def move(self, connection: duckdb.DuckDBPyConnection, provenance: Provenance) -> int:
         """Copy them into the target's table, with our own columns; returns how many there were, duplicates included.
 
         Raises RowCountMismatch if not all came.
@@ -77,7 +74,7 @@ class ReadyRows:
         row = connection.execute(
             f"INSERT INTO {self._target.table.sql} BY NAME SELECT *, {own_columns('CAST(? AS VARCHAR)')} "
             f"FROM {SCRATCH}.{self._table.sql}",
-            [self._partition, *load],
+            [self._partition, *provenance],
         ).fetchone()
         moved, ready = int(row[0]) if row else 0, self._rows - self._duplicates
         if moved != ready:
@@ -106,7 +103,7 @@ class ReadyRows:
             evolution.apply(connection, planned)
             self._plan = planned
             for group in grouped(waiting):
-                self._rows += insert(connection, self._table, self.stage, group, planned, load=None)
+                self._rows += insert(connection, self._table, self.stage, group, planned, provenance=None)
         except (TypeSurprise, duckdb.OutOfMemoryException):
             self.discard()  # the commit looks at the pages itself
 
@@ -119,6 +116,6 @@ class ReadyRows:
                 self.stage.connection.execute(statement)
 
 
-def _extends(later: evolution.Plan, before: evolution.Plan) -> bool:
+def _extends(later: evolution.Evolution, before: evolution.Evolution) -> bool:
     """Whether what was made ready by the plan before is also what the later one would have made of it."""
     return before.casts.items() <= later.casts.items() and before.converted.items() <= later.converted.items()

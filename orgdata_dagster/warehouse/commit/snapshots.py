@@ -11,17 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import duckdb
 
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.errors import Refused
 from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, folded, literal, quoted, unknown
-
-if TYPE_CHECKING:
-    from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target
-    from orgdata_dagster.warehouse.pages.stage import Stage
+from orgdata_dagster.warehouse.pages.stage import Stage
 
 
 @dataclass(frozen=True)

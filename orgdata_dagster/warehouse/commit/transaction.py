@@ -8,22 +8,33 @@ snapshot is newer wins, whichever commits last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 import duckdb
 
+from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.commit import configured, evolution, keys, naming, views
-from orgdata_dagster.warehouse.commit.differences import Difference, differences, remember
-from orgdata_dagster.warehouse.commit.evolution import Contract, SchemaChange
-from orgdata_dagster.warehouse.commit.inserting import Load, TypeSurprise, insert
+from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit.differences import differences, remember
+from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise, insert
 from orgdata_dagster.warehouse.commit.merging import keep_newest, merge
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
-from orgdata_dagster.warehouse.ledger import store
-from orgdata_dagster.warehouse.ledger.coverage import until
-from orgdata_dagster.warehouse.ledger.store import ApiRequest, Interval
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
+from orgdata_dagster.warehouse.ledger import schema
+from orgdata_dagster.warehouse.ledger.coverage import write_coverage
+from orgdata_dagster.warehouse.ledger.intervals import Interval, until
+from orgdata_dagster.warehouse.ledger.loads import (
+    LoadRecord,
+    has_load,
+    last_columns,
+    last_loaded_at,
+    newest_snapshots,
+    write_loads,
+)
+from orgdata_dagster.warehouse.ledger.requests import ApiRequest, write_requests
+from orgdata_dagster.warehouse.ledger.schema_changes import SchemaChange, write_schema_changes
 from orgdata_dagster.warehouse.names import (
     LOADED_AT,
     PARTITION,
@@ -34,73 +45,6 @@ from orgdata_dagster.warehouse.names import (
 from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.memory import with_room
-
-WriteDisposition = Literal["replace", "merge", "append"]
-
-
-@dataclass(frozen=True)
-class Target:
-    """A table and its rules. `key`: the vendor's key, `cursor`: the column that tells its versions apart.
-
-    `configured`: the names of columns that a person wrote, by field: each must exist before a row lands.
-    `snapshots`: every partition holds all there was at its time, so that the last one is the present. `refuse` is asked
-    before anything is changed, and raises Refused for what must not be stored. `afterwards` takes a vendor's own steps
-    in the same transaction, once the rows are in; it gets the commit's instant (their `_orgdata_loaded_at`) and run,
-    and returns why the table is not complete after all, if so.
-    """
-
-    table: TableName
-    key: tuple[str, ...] = ()
-    cursor: str | None = None
-    write_disposition: WriteDisposition = "replace"
-    contract: Contract = "evolve"
-    description: str = ""
-    column_descriptions: Mapping[str, str] = field(default_factory=dict)
-    configured: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    snapshots: bool = False
-    refuse: Callable[[duckdb.DuckDBPyConnection, Target, Stage, PartitionLoad], None] | None = None
-    afterwards: Callable[[duckdb.DuckDBPyConnection, Target, datetime, str], str | None] | None = None
-
-
-@dataclass(frozen=True)
-class PartitionLoad:
-    """What is to be committed of one partition, besides its staged rows.
-
-    `as_of`: the vendor's time when the pull began, or the commit's own where that is earlier. `after`: replace only
-    rows whose cursor is later (None: all), and of every key keep the newest. `whole`: the rows are all there are, so
-    that a merge drops stored ones that did not come again. `coverage`: what the rows prove. `doubted`: the answer
-    contradicts what is stored; that stays, and the staged rows are not stored. The numbers are for the record.
-    """
-
-    partition: str | None
-    as_of: datetime
-    after: datetime | None = None
-    coverage: tuple[Interval, ...] = ()
-    pages: int = 0
-    bytes: int = 0
-    requests: int = 0
-    seconds: float = 0.0
-    waited: float = 0.0
-    whole: bool = False
-    doubted: bool = False
-    replaced_characters: int = 0
-
-
-@dataclass(frozen=True)
-class Committed:
-    """What a commit did: rows by partition, the types to expect of the next rows, schema changes, and `superseded`: the
-    partitions for which a newer snapshot was there already. `differences`: what became of partitions that were replaced
-    whole, without those that were there for the first time. `inserted`: rows that were read out of the pages. `apart`:
-    of the rows that stayed, how many cannot be told apart. `at`: the commit's instant."""
-
-    rows: Mapping[str | None, int]
-    expected: Mapping[str, str] = field(default_factory=dict)
-    changes: tuple[SchemaChange, ...] = ()
-    superseded: frozenset[str | None] = frozenset()
-    differences: Mapping[str | None, Difference] = field(default_factory=dict)
-    inserted: int = 0
-    apart: keys.Keys = field(default_factory=keys.Keys)
-    at: datetime | None = None
 
 
 def commit(
@@ -140,8 +84,8 @@ def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run
     if not requests:
         return
     with warehouse.writing() as connection:
-        store.create(connection)
-        store.write_requests(connection, requests, run_id)
+        schema.create(connection)
+        write_requests(connection, requests, run_id)
 
 
 def _attempt(
@@ -157,7 +101,7 @@ def _attempt(
 
     def work() -> Committed:
         nonlocal done
-        if done and _is_there(warehouse, stage, target.table, run_id, done):
+        if done and _has_landed(warehouse, stage, target.table, run_id, done):
             return done
         with warehouse.transaction(stage.connection) as connection:
             done = _transaction(connection, target, stage, loads, run_id, requests, ready)
@@ -166,16 +110,18 @@ def _attempt(
     try:
         return with_room(stage.connection, work)
     except Exception:
-        if done and _is_there(warehouse, stage, target.table, run_id, done):
+        if done and _has_landed(warehouse, stage, target.table, run_id, done):
             return done
         raise
 
 
-def _is_there(warehouse: Warehouse, stage: Stage, table: TableName, run_id: str, done: Committed) -> bool:
-    """Whether an attempt that failed at its COMMIT, or behind it, has landed all the same: then to try again would
-    append its rows once more. The ledger knows, for its record is part of the transaction."""
+def _has_landed(warehouse: Warehouse, stage: Stage, table: TableName, run_id: str, done: Committed) -> bool:
+    """Whether an attempt that failed at or after its COMMIT was committed all the same.
+
+    The ledger knows, because the load's record is part of the transaction. Another attempt would append the rows again.
+    """
     with warehouse.reading(stage.connection) as connection:
-        return done.at is not None and store.has_load(connection, table, run_id, done.at)
+        return done.at is not None and has_load(connection, table, run_id, done.at)
 
 
 def _transaction(
@@ -187,10 +133,10 @@ def _transaction(
     requests: Sequence[ApiRequest],
     ready: ReadyRows | None,
 ) -> Committed:
-    store.create(connection)
+    schema.create(connection)
     present = datetime.now(UTC)
     loads = [_not_ahead(load, present) for load in loads]
-    newest = store.newest_snapshots(connection, target.table, [load.partition for load in loads], present)
+    newest = newest_snapshots(connection, target.table, [load.partition for load in loads], present)
     # an older snapshot must not replace a newer one; rows that are only merged or appended take nothing away
     replaces = target.write_disposition == "replace"
     stale = frozenset(
@@ -202,7 +148,7 @@ def _transaction(
     for load in fresh:
         if target.refuse is not None:
             target.refuse(connection, target, stage, load)
-    existing = evolution.table_columns(connection, target.table)
+    existing = table_columns(connection, target.table)
     naming.confirm(connection, target.table, stage, existing)
     target = configured.resolved(target, stage, existing)
     planned = evolution.plan(connection, target.table, stage, target.contract)
@@ -211,46 +157,56 @@ def _transaction(
     replaced = _delete(connection, target, fresh, newest.keys())
     prepared = ready is not None and bool(fresh) and ready.suit(planned)
     if ready is not None and prepared:
-        inserted = ready.move(connection, Load(now, run_id))
+        inserted = ready.move(connection, Provenance(now, run_id))
     else:
         groups = stage.groups({load.partition for load in fresh})
-        inserted = sum(insert(connection, target.table, stage, group, planned, Load(now, run_id)) for group in groups)
+        inserted = sum(
+            insert(connection, target.table, stage, group, planned, Provenance(now, run_id)) for group in groups
+        )
     if target.write_disposition == "merge":
         whole = [load.partition for load in fresh if load.whole]
         merge(connection, target, now, whole, alone=prepared)
     elif target.key and any(load.after for load in fresh):
         keep_newest(connection, target, now)
-    apart = keys.look(connection, target, now)
+    key_problems = keys.check(connection, target, now)
     doubt = target.afterwards(connection, target, now, run_id) if target.afterwards else None
     rows = _rows_by_partition(connection, target.table, now, fresh)
     changes = _note_changes(connection, target, planned, run_id, now)
     records = [
-        store.Record(
-            target.table,
-            load.partition,
-            run_id,
-            "superseded" if load.partition in stale else "doubted" if load.doubted else "landed",
-            load.as_of,
-            now,
-            rows.get(load.partition, 0),
-            load.pages,
-            load.bytes,
-            load.requests,
-            load.seconds,
-            load.waited,
-            sorted(stage.columns),
-            load.replaced_characters,
+        LoadRecord(
+            table=target.table,
+            partition=load.partition,
+            run_id=run_id,
+            status="superseded" if load.partition in stale else "doubted" if load.doubted else "landed",
+            as_of=load.as_of,
+            loaded_at=now,
+            rows=rows.get(load.partition, 0),
+            pages=load.pages,
+            bytes=load.bytes,
+            requests=load.requests,
+            seconds=load.seconds,
+            waited=load.waited,
+            columns=sorted(stage.columns),
+            replaced_characters=load.replaced_characters,
         )
         for load in loads
     ]
-    store.write_loads(connection, records)
+    write_loads(connection, records)
     proven = zip(records, (_doubted(load.coverage, doubt) for load in loads), strict=True)
-    store.write_coverage(connection, [fact for fact in proven if fact[0].partition not in stale])
-    store.write_requests(connection, requests, run_id)
+    write_coverage(connection, [fact for fact in proven if fact[0].partition not in stale])
+    write_requests(connection, requests, run_id)
     views.refresh(connection, target, bool(changes or planned.created))
     expected = evolution.expected_types(connection, target.table)
-    differing = differences(connection, target.table, replaced, now)
-    return Committed(rows, expected, tuple(changes), stale, differing, inserted, apart, now)
+    return Committed(
+        rows=rows,
+        expected=expected,
+        changes=tuple(changes),
+        superseded=stale,
+        differences=differences(connection, target.table, replaced, now),
+        inserted=inserted,
+        key_problems=key_problems,
+        at=now,
+    )
 
 
 def _not_ahead(load: PartitionLoad, now: datetime) -> PartitionLoad:
@@ -275,7 +231,7 @@ def _delete(
     replaced = [partition for partition in whole if partition in known]
     remember(connection, target.table, replaced)
     connection.execute(f"DELETE FROM {target.table.sql} WHERE {PARTITION_IS_IN}", [whole, None in whole])
-    if target.cursor in evolution.table_columns(connection, target.table):  # else nothing but empty pages so far
+    if target.cursor in table_columns(connection, target.table):  # else nothing but empty pages so far
         later = f"{PARTITION} IS NOT DISTINCT FROM ? AND CAST({quoted(target.cursor)} AS TIMESTAMPTZ) > ?"
         for load in loads:
             if load.after is not None:
@@ -293,25 +249,20 @@ def _rows_by_partition(
 
 
 def _note_changes(
-    connection: duckdb.DuckDBPyConnection, target: Target, planned: evolution.Plan, run_id: str, now: datetime
+    connection: duckdb.DuckDBPyConnection, target: Target, planned: evolution.Evolution, run_id: str, now: datetime
 ) -> list[SchemaChange]:
     """Record what is new; a column that is missing is news only the first time."""
-    before = store.last_columns(connection, target.table)
+    before = last_columns(connection, target.table)
     news = [
         change
         for change in planned.changes
         if not planned.created and (change.change != "missing" or change.column in before)
     ]
-    for change in news:
-        fact = (change.column, change.change, change.before, change.after)
-        store.write_schema_change(connection, target.table, fact, run_id, now)
+    write_schema_changes(connection, target.table, news, run_id=run_id, at=now)
     return news
 
 
 def _now(connection: duckdb.DuckDBPyConnection, table: TableName) -> datetime:
     """The commit's time, later than any before it even if the clock jumped back: it names the rows of this commit."""
-    row = connection.execute(
-        "SELECT max(loaded_at) FROM _orgdata.loads WHERE schema_name = ? AND table_name = ?", [table.schema, table.name]
-    ).fetchone()
-    now = datetime.now(UTC)
-    return max(now, row[0].astimezone(UTC) + timedelta(microseconds=1)) if row and row[0] else now
+    last, now = last_loaded_at(connection, table), datetime.now(UTC)
+    return max(now, last.astimezone(UTC) + timedelta(microseconds=1)) if last else now

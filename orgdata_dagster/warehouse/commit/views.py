@@ -6,17 +6,14 @@ Here: everything that is made anew whenever a table's columns changed, or what w
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 import duckdb
 
+from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.commit import snapshots
-from orgdata_dagster.warehouse.commit.evolution import table_columns
-from orgdata_dagster.warehouse.ledger import store
+from orgdata_dagster.warehouse.commit.target import Target
+from orgdata_dagster.warehouse.ledger.views import views_made_of, write_views
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, literal, quoted
-
-if TYPE_CHECKING:
-    from orgdata_dagster.warehouse.commit.transaction import Target
 
 OWN_COLUMNS = {
     PARTITION: "The Dagster partition that brought the row.",
@@ -31,7 +28,7 @@ def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool
     DuckDB's views fail once a column was added beneath them.
     """
     made_of = _fingerprint(target)
-    if not changed and store.views_made_of(connection, target.table) == made_of:
+    if not changed and views_made_of(connection, target.table) == made_of:
         return
     columns = table_columns(connection, target.table)
     connection.execute(f"COMMENT ON TABLE {target.table.sql} IS {_comment(target.description)}")
@@ -49,7 +46,7 @@ def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool
         _current(connection, target)
     else:
         connection.execute(f"DROP VIEW IF EXISTS {target.table.view('current').sql}")
-    store.note_views(connection, target.table, made_of)
+    write_views(connection, target.table, made_of)
 
 
 def _comments(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, str]:

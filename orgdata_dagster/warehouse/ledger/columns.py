@@ -1,6 +1,6 @@
-"""Which column each name of a vendor leads to, kept in the warehouse so that no later pull finds another one.
+"""The ledger of column names: which column each of the vendor's names leads to, so that later pulls use the same one.
 
-Here: reading and writing of `_orgdata.columns`. Keep out: the rules (pages/column_names.py).
+Here: reading and writing `_orgdata.columns`. Keep out: the rules for names (pages/column_names.py).
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 
 import duckdb
 
-from orgdata_dagster.warehouse.ledger import store
+from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames, VendorName
 
 
 def names_of(connection: duckdb.DuckDBPyConnection, table: TableName, columns: Iterable[str]) -> ColumnNames:
-    """The memory of a table that has these columns."""
-    if not store.exists(connection):
+    """The names that a table with these columns remembers."""
+    if not schema.exists(connection):
         return ColumnNames(columns=columns)
     rows = connection.execute(
         "SELECT vendor_name, occurrence, column_name FROM _orgdata.columns WHERE schema_name = ? AND table_name = ?",
@@ -26,6 +26,15 @@ def names_of(connection: duckdb.DuckDBPyConnection, table: TableName, columns: I
 
 
 def remember(connection: duckdb.DuckDBPyConnection, table: TableName, names: Mapping[VendorName, str]) -> None:
-    """Note the columns of names that had none."""
-    rows = [(table.schema, table.name, list(name.path), name.occurrence, column) for name, column in names.items()]
-    store.insert(connection, "columns", rows)
+    """Record the columns of names that were not recorded before."""
+    rows = [
+        {
+            "schema_name": table.schema,
+            "table_name": table.name,
+            "vendor_name": list(name.path),
+            "occurrence": name.occurrence,
+            "column_name": column,
+        }
+        for name, column in names.items()
+    ]
+    schema.insert(connection, "columns", rows)

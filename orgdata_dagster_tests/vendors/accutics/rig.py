@@ -19,7 +19,7 @@ from orgdata_dagster.sandbox.accutics import Accutics, demo
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.accutics import component
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
 from orgdata_dagster.warehouse.types import lossless
 from orgdata_dagster_tests.integration.project import today

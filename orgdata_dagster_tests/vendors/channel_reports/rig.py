@@ -25,7 +25,7 @@ from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.log import Entry
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.channel_reports import component
-from orgdata_dagster.warehouse.commit.evolution import table_columns
+from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.loading import loaded

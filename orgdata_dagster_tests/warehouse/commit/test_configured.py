@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from orgdata_dagster.warehouse.commit.transaction import Target, WriteDisposition
+from orgdata_dagster.warehouse.commit.target import Target, WriteDisposition
 from orgdata_dagster.warehouse.errors import KeysViolated, Refused, UnknownColumns, UnreadablePage
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster_tests.warehouse.rig import ITEMS, Rig
@@ -18,7 +18,7 @@ T = "2026-03-01T10:00:00Z"
 
 def test_a_key_in_another_case_is_the_key(rig: Rig) -> None:
     """Duplicates and a row without a key landed once, without the view `dated_current`, and the check `keys` passed."""
-    with pytest.raises(KeysViolated, match="1 rows have no value of the key ID, 1 have one that another row has"):
+    with pytest.raises(KeysViolated, match="1 rows have no value of the key ID, and 1 have one that another row has"):
         rig.land(f"ID,updated_date,v\n1,{T},a\n1,{T},b\n,{T},x\n", target=DATED)
     rig.land(f"ID,Updated_Date,v\n1,{T},a\n2,{T},b\n", target=DATED)
     assert rig.sql("SELECT id, v FROM acme.dated_current ORDER BY id") == [(1, "a"), (2, "b")]
@@ -88,5 +88,5 @@ def test_a_declared_type_may_not_empty_the_cursor_column(rig: Rig) -> None:
 def test_keys_that_differ_only_in_case_are_kept_apart_and_told(rig: Rig, disposition: WriteDisposition) -> None:
     target = replace(ITEMS, key=("id",), write_disposition=disposition)
     done = rig.land("id,v\na,1\nA,2\nb,3\n", target=target)
-    assert (done.apart.case, done.apart.good) == (1, True)
+    assert (done.key_problems.case_only, done.key_problems.good) == (1, True)
     assert rig.texts("v") == [("a", "1"), ("A", "2"), ("b", "3")]

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orgdata_dagster.warehouse.commit.differences import Difference
-from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target, commit
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
+from orgdata_dagster.warehouse.commit.transaction import commit
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.pages.extents import extent
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage

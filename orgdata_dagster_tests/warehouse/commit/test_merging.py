@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import duckdb
 import pytest
 
-from orgdata_dagster.warehouse.commit.transaction import Target
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster_tests.warehouse.rig import ITEMS, NOON, Rig
 
 MERGED = replace(ITEMS, key=("id",), cursor="at", write_disposition="merge")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target, commit
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
+from orgdata_dagster.warehouse.commit.transaction import commit
 from orgdata_dagster.warehouse.names import TableName, folded
 from orgdata_dagster.warehouse.pages import json_pages
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames, VendorName

@@ -9,8 +9,10 @@ import duckdb
 import pytest
 
 from orgdata_dagster.warehouse.commit import ready
+from orgdata_dagster.warehouse.commit.committed import Committed
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
-from orgdata_dagster.warehouse.commit.transaction import Committed, PartitionLoad, Target, commit
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
+from orgdata_dagster.warehouse.commit.transaction import commit
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.pages import json_pages
 from orgdata_dagster.warehouse.pages.extents import extent

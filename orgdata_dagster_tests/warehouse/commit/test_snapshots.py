@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgdata_dagster.warehouse.commit.snapshots import ShrinkGuard, make_views
-from orgdata_dagster.warehouse.commit.transaction import Target
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import Refused
-from orgdata_dagster.warehouse.ledger import store
+from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster_tests.warehouse.rig import Rig
 
@@ -108,7 +108,7 @@ def test_history_tells_every_snapshot_and_nothing_twice(
     Without a commit for each snapshot, so that many can be tried.
     """
     with duckdb.connect() as connection:
-        store.create(connection)
+        schema.create(connection)
         connection.execute("CREATE SCHEMA acme; CREATE TABLE acme.users (id TEXT, name TEXT, _orgdata_partition TEXT)")
         for number, rows in enumerate(snapshots):
             facts = ["acme", "users", day(number), "landed"]

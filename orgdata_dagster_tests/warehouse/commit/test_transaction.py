@@ -9,10 +9,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from orgdata_dagster.warehouse.commit.transaction import PartitionLoad, Target, commit, record_requests
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
+from orgdata_dagster.warehouse.commit.transaction import commit, record_requests
 from orgdata_dagster.warehouse.errors import RowCountMismatch, WarehouseError
 from orgdata_dagster.warehouse.ledger import coverage
-from orgdata_dagster.warehouse.ledger.store import ApiRequest, Interval
+from orgdata_dagster.warehouse.ledger.intervals import Interval
+from orgdata_dagster.warehouse.ledger.requests import ApiRequest
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
 
@@ -21,7 +23,10 @@ VERSIONS = replace(ITEMS, key=("id",), cursor="at")
 MERGE = replace(VERSIONS, write_disposition="merge")
 MERGED = replace(ITEMS, key=("id",), write_disposition="merge")
 APPEND = replace(ITEMS, write_disposition="append")
-REQUEST = ApiRequest("acme", "/items", "GET", NOON, 200, 1, 2.5, 0.5, 0.1, 1234, "req-1", None)
+REQUEST = ApiRequest(
+    vendor="acme", endpoint="/items", method="GET", at=NOON, status=200, attempt=1, cost=2.5, waited=0.5, seconds=0.1,
+    bytes=1234, request_id="req-1", error=None,
+)  # fmt: skip
 HOUR = timedelta(hours=1)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.warehouse.commit.transaction import Target
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster_tests.warehouse.rig import Rig
 

@@ -1,0 +1,79 @@
+"""What a commit is asked to do: the table with its rules, and the load of each partition.
+
+Here: `Target`, `PartitionLoad` and the words of their options. Add here: a rule of a table, or a fact about a load.
+Keep out: what a commit did (committed.py), how it is done (transaction.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import duckdb
+
+from orgdata_dagster.warehouse.ledger.intervals import Interval
+from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.pages.stage import Stage
+
+WriteDisposition = Literal["replace", "merge", "append"]
+Contract = Literal["evolve", "freeze"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table and its rules.
+
+    key: the vendor's key columns; empty if rows have none.
+    cursor: the column with the instant that tells the versions of a key apart.
+    write_disposition: whether a load replaces its partition, is merged into the table by key, or is appended.
+    contract: whether columns may change (`evolve`) or not (`freeze`).
+    description, column_descriptions: texts for COMMENT ON.
+    configured: YAML field -> names of columns that it mentions. Each column must exist before a row is stored.
+    snapshots: every partition holds all rows of its time, so that the last partition is the present state.
+    refuse: called before anything is changed; raises Refused for what must not be stored.
+    afterwards: a vendor's own steps in the same transaction, called once the rows are in, with the commit's time (their
+        `_orgdata_loaded_at`) and the run id. Returns the reason why the table is not complete after all, or None.
+    """
+
+    table: TableName
+    key: tuple[str, ...] = ()
+    cursor: str | None = None
+    write_disposition: WriteDisposition = "replace"
+    contract: Contract = "evolve"
+    description: str = ""
+    column_descriptions: Mapping[str, str] = field(default_factory=dict)
+    configured: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    snapshots: bool = False
+    refuse: Callable[[duckdb.DuckDBPyConnection, Target, Stage, PartitionLoad], None] | None = None
+    afterwards: Callable[[duckdb.DuckDBPyConnection, Target, datetime, str], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class PartitionLoad:
+    """What is to be committed of one partition, besides its staged rows.
+
+    partition: the partition's key; None for a table without partitions.
+    as_of: the vendor's time when the pull began. The commit's own time is used if that is earlier.
+    after: replace only rows with a later cursor, and keep the newest version of each key. None: replace all rows.
+    coverage: the intervals that the rows prove complete, and the gaps between them.
+    pages, bytes, requests: what was received.
+    seconds, waited: duration of the pull, and how much of it was spent waiting for the rate limit.
+    whole: the rows are all that the vendor has, so that a merge deletes stored rows that did not come again.
+    doubted: the answer contradicts the stored rows; those stay, and the staged rows are not stored.
+    replaced_characters: number of invalid characters that became U+FFFD.
+    """
+
+    partition: str | None
+    as_of: datetime
+    after: datetime | None = None
+    coverage: tuple[Interval, ...] = ()
+    pages: int = 0
+    bytes: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+    whole: bool = False
+    doubted: bool = False
+    replaced_characters: int = 0

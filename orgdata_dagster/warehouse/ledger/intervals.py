@@ -1,0 +1,57 @@
+"""Intervals of time: arithmetic on what a table is proven to hold.
+
+Here: `Interval` and pure functions on sequences of them. Add here: another calculation.
+Keep out: reading and writing `_orgdata.coverage` (coverage.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Part of the time line, `[start, end)`, that a load speaks of; `reason` says why it is not complete."""
+
+    start: datetime
+    end: datetime
+    reason: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the table holds everything that the vendor has of it."""
+        return self.reason is None
+
+
+def intervals(start: datetime, end: datetime, gaps: Iterable[Interval]) -> tuple[Interval, ...]:
+    """`[start, end)` as intervals in order: complete but for the gaps. Nothing where `end` is not after `start`."""
+    result: list[Interval] = []
+    at = start
+    for gap in sorted(gaps, key=lambda gap: gap.start):
+        if gap.start >= end:
+            break
+        if gap.start > at:
+            result.append(Interval(at, gap.start))
+        result.append(gap)
+        at = gap.end
+    if end > at:
+        result.append(Interval(at, end))
+    return tuple(result)
+
+
+def joined(parts: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The same coverage with neighbouring complete intervals made one."""
+    result: list[Interval] = []
+    for part in sorted(parts, key=lambda part: part.start):
+        if result and part.complete and result[-1].complete and result[-1].end == part.start:
+            result[-1] = Interval(result[-1].start, part.end)
+        else:
+            result.append(part)
+    return tuple(result)
+
+
+def until(parts: Iterable[Interval], end: datetime) -> tuple[Interval, ...]:
+    """The coverage cut off at `end`."""
+    return tuple(replace(part, end=min(part.end, end)) for part in parts if part.start < end)

@@ -1,0 +1,75 @@
+"""The ledger of API calls.
+
+Here: reading and writing `_orgdata.requests`. Add here: another question about calls.
+Keep out: how calls are collected during a run (orchestration/assets/request_log.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from orgdata_dagster.warehouse.ledger import schema
+
+_RECENT = 1_000  # calls whose mean is taken for the usual time of an answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiRequest:
+    """One API call, without its query and without secrets.
+
+    status: HTTP status; None if no answer came. attempt: 1 for the first try.
+    cost: points of the rate limit. waited: seconds spent waiting for the rate limit. seconds: duration of the call.
+    bytes: size of the answer. error: what went wrong, if anything.
+    """
+
+    vendor: str
+    endpoint: str
+    method: str
+    at: datetime
+    status: int | None
+    attempt: int
+    cost: float
+    waited: float
+    seconds: float
+    bytes: int
+    request_id: str | None
+    error: str | None
+
+
+def write_requests(connection: duckdb.DuckDBPyConnection, requests: Sequence[ApiRequest], run_id: str) -> None:
+    """Record some API calls of a run."""
+    rows = [
+        {
+            "vendor": request.vendor,
+            "endpoint": request.endpoint,
+            "method": request.method,
+            "sent_at": request.at,
+            "status": request.status,
+            "attempt": request.attempt,
+            "cost": request.cost,
+            "waited_seconds": request.waited,
+            "seconds": request.seconds,
+            "bytes": request.bytes,
+            "request_id": request.request_id,
+            "error": request.error,
+            "run_id": run_id,
+        }
+        for request in requests
+    ]
+    schema.insert(connection, "requests", rows)
+
+
+def usual_seconds(connection: duckdb.DuckDBPyConnection, vendor: str) -> float | None:
+    """Mean duration in seconds of the vendor's last successful calls; None if there are none."""
+    if not schema.exists(connection):
+        return None
+    row = connection.execute(
+        "SELECT avg(seconds) FROM (SELECT seconds FROM _orgdata.requests WHERE vendor = ? AND error IS NULL "
+        "ORDER BY sent_at DESC LIMIT ?)",
+        [vendor, _RECENT],
+    ).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,146 @@
+"""The ledger's tables: schema `_orgdata` of the warehouse.
+
+Here: their definition, creation, repair, and the one way to insert rows. Add here: a table or a column.
+Keep out: reading and writing the rows of one table (the module named after it).
+
+Rows are written in the transaction that commits the data they describe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import duckdb
+
+from orgdata_dagster.warehouse.errors import LedgerIncomplete
+
+_TABLES = """
+CREATE SCHEMA IF NOT EXISTS _orgdata;
+CREATE TABLE IF NOT EXISTS _orgdata.loads (
+    schema_name VARCHAR, table_name VARCHAR, partition_key VARCHAR, run_id VARCHAR, status VARCHAR,
+    as_of TIMESTAMP WITH TIME ZONE, loaded_at TIMESTAMP WITH TIME ZONE, row_count BIGINT, pages BIGINT, bytes BIGINT,
+    requests BIGINT, seconds DOUBLE, waited_seconds DOUBLE, column_names VARCHAR[], replaced_characters BIGINT);
+CREATE TABLE IF NOT EXISTS _orgdata.coverage (
+    schema_name VARCHAR, table_name VARCHAR, partition_key VARCHAR, from_instant TIMESTAMP WITH TIME ZONE,
+    to_instant TIMESTAMP WITH TIME ZONE, complete BOOLEAN, reason VARCHAR, as_of TIMESTAMP WITH TIME ZONE,
+    run_id VARCHAR, recorded_at TIMESTAMP WITH TIME ZONE);
+CREATE TABLE IF NOT EXISTS _orgdata.schema_changes (
+    schema_name VARCHAR, table_name VARCHAR, column_name VARCHAR, change VARCHAR, type_before VARCHAR,
+    type_after VARCHAR, run_id VARCHAR, recorded_at TIMESTAMP WITH TIME ZONE);
+CREATE TABLE IF NOT EXISTS _orgdata.requests (
+    vendor VARCHAR, endpoint VARCHAR, method VARCHAR, sent_at TIMESTAMP WITH TIME ZONE, status INTEGER, attempt INTEGER,
+    cost DOUBLE, waited_seconds DOUBLE, seconds DOUBLE, bytes BIGINT, request_id VARCHAR, error VARCHAR,
+    run_id VARCHAR);
+CREATE TABLE IF NOT EXISTS _orgdata.columns (
+    schema_name VARCHAR, table_name VARCHAR, vendor_name VARCHAR[], occurrence INTEGER, column_name VARCHAR);
+CREATE TABLE IF NOT EXISTS _orgdata.views (schema_name VARCHAR, table_name VARCHAR, made_of VARCHAR);
+COMMENT ON TABLE _orgdata.loads IS
+    'One row per partition and commit. status: landed, superseded (a newer snapshot was there already), or doubted (the
+     answer contradicts the stored rows, which stay). replaced_characters: invalid characters that became U+FFFD.';
+COMMENT ON TABLE _orgdata.coverage IS
+    'Which interval [from_instant, to_instant) of which table is proven complete, by which run; if not, why.';
+COMMENT ON TABLE _orgdata.schema_changes IS
+    'Columns that were added, widened, retyped, no longer sent, or split into a variant column.';
+COMMENT ON TABLE _orgdata.requests IS
+    'One row per API call, retries included. Times in seconds. No query strings and no secrets.';
+COMMENT ON TABLE _orgdata.columns IS
+    'Which column a vendor''s name leads to. vendor_name: the name, or the names of a nested object and of its field.';
+COMMENT ON TABLE _orgdata.views IS 'Hash of the settings from which the views and comments of a table were made.';
+"""
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables and columns that are missing."""
+    if not _is_complete(connection):
+        repair(connection)
+
+
+def exists(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether anything was ever committed to this warehouse.
+
+    Raises LedgerIncomplete if a part of the ledger is missing.
+    """
+    found = _column_counts(connection)
+    if not _definition().keys() & found.keys():
+        return False
+    if not _covers(found):
+        where = connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()")
+        (path,) = where.fetchone() or ("",)
+        raise LedgerIncomplete(
+            f"The ledger in {path} lacks {', '.join(missing(connection))}: deleted, or made by an older orgdata. Run "
+            "`orgdata doctor --fix`, which adds it without rows, then pull what `orgdata status` shows as missing."
+        )
+    return True
+
+
+def missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What the ledger lacks: `_orgdata.table`, or `_orgdata.table.column`."""
+    here = _described(connection)
+    return [
+        f"_orgdata.{table}" if table not in here else f"_orgdata.{table}.{name}"
+        for table, columns in _definition().items()
+        for name in (columns if table in here else [""])
+        if name not in here.get(table, {})
+    ]
+
+
+def repair(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Add what is missing, without rows or values; returns what was added, as `missing` names it."""
+    lacking = missing(connection)
+    connection.execute(_TABLES)
+    here = _described(connection)
+    for table, columns in _definition().items():
+        for name, kind in columns.items():
+            if name not in here[table]:
+                connection.execute(f"ALTER TABLE _orgdata.{table} ADD COLUMN {name} {kind}")
+    return lacking
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows (column -> value; all with the same columns) by name, in one statement.
+
+    One statement per row would cost more than the API calls and loads that the rows describe.
+    """
+    if not rows:
+        return
+    types = _definition()[table]
+    columns = list(rows[0])
+    values = ", ".join(f"unnest(CAST(? AS {types[name]}[])) AS {name}" for name in columns)
+    connection.execute(
+        f"INSERT INTO _orgdata.{table} BY NAME SELECT {values}",
+        [[row[name] for row in rows] for name in columns],
+    )
+
+
+def _is_complete(connection: duckdb.DuckDBPyConnection) -> bool:
+    return _covers(_column_counts(connection))
+
+
+def _covers(found: Mapping[str, int]) -> bool:
+    return all(found.get(table, 0) >= len(columns) for table, columns in _definition().items())
+
+
+def _column_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Table -> number of columns, of those in schema `_orgdata`."""
+    counted = "SELECT table_name, column_count FROM duckdb_tables() WHERE database_name = current_database() "
+    return dict(connection.execute(counted + "AND schema_name = '_orgdata'").fetchall())
+
+
+@cache
+def _definition() -> dict[str, dict[str, str]]:
+    """Table -> column -> type, as `_TABLES` makes them."""
+    with duckdb.connect(config={"threads": 1}) as connection:  # workers are forked later: leave no thread behind
+        connection.execute(_TABLES)
+        return _described(connection)
+
+
+def _described(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    rows = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND schema_name = '_orgdata'"
+    ).fetchall()
+    result: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        result.setdefault(table, {})[column] = kind
+    return result

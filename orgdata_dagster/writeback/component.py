@@ -78,7 +78,7 @@ class SyncComponent(dg.Component, dg.Model, dg.Resolvable):
         yield Claim(results_table(self.vendor, self.name), f"the table of results of {self.name!r},", ("name",))
         asset = TableName(self.vendor, f"{self.name}_{self.ending}")
         yield Claim(asset, f"the asset of {self.name!r},", ("name",))
-        yield Claim(TableName("syncs", self.name), "the name", ("name",))
+        yield Claim(TableName("syncs", self.name), "the sync", ("name",))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The asset, its resource and its schedule. The sensor `downstream` evaluates the condition of `on_update`."""

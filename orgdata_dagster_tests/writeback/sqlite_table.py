@@ -1,0 +1,170 @@
+"""A table of a SQLite file as a destination: it shows that the engine knows nothing of octolis, nor of HTTP.
+
+Here: the destination, its resource, its value formats and its YAML. Add here when: a test needs it to behave in another
+way. Keep out: assertions, and what the tests write (rig.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+import dagster as dg
+import duckdb
+from pydantic import Field
+
+from orgdata_dagster.http.errors import PermanentError, TransientError
+from orgdata_dagster.http.records import RequestRecord
+from orgdata_dagster.warehouse.names import quoted
+from orgdata_dagster.writeback import payloads
+from orgdata_dagster.writeback.columns import Fields, InvalidValue, ValueFormats
+from orgdata_dagster.writeback.component import SyncComponent, Text
+from orgdata_dagster.writeback.destination import (
+    Attempt,
+    BatchRefused,
+    Busy,
+    Destination,
+    Observer,
+    Pace,
+    ResultColumn,
+    Row,
+    RowResult,
+    Write,
+    recast,
+)
+
+
+class SqliteFile(dg.ConfigurableResource):
+    """The file."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class SqliteTable:
+    """A table, upserted by its key.
+
+    `row_by_row`: each row is refused or written by itself; else a bad row makes the table refuse its batch.
+    `faults`: what goes wrong with the next batches, in order. "": nothing; "lost": nobody knows whether the batch was
+    written; "lost once": as before, and the client writes it again; "killed": the process, once the batch is written.
+    """
+
+    vendor: ClassVar[str] = "shop"
+    resource: ClassVar[str] = "shop_file"
+    pool: ClassVar[str] = "shop"
+    result_columns: ClassVar[Mapping[str, ResultColumn]] = {
+        "rowid_there": ResultColumn("BIGINT", "The row's number in SQLite.", lambda result, _: result.record_id)
+    }
+
+    target: str
+    fields: Fields
+    batch_size: int = 10
+    row_by_row: bool = True
+    faults: list[str] = field(default_factory=list)
+
+    def pace(self, resource: SqliteFile) -> Pace:
+        """As fast as it goes, one writer at a time."""
+        del resource
+        return Pace(requests_per_minute=float("inf"), at_once=1)
+
+    def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """One payload per row."""
+        payloads.fill(connection, self.fields, FORMATS)
+
+    @contextmanager
+    def connect(self, resource: SqliteFile, requests: Callable[[RequestRecord], None]) -> Iterator[Write]:
+        """Upserts in transactions."""
+        del requests  # there is no HTTP
+
+        def write(rows: Sequence[Row], observer: Observer) -> Sequence[RowResult]:
+            fault, began = self.faults.pop(0) if self.faults else "", time.monotonic()
+            with closing(sqlite3.connect(resource.path, timeout=0, isolation_level=None)) as connection:
+                results = self._write(connection, rows, fault)
+            lost = "the connection was cut" if fault.startswith("lost") else None
+            observer(Attempt(time.monotonic() - began, lost))
+            if fault == "lost once":
+                return write(rows, observer)
+            if fault == "lost":
+                raise TransientError("the connection was cut", vendor=self.vendor)
+            return results
+
+        yield write
+
+    def _write(self, connection: sqlite3.Connection, rows: Sequence[Row], fault: str) -> list[RowResult]:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            results = [self._upsert(connection, json.loads(row.payload)) for row in rows]
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._recovered(error) from None
+        if fault == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return results
+
+    def _upsert(self, connection: sqlite3.Connection, payload: Mapping[str, Any]) -> RowResult:
+        names, key = [quoted(name) for name in payload], [quoted(name) for name in self.fields.key]
+        changes = ", ".join(f"{name} = excluded.{name}" for name in names)
+        sql = (
+            f"INSERT INTO {quoted(self.target)} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "
+            f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} RETURNING rowid"
+        )
+        try:
+            (number,) = connection.execute(sql, list(payload.values())).fetchone()
+        except sqlite3.IntegrityError as error:
+            if not self.row_by_row:
+                raise
+            return RowResult(written=False, reason=str(error))
+        return RowResult(written=True, record_id=str(number))
+
+    def _recovered(self, error: sqlite3.Error) -> PermanentError | Busy:
+        told = PermanentError(str(error), vendor=self.vendor, endpoint=self.target, remedy="Look at the table.")
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return recast(told, Busy)
+        return recast(told, BatchRefused) if isinstance(error, sqlite3.IntegrityError) else told
+
+    def record_merges(
+        self, connection: duckdb.DuckDBPyConnection, results: Sequence[RowResult], run_id: str, now: datetime
+    ) -> int:
+        """A table merges no rows."""
+        raise NotImplementedError
+
+
+_TYPES = {"VARCHAR": "text", "BIGINT": "integer", "INTEGER": "integer", "HUGEINT": "integer", "DOUBLE": "real"}
+
+
+def _check(type_: str, value: Any) -> Any:
+    if type_ == "integer" and not -(2**63) <= value < 2**63:
+        raise InvalidValue("must fit in 64 bits")
+    return value
+
+
+FORMATS = ValueFormats("shop", _TYPES.get, lambda name, _: quoted(name), _check)
+
+
+class SqliteSync(SyncComponent):
+    """YAML of a table that is kept equal to a SELECT."""
+
+    vendor: ClassVar[str] = SqliteTable.vendor
+    ending: ClassVar[str] = "table"
+
+    file: Text = Field(description="The SQLite file.")
+    table: Text = Field(description="The table.")
+    key: list[Text] = Field(description="The columns of its primary key.")
+
+    @property
+    def summary(self) -> str:
+        """What it does."""
+        return f"Keeps table `{self.table}` equal to its source."
+
+    def connected(self, context: dg.ComponentLoadContext) -> tuple[Destination, object]:
+        """The table in its file."""
+        del context
+        return SqliteTable(self.table, Fields(tuple(self.key))), SqliteFile(path=self.file)

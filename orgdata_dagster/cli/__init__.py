@@ -18,7 +18,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from rich.console import Console
@@ -29,6 +29,9 @@ from orgdata_dagster.cli.errors import Commands
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.http import redaction
 from orgdata_dagster.private import keep_private
+
+if TYPE_CHECKING:
+    from orgdata_dagster.cli.outline import Outline
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,6 +83,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
 def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/data_set, or Dagster's selection syntax (default: everything)."""
     from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli.outline import keep
 
     # from the module itself: this package's attribute `pull` is the command
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
@@ -88,6 +92,7 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 
     catalog = catalogs.load()
+    keep(catalog.outline())
     keys = catalog.keys if selection == "*" else catalog.select(selection)
     since, until = days_of(catalog, keys, first, last)
     console = _console(stderr=as_json)
@@ -157,15 +162,15 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def status(as_json: bool) -> None:
     """Show tables, rows, coverage with its gaps, freshness, and the use of the rate limits."""
-    from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import outline as outlines
     from orgdata_dagster.cli import status_report
     from orgdata_dagster.http.rate_limit.store import StoreUnavailable
 
-    catalog = catalogs.load()
-    statuses, trouble = status_report.table_statuses(catalog), None
+    outline = outlines.kept() or _outline()
+    statuses, trouble = status_report.table_statuses(outline), None
     rate_limits, paused = list[dict[str, Any]](), dict[str, str]()
     try:
-        rate_limits, paused = status_report.rate_limits(catalog), status_report.pauses(catalog)
+        rate_limits, paused = status_report.rate_limits(outline), status_report.pauses(outline)
     except StoreUnavailable as error:  # the tables are shown all the same
         trouble = error
     if as_json:
@@ -230,6 +235,16 @@ def dev(port: int) -> None:
     from orgdata_dagster.cli.dev import serve_ui
 
     sys.exit(serve_ui(_console(), port=port))
+
+
+def _outline() -> Outline:
+    """Made from the definitions, which takes a second, and kept for the next time."""
+    from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import outline as outlines
+
+    made = catalogs.load().outline()
+    outlines.keep(made)
+    return made
 
 
 def _console(*, stderr: bool = False) -> Console:

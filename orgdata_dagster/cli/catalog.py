@@ -17,6 +17,7 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.outline import Outline, Partitions, Vendor, grain_of
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.tags import WRITES_TAG
@@ -90,6 +91,16 @@ class Catalog:
         hint = f"did you mean {' or '.join(close)}? There are" if close else "there are"
         raise UserError(f"there is no {selection!r}; {hint}: {', '.join(names) or 'no assets at all'}")
 
+    def outline(self) -> Outline:
+        """What `status` has to know of it."""
+        graph = self.defs.resolve_asset_graph()
+        vendors = [each for each in self.resources.values() if isinstance(each, VendorResource)]
+        return Outline(
+            {".".join(key.path): _partitions(graph.get(key).partitions_def) for key in self.keys},
+            tuple(Vendor(each.vendor, each.rule(), each.longest_pause()) for each in vendors),
+            tuple(sorted({variable for each in vendors for variable in each.environment.values()})),
+        )
+
     def check_loadable(self) -> None:
         """Raise UserError if the UI could not load it: schedules, sensors and jobs are resolved only there."""
         try:
@@ -117,6 +128,13 @@ class Catalog:
         if missing:
             names = "; ".join(f"{', '.join(variables)} (for {vendor})" for vendor, variables in missing.items())
             raise UserError(f"not set: {names}. Put them into the environment or into .env; see .env.example")
+
+
+def _partitions(definition: dg.PartitionsDefinition | None) -> Partitions | None:
+    if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
+        return None
+    start = definition.start.date()
+    return Partitions(start, grain_of(definition.cron_schedule, start))
 
 
 def load(*, without_broken: bool = False) -> Catalog:

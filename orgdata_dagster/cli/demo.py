@@ -44,7 +44,7 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False) -> int:
         outcomes = pull(catalog, catalog.keys, first, last, console, resume=resume, go_on="orgdata demo --resume")
         failed = [outcome for outcome in outcomes if outcome.error]
         console.print()
-        status_report.show_tables(console, status_report.table_statuses(catalog))
+        status_report.show_tables(console, status_report.table_statuses(catalog.outline()))
         for outcome in failed:
             console.print(f"failed: {outcome.task.asset}: {outcome.error}", style="red", markup=False)
         if ui:

@@ -10,18 +10,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import dagster as dg
 import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.cli.doctor import vendors
-from orgdata_dagster.orchestration.partitions import day_of, key_of
-from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
-from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster import settings
+from orgdata_dagster.cli.outline import Outline, Partitions
+from orgdata_dagster.cli.pauses import lift, pause_in_words
+from orgdata_dagster.orchestration.days import day_of
 from orgdata_dagster.warehouse.ledger.overview import missing_days, overview
 from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,9 @@ class TableStatus:
     notes: list[str] = field(default_factory=list)
 
 
-def table_statuses(catalog: Catalog) -> list[TableStatus]:
+def table_statuses(outline: Outline) -> list[TableStatus]:
     """The status of every table that an asset lands in, and of others that the ledger knows."""
-    warehouse = WarehouseResource().open()
-    graph = catalog.defs.resolve_asset_graph()
-    configured = {".".join(key.path): graph.get(key).partitions_def for key in catalog.keys}
+    warehouse, configured = Warehouse(settings.warehouse_uri(), scratch=settings.staging()), outline.tables
     known: dict[str, TableStatus] = {}
     if warehouse.exists:
         with warehouse.reading() as connection:
@@ -62,22 +59,22 @@ def table_statuses(catalog: Catalog) -> list[TableStatus]:
 
 def _count(connection: duckdb.DuckDBPyConnection, table: TableName) -> int | None:
     """The table's rows; None where there is no such table."""
-    if not table_columns(connection, table):
+    try:
+        row = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()
+    except duckdb.CatalogException:
         return None
-    row = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()
     return row[0] if row else 0
 
 
-def rate_limits(catalog: Catalog) -> list[dict[str, Any]]:
+def rate_limits(outline: Outline) -> list[dict[str, Any]]:
     """Every bounded vendor's windows: points spent in the window that ends now, of how many."""
     result: list[dict[str, Any]] = []
-    for resource in catalog.resources.values():
-        if isinstance(resource, VendorResource) and resource.rule().buckets:
-            # the rule only: the credentials, which a run resolves, are not needed to look
-            for used in resource.rate_limit().usage():
+    for vendor in outline.vendors:
+        if vendor.rule.buckets:
+            for used in vendor.rate_limit().usage():
                 result.append(
                     {
-                        "vendor": resource.vendor,
+                        "vendor": vendor.name,
                         "points": used.window.points,
                         "seconds": used.window.seconds,
                         "spent": round(used.spent, 1),
@@ -86,11 +83,11 @@ def rate_limits(catalog: Catalog) -> list[dict[str, Any]]:
     return result
 
 
-def pauses(catalog: Catalog) -> dict[str, str]:
+def pauses(outline: Outline) -> dict[str, str]:
     """Vendor -> until when nobody asks it, in words."""
-    found = {resource.vendor: resource.rate_limit().paused() for resource in vendors.of(catalog)}
+    found = {vendor.name: vendor.rate_limit().paused() for vendor in sorted(outline.vendors, key=lambda one: one.name)}
     now = datetime.now(UTC)
-    return {vendor: vendors.pause_in_words(pause, now) for vendor, pause in found.items() if pause}
+    return {vendor: pause_in_words(pause, now) for vendor, pause in found.items() if pause}
 
 
 def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
@@ -128,16 +125,16 @@ def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:
 def show_pauses(console: Console, found: Mapping[str, str]) -> None:
     """Print which vendors are paused, and how that ends."""
     for vendor, told in found.items():
-        console.print(f"{vendor} is PAUSED: {told}. {vendors.lift(vendor)}", style="red", markup=False, soft_wrap=True)
+        console.print(f"{vendor} is PAUSED: {told}. {lift(vendor)}", style="red", markup=False, soft_wrap=True)
 
 
 def _status(
-    name: str, row: dict[str, Any], rows: int, partitions: dg.PartitionsDefinition | None, notes: Sequence[str]
+    name: str, row: dict[str, Any], rows: int, partitions: Partitions | None, notes: Sequence[str]
 ) -> TableStatus:
     covered = [key for key in row["covered"] or [] if key]
     wanted, others = covered, list[str]()
-    if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-        start = str(partitions.start.date())
+    if partitions is not None:
+        start = str(partitions.start)
         wanted = [day for day in covered if day >= start]
         others = _of_other_kind(partitions, row["partition_keys"] or ())
     if len(wanted) < len(covered):
@@ -158,10 +155,10 @@ def _status(
     )
 
 
-def _of_other_kind(partitions: dg.TimeWindowPartitionsDefinition, names: Sequence[str]) -> list[str]:
+def _of_other_kind(partitions: Partitions, names: Sequence[str]) -> list[str]:
     """The partitions since the start that are none of the definition's: days where there are weeks now."""
-    since = [(name, day) for name in names if (day := day_of(name)) and day >= partitions.start.date()]
-    return [name for name, day in since if key_of(partitions, day) != name]
+    since = [(name, day) for name in names if (day := day_of(name)) and day >= partitions.start]
+    return [name for name, day in since if not partitions.has(day)]
 
 
 def _time(instant: datetime | None) -> str:

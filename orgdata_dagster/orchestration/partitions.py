@@ -40,14 +40,6 @@ def key_of(partitions: dg.PartitionsDefinition | None, day: date) -> str:
     return day.isoformat()
 
 
-def day_of(name: str | None) -> date | None:
-    """The first day of a partition; None for what is no such name: the whole table, or one of another kind."""
-    try:
-        return date.fromisoformat(name or "")
-    except ValueError:
-        return None
-
-
 def bounds(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> tuple[datetime, datetime]:
     """The part `[start, end)` of the time line that a partition is."""
     if isinstance(partitions, dg.DailyPartitionsDefinition):

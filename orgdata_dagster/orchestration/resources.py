@@ -141,11 +141,18 @@ class VendorResource(dg.ConfigurableResource):
 
     def rate_limit(self) -> RateLimit:
         """The vendor's rate limit, shared by every process with the same ORGDATA_HOME."""
-        policy = self.retry_policy()
-        longest = max(policy.longest_pause, policy.longest_wait) if policy.shared_backoff else policy.longest_pause
         return RateLimit(
-            self.vendor, self.rule(), settings.rate_limits(), patience=self.patience, longest_pause=longest
+            self.vendor,
+            self.rule(),
+            settings.rate_limits(),
+            patience=self.patience,
+            longest_pause=self.longest_pause(),
         )
+
+    def longest_pause(self) -> float:
+        """Seconds that a pause of the vendor may last at most."""
+        policy = self.retry_policy()
+        return max(policy.longest_pause, policy.longest_wait) if policy.shared_backoff else policy.longest_pause
 
     def circuit_breaker(self) -> CircuitBreaker | None:
         """The vendor's circuit breaker, where it has one."""

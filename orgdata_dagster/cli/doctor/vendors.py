@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
+from orgdata_dagster.cli.pauses import lift, pause_in_words
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
 from orgdata_dagster.http.errors import VendorError
-from orgdata_dagster.http.rate_limit import Pause, RateLimitTimeout
-from orgdata_dagster.http.waiting import span
+from orgdata_dagster.http.rate_limit import RateLimitTimeout
 from orgdata_dagster.orchestration.resources import VendorResource
 
 PATIENCE = 15.0  # seconds for a rate limit's room and for an answer
@@ -66,18 +66,6 @@ def _rate_limit(resource: VendorResource) -> Finding:
         facts.append(pause_in_words(pause, datetime.now(UTC)))
         return Finding(resource.vendor, f"PAUSED: {', '.join(reversed(facts))}", False, lift(resource.vendor))
     return Finding(resource.vendor, ", ".join(facts) or "no limit")
-
-
-def pause_in_words(pause: Pause, now: datetime) -> str:
-    """Until when nobody asks, and what the vendor wanted."""
-    until = now + timedelta(seconds=pause.seconds)
-    told = f"no request is sent until {until:%Y-%m-%d %H:%M:%S} UTC ({span(pause.seconds)}), as the vendor asked"
-    return f"{told}; it asked for {span(pause.asked)}" if pause.asked is not None else told
-
-
-def lift(vendor: str) -> str:
-    """How a person lifts a pause."""
-    return f"Wait, or run `orgdata doctor --clear {vendor}`: the next pull then asks again."
 
 
 def _answer(resource: VendorResource) -> Finding:

@@ -11,7 +11,8 @@ from datetime import datetime
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.partitions import DAY, bounds, day_of, key_of
+from orgdata_dagster.orchestration.days import day_of
+from orgdata_dagster.orchestration.partitions import DAY, bounds, key_of
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind
 from orgdata_dagster.warehouse.ledger import coverage

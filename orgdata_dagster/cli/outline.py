@@ -1,0 +1,148 @@
+"""What `orgdata status` has to know of the configuration, kept in ORGDATA_HOME so that it need not load Dagster.
+
+Here: `Outline`, and whether the one that was kept still holds. Add here: a fact of the configuration that `status`
+shows. Keep out: how it is read from the definitions (catalog.py); anything that imports Dagster.
+
+It holds as long as nothing has changed that the definitions are made of: the files of the project's package, orgdata,
+Dagster, and the environment variables whose names occur in those files or that a vendor reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import orgdata_dagster
+from orgdata_dagster import settings
+from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
+
+Grain = Literal["day", "week", "month"]
+_OURS = "ORGDATA_"
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """The partitions of a table, by their first day. `grain` is None for any other time line (hours, ISO weeks)."""
+
+    start: date
+    grain: Grain | None
+
+    def has(self, day: date) -> bool:
+        """Whether one of the partitions begins on this day."""
+        if self.grain == "week":
+            return day.weekday() == self.start.weekday()
+        if self.grain == "month":
+            return day.day == self.start.day
+        return True
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A vendor's rate limit."""
+
+    name: str
+    rule: Rule
+    longest_pause: float
+
+    def rate_limit(self) -> RateLimit:
+        """The rate limit itself, to be looked at."""
+        return RateLimit(self.name, self.rule, settings.rate_limits(), longest_pause=self.longest_pause)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """`tables`: schema.table -> its partitions, None without any. `variables`: those that the vendors read."""
+
+    tables: Mapping[str, Partitions | None]
+    vendors: tuple[Vendor, ...]
+    variables: tuple[str, ...] = ()
+
+
+def keep(outline: Outline) -> None:
+    """Keep it for the next command. A home without room for it is no reason to fail."""
+    path = _path()
+    mine = path.with_name(f"{path.name}.{os.getpid()}")
+    text = json.dumps({"made_of": _made_of(outline.variables), **asdict(outline)}, default=str)
+    with suppress(OSError):
+        with os.fdopen(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        os.replace(mine, path)
+
+
+def kept() -> Outline | None:
+    """The one that was kept, if it still holds."""
+    try:
+        found = json.loads(_path().read_text())
+        if found["made_of"] != _made_of(found["variables"]):
+            return None
+        tables = {name: _partitions(each) for name, each in found["tables"].items()}
+        return Outline(tables, tuple(map(_vendor, found["vendors"])), tuple(found["variables"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _partitions(kept: dict[str, Any] | None) -> Partitions | None:
+    return Partitions(date.fromisoformat(kept["start"]), kept["grain"]) if kept else None
+
+
+def _vendor(kept: dict[str, Any]) -> Vendor:
+    rule = kept["rule"]
+    buckets = tuple(tuple(Window(**window) for window in bucket) for bucket in rule["buckets"])
+    return Vendor(kept["name"], Rule(**{**rule, "buckets": buckets}), kept["longest_pause"])
+
+
+def _path() -> Path:
+    return settings.home() / "outline.json"
+
+
+def _made_of(variables: Iterable[str]) -> str:
+    """A digest of what the definitions are made of; "" where that is not known, which never holds."""
+    root = settings.project_root()
+    digest = hashlib.sha256(sys.version.encode())
+    names = {*variables, *(name for name in os.environ if name.startswith(_OURS))}
+    with suppress(OSError, ValueError, KeyError):
+        for path in _files(root):
+            state = path.stat()
+            digest.update(f"{path}\0{state.st_mtime_ns}\0{state.st_size}\0".encode())
+            if path.suffix in (".yaml", ".yml") or "defs" in path.parts:
+                text = path.read_text(errors="replace")
+                names |= {name for name in os.environ if len(name) > 1 and name in text}
+        for name in sorted(names):
+            digest.update(f"{name}={os.environ.get(name)}\0".encode())
+        return digest.hexdigest()
+    return ""
+
+
+def _files(root: Path) -> Iterator[Path]:
+    yield root / "pyproject.toml"
+    module = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["dg"]["project"]["root_module"]
+    own = Path(orgdata_dagster.__file__).parent
+    packages = {own, *(folder for folder in (root / module, root / "src" / module) if folder.exists())}
+    for package in sorted(packages):
+        for folder, folders, names in os.walk(package):
+            folders[:] = sorted(name for name in folders if name != "__pycache__")
+            yield from (Path(folder, name) for name in sorted(names))
+    if (dagster := find_spec("dagster")) and dagster.origin:
+        yield Path(dagster.origin).with_name("version.py")
+
+
+def grain_of(cron: str, start: date) -> Grain | None:
+    """What a cron schedule of partitions amounts to, if one begins at `start`."""
+    minute, hour, day, month, weekday = cron.split()
+    if (minute, hour, month) != ("0", "0", "*"):
+        return None
+    if (day, weekday) == ("*", "*"):
+        return "day"
+    if (day, weekday) == ("*", str(start.isoweekday() % 7)):
+        return "week"
+    return "month" if (day, weekday) == (str(start.day), "*") else None

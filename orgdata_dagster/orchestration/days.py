@@ -1,0 +1,16 @@
+"""The days that partitions are named after.
+
+Here: what needs no Dagster. Keep out: partition definitions (partitions.py).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+
+def day_of(name: str | None) -> date | None:
+    """The first day of a partition; None for what is no such name: the whole table, or one of another kind."""
+    try:
+        return date.fromisoformat(name or "")
+    except ValueError:
+        return None

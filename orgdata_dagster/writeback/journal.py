@@ -57,8 +57,10 @@ class Journal:
             schema.create(connection)
             self.sent_rows.create(connection)
             self.results.create(connection)
-            self.results.add_invalid(connection, self.sent_rows, self.run_id, now)
-            self.results.add_gone(connection, self.sent_rows, self.run_id, now)
+            self.sent_rows.reject_invalid(connection, self.run_id, now)
+            self.results.add_invalid(connection, self.run_id, now)
+            self.sent_rows.forget_gone(connection)
+            self.results.add_gone(connection, self.run_id, now)
 
     def write(self, completed: Sequence[Completed], begun: Sequence[Batch]) -> None:
         """Record the outcomes of some batches, and that others are about to be sent."""

@@ -16,8 +16,7 @@ import duckdb
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, literal, quoted
 from orgdata_dagster.writeback.destination import ResultColumn, Row, RowResult
-from orgdata_dagster.writeback.sent_rows import BY_VALIDATION, SentRows
-from orgdata_dagster.writeback.source import COPY
+from orgdata_dagster.writeback.sent_rows import GONE, INVALID
 
 Outcome = Literal["written", "rejected", "not sent", "unknown"]
 
@@ -104,48 +103,20 @@ class ResultsTable:
         columns = [list(column) for column in zip(*rows, strict=True)]
         connection.execute(f"INSERT INTO {self.table.sql} BY NAME SELECT {values}", columns)
 
-    def add_invalid(
-        self, connection: duckdb.DuckDBPyConnection, sent_rows: SentRows, run_id: str, now: datetime
-    ) -> None:
-        """Record the rows of the attached diff that are rejected before anything is sent.
-
-        Each is recorded once: those that an earlier run recorded are in `sync_rejected`.
-        """
-        known = f"(SELECT * FROM _orgdata.sync_rejected WHERE {sent_rows.mine} AND rejected_by = '{BY_VALIDATION}')"
-        same = "known.key IS NOT DISTINCT FROM found.key AND known.hash = found.hash"
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM {COPY}.main.diff AS found "
-            f"ANTI JOIN {known} AS known ON {same} WHERE action = 'rejected'",
-            sent_rows.names,
-        )
+    def add_invalid(self, connection: duckdb.DuckDBPyConnection, run_id: str, now: datetime) -> None:
+        """Record the rows of INVALID, which are rejected before anything is sent (SentRows.reject_invalid)."""
         connection.execute(
             f"INSERT INTO {self.table.sql} BY NAME SELECT 'rejected' AS outcome, number AS row, key, "
-            "hash AS payload_hash, array_to_string(problems, '; ') AS reason, "
-            f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM temp.main.fresh",
+            f"hash AS payload_hash, reason, CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} "
+            f"FROM temp.main.{INVALID}",
             [now, run_id],
         )
-        # A row that the destination refused stays rejected while the source has it and it can be sent.
-        connection.execute(
-            f"DELETE FROM _orgdata.sync_rejected AS known WHERE {sent_rows.mine} AND CASE rejected_by "
-            f"WHEN '{BY_VALIDATION}' THEN NOT EXISTS "
-            f"(SELECT 1 FROM {COPY}.main.diff AS found WHERE action = 'rejected' AND {same}) "
-            f"ELSE NOT EXISTS (SELECT 1 FROM {COPY}.main.diff AS found "
-            "WHERE found.key = known.key AND action <> 'rejected') END",
-            sent_rows.names,
-        )
-        connection.execute(
-            "INSERT INTO _orgdata.sync_rejected SELECT ?, ?, key, hash, rest, "
-            f"'{BY_VALIDATION}', array_to_string(problems, '; '), ?, CAST(? AS TIMESTAMPTZ) FROM temp.main.fresh",
-            [*sent_rows.names, run_id, now],
-        )
 
-    def add_gone(self, connection: duckdb.DuckDBPyConnection, sent_rows: SentRows, run_id: str, now: datetime) -> None:
-        """Record the rows in flight that the source no longer has: they will not be sent again."""
-        gone = f"{sent_rows.mine} AND key NOT IN (SELECT key FROM {COPY}.main.diff WHERE key IS NOT NULL)"
+    def add_gone(self, connection: duckdb.DuckDBPyConnection, run_id: str, now: datetime) -> None:
+        """Record the rows of GONE, whose answers nobody will ever know (SentRows.forget_gone)."""
         connection.execute(
             f"INSERT INTO {self.table.sql} BY NAME SELECT 'unknown' AS outcome, key, hash AS payload_hash, batch_id, "
             "'run ' || run_id || ' ended before the answer was recorded; the source no longer has the row' AS reason, "
-            f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM _orgdata.sync_in_flight WHERE {gone}",
-            [now, run_id, *sent_rows.names],
+            f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM temp.main.{GONE}",
+            [now, run_id],
         )
-        connection.execute(f"DELETE FROM _orgdata.sync_in_flight WHERE {gone}", sent_rows.names)

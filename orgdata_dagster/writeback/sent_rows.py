@@ -9,7 +9,7 @@ still there when a run begins may have been received or not. Nothing else that i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,7 +39,9 @@ COMMENT ON TABLE _orgdata.sync_in_flight IS
     'Rows that were sent or about to be sent, without a recorded answer: the vendor may have them.';
 """
 
+Columns = Mapping[str, Sequence[str | None]]  # texts of several rows by the name of their column
 BY_VALIDATION, BY_DESTINATION = "validation", "vendor"  # values of `rejected_by`
+INVALID, GONE = "invalid_rows", "gone_rows"  # temporary tables: rows whose results are recorded in the same transaction
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,9 @@ class SentRows:
     ) -> None:
         """Note that a batch is about to be sent."""
         keys = [row.key for row in rows]
-        connection.execute(
-            f"DELETE FROM _orgdata.sync_in_flight WHERE {self.mine} AND key IN (SELECT unnest(CAST(? AS VARCHAR[])))",
-            [*self.names, keys],
-        )
-        connection.execute(
-            "INSERT INTO _orgdata.sync_in_flight SELECT ?, ?, unnest(CAST(? AS VARCHAR[])), "
-            "unnest(CAST(? AS VARCHAR[])), ?, ?, unnest(CAST(? AS VARCHAR[])), CAST(? AS TIMESTAMPTZ)",
-            [*self.names, keys, [row.hash for row in rows], batch_id, run_id, [row.again for row in rows], now],
-        )
+        self._forget(connection, ("in_flight",), keys)
+        columns: Columns = {"key": keys, "hash": [row.hash for row in rows], "again": [row.again for row in rows]}
+        self._insert(connection, "in_flight", columns, batch_id=batch_id, run_id=run_id, begun_at=now)
 
     def end(self, connection: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
         """Note that it is certain what the destination did with these batches."""
@@ -109,11 +105,8 @@ class SentRows:
         """Note that the destination has these rows. With each row comes its record id."""
         keys = [row.key for row, _ in rows]
         self._forget(connection, ("accepted", "rejected"), keys)
-        connection.execute(
-            "INSERT INTO _orgdata.sync_accepted SELECT ?, ?, unnest(CAST(? AS VARCHAR[])), "
-            "unnest(CAST(? AS VARCHAR[])), unnest(CAST(? AS VARCHAR[])), ?, CAST(? AS TIMESTAMPTZ)",
-            [*self.names, keys, [row.hash for row, _ in rows], [record_id for _, record_id in rows], run_id, now],
-        )
+        columns: Columns = {"key": keys, "hash": [row.hash for row, _ in rows], "masterid": [id_ for _, id_ in rows]}
+        self._insert(connection, "accepted", columns, run_id=run_id, accepted_at=now)
 
     def reject(
         self, connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Row, str]], run_id: str, now: datetime
@@ -124,17 +117,63 @@ class SentRows:
         """
         keys = [row.key for row, _ in rows]
         self._forget(connection, ("rejected",), keys)
+        columns: Columns = {
+            "key": keys,
+            "hash": [row.hash for row, _ in rows],
+            "rest": [row.rest for row, _ in rows],
+            "reason": [reason for _, reason in rows],
+        }
+        self._insert(connection, "rejected", columns, rejected_by=BY_DESTINATION, run_id=run_id, rejected_at=now)
+
+    def reject_invalid(self, connection: duckdb.DuckDBPyConnection, run_id: str, now: datetime) -> None:
+        """Note the rows of the attached diff that are rejected before anything is sent, and forget rejections that no
+        longer hold. The temporary table INVALID then has the rows that no earlier run has noted."""
+        known = f"(SELECT * FROM _orgdata.sync_rejected WHERE {self.mine} AND rejected_by = '{BY_VALIDATION}')"
+        same = "known.key IS NOT DISTINCT FROM found.key AND known.hash = found.hash"
         connection.execute(
-            "INSERT INTO _orgdata.sync_rejected SELECT ?, ?, unnest(CAST(? AS VARCHAR[])), "
-            "unnest(CAST(? AS VARCHAR[])), unnest(CAST(? AS VARCHAR[])), "
-            f"'{BY_DESTINATION}', unnest(CAST(? AS VARCHAR[])), ?, CAST(? AS TIMESTAMPTZ)",
-            [
-                *self.names,
-                keys,
-                *zip(*((row.hash, row.rest, reason) for row, reason in rows), strict=True),
-                run_id,
-                now,
-            ],
+            f"CREATE OR REPLACE TEMP TABLE {INVALID} AS SELECT number, key, hash, rest, "
+            f"array_to_string(problems, '; ') AS reason FROM {COPY}.main.diff AS found "
+            f"ANTI JOIN {known} AS known ON {same} WHERE action = 'rejected'",
+            self.names,
+        )
+        # A row that the destination refused stays rejected while the source has it and it can be sent.
+        connection.execute(
+            f"DELETE FROM _orgdata.sync_rejected AS known WHERE {self.mine} AND CASE rejected_by "
+            f"WHEN '{BY_VALIDATION}' THEN NOT EXISTS "
+            f"(SELECT 1 FROM {COPY}.main.diff AS found WHERE action = 'rejected' AND {same}) "
+            f"ELSE NOT EXISTS (SELECT 1 FROM {COPY}.main.diff AS found "
+            "WHERE found.key = known.key AND action <> 'rejected') END",
+            self.names,
+        )
+        connection.execute(
+            "INSERT INTO _orgdata.sync_rejected BY NAME SELECT ? AS sync, ? AS target, key, hash, rest, "
+            f"'{BY_VALIDATION}' AS rejected_by, reason, ? AS run_id, CAST(? AS TIMESTAMPTZ) AS rejected_at "
+            f"FROM temp.main.{INVALID}",
+            [*self.names, run_id, now],
+        )
+
+    def forget_gone(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Forget the rows in flight that the source no longer has: they will not be sent again. The temporary table
+        GONE then has them."""
+        gone = f"{self.mine} AND key NOT IN (SELECT key FROM {COPY}.main.diff WHERE key IS NOT NULL)"
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT * FROM _orgdata.sync_in_flight WHERE {gone}", self.names
+        )
+        connection.execute(f"DELETE FROM _orgdata.sync_in_flight WHERE {gone}", self.names)
+
+    def _insert(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: str,
+        columns: Columns,
+        **same: object,
+    ) -> None:
+        """Insert rows: `columns`, and `same`, which all rows have in common."""
+        texts = [f"unnest(CAST(? AS VARCHAR[])) AS {name}" for name in columns]
+        shared = [f"? AS {name}" for name in same]
+        connection.execute(
+            f"INSERT INTO _orgdata.sync_{table} BY NAME SELECT ? AS sync, ? AS target, {', '.join([*texts, *shared])}",
+            [*self.names, *map(list, columns.values()), *same.values()],
         )
 
     def _forget(self, connection: duckdb.DuckDBPyConnection, tables: Sequence[str], keys: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ which commands there are (home.py).
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import resource
 import signal
@@ -77,6 +78,7 @@ class Command:
             groups.OWN.add(self._process.pid)
         self.pid = self._process.pid
         self._peak = 0
+        self._seen_ended: float | None = None
         self._ended = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
         self._sampler.start()
@@ -109,7 +111,7 @@ class Command:
             status = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             stuck, status = True, -signal.SIGKILL
-        seconds = time.monotonic() - self._began
+        seconds = min(time.monotonic(), self._seen_ended or math.inf) - self._began
         if not stuck:
             stuck = not self._alone_within(grace)
         return self._close(status, seconds, stuck)
@@ -139,6 +141,8 @@ class Command:
         pause = _SAMPLE[self.group.kind]
         while not self._ended.wait(pause):
             self._peak = max(self._peak, self.group.memory())
+            if self._seen_ended is None and not self.running:
+                self._seen_ended = time.monotonic()  # nobody may be waiting for it yet
 
 
 def _children_cpu() -> float:

@@ -107,3 +107,9 @@ def test_a_harness_that_is_told_to_stop_leaves_nothing_behind(tmp_path: Path) ->
     harness.terminate()
     assert harness.wait(20) == 143
     assert gone(int((tmp_path / "out").read_text()))
+
+
+def test_the_seconds_are_the_commands_not_those_until_somebody_asked(tmp_path: Path) -> None:
+    command = Command(["/bin/true"], dict(os.environ), tmp_path)
+    time.sleep(1.5)
+    assert command.wait(5).seconds < 1.4

@@ -33,17 +33,37 @@ def by_grain(grain: Grain, start_date: str) -> dg.TimeWindowPartitionsDefinition
 
 def key_of(partitions: dg.PartitionsDefinition | None, day: date) -> str:
     """The key of the partition that the day lies in; the day itself where there are no such partitions."""
-    if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+    if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and not _are_days(partitions):
         return partitions.get_partition_key_for_timestamp(
             datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
         )
     return day.isoformat()
 
 
+def keys_between(partitions: dg.TimeWindowPartitionsDefinition, first: date, last: date) -> list[str]:
+    """The keys from the partition of one day to that of another, both included; none from before its start."""
+    begin = max(first, partitions.start.date())
+    if begin > last:
+        return []
+    if _are_days(partitions):
+        return days(begin, last)
+    reach = dg.PartitionKeyRange(key_of(partitions, begin), key_of(partitions, last))
+    return list(partitions.get_partition_keys_in_range(reach))
+
+
+def _are_days(partitions: dg.TimeWindowPartitionsDefinition) -> bool:
+    """Whether the partitions are UTC days, whose keys need no cron: Dagster takes half a millisecond for each."""
+    return (
+        isinstance(partitions, dg.DailyPartitionsDefinition)
+        and partitions.timezone == "UTC"
+        and partitions.cron_schedule == "0 0 * * *"
+    )
+
+
 def bounds(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> tuple[datetime, datetime]:
     """The part `[start, end)` of the time line that a partition is."""
-    if isinstance(partitions, dg.DailyPartitionsDefinition):
-        return day_bounds(key)  # Dagster asks a cron expression, for half a millisecond
+    if _are_days(partitions):
+        return day_bounds(key)
     window = partitions.time_window_for_partition_key(key)
     return window.start.astimezone(UTC), window.end.astimezone(UTC)
 

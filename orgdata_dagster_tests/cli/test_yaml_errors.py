@@ -106,6 +106,6 @@ def test_null_switches_limits_and_the_schedule_off(tmp_path: Path) -> None:
     """null once crashed the loading: Dagster compared it with the field's lower bound."""
     text = project.institution_analytics(limits={"concurrent": None, "per_minute": None}, cron=None)
     defs = build_defs(project=project.write(tmp_path / "project", {"institution_analytics": text}))
-    assert not defs.schedules
+    assert [schedule.name for schedule in defs.schedules or ()] == ["retention_due"]
     rule = defs.resources["institution_analytics"].rule()  # type: ignore[index]
     assert (rule.buckets, rule.in_flight) == ((), None)

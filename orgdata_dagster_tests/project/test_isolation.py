@@ -30,7 +30,7 @@ def test_a_broken_vendor_leaves_the_others_up(
         project=project.write(tmp_path, {"institution_analytics": project.institution_analytics(), "together": text})
     )
     dg.Definitions.validate_loadable(defs)
-    assert [schedule.name for schedule in defs.schedules or ()] == ["institution_analytics_due"]  # type: ignore[union-attr]
+    assert [schedule.name for schedule in defs.schedules or ()] == ["institution_analytics_due", "retention_due"]  # type: ignore[union-attr]
     graph = defs.resolve_asset_graph()
     shown = graph.get(dg.AssetKey(["together", BROKEN]))
     assert (shown.group_name, shown.is_executable) == ("together", False)

@@ -12,7 +12,7 @@ from datetime import datetime
 import dagster as dg
 
 from orgdata_dagster.orchestration.days import day_of
-from orgdata_dagster.orchestration.partitions import DAY, bounds, key_of
+from orgdata_dagster.orchestration.partitions import DAY, bounds, keys_between
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind
 from orgdata_dagster.warehouse.ledger import coverage
@@ -48,7 +48,7 @@ def missing_partitions(
     last run failed, today included. A table that nobody ever asked for has no gaps: where to begin is the schedule's.
     """
     if kind == "days" and isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-        failed = _failed(instance, key, partitions)
+        failed = _failed(instance, key, partitions, now)
         closed = [name for name in _since_first(partitions, known, now) if _missing(known.get(name), partitions, name)]
         return [*sorted({*closed, *failed})]
     if kind == "today":
@@ -67,11 +67,7 @@ def _since_first(partitions: dg.TimeWindowPartitionsDefinition, known: Coverage,
     covered_days = [day for name in known if (day := day_of(name)) is not None]
     if not covered_days or partitions.start.date() > now.date():
         return []
-    first = key_of(partitions, max(min(covered_days), partitions.start.date()))
-    today = key_of(partitions, now.date())
-    if first >= today:
-        return []
-    return list(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, today)))[:-1]
+    return keys_between(partitions, min(covered_days), now.date())[:-1]
 
 
 def _missing(parts: Sequence[Interval] | None, partitions: dg.TimeWindowPartitionsDefinition, name: str) -> bool:
@@ -79,8 +75,10 @@ def _missing(parts: Sequence[Interval] | None, partitions: dg.TimeWindowPartitio
     return not parts or max(part.end for part in parts) < end or any(part.reason for part in parts)
 
 
-def _failed(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: dg.PartitionsDefinition) -> set[str]:
-    every = list(partitions.get_partition_keys())
+def _failed(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: dg.TimeWindowPartitionsDefinition, now: datetime
+) -> set[str]:
+    every = keys_between(partitions, partitions.start.date(), now.date())
     found = instance.get_status_by_partition(key, every, partitions) or {}
     return {name for name, status in found.items() if status == dg.AssetPartitionStatus.FAILED}
 

@@ -54,4 +54,4 @@ def joined(parts: Iterable[Interval]) -> tuple[Interval, ...]:
 
 def until(parts: Iterable[Interval], end: datetime) -> tuple[Interval, ...]:
     """The coverage cut off at `end`."""
-    return tuple(replace(part, end=min(part.end, end)) for part in parts if part.start < end)
+    return tuple(part if part.end <= end else replace(part, end=end) for part in parts if part.start < end)

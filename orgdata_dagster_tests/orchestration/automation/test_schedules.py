@@ -19,13 +19,14 @@ from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 
 ORIGIN = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("localhost", 1), "__repository__").get_job_origin("job")
+RETENTION = "retention_due"
 QUEUED, NOT_STARTED = dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED
 
 
 def ask(instance: dg.DagsterInstance, at: datetime | None = None) -> list[dg.RunRequest]:
-    """What a tick of the project's only schedule asks for."""
+    """What a tick of the schedule of the project's only vendor asks for."""
     defs = catalog.load().defs
-    [schedule] = defs.schedules or []
+    [schedule] = [each for each in defs.schedules or [] if each.name != RETENTION]
     assert isinstance(schedule, dg.ScheduleDefinition)
     with dg.build_schedule_context(
         instance,
@@ -74,7 +75,7 @@ def test_a_project_of_days_weeks_and_months_loads(home: Home) -> None:
     defs = catalog.load().defs
     dg.Definitions.validate_loadable(defs)
     assert {schedule.name for schedule in defs.schedules or ()} == {
-        "institution_analytics_due", "channel_reports_due", "channel_reports_due_weekly", "channel_reports_due_monthly"
+        "institution_analytics_due", RETENTION, "channel_reports_due", "channel_reports_due_weekly", "channel_reports_due_monthly"
     }  # fmt: skip
 
 

@@ -75,8 +75,12 @@ def test_a_project_of_days_weeks_and_months_loads(home: Home) -> None:
     defs = catalog.load().defs
     dg.Definitions.validate_loadable(defs)
     assert {schedule.name for schedule in defs.schedules or ()} == {
-        "institution_analytics_due", RETENTION, "channel_reports_due", "channel_reports_due_weekly", "channel_reports_due_monthly"
-    }  # fmt: skip
+        RETENTION,
+        "institution_analytics_due",
+        "channel_reports_due",
+        "channel_reports_due_weekly",
+        "channel_reports_due_monthly",
+    }
 
 
 @pytest.mark.usefixtures("sandbox")

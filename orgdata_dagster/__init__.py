@@ -14,17 +14,28 @@ _COMPONENTS = {
     "Octolis": "orgdata_dagster.vendors.octolis.component",
     "OctolisSync": "orgdata_dagster.vendors.octolis.sync.component",
     "OctolisWebhook": "orgdata_dagster.vendors.octolis.sync.webhook",
+    "RestApi": "orgdata_dagster.vendors.rest.component",
     "Together": "orgdata_dagster.vendors.together.component",
 }
 
-__all__ = ["Accutics", "ChannelReports", "InstitutionAnalytics", "Octolis", "OctolisSync", "OctolisWebhook", "Together"]
+__all__ = [
+    "Accutics",
+    "ChannelReports",
+    "InstitutionAnalytics",
+    "Octolis",
+    "OctolisSync",
+    "OctolisWebhook",
+    "RestApi",
+    "Together",
+]
 
 
 def component_types() -> dict[str, str]:
     """Vendor -> the first of its types in YAML, which provides the vendor's resource."""
     types: dict[str, str] = {}
     for name, module in _COMPONENTS.items():
-        types.setdefault(module.split(".")[2], f"{__name__}.{name}")
+        if name != "RestApi":  # it has no vendor of its own
+            types.setdefault(module.split(".")[2], f"{__name__}.{name}")
     return types
 
 

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from orgdata_dagster.http import body, redaction, stopping
+from orgdata_dagster.http.announced import LimitHeaders, reset_announced
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.connection import Timeouts, check_headers, checked_base, https_proxy, open_client
@@ -30,9 +31,8 @@ from orgdata_dagster.http.errors import (
     TransientError,
     UnsafeUrl,
     VendorError,
-    classify,
     one_line,
-    remedy_for,
+    refusal,
 )
 from orgdata_dagster.http.no_answer import Target, no_answer
 from orgdata_dagster.http.origin import resolve
@@ -89,6 +89,7 @@ class HttpClient:
         credentials_from: Sequence[str] = (),
         base_url_from: str = "",
         rate_limit: RateLimitLike | None = None,
+        limit_headers: LimitHeaders | None = None,
         retry: RetryPolicy = RetryPolicy(),
         timeouts: Timeouts = Timeouts(),
         error_reader: Callable[[bytes, httpx.Headers], ErrorDetail] | None = None,
@@ -106,6 +107,7 @@ class HttpClient:
         self._params = params or {}
         self._credentials_from = tuple(credentials_from)
         self._rate_limit: RateLimitLike = rate_limit or Unbounded()
+        self._limit_headers = limit_headers
         self._retry = retry
         self._timeouts = timeouts
         self._error_reader = error_reader or body.read_error
@@ -261,6 +263,8 @@ class HttpClient:
             return self._redirected(call, response)
         if not response.is_success:
             raise self._refusal(response)
+        if self._limit_headers:
+            self._limit_headers.heed(response.headers, self._rate_limit, call.cost, self._clock.wall())
         return self._download(call, response, started)
 
     def _redirected(self, call: _Call, response: httpx.Response) -> _Call:
@@ -272,14 +276,18 @@ class HttpClient:
     def _refusal(self, response: httpx.Response) -> VendorError:
         status = response.status_code
         detail = self._error_reader(body.read_head(response), response.headers)
-        error = classify(status, self._retry.extra_statuses)(
-            detail.message or response.reason_phrase,
-            status=status,
-            code=detail.code,
-            remedy=remedy_for(status, self._credentials_from),
+        error: VendorError = refusal(
+            status,
+            detail,
+            response.reason_phrase,
+            retryable=self._retry.extra_statuses,
+            credentials_from=self._credentials_from,
         )
         if isinstance(error, TransientError):
-            error = self._pauses.after(error, status, retry_after(response.headers, self._clock.wall()))
+            asked = retry_after(response.headers, self._clock.wall())
+            if asked is None and self._limit_headers:
+                asked = reset_announced(response.headers, self._clock.wall())
+            error = self._pauses.after(error, status, asked)
         if self._circuit_breaker is not None and status in self._circuit_breaker.statuses:
             self._circuit_breaker.set(error.reason)  # before the lease is given back: the next in the queue sees it
             error.remedy = self._circuit_breaker.remedy

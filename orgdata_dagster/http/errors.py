@@ -18,7 +18,7 @@ Keep out: sending, waiting and counting (`client`, `retry`); what one vendor's b
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 from orgdata_dagster.http.redaction import excerpt, redact
 
@@ -144,10 +144,11 @@ class UnsafeUrl(PermanentError):
 
 @dataclass(frozen=True)
 class ErrorDetail:
-    """The vendor's own words about a failure."""
+    """The vendor's own words about a failure. `recovery`: what its code says of trying again, whatever the status."""
 
     code: str = ""
     message: str = ""
+    recovery: Literal["", "retry", "permanent"] = ""
 
 
 def classify(status: int, extra_retryable: frozenset[int] = frozenset()) -> type[TransientError] | type[PermanentError]:
@@ -157,6 +158,17 @@ def classify(status: int, extra_retryable: frozenset[int] = frozenset()) -> type
     if status in RETRYABLE or status in extra_retryable:
         return TransientError
     return TransientError if 500 <= status < 600 and status not in _NEVER_IMPLEMENTED else PermanentError
+
+
+def refusal(
+    status: int, detail: ErrorDetail, phrase: str, *, retryable: frozenset[int], credentials_from: Sequence[str]
+) -> TransientError | PermanentError:
+    """The error of an answer that is not 2xx; `retryable` holds the statuses that one vendor adds."""
+    kind = classify(status, retryable)
+    if detail.recovery:
+        kind = TransientError if detail.recovery == "retry" else PermanentError
+    remedy = remedy_for(status, credentials_from)
+    return kind(detail.message or phrase, status=status, code=detail.code, remedy=remedy)
 
 
 def remedy_for(status: int, credentials_from: Sequence[str] = ()) -> str | None:

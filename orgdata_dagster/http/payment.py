@@ -48,6 +48,9 @@ class RateLimitLike(Protocol):
         With `asked`, what the vendor wants where that is more than anybody waits, `spend` raises VendorPaused instead.
         """
 
+    def charge(self, cost: float) -> None:
+        """Pay for something that was done already, without waiting: later requests wait for it."""
+
     def failed(self) -> int:
         """Count a failure of the vendor; returns how many there were in a row, whichever process met them."""
 
@@ -76,6 +79,9 @@ class Unbounded:
     def pause(self, seconds: float, asked: float | None = None) -> bool:  # noqa: ARG002
         """Nothing to hold back."""
         return False
+
+    def charge(self, cost: float) -> None:
+        """Nothing to pay."""
 
     def failed(self) -> int:
         """Nobody counts."""

@@ -17,6 +17,7 @@ import dagster as dg
 import httpx
 
 from orgdata_dagster import settings
+from orgdata_dagster.http.announced import LimitHeaders
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.connection import Timeouts
@@ -61,59 +62,81 @@ class WarehouseResource(dg.ConfigurableResource):
 class VendorResource(dg.ConfigurableResource):
     """Base of a vendor's resource.
 
-    `environment`: field -> the variable it is read from; `defaults`: field -> the value if that variable is not set.
+    `kind`: the vendor's name. `account`: the name of one account, where a vendor has several: then its schema, group,
+    pool, variables and rate limit have that name. `variables`: field -> the variable it is read from, without the
+    name before it (`BASE_URL`); `defaults`: field -> the value if that variable is not set.
     `circuit_breaker_statuses`: after an answer with one of them nobody asks again until a person says so.
     `retry_attempts`: how often a request is tried; the waits in between double from `retry_first_wait` seconds.
     `retry_longest_pause`: seconds that the vendor may ask to wait. `patience`: for change probes and `doctor`: a
     request is tried once, and waits at most so many seconds for the rate limit and as many for the answer.
     """
 
-    vendor: ClassVar[str]
-    environment: ClassVar[Mapping[str, str]]
+    kind: ClassVar[str]
+    variables: ClassVar[Mapping[str, str]]
     defaults: ClassVar[Mapping[str, str]] = {}
     secret_fields: ClassVar[tuple[str, ...]]
     circuit_breaker_statuses: ClassVar[tuple[int, ...]] = ()
 
+    account: str = ""
     base_url: str
     retry_attempts: int = RetryPolicy.attempts
     retry_first_wait: float = RetryPolicy.first_wait
     retry_longest_pause: float = RetryPolicy.longest_pause
     patience: float | None = None
 
-    @classmethod
-    def from_environment(cls, **fields: object) -> Self:
-        """The resource with its variables read now: for notebooks and scripts outside Dagster."""
-        unset = cls.unset_with_default()
-        read = {name: os.environ[variable] for name, variable in cls.environment.items() if name not in unset}
-        return cls(**unset, **read, **fields)  # type: ignore[arg-type]
+    @property
+    def vendor(self) -> str:
+        """The name of schema, group, pool, resource and rate limit: the account's, else the vendor's."""
+        return self.account or self.kind
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Field -> the environment variable it is read from."""
+        return self.environment_of(vars(self))
 
     @classmethod
-    def from_variables(cls, **fields: object) -> Self:
+    def environment_of(cls, fields: Mapping[str, Any]) -> dict[str, str]:
+        """The same for a resource that is about to be made of these fields."""
+        prefix = str(fields.get("account") or cls.kind).upper()
+        return {name: f"{prefix}_{variable}" for name, variable in cls.variables.items()}
+
+    @classmethod
+    def defaults_of(cls, fields: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG003
+        """The values of fields whose variables are not set, for a resource that is about to be made."""
+        return cls.defaults
+
+    @classmethod
+    def from_environment(cls, **fields: Any) -> Self:
+        """The resource with its variables read now: for notebooks and scripts outside Dagster."""
+        return cls._made(fields, lambda variable: os.environ[variable])
+
+    @classmethod
+    def from_variables(cls, **fields: Any) -> Self:
         """The resource for Dagster: its variables are read when a run starts."""
-        unset = cls.unset_with_default()
-        read = {name: dg.EnvVar(variable) for name, variable in cls.environment.items() if name not in unset}
-        return cls(**unset, **read, **fields)  # type: ignore[arg-type]
+        return cls._made(fields, dg.EnvVar)
+
+    @classmethod
+    def _made(cls, fields: dict[str, Any], read: Callable[[str], str]) -> Self:
+        variables = cls.environment_of(fields)
+        defaults = cls.defaults_of(fields)
+        unset: dict[str, Any] = {name: value for name, value in defaults.items() if not os.environ.get(variables[name])}
+        found: dict[str, Any] = {name: read(variable) for name, variable in variables.items() if name not in unset}
+        return cls(**unset, **found, **fields)
 
     def read_now(self, **changes: object) -> Self:
         """The same resource with its variables read now: for sensors and checks that run outside a step."""
         plain = {name: getattr(self, name) for name in type(self).model_fields if name not in self.environment}
         return type(self).from_environment(**{**plain, **changes})
 
-    @classmethod
-    def missing_variables(cls) -> list[str]:
+    def missing_variables(self) -> list[str]:
         """The environment variables that a run would miss."""
-        needed = [variable for name, variable in cls.environment.items() if name not in cls.defaults]
+        optional = self.defaults_of(vars(self))
+        needed = [variable for name, variable in self.environment.items() if name not in optional]
         return [variable for variable in needed if not os.environ.get(variable)]
 
-    @classmethod
-    def notices(cls) -> list[str]:
+    def notices(self) -> list[str]:
         """What a person should know of the variables before a run fails over it: a token that will soon expire."""
         return []
-
-    @classmethod
-    def unset_with_default(cls) -> dict[str, str]:
-        """The fields whose variable is not set now, with the values that hold instead."""
-        return {name: value for name, value in cls.defaults.items() if not os.environ.get(cls.environment[name])}
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
         """Endpoint and parameters of a request as cheap as the vendor has one that needs the credentials, if any."""
@@ -176,17 +199,24 @@ class VendorResource(dg.ConfigurableResource):
         params: Mapping[str, str] | None = None,
         observer: Observer | None = None,
         error_reader: ErrorReader | None = None,
+        limit_headers: LimitHeaders | None = None,
+        base_url: str = "",
     ) -> HttpClient:
-        """The client every request to this vendor goes through; `error_reader` knows the vendor's shape of errors."""
+        """The client every request to this vendor goes through; `error_reader` knows the vendor's shape of errors.
+
+        `base_url`: another address of the vendor, where its tokens are fetched.
+        """
+        environment = self.environment
         return HttpClient(
             self.vendor,
-            self.base_url,
+            base_url or self.base_url,
             headers=headers,
             params=params,
             secrets=[getattr(self, name) for name in self.secret_fields],
-            credentials_from=[self.environment[name] for name in self.secret_fields],
-            base_url_from=self.environment["base_url"],
+            credentials_from=[environment[name] for name in self.secret_fields if name in environment],
+            base_url_from=environment["base_url"],
             rate_limit=self.rate_limit(),
+            limit_headers=limit_headers,
             retry=self.retry_policy() if self.patience is None else replace(self.retry_policy(), attempts=1),
             timeouts=Timeouts() if self.patience is None else Timeouts(read=self.patience, whole=self.patience),
             observer=observer,

@@ -124,7 +124,7 @@ def test_only_the_runs_that_use_it_fail_with_the_reason(
 def test_without_its_variables_only_the_runs_that_use_a_vendor_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in TogetherResource.environment.values():
+    for name in TogetherResource.environment_of({}).values():
         monkeypatch.delenv(name, raising=False)
     defs = build_defs(project=written(tmp_path, "type: orgdata_dagster.Together\n"))
     dg.Definitions.validate_loadable(defs)

@@ -51,9 +51,10 @@ def test_every_option_is_set() -> None:
     types = {each["type"].removeprefix("orgdata_dagster.") for each in documents}
     assert types == set(orgdata_dagster.__all__)
     missing = set[str]()
-    for document in documents:
-        component = getattr(orgdata_dagster, document["type"].removeprefix("orgdata_dagster."))
-        missing |= set(unset([component.model_validate(document["attributes"])], document["type"]))
+    for name in sorted(types):
+        component = getattr(orgdata_dagster, name)
+        written = [each["attributes"] for each in documents if each["type"] == f"orgdata_dagster.{name}"]
+        missing |= set(unset([component.model_validate(attributes) for attributes in written], name))
     assert not missing, f"set them in {HERE}/every_option: {', '.join(sorted(missing))}"
 
 
@@ -63,8 +64,8 @@ def unset(models: list[BaseModel], place: str) -> Iterator[str]:
         if not any(name in model.model_fields_set for model in models):
             yield f"{place}.{name}"
         inner = [value for model in models for value in values(getattr(model, name)) if isinstance(value, BaseModel)]
-        if inner:
-            yield from unset(inner, f"{place}.{name}")
+        for kind in dict.fromkeys(map(type, inner)):  # where `type` says which options there are, there are several
+            yield from unset([model for model in inner if type(model) is kind], f"{place}.{name}")
 
 
 def values(value: Any) -> list[Any]:

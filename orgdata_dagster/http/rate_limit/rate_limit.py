@@ -166,6 +166,13 @@ class RateLimit:
             self._book(Ledger.resume)
         return pause
 
+    def charge(self, cost: float) -> None:
+        """Pay for something that was done already: it takes the earliest slots there are, and later requests wait."""
+        most = min((max(window.points for window in bucket) for bucket in self.rule.buckets), default=0.0)
+        while cost > 0 and most:
+            self._book(Ledger.reserve, min(cost, most))
+            cost -= most
+
     def failed(self) -> int:
         """Count a failure of the vendor, whichever process met it; returns how many there were in a row."""
         return self._book(Ledger.failed)

@@ -7,7 +7,7 @@ Keep out: options of every table (orchestration/config/tables.py), the pull (pul
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import dagster as dg
 from pydantic import Field, model_validator
@@ -29,7 +29,6 @@ from orgdata_dagster.vendors.accutics.search import Kind, parse
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Step, Stream, target
 
-VENDOR = AccuticsResource.vendor
 Path = Annotated[str, Field(pattern=r"^/[^?#\s]+$")]
 
 _DAYS_PER_COMMIT = 50
@@ -83,6 +82,8 @@ class EntityTable(Table):
 class Accutics(VendorComponent):
     """Entities of accutics as tables that are kept equal to them."""
 
+    kind: ClassVar[str] = AccuticsResource.kind
+
     start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
     tables: list[EntityTable] = Field(min_length=1, description="The tables to have, one per entity.")
     cron: Cron | None = Field(default="45 */4 * * *", description="When to pull what is due (UTC); null: no schedule.")
@@ -98,7 +99,7 @@ class Accutics(VendorComponent):
     def resource(self) -> AccuticsResource:
         """The resource with the YAML's limits and retries."""
         return AccuticsResource.from_variables(
-            **self.limits.model_dump(), **self.retries.fields(), probe_path=self.tables[0].path
+            account=self.name or "", **self.limits.model_dump(), **self.retries.fields(), probe_path=self.tables[0].path
         )
 
     def streams(self) -> list[Stream]:
@@ -113,7 +114,7 @@ class Accutics(VendorComponent):
         return Stream(
             table,
             target(
-                VENDOR,
+                self.account,
                 table,
                 f"{about} One row per {', '.join(table.key)}.",
                 configured={"cursor_column": [table.cursor_column] if table.cursor_column else []},

@@ -33,11 +33,17 @@ def build_check(asset: dg.AssetsDefinition, listing: Listing) -> dg.AssetChecksD
     table = TableName(*key.path)
 
     @dg.asset_check(
-        asset=key, name=TOTAL_CHECK, pool=pool(AccuticsResource.vendor), description="As many rows as accutics counts."
+        asset=key,
+        name=TOTAL_CHECK,
+        pool=pool(key.path[0]),
+        required_resource_keys={key.path[0], "warehouse"},
+        description="As many rows as accutics counts.",
     )
     def total_items(
-        context: dg.AssetCheckExecutionContext, accutics: AccuticsResource, warehouse: WarehouseResource
+        context: dg.AssetCheckExecutionContext,
     ) -> dg.AssetCheckResult:
+        warehouse: WarehouseResource = context.resources.warehouse
+        vendor: AccuticsResource = getattr(context.resources, key.path[0])
         known = [part for parts in covered(warehouse, [key])[key].values() for part in parts if part.complete]
         if not known:
             return dg.AssetCheckResult(passed=True, description="nothing has landed yet")
@@ -49,7 +55,7 @@ def build_check(asset: dg.AssetsDefinition, listing: Listing) -> dg.AssetChecksD
         since = [where(cursor, "gte", until, kind="timestamp")] if cursor else []
         requests = RequestLog()
         try:
-            with accutics.client(requests) as client:
+            with vendor.client(requests) as client:
                 settled = client.peek(listing, *first, *before)[1] or 0
                 later = (client.peek(listing, *since)[1] or 0) if cursor else 0
         except VendorError as error:

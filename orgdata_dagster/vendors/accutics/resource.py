@@ -25,18 +25,17 @@ if TYPE_CHECKING:
 class AccuticsResource(UndocumentedLimitsResource):
     """Reads lists of accutics, within the rate limit that all processes share."""
 
-    vendor: ClassVar[str] = "accutics"
-    environment: ClassVar[dict[str, str]] = {"base_url": "ACCUTICS_BASE_URL", "api_token": "ACCUTICS_API_TOKEN"}
+    kind: ClassVar[str] = "accutics"
+    variables: ClassVar[dict[str, str]] = {"base_url": "BASE_URL", "api_token": "API_TOKEN"}
     secret_fields: ClassVar[tuple[str, ...]] = ("api_token",)
 
     api_token: str
     probe_path: str = ""
 
-    @classmethod
-    def notices(cls) -> list[str]:
+    def notices(self) -> list[str]:
         """What is to be said of the token in the environment: that it expires within a week, or has expired."""
-        said = token.notice(os.environ.get(cls.environment["api_token"], ""), datetime.now(UTC))
-        return [f"{cls.environment['api_token']}: {said}"] if said else []
+        said = token.notice(os.environ.get(self.environment["api_token"], ""), datetime.now(UTC))
+        return [f"{self.environment['api_token']}: {said}"] if said else []
 
     def probe_request(self) -> tuple[str, dict[str, str]]:
         """A row of the first entity in defs.yaml."""

@@ -17,10 +17,11 @@ from orgdata_dagster.orchestration.tags import pulls_tag
 from orgdata_dagster.vendors.base.stream import Event, Step, Stream
 
 
-def build_asset(stream: Stream, cron: str | None = None) -> dg.AssetsDefinition:
+def build_asset(stream: Stream, kind: str, cron: str | None = None) -> dg.AssetsDefinition:
     """The asset `<vendor>/<table>`, which lands in the table of the same name.
 
-    `cron`: when the vendor is pulled, for a table without a cron of its own; freshness is judged by it.
+    `kind`: the vendor's folder, where its document is. `cron`: when the vendor is pulled, for a table without a cron of
+    its own; freshness is judged by it.
     It needs two resources: the vendor's, under the vendor's name, and `warehouse`.
     """
     vendor, table = stream.target.table.schema, stream.table
@@ -29,10 +30,11 @@ def build_asset(stream: Stream, cron: str | None = None) -> dg.AssetsDefinition:
     @dg.asset(
         key=stream.key,
         group_name=vendor,
+        deps=list(stream.upstream),
         description=stream.description,
         partitions_def=stream.partitions,
         backfill_policy=_backfill_policy(stream),
-        metadata={**stream.metadata, **stream.estimate.metadata(), **document(vendor)},
+        metadata={**stream.metadata, **stream.estimate.metadata(), **document(kind)},
         tags=pulls_tag(stream.pulls),
         pool=pool(vendor),
         kinds={"duckdb", stream.file_format},

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field
 from orgdata_dagster.orchestration.automation.change_sensor import changes_sensor
 from orgdata_dagster.orchestration.automation.schedules import asset_schedule, due_schedules, today_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.tables import Claim, Table
+from orgdata_dagster.orchestration.config.tables import Claim, Name, Table
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.vendors.base.asset import build_asset
 from orgdata_dagster.vendors.base.stream import Stream
@@ -26,10 +26,21 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid")
 
+    name: Name | None = Field(
+        default=None,
+        description="The name of this account, such as octolis_fr, where a vendor has several: of its schema, group, "
+        "pool, rate limit, and of its variables (OCTOLIS_FR_...). If left out, the vendor's name.",
+    )
     tables: Sequence[Table] = Field(min_length=1, description="The tables to have.")
     cron: Cron | None = Field(default=None, description="When to pull what is due (UTC); null: no schedule.")
 
+    kind: ClassVar[str]  # the vendor's name
     beside: ClassVar[tuple[str, ...]] = ()  # endings of the tables that the vendor makes beside each of its own
+
+    @property
+    def account(self) -> str:
+        """The name of schema, group, pool and resource."""
+        return self.name or self.kind
 
     def resource(self) -> VendorResource:
         """The vendor's resource, with the limits and retries of the YAML file."""
@@ -58,7 +69,7 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their checks, their schedules, the change sensor and the resource."""
         resource, streams = self.resource(), self.streams()
-        assets = {stream.key: build_asset(stream, self.cron) for stream in streams}
+        assets = {stream.key: build_asset(stream, self.kind, self.cron) for stream in streams}
         probes = {stream.key: stream.probe for stream in streams if stream.probe}
         return dg.Definitions(
             assets=list(assets.values()),

@@ -35,6 +35,7 @@ class Stream:
     `pulls`: which partitions can be pulled, see PullKind. `partitions_per_run`: of a backfill; None: all in one run.
     `declared`: column -> type that the vendor's document promises. `checks`: name -> description of the checks that
     `run` reports besides those of every table. `probe`: tells whether the table has changed at the vendor.
+    `upstream`: the assets whose rows it needs.
     `reconciliation`: makes the check that compares the table with the vendor's own figures.
     """
 
@@ -51,6 +52,7 @@ class Stream:
     checks: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     probe: ChangeProbe | None = None
+    upstream: Sequence[dg.AssetKey] = ()
     reconciliation: Callable[[dg.AssetsDefinition], dg.AssetChecksDefinition] | None = None
 
     @property

@@ -7,6 +7,7 @@ Keep out: options of every table (orchestration/config/tables.py), the pull (pul
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator
@@ -23,8 +24,6 @@ from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS, FIELD_C
 from orgdata_dagster.vendors.channel_reports.pulling import Fields, pull_fields, pull_window
 from orgdata_dagster.vendors.channel_reports.reconciling import build_check
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
-
-VENDOR = ChannelReportsResource.vendor
 
 _BY_FIELD = "reports_per_field_selection"
 _PARTITIONS_PER_COMMIT = 400  # at most: usually time ends a batch
@@ -65,6 +64,8 @@ class ApiModel(dg.Model, dg.Resolvable):
 class ChannelReports(VendorComponent):
     """Reports of channels (JSON aggregates) as partitioned tables."""
 
+    kind: ClassVar[str] = ChannelReportsResource.kind
+
     start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
     channels: list[AtLeastOne] = Field(min_length=1, description="The channels' ids.")
     tables: list[ReportTable] = Field(
@@ -95,7 +96,11 @@ class ChannelReports(VendorComponent):
     def resource(self) -> ChannelReportsResource:
         """The resource with the YAML's limits, retries and names."""
         return ChannelReportsResource.from_variables(
-            **self.limits.model_dump(), **self.retries.fields(), **self.api.model_dump(), probe_channel=self.channels[0]
+            account=self.name or "",
+            **self.limits.model_dump(),
+            **self.retries.fields(),
+            **self.api.model_dump(),
+            probe_channel=self.channels[0],
         )
 
     def again_days(self) -> int:
@@ -114,7 +119,7 @@ class ChannelReports(VendorComponent):
         window = f"{about} Each row counts one window of a {table.partitions} (UTC), start_date to end_date."
         return Stream(
             table,
-            target(VENDOR, table, window, column_descriptions=descriptions),
+            target(self.account, table, window, column_descriptions=descriptions),
             description=f"{about} A partition is the vendor's count of one {table.partitions} (UTC). Distinct counts "
             "do not add up over partitions: see the columns.",
             file_format="json",
@@ -147,7 +152,7 @@ class ChannelReports(VendorComponent):
         descriptions = {name: text for name, (_, text) in FIELD_COLUMNS.items()}
         return Stream(
             table,
-            target(VENDOR, table, about, column_descriptions=descriptions),
+            target(self.account, table, about, column_descriptions=descriptions),
             description=about,
             file_format="json",
             run=lambda step: step.land(lambda intake: pull_fields(step.client, self.channels, intake)),

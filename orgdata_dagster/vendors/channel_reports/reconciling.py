@@ -44,12 +44,15 @@ def build_check(
     @dg.asset_check(
         asset=key,
         name=SUM_CHECK,
-        pool=pool(ChannelReportsResource.vendor),
+        pool=pool(key.path[0]),
+        required_resource_keys={key.path[0], "warehouse"},
         description=f"The partitions' {', '.join(endpoint.additive)} add up to the vendor's count of the whole range.",
     )
     def range_sum(
-        context: dg.AssetCheckExecutionContext, channel_reports: ChannelReportsResource, warehouse: WarehouseResource
+        context: dg.AssetCheckExecutionContext,
     ) -> dg.AssetCheckResult:
+        warehouse: WarehouseResource = context.resources.warehouse
+        vendor: ChannelReportsResource = getattr(context.resources, key.path[0])
         whole = {
             name: parts
             for name, parts in covered(warehouse, [key])[key].items()
@@ -67,7 +70,7 @@ def build_check(
         start, end = windows[0][0], windows[-1][1]
         requests = RequestLog()
         try:
-            with channel_reports.client(requests) as client:
+            with vendor.client(requests) as client:
                 said = {channel: _count(client, endpoint, channel, start, end) for channel in channels}
         except VendorError as error:
             return of_unasked(error)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class ChannelReportsResource(UndocumentedLimitsResource):
     """Reads reports of channels, within the rate limit that all processes share."""
 
-    vendor: ClassVar[str] = "channel_reports"
-    environment: ClassVar[dict[str, str]] = {
-        "base_url": "CHANNEL_REPORTS_BASE_URL",
-        "api_token": "CHANNEL_REPORTS_API_TOKEN",
+    kind: ClassVar[str] = "channel_reports"
+    variables: ClassVar[dict[str, str]] = {
+        "base_url": "BASE_URL",
+        "api_token": "API_TOKEN",
     }
     secret_fields: ClassVar[tuple[str, ...]] = ("api_token",)
 

@@ -7,6 +7,7 @@ Keep out: options of every table (orchestration/config/tables.py), the pull (pul
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 import dagster as dg
 from pydantic import ConfigDict, Field
@@ -21,8 +22,6 @@ from orgdata_dagster.vendors.base.stream import Step, Stream, target
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, Precision
 from orgdata_dagster.vendors.institution_analytics.pulling import pull_day
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
-
-VENDOR = InstitutionAnalyticsResource.vendor
 
 
 class DataSetTable(Table):
@@ -58,6 +57,8 @@ class ApiModel(dg.Model, dg.Resolvable):
 class InstitutionAnalytics(VendorComponent):
     """An institution's analytics exports (CSV) as daily partitioned tables."""
 
+    kind: ClassVar[str] = InstitutionAnalyticsResource.kind
+
     start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
     tables: list[DataSetTable] = Field(min_length=1, description="The tables to have, one per data set.")
     cron: Cron | None = Field(default="15 */4 * * *", description="When to pull what is due (UTC); null: no schedule.")
@@ -74,6 +75,7 @@ class InstitutionAnalytics(VendorComponent):
     def resource(self) -> InstitutionAnalyticsResource:
         """The resource with the YAML's limits, retries and names."""
         return InstitutionAnalyticsResource.from_variables(
+            account=self.name or "",
             **self.limits.model_dump(),
             **self.retries.fields(),
             **self.api.model_dump(),
@@ -89,7 +91,7 @@ class InstitutionAnalytics(VendorComponent):
         current = f"; `{table.name}_current` has the newest version of each key" if table.key else ""
         return Stream(
             table,
-            target(VENDOR, table, about, cursor=self.api.cursor_column),
+            target(self.account, table, about, cursor=self.api.cursor_column),
             description=f"{about} A day's partition holds the rows last updated on it (UTC){current}.",
             file_format="csv",
             run=partial(self._run, table.vendor_name),

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class InstitutionAnalyticsResource(UndocumentedLimitsResource):
     """Reads the institution's data sets, within the rate limit that all processes share."""
 
-    vendor: ClassVar[str] = "institution_analytics"
-    environment: ClassVar[dict[str, str]] = {
-        "base_url": "INSTITUTION_ANALYTICS_BASE_URL",
-        "api_key": "INSTITUTION_ANALYTICS_API_KEY",
+    kind: ClassVar[str] = "institution_analytics"
+    variables: ClassVar[dict[str, str]] = {
+        "base_url": "BASE_URL",
+        "api_key": "API_KEY",
     }
     secret_fields: ClassVar[tuple[str, ...]] = ("api_key",)
 

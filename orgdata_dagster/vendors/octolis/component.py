@@ -28,8 +28,6 @@ from orgdata_dagster.vendors.octolis.rounds import until_equal
 from orgdata_dagster.vendors.octolis.walk import MAX_PAGE_SIZE
 from orgdata_dagster.warehouse.names import TableName
 
-VENDOR = OctolisResource.vendor
-
 Column = Annotated[str, Field(pattern=r"^[^,:]+$")]  # what the vendor's `selection` and `filter` can say
 
 
@@ -100,6 +98,7 @@ class DatasetTable(Table):
 class Octolis(VendorComponent):
     """Datasets of octolis as tables that are kept equal to them."""
 
+    kind: ClassVar[str] = OctolisResource.kind
     beside: ClassVar[tuple[str, ...]] = ("merges",)
 
     tables: list[DatasetTable] = Field(min_length=1, description="The tables to have, one per dataset.")
@@ -125,25 +124,25 @@ class Octolis(VendorComponent):
 
     def resource(self) -> OctolisResource:
         """The resource with the YAML's limits and retries."""
-        return resource_for(self.limits, self.retries, self.tables[0].id)
+        return resource_for(self.limits, self.retries, self.tables[0].id, self.name or "")
 
     def streams(self) -> list[Stream]:
         """A stream per dataset, kept equal to it."""
         every = None if self.full_walk_every is None else parse_duration(self.full_walk_every)
         manner = Manner(parse_duration(self.lookback), every, self.page_size)
-        return [stream_of(table, manner) for table in self.tables]
+        return [stream_of(self.account, table, manner) for table in self.tables]
 
 
-def stream_of(table: DatasetTable, manner: Manner) -> Stream:
+def stream_of(vendor: str, table: DatasetTable, manner: Manner) -> Stream:
     """The stream of one dataset."""
     about = table.description or f"Dataset `{table.id}` of octolis."
-    merges = merges_table(TableName(VENDOR, table.name))
+    merges = merges_table(TableName(vendor, table.name))
     descriptions = _SYSTEM_COLUMNS | table.column_descriptions
     shown = [name for name in table.deduplicated_by if not table.selection or name in table.selection]
     return Stream(
         table,
         target(
-            VENDOR,
+            vendor,
             table,
             about,
             configured={"deduplicated_by": shown, "selection": table.selection},
@@ -164,9 +163,9 @@ def stream_of(table: DatasetTable, manner: Manner) -> Stream:
     )
 
 
-def resource_for(limits: OctolisLimits, retries: Retries, dataset: str) -> OctolisResource:
+def resource_for(limits: OctolisLimits, retries: Retries, dataset: str, account: str = "") -> OctolisResource:
     """The resource that a person configured, the same for every Component that says the same.
 
     `dataset`: the id of one to count when asked whether octolis answers ("": there is none).
     """
-    return shared_resource(**limits.model_dump(), **retries.fields(), probe_dataset=dataset)
+    return shared_resource(**limits.model_dump(), **retries.fields(), probe_dataset=dataset, account=account)

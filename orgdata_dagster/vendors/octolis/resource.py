@@ -5,6 +5,7 @@ Here: its variables, its limits, and the clients made of them. Keep out: request
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import ClassVar
 from urllib.parse import quote
@@ -25,8 +26,8 @@ class OctolisResource(VendorResource):
             client.record("5f1c...", "28d912a6-...")
     """
 
-    vendor: ClassVar[str] = "octolis"
-    environment: ClassVar[dict[str, str]] = {"base_url": "OCTOLIS_BASE_URL", "api_key": "OCTOLIS_API_KEY"}
+    kind: ClassVar[str] = "octolis"
+    variables: ClassVar[dict[str, str]] = {"base_url": "BASE_URL", "api_key": "API_KEY"}
     defaults: ClassVar[dict[str, str]] = {"base_url": api.BASE_URL}
     secret_fields: ClassVar[tuple[str, ...]] = ("api_key",)
 
@@ -74,7 +75,9 @@ def shared_resource(**fields: float | str) -> OctolisResource:
 
     Every Component of octolis brings it, and Dagster takes a key twice only where it means one object.
     """
-    return _shared(tuple(OctolisResource.unset_with_default()), tuple(fields.items()))
+    variables = OctolisResource.environment_of(fields)
+    unset = tuple(name for name in OctolisResource.defaults if not os.environ.get(variables[name]))
+    return _shared(unset, tuple(fields.items()))
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator
@@ -25,8 +26,6 @@ from orgdata_dagster.vendors.together.client import MINUTE, REPORTS
 from orgdata_dagster.vendors.together.pulling import pull_now
 from orgdata_dagster.vendors.together.resource import TogetherResource
 from orgdata_dagster.warehouse.commit.snapshots import ShrinkGuard
-
-VENDOR = TogetherResource.vendor
 
 
 class TogetherLimits(dg.Model, dg.Resolvable):
@@ -68,6 +67,8 @@ class ReportTable(Table):
 class Together(VendorComponent):
     """An organisation's users, pairings and sessions in Together, one snapshot per day."""
 
+    kind: ClassVar[str] = TogetherResource.kind
+
     limits: TogetherLimits = Field(default=TogetherLimits(), description="How hard the vendor may be asked.")
     retries: TogetherRetries = Field(default=TogetherRetries(), description="How often a request is retried.")
     cron: Cron | None = Field(default="40 5 * * *", description="When to pull today (UTC); null: no schedule.")
@@ -89,6 +90,7 @@ class Together(VendorComponent):
     def resource(self) -> TogetherResource:
         """The resource with the YAML's limit and retries."""
         return TogetherResource.from_variables(
+            account=self.name or "",
             seconds_between_requests=self.limits.seconds_between_requests,
             **{f"retry_{name}": value for name, value in self.retries.model_dump().items()},
         )
@@ -99,10 +101,12 @@ class Together(VendorComponent):
 
     def _stream(self, table: ReportTable) -> Stream:
         about = table.description or f"The organisation's {REPORTS[table.name]}."
-        guard = ShrinkGuard(self.shrink_limit, remedy=accept_shrink_remedy(f"{VENDOR}/{table.name}"))
+        guard = ShrinkGuard(self.shrink_limit, remedy=accept_shrink_remedy(f"{self.account}/{table.name}"))
         return Stream(
             table,
-            target(VENDOR, table, f"{about} Each partition is the snapshot of its day.", snapshots=True, refuse=guard),
+            target(
+                self.account, table, f"{about} Each partition is the snapshot of its day.", snapshots=True, refuse=guard
+            ),
             description=f"{about} The vendor knows only the present: a partition is the snapshot of its day, and only "
             f"today's can be made. `{table.name}_current` is the last one, `{table.name}_history` tells the changes.",
             file_format="csv",

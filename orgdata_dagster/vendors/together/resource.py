@@ -28,12 +28,12 @@ class TogetherResource(VendorResource):
     401 stops everybody: it may mean that the key was revoked, and asking on would not bring it back.
     """
 
-    vendor: ClassVar[str] = "together"
-    environment: ClassVar[dict[str, str]] = {
-        "base_url": "TOGETHER_BASE_URL",
-        "organization_id": "TOGETHER_ORGANIZATION_ID",
-        "client_id": "TOGETHER_CLIENT_ID",
-        "api_key": "TOGETHER_API_KEY",
+    kind: ClassVar[str] = "together"
+    variables: ClassVar[dict[str, str]] = {
+        "base_url": "BASE_URL",
+        "organization_id": "ORGANIZATION_ID",
+        "client_id": "CLIENT_ID",
+        "api_key": "API_KEY",
     }
     defaults: ClassVar[dict[str, str]] = {"base_url": api.BASE_URL}
     secret_fields: ClassVar[tuple[str, ...]] = ("client_id", "api_key")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
@@ -145,14 +145,17 @@ class _Body:
             self._more(cut)
 
     def _until_array(self, key: str) -> bytes:
-        """What comes before the bracket of the envelope's array named `key`."""
-        named = re.compile(re.escape(json.dumps(key).encode()) + rb"\s*:\s*\[")
+        """What comes before the bracket of the envelope's array at `key`, a name or a dotted path of names."""
+        path = key.split(".")
+        named = re.compile(re.escape(json.dumps(path[-1]).encode()) + rb"\s*:\s*\[")
         while True:
             tokens = scan(self._buffer)
             for match in named.finditer(self._buffer):
                 place = int(np.searchsorted(tokens.at, match.end() - 1))
                 inside_a_string = place == tokens.at.size or tokens.at[place] != match.end() - 1
-                if not inside_a_string and tokens.depth[place] == 2:
+                if inside_a_string or tokens.depth[place] != len(path) + 1:
+                    continue
+                if len(path) == 1 or _leads(self._buffer[: match.end() - 1], path):
                     return self._buffer[: match.end() - 1]
             try:
                 self._more(0)
@@ -179,8 +182,31 @@ def _envelope(name: str, prefix: bytes, suffix: bytes, records: str) -> Any:
         envelope = json.loads(prefix + b"null" + suffix)
     except ValueError as error:
         raise UnreadablePage(f"{name} has an envelope that is not well-formed JSON: {error}") from None
-    del envelope[records]
+    *parents, name_of_array = records.split(".")
+    holder = envelope
+    for parent in parents:
+        holder = holder[parent]
+    del holder[name_of_array]
     return envelope
+
+
+def _leads(prefix: bytes, path: Sequence[str]) -> bool:
+    """Whether the place behind a prefix is the one at this path: all that is open is closed, and looked at."""
+    tokens = scan(prefix)
+    opened = [bytes([kind]) for kind in tokens.kind if kind in b"{[}]"]
+    still_open: list[bytes] = []
+    for each in opened:
+        if each in (b"{", b"["):
+            still_open.append(b"}" if each == b"{" else b"]")
+        else:
+            still_open.pop()
+    try:
+        found = json.loads(prefix + b'"here"' + b"".join(reversed(still_open)))
+        for name in path:
+            found = found[name]
+    except (ValueError, LookupError, TypeError):
+        return False
+    return bool(found == "here")
 
 
 def _shown(text: bytes) -> str:

@@ -63,7 +63,7 @@ class Rig:
         """Materialize the asset of a dataset; `options`: what its YAML has besides name and id."""
         table = DatasetTable(name=name, id=DATASETS.get(name, name), **options)
         result = dg.materialize(
-            [build_asset(stream_of(table, manner))],
+            [build_asset(stream_of("octolis", table, manner), "octolis")],
             resources={"octolis": self.resource(key), "warehouse": self.warehouse},
             instance=self._instance,
             raise_on_error=False,

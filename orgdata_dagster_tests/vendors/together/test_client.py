@@ -131,9 +131,12 @@ def test_any_interval_makes_a_rule(seconds: float) -> None:
 
 
 def test_the_vendors_own_address_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in TogetherResource.environment.values():
+    for variable in TogetherResource.environment_of({}).values():
         monkeypatch.setenv(variable, "")
-    assert set(TogetherResource.missing_variables()) == {
+    assert set(TogetherResource.from_variables().missing_variables()) == {
         "TOGETHER_ORGANIZATION_ID", "TOGETHER_CLIENT_ID", "TOGETHER_API_KEY",
     }  # fmt: skip
+    secrets = {"organization_id": "o", "client_id": "c", "api_key": "k"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(f"TOGETHER_{name.upper()}", value)
     assert TogetherResource.from_environment().base_url == "https://api.togetherplatform.com"

@@ -27,7 +27,7 @@ from orgdata_dagster.writeback.destination import Destination
 class OctolisWriteback(SyncComponent):
     """What every Component that writes to octolis has."""
 
-    vendor: ClassVar[str] = OctolisResource.vendor
+    vendor: ClassVar[str] = OctolisResource.kind
 
     limits: OctolisLimits | None = Field(
         default=None, description="octolis' own, or those of `Octolis` in this project; others for a test server only."
@@ -42,7 +42,7 @@ class OctolisWriteback(SyncComponent):
 
     def connected(self, context: dg.ComponentLoadContext) -> tuple[Destination, object]:
         """The destination and octolis' resource, with the limits and retries that reading has too."""
-        readers = context.component_tree.get_all_components(Octolis)
+        readers = [each for each in context.component_tree.get_all_components(Octolis) if each.name is None]
         limits = self.limits or (readers[0].limits if readers else OctolisLimits())
         retries = self.retries or (readers[0].retries if readers else Retries())
         counted = readers[0].tables[0].id if readers else self.writes_to

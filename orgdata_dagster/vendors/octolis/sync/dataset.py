@@ -38,7 +38,7 @@ from orgdata_dagster.writeback.destination import (
     recast,
 )
 
-VENDOR = OctolisResource.vendor
+VENDOR = OctolisResource.kind
 _BUSY = 423
 _REFUSED = (400, 413)
 

@@ -129,4 +129,4 @@ def _check(type_: str, value: Any) -> Any:
     return _CHECKS[type_](value)
 
 
-FORMATS = ValueFormats(OctolisResource.vendor, _type_of, _expression, _check)
+FORMATS = ValueFormats(OctolisResource.kind, _type_of, _expression, _check)

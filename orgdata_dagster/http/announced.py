@@ -1,0 +1,78 @@
+"""What a vendor's headers say of its own rate limit, so that nobody is refused.
+
+Here: reading `RateLimit` and `RateLimit-*` (the IETF draft in its several versions) and `X-RateLimit-*`.
+Add here: another spelling that many vendors use. Keep out: `Retry-After` (retry.py), waiting (rate_limit/).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orgdata_dagster.http.payment import RateLimitLike
+
+_EPOCH = 1_000_000_000  # a larger number of seconds is a date
+_MEMBER = re.compile(r"(\w+)\s*=\s*\"?([\d.]+)")
+
+
+@dataclass(frozen=True)
+class LimitHeaders:
+    """Which headers are heeded. `least`: requests that must remain, None where `RateLimit` headers are not read.
+    `charged`: the header with the points that a request cost indeed, "" where there is none."""
+
+    least: float | None = 1
+    charged: str = ""
+
+    def heed(self, headers: Mapping[str, str], rate_limit: RateLimitLike, cost: float, now: float) -> None:
+        """Have everybody wait before the vendor says no, and pay for what a request cost beyond `cost`."""
+        if self.charged and (points := _number(headers.get(self.charged))) is not None:
+            rate_limit.charge(points - cost)
+        if self.least is not None and (wait := wait_announced(headers, now, least=self.least)):
+            rate_limit.pause(wait)
+
+
+def wait_announced(headers: Mapping[str, str], now: float, *, least: float = 1) -> float | None:
+    """The seconds until there is room again, where fewer than `least` requests remain; None where enough do, or where
+    the headers do not say. `now`: the wall clock, in unix seconds."""
+    waits = [
+        reset
+        for remaining, reset in _told(headers, now)
+        if remaining is not None and remaining < least and reset is not None
+    ]
+    return max(waits, default=None)
+
+
+def reset_announced(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds until there is room again, after a refusal that says no more than that."""
+    return max((reset for _, reset in _told(headers, now) if reset is not None), default=None)
+
+
+def _told(headers: Mapping[str, str], now: float) -> list[tuple[float | None, float | None]]:
+    """What remains, and the seconds until that is over, by each header that says so."""
+    found = []
+    for prefix in ("ratelimit", "x-ratelimit", "x-rate-limit"):
+        remaining, reset = _number(headers.get(f"{prefix}-remaining")), _number(headers.get(f"{prefix}-reset"))
+        found.append((remaining, _seconds(reset, now)))
+    for policy in headers.get("ratelimit", "").split(","):
+        members = {name.lower(): float(value) for name, value in _MEMBER.findall(policy)}
+        found.append((members.get("r"), _seconds(members.get("t"), now)))
+    combined = {name.lower(): float(value) for name, value in _MEMBER.findall(headers.get("ratelimit", ""))}
+    found.append((combined.get("remaining"), _seconds(combined.get("reset"), now)))
+    return found
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float((text or "").split(",")[0].split(";")[0])
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def _seconds(reset: float | None, now: float) -> float | None:
+    """A delay as it is; an instant, in seconds or milliseconds, as the delay until then."""
+    if reset is None or reset < _EPOCH:
+        return reset
+    return max(0.0, (reset / 1000 if reset >= 1000 * _EPOCH else reset) - now)

@@ -1,0 +1,67 @@
+"""How a vendor tells errors: where code and message are, and what follows from a status or a code.
+
+Here: `ErrorRules`, for refusals and for errors inside an answer of 200. Add here: another thing that a vendor's errors
+say. Keep out: what statuses mean in general (http/errors.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+
+from orgdata_dagster.http import body
+from orgdata_dagster.http.errors import BadBody, ErrorDetail, PermanentError
+from orgdata_dagster.http.rest.paths import MISSING, find
+
+
+class NoData(PermanentError):
+    """The vendor's way to say that there are no rows."""
+
+
+@dataclass(frozen=True)
+class ErrorRules:
+    """Where an error is, and what it means. `success`: codes that are no error. The other sets hold codes, as text."""
+
+    code_at: str = ""
+    message_at: str = ""
+    success: frozenset[str] = frozenset()
+    retryable: frozenset[str] = frozenset()
+    permanent: frozenset[str] = frozenset()
+    no_data: frozenset[str] = frozenset()
+
+    def read(self, content: bytes, headers: httpx.Headers) -> ErrorDetail:
+        """Code, message and recovery of a refusal; the common shapes where the rules find nothing."""
+        try:
+            document = json.loads(content)
+        except ValueError:
+            return body.read_error(content, headers)
+        usual = body.read_error(content, headers)
+        code, message = self._code(document), find(document, self.message_at) if self.message_at else MISSING
+        code = code or usual.code
+        recovery: Literal["", "retry", "permanent"] = (
+            "retry" if code in self.retryable else "permanent" if code in self.permanent else ""
+        )
+        return ErrorDetail(code, usual.message if message is MISSING else str(message), recovery)
+
+    def check(self, document: Any) -> None:
+        """Raise the error that an answer of 200 holds, if it holds one. BadBody is tried again."""
+        code = self._code(document)
+        if not code or code in self.success:
+            return
+        message = find(document, self.message_at) if self.message_at else MISSING
+        told = str(message) if message is not MISSING else "an error inside an answer of 200"
+        if code in self.no_data:
+            raise NoData(told, code=code)
+        if code in self.permanent:
+            raise PermanentError(told, code=code)
+        raise BadBody(told, code=code)
+
+    def _code(self, document: Any) -> str:
+        found = find(document, self.code_at) if self.code_at else MISSING
+        if found is MISSING or found is None or found == "" or isinstance(found, Mapping | list):
+            return ""
+        return json.dumps(found) if isinstance(found, bool) else str(found)

@@ -1,0 +1,98 @@
+"""Reading a whole list although its rows move while it is paged.
+
+Here: when a walk over all pages is to be believed, and when it is repeated; a pure function over "walk once".
+Keep out: which page comes next (paginators.py), requests (a vendor's client.py).
+
+With page numbers and offsets a row that leaves the list, or moves to its end because it was touched, makes all rows
+behind it move up: one of them passes the border between two pages unseen. Three things tell, for a list in any order:
+
+- The total was the same on every page, and so many different keys were seen: nothing passed unseen.
+- Two walks, one after the other, brought the same rows in the same order, none twice: nothing moved.
+- The list is sorted by the instant of the last change, newest first. A touched row then moves to the front and pushes
+  the others back (some are seen twice); rows move up only where some have left, so that the total fell, for which the
+  paginator steps back. What is missing at the end are rows that were touched meanwhile: another walk has them.
+
+A cursor stands behind a row, not at a place: nothing can pass it unseen. A list of one page is read at one moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+P = TypeVar("P")
+
+WALKS = 5
+RESTLESS = f"rows moved during each of {WALKS} walks, so that one may be missing; it is pulled again next time"
+
+Proof = Literal["the total matches", "two walks agree", "newest first", "end of list reached"]
+"""What shows that a walk has every row. The last one is the vendor's word alone."""
+
+
+@dataclass(frozen=True)
+class Answer(Generic[P]):
+    """A page, the keys of its rows, and the total (None where the vendor tells none).
+
+    `newest_first`: its rows are in the order of their last change, newest first. `stands_at_row`: the page began behind
+    a row. `content`: what tells its rows, with their values, from others. `doubt`: why the list may go on behind it.
+    """
+
+    page: P
+    keys: tuple[str, ...]
+    total: int | None = None
+    newest_first: bool = False
+    stands_at_row: bool = False
+    content: str = ""
+    doubt: str | None = None
+
+
+@dataclass(frozen=True)
+class Walked(Generic[P]):
+    """Pages that together hold every row, some more than once. `proof`: what shows that; None: a row may be missing,
+    for this `reason`."""
+
+    pages: tuple[P, ...]
+    proof: Proof | None
+    reason: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether every row is there."""
+        return self.proof is not None
+
+
+def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = False, walks: int = WALKS) -> Walked[P]:
+    """Walk until a walk is to be believed, at most `walks` times.
+
+    `newest_first`: the list was asked for in that order; it counts only if the vendor kept to it.
+    """
+    pages: list[P] = []
+    keys: set[str] = set()
+    before: list[str] | None = None
+    reason = RESTLESS
+    for _ in range(walks):
+        answers = list(once())
+        mine = tuple(answer.page for answer in answers)
+        seen = [key for answer in answers for key in answer.keys]
+        totals = {answer.total for answer in answers}
+        is_told = None not in totals
+        if totals == {len({*seen})}:
+            return Walked(mine, "the total matches")
+        if (doubt := answers[-1].doubt) is not None:
+            return Walked(mine, None, doubt)
+        steady = len(answers) == 1 or all(answer.stands_at_row for answer in answers)
+        if steady and not is_told:
+            return Walked(mine, "end of list reached")
+        if steady and len(totals) == 1:
+            reason = f"the vendor counts {answers[-1].total} rows, and {len({*seen})} came"
+        content = [answer.content for answer in answers]
+        if not is_told and content == before and len({*seen}) == len(seen):
+            return Walked(mine, "two walks agree")
+        before = content
+        pages += mine
+        keys |= {*seen}
+        in_order = newest_first and all(answer.newest_first for answer in answers)
+        if in_order and is_told and len(keys) >= (answers[-1].total or 0):
+            return Walked(tuple(pages), "newest first")
+    return Walked(tuple(pages), None, reason)

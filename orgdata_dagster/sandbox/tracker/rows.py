@@ -1,0 +1,67 @@
+"""The rows of one list of the tracker, and what happens to them.
+
+Here: adding, touching and deleting rows, and the rows that a filter and an order leave. Add here: another change.
+Keep out: how they are paged (`shapes`).
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+Item = dict[str, Any]
+
+
+class Rows:
+    """Rows with an `id` that counts up and an `updated_at`. Thread-safe."""
+
+    def __init__(self, items: list[Item], *, now: Callable[[], datetime]) -> None:
+        self._items = {item["id"]: item for item in items}
+        self._next = max(self._items, default=0) + 1
+        self._now = now
+        self._lock = threading.RLock()
+
+    def all(self) -> list[Item]:
+        """Every row, by id."""
+        with self._lock:
+            return [dict(self._items[key]) for key in sorted(self._items)]
+
+    def insert(self, **values: Any) -> int:
+        """Add a row; returns its id."""
+        with self._lock:
+            number = self._next
+            self._next += 1
+            self._items[number] = {"id": number, "updated_at": text(self._now()), **values}
+            return number
+
+    def touch(self, number: int, **values: Any) -> None:
+        """Change a row now."""
+        with self._lock:
+            if number in self._items:
+                self._items[number] = {**self._items[number], **values, "updated_at": text(self._now())}
+
+    def delete(self, number: int) -> None:
+        """Take a row away."""
+        with self._lock:
+            self._items.pop(number, None)
+
+    def between(self, start: datetime | None = None, end: datetime | None = None) -> list[Item]:
+        """The rows with `start <= updated_at < end`, by their last change."""
+        found = [
+            item
+            for item in self.all()
+            if (start is None or instant(item["updated_at"]) >= start)
+            and (end is None or instant(item["updated_at"]) < end)
+        ]
+        return sorted(found, key=lambda item: (item["updated_at"], item["id"]))
+
+
+def text(at: datetime) -> str:
+    """An instant as the tracker writes it: UTC, milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def instant(written: str) -> datetime:
+    """The instant that a text names; UTC where it has no zone."""
+    found = datetime.fromisoformat(written)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

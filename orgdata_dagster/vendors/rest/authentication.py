@@ -1,0 +1,101 @@
+"""How a person writes `auth:` in YAML: the way to authenticate, and the NAMES of the variables with the credentials.
+
+Here: one model per way, in dlt's words. Add here: another way to authenticate. Keep out: tokens (http/rest/auth.py).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import dagster as dg
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
+from typing_extensions import TypeAliasType
+
+from orgdata_dagster.vendors.rest.unions import by_type
+
+
+def _named(text: str) -> str:
+    if not text.replace("_", "").isalnum() or not text.isupper():
+        raise ValueError("write the NAME of an environment variable, as TRACKER_TOKEN, never the value itself")
+    return text
+
+
+Variable = Annotated[str, AfterValidator(_named)]
+
+
+class _Model(dg.Model, dg.Resolvable):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoAuth(_Model):
+    """Anybody may ask."""
+
+    type: Literal["none"]
+
+    def variables(self) -> dict[str, str]:
+        """Field of the resource -> variable."""
+        return {}
+
+
+class Bearer(_Model):
+    """A token in the header `Authorization: Bearer`."""
+
+    type: Literal["bearer"]
+    token: Variable = Field(description="Name of the variable with the token.")
+
+    def variables(self) -> dict[str, str]:
+        """Field of the resource -> variable."""
+        return {"secret": self.token}
+
+
+class ApiKey(_Model):
+    """A key in a header or in the query."""
+
+    type: Literal["api_key"]
+    api_key: Variable = Field(description="Name of the variable with the key.")
+    name: str = Field(default="Authorization", description="Name of the header or of the parameter.")
+    location: Literal["header", "query"] = Field(default="header", description="Where the key goes.")
+    prefix: str = Field(default="", description="Text before the key in the header, such as `Token `.")
+
+    def variables(self) -> dict[str, str]:
+        """Field of the resource -> variable."""
+        return {"secret": self.api_key}
+
+
+class HttpBasic(_Model):
+    """A user name and a password in the header `Authorization: Basic`."""
+
+    type: Literal["http_basic"]
+    username: Variable = Field(description="Name of the variable with the user name.")
+    password: Variable = Field(description="Name of the variable with the password.")
+
+    def variables(self) -> dict[str, str]:
+        """Field of the resource -> variable."""
+        return {"identity": self.username, "secret": self.password}
+
+
+class OAuth2ClientCredentials(_Model):
+    """OAuth 2 client credentials: a token that is fetched within the limits and renewed before it expires."""
+
+    type: Literal["oauth2_client_credentials"]
+    access_token_url: str = Field(pattern=r"^https?://[^?#\s]+$", description="Where tokens are fetched.")
+    client_id: Variable = Field(description="Name of the variable with the client's id.")
+    client_secret: Variable = Field(description="Name of the variable with the client's secret.")
+    access_token_request_data: dict[str, str] = Field(default={}, description="More fields, such as `scope`.")
+    credentials_in: Literal["body", "header"] = Field(
+        default="body", description="Whether the client's id and secret go as fields or as a Basic header."
+    )
+
+    def variables(self) -> dict[str, str]:
+        """Field of the resource -> variable."""
+        return {"identity": self.client_id, "secret": self.client_secret}
+
+
+_Options = NoAuth | Bearer | ApiKey | HttpBasic | OAuth2ClientCredentials
+_ByType = TypeAliasType("_ByType", Annotated[_Options, Field(discriminator="type")])
+AuthOptions = Annotated[_ByType, by_type(_ByType)]
+
+
+def auth_of(written: dict[str, Any]) -> _Options:
+    """The model of what a resource carries as plain values."""
+    return TypeAdapter[_Options](_ByType).validate_python(written)

@@ -1,0 +1,96 @@
+"""How a person writes `limits:` and `errors:` of a RestApi.
+
+Here: windows, weights and headers of a rate limit; where errors are, and what they mean. Keep out: what is done about
+them (http/).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import dagster as dg
+from pydantic import AfterValidator, ConfigDict, Field
+
+from orgdata_dagster.http.errors import NEVER_RETRIED
+from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
+from orgdata_dagster.orchestration.config.limits import AtLeastOne
+
+
+class LimitWindow(dg.Model, dg.Resolvable):
+    """At most `points` in any interval of this length."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    points: float = Field(gt=0, description="Points; a request costs one, or the `cost` of its table.")
+    per: Duration = Field(description="Length of the interval, as 1s or 1m.")
+
+
+class RestLimits(dg.Model, dg.Resolvable):
+    """How hard the vendor may be asked; every window holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    concurrent: AtLeastOne | None = Field(default=2, description="Requests under way at once, over all processes.")
+    windows: list[LimitWindow] = Field(
+        default=[LimitWindow(points=120, per="1m")], description="Points per time, over all processes; [] for no limit."
+    )
+    headers: Literal["auto", "ignore"] = Field(
+        default="auto",
+        description="auto: RateLimit-*, X-RateLimit-* and Retry-After are read, and nobody asks before there is room. "
+        "ignore: only Retry-After.",
+    )
+    charged: str = Field(default="", description="Header of an answer with the points that the request cost indeed.")
+
+    def fields(self) -> dict[str, Any]:
+        """The same as fields of a RestApiResource."""
+        return {
+            "concurrent": self.concurrent,
+            "windows": [[each.points, parse_duration(each.per).total_seconds()] for each in self.windows],
+            # the others under way take what remains
+            "least_remaining": float(self.concurrent or 1) if self.headers == "auto" else None,
+            "charged_header": self.charged,
+        }
+
+
+def _may_be_retried(statuses: list[int | str]) -> list[int | str]:
+    if wrong := [each for each in statuses if each in NEVER_RETRIED]:
+        raise ValueError(f"{wrong[0]} is never retried as a status; name the vendor's code for what passes")
+    return statuses
+
+
+Meaning = list[int | str]
+Retryable = Annotated[Meaning, AfterValidator(_may_be_retried)]
+
+
+class RestErrors(dg.Model, dg.Resolvable):
+    """How the vendor tells errors. Numbers from 100 to 599 are statuses, all else are codes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: str = Field(default="", description="Path of the code in a JSON answer; also looked at in answers of 200.")
+    message: str = Field(default="", description="Path of the message.")
+    success: Meaning = Field(default=[], description="Codes that mean that all is well.")
+    retryable: Retryable = Field(default=[], description="Statuses and codes that pass.")
+    permanent: Meaning = Field(default=[], description="Codes that do not pass.")
+    no_data: Meaning = Field(default=[], description="Statuses and codes that mean: no rows; as 204.")
+
+    def fields(self) -> dict[str, Any]:
+        """The same as fields of a RestApiResource."""
+        sets = {name: [str(each) for each in getattr(self, name)] for name in _SETS}
+        return {
+            "errors": {"code": self.code, "message": self.message, **sets},
+            "retryable_statuses": [each for each in self.retryable if is_status(each)],
+        }
+
+    @property
+    def no_data_statuses(self) -> frozenset[int]:
+        """The statuses that mean that there are no rows."""
+        return frozenset(each for each in self.no_data if isinstance(each, int) and is_status(each))
+
+
+_SETS = ("success", "retryable", "permanent", "no_data")
+
+
+def is_status(value: int | str) -> bool:
+    """Whether it is an HTTP status."""
+    return isinstance(value, int) and 100 <= value < 600

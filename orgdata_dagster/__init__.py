@@ -1,7 +1,8 @@
-"""orgdata: five SaaS vendors' numbers as complete, typed tables, on Dagster.
+"""orgdata: the data of five SaaS vendors as complete, typed tables, on Dagster.
 
-Here: the names that YAML files use (`type: orgdata_dagster.InstitutionAnalytics`), loaded when asked for, so that
-importing `orgdata_dagster.http` or `orgdata_dagster.warehouse` needs no Dagster. Add here: a vendor's Component.
+Here: the names that YAML files use (`type: orgdata_dagster.InstitutionAnalytics`). They are imported on first use, so
+that importing `orgdata_dagster.http` or `orgdata_dagster.warehouse` does not import Dagster.
+Add here when: a vendor has a new Component.
 """
 
 from importlib import import_module
@@ -31,7 +32,7 @@ __all__ = [
 
 
 def component_types() -> dict[str, str]:
-    """Vendor -> the first of its types in YAML, which provides the vendor's resource."""
+    """Vendor -> the first of its YAML types, which provides the vendor's resource."""
     types: dict[str, str] = {}
     for name, module in _COMPONENTS.items():
         if name != "RestApi":  # it has no vendor of its own

@@ -1,4 +1,4 @@
-"""The code location: what workspace.yaml points at."""
+"""The Dagster code location, which workspace.yaml names."""
 
 import dagster as dg
 
@@ -7,5 +7,5 @@ from orgdata_dagster.project.build import build_defs
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Everything under defs/."""
+    """All definitions of the project."""
     return build_defs()

@@ -1,7 +1,7 @@
-"""Files that nobody else on the machine may read: tables, credentials in logs of others, state of the rate limits.
+"""File modes: data and state are readable by their owner only.
 
-Here: making new files private, and finding those that are not. Add here: another place where data or state lies.
-Keep out: where things are (settings.py), telling the user (cli/doctor).
+Here: making new files private, and finding files that are not. Add here when: data or state is stored in another place.
+Keep out: where things are (settings.py), and what the user is told (cli/doctor/).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ FOLDER, FILE = 0o700, 0o600
 
 
 def keep_private() -> None:
-    """Have this process and those that it starts make files for their user alone (0600, folders 0700).
+    """Make this process and its children create files for their owner only (0600, folders 0700).
 
-    For the entry points: the command line, the code location (so the runs of the daemon too) and the Dagster instance.
-    DuckDB, SQLite and Dagster make files of their own, so it takes more than a mode for ours.
+    Called at every entry point: the command line, the code location (and so the daemon's runs) and the Dagster
+    instance. It sets the umask, because DuckDB, SQLite and Dagster create files too.
     """
     os.umask(_OTHERS)
 
 
 def exposed() -> Iterator[Path]:
-    """What others may read or write of the home, the warehouse and the Dagster instance. Links are not followed."""
+    """Paths in the home, the warehouse and the Dagster instance that other users can access. Ignores symbolic links."""
     home, uri = settings.home(), settings.warehouse_uri()
     places = [home, Path(os.environ.get("DAGSTER_HOME") or home / "dagster")]
     seen = set[str]()
@@ -44,7 +44,7 @@ def exposed() -> Iterator[Path]:
 
 
 def tighten() -> int:
-    """Take from others what they may read or write; returns of how many files and folders."""
+    """Restrict exposed files and folders to their owner; returns their number."""
     count = 0
     for path in list(exposed()):
         with suppress(FileNotFoundError):
@@ -62,7 +62,7 @@ def _below(folder: Path) -> Iterator[Path]:
 def _is_exposed(path: Path) -> bool:
     try:
         found = path.lstat()
-    except FileNotFoundError:  # a run that goes on takes its files away
+    except FileNotFoundError:  # a run in progress has deleted it
         return False
     kind = found.st_mode
     ours = found.st_uid == os.geteuid() and (stat.S_ISREG(kind) or stat.S_ISDIR(kind))

@@ -1,7 +1,7 @@
 """Where things are on this machine: the project, the home for state, the warehouse.
 
-Here: what comes from the environment and holds for all vendors. Add here: another place. Keep out: vendors' variables
-(their `resource.py`) and anything that needs Dagster.
+Here: environment variables that hold for all vendors. Add here when: there is another one, or another folder.
+Keep out: a vendor's variables (its resource.py) and anything that needs Dagster.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ TEST_SERVER_PROBES = "ORGDATA_TEST_SERVER_PROBES"
 CATCH_UP = "ORGDATA_CATCH_UP_SECONDS"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _WAREHOUSES = ("ducklake:", "md:")
-_PRIVATE = 0o700  # tables, and what vendors said, are nobody else's
+_PRIVATE = 0o700  # only the owner may read tables and vendors' answers
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class SettingsError(Exception):
-    """A setting that cannot work: says which one and what to do."""
+    """An invalid setting. The message names it and says what to do."""
 
 
 def project_root() -> Path:
-    """The folder with pyproject.toml and dagster.yaml: `ORGDATA_PROJECT`, else the one above this package, else the
-    working folder. Raises SettingsError where `ORGDATA_PROJECT` names no folder with a pyproject.toml.
+    """The folder with pyproject.toml and dagster.yaml.
+
+    `ORGDATA_PROJECT` if set; otherwise the folder above this package if it has a dagster.yaml; otherwise the working
+    folder. Raises SettingsError if the folder in `ORGDATA_PROJECT` has no pyproject.toml.
     """
     if configured := os.environ.get(PROJECT):
         folder = _path(PROJECT, configured).absolute()
@@ -45,10 +47,10 @@ def project_root() -> Path:
 
 
 def home() -> Path:
-    """The folder for everything that is not the warehouse (`ORGDATA_HOME`, default `.orgdata`; below the project's root
-    unless it is absolute, so that it is the same one from whatever folder).
+    """The folder for all state except the warehouse: `ORGDATA_HOME`, default `.orgdata`.
 
-    Raises SettingsError where it cannot be made or written.
+    A relative path is below the project's root, so that the folder is the same from every working folder. The folder is
+    created if needed. Raises SettingsError if it cannot be created or written.
     """
     folder = project_root() / _path(HOME, os.environ.get(HOME) or ".orgdata")
     _make(folder, parents=True)
@@ -63,17 +65,17 @@ def rate_limits() -> Path:
 
 
 def circuit_breakers() -> Path:
-    """The folder of the circuit breakers of vendors that must not be asked again until a person says so."""
+    """The folder of the circuit breakers: vendors that get no request until a user allows it again."""
     return _folder("circuit_breakers")
 
 
 def alerts() -> Path:
-    """The folder of what people were told of today."""
+    """The folder that records which alerts were sent today."""
     return _folder("alerts")
 
 
 def staging() -> Path:
-    """The folder for pages on their way in, and for the database's spill files."""
+    """The folder for downloaded pages until they are committed, and for the database's spill files."""
     return _folder("staging")
 
 
@@ -83,14 +85,16 @@ def dagster_home() -> Path:
 
 
 def warehouse_uri() -> str:
-    """The warehouse's URI (`ORGDATA_WAREHOUSE`, a file below the project's root unless its path is absolute; default a
-    DuckDB file in the home)."""
+    """The warehouse's URI: `ORGDATA_WAREHOUSE`, default a DuckDB file in the home.
+
+    A relative path is below the project's root. Raises SettingsError for an unsupported scheme.
+    """
     configured = os.environ.get(WAREHOUSE)
     if not configured:
         return str(home() / "warehouse.duckdb")
     if (scheme := _SCHEME.match(configured)) and scheme.group() not in _WAREHOUSES:
         raise SettingsError(
-            f"{WAREHOUSE}: {scheme.group()}... is not a place for tables; set it to the path of a DuckDB file, or to "
+            f"{WAREHOUSE}: {scheme.group()}... is not supported; set it to the path of a DuckDB file, or to "
             f"{' or '.join(f'{each}...' for each in _WAREHOUSES)}"
         )
     return configured if scheme else str(project_root() / _path(WAREHOUSE, configured))
@@ -99,23 +103,21 @@ def warehouse_uri() -> str:
 def test_server_pace(base_url: str) -> float | None:
     """Seconds between requests to a simulated vendor, instead of its documented limit (`ORGDATA_TEST_SERVER_PACE`).
 
-    The demo sets it. It counts for a server on this machine alone: no variable weakens the limit of a real vendor.
+    Returns None if it is not set, or if `base_url` is not on this machine: no variable weakens a real vendor's limit.
     """
     configured = os.environ.get(TEST_SERVER_PACE)
     return _number(TEST_SERVER_PACE) if configured and _is_here(base_url) else None
 
 
 def pause_of_probes(base_url: str) -> timedelta:
-    """The time between two looks whether a vendor has something new: 5 minutes, or `ORGDATA_TEST_SERVER_PROBES` seconds
-    for a server on this machine.
-    """
+    """The time between two change probes: 5 minutes, or `ORGDATA_TEST_SERVER_PROBES` seconds on this machine."""
     configured = os.environ.get(TEST_SERVER_PROBES)
     here = _is_here(base_url)
     return timedelta(seconds=_number(TEST_SERVER_PROBES)) if configured and here else timedelta(minutes=5)
 
 
 def catch_up_pause() -> timedelta:
-    """The first pause between two tries to fetch what is missing (`ORGDATA_CATCH_UP_SECONDS`, default 10 minutes)."""
+    """The pause before the second attempt to pull a gap (`ORGDATA_CATCH_UP_SECONDS`, default 10 minutes)."""
     return timedelta(seconds=_number(CATCH_UP) if os.environ.get(CATCH_UP) else 600)
 
 
@@ -129,7 +131,7 @@ def _make(folder: Path, *, parents: bool = False) -> None:
     try:
         folder.mkdir(mode=_PRIVATE, parents=parents, exist_ok=True)
         if folder.stat().st_mode & 0o077 and folder.stat().st_uid == os.geteuid():
-            folder.chmod(_PRIVATE)  # made by an older version, or by hand
+            folder.chmod(_PRIVATE)  # created by an older version, or by hand
     except OSError as error:
         raise SettingsError(
             f"{HOME}: cannot create the folder {folder} ({error.strerror}); set {HOME} to a folder you own"
@@ -140,7 +142,7 @@ def _path(name: str, text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:
-        raise SettingsError(f"{name}: there is no user as in {text!r}; write the whole path") from None
+        raise SettingsError(f"{name}: {text!r} names an unknown user; write the full path") from None
 
 
 def _number(name: str) -> float:
@@ -157,5 +159,5 @@ def _number(name: str) -> float:
 def _is_here(base_url: str) -> bool:
     try:
         return urlsplit(base_url).hostname in _LOOPBACK
-    except ValueError:  # no address at all: whoever asks there says so
+    except ValueError:  # not a URL; the client reports it
         return False

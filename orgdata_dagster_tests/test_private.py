@@ -57,10 +57,10 @@ def test_what_is_open_to_others_is_found_and_mended(home: Home) -> None:
     home.folder.chmod(0o755)
     settings.rate_limits().chmod(0o755)
     [wrong] = [one for one in machine.findings() if one.about == "private"]
-    assert (wrong.good, "may read or write 2 files and folders, such as" in wrong.what) == (False, True), wrong
+    assert (wrong.good, "can read or write 2 files and folders, such as" in wrong.what) == (False, True), wrong
     assert home.folder.stat().st_mode & 0o077 == 0  # folders are mended at once
     assert wrong.fix is not None
-    assert "are for their owner alone now" in wrong.fix()
+    assert "to their owner" in wrong.fix()
     [mended] = [one for one in machine.findings() if one.about == "private"]
     assert mended.good
     assert stat.S_IMODE(old.stat().st_mode) == private.FILE

@@ -1,10 +1,10 @@
 """The command `orgdata`.
 
-Here: the commands' options, and how errors reach the user. Add here: a command (its work in a module of its own).
-Keep out: work.
+Here: the commands and their options. Add here when: there is a new command.
+Keep out: what a command does, which is in a module of its own, and how errors reach the user (errors.py).
 
-Exit status: 0 done, 1 something failed while working (each reason in a line), 2 wrong use or configuration,
-143 or 130 stopped by SIGTERM or Ctrl-C (signals.py).
+Exit status: 0 done; 1 something failed (each reason is one line); 2 wrong usage or configuration; 143 or 130 stopped by
+SIGTERM or Ctrl-C (signals.py).
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="orgdata", message="%(version)s")
 def orgdata() -> None:
-    """Five SaaS vendors' numbers as complete, typed DuckDB tables, on Dagster."""
+    """Copy the data of five SaaS vendors into complete, typed DuckDB tables, on Dagster."""
 
 
 @orgdata.command()
 @click.option("--ui/--no-ui", default=True, help="Serve the Dagster UI afterwards.")
 @click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
-@click.option("--resume", is_flag=True, help="Leave out what the last demo landed before it was stopped.")
+@click.option("--resume", is_flag=True, help="Skip what the last demo landed before it was stopped.")
 def demo(ui: bool, port: int, resume: bool) -> None:
-    """Pull 7 days of everything from simulated vendors, then serve the UI."""
+    """Pull 7 days of every table from simulated vendors, then serve the UI."""
     from orgdata_dagster.cli.demo import demo as run
 
     sys.exit(run(_console(), ui=ui, port=port, resume=resume))
@@ -54,8 +54,13 @@ def demo(ui: bool, port: int, resume: bool) -> None:
 @orgdata.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8099, show_default=True, help="0 for any free port.")
-@click.option("--pace", type=float, help="Seconds between two requests that together wants, instead of its minute.")
-@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does: with who started it.")
+@click.option("--pace", type=float, help="Seconds between two requests to together, instead of 60.")
+@click.option(
+    "--with-parent",
+    is_flag=True,
+    hidden=True,
+    help="End when standard input is closed: when the parent ends.",
+)
 def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None:
     """Serve the simulated vendor APIs."""
     if with_parent:
@@ -75,13 +80,17 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
 
 @orgdata.command()
 @click.argument("selection", default="*")
-@click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last one).")
-@click.option("--to", "last", metavar="DATE", help="Last day, included (default: today, UTC).")
-@click.option("--resume", is_flag=True, help="Leave out what the last pull landed before it failed or was killed.")
-@click.option("--accept-shrink", is_flag=True, help="Store a snapshot although it lost many rows, or a key column.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last day).")
+@click.option("--to", "last", metavar="DATE", help="Last day, inclusive (default: today, UTC).")
+@click.option(
+    "--resume", is_flag=True, help="Skip what the last pull landed before it failed, was stopped or was killed."
+)
+@click.option(
+    "--accept-shrink", is_flag=True, help="Store an empty or much smaller answer, or a snapshot without a key column."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
-    """Pull days of SELECTION: a vendor, vendor/data_set, or Dagster's selection syntax (default: everything)."""
+    """Pull days of SELECTION: a vendor, vendor/table, or Dagster's selection syntax (default: every table)."""
     from orgdata_dagster.cli import catalog as catalogs
     from orgdata_dagster.cli.outline import keep
 
@@ -119,11 +128,11 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
 
 @orgdata.command()
 @click.argument("selection", default="*")
-@click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last one).")
-@click.option("--to", "last", metavar="DATE", help="Last day, included (default: today, UTC).")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last day).")
+@click.option("--to", "last", metavar="DATE", help="Last day, inclusive (default: today, UTC).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> None:
-    """Show what `pull` of the same would cost: requests, points, time, and what cannot be had. It asks nobody."""
+    """Show what `pull` with the same arguments would cost: requests, points, time. It sends no request."""
     from orgdata_dagster.cli import catalog as catalogs
 
     # from the module itself: this package's attribute `plan` is the command
@@ -143,11 +152,13 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 
 @orgdata.command()
 @click.argument("name")
-@click.option("--dry-run", is_flag=True, help="Send nothing, only show what would go, whatever the YAML says.")
-@click.option("--rejected", is_flag=True, help="Send only rows that are rejected at present.")
-@click.option("--all", "everything", is_flag=True, help="Send every row, also those that were accepted as they are.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be sent, whatever the YAML says.")
+@click.option("--rejected", is_flag=True, help="Send only rows that are currently rejected.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Send every row, also rows that did not change since they were accepted."
+)
 def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
-    """Write to a vendor what changed in the source of the sync or webhook NAME."""
+    """Send to a vendor what changed in the source of the sync or webhook NAME."""
     from orgdata_dagster.cli import catalog as catalogs
     from orgdata_dagster.cli.sync import Options
     from orgdata_dagster.cli.sync import sync as run
@@ -159,9 +170,9 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
 
 
 @orgdata.command()
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def status(as_json: bool) -> None:
-    """Show tables, rows, coverage with its gaps, freshness, and the use of the rate limits."""
+    """Show tables, rows, coverage with its gaps, freshness, and use of the rate limits."""
     from orgdata_dagster.cli import outline as outlines
     from orgdata_dagster.cli import status_report
     from orgdata_dagster.http.rate_limit.store import StoreUnavailable
@@ -171,7 +182,7 @@ def status(as_json: bool) -> None:
     rate_limits, paused = list[dict[str, Any]](), dict[str, str]()
     try:
         rate_limits, paused = status_report.rate_limits(outline), status_report.pauses(outline)
-    except StoreUnavailable as error:  # the tables are shown all the same
+    except StoreUnavailable as error:  # show the tables anyway
         trouble = error
     if as_json:
         everything: dict[str, Any] = {
@@ -192,12 +203,12 @@ def status(as_json: bool) -> None:
 
 @orgdata.command()
 def validate() -> None:
-    """Load all YAML and print every problem as file:line, field, what is wrong, what is allowed. It asks nobody."""
+    """List every problem in the YAML files: file, line, field, problem, allowed values. It sends no request."""
     from orgdata_dagster.cli import catalog as catalogs
 
     catalog = catalogs.load()
     catalog.check_loadable()
-    click.echo(f"nothing is wrong: {len(catalog.keys)} assets of {len({key.path[0] for key in catalog.keys})} vendors")
+    click.echo(f"no problems: {len(catalog.keys)} assets of {len({key.path[0] for key in catalog.keys})} vendors")
 
 
 @orgdata.command()
@@ -205,12 +216,12 @@ def validate() -> None:
     "--clear",
     "vendor",
     metavar="VENDOR",
-    help="Let VENDOR be asked again: after it refused the credentials, or before a pause ends.",
+    help="Allow requests to VENDOR again, after it rejected the credentials or before a pause ends.",
 )
-@click.option("--fix", is_flag=True, help="Mend what is safe to mend: pools, slots, runs that nobody works on.")
-@click.option("--offline", is_flag=True, help="Ask no vendor anything.")
+@click.option("--fix", is_flag=True, help="Apply the safe fixes: pools, slots, orphaned runs, file modes, the ledger.")
+@click.option("--offline", is_flag=True, help="Send no request to any vendor.")
 def doctor(vendor: str | None, fix: bool, offline: bool) -> None:
-    """Look for whatever may be wrong, with the command that mends it; one cheap request a vendor."""
+    """List every problem with the command that fixes it. Sends one cheap request per vendor."""
     from orgdata_dagster.cli import catalog as catalogs
 
     # from the module itself: this package's attribute `doctor` is the command
@@ -248,13 +259,13 @@ def _outline() -> Outline:
 
 
 def _console(*, stderr: bool = False) -> Console:
-    """A console that does not fold tables to 80 columns where nobody's window is that narrow: in files and pipes."""
+    """A console that is 160 columns wide in files and pipes, where rich would fold tables to 80."""
     console = Console(stderr=stderr)
     return console if console.is_terminal else Console(stderr=stderr, width=160)
 
 
 def _end_with_input() -> None:
-    # the file itself: the interpreter cannot end while a thread reads through the buffer of sys.stdin
+    # reads the file descriptor: the interpreter cannot end while a thread reads from the buffer of sys.stdin
     while os.read(0, 1024):
         pass
     os._exit(0)

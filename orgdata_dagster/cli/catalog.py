@@ -1,6 +1,6 @@
-"""What there is to pull: the project's assets as the command line sees them.
+"""The project's assets as the command line sees them.
 
-Here: loading the definitions with readable errors, and resolving a selection. Keep out: running (pull.py).
+Here: loading the definitions with readable errors, and resolving a selection. Keep out: running assets (pull.py).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from orgdata_dagster.project.yaml_errors import problems
 
 @dataclass(frozen=True)
 class Catalog:
-    """The definitions, loaded once."""
+    """The project's definitions, loaded once."""
 
     defs: dg.Definitions
 
@@ -43,12 +43,12 @@ class Catalog:
 
     @cached_property
     def keys(self) -> list[dg.AssetKey]:
-        """Every asset that can be pulled or computed, in order."""
+        """Every asset that can be pulled or computed, sorted."""
         return [key for key in self._materializable if key not in self.writing]
 
     @cached_property
     def writing(self) -> dict[dg.AssetKey, str]:
-        """The assets that write to a vendor, which no pull may start, with their own names, in order."""
+        """Asset that writes to a vendor -> its name for `orgdata sync`, sorted. No pull may start these assets."""
         graph = self.defs.resolve_asset_graph()
         tags = {key: graph.get(key).tags for key in self._materializable}
         return {key: tag[WRITES_TAG] for key, tag in tags.items() if WRITES_TAG in tag}
@@ -59,20 +59,20 @@ class Catalog:
         return sorted(graph.materializable_asset_keys, key=lambda key: tuple(key.path))
 
     def sync(self, name: str) -> dg.AssetKey:
-        """The asset that writes under this name, or has it for its key. Raises UserError where there is none."""
+        """The writing asset with this name or asset key. Raises UserError if there is none."""
         for key, own in self.writing.items():
             if name in (own, key.to_user_string()):
                 return key
         there = ", ".join(self.writing.values()) or "none; see `type: orgdata_dagster.OctolisSync`"
-        raise UserError(f"there is no sync {name!r}; there are: {there}")
+        raise UserError(f"unknown sync {name!r}; known: {there}")
 
     def select(self, selection: str) -> list[dg.AssetKey]:
-        """The assets that a selection names: a vendor, `vendor/data_set`, or Dagster's selection syntax.
+        """The assets that a selection names: a vendor, `vendor/table`, or Dagster's selection syntax.
 
-        Raises UserError where there is none.
+        Raises UserError if the selection is invalid or empty.
         """
         if own := {key.to_user_string(): own for key, own in self.writing.items()}.get(selection):
-            raise UserError(f"{selection} writes to its vendor and pulls nothing: run `orgdata sync {own}`")
+            raise UserError(f"{selection} writes to its vendor and cannot be pulled: run `orgdata sync {own}`")
         names = {key.to_user_string(): key for key in self.keys}
         if selection in names:
             return [names[selection]]
@@ -83,13 +83,13 @@ class Catalog:
                 found = dg.AssetSelection.from_string(selection).resolve(self.defs.resolve_asset_graph())
             except (dg.DagsterInvalidSubsetError, ValueError, dg.DagsterError) as error:
                 raise UserError(
-                    f"{selection!r} is no selection: {excerpt(' '.join(str(error).split()), 200)}"
+                    f"{selection!r} is not a valid selection: {excerpt(' '.join(str(error).split()), 200)}"
                 ) from None
             if found:
                 return sorted(found & set(self.keys), key=lambda key: tuple(key.path))
         close = get_close_matches(selection, [*names, *{key.path[0] for key in self.keys}], n=2)
-        hint = f"did you mean {' or '.join(close)}? There are" if close else "there are"
-        raise UserError(f"there is no {selection!r}; {hint}: {', '.join(names) or 'no assets at all'}")
+        hint = f"did you mean {' or '.join(close)}? Known" if close else "known"
+        raise UserError(f"unknown selection {selection!r}; {hint}: {', '.join(names) or 'no assets'}")
 
     def outline(self) -> Outline:
         """What `status` has to know of it."""
@@ -102,24 +102,24 @@ class Catalog:
         )
 
     def check_loadable(self) -> None:
-        """Raise UserError if the UI could not load it: schedules, sensors and jobs are resolved only there."""
+        """Raise UserError if the UI could not load the project. Only this resolves schedules, sensors and jobs."""
         try:
             dg.Definitions.validate_loadable(self.defs)
         except dg.DagsterError as error:
             raise UserError(*problems(error, settings.project_root())) from None
 
     def check_days(self, keys: Sequence[dg.AssetKey], first: date) -> None:
-        """Raise UserError if one of the assets has no such day."""
+        """Raise UserError if one of the assets starts later than `first`."""
         for key in keys:
             partitions = self.defs.resolve_asset_graph().get(key).partitions_def
             if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and first < partitions.start.date():
                 raise UserError(
-                    f"--from {first}: {key.to_user_string()} begins on {partitions.start.date()} "
+                    f"--from {first}: {key.to_user_string()} starts on {partitions.start.date()} "
                     f"(start_date in defs/{key.path[0]}/defs.yaml)"
                 )
 
     def check_variables(self, keys: Sequence[dg.AssetKey]) -> None:
-        """Raise UserError if a variable is missing that a run of one of these assets needs."""
+        """Raise UserError if an environment variable that a run of these assets needs is not set."""
         missing: dict[str, list[str]] = {}
         for vendor in {key.path[0] for key in keys}:
             resource = self.resources.get(vendor)
@@ -138,15 +138,15 @@ def _partitions(definition: dg.PartitionsDefinition | None) -> Partitions | None
 
 
 def load(*, without_broken: bool = False) -> Catalog:
-    """Load the project's definitions. Raises UserError with every problem found in the YAML files.
+    """Load the project's definitions. Raises UserError with every problem in the YAML files.
 
-    `without_broken`: what is broken is told and left out instead (isolation.py).
+    without_broken: log broken parts and load the others instead (isolation.py).
     """
     for category in (dg.BetaWarning, dg.PreviewWarning):
-        warnings.simplefilter("ignore", category)  # what of Dagster is still in beta is no business of the user's
+        warnings.simplefilter("ignore", category)  # users need not know which parts of Dagster are in beta
     try:
         return Catalog(build_defs(for_ui=without_broken))
     except settings.SettingsError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets lines and no traceback
+    except Exception as error:  # noqa: BLE001 - every error becomes lines, never a traceback
         raise UserError(*problems(error, settings.project_root())) from None

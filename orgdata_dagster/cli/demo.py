@@ -1,6 +1,6 @@
-"""`orgdata demo`: the whole thing against simulated vendors, from nothing to the UI.
+"""`orgdata demo`: pull from simulated vendors into a fresh home, print the tables, serve the UI.
 
-Here: the demo's own home, the sandbox beside it, and the order of things. Keep out: what a pull or the sandbox is.
+Here: the demo's home, its sandbox process, and the order of steps. Keep out: the pull (pull.py) and the sandbox.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from orgdata_dagster.cli.pull import pull
 from orgdata_dagster.sandbox.environment import environment
 
 _DAYS = 7
-_PACE = "3"  # seconds instead of together's minute: the demo shows the waiting, not all of it
+_PACE = "3"  # seconds between requests to together instead of 60: the demo shows the waits, but shorter
 
 
 def demo(console: Console, *, ui: bool, port: int, resume: bool = False) -> int:
-    """Pull the last 7 days of everything from the sandbox, show what landed, serve the UI; returns the exit status."""
+    """Pull the last 7 days of every table from the sandbox, print the tables, serve the UI; returns the exit status."""
     os.environ[settings.HOME] = str(settings.project_root() / ".orgdata-demo")
     for name in ("DAGSTER_HOME", settings.WAREHOUSE):
         os.environ.pop(name, None)
     if ui:
-        check_free(UI_HOST, port)  # before the pull, which takes minutes
+        check_free(UI_HOST, port)  # before the pull, because it takes minutes
     with _sandbox() as url:
         os.environ |= environment(url) | {settings.TEST_SERVER_PACE: _PACE}
         console.print(f"simulated vendor APIs at {url}; all state in {settings.home()}", highlight=False)
@@ -54,13 +54,13 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False) -> int:
 
 @contextmanager
 def _sandbox() -> Iterator[str]:
-    """The simulated vendors in a process of their own, on a free port, until the context ends."""
+    """Run the simulated vendors in their own process on a free port until the context ends; yields their base URL."""
     process = subprocess.Popen(
         [sys.executable, "-m", "orgdata_dagster.cli", "sandbox", "--port", "0", "--with-parent", "--pace", _PACE],
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C in a terminal is the demo's: it ends the sandbox when its pulls have ended
+        start_new_session=True,  # Ctrl-C reaches the demo only, which ends the sandbox after its pulls
     )
     try:
         assert process.stdout is not None
@@ -70,5 +70,5 @@ def _sandbox() -> Iterator[str]:
         yield url
     finally:
         assert process.stdin is not None
-        process.stdin.close()  # it ends with its input
+        process.stdin.close()  # the sandbox ends when its input is closed
         process.wait(10)

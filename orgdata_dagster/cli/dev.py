@@ -1,7 +1,7 @@
 """`orgdata dev`: the Dagster UI and daemon on the project's instance.
 
-Here: starting `dagster dev` as it has to be started, alone on its instance, and ending all of it. Keep out: what runs
-in it, who ends its processes if this one is killed (lifeline.py).
+Here: starting `dagster dev` with the right options, as the only daemon of its instance, and ending all its processes.
+Keep out: ending them if this process is killed (lifeline.py).
 """
 
 from __future__ import annotations
@@ -29,14 +29,16 @@ from orgdata_dagster.orchestration.instance.unreported import landed_by
 from orgdata_dagster.warehouse.storage.lock import StillHeld, holder, locked
 
 UI_HOST = "127.0.0.1"
-_REFUSED = "{who} runs on this instance already: two would start every run twice. Use that one, or end it first"
+_REFUSED = "{who} already runs on this instance, and two would start every run twice. Use that one, or end it first"
 
 
 def serve_ui(console: Console, *, port: int, go_on: str = "orgdata dev") -> int:
-    """Serve the UI until interrupted, with the schedules' daemon; returns the exit status of `dagster dev`.
+    """Serve the UI and the daemon until interrupted; returns the exit status of `dagster dev`.
 
-    Raises UserError where the port is taken or another daemon works on the instance, and Interrupted, which says what
-    the runs that were stopped have landed, and that `go_on` starts it again.
+    go_on: the command that starts it again.
+
+    Raises UserError if the port is in use or another daemon works on the instance. Raises Interrupted with what the
+    stopped runs have landed, and `go_on`.
     """
     check_free(UI_HOST, port)
     with _alone():
@@ -56,7 +58,7 @@ def _command(port: int) -> list[str]:
 
 
 def _run(command: list[str], go_on: str) -> int:
-    # not in the project's folder: the dagster.yaml there would be taken for a second one
+    # not in the project's folder, where Dagster would read that dagster.yaml as well
     guard = subprocess.Popen(
         lifeline.command(*command), cwd=settings.home(), stdin=subprocess.PIPE, start_new_session=True
     )
@@ -68,13 +70,13 @@ def _run(command: list[str], go_on: str) -> int:
         began = datetime.now(UTC)
         guard.stdin.close()
         guard.wait()
-        stop.told = f"{_settle(began)}; go on with: {go_on}"
+        stop.told = f"{_settle(began)}; continue with: {go_on}"
         raise
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the place of the one `orgdata dev` of this home; the kernel frees it, however this process ends."""
+    """Hold the lock of the only `orgdata dev` of this home; the kernel releases it however this process ends."""
     path = settings.home() / "dev.lock"
     try:
         with locked(path, shared=False, patience=0):
@@ -89,14 +91,12 @@ def _check_alone(instance: Path) -> None:
 
 
 def _settle(began: datetime) -> str:
-    """Fail the runs that had to be killed, and say what all that were stopped since `began` have landed."""
+    """Fail the runs that had to be killed, and return what all runs that were stopped since `began` have landed."""
     with shared_instance() as instance:
         reap(instance, no_daemon=True)
         ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
         runs = instance.get_runs(dg.RunsFilter(statuses=ended, updated_after=began))
         landed = landed_by(runs)
     if not runs:
-        return "no run was under way"
-    return (
-        f"{len(runs)} run{'' if len(runs) == 1 else 's'} ended early; {landed} of their partitions have landed and stay"
-    )
+        return "no run was in progress"
+    return f"{len(runs)} run{'' if len(runs) == 1 else 's'} ended early; {landed} of their partitions have landed"

@@ -1,6 +1,6 @@
-"""The project's `.env`: variables that are not in the environment already.
+"""The project's `.env`: variables that are not yet in the environment.
 
-Here: reading it, and refusing what is no such file. Keep out: what the variables mean (settings.py, the vendors).
+Here: reading and checking the file. Keep out: what the variables mean (settings.py, the vendors).
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from orgdata_dagster import settings
 
 
 def load_environment(path: Path) -> None:
-    """Set the variables of a `.env` that the environment does not have; no file, no variables.
+    """Set the variables of a `.env` file that are not yet in the environment. A missing file is fine.
 
-    Raises SettingsError with file, line and remedy for what is no `NAME=value`.
+    Raises SettingsError with file, line and fix for lines that are not `NAME=value`.
     """
     if not os.path.lexists(path):
         return
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise settings.SettingsError(f"{path} is not a text file in UTF-8: save it as one") from None
+        raise settings.SettingsError(f"{path} is not a UTF-8 text file: save it as UTF-8") from None
     except OSError as error:
         raise settings.SettingsError(
-            f"{path} cannot be read ({error.strerror}): make it a readable file, or delete it"
+            f"{path} cannot be read ({error.strerror}): make it readable, or delete it"
         ) from None
     wrong = [
         binding.original.line for binding in parse_stream(StringIO(text)) if binding.error or _has_no_name(binding.key)

@@ -1,7 +1,7 @@
-"""How errors reach the user of the command line: in lines of their own, never as a traceback.
+"""How errors reach the user of the command line: one line each, never as a traceback.
 
-Here: `UserError`, and `Commands`, the group of commands that turns every error into lines and an exit status.
-Keep out: what an error means (orchestration/reasons.py); failures of runs, which a command reports itself (status 1).
+Here: `UserError`, and `Commands`, the command group that turns every error into lines and an exit status.
+Keep out: what an error means (orchestration/reasons.py), and failed runs, which each command reports itself (status 1).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from orgdata_dagster.http.redaction import redact
 
 
 class UserError(Exception):
-    """What is wrong, where, and what to do; each line stands for itself."""
+    """A problem that the user can fix. Each line says what is wrong, where, and what to do."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__("\n".join(redact(line) for line in lines))
 
 
 class Commands(click.Group):
-    """The commands; `.env` is read before any of them. Exit status 2: it could not begin, or not go on."""
+    """The command group. Reads `.env` before any command; exits with 2 if a command could not start or continue."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
@@ -35,17 +35,17 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the user gets lines and no traceback
+        except Exception as error:  # noqa: BLE001 - every error becomes lines, never a traceback
             for line in lines_of(error):
                 click.echo(f"orgdata: {line}", err=True)
             ctx.exit(2)
 
 
 def lines_of(error: Exception) -> list[str]:
-    """What to tell of an error; of one that nobody expected also where its traceback is."""
+    """The lines to print for an error; for an unexpected one they name the file with its traceback."""
     if isinstance(error, UserError):
         return str(error).splitlines()
-    from orgdata_dagster.orchestration.reasons import is_known, reason  # it imports the database
+    from orgdata_dagster.orchestration.reasons import is_known, reason  # slow: it imports DuckDB
 
     told = reason(error)
     if is_known(error):
@@ -55,7 +55,7 @@ def lines_of(error: Exception) -> list[str]:
 
 
 def _kept(error: Exception) -> str | None:
-    """The file that the error's traceback was put into, for whoever mends it."""
+    """Write the error's traceback to a file and return its path; None if that is not possible."""
     with suppress(OSError, settings.SettingsError):
         path = settings.home() / "error.log"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

@@ -1,11 +1,11 @@
-"""A guard for a tree of processes: whatever happens to who started it, none of them stays behind.
+"""A guard process that ends a whole process tree when the process that started it ends, however it ends.
 
-Here: what runs as `python lifeline.py COMMAND...`, with standard input held open by who started it. Keep out: imports
-of ours: it is a process of its own, and stays small.
+Here: the program `python lifeline.py COMMAND...`, whose standard input the starting process holds open.
+Keep out: imports of our own modules, because this process must stay small.
 
-The kernel closes the input when its other end dies, however it dies: that works on every system, and reaches all of a
-process group, grandchildren too. The guard is in a session of its own, so that a terminal's Ctrl-C is first heard by
-who started it.
+The kernel closes the input when the process at its other end dies. This works on every system, and a signal to the
+process group then reaches grandchildren too. The guard has its own session, so that Ctrl-C in a terminal reaches the
+starting process first.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _ending = threading.Event()
 
 
 def command(*words: str) -> list[str]:
-    """The command line that runs these words under a guard."""
+    """The command line that runs `words` under a guard."""
     return [sys.executable, "-S", "-E", __file__, *words]
 
 
 def main() -> None:
-    """Run the command until it ends or the input does; end with its exit status. SIGTERM kills it at once."""
+    """Run the command until it or the input ends, then exit with its status. SIGTERM kills it at once."""
     child = subprocess.Popen(
         sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
     )
@@ -41,14 +41,14 @@ def main() -> None:
     if _ending.is_set():
         end_with_input.join()
     else:
-        _end(child.pid)  # what it has left behind
+        _end(child.pid)  # processes that the command left behind
     sys.exit(status if status >= 0 else 128 - status)
 
 
 def _copy(output: int) -> None:
-    """Print what the processes print, but nothing of how they end: each would complain about the loss of another."""
+    """Copy the output of the processes until they are ended; then each would only complain that another is gone."""
     while text := os.read(output, 1 << 16):
-        with suppress(OSError):  # nobody reads it any more
+        with suppress(OSError):  # the reader is gone
             if not _ending.is_set():
                 os.write(1, text)
 
@@ -61,7 +61,7 @@ def _end_with_input(group: int) -> None:
 
 
 def _end(group: int) -> None:
-    """End a process group: those that do not end when they are told to are killed."""
+    """End a process group with SIGTERM; kill what has not ended after GRACE seconds."""
     deadline = time.monotonic() + GRACE
     with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGTERM)

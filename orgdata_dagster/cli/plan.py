@@ -1,6 +1,6 @@
-"""`orgdata plan`: what a pull would cost, without a single request.
+"""`orgdata plan`: what a pull would cost. It sends no request.
 
-Here: gathering it and showing it. Keep out: the arithmetic (orchestration/planning/plans.py).
+Here: collecting and printing the figures. Keep out: the arithmetic (orchestration/planning/plans.py).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from orgdata_dagster.warehouse.names import TableName
 
 @dataclass(frozen=True)
 class PullPlan:
-    """The plans of the assets, and of their vendors together."""
+    """The plan per asset, and the total per vendor."""
 
     assets: list[AssetPlan]
     vendors: list[VendorPlan]
 
 
 def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date) -> PullPlan:
-    """What `orgdata pull` of the same would take. Assets that ask no vendor are left out."""
+    """Plan `orgdata pull` with the same arguments. Assets that send no requests to a vendor are not in the plan."""
     graph = catalog.defs.resolve_asset_graph()
     kinds = pulled_assets(graph)
     warehouse = WarehouseResource().open()
@@ -67,7 +67,7 @@ def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date)
 
 
 def as_json(made: PullPlan) -> Mapping[str, Any]:
-    """The plan for `--json`, with the time at which each vendor would be done."""
+    """The plan as `--json` prints it, with the time at which each vendor would be done."""
     now = datetime.now(UTC)
     vendors = [{**asdict(one), "done_at": (now + timedelta(seconds=one.seconds)).isoformat()} for one in made.vendors]
     return {"assets": [asdict(one) for one in made.assets], "vendors": vendors}
@@ -88,16 +88,18 @@ def show(console: Console, made: PullPlan) -> None:
         more = "at least " if vendor.at_least else ""
         console.print(
             f"{vendor.vendor}: {more}{vendor.requests:,} requests, {vendor.points:,.0f} points ({share}), "
-            f"{timedelta(seconds=ceil_seconds(vendor.seconds))} h, done at {done:%Y-%m-%d %H:%M} UTC if begun now",
+            f"{timedelta(seconds=ceil_seconds(vendor.seconds))} h, done at {done:%Y-%m-%d %H:%M} UTC if started now",
             highlight=False,
         )
     for one in made.assets:
         if one.impossible:
             span = one.impossible[0] if len(one.impossible) == 1 else f"{one.impossible[0]} to {one.impossible[-1]}"
-            line = f"impossible: {one.asset} {span} ({len(one.impossible)} days): the vendor knows only the present"
+            line = (
+                f"unavailable: {one.asset} {span} ({len(one.impossible)} days): the vendor has only the current state"
+            )
             console.print(line, style="yellow", highlight=False)
 
 
 def ceil_seconds(seconds: float) -> int:
-    """Whole seconds, at least one."""
+    """Round to whole seconds, at least one."""
     return max(1, round(seconds))

@@ -1,4 +1,4 @@
-"""TCP ports on this machine: is one free before much is started on it.
+"""TCP ports on this machine: check that a port is free before starting something slow that needs it.
 
 Here: `check_free`. Keep out: serving.
 """
@@ -13,14 +13,16 @@ from orgdata_dagster.cli.errors import UserError
 
 
 def check_free(host: str, port: int) -> None:
-    """Raise UserError where nobody could listen on the port."""
+    """Raise UserError if no process could listen on the port."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has just ended does not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignore a server that has just ended
         try:
             probe.bind((host, port))
         except OverflowError:
             raise UserError(f"--port {port}: a port is a number from 0 to 65535") from None
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise UserError(f"--port {port} is in use; end what listens there, or choose another --port") from None
+                raise UserError(
+                    f"--port {port} is in use; end the program that listens there, or choose another --port"
+                ) from None
             raise UserError(f"--port {port} on {host}: {os.strerror(error.errno or 0)}; choose another one") from None

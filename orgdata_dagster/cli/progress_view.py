@@ -1,4 +1,4 @@
-"""Progress on the terminal: a bar an asset, or a line now and then where nobody watches.
+"""Progress in the terminal: one bar per asset, or single lines where the output is not a terminal.
 
 Here: `ProgressView`. Keep out: what is reported (orchestration/assets/progress.py).
 """
@@ -22,7 +22,7 @@ _SECONDS_BETWEEN_LINES = 2.0
 
 
 class ProgressView:
-    """Shows how far every asset is: partitions, pages, rows, seconds spent waiting for the rate limit."""
+    """Show the progress per asset: partitions, pages, rows, seconds spent waiting for the rate limit."""
 
     def __init__(self, console: Console, assets: Sequence[str]) -> None:
         self._console = console
@@ -51,23 +51,23 @@ class ProgressView:
         self._bars.stop()
 
     def listen(self, reports: multiprocessing.Queue[ProgressReport]) -> None:
-        """Take what is to be shown from a queue, whenever `catch_up` is called."""
+        """Read reports from this queue whenever `catch_up` is called."""
         self._reports = reports
 
     def catch_up(self) -> None:
-        """Show what has been reported meanwhile."""
+        """Show the reports that have arrived since the last call."""
         with suppress(queue.Empty):
             while self._reports is not None:
                 self.show(self._reports.get_nowait())
 
     @property
     def written(self) -> str:
-        """What was written to a vendor so far, in words; empty where nothing was to be."""
+        """What was written to a vendor so far, in words; empty for a command that does not write to one."""
         found = [each for each in self._last.values() if each.unit == "rows"]
-        return ", ".join(f"{each.done:,} of {each.total:,} rows are written" for each in found)
+        return ", ".join(f"{each.done:,} of {each.total:,} rows have been written" for each in found)
 
     def show(self, progress: ProgressReport) -> None:
-        """Take in a report of a run."""
+        """Show a report of a run."""
         if isinstance(progress, Waiting):
             self._wait(progress)
             return
@@ -83,7 +83,7 @@ class ProgressView:
                 self._line(progress.asset, _facts(progress))
 
     def ended(self, asset: str, error: str | None) -> None:
-        """Note that the run of an asset is over."""
+        """Show that the run of an asset has ended; `error`: why it failed."""
         progress = self._last.get(asset)
         facts = f"{_end(progress)}: {_facts(progress)}" if progress else "done"
         self._bars.update(self._tasks[asset], facts="failed" if error else facts)

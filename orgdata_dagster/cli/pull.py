@@ -1,6 +1,6 @@
-"""`orgdata pull`: the days of some assets, through Dagster runs, with progress.
+"""`orgdata pull`: pull days of some assets through Dagster runs, and show the progress.
 
-Here: which runs, how many at once, and what the user sees. Keep out: a run itself (workers.py), landing.
+Here: which runs to start, how many at once, and what the user sees. Keep out: executing a run (workers.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MOST_RUNS_AT_ONCE = 4
 
 
 def day(text: str | None, option: str) -> date:
-    """A day from the command line, today if left out. Raises UserError for anything else, and for the future."""
+    """Parse a day from the command line (default: today). Raises UserError if it is not a day, or in the future."""
     today = datetime.now(UTC).date()
     if text is None or text == "today":
         return today
@@ -42,12 +42,12 @@ def day(text: str | None, option: str) -> date:
     except ValueError:
         raise UserError(f"{option} {text!r} is not a day; write YYYY-MM-DD, as in {option} {today}") from None
     if value > today:
-        raise UserError(f"{option} {value} lies in the future; the last day there is, is today ({today}, UTC)")
+        raise UserError(f"{option} {value} is in the future; the last possible day is today ({today}, UTC)")
     return value
 
 
 def days_of(catalog: Catalog, keys: Sequence[dg.AssetKey], first: str | None, last: str | None) -> tuple[date, date]:
-    """The days that --from and --to mean for some assets. Raises UserError where one of the assets has no such days."""
+    """The first and last day that --from and --to select. Raises UserError if one of the assets has no such days."""
     until = day(last, "--to")
     since = day(first, "--from") if first else until
     if since > until:
@@ -67,11 +67,15 @@ def pull(
     resume: bool = False,
     go_on: str = "",
 ) -> list[Outcome]:
-    """Run every asset for the days `[first, last]`, both included, and wait; outcomes in the order of `keys`.
+    """Run every asset for the days from `first` to `last`, inclusive, and wait; outcomes in the order of `keys`.
 
-    What is made of others goes after them, and is left out where one of them failed.
-    `tags` go to every run. `resume`: leave out what the last pull of an asset landed, if that one failed or was killed.
-    Raises Interrupted, which says what has landed, and the command `go_on` by which a user continues.
+    A downstream asset runs after its upstream assets, and is skipped if one of them failed.
+
+    tags: added to every run.
+    resume: skip what the last pull of an asset landed, if that pull failed, was stopped or was killed.
+    go_on: the command that continues this pull.
+
+    Raises UserError if an environment variable is missing. Raises Interrupted with what has landed and `go_on`.
     """
     catalog.check_variables(keys)
     with shared_instance() as instance:
@@ -96,13 +100,13 @@ def pull(
         settle(shared[PULL_BEGAN_TAG], str(stop))
         view.catch_up()
         sizes = {key.to_user_string(): _size(graph.get(key).partitions_def, first, last) for key in keys}
-        stop.told = f"{view.written or landed(tasks, sizes)}; go on with: {go_on}"
+        stop.told = f"{view.written or landed(tasks, sizes)}; continue with: {go_on}"
         raise
     return [outcomes[task.asset] for task in tasks]
 
 
 def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Outcomes for `--json`."""
+    """The outcomes as `--json` prints them."""
     return [
         {
             **asdict(outcome.task),
@@ -133,7 +137,7 @@ def _resumed(began: Mapping[dg.AssetKey, datetime], key: dg.AssetKey) -> dict[st
 
 @dataclass
 class _Slots:
-    """How many runs of a vendor may go at once: as many as its pool holds, else the rest would only wait in it."""
+    """Limits the concurrent runs per vendor to the size of its pool; more runs would only wait for a slot."""
 
     resources: Any
     taken: dict[str, int] = field(default_factory=dict)
@@ -158,14 +162,14 @@ def _run_all(
     slots: _Slots,
     view: ProgressView,
 ) -> Iterator[Outcome]:
-    """Run all tasks; `after`: the assets that an asset is made of, which go before it."""
+    """Run all tasks. `after`: asset -> its upstream assets among the tasks, which must land first."""
     waiting, going = list(tasks), dict[Future[Outcome], Task]()
     landed, failed = set[str](), set[str]()
     while waiting or going:
         for task in [task for task in waiting if after[task.asset] & failed]:
             waiting.remove(task)
             failed.add(task.asset)
-            yield Outcome(task, "", f"left out, for {', '.join(sorted(after[task.asset] & failed))} failed")
+            yield Outcome(task, "", f"skipped because {', '.join(sorted(after[task.asset] & failed))} failed")
         _begin(pool, waiting, going, slots, lambda task: after[task.asset] <= landed)
         done, _ = wait(going, timeout=0.2, return_when=FIRST_COMPLETED)
         view.catch_up()
@@ -178,12 +182,12 @@ def _run_all(
 
 
 def _outcome(future: Future[Outcome], task: Task) -> Outcome:
-    """How a worker's run ended, also where there was no run: one that cannot begin must not take the others along."""
+    """The outcome of a task. A run that cannot start fails alone and must not stop the others."""
     try:
         return future.result()
     except BrokenProcessPool:
-        return Outcome(task, "", "a worker process was killed; pull again, nothing is lost")
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line and no traceback
+        return Outcome(task, "", "a worker process was killed; nothing is lost, run the pull again")
+    except Exception as error:  # noqa: BLE001 - every error becomes one line, never a traceback
         return Outcome(task, "", reason(error))
 
 
@@ -201,7 +205,7 @@ def _begin(
 
 
 def _submitted(pool: ProcessPoolExecutor, task: Task) -> Future[Outcome]:
-    """The task in a worker's hands; if the pool is broken, a future that says so."""
+    """Submit the task to a worker; if the pool is broken, return a future that has failed."""
     try:
         return pool.submit(workers.run, task)
     except BrokenProcessPool as error:

@@ -1,8 +1,7 @@
-"""SIGTERM and Ctrl-C: a command ends within seconds, says in one line what it leaves behind, and a second one ends it
-at once.
+"""SIGTERM and Ctrl-C: the first signal ends a command within seconds with one line of status, a second one at once.
 
-Here: `Interrupted`, raised in the main thread by the first signal. Keep out: what a command does about it (each has its
-own), the signals of workers (workers.py).
+Here: `Interrupted`, which the first signal raises in the main thread. Keep out: what each command does when it is
+interrupted (its own module), and signals in workers (workers.py).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _kills: list[Callable[[], object]] = []
 
 
 class Interrupted(BaseException):
-    """The command was told to end. `told`: what it leaves behind and how to go on, as a clause."""
+    """The command was asked to end. `told`: what has landed and how to continue, as a clause."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -28,7 +27,7 @@ class Interrupted(BaseException):
 
     @property
     def status(self) -> int:
-        """The exit status, as a shell would name it: 143 or 130."""
+        """The exit status by the shell's convention: 143 or 130."""
         return 128 + self.number
 
     def __str__(self) -> str:
@@ -37,8 +36,7 @@ class Interrupted(BaseException):
 
 
 def install() -> None:
-    """Have the first signal raise Interrupted. Also where SIGINT is ignored, as scripts do for jobs in the background:
-    whoever sends it means it."""
+    """Make the first signal raise Interrupted, also where SIGINT is ignored, as in background jobs of scripts."""
     for number in _SIGNALS:
         signal.signal(number, _first)
 
@@ -59,7 +57,7 @@ def unblock() -> None:
 
 
 def kill_at_once(kill: Callable[[], object]) -> None:
-    """Have `kill` called by a second signal: for processes that multiprocessing does not know."""
+    """Call `kill` on a second signal; for processes that multiprocessing does not know."""
     _kills.append(kill)
 
 

@@ -1,6 +1,6 @@
-"""`orgdata status`: what is in the warehouse, how complete it is, and what of the rate limits is used.
+"""`orgdata status`: the tables in the warehouse, how complete they are, and how much of the rate limits is used.
 
-Here: gathering it and showing it. Keep out: the questions to the ledger (warehouse/ledger/overview.py).
+Here: collecting and printing this. Keep out: queries on the ledger (warehouse/ledger/overview.py).
 """
 
 from __future__ import annotations
@@ -25,8 +25,13 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 @dataclass(frozen=True)
 class TableStatus:
-    """A table as `status` shows it; times are UTC, None where nothing landed yet. `notes`: where the ledger knows what
-    the configuration or the warehouse no longer has."""
+    """One table as `status` shows it. Times are UTC.
+
+    first_day, last_day: None if nothing has landed.
+    missing_partitions: partitions between first and last day without coverage; `incomplete`: with incomplete coverage.
+    complete_until, last_loaded: None if nothing has landed.
+    notes: clauses about partitions or tables in the ledger that the configuration or the warehouse no longer has.
+    """
 
     table: str
     rows: int
@@ -41,7 +46,7 @@ class TableStatus:
 
 
 def table_statuses(outline: Outline) -> list[TableStatus]:
-    """The status of every table that an asset lands in, and of others that the ledger knows."""
+    """The status of every table of an asset, and of every other table in the ledger."""
     warehouse, configured = Warehouse(settings.warehouse_uri(), scratch=settings.staging()), outline.tables
     known: dict[str, TableStatus] = {}
     if warehouse.exists:
@@ -49,8 +54,8 @@ def table_statuses(outline: Outline) -> list[TableStatus]:
             for row in overview(connection):
                 name = TableName(str(row["schema_name"]), str(row["table_name"]))
                 rows = _count(connection, name)
-                notes = [] if str(name) in configured else ["is no longer in the configuration; its rows stay"]
-                notes += [] if rows is not None else ["was dropped from the warehouse; its next pull makes it anew"]
+                notes = [] if str(name) in configured else ["is no longer in the configuration; its rows are kept"]
+                notes += [] if rows is not None else ["was dropped from the warehouse; its next pull creates it again"]
                 known[str(name)] = _status(str(name), row, rows or 0, configured.get(str(name)), notes)
     for table in configured:
         known.setdefault(table, TableStatus(table, 0, 0, None, None, [], [], None, None))
@@ -58,7 +63,7 @@ def table_statuses(outline: Outline) -> list[TableStatus]:
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: TableName) -> int | None:
-    """The table's rows; None where there is no such table."""
+    """The number of rows; None if there is no such table."""
     try:
         row = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()
     except duckdb.CatalogException:
@@ -67,7 +72,7 @@ def _count(connection: duckdb.DuckDBPyConnection, table: TableName) -> int | Non
 
 
 def rate_limits(outline: Outline) -> list[dict[str, Any]]:
-    """Every bounded vendor's windows: points spent in the window that ends now, of how many."""
+    """Per vendor and window of its rate limit: `points` allowed in `seconds`, and `spent` in the current window."""
     result: list[dict[str, Any]] = []
     for vendor in outline.vendors:
         if vendor.rule.buckets:
@@ -84,7 +89,7 @@ def rate_limits(outline: Outline) -> list[dict[str, Any]]:
 
 
 def pauses(outline: Outline) -> dict[str, str]:
-    """Vendor -> until when nobody asks it, in words."""
+    """Paused vendor -> until when no request is sent, in words."""
     found = {vendor.name: vendor.rate_limit().paused() for vendor in sorted(outline.vendors, key=lambda one: one.name)}
     now = datetime.now(UTC)
     return {vendor: pause_in_words(pause, now) for vendor, pause in found.items() if pause}
@@ -112,7 +117,7 @@ def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
 
 
 def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:
-    """Print what is used of the rate limits."""
+    """Print how much of the rate limits is used."""
     for row in rows:
         share = row["spent"] / row["points"]
         console.print(
@@ -123,7 +128,7 @@ def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def show_pauses(console: Console, found: Mapping[str, str]) -> None:
-    """Print which vendors are paused, and how that ends."""
+    """Print which vendors are paused, and how to lift the pause."""
     for vendor, told in found.items():
         console.print(f"{vendor} is PAUSED: {told}. {lift(vendor)}", style="red", markup=False, soft_wrap=True)
 
@@ -138,9 +143,9 @@ def _status(
         wanted = [day for day in covered if day >= start]
         others = _of_other_kind(partitions, row["partition_keys"] or ())
     if len(wanted) < len(covered):
-        notes = [*notes, f"has {len(covered) - len(wanted)} days before its start_date; they stay"]
+        notes = [*notes, f"has {len(covered) - len(wanted)} days before its start_date; they are kept"]
     if others:
-        notes = [*notes, f"has {len(others)} partitions that are not of its kind now, such as {others[0]}; they stay"]
+        notes = [*notes, f"has {len(others)} partitions of a former partitioning, such as {others[0]}; they are kept"]
     return TableStatus(
         name,
         rows,
@@ -156,7 +161,7 @@ def _status(
 
 
 def _of_other_kind(partitions: Partitions, names: Sequence[str]) -> list[str]:
-    """The partitions since the start that are none of the definition's: days where there are weeks now."""
+    """Partitions since the start that the definition does not have, such as days after a change to weeks."""
     since = [(name, day) for name in names if (day := day_of(name)) and day >= partitions.start]
     return [name for name, day in since if not partitions.has(day)]
 

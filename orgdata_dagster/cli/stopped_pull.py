@@ -1,4 +1,4 @@
-"""A pull that was stopped: no run of it stays open, and Dagster knows what they have landed.
+"""After a pull was stopped: close its runs, and report to Dagster what they have landed.
 
 Here: `settle`, and counting what landed. Keep out: stopping the workers (workers.py), signals (signals.py).
 """
@@ -20,13 +20,14 @@ from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.names import TableName
 
-_PATIENCE = 0.5  # seconds for a program that holds the warehouse: who stops a command does not wait for it
+_PATIENCE = 0.5  # seconds to wait for a program that holds the warehouse; a stopped command ends soon
 
 
 def settle(pull: str, by: str) -> None:
-    """End the runs of a pull whose workers had to be killed, and report what all of them landed.
+    """Close the runs of a pull whose workers had to be killed, and report what all its runs have landed.
 
-    `pull`: the value of its PULL_BEGAN_TAG.
+    pull: the value of its PULL_BEGAN_TAG.
+    by: what stopped it, for the message, such as "stopped by Ctrl-C".
     """
     with shared_instance() as instance:
         for run in _runs(instance, pull):
@@ -37,7 +38,7 @@ def settle(pull: str, by: str) -> None:
 
 
 def landed(tasks: Sequence[Task], sizes: Mapping[str, int]) -> str:
-    """How much of a pull has landed, in words. `sizes`: asset -> number of partitions that were asked for."""
+    """How much of a pull has landed, in words. `sizes`: asset -> number of requested partitions."""
     total = sum(sizes.values())
     warehouse = WarehouseResource(patience=_PATIENCE, queue_patience=_PATIENCE).open()
     try:
@@ -45,7 +46,7 @@ def landed(tasks: Sequence[Task], sizes: Mapping[str, int]) -> str:
             found = sum(_landed(connection, task) for task in tasks)
     except (WarehouseError, duckdb.Error):
         found = 0
-    return f"{found} of {total} partitions have landed and stay"
+    return f"{found} of {total} partitions have landed"
 
 
 def _runs(instance: dg.DagsterInstance, pull: str) -> Sequence[dg.DagsterRun]:
@@ -54,7 +55,7 @@ def _runs(instance: dg.DagsterInstance, pull: str) -> Sequence[dg.DagsterRun]:
 
 def _landed(connection: duckdb.DuckDBPyConnection, task: Task) -> int:
     path = task.asset.split("/")
-    if len(path) != 2:  # an asset of the user's own
+    if len(path) != 2:  # one of the user's own assets
         return 0
     since = datetime.fromisoformat(task.tags.get(RESUME_TAG) or task.tags[PULL_BEGAN_TAG].split()[0])
     found = coverage.landed_since(connection, TableName(*path), since)

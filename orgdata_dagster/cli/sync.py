@@ -1,6 +1,6 @@
-"""`orgdata sync`: what changed goes to a vendor through a Dagster run, and the terminal shows the table of the UI.
+"""`orgdata sync`: send what changed to a vendor through a Dagster run, and print the table that the UI shows.
 
-Here: which run, and what the user sees. Keep out: what is sent (the vendor's folder), starting runs (pull.py).
+Here: which run to start, and what the user sees. Keep out: what is sent (writeback/), starting runs (pull.py).
 """
 
 from __future__ import annotations
@@ -23,15 +23,19 @@ from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECT
 
 @dataclass(frozen=True)
 class Options:
-    """What a person asked for. `dry_run` wins over the YAML; `rejected`: only the rows that are rejected;
-    `everything`: also the rows that were accepted or refused as they are now."""
+    """The options of the command.
+
+    dry_run: only show what would be sent, whatever the YAML says.
+    rejected: send only rows that are currently rejected.
+    everything: also send rows whose current values were already accepted or rejected.
+    """
 
     dry_run: bool = False
     rejected: bool = False
     everything: bool = False
 
     def given(self) -> list[tuple[str, str]]:
-        """The options, each with the tag that tells the run."""
+        """The options that were given, each with the run tag that passes it to the run."""
         every = (
             ("--dry-run", DRY_RUN_TAG, self.dry_run),
             ("--rejected", ONLY_REJECTED_TAG, self.rejected),
@@ -41,9 +45,9 @@ class Options:
 
 
 def sync(catalog: Catalog, name: str, console: Console, options: Options) -> Outcome:
-    """Run the sync and show its table. Raises UserError where there is no such sync, or the options contradict."""
+    """Run the sync and print its table. Raises UserError for an unknown sync, or contradicting options."""
     if options.rejected and options.everything:
-        raise UserError("--rejected and --all contradict each other: leave one of them out")
+        raise UserError("--rejected and --all contradict each other: use only one of them")
     key, today = catalog.sync(name), day(None, "")
     tags = {tag: "true" for _, tag in options.given()}
     go_on = shlex.join(["orgdata", "sync", name, *(option for option, _ in options.given())])
@@ -54,7 +58,7 @@ def sync(catalog: Catalog, name: str, console: Console, options: Options) -> Out
 
 
 def _table(run_id: str, key: dg.AssetKey) -> str | None:
-    """What the run has shown of itself: with its materialization, or with an observation if it failed later on."""
+    """The table in the run's materialization, or in its observation if the run failed later."""
     if not run_id:
         return None
     kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}

@@ -1,6 +1,6 @@
-"""Days, weeks and months, in UTC: the partitions of everything that has a time line.
+"""Days, weeks and months in UTC: the partitions of tables with a time line.
 
-Here: partition definitions, and what of the time line a partition is. Keep out: what a vendor does with them.
+Here: partition definitions, and the time window of a partition. Keep out: what a vendor does with them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def daily(start_date: str) -> dg.DailyPartitionsDefinition:
 
 
 def by_grain(grain: Grain, start_date: str) -> dg.TimeWindowPartitionsDefinition:
-    """Days, weeks (from Monday) or months, from the one with `start_date` up to and including the present one."""
+    """Days, weeks (from Monday) or months, from the one with `start_date` up to and including the current one."""
     first = date.fromisoformat(start_date)
     if grain == "week":
         monday = first - first.weekday() * DAY
@@ -69,12 +69,12 @@ def bounds(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> tuple[dat
 
 
 def day_bounds(partition: str) -> tuple[datetime, datetime]:
-    """The day `[start, end)` of a partition key."""
+    """The time window `[start, end)` of a daily partition."""
     day = date.fromisoformat(partition)
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return start, start + DAY
 
 
 def days(first: date, last: date) -> list[str]:
-    """Partition keys from the first to the last day, both included."""
+    """The partition keys from the first to the last day, inclusive."""
     return [(first + DAY * number).isoformat() for number in range((last - first).days + 1)]

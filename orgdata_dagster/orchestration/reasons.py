@@ -1,8 +1,8 @@
-"""Any error in one sentence for a person: what is wrong, where, and what to do.
+"""Any error as one sentence for the user: what is wrong, where, and what to do.
 
 Here: `reason`, which the command line and failed steps use, and `of_failed_step`.
 Add here when: another library's errors reach a user.
-Keep out: the warehouse's (warehouse/storage/causes.py) and vendors' errors (http/errors.py), which say what to do.
+Keep out: errors of the warehouse (warehouse/storage/causes.py) and of vendors (http/errors.py).
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from orgdata_dagster.warehouse.storage.causes import explained, first_line, full
 
 _LONGEST = 500
 _NO_ROOM = 1 << 20  # bytes
-_MOST_LOOKED_AT = 50  # databases, the newest: each run has its own
+_MOST_LOOKED_AT = 50  # the newest databases; each run has its own
 _FULL_CODES = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def reason(error: BaseException) -> str:
-    """The innermost cause that is known, in one line; of an unknown error its own first line."""
+    """The outermost known cause of an error, in one line; for an unknown error its type and message."""
     chain = _chain(error)
     known = next((told for each in chain if (told := _known(each))), None)
     return redact(known or _unknown(chain[-1]))
 
 
 def of_failed_step(event: dg.DagsterEvent) -> str | None:
-    """Why a step failed: what it said itself, else the first line of the innermost error."""
+    """Why a step failed: its own description, or else the first line of the innermost error. None: not recorded."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
@@ -53,12 +53,12 @@ def of_failed_step(event: dg.DagsterEvent) -> str | None:
 
 
 def is_known(error: BaseException) -> bool:
-    """Whether `reason` has more to say than the error itself: no one needs its traceback then."""
+    """Whether `reason` explains the error, so that its traceback is not needed."""
     return any(_known(each) for each in _chain(error))
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The error and its causes, the outermost first."""
+    """The error and its causes, outermost first."""
     chain = [error]
     while (cause := chain[-1].__cause__ or _shown_context(chain[-1])) is not None and cause not in chain:
         chain.append(cause)
@@ -77,7 +77,7 @@ def _known(error: BaseException) -> str | None:
         return (
             str(meant)
             if meant
-            else f"DuckDB: {excerpt(first_line(error), _LONGEST)}. `orgdata doctor` looks for the cause."
+            else f"DuckDB: {excerpt(first_line(error), _LONGEST)}. Run `orgdata doctor` to find the cause."
         )
     if isinstance(error, sqlite3.Error):
         return _of_sqlite(error)
@@ -92,39 +92,39 @@ def _of_system(error: OSError) -> str | None:
         return full(path or str(_fullest()), error.strerror or "no space left on device")
     if not path:
         return None
-    return f"Cannot use {path}: {(error.strerror or str(error)).lower()}. Make it a place that you may write to, " + (
-        f"or set {settings.HOME} to another folder." if _is_below_home(path) else "or choose another."
+    return f"Cannot use {path}: {(error.strerror or str(error)).lower()}. Make it writable, " + (
+        f"or set {settings.HOME} to another folder." if _is_below_home(path) else "or choose another path."
     )
 
 
 def _fullest() -> Path:
-    """The folder with the least room: a write that fails does not say where."""
+    """The folder with the least free space. The error of a failed write may not name the file."""
     folders = (settings.home(), settings.staging(), settings.dagster_home(), Path(tempfile.gettempdir()))
     return min(folders, key=lambda folder: shutil.disk_usage(folder).free)
 
 
 def _of_sqlite(error: sqlite3.Error) -> str:
-    """Of a database of the Dagster instance: the rate limits' own say it themselves (http.rate_limit.store.py)."""
+    """The reason for an error of a Dagster database. The rate limits explain their own (http/rate_limit/store.py)."""
     folder = Path(os.environ.get("DAGSTER_HOME") or settings.home() / "dagster")
     said = str(error)
     if "full" in said or ("I/O" in said and shutil.disk_usage(folder).free < _NO_ROOM):
         return full(str(folder), said)
     if "locked" in said:
-        return f"Another process has held Dagster's database in {folder} for too long: end it, or run this again later."
+        return f"Another process has locked Dagster's database in {folder} for too long: end it, or try again later."
     if found := _damaged(folder):
         path, why = found
         return (
-            f"Dagster's database {path} {why}. Move it away and run this again: mv {path} {path}.damaged. "
-            "The tables and what `orgdata status` shows are not affected; the history of runs in it is lost."
+            f"Dagster's database {path} {why}. Move it away and try again: mv {path} {path}.damaged. "
+            "The tables and the coverage are not affected; the history of runs in it is lost."
         )
     return (
-        f"Dagster's database in {folder} cannot be used ({said}): make the folder and its files writable, and see that "
-        f"its disk has room; or set {settings.HOME} to another folder."
+        f"Dagster's database in {folder} cannot be used ({said}): make the folder and its files writable, check that "
+        f"its disk has free space; or set {settings.HOME} to another folder."
     )
 
 
 def _damaged(folder: Path) -> tuple[Path, str] | None:
-    """The first database below the folder that is none any more, and what it is instead."""
+    """The first damaged database below the folder, and what is wrong with it, as a clause."""
     paths = sorted(folder.rglob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in paths[:_MOST_LOOKED_AT]:
         if path.is_dir():

@@ -1,6 +1,6 @@
-"""The tags of assets and runs: every tag that orgdata writes or reads, and what it means.
+"""The tags of assets and runs: every tag that orgdata writes or reads, and its meaning.
 
-Here: names and values of tags. Add here: another tag. Keep out: what a tag causes.
+Here: names and values of tags. Add here when: there is another tag. Keep out: what a tag causes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ PULL_BEGAN_TAG = "orgdata/pull_began"  # the same for all runs of one `orgdata p
 RESUME_TAG = "orgdata/resume"  # the instant of the pull that this run continues
 PROCESS_TAG = "orgdata/process"  # the `identity` of the process that works on the run, see processes.py
 GO_ON_TAG = "orgdata/go_on"  # the command that continues a pull
-ACCEPT_SHRINK_TAG = "orgdata/accept_shrink"  # store the snapshot although it shrank
-FULL_WALK_TAG = "orgdata/full_walk"  # read everything, not only what changed
+ACCEPT_SHRINK_TAG = "orgdata/accept_shrink"  # store an empty or much smaller answer
+FULL_WALK_TAG = "orgdata/full_walk"  # read every record, not only changed ones
 DRY_RUN_TAG = "orgdata/dry_run"  # show what would be sent, whatever the YAML says
-ONLY_REJECTED_TAG = "orgdata/only_rejected"  # send only rows that are rejected at present
-ALL_TAG = "orgdata/send_all"  # send every good row, also what was accepted or refused as it is now
+ONLY_REJECTED_TAG = "orgdata/only_rejected"  # send only rows that are currently rejected
+ALL_TAG = "orgdata/send_all"  # send every valid row, also rows that did not change since they were answered
 
-# Dagster's own, which has no public names for them
+# Dagster's own tags, which have no public names
 PARTITION_NAME_TAG = "dagster/partition"
 SCHEDULE_NAME_TAG = "dagster/schedule_name"
 GRPC_INFO_TAG = ".dagster/grpc_info"  # on runs of the UI and the daemon: the code server that launched them
@@ -32,15 +32,15 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
 PullKind = Literal["days", "today", "whole"]
-"""`days`: any partition, at any time. `today`: only the present one, the past is gone. `whole`: there are none."""
+"""`days`: any partition at any time. `today`: only the current partition. `whole`: the table has no partitions."""
 
 
 def pulls_tag(kind: PullKind) -> dict[str, str]:
-    """The tag for an asset of this kind."""
+    """The tag of an asset of this kind."""
     return {PULLS_TAG: kind}
 
 
 def pulled_assets(graph: Any) -> dict[dg.AssetKey, PullKind]:
-    """The assets of an asset graph that land a vendor's table, and how; not the assets of a user's own."""
+    """Asset that lands a vendor's table -> its kind, sorted. Users' own assets are not included."""
     tagged = {key: graph.get(key).tags.get(PULLS_TAG) for key in graph.materializable_asset_keys}
     return {key: cast(PullKind, kind) for key, kind in sorted(tagged.items()) if kind}

@@ -1,6 +1,6 @@
-"""Everything Dagster knows of orgdata, assembled in one place; tests use it too.
+"""All Dagster definitions of a project, assembled in one place. Tests use it too.
 
-Here: `build_defs`. Add here: what belongs to no vendor. Keep out: vendors (defs/<vendor>/defs.yaml).
+Here: `build_defs`. Add here when: a definition belongs to no vendor. Keep out: vendors (defs/<vendor>/defs.yaml).
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ from orgdata_dagster.project.stand_ins import stand_ins
 def build_defs(
     *, resource_overrides: Mapping[str, object] | None = None, project: Path | None = None, for_ui: bool = True
 ) -> dg.Definitions:
-    """The definitions of the defs folder, the shared resources and the executor.
+    """The definitions of the defs folder, the shared resources, the shared sensors and the executor.
 
-    `project` is the folder of a Dagster project (default: settings.project_root()), whose pyproject.toml names the
-    package with the defs folder. `resource_overrides` replaces resources by key. `for_ui`: with what the UI shows of
-    every Component type, which takes longer to make than all else, and without what is broken (isolation.py). A
-    vendor's resource that is used and not provided has a stand-in (stand_ins.py). Steps run in the run's own process:
-    the work is waiting for vendors, and a process per step would cost seconds; several runs run side by side.
+    resource_overrides: resource key -> the resource to use instead.
+    project: folder of a Dagster project, whose pyproject.toml names the package with the defs folder (default:
+        settings.project_root()).
+    for_ui: include the documentation of the Component types, which is slow, and replace broken parts by an asset
+        with the reason (isolation.py). Without it, a broken part raises its error.
+
+    A resource that is used but not provided gets a stand-in (stand_ins.py). Steps run in the process of their run,
+    because the work is mostly waiting, and a process per step would cost seconds.
     """
     keep_private()
     redaction.install()
@@ -42,7 +45,7 @@ def build_defs(
     step_failures.install()
     root = project or settings.project_root()
     if str(root) not in sys.path:
-        sys.path.append(str(root))  # the package with the defs need not be installed; last, so that it hides nothing
+        sys.path.append(str(root))  # for projects that are not installed; last, so that it shadows nothing
     loaded = isolation.load(root) if for_ui else isolation.load_whole(root)
     defs = dg.Definitions.merge(
         loaded.definitions,

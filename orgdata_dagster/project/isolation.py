@@ -1,10 +1,10 @@
-"""A vendor whose files are broken does not take the others down.
+"""Isolation of broken vendors: one broken YAML file does not keep the other vendors from loading.
 
-Here: `load`, for the UI, the daemon and their runs. Keep out: what is wrong with the files (yaml_errors.py). The
-command line does not come here: it refuses to begin, with every problem in a line.
+Here: `load` for the UI, the daemon and their runs; `load_whole` for the command line, which refuses to start instead.
+Keep out: finding the problems in the files (yaml_errors.py).
 
-Dagster loads a project whole or not at all. So where that fails each part of the defs folder is loaded by itself, and
-those that cannot be are shown as an asset that says why.
+Dagster loads a project as a whole or not at all. If loading fails, each part of the defs folder is loaded by itself. A
+part that cannot be loaded is replaced by an asset that shows the reason.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ BROKEN = "not_loaded"
 
 @dataclass(frozen=True)
 class Loaded:
-    """What was loaded, and what could not be: the reasons by folder or file, without its ending."""
+    """The definitions that could be loaded, and broken folder or file (without suffix) -> the reasons."""
 
     definitions: dg.Definitions
     broken: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def load_whole(project: Path) -> Loaded:
-    """The definitions of a project's defs folder, without the UI's docs of Component types; raises what is wrong."""
+    """Load a project's defs folder without the UI's documentation of Component types. Raises if any part is broken."""
     table_names.check(project)
     return Loaded(components.load_whole(project))
 
 
 def load(project: Path) -> Loaded:
-    """The definitions of a project's defs folder; of what cannot be loaded the asset `<folder>/not_loaded`."""
+    """Load a project's defs folder; a broken part becomes the asset `<folder>/not_loaded`."""
     try:
         table_names.check(project)
         return Loaded(dg.load_from_defs_folder(path_within_project=project))
@@ -48,7 +48,7 @@ def load(project: Path) -> Loaded:
         parts, broken = components.load_parts(project, without=clashing)
         broken |= dict.fromkeys(sorted(clashing), reason)
         if not broken:
-            raise  # each is good by itself: they contradict each other
+            raise  # every part loads by itself, so the parts contradict each other
         shown, reasons = list[dg.Definitions](), dict[str, Sequence[str]]()
         for path, error in broken.items():
             lines = reasons[path.stem] = problems(error, project, path)
@@ -58,8 +58,10 @@ def load(project: Path) -> Loaded:
 
 
 def _shown(path: Path, lines: Sequence[str]) -> dg.Definitions:
-    """An asset that nobody can run, where a person looks for the vendor's tables."""
+    """An asset that cannot run, in the group where users look for the vendor's tables."""
     name = re.sub(r"\W", "_", path.stem)
     listed = "\n".join(f"- {line}" for line in lines)
-    about = f"**{path.name} could not be loaded**, its tables are missing here:\n\n{listed}\n\nMend it, then reload."
+    about = (
+        f"**{path.name} could not be loaded**, so its tables are missing here:\n\n{listed}\n\nCorrect it, then reload."
+    )
     return dg.Definitions(assets=[dg.AssetSpec([name, BROKEN], group_name=name, description=about)])

@@ -1,9 +1,9 @@
-"""Two tables of one name, found in the YAML files before anything is loaded or pulled.
+"""Tables with the same name, found in the YAML files before anything is loaded or pulled.
 
-Here: `clashes`. Keep out: which tables a Component makes (its `claims`), other problems of the files (yaml_errors.py).
+Here: `clashes`. Keep out: which tables a Component creates (its `claims`), other problems (yaml_errors.py).
 
-To the database names are one whatever their case, and tables and views share them. So a data set may not be called
-`Users` beside `users`, nor `users_current` beside a `users` that has a view of that name: each would erase the other.
+The database ignores case in names, and tables and views share one namespace. A table cannot be called `Users` beside
+`users`, nor `users_current` beside a table `users` with a key: each pull would erase the other's rows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from orgdata_dagster.warehouse.names import folded
 
 
 class TablesClash(Exception):
-    """Two entries of the YAML files would be one table; `lines` says which."""
+    """Two entries of the YAML files would create the same table. `lines`: one line per clash."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("; ".join(lines))
@@ -37,7 +37,7 @@ class _Placed(NamedTuple):
 
 
 def clashes(project: Path) -> dict[str, set[Path]]:
-    """The line that tells of two entries with one name, and the files that these are in."""
+    """One line per clash -> the files of its two entries."""
     placed = [each for file in yaml_files.of(project) for each in _claims(file)]
     by_name = sorted(placed, key=lambda each: folded(str(each.claim.table)))  # stable: in the order of the files
     found = dict[str, set[Path]]()
@@ -45,17 +45,17 @@ def clashes(project: Path) -> dict[str, set[Path]]:
         first, *others = group
         for other in others:
             if (other.file, other.place, other.field) != (first.file, first.place, first.field):
-                found[_told(first, other)] = {first.file, other.file}
+                found[_line(first, other)] = {first.file, other.file}
     return found
 
 
 def check(project: Path) -> None:
-    """Raise TablesClash if there is one."""
+    """Raise TablesClash if two entries of the project would create the same table."""
     if lines := list(clashes(project)):
         raise TablesClash(lines)
 
 
-def _told(first: _Placed, other: _Placed) -> str:
+def _line(first: _Placed, other: _Placed) -> str:
     return (
         f"{other.place} {other.field}: {other.claim.what} {other.claim.table} would be the same as "
         f"{first.claim.what} {first.claim.table} of {first.place} {first.field}; give one of them another name"
@@ -66,7 +66,7 @@ def _claims(file: Path) -> Iterator[_Placed]:
     try:
         documents = [node for node in yaml.compose_all(file.read_text(encoding="utf-8"), yaml.SafeLoader) if node]
     except (yaml.YAMLError, UnicodeDecodeError, OSError):
-        return  # told by yaml_errors.py
+        return  # yaml_errors.py reports it
     for document in documents:
         content = yaml.safe_load(yaml.serialize(document))
         component = yaml_files.component(str(content.get("type"))) if isinstance(content, dict) else None

@@ -1,10 +1,10 @@
-"""Bad YAML in a few words: file, line, field, what is wrong.
+"""Problems in YAML files in one line each: file, line, field, what is wrong.
 
-Here: finding every problem of a project's defs.yaml files.
-Keep out: what is allowed in them (each vendor's component.py).
+Here: finding every problem in a project's defs.yaml files.
+Keep out: what the files may contain (each vendor's component.py).
 
-Dagster stops at the first problem and wraps it in 70 to 170 lines. So when loading fails, the files are checked once
-more against the Components' own models, which know all fields, all values and all problems at once.
+Dagster stops at the first problem and wraps it in 70 to 170 lines. If loading fails, the files are therefore validated
+again with the Components' own models, which find all problems at once.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from orgdata_dagster.project import table_names, yaml_files
 
 
 def problems(error: BaseException, project: Path, part: Path | None = None) -> list[str]:
-    """Every problem in the project's files as `file:line vendor.field: what is wrong`; else the error in one line.
+    """Every problem in the project's files as `file:line vendor.field: what is wrong`.
 
-    `part`: only those of this folder or file.
+    error: why loading failed; returned as one line if the files show no problem.
+    part: only look at this folder or file.
     """
     files = yaml_files.of(project, part)
     found = [line for file in files for line in _of_file(file)]
@@ -54,13 +55,13 @@ def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
     if component is None:
         known = ", ".join(f"orgdata_dagster.{name}" for name in orgdata_dagster.__all__)
         place = f"{yaml_files.short(file)}:{yaml_files.line(document, ('type',))}"
-        yield f"{place} {vendor}: there is no type {kind!r}; there are {known}"
+        yield f"{place} {vendor}: unknown type {kind!r}; known: {known}"
         return
     try:
         component.model_validate(content.get("attributes") or {})
     except pydantic.ValidationError as error:
         for item in error.errors(include_url=False):
-            if "{{" not in str(item["input"]):  # a template, which only Dagster can fill in
+            if "{{" not in str(item["input"]):  # only Dagster can resolve a template
                 place = f"{yaml_files.short(file)}:{yaml_files.line(document, ('attributes', *item['loc']))}"
                 yield f"{place} {vendor}{yaml_files.field(item['loc'])}: {_message(item)}"
 
@@ -68,7 +69,7 @@ def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
 def _message(item: pydantic_core.ErrorDetails) -> str:
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
-        return "there is no such field; see the vendor's README for those there are"
+        return "unknown field; the vendor's README lists the known ones"
     if item["type"] == "missing":
         return "is required"
     shown = repr(item["input"])

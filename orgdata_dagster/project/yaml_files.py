@@ -1,6 +1,6 @@
-"""The defs.yaml files of a project, and where something is in one.
+"""The defs.yaml files of a project, and the line of a field in one of them.
 
-Here: what both searches for problems need (yaml_errors.py, table_names.py). Keep out: the problems.
+Here: what yaml_errors.py and table_names.py share. Keep out: finding problems.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import yaml
 
 
 def of(project: Path, part: Path | None = None) -> list[Path]:
-    """The files of a project, or of one part of its defs folder."""
+    """The defs.yaml files of a project, or of one part of its defs folder, sorted."""
     return sorted(part.glob("**/defs.yaml") if part else project.glob("*/defs/**/defs.yaml"))
 
 
 def component(kind: str) -> type[pydantic.BaseModel] | None:
-    """The Component of a `type:`; None where there is none."""
+    """The Component class of a `type:`; None if there is no such class."""
     module, _, name = kind.rpartition(".")
     try:
         found: Any = getattr(import_module(module), name)
@@ -30,7 +30,7 @@ def component(kind: str) -> type[pydantic.BaseModel] | None:
 
 
 def line(node: yaml.Node, location: Sequence[int | str]) -> int:
-    """The line of what a location names, or of the last part of it that is there."""
+    """The line number of a field, or of its nearest parent that exists. `location`: keys and indexes from the top."""
     for part in location:
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
             node = node.value[part]
@@ -38,16 +38,16 @@ def line(node: yaml.Node, location: Sequence[int | str]) -> int:
             pair = next(((key, value) for key, value in node.value if key.value == part), None)
             if pair is None:
                 break
-            # in block style a list begins on the line behind its name
+            # in block style a list starts on the line after its name
             node = pair[1] if part != location[-1] else pair[0]
     return int(node.start_mark.line) + 1
 
 
 def field(location: Sequence[int | str]) -> str:
-    """A location as a person writes it."""
+    """A location as text, such as `.tables[0].key`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
 
 
 def short(file: Path) -> str:
-    """A file's path, below the working folder if it is there."""
+    """A file's path, relative to the working folder if it is below it."""
     return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)

@@ -34,7 +34,7 @@ def columns(tally: Tally) -> list[str]:
         (replace(GOOD, status=1, err="Traceback (most recent call last):\n..."), (0, 1)),
         (replace(GOOD, status=1, err="failed: a worker process was killed; pull again"), (0, 1)),
         (replace(GOOD, out_of_memory=1), (0, 1)),
-        (replace(GOOD, status=2, err="orgdata: there is no such field"), (0, 1)),
+        (replace(GOOD, status=2, err="orgdata: unknown field"), (0, 1)),
     ],
 )
 def test_a_stuck_or_crashed_command_is_counted(ended: Ended, expected: tuple[int, int]) -> None:

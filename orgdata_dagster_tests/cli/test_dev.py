@@ -33,7 +33,7 @@ def refused(command: Command) -> str:
 @pytest.mark.parametrize("command", ["dev", "demo", "sandbox"])
 def test_a_port_in_use(home: Home, taken: int, command: str) -> None:
     line = refused(home.start(command, "--port", str(taken)))
-    assert line == f"orgdata: --port {taken} is in use; end what listens there, or choose another --port"
+    assert line == f"orgdata: --port {taken} is in use; end the program that listens there, or choose another --port"
 
 
 def test_a_number_that_is_no_port(home: Home) -> None:
@@ -43,7 +43,7 @@ def test_a_number_that_is_no_port(home: Home) -> None:
 def test_beside_another_dev(home: Home) -> None:
     with locked(settings.home() / "dev.lock", shared=False):
         line = refused(home.start("dev", "--port", "0"))
-    assert f"`orgdata dev` (process {os.getpid()}) runs on this instance already" in line
+    assert f"`orgdata dev` (process {os.getpid()}) already runs on this instance" in line
 
 
 def test_beside_a_daemon_that_somebody_started_by_hand(home: Home) -> None:
@@ -54,6 +54,6 @@ def test_beside_a_daemon_that_somebody_started_by_hand(home: Home) -> None:
     ) as daemon:
         assert daemons(settings.dagster_home()) == [daemon.pid]
         line = refused(home.start("dev", "--port", "0"))
-        assert f"a Dagster daemon (process {daemon.pid}) runs on this instance already" in line
+        assert f"a Dagster daemon (process {daemon.pid}) already runs on this instance" in line
         daemon.kill()
     assert daemons(settings.dagster_home()) == []

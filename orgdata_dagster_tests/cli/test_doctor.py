@@ -51,7 +51,7 @@ def test_a_healthy_home_costs_one_request_a_vendor(patient: Patient, sandbox: Sa
         "versions", "folder", "private", "warehouse", "institution_analytics", "pools", "runs", "slots", "reports",
         "daemon", "event log", "coverage", "memory",
     }  # fmt: skip
-    assert any("answers, credentials are good, its clock differs by" in one.what for one in found)
+    assert any("answers, and accepts the credentials; its clock differs by" in one.what for one in found)
     [asked] = sandbox.log.entries()
     assert (asked.status, asked.rows) == (200, 0)
 
@@ -121,7 +121,7 @@ def test_the_command_ends_with_1_if_anything_is_wrong(home: Home, sandbox: Sandb
     wrong = home.orgdata("doctor", "--offline")
     assert (wrong.status, "WRONG pools" in wrong.out) == (1, True), wrong.everything
     fixed = home.orgdata("doctor", "--fix")
-    assert (fixed.status, "mended: pools" in fixed.out) == (0, True)
+    assert (fixed.status, "fixed: pools" in fixed.out) == (0, True)
 
 
 def test_a_paused_vendor_is_named_shown_and_lifted(home: Home, sandbox: Sandbox) -> None:
@@ -139,7 +139,7 @@ def test_a_paused_vendor_is_named_shown_and_lifted(home: Home, sandbox: Sandbox)
     assert "it asked for 24 h" in told.out
     assert "institution_analytics is PAUSED: no request is sent until" in home.orgdata("status").out
     lifted = home.orgdata("doctor", "--clear", "institution_analytics")
-    assert "institution_analytics may be asked again: its pause had 15 min to go" in lifted.out.replace(
+    assert "Requests to institution_analytics are allowed again: its pause had 15 min left" in lifted.out.replace(
         "14 min", "15 min"
     )
     assert home.orgdata("pull", "institution_analytics/users").status == 0

@@ -33,25 +33,25 @@ def the_line(done: Done) -> str:
 
 def test_a_wrong_argument(told: Home) -> None:
     line = the_line(told.orgdata("pull", "institution_analytics/user"))
-    assert "there is no 'institution_analytics/user'; did you mean institution_analytics/users" in line
+    assert "unknown selection 'institution_analytics/user'; did you mean institution_analytics/users" in line
     assert "--from 'yesterday' is not a day" in the_line(told.orgdata("pull", "--from", "yesterday"))
     assert not (told.folder / "dagster").exists()  # nothing was begun
 
     loaded = catalog.load()
     for selection, words in [
         ("institution_analitics", "did you mean institution_analytics"),
-        ("nobody", "there is no 'nobody'; there are: institution_analytics/courses"),
-        ("key:(", "'key:(' is no selection"),
-        ("key:nothing*", "there is no 'key:nothing*'"),
+        ("nobody", "unknown selection 'nobody'; known: institution_analytics/courses"),
+        ("key:(", "'key:(' is not a valid selection"),
+        ("key:nothing*", "unknown selection 'key:nothing*'"),
     ]:
         with pytest.raises(UserError, match=re.escape(words)):
             loaded.select(selection)
     for first, last, words in [
         ("yesterday", None, f"--from 'yesterday' is not a day; write YYYY-MM-DD, as in --from {today()}"),
         (None, "2026-02-30", "--to '2026-02-30' is not a day"),
-        (None, "2999-01-01", "--to 2999-01-01 lies in the future"),
+        (None, "2999-01-01", "--to 2999-01-01 is in the future"),
         (today(), today(back=1), f"--from {today()} is later than --to {today(back=1)}"),
-        ("2020-01-01", None, "--from 2020-01-01: institution_analytics/courses begins on"),
+        ("2020-01-01", None, "--from 2020-01-01: institution_analytics/courses starts on"),
         ("2020-01-01", None, "start_date in defs/institution_analytics"),
     ]:
         with pytest.raises(UserError, match=re.escape(words)):
@@ -94,7 +94,7 @@ def test_bad_yaml_is_told_by_every_command(told: Home) -> None:
 
 def test_what_is_good_is_said_to_be(told: Home) -> None:
     done = told.orgdata("validate")
-    assert (done.status, done.out) == (0, "nothing is wrong: 3 assets of 1 vendors\n")
+    assert (done.status, done.out) == (0, "no problems: 3 assets of 1 vendors\n")
 
 
 def test_status_before_anything_landed(new_home: Home) -> None:

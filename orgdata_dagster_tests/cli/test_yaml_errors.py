@@ -22,10 +22,10 @@ def problems_of(folder: Path, text: str) -> list[str]:
 
 
 CASES: dict[str, tuple[dict[str, object], list[str]]] = {
-    "unknown field": ({"start": "2026-01-01"}, ["institution_analytics.start: there is no such field"]),
+    "unknown field": ({"start": "2026-01-01"}, ["institution_analytics.start: unknown field"]),
     "unknown field of a data set": (
         {"tables": [USERS, {"name": "events", "keys": ["id"]}]},
-        ["institution_analytics.tables[1].keys: there is no such field"],
+        ["institution_analytics.tables[1].keys: unknown field"],
     ),
     "wrong type": ({"lookback": "soon"}, ["institution_analytics.lookback: ", "'soon' is not a duration"]),
     "wrong type in a list": ({"tables": [{"name": 7}]}, ["institution_analytics.tables[0].name: ", "not 7"]),
@@ -98,7 +98,7 @@ def test_text_that_is_no_yaml(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["orgdata_dagster.InstitutionAnalytic", "nowhere.Thing"])
 def test_a_type_that_does_not_exist(tmp_path: Path, kind: str) -> None:
     [problem] = problems_of(tmp_path, yaml.safe_dump({"type": kind, "attributes": {}}))
-    assert f"there is no type '{kind}'; there are orgdata_dagster." in problem
+    assert f"unknown type '{kind}'; known: orgdata_dagster." in problem
     assert "orgdata_dagster.InstitutionAnalytics" in problem
 
 

@@ -36,7 +36,7 @@ def test_what_is_made_of_a_table_goes_after_it_and_not_if_it_failed(home: Home) 
     done = home.orgdata("pull", "--from", today(back=3))
     failed = [line for line in done.err.splitlines() if line.startswith("failed: ")]
     assert [line.split(": ")[1] for line in failed] == ["a_chart", "b_broken"], done.everything
-    assert "left out, for b_broken failed" in failed[0]
+    assert "skipped because b_broken failed" in failed[0]
     assert "on purpose" in failed[1]
     with home.instance() as instance:
         made = instance.get_latest_materialization_event(dg.AssetKey("a_count"))

@@ -94,9 +94,7 @@ def test_a_pull_that_is_told_to_stop(
     days = landed(home, "events")
     assert 1 <= len(days) < 6
     command = f"orgdata pull {VENDOR} --from {FIRST} --to {today()} --resume"
-    assert (
-        line == f"orgdata: stopped by {name}: {len(days)} of 12 partitions have landed and stay; go on with: {command}"
-    )
+    assert line == f"orgdata: stopped by {name}: {len(days)} of 12 partitions have landed; continue with: {command}"
     with home.instance() as instance:
         [run] = instance.get_runs()  # the second table had to wait for its turn
         assert run.status == dg.DagsterRunStatus.CANCELED
@@ -158,9 +156,9 @@ def test_after_kill_9_dagster_is_told_what_landed(home: Home, sandbox: Sandbox) 
     pull = started(home, sandbox, requests=6)
     pull.kill_all()
     found = home.orgdata("doctor", "--offline").out
-    assert "Dagster does not know of" in found
+    assert "are not reported to Dagster" in found
     assert f"orgdata pull {VENDOR} --from {FIRST} --to {today()} --resume" in found
     mended = home.orgdata("doctor", "--offline", "--fix")
     assert mended.status == 1  # what is missing is still to be pulled
-    assert "Dagster knows what has landed" in mended.out
+    assert "Dagster knows of every landed partition" in mended.out
     assert landed(home, "events")

@@ -18,9 +18,9 @@ TOGETHER = "type: orgdata_dagster.Together\nattributes:\n  "
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (TOGETHER + "nonsense: 1\n", "defs.yaml:3 together.nonsense: there is no such field"),
+        (TOGETHER + "nonsense: 1\n", "defs.yaml:3 together.nonsense: unknown field"),
         (TOGETHER + "tables: [\n", "defs.yaml:4 not valid YAML"),
-        ("type: orgdata_dagster.Togehter\n", "there is no type 'orgdata_dagster.Togehter'"),
+        ("type: orgdata_dagster.Togehter\n", "unknown type 'orgdata_dagster.Togehter'"),
     ],
 )
 def test_a_broken_vendor_leaves_the_others_up(

@@ -53,9 +53,9 @@ def nightly(together: TogetherResource) -> dg.SkipReason:
     return dg.SkipReason(str(together.rows("users")))
 """
 BROKEN = "type: orgdata_dagster.Together\nattributes:\n  nonsense: 1\n"
-WHY_BROKEN = "together.nonsense: there is no such field"
+WHY_BROKEN = "together.nonsense: unknown field"
 WHY_ABSENT = "the project has no defs.yaml with `type: orgdata_dagster.Together`"
-NO_RESOURCE = "There is no resource 'together'"
+NO_RESOURCE = "The resource 'together' is missing"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 

@@ -1,7 +1,7 @@
-"""`orgdata doctor`: everything that may keep orgdata from working, each with the command that mends it.
+"""`orgdata doctor`: find whatever keeps orgdata from working, with the command that fixes it.
 
-Here: the order of the groups, showing, mending, and closing circuit breakers.
-Add here: a group, in a module of its own.
+Here: the order of the groups of findings, printing and fixing them, and resetting circuit breakers.
+Add here when: there is a new group of findings (in a module of its own).
 Keep out: what landed (cli/status_report.py); what a circuit breaker is (http/circuit_breaker.py).
 """
 
@@ -28,7 +28,7 @@ from orgdata_dagster.orchestration.reasons import reason
 
 @dataclass
 class Opened:
-    """What is looked at. `catalog` and `instance` are None where they cannot be opened; `troubles` say why."""
+    """The project and its instance. Each is None if it cannot be opened; `troubles` has the reasons."""
 
     catalog: Catalog | None = None
     instance: dg.DagsterInstance | None = None
@@ -37,14 +37,14 @@ class Opened:
 
 @contextmanager
 def opened() -> Iterator[Opened]:
-    """The project and its Dagster instance, as far as they can be opened."""
+    """Open the project and its Dagster instance, as far as possible."""
     made = Opened()
     with ExitStack() as stack:
         try:
             made.catalog = catalogs.load()
         except UserError as error:
             made.troubles += [Finding("definitions", line, False) for line in str(error).splitlines()]
-        except Exception as error:  # noqa: BLE001 - it is told, and all else is looked at
+        except Exception as error:  # noqa: BLE001 - becomes a finding, and the other groups are still examined
             made.troubles.append(Finding("definitions", reason(error), False))
         try:
             made.instance = stack.enter_context(shared_instance())
@@ -54,13 +54,13 @@ def opened() -> Iterator[Opened]:
 
 
 def examine(one: Opened, *, ask: bool) -> Iterator[Finding]:
-    """Every finding, good ones too, each reason once. `ask`: send each vendor one cheap request."""
-    told = set[str]()
+    """Yield every finding, good or bad; each problem once. `ask`: send each vendor one cheap request."""
+    seen = set[str]()
     for finding in _all(one, ask=ask):
-        if finding.good or finding.what not in told:
+        if finding.good or finding.what not in seen:
             yield finding
         if not finding.good:
-            told.add(finding.what)
+            seen.add(finding.what)
 
 
 def _all(one: Opened, *, ask: bool) -> Iterator[Finding]:
@@ -75,37 +75,37 @@ def _all(one: Opened, *, ask: bool) -> Iterator[Finding]:
 
 
 def mend(findings: Iterable[Finding]) -> Iterator[str]:
-    """Mend what is safe to mend; what was done, in a sentence each."""
+    """Apply the safe fixes; yields one sentence per fix."""
     for finding in findings:
         if not finding.good and finding.fix:
             try:
-                yield f"mended: {finding.fix()}"
-            except Exception as error:  # noqa: BLE001 - it is told, and all else is mended
-                yield f"not mended: {finding.about}: {reason(error)}"
+                yield f"fixed: {finding.fix()}"
+            except Exception as error:  # noqa: BLE001 - is printed, and the other fixes are still applied
+                yield f"not fixed: {finding.about}: {reason(error)}"
 
 
 def clear(catalog: Catalog, vendor: str) -> str:
-    """Take a vendor's circuit breaker down and lift its pause; returns what that means, in a sentence or two.
+    """Reset a vendor's circuit breaker and lift its pause; returns what was done, in one or two sentences.
 
-    Raises UserError where there is no such vendor.
+    Raises UserError if there is no such vendor.
     """
     known = vendors.of(catalog)
     resource = next((resource for resource in known if resource.vendor == vendor), None)
     if resource is None:
-        raise UserError(f"there is no vendor {vendor!r}; there are: {', '.join(one.vendor for one in known)}")
+        raise UserError(f"unknown vendor {vendor!r}; known: {', '.join(one.vendor for one in known)}")
     notice = CircuitBreaker(vendor, settings.circuit_breakers()).clear()
     pause = resource.rate_limit().resume()
-    lifted = f"{vendor} may be asked again: its pause had {span(pause.seconds)} to go." if pause else ""
+    lifted = f"Requests to {vendor} are allowed again: its pause had {span(pause.seconds)} left." if pause else ""
     if notice is None:
-        return lifted or f"{vendor}: there was no circuit breaker and no pause"
-    same = "the same" if notice.fingerprint == vendors.credentials(resource) else "not the same"
-    return f"{vendor} may be asked again: {notice}. The credentials in the environment are {same} ones." + (
+        return lifted or f"{vendor}: no circuit breaker was open, and there was no pause"
+    same = "the same as" if notice.fingerprint == vendors.credentials(resource) else "not the same as"
+    return f"Requests to {vendor} are allowed again: {notice}. The credentials in the environment are {same} then." + (
         f" {lifted}" if lifted else ""
     )
 
 
 def show(console: Console, findings: Iterable[Finding]) -> bool:
-    """Print findings as they come; returns whether all are good."""
+    """Print findings as they arrive; returns whether all are good."""
     healthy = True
     for finding in findings:
         mark, style = ("ok   ", "") if finding.good else ("WRONG", "red")

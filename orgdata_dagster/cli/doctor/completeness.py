@@ -1,6 +1,7 @@
-"""Findings about the tables: pulls that did not end well, and what the coverage lacks.
+"""Findings about the tables: pulls that failed or were stopped, and gaps in the coverage.
 
-Here: both. Keep out: what a gap is (orchestration/automation/gaps.py), all else of a table (cli/status_report.py).
+Here: the findings. Keep out: what a gap is (orchestration/automation/gaps.py), and the state of tables
+(cli/status_report.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
 
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
-    """One of each table with gaps, or one that there are none."""
+    """One finding per unfinished pull and per table with gaps; one good finding if there are none."""
     yield from isolated("coverage", lambda: _all(catalog, instance))
 
 
@@ -34,8 +35,8 @@ def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     continued = {key: command for command, keys in unfinished.items() for key in keys}
     for command, keys in unfinished.items():
         names = ", ".join(sorted(key.to_user_string() for key in keys))
-        told = f"the last pull of {names} failed, was stopped or killed; what had landed by then stays"
-        yield Finding("pull", told, False, command)
+        text = f"the last pull of {names} failed, was stopped or was killed; what it has landed is kept"
+        yield Finding("pull", text, False, command)
     for key, kind in kinds.items():
         name, partitions = key.to_user_string(), graph.get(key).partitions_def
         for finding in isolated(
@@ -63,5 +64,8 @@ def _of(
     span = f"{len(missing)} partitions, {first} to {last}" if first else "the last pull was not complete"
     days = f" --from {first}" + (f" --to {last}" if kind == "days" else "") if first else ""
     yield Finding(
-        name, f"missing: {span}", False, f"{go_on or f'orgdata pull {name}{days}'} (catch_up does it too, if it runs)"
+        name,
+        f"missing: {span}",
+        False,
+        f"{go_on or f'orgdata pull {name}{days}'} (catch_up does this too while `orgdata dev` runs)",
     )

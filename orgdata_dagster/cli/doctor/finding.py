@@ -1,4 +1,4 @@
-"""What `orgdata doctor` finds. Here: `Finding`, and `isolated`. Keep out: finding anything."""
+"""One result of `orgdata doctor`. Here: `Finding` and `isolated`. Keep out: the examinations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orgdata_dagster.orchestration.reasons import reason
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `remedy`: the command that mends it; `fix` does so where that is safe."""
+    """The result of one examination. `remedy`: the command that fixes it. `fix`: applies the fix, if that is safe."""
 
     about: str
     what: str
@@ -20,8 +20,8 @@ class Finding:
 
 
 def isolated(about: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """What `look` finds; where that fails, the reason is a finding too, and the others are looked at all the same."""
+    """The findings of `look`. If it fails, the reason is a finding, so that the other examinations still run."""
     try:
         yield from look()
-    except Exception as error:  # noqa: BLE001 - a doctor that dies helps nobody
+    except Exception as error:  # noqa: BLE001 - doctor must always finish
         yield Finding(about, reason(error), False)

@@ -1,6 +1,6 @@
-"""Findings about the Dagster instance: pools, slots, runs nobody works on, the daemon, its size.
+"""Findings about the Dagster instance: pools, slots, orphaned runs, the daemon, the size of its event log.
 
-Here: what Dagster's own storage knows. Keep out: the warehouse (machine.py, tables.py).
+Here: what Dagster's storage knows. Keep out: the warehouse (machine.py, completeness.py).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from orgdata_dagster.orchestration.instance.unreported import ended_early, repor
 from orgdata_dagster.warehouse.errors import WarehouseError
 
 _FIX = "orgdata doctor --fix"
-_SILENT = 120  # seconds after which a daemon that said nothing does not run
+_SILENT = 120  # seconds without a heartbeat after which a daemon counts as stopped
 _LARGEST = 4 << 30
 
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
-    """All of them."""
+    """All findings of this module."""
     yield from isolated("pools", lambda: [_pools(catalog, instance)])
     yield from isolated("runs", lambda: _runs(instance))
     yield from isolated("daemon", lambda: [_daemon(instance)])
@@ -37,12 +37,12 @@ def _runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
     leaked = leaked_slots(instance, dead)
 
     def free() -> str:
-        return f"{len(reap(instance))} runs failed that nobody worked on, their slots are free"
+        return f"marked {len(reap(instance))} orphaned runs as failed and freed their slots"
 
-    told = f"{len(dead)} that nobody works on: {', '.join(run.run_id[:8] for run in dead)}"
-    yield Finding("runs", told if dead else "each has its process", not dead, _FIX, free)
-    told = f"{len(leaked)} runs hold slots that they do not need"
-    yield Finding("slots", told if leaked else "none leaked", not leaked, _FIX, None if dead else free)
+    text = f"{len(dead)} orphaned (their process died): {', '.join(run.run_id[:8] for run in dead)}"
+    yield Finding("runs", text if dead else "every run has its process", not dead, _FIX, free)
+    text = f"{len(leaked)} finished runs still hold slots"
+    yield Finding("slots", text if leaked else "none leaked", not leaked, _FIX, None if dead else free)
     yield _reports(instance, dead)
 
 
@@ -51,41 +51,41 @@ def _reports(instance: dg.DagsterInstance, dead: Sequence[dg.DagsterRun]) -> Fin
     try:
         missing = sum(map(len, unreported(instance, runs).values()))
     except (WarehouseError, duckdb.Error):
-        return Finding("reports", "not compared: the warehouse cannot be read now")
-    told = f"Dagster does not know of {missing} partitions that have landed: their runs ended before they could say so"
+        return Finding("reports", "not compared, because the warehouse cannot be read now")
+    text = f"{missing} partitions have landed but are not reported to Dagster: their runs ended too early"
 
     def report() -> str:
-        return f"Dagster was told of {report_landed(instance, runs)} partitions that have landed"
+        return f"reported {report_landed(instance, runs)} landed partitions to Dagster"
 
-    return Finding("reports", told if missing else "Dagster knows what has landed", not missing, _FIX, report)
+    return Finding("reports", text if missing else "Dagster knows of every landed partition", not missing, _FIX, report)
 
 
 def _pools(catalog: Catalog, instance: dg.DagsterInstance) -> Finding:
     if not instance.event_log_storage.get_concurrency_keys() and not instance.get_runs_count():
-        return Finding("pools", "not set yet: the first pull sets them, and so does `orgdata dev`")
+        return Finding("pools", "not set yet; the first pull or `orgdata dev` sets them")
     wrong = wrong_limits(instance, catalog.resources)
-    told = ", ".join(f"{pool} should have {limit} slots" for pool, limit in wrong.items())
+    text = ", ".join(f"{pool} should have {limit} slots" for pool, limit in wrong.items())
 
     def limit() -> str:
         apply_limits(instance, catalog.resources)
-        return "pools have the limits of defs.yaml"
+        return "set the pools to the limits of defs.yaml"
 
-    return Finding("pools", told or "as in defs.yaml", not wrong, _FIX, limit)
+    return Finding("pools", text or "as in defs.yaml", not wrong, _FIX, limit)
 
 
 def _daemon(instance: dg.DagsterInstance) -> Finding:
     beats = instance.get_daemon_heartbeats()
     if not beats:
-        return Finding("daemon", "never ran here: schedules and sensors need `orgdata dev`")
+        return Finding("daemon", "has never run here; schedules and sensors need `orgdata dev`")
     now = datetime.now(UTC).timestamp()
     silent = sorted(kind for kind, beat in beats.items() if now - beat.timestamp > _SILENT)
     broken = sorted(kind for kind, beat in beats.items() if beat.errors)
     if silent:
         last = datetime.fromtimestamp(max(beat.timestamp for beat in beats.values()), UTC)
-        told = f"silent since {last:%Y-%m-%d %H:%M} UTC: {', '.join(silent)}; no schedule runs"
-        return Finding("daemon", told, False, "orgdata dev")
+        text = f"no heartbeat since {last:%Y-%m-%d %H:%M} UTC: {', '.join(silent)}; schedules do not run"
+        return Finding("daemon", text, False, "orgdata dev")
     if broken:
-        return Finding("daemon", f"errors in {', '.join(broken)}", False, "Look at Deployment > Daemons in the UI.")
+        return Finding("daemon", f"errors in {', '.join(broken)}", False, "See Deployment > Daemons in the UI.")
     return Finding("daemon", f"{len(beats)} daemons run")
 
 

@@ -1,6 +1,6 @@
-"""Findings about this machine: versions, folders, and who has the warehouse.
+"""Findings about this machine: versions, folders, file modes, memory, and which process holds the warehouse.
 
-Here: what needs no Dagster and no vendor. Keep out: runs (instance.py).
+Here: whatever needs neither Dagster nor a vendor. Keep out: runs (instance.py).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.lock import holder
 from orgdata_dagster.warehouse.storage.memory import allowed
 
-PATIENCE = 5.0  # seconds for who holds the warehouse; a doctor does not wait longer
+PATIENCE = 5.0  # seconds to wait for the warehouse
 _LEAST_FREE = 1 << 30
 
 
 def findings() -> Iterator[Finding]:
-    """All of them."""
+    """All findings of this module."""
     for about, look in (("versions", _versions), ("folder", _home), ("memory", _memory), ("warehouse", _warehouse)):
         yield from isolated(about, look)
 
@@ -40,14 +40,14 @@ def _versions() -> Iterator[Finding]:
     wrong = [f"{need.name} {version(need.name)} (needs {need.specifier})" for need in needed
              if not need.specifier.contains(version(need.name), prereleases=True)]  # fmt: skip
     have = f"Python {platform.python_version()}, dagster {version('dagster')}, duckdb {version('duckdb')}"
-    remedy = "make clean, then make dev: the environment is made anew from constraints.txt"
+    remedy = "make clean, then make dev: this installs the versions of constraints.txt again"
     yield Finding("versions", ", ".join(wrong) or have, not wrong, remedy)
 
 
 def _home() -> Iterator[Finding]:
-    home = settings.home()  # raises where it cannot be made or written
+    home = settings.home()  # raises if it cannot be created or written
     if locked := [path for path in home.iterdir() if not os.access(path, os.W_OK)]:
-        yield Finding("folder", f"{locked[0]} cannot be written", False, f"sudo chown -R $(id -un) {home}")
+        yield Finding("folder", f"{locked[0]} is not writable", False, f"sudo chown -R $(id -un) {home}")
         return
     yield _room("folder", home, settings.HOME)
     yield _private()
@@ -59,24 +59,24 @@ def _home() -> Iterator[Finding]:
 def _private() -> Finding:
     open_to_others = list(private.exposed())
     if not open_to_others:
-        return Finding("private", "nobody else may read the home or the warehouse")
+        return Finding("private", "only their owner can read the home and the warehouse")
     first = f"{open_to_others[0]} (mode {stat.S_IMODE(open_to_others[0].stat().st_mode):04o})"
-    told = f"others on this machine may read or write {len(open_to_others)} files and folders, such as {first}"
-    return Finding("private", told, False, "orgdata doctor --fix", _tighten)
+    text = f"other users can read or write {len(open_to_others)} files and folders, such as {first}"
+    return Finding("private", text, False, "orgdata doctor --fix", _tighten)
 
 
 def _tighten() -> str:
-    return f"{private.tighten()} files and folders are for their owner alone now"
+    return f"restricted {private.tighten()} files and folders to their owner"
 
 
 def _room(about: str, folder: Path, variable: str) -> Finding:
     free = shutil.disk_usage(folder).free
-    remedy = f"make room on the disk of {folder}, or set {variable} to another"
+    remedy = f"make room on the disk of {folder}, or set {variable} to a folder on another disk"
     return Finding(about, f"{folder}, {free / (1 << 30):.1f} GB free", free > _LEAST_FREE, remedy)
 
 
 def _memory() -> Iterator[Finding]:
-    yield Finding("memory", str(allowed()))  # raises where ORGDATA_MEMORY is no amount
+    yield Finding("memory", str(allowed()))  # raises if ORGDATA_MEMORY is not an amount
 
 
 def _warehouse() -> Iterator[Finding]:
@@ -94,8 +94,8 @@ def _warehouse() -> Iterator[Finding]:
         return
     writer = holder(warehouse.lock_path)
     if writer is not None and not os.path.exists(f"/proc/{writer}") and os.path.isdir("/proc"):
-        writer = None  # of another machine, or gone this moment
-    busy = f", process {writer} is writing" if writer else ", nobody is writing"
+        writer = None  # a process of another machine, or one that has just ended
+    busy = f", process {writer} is writing" if writer else ", no process is writing"
     yield Finding("warehouse", f"{warehouse.uri}{busy}{'' if known else ', no table yet'}")
 
 

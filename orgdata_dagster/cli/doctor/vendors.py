@@ -1,6 +1,6 @@
-"""Findings about the vendors: variables, circuit breakers, rate limits, and whether they answer, with what clock.
+"""Findings about the vendors: variables, circuit breakers, rate limits, whether they answer, and their clocks.
 
-Here: what concerns one vendor. Keep out: tables (tables.py).
+Here: whatever concerns one vendor. Keep out: tables (completeness.py).
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.rate_limit import RateLimitTimeout
 from orgdata_dagster.orchestration.resources import VendorResource
 
-PATIENCE = 15.0  # seconds for a rate limit's room and for an answer
-_SKEW = 30.0  # seconds between the clocks that nothing here minds
+PATIENCE = 15.0  # seconds to wait for the rate limit, and for the answer
+_SKEW = 30.0  # seconds of difference between the clocks that do no harm
 
 
 def of(catalog: Catalog) -> list[VendorResource]:
-    """The vendors in order."""
+    """The vendors' resources, sorted by name."""
     found = [resource for resource in catalog.resources.values() if isinstance(resource, VendorResource)]
     return sorted(found, key=lambda resource: resource.vendor)
 
 
 def credentials(resource: VendorResource) -> str:
-    """The fingerprint of those in the environment; the resource itself has only the variables' names."""
+    """The fingerprint of the credentials in the environment. The resource itself only has the variables' names."""
     return fingerprint(os.environ.get(resource.environment[name], "") for name in resource.secret_fields)
 
 
 def findings(catalog: Catalog, *, ask: bool) -> Iterator[Finding]:
-    """All of them, vendor by vendor."""
+    """All findings, vendor by vendor. `ask`: send each vendor one cheap request."""
     for resource in of(catalog):
         yield from isolated(resource.vendor, partial(_of, resource, ask=ask))
 
 
 def _of(resource: VendorResource, *, ask: bool) -> Iterator[Finding]:
     yield _rate_limit(resource)
-    for told in resource.notices():
-        yield Finding(resource.vendor, told, False, "Put a new one into the environment or into .env.")
+    for notice_text in resource.notices():
+        yield Finding(resource.vendor, notice_text, False, "Put a new one into the environment or into .env.")
     circuit_breaker = CircuitBreaker(resource.vendor, settings.circuit_breakers())
     if notice := circuit_breaker.read():
         yield Finding(resource.vendor, f"STOPPED: {notice}", False, circuit_breaker.remedy)
@@ -61,7 +61,7 @@ def _rate_limit(resource: VendorResource) -> Finding:
         for used in rate_limit.usage()
     ]
     if (at_once := resource.rule().in_flight) is not None:
-        facts.append(f"{at_once} at a time")
+        facts.append(f"{at_once} concurrent requests")
     if pause := rate_limit.paused():
         facts.append(pause_in_words(pause, datetime.now(UTC)))
         return Finding(resource.vendor, f"PAUSED: {', '.join(reversed(facts))}", False, lift(resource.vendor))
@@ -69,22 +69,20 @@ def _rate_limit(resource: VendorResource) -> Finding:
 
 
 def _answer(resource: VendorResource) -> Finding:
-    """Whether it answers with these credentials: one request, which pays like any other."""
+    """Whether the vendor accepts the credentials: one request, which counts for the rate limit like any other."""
     fields = {name: value for name, value in resource.model_dump().items() if name not in resource.environment}
     ready = type(resource).from_environment(**{**fields, "patience": PATIENCE})
     try:
         download = ready.probe()
     except RateLimitTimeout as error:
-        return Finding(resource.vendor, f"not asked: {error}")
+        return Finding(resource.vendor, f"no request sent: {error}")
     except VendorError as error:
-        return Finding(resource.vendor, str(error), False)  # it ends with what to do
+        return Finding(resource.vendor, str(error), False)  # the message includes the remedy
     if download is None:
-        return Finding(resource.vendor, "not asked: nothing in defs.yaml that could be read")
+        return Finding(resource.vendor, "no request sent: defs.yaml lists no table to read")
     if download.server_time is None:
-        return Finding(resource.vendor, "answers, credentials are good")
+        return Finding(resource.vendor, "answers, and accepts the credentials")
     skew = (download.server_time - datetime.now(UTC)).total_seconds()
-    told = f"answers, credentials are good, its clock differs by {abs(skew):.0f} s"
-    remedy = (
-        "Compare both with a third clock. If this machine's is wrong: timedatectl set-ntp true. Else tell the vendor."
-    )
-    return Finding(resource.vendor, told, abs(skew) < _SKEW, remedy)
+    text = f"answers, and accepts the credentials; its clock differs by {abs(skew):.0f} s"
+    remedy = "Compare both with a third clock. If this machine's is wrong: timedatectl set-ntp true. If not, tell them."
+    return Finding(resource.vendor, text, abs(skew) < _SKEW, remedy)

@@ -1,10 +1,10 @@
-"""The sensor `catch_up`: what is missing is asked for again, by itself and not for ever.
+"""The sensor `catch_up`: it pulls missing partitions again, a limited number of times.
 
-Here: when to ask, for how much, and when to give up. Keep out: what is missing (gaps.py).
+Here: when to try, how much, and when to give up. Keep out: which partitions are missing (gaps.py).
 
-Each asset has a batch it tries: the first gaps that no run is under way for. It is tried with pauses that grow; when
-it shrank, from the beginning; after the last try its partitions are given up, which the asset's check `coverage` shows
-as an error until they land. The state is the sensor's cursor.
+Each asset has one batch: its first missing partitions. The batch is tried with growing pauses. If part of it lands, the
+count of attempts starts again. After the last attempt its partitions are given up, and the asset's check `coverage`
+fails until they land. The state is the sensor's cursor.
 """
 
 import json
@@ -26,22 +26,27 @@ from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START, PullKind, pulled_assets
 
 NAME = "catch_up"
-ALL = ""  # how the cursor writes the partition of a table without partitions
+ALL = ""  # stands in the cursor for a table without partitions
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How stubbornly gaps are asked for: the pause after each try grows four-fold, from `pause` on."""
+class Policy:
+    """How often missing partitions are tried. Each pause after the first, `pause`, is four times the previous one."""
 
     pause: timedelta = timedelta(minutes=10)
     tries: int = 5
-    batch: int = 31  # partitions a run
-    runs: int = 4  # a tick
+    batch: int = 31  # partitions per run
+    runs: int = 4  # runs per tick
 
 
 @dataclass
-class Asked:
-    """What the sensor remembers of an asset: the batch it tries, how often, not before when; what it gave up."""
+class Progress:
+    """What the sensor remembers of an asset.
+
+    batch: the partitions that it tries.
+    tries: the number of attempts so far. `after`: earliest time of the next one (ISO 8601).
+    given_up: the partitions that it no longer tries.
+    """
 
     batch: list[str] = field(default_factory=list)
     tries: int = 0
@@ -49,35 +54,35 @@ class Asked:
     given_up: list[str] = field(default_factory=list)
 
     def give_up(self) -> None:
-        """Leave the batch alone from now on."""
+        """Stop trying the batch."""
         self.given_up += self.batch
         self.batch, self.tries, self.after = [], 0, ""
 
-    def try_again_after(self, now: datetime, patience: Patience) -> None:
-        """Note a try, and the pause before the next one."""
+    def try_again_after(self, now: datetime, patience: Policy) -> None:
+        """Count an attempt, and set the time of the next one."""
         self.after = (now + patience.pause * 4**self.tries).isoformat()
         self.tries += 1
 
 
-def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
-    """The sensor over all assets that land a vendor's table."""
+def catch_up_sensor(patience: Policy | None = None) -> dg.SensorDefinition:
+    """The sensor for all assets that land a vendor's table."""
 
     @dg.sensor(
         name=NAME,
-        asset_selection=dg.AssetSelection.all(),  # not `target`, which wants partitions of one kind
+        asset_selection=dg.AssetSelection.all(),  # not `target`, which requires the same partitions everywhere
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks again for what the coverage ledger misses: ticks nobody ran, failed runs, doubtful days. "
-        "After some tries with growing pauses it gives up, and the check `coverage` says so.",
+        description="Pulls partitions that the coverage ledger misses: after missed ticks, failed runs and incomplete "
+        "pulls. After five attempts with growing pauses it gives up, and the check `coverage` fails.",
     )
     def catch_up(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
         report_landed(context.instance, ended_early(context.instance))
-        bearing = patience or Patience(pause=settings.catch_up_pause())
+        bearing = patience or Policy(pause=settings.catch_up_pause())
         graph = context.repository_def.asset_graph  # type: ignore[union-attr]
         kinds, now = pulled_assets(graph), datetime.now(UTC)
         known = covered(warehouse, list(kinds))
         busy = under_way(context.instance)
-        state = {name: Asked(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
+        state = {name: Progress(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
         requests, given_up, waiting = list[dg.RunRequest](), list[dg.AssetCheckEvaluation](), list[str]()
         for key, kind in kinds.items():
             if key in busy or open_circuit(key.path[0]):
@@ -88,10 +93,10 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
                     partition or ALL
                     for partition in missing_partitions(context.instance, key, kind, partitions, known[key], now)
                 ]
-            except Exception as error:  # noqa: BLE001 - what is wrong with one table must not stop the others
+            except Exception as error:  # noqa: BLE001 - a problem with one table must not stop the others
                 context.log.error(f"{name} is skipped: {reason(error)}")
                 continue
-            asked = state.setdefault(name, Asked())
+            asked = state.setdefault(name, Progress())
             if not next_batch(asked, missing, patience=bearing, whole=kind != "days"):
                 continue
             if asked.tries >= bearing.tries:
@@ -109,7 +114,7 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
             if name in configured and (asked.batch or asked.given_up)
         }
         for request in requests:
-            context.log.info(f"asks again for {request.run_key}")
+            context.log.info(f"pulls {request.run_key}")
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else _quiet(waiting, remembered),
@@ -120,10 +125,10 @@ def catch_up_sensor(patience: Patience | None = None) -> dg.SensorDefinition:
     return catch_up
 
 
-def next_batch(asked: Asked, missing: Sequence[str], *, patience: Patience, whole: bool) -> bool:
-    """Set the batch to be tried next: the first partitions in a row that are missing and not given up. False: none.
+def next_batch(asked: Progress, missing: Sequence[str], *, patience: Policy, whole: bool) -> bool:
+    """Set the batch to try next: the first missing partitions that are not given up. Returns whether there are any.
 
-    If it shrank, something landed, and its tries begin anew, as those of another batch.
+    If the batch is a new one, or a part of the last one has landed, the count of attempts starts again.
     """
     asked.given_up = [partition for partition in asked.given_up if partition in missing]
     open_partitions = [partition for partition in missing if partition not in asked.given_up]
@@ -135,33 +140,33 @@ def next_batch(asked: Asked, missing: Sequence[str], *, patience: Patience, whol
 
 
 def _first_ones(names: Sequence[str], most: int) -> Iterable[str]:
-    """At most so many, and only while they are near each other: a run covers a range, gaps or not."""
+    """The first partitions within `most` days, at most `most`: a run pulls a range, complete days included."""
     if not names:
         return ()
     reach = datetime.fromisoformat(names[0]) + timedelta(days=most)
     return list(takewhile(lambda name: datetime.fromisoformat(name) < reach, names))[:most]
 
 
-def _request(key: dg.AssetKey, kind: PullKind, asked: Asked, now: datetime) -> dg.RunRequest:
+def _request(key: dg.AssetKey, kind: PullKind, asked: Progress, now: datetime) -> dg.RunRequest:
     first, last = asked.batch[0], asked.batch[-1]
-    name = f"{key.to_user_string()} {first} to {last}, try {asked.tries + 1} at {now.isoformat(timespec='seconds')}"
+    name = f"{key.to_user_string()} {first} to {last}, attempt {asked.tries + 1}, {now.isoformat(timespec='seconds')}"
     tags = {} if kind == "whole" else {RANGE_START: first, RANGE_END: last}
     return dg.RunRequest(run_key=name, asset_selection=[key], tags=tags)
 
 
-def _gave_up(key: dg.AssetKey, asked: Asked) -> dg.AssetCheckEvaluation:
+def _gave_up(key: dg.AssetKey, asked: Progress) -> dg.AssetCheckEvaluation:
     what = f"{asked.batch[0]} to {asked.batch[-1]}" if asked.batch[0] else "the table"
     return dg.AssetCheckEvaluation(
         asset_key=key,
         check_name=COVERAGE,
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"catch_up gave up {what} after {asked.tries} tries: see why its runs failed, then pull it by hand",
+        description=f"catch_up gave up {what} after {asked.tries} attempts: see why its runs failed, then pull it",
         metadata={"partitions": len(asked.batch), "tries": asked.tries, "missing": ", ".join(asked.batch)},
     )
 
 
 def _quiet(waiting: Sequence[str], remembered: Mapping[str, object]) -> str:
     if waiting:
-        return f"a pause between tries: {'; '.join(waiting)}"
-    return "only what was given up is missing" if remembered else "nothing is missing"
+        return f"waiting for the next attempt: {'; '.join(waiting)}"
+    return "only partitions that were given up are missing" if remembered else "no partition is missing"

@@ -1,9 +1,9 @@
-"""Sensors that ask whether a vendor has something new, and launch a pull only then.
+"""Change sensors: they probe whether a vendor's table has changed, and launch a pull only then.
 
-Here: `changes_sensor`. Add here: what holds for change probes of any vendor. Keep out: a vendor's probe (its
-probing.py), and what is missing (catch_up.py).
+Here: `changes_sensor`. Add here when: something holds for the change probes of every vendor. Keep out: a vendor's probe
+(its probing.py), and missing partitions (catch_up.py).
 
-A change probe costs a request. It returns a mark; a mark that differs from the last one means that something changed.
+A change probe costs a request and returns a mark. The table has changed if the mark differs from the last one.
 """
 
 import json
@@ -28,16 +28,16 @@ from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.warehouse.commit.transaction import record_requests
 from orgdata_dagster.warehouse.names import TableName
 
-PATIENCE = 10.0  # seconds for the rate limit and for the answer: Dagster gives a tick 60
+PATIENCE = 10.0  # seconds to wait for the rate limit, and for the answer; Dagster gives a tick 60
 _LONGEST_TICK = 35.0
 
 ChangeProbe = Callable[[Any, Coverage], str]
-"""Returns a mark of what the vendor has now, given the vendor's client and the coverage of the table."""
+"""Takes the vendor's client and the coverage of the table; returns a mark of the vendor's current data."""
 
 
 @dataclass
 class _Probed:
-    """What the probes of a tick found: marks by table, problems by table, and why it stopped before the last table."""
+    """The results of a tick: table -> mark, problems, and why it stopped before the last table."""
 
     marks: dict[str, str] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
@@ -49,10 +49,10 @@ def changes_sensor(
     probes: Mapping[dg.AssetKey, ChangeProbe],
     assets: Mapping[dg.AssetKey, dg.AssetsDefinition],
 ) -> dg.SensorDefinition:
-    """The sensor `<vendor>_changes`: probes each table at most once in 5 minutes, and pulls what changed.
+    """The sensor `<vendor>_changes`: probes each table at most once in 5 minutes, and pulls tables that changed.
 
-    The first probe of a table pulls it too, because nobody knows what changed before. A vendor that is down or busy is
-    skipped, with the reason. A table is not probed while a run of it is under way.
+    The first probe of a table always pulls it, because there is no earlier mark. If the vendor is down or busy, the
+    tick is skipped with the reason. A table is not probed while a run pulls it.
     """
     vendor = resource.vendor
 
@@ -61,7 +61,7 @@ def changes_sensor(
         asset_selection=dg.AssetSelection.assets(*probes),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Asks {vendor} for the newest row of each table, at most once in 5 minutes; pulls what changed.",
+        description=f"Probes each table of {vendor} at most once in 5 minutes, and pulls tables that changed.",
     )
     def changes(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
         if stopped := open_circuit(vendor):
@@ -73,7 +73,7 @@ def changes_sensor(
         asking = resource.read_now(patience=PATIENCE)
         pause = settings.pause_of_probes(asking.base_url)
         if (last := state.get("looked")) and now - datetime.fromisoformat(last) < pause:
-            return dg.SensorResult(skip_reason=f"{vendor} was asked at {last[:19]}, and is every {pause}")
+            return dg.SensorResult(skip_reason=f"{vendor} was probed at {last[:19]}; the interval is {pause}")
         marks: dict[str, str] = state.get("marks", {})
         busy = under_way(context.instance)
         idle = {key: probe for key, probe in probes.items() if key not in busy}
@@ -98,14 +98,14 @@ def changes_sensor(
 def _probe(
     resource: VendorResource, probes: Mapping[dg.AssetKey, ChangeProbe], warehouse: WarehouseResource
 ) -> _Probed:
-    """Probe each table. A refused table is skipped; a vendor that does not answer is not asked again."""
+    """Probe each table. Skips a table that the vendor refuses; stops at the first table without an answer."""
     known = covered(warehouse, list(probes))
     found, log, began = _Probed(), RequestLog(), time.monotonic()
     with resource.client(log) as client:
         for key, probe in probes.items():
             name = key.to_user_string()
             if time.monotonic() - began > _LONGEST_TICK:
-                found.stopped = f"{name} and those after it: no time left"
+                found.stopped = f"{name} and the tables after it: no time left"
                 break
             try:
                 found.marks[name] = probe(client, known[key])
@@ -127,5 +127,5 @@ def _request(
     if asset.partitions_def is not None:
         first = first_due_day(warehouse, TableName(*key.path), asset, now)
         tags = {RANGE_START: first, RANGE_END: key_of(asset.partitions_def, now.date())}
-    # the mark alone would not do: what changed to and fro has an old mark, and is new all the same
+    # the mark alone is not unique: a table that changes back to an earlier state has an earlier mark
     return dg.RunRequest(run_key=f"{key.to_user_string()} {mark} {now.isoformat()}", asset_selection=[key], tags=tags)

@@ -1,7 +1,7 @@
-"""What is missing of a table: the partitions that should be complete by now, and are not.
+"""Missing partitions of a table: partitions that should be complete by now but are not.
 
-Here: `missing_partitions`, by the coverage ledger and Dagster's failed partitions.
-Keep out: what is done about them (catch_up.py), and showing them (cli).
+Here: `missing_partitions`, from the coverage ledger and Dagster's failed partitions.
+Keep out: pulling them (catch_up.py), and printing them (cli/).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from orgdata_dagster.warehouse.names import TableName
 
 Coverage = Mapping[str | None, Sequence[Interval]]
 
-_PATIENCE = 10.0  # seconds: Dagster gives a tick no more than 60
+_PATIENCE = 10.0  # seconds to wait for the warehouse; Dagster gives a tick 60
 
 
 def covered(warehouse: WarehouseResource, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, Coverage]:
-    """What the ledger says of each asset's table; nothing of those that never landed."""
+    """Asset -> the coverage of its table; empty if nothing has landed."""
     opened = warehouse.open()
     opened.patience = min(opened.patience, _PATIENCE)
     if not opened.exists:
@@ -42,10 +42,11 @@ def missing_partitions(
     known: Coverage,
     now: datetime,
 ) -> list[str | None]:
-    """The partitions (None: the whole table) to ask for again, oldest first.
+    """The partitions (None: the whole table) to pull again, oldest first.
 
-    Days: from the first one ever covered up to now, those not covered to their end or with a doubt; and those whose
-    last run failed, today included. A table that nobody ever asked for has no gaps: where to begin is the schedule's.
+    With kind "days" these are the partitions between the first one ever covered and now that are not covered to their
+    end or are incomplete, and the partitions whose last run failed, today included. A table that was never pulled has
+    no missing partitions: where to start is up to the schedule.
     """
     if kind == "days" and isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         failed = _failed(instance, key, partitions, now)
@@ -60,9 +61,9 @@ def missing_partitions(
 
 
 def _since_first(partitions: dg.TimeWindowPartitionsDefinition, known: Coverage, now: datetime) -> list[str]:
-    """The closed partitions from the first one covered on, or from the configured start if that is later.
+    """The closed partitions from the first covered one on, or from the configured start if that is later.
 
-    The ledger may know other partitions than the configuration: it had another start, or weeks instead of days.
+    The ledger may have partitions of an earlier configuration, with another start, or weeks instead of days.
     """
     covered_days = [day for name in known if (day := day_of(name)) is not None]
     if not covered_days or partitions.start.date() > now.date():

@@ -1,12 +1,12 @@
 """Whether something upstream of an asset has landed since the asset's last run started.
 
-What lives here: `LandedSinceLastRun`, an automation condition that compares the event log with the runs.
+Here: `LandedSinceLastRun`, an automation condition that compares the event log with the runs.
 Add here when: a condition needs the same comparison.
 Keep out: the conditions that users put on their assets (conditions.py).
 
-Dagster's `any_deps_updated().since_last_handled()` compares two ticks instead: a table that lands while the downstream
-asset is running, in the same tick, counts as handled, and its rows stay unread. Here the order of events decides, so
-it does not matter when ticks happen or whether one is lost.
+Dagster's `any_deps_updated().since_last_handled()` compares two ticks instead. A table that lands while the downstream
+asset runs, in the same tick, then counts as handled, and its rows are never read. Here the order of events decides, so
+it does not matter when ticks happen or whether one is missed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
 
 class LandedSinceLastRun(dg.AutomationCondition):
-    """True for the partitions whose newest upstream materialization is younger than the start of their last run.
+    """True for partitions whose newest upstream materialization is younger than the start of their last run.
 
-    A failed run counts as a run: the asset is tried again with the next landing. A partition that never ran counts if
-    it is in the latest time window, or if something landed for it after the condition was first evaluated; launching
-    older ones is up to the user. An asset without partitions that never ran counts as soon as something upstream has
-    landed.
+    A failed run counts as a run, so the asset runs again after the next landing. A partition that never ran is included
+    if it is in the latest time window, or if something landed for it after the first evaluation; users launch older
+    ones themselves. An asset without partitions that never ran is included as soon as something upstream has landed.
     """
 
     @property
@@ -39,7 +38,7 @@ class LandedSinceLastRun(dg.AutomationCondition):
         return "landed_since_last_run"
 
     def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
-        """The cursor holds the newest event's id at the first evaluation."""
+        """Evaluate the condition. The cursor is the id of the newest event at the first evaluation."""
         since = int(context.cursor or context.max_storage_id or 0)
         subset = context.get_empty_subset()
         if isinstance(context.key, dg.AssetKey) and not context.candidate_subset.is_empty:
@@ -51,7 +50,7 @@ def _landed(context: dg.AutomationContext, since: int) -> Subset:
     view, key, candidates = context.asset_graph_view, context.key, context.candidate_subset
     instance = view.instance
     parents = context.asset_graph.get(key).parent_keys - {key}
-    # ids are given in the order of events: what is older than a run's creation is older than its start
+    # ids follow the order of events, so an event older than a run's creation is older than its start
     if context.partitions_def is None:
         last = instance.get_latest_planned_materialization_info(key)
         landings = [each for each in _landings(context, parents, candidates) if not last or each[2] > last.storage_id]
@@ -72,7 +71,7 @@ def _landed(context: dg.AutomationContext, since: int) -> Subset:
 
 
 def _landings(context: dg.AutomationContext, parents: set[dg.AssetKey], candidates: Subset) -> Iterator[Landing]:
-    """The newest materialization of every upstream partition."""
+    """Yield the newest materialization of every upstream partition."""
     instance = context.asset_graph_view.instance
     for parent in sorted(parents):
         if context.asset_graph.get(parent).partitions_def is None:
@@ -91,7 +90,7 @@ def _landings(context: dg.AutomationContext, parents: set[dg.AssetKey], candidat
 def _pairs(
     context: dg.AutomationContext, landings: Iterable[Landing]
 ) -> Iterator[tuple[str, dg.AssetKey, str | None, int]]:
-    """Every candidate partition of the asset with every landing that it depends on."""
+    """Yield every candidate partition of the asset with every landing that it depends on."""
     candidates = context.candidate_subset
     mine = candidates.expensively_compute_partition_keys()
     for parent, group in groupby(landings, key=lambda landing: landing[0]):
@@ -104,7 +103,7 @@ def _pairs(
 def _mapped(
     context: dg.AutomationContext, parent: dg.AssetKey, landed: Collection[str | None], mine: Collection[str]
 ) -> Iterator[tuple[str, str | None]]:
-    """Own partitions with the upstream ones that they depend on; asking Dagster takes a millisecond per partition."""
+    """Yield the asset's partitions with the upstream partitions that they depend on, with few queries to Dagster."""
     graph, whole = context.asset_graph, context.asset_graph_view.get_full_subset(key=parent)
     mapping = graph.get(context.key).partition_mappings.get(parent)
     alike = graph.get(parent).partitions_def == context.partitions_def
@@ -139,10 +138,10 @@ def _newer(
         return True
     run = instance.get_run_record_by_id(planned.run_id)
     if run is None or run.start_time is None:
-        return True  # it did not start, so it has seen nothing
+        return True  # it did not start, so it has read nothing
     partitions = [partition] if partition is not None else None
     found = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=parent, asset_partitions=partitions, after_storage_id=at - 1), limit=1
     ).records
-    # in a run that makes both, the asset's step comes after the upstream one's
+    # in a run of both assets, the asset's step runs after the upstream one
     return bool(found) and found[0].run_id != planned.run_id and found[0].timestamp > run.start_time

@@ -1,11 +1,10 @@
-"""What is asked for already: the runs that wait for their turn or are going.
+"""Runs that are queued or in progress, so that nothing is pulled twice.
 
-Here: which these are, by asset and by schedule. Add here: by another asker. Keep out: who asks (schedules.py,
-changes.py, catch_up.py).
+Here: finding them by asset and by schedule. Keep out: launching runs (schedules.py, change_sensor.py, catch_up.py).
 
-A run is NOT_STARTED for a moment, made and not yet queued; or for ever, if the daemon was killed in that moment. So it
-counts for some minutes only, and not at all for the schedule that made it: the tick that was cut short comes again and
-queues it, if it asks for the same.
+A run is NOT_STARTED for a moment between its creation and the queue, or for ever if the daemon was killed in that
+moment. It therefore counts for some minutes only, and not at all for the schedule that created it: the interrupted tick
+is repeated and queues the run.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,7 @@ _MOMENT = timedelta(minutes=5)
 
 
 def under_way(instance: dg.DagsterInstance, now: datetime | None = None) -> set[dg.AssetKey]:
-    """The assets that a run waits or is going for."""
+    """The assets that a queued run or a run in progress pulls."""
     since = (now or datetime.now(UTC)) - _MOMENT
     made = dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED], created_after=since)
     runs = [*instance.get_runs(made), *instance.get_runs(dg.RunsFilter(statuses=[*_WAITING, *_GOING]))]
@@ -28,5 +27,5 @@ def under_way(instance: dg.DagsterInstance, now: datetime | None = None) -> set[
 
 
 def waiting(instance: dg.DagsterInstance, schedule: str) -> list[dg.DagsterRun]:
-    """The runs that a schedule asked for and that have not begun."""
+    """The runs of a schedule that have not started yet."""
     return list(instance.get_runs(dg.RunsFilter(statuses=list(_WAITING), tags={SCHEDULE_NAME_TAG: schedule})))

@@ -1,11 +1,11 @@
-"""Schedules: at the vendor's cron, pull what is due.
+"""Schedules: pull what is due, at the vendor's cron.
 
-Here: `due_schedules` for days that can be pulled at any time, `today_schedule` for snapshots, `asset_schedule` for
-what has no partitions.
-Add here: another notion of "due". Keep out: what a pull does.
+Here: `due_schedules` for partitions that can be pulled at any time, `today_schedule` for daily snapshots,
+`asset_schedule` for tables without partitions.
+Add here when: there is another rule for what is due. Keep out: what a pull does.
 
-Dagster's partitioned schedules take the last closed partition and never catch up on missed ticks. Here the coverage
-ledger says what is missing, so that a tick after an outage pulls the days in between as well.
+Dagster's partitioned schedules pull the last closed partition and do not make up for missed ticks. Here the coverage
+ledger decides, so that a tick after an outage also pulls the days in between.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,22 +23,25 @@ from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.names import TableName
 
-_PATIENCE = 10.0  # seconds for another program that has the warehouse: Dagster gives a tick no more than 60
-_LOOK_BACK = 7  # days; what is missing further back is for a backfill
+_PATIENCE = 10.0  # seconds to wait for a program that holds the warehouse; Dagster gives a tick 60
+_LOOK_BACK = 7  # days; catch_up and backfills pull older ones
 _NAMES: dict[type, str] = {dg.WeeklyPartitionsDefinition: "due_weekly", dg.MonthlyPartitionsDefinition: "due_monthly"}
 
 Due = Callable[[datetime, WarehouseResource], Iterator[dg.RunRequest]]
-"""What is to be asked for at the time of a tick."""
+"""Takes the time of a tick; yields the runs that are due."""
 
 
 def due_schedules(
     name: str, vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition], *, again_days: int = 0
 ) -> list[dg.ScheduleDefinition]:
-    """At every tick one run for each of the assets: from its first incomplete day of the last week to today.
+    """Schedules that launch one run per asset and tick, from its first incomplete day of the last week to today.
 
-    `name`: what the schedules' names begin with. `again_days`: so many days before today are pulled again although
-    they are complete, because the vendor changes them. There is one schedule per kind of partitions (days, weeks,
-    months): Dagster loads no project with a schedule over partitions of several kinds.
+    name: prefix of the schedules' names.
+    again_days: number of days before today that are pulled again although they are complete, because the vendor
+        changes them.
+
+    Returns one schedule per kind of partitions (days, weeks, months), because Dagster does not load a schedule over
+    partitions of several kinds.
     """
     kinds: dict[str, list[dg.AssetsDefinition]] = {}
     for asset in assets:
@@ -54,19 +57,19 @@ def _due(
             partitions = asset.partitions_def
             assert isinstance(partitions, dg.TimeWindowPartitionsDefinition)
             if partitions.start.date() > tick.date():
-                continue  # its start_date has yet to come
+                continue  # its start_date is in the future
             first = first_due_day(warehouse, TableName(*asset.key.path), asset, tick, again_days)
             tags = {RANGE_START: first, RANGE_END: key_of(partitions, tick.date())}
             run_key = f"{asset.key.to_user_string()} {tick.isoformat()}"
             yield dg.RunRequest(run_key=run_key, asset_selection=[asset.key], tags=tags)
 
-    again = f", and the last {again_days} days again" if again_days else ""
-    about = f"Pulls today of {_listed(assets)}, and the days of the last week that are not complete{again}."
+    again = f", and again the last {again_days} days" if again_days else ""
+    about = f"Pulls {_listed(assets)}: today, incomplete days of the last week{again}."
     return _schedule(name, vendor, cron, dg.AssetSelection.assets(*assets), due, about)
 
 
 def today_schedule(name: str, vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]) -> dg.ScheduleDefinition:
-    """At every tick one run of all the assets for today, whenever the tick was meant to be: later it is another day."""
+    """A schedule that launches one run of all assets per tick, always for today, even if the tick is late."""
 
     def due(tick: datetime, _warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
         yield dg.RunRequest(
@@ -75,12 +78,12 @@ def today_schedule(name: str, vendor: str, cron: str, assets: Sequence[dg.Assets
             partition_key=datetime.now(UTC).date().isoformat(),
         )
 
-    about = f"Takes today's snapshot of {_listed(assets)}."
+    about = f"Pulls today's snapshot of {_listed(assets)}."
     return _schedule(f"{name}_due", vendor, cron, dg.AssetSelection.assets(*assets), due, about)
 
 
 def asset_schedule(asset: dg.AssetsDefinition, cron: str, description: str = "") -> dg.ScheduleDefinition:
-    """At every tick one run of an asset without partitions. Each has its own, so that one alone can be stopped."""
+    """The schedule of one asset without partitions. Each asset has its own, so that it can be switched off alone."""
 
     def due(tick: datetime, _warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
         run_key = f"{asset.key.to_user_string()} {tick.isoformat()}"
@@ -99,9 +102,10 @@ def _listed(assets: Sequence[dg.AssetsDefinition]) -> str:
 def _schedule(
     name: str, vendor: str, cron: str, target: dg.AssetSelection, due: Due, description: str
 ) -> dg.ScheduleDefinition:
-    """A schedule that asks for what is `due`, unless it may not, or a run that it asked for before has yet to begin.
+    """A schedule that launches the runs that are `due`.
 
-    Where runs take longer than the cron's pause, ticks would pile them up otherwise, and each would pull the same.
+    A tick is skipped while the vendor's circuit breaker is open. A run is skipped if an earlier one, which has not
+    started yet, covers it; otherwise runs would pile up if they take longer than the time between ticks.
     """
 
     @dg.schedule(
@@ -120,13 +124,13 @@ def _schedule(
         asked = waiting(context.instance, name)
         requests = due(context.scheduled_execution_time.astimezone(UTC), warehouse)
         new = [request for request in requests if not any(_pulls(run, request) for run in asked)]
-        return new or dg.SkipReason(f"asked for already: {len(asked)} runs of this schedule have yet to begin")
+        return new or dg.SkipReason(f"{len(asked)} queued runs of this schedule cover it already")
 
     return tick
 
 
 def _pulls(run: dg.DagsterRun, request: dg.RunRequest) -> bool:
-    """Whether the run, once it begins, pulls all that is requested."""
+    """Whether the run covers the whole request."""
     first, last = _window(run.tags)
     wanted_first, wanted_last = _window({PARTITION_NAME_TAG: request.partition_key or "", **request.tags})
     same_assets = set(request.asset_selection or ()) <= (run.asset_selection or set())
@@ -134,13 +138,13 @@ def _pulls(run: dg.DagsterRun, request: dg.RunRequest) -> bool:
 
 
 def _window(tags: Mapping[str, str]) -> tuple[str, str]:
-    """The first and the last partition of a run with these tags; "" where there are none."""
+    """The first and last partition of a run with these tags; "" if there are none."""
     one = tags.get(PARTITION_NAME_TAG, "")
     return tags.get(RANGE_START, one), tags.get(RANGE_END, one)
 
 
 def open_circuit(vendor: str) -> dg.SkipReason | None:
-    """Why nobody may ask the vendor at present, if so."""
+    """Why no request may be sent to the vendor now; None if the circuit breaker is closed."""
     circuit_breaker = CircuitBreaker(vendor, settings.circuit_breakers())
     notice = circuit_breaker.read()
     return dg.SkipReason(f"{vendor}: {notice}. {circuit_breaker.remedy}") if notice else None
@@ -153,8 +157,10 @@ def first_due_day(
     now: datetime,
     again_days: int = 0,
 ) -> str:
-    """The first partition with a day of the last week, not before the asset's first one, that is not yet complete or
-    reaches into the last `again_days` days; else that of today."""
+    """The first partition to pull: of those with a day of the last week, the first that is not complete.
+
+    Partitions of the last `again_days` days count as incomplete, and so does today's.
+    """
     opened = warehouse.open()
     opened.patience = min(opened.patience, _PATIENCE)
     known: dict[str | None, tuple[Interval, ...]] = {}
@@ -173,5 +179,5 @@ def first_due_day(
 
 
 def _settled(parts: tuple[Interval, ...] | None, end: datetime) -> bool:
-    """Whether nothing more can be had of a closed partition: it is covered to its end (gaps nobody can fill count)."""
+    """Whether a closed partition is covered to its end. Gaps within it that no pull can close are ignored."""
     return bool(parts) and max(part.end for part in parts or ()) >= end

@@ -1,5 +1,5 @@
-"""The checks that every table has: which there are (`specs`), and what a run says of them (`landed`, `refused`).
+"""The checks that every table has: their specs (`specs`), and their results (`results`).
 
-Here: modules of one concern each. Add here: a check for tables of all vendors. Keep out: a vendor's own comparison with
-its figures (its folder), and refusing itself, which the commit does (warehouse/).
+Here: one module per concern. Add here when: there is a check for the tables of all vendors. Keep out: reconciliation
+with a vendor's own figures (its folder), and rejecting data, which the commit does (warehouse/).
 """

@@ -1,6 +1,6 @@
-"""How old a table may become, from the cron that refreshes it.
+"""Freshness policies: how old a table may become, derived from the cron that refreshes it.
 
-Here: `freshness`. Keep out: schedules (schedules.py).
+Here: `freshness`. Keep out: schedules (automation/schedules.py).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import dagster as dg
 
 _TICKS = 60
 _FORMAT = "%Y-%m-%dT%H:%M:%S"
-_RUN = timedelta(minutes=30)  # what a run may take
+_RUN = timedelta(minutes=30)  # how long a run may take
 
 
-@cache  # most tables of a project have one of a few crons, and to look 60 ticks ahead takes a few milliseconds
+@cache  # a project has few different crons, and computing 60 ticks takes a few milliseconds
 def freshness(cron: str | None) -> dg.FreshnessPolicy | None:
-    """A warning when a tick was missed, an error when two were: by the longest pause between ticks. None: no cron."""
+    """Warn after one missed tick and fail after two, by the longest time between ticks. None if there is no cron."""
     if not cron:
         return None
     now = datetime.now(UTC)

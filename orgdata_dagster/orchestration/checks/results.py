@@ -1,6 +1,6 @@
-"""What a run says of the checks: of what landed, and of what the commit refused.
+"""The check results of a run, for partitions that landed and for partitions that the commit rejected.
 
-Here: `of_landed`, `of_refused`, `of_unasked`. Keep out: what a refusal is (warehouse/errors.py), volume (volume.py).
+Here: `of_landed`, `of_refused`, `of_unasked`. Keep out: rejecting (warehouse/errors.py), volume (volume.py).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CHECK_OF: tuple[tuple[type[WarehouseError], str], ...] = (
 
 @dataclass
 class Landed:
-    """What a run's commits found, added up."""
+    """The figures of a run's commits, added up. `received`: rows in the pages; `rows`: inserted rows."""
 
     received: int = 0
     rows: int = 0
@@ -47,7 +47,7 @@ class Landed:
     partitions: set[str | None] = field(default_factory=set)
 
     def add(self, done: Committed, received: int) -> None:
-        """Take a commit in."""
+        """Add the figures of one commit; `received`: number of rows in its pages."""
         self.received += received
         self.rows += done.inserted
         self.keys += done.key_problems
@@ -56,7 +56,7 @@ class Landed:
 
 
 def of_landed(found: Landed, target: Target, volumes: Sequence[volume.Volume]) -> list[dg.AssetCheckResult]:
-    """The results of a run in which everything landed."""
+    """The check results of a run in which every partition landed."""
     strange = [each for each in volumes if each.strange]
     gaps = [f"- {partition or ''} {gap.start.isoformat()}: {gap.reason}" for partition, gap in found.gaps]
     results = [
@@ -81,7 +81,7 @@ def of_landed(found: Landed, target: Target, volumes: Sequence[volume.Volume]) -
 
 
 def of_refused(key: dg.AssetKey, errors: Collection[BaseException]) -> list[dg.AssetCheckEvaluation]:
-    """The checks that failed because the commit refused; nothing of those partitions was stored."""
+    """The failed checks for partitions that the commit rejected; nothing of them was stored."""
     failed: dict[str, list[str]] = {}
     for error in errors:
         name = next((name for kind, name in _CHECK_OF if isinstance(error, kind)), None)
@@ -103,9 +103,9 @@ def of_refused(key: dg.AssetKey, errors: Collection[BaseException]) -> list[dg.A
 
 
 def of_unasked(error: VendorError) -> dg.AssetCheckResult:
-    """For a comparison with a vendor that did not answer: no fault of the table, nor of the run."""
-    told = f"could not be compared: {error}"
-    return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=told)
+    """The result of a reconciliation if the vendor did not answer: a warning, because the table is not at fault."""
+    text = f"could not be compared: {error}"
+    return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=text)
 
 
 def _result(name: str, passed: bool, figures: Mapping[str, Any], *, error: bool = False) -> dg.AssetCheckResult:

@@ -1,6 +1,6 @@
-"""Which checks a table has.
+"""The names and descriptions of the checks that every table has.
 
-Here: their names and descriptions. Keep out: computing them.
+Here: the specs. Keep out: computing the results (results.py).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import dagster as dg
 COVERAGE, KEYS, ROW_COUNT, SCHEMA, VOLUME = "coverage", "keys", "row_count", "schema", "volume"
 
 _DESCRIPTIONS = {
-    COVERAGE: "No gap and no doubt in what was pulled.",
-    KEYS: "No key twice, none without a value; asked before the commit.",
-    ROW_COUNT: "The database read as many rows as the vendor's pages hold; asked before the commit.",
-    SCHEMA: "The columns are what they were. Changes are a warning; under `contract: freeze` nothing is stored.",
-    VOLUME: "About as many rows as in the last 28 days.",
+    COVERAGE: "What was pulled is proven complete.",
+    KEYS: "No duplicate keys and no missing key values. Checked before the commit.",
+    ROW_COUNT: "The database read as many rows as the vendor's pages contain. Checked before the commit.",
+    SCHEMA: "The columns have not changed. A change is a warning; under `contract: freeze` nothing is stored.",
+    VOLUME: "The number of rows is similar to the last 28 partitions.",
 }
 
 
 def table_checks(*path: str, keyed: bool) -> list[dg.AssetCheckSpec]:
-    """The checks of the asset `path`; `keyed`: it has a key."""
+    """The check specs of the asset `path`. `keyed`: the table has a key."""
     names = [name for name in _DESCRIPTIONS if keyed or name != KEYS]
     return [dg.AssetCheckSpec(name, asset=list(path), description=_DESCRIPTIONS[name]) for name in names]

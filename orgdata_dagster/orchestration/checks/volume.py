@@ -1,10 +1,10 @@
-"""Whether a partition has about as many rows as those before it.
+"""The volume check: whether a partition has about as many rows as the partitions before it.
 
-Here: `volumes`, `whole_volume`. Keep out: refusing what shrank too much (warehouse/commit/snapshots.py).
+Here: `volumes`, `whole_volume`. Keep out: rejecting a snapshot that shrank too much (warehouse/commit/snapshots.py).
 
-The measure is the least and the most of the 28 partitions before, halved and doubled: so weekends without a row are
-nothing unusual where they are usual. Under 7 partitions before, nobody can tell. A table without partitions is measured
-by what its own pulls of the last 28 days found.
+The range is from half the minimum to twice the maximum of the 28 partitions before, so that a table that is empty on
+weekends causes no warning. With fewer than 7 partitions before there is no check. A table without partitions is
+compared with its own pulls of the last 28 days.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SELECT name, held, least, most FROM beside WHERE known >= {_FEWEST} AND list_con
 
 @dataclass(frozen=True)
 class Volume:
-    """A partition's rows, and the least and most of those before it."""
+    """The number of rows of a partition, and the minimum and maximum of the partitions before it."""
 
     partition: str
     rows: int
@@ -47,17 +47,17 @@ class Volume:
 
     @property
     def strange(self) -> bool:
-        """Whether there are under half of the least or over twice the most."""
+        """Whether there are fewer rows than half the minimum, or more than twice the maximum."""
         return self.rows < self.least / 2 or self.rows > 2 * self.most
 
     def __str__(self) -> str:
-        return f"{self.partition}: {self.rows} rows, before it {self.least} to {self.most}"
+        return f"{self.partition}: {self.rows} rows; the partitions before have {self.least} to {self.most}"
 
 
 def volumes(
     connection: duckdb.DuckDBPyConnection, table: TableName, partitions: Collection[str | None], today: str
 ) -> list[Volume]:
-    """Of each of the partitions that are over, where enough came before it. `today`: the one that is not over."""
+    """The volumes of the partitions before `today` that have enough partitions before them."""
     asked = [name for name in partitions if name is not None and name < today]
     if not asked:
         return []
@@ -69,7 +69,7 @@ def volumes(
 def whole_volume(
     instance: dg.DagsterInstance, key: dg.AssetKey, metadata: Mapping[str, dg.MetadataValue]
 ) -> list[Volume]:
-    """Of a table without partitions: its rows now, beside those of its pulls of the last 28 days."""
+    """The volume of a table without partitions, compared with its pulls of the last 28 days."""
     since = (datetime.now(UTC) - timedelta(days=_BEFORE)).timestamp()
     wanted = dg.AssetRecordsFilter(asset_key=key, after_timestamp=since)
     found = instance.fetch_materializations(wanted, limit=_MOST_PULLS).records

@@ -1,6 +1,6 @@
-"""Column types that a person declares in YAML.
+"""Column types that are declared in YAML.
 
-Here: whether they exist. Keep out: what fits them (warehouse/types/declared.py).
+Here: validating them. Keep out: which values fit them (warehouse/types/declared.py).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from orgdata_dagster.warehouse.types import declared, lossless
 
 
 def checked_types(columns: Mapping[str, str]) -> dict[str, str]:
-    """Column -> type, in the database's spelling. Raises ValueError for a type that no text can be converted to."""
+    """Column -> type, in the database's spelling. Raises ValueError for a type that text cannot be converted to."""
     if not columns:
         return {}
     found = {}
-    with duckdb.connect(config={"threads": 1}) as connection:  # workers are forked later: leave no thread behind
+    with duckdb.connect(config={"threads": 1}) as connection:  # no threads, because workers are forked later
         for name, kind in columns.items():
             try:
                 found[name] = declared.canonical(connection, kind)
@@ -25,6 +25,6 @@ def checked_types(columns: Mapping[str, str]) -> dict[str, str]:
                 connection.execute(f"SELECT {fits} FROM (SELECT CAST(NULL AS VARCHAR) AS text)")
             except (ValueError, duckdb.Error):
                 raise ValueError(
-                    f"{name}: {kind!r} is no type; use BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, ..."
+                    f"{name}: unknown type {kind!r}; use BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, ..."
                 ) from None
     return found

@@ -1,6 +1,6 @@
-"""When a person wants something done, as they write it in YAML.
+"""Cron expressions in YAML.
 
-Here: whether a cron expression is one. Keep out: what is done then (schedules.py).
+Here: the type and its validation. Keep out: schedules (automation/schedules.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 
 
 def checked_cron(cron: str) -> str:
-    """The expression, as given. Raises ValueError for one that no schedule can have."""
+    """Return the expression unchanged. Raises ValueError if Dagster does not accept it for a schedule."""
     try:
         dg.ScheduleDefinition(name="checked", cron_schedule=cron, job_name="checked")
     except dg.DagsterInvalidDefinitionError:

@@ -1,4 +1,4 @@
-"""Durations as a person writes them in YAML: `90s`, `10m`, `24h`, `7d`.
+"""Durations in YAML: `90s`, `10m`, `24h`, `7d`.
 
 Here: the type and its parser. Keep out: what a duration is used for.
 """
@@ -16,7 +16,7 @@ _WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 
 
 def parse_duration(text: str) -> timedelta:
-    """The length of a duration such as `10m`. Raises ValueError for anything else."""
+    """Parse a duration such as `10m`. Raises ValueError for anything else."""
     if (match := _WRITTEN.fullmatch(text.strip())) is None:
         raise ValueError(f"{text!r} is not a duration; write a number and a unit, such as 90s, 10m, 24h or 7d")
     return timedelta(**{_UNITS[match[2]]: float(match[1])})

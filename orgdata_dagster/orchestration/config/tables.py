@@ -1,7 +1,7 @@
 """YAML options shared by all tables, whichever vendor they belong to.
 
-Here: `Table`, the frozen model of one entry of `tables:`. Add here: an option that makes sense for every table.
-Keep out: options of one vendor (its component.py), and what happens with the options (vendors/base/).
+Here: `Table`, the frozen model of one entry of `tables:`. Add here when: an option makes sense for every table.
+Keep out: options of one vendor (its component.py), and the effects of the options (vendors/base/).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Day = Annotated[str, AfterValidator(checked_day)]
 
 
 class Claim(NamedTuple):
-    """A name that a Component takes in the warehouse or among the assets: for what, and by which entry of its YAML."""
+    """A name that a Component uses in the warehouse or for an asset: for what, and in which entry of its YAML."""
 
     table: TableName
     what: str
@@ -44,19 +44,19 @@ class Table(dg.Model, dg.Resolvable):
 
     name: Name = Field(description="The table's name.")
     key: list[str] = Field(
-        default=[], description="Columns that identify a row; with a key comes the view `<name>_current`."
+        default=[], description="Columns that identify a row. A table with a key has the view `<name>_current`."
     )
     columns: dict[str, str] = Field(
-        default={}, description="Column: DuckDB type. Without an entry, a type is chosen that loses nothing."
+        default={}, description="Column: DuckDB type. Without an entry, orgdata infers a lossless type."
     )
-    column_descriptions: dict[str, str] = Field(default={}, description="Column: what it means.")
+    column_descriptions: dict[str, str] = Field(default={}, description="Column: its description.")
     contract: Literal["evolve", "freeze"] = Field(
         default="evolve",
-        description="freeze: a new or changed column fails the pull instead of changing the table.",
+        description="freeze: a new or changed column fails the pull. evolve: it changes the table.",
     )
     description: str = Field(default="", description="Shown in the UI and as the table's comment.")
     owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
-    cron: Cron | None = Field(default=None, description="When to pull this table (UTC), if not at the vendor's cron.")
+    cron: Cron | None = Field(default=None, description="Cron of this table (UTC), if it differs from the vendor's.")
 
     @field_validator("columns")
     @classmethod

@@ -1,9 +1,9 @@
-"""Cleaning up after processes that were killed: runs that nobody works on, and the pool slots they hold.
+"""Orphaned runs: runs whose process died, and the pool slots that they still hold.
 
-Here: `reap`, and what it would find. Keep out: limits of pools (pools.py).
+Here: deciding whether a run is dead (`dead_runs`), and cleaning up (`reap`). Keep out: limits of pools (pools.py).
 
-A run process that dies by kill -9 leaves its run STARTED and its slot taken for ever: nobody is left to say otherwise.
-So a run says which process works on it (`claim`), as soon as it begins.
+A process that is killed with -9 leaves its run STARTED and its slot taken for ever. Every run therefore stores the
+identity of its process in a tag as soon as it starts (`claim`), so that others can see whether the process is alive.
 """
 
 from __future__ import annotations
@@ -32,15 +32,19 @@ _NOT_ENDED = [
 
 
 def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Note on the run that this process works on it."""
+    """Store in the run's tags that this process works on it."""
     if run.tags.get(PROCESS_TAG) != (mine := identity()):
         instance.add_run_tags(run.run_id, {PROCESS_TAG: mine})
 
 
 def reap(instance: dg.DagsterInstance, *, no_daemon: bool = False) -> list[str]:
-    """Fail the runs that nobody works on, free what they and ended runs hold, tell Dagster what they have landed;
-    returns the failed runs' ids. `no_daemon`: none works on the instance, so no run is being launched either."""
-    with locked(settings.home() / "reaper.lock", shared=False):  # or two that find the same run both fail it
+    """Fail orphaned runs, free slots that they or ended runs hold, and report to Dagster what they have landed.
+
+    no_daemon: no daemon works on the instance, so a run that was about to be launched is orphaned too.
+
+    Returns the ids of the failed runs.
+    """
+    with locked(settings.home() / "reaper.lock", shared=False):  # otherwise two processes could both fail the same run
         dead = dead_runs(instance) + (_half_launched(instance) if no_daemon else [])
         for run in dead:
             process = run.tags.get(PROCESS_TAG, "which launched it")
@@ -52,30 +56,30 @@ def reap(instance: dg.DagsterInstance, *, no_daemon: bool = False) -> list[str]:
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs that have not ended, and whose process has."""
+    """The runs that have not ended although their process has."""
     return [run for run in instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED)) if _is_dead(instance, run)]
 
 
 def _half_launched(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs that a daemon was about to launch when it was killed: nobody will launch them a second time."""
+    """The runs that a daemon was about to launch when it was killed. No daemon launches them again."""
     runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
     return [run for run in runs if GRPC_INFO_TAG not in run.tags and _process(instance, run) is None]
 
 
 def leaked_slots(instance: dg.DagsterInstance, dead: Collection[dg.DagsterRun] = ()) -> set[str]:
-    """The ids of runs that hold slots, or wait for some, though they have ended or are among the `dead`."""
+    """The ids of runs that hold or wait for slots although they have ended or are among the `dead`."""
     storage = instance.event_log_storage
     holders: set[str] = set()
     for pool in storage.get_concurrency_keys():
         info = storage.get_concurrency_info(pool)
         holders |= {slot.run_id for slot in info.claimed_slots} | {step.run_id for step in info.pending_steps}
-    # after the holders: a run that begins in between holds nothing that was seen
+    # queried after the holders, so that a run that starts in between is not among them
     running = instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED))
     return holders - ({run.run_id for run in running} - {run.run_id for run in dead})
 
 
 def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Its process is gone; of a run that has not said which it is, the server that launched it."""
+    """Whether the run's process is gone or, if the run has not stored one, the code server that launched it."""
     if process := _process(instance, run):
         return not alive(process)
     launched = run.tags.get(GRPC_INFO_TAG)
@@ -83,15 +87,14 @@ def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """The process that said that it works on the run. A retry has all tags of the run that was killed: that one's does
-    not count."""
+    """The process that works on the run. A retry inherits the tags of the killed run, whose process does not count."""
     parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
     process = run.tags.get(PROCESS_TAG)
     return None if parent and process == parent.tags.get(PROCESS_TAG) else process
 
 
 def _answers(server: Mapping[str, Any]) -> bool:
-    """Whether somebody listens where a code server did."""
+    """Whether a code server still listens at its address."""
     family, address = (
         (socket.AF_UNIX, server["socket"])
         if server.get("socket")

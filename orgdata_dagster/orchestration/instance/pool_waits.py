@@ -1,6 +1,6 @@
-"""A step that waits for a slot of its pool: it says so, and looks whether the holders still live.
+"""What a step does while it waits for a slot of its pool: it names the holders and checks that they are alive.
 
-Here: what a blocked step does at each try. Keep out: how it waits (dagster_internals/pool_waits.py), limits (pools.py).
+Here: the action at each attempt. Keep out: the wait itself (dagster_internals/pool_waits.py), limits (pools.py).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from orgdata_dagster.orchestration.tags import PROCESS_TAG
 
 
 def install() -> None:
-    """Have the steps of this process wait in this way."""
+    """Make the steps of this process wait in this way."""
     pool_waits.install(on_begin=claim, on_blocked=look_after, stopping=stopping.stopping)
 
 
 def look_after(instance: dg.DagsterInstance, run: dg.DagsterRun, pool: str) -> bool:
-    """Fail runs whose process is gone and free their slots; returns whether there were any. Tell who is waited for."""
+    """Free the slots of orphaned runs; returns whether there were any. Otherwise report which runs hold the slots."""
     if reap(instance):
         return True
     holders = {slot.run_id for slot in instance.event_log_storage.get_concurrency_info(pool).claimed_slots}
     runs = [found for run_id in sorted(holders) if (found := instance.get_run_by_id(run_id))]
-    told = " and ".join(map(_named, runs)) or "runs that wait longer"
+    holding = " and ".join(map(_named, runs)) or "runs that have waited longer"
     for key in run.asset_selection or ():
-        report(Waiting(key.to_user_string(), f"waiting for a slot of the pool {pool}, held by {told}"))
+        report(Waiting(key.to_user_string(), f"waiting for a slot of the pool {pool}, held by {holding}"))
     return False
 
 

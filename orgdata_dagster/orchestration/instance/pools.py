@@ -1,8 +1,8 @@
 """Concurrency pools: how many steps of a vendor run at once, over all runs and processes.
 
-Here: bringing the instance's limits in line with the YAML files. Keep out: requests per time (http/rate_limit).
+Here: setting the instance's pool limits to those in the YAML files. Keep out: requests per time (http/rate_limit/).
 
-A pool bounds steps, the rate limit bounds requests. The pool has the vendor's `concurrent`, because more steps than
+A pool limits steps, the rate limit limits requests. The pool has `concurrent` slots, because more steps than concurrent
 requests would only wait for each other while they hold memory.
 """
 
@@ -14,7 +14,7 @@ import dagster as dg
 
 from orgdata_dagster.orchestration.resources import VendorResource
 
-UNBOUNDED = 16  # slots of a vendor whose `concurrent` is switched off
+UNBOUNDED = 16  # slots of a vendor with `concurrent: null`
 
 
 def pool(vendor: str) -> str:
@@ -23,14 +23,14 @@ def pool(vendor: str) -> str:
 
 
 def apply_limits(instance: dg.DagsterInstance, resources: Mapping[str, object]) -> dict[str, int]:
-    """Set every vendor's pool to its limit, where it differs; returns pool -> limit."""
+    """Set every vendor's pool to its limit; returns pool -> limit."""
     for name, limit in wrong_limits(instance, resources).items():
         instance.event_log_storage.set_concurrency_slots(name, limit)
     return limits_of(resources)
 
 
 def wrong_limits(instance: dg.DagsterInstance, resources: Mapping[str, object]) -> dict[str, int]:
-    """The pools that have another limit than they should: pool -> the one that they should have."""
+    """Pool with a wrong limit -> the limit that it should have."""
     infos = {name: instance.event_log_storage.get_concurrency_info(name) for name in limits_of(resources)}
     return {
         name: limit
@@ -40,7 +40,7 @@ def wrong_limits(instance: dg.DagsterInstance, resources: Mapping[str, object]) 
 
 
 def limits_of(resources: Mapping[str, object]) -> dict[str, int]:
-    """Pool -> limit, of every vendor."""
+    """Pool -> limit, for every vendor."""
     return {
         pool(resource.vendor): resource.rule().in_flight or UNBOUNDED
         for resource in resources.values()

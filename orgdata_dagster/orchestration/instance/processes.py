@@ -1,7 +1,7 @@
-"""Whether the process that worked on a run is still there.
+"""Whether the process of a run is still alive.
 
-Here: a name for a process that survives its number being used again.
-Keep out: what happens to its runs (orphaned_runs.py).
+Here: the identity of a process, which stays unique if its process id is used again. Keep out: what happens to its runs
+(orphaned_runs.py).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _HOME = b"DAGSTER_HOME="
 
 
 def identity(pid: int | None = None) -> str:
-    """`host:pid:start`; the start (ticks since boot, Linux) tells a process from a later one of the same number."""
+    """`host:pid:start`. The start (ticks since boot, Linux) distinguishes processes with the same process id."""
     pid = pid or os.getpid()
     return f"{socket.gethostname()}:{pid}:{_start(pid)}"
 
 
 def alive(name: str) -> bool:
-    """Whether the process of an `identity` still runs; no process does not. On another host it counts as running."""
+    """Whether the process of an `identity` is alive. False for an empty name; True for a process on another host."""
     host, pid, start = name.rsplit(":", 2) if name.count(":") >= 2 else ("", "", "")
     if not pid:
         return False
@@ -40,17 +40,17 @@ def alive(name: str) -> bool:
 
 
 def daemons(instance: Path) -> list[int]:
-    """The Dagster daemons that work on the instance in this folder, by whatever command they were started."""
+    """The process ids of the Dagster daemons on the instance in this folder, however they were started."""
     found = _by_proc() if Path("/proc/self/cmdline").exists() else _by_ps()
     return sorted(pid for pid, text in found.items() if _DAEMON.search(text) and str(instance) in text)
 
 
 def _by_proc() -> dict[int, str]:
-    """Process -> its command line, and its DAGSTER_HOME if it has one."""
+    """Process id -> its command line, followed by its DAGSTER_HOME if it has one."""
     found = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            with suppress(OSError):  # it has just ended, or is another user's
+            with suppress(OSError):  # it has just ended, or belongs to another user
                 words = (folder / "cmdline").read_bytes().split(b"\0")
                 homes = [one for one in (folder / "environ").read_bytes().split(b"\0") if one.startswith(_HOME)]
                 found[int(folder.name)] = os.fsdecode(b" ".join([*words, *homes]))
@@ -65,9 +65,9 @@ def _by_ps() -> dict[int, str]:
 
 def _start(pid: int) -> str:
     try:
-        # the name in brackets may hold spaces: count the fields behind it
+        # the name in parentheses may contain spaces, so count the fields after it
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
-    # a zombie runs no more
+    # a zombie no longer runs
     return "" if fields[0] == "Z" else fields[19]

@@ -1,6 +1,6 @@
 """The Dagster instance that the command line and the UI share.
 
-Here: where it is and how it is made ready. Keep out: what runs on it.
+Here: its folder, its dagster.yaml, and its preparation. Keep out: what runs on it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from orgdata_dagster.orchestration.instance.pools import apply_limits
 from orgdata_dagster.private import keep_private
 from orgdata_dagster.warehouse.storage.lock import locked
 
-_OWN = Path(__file__).with_name("dagster.yaml")  # a link, so that the package has it where it is installed alone
+_OWN = Path(__file__).with_name("dagster.yaml")  # a link, so that an installed package has it too
 
 
 def prepare_home() -> str:
-    """Set DAGSTER_HOME, unless the user has, to ORGDATA_HOME/dagster; returns it.
+    """Set DAGSTER_HOME to ORGDATA_HOME/dagster unless it is already set; returns it.
 
-    The project's dagster.yaml, or orgdata's own where it has none, is copied there, with what a single machine needs
-    besides.
+    Copies the project's dagster.yaml there (orgdata's own if the project has none), with a batched event log if the
+    file leaves storage to Dagster.
     """
     keep_private()
     if configured := os.environ.get("DAGSTER_HOME"):
@@ -44,12 +44,12 @@ def prepare_home() -> str:
 
 
 def _has_no_storage(text: str) -> bool:
-    """Whether a dagster.yaml leaves storage to Dagster: one that names a database is left alone."""
+    """Whether a dagster.yaml configures no storage. One that names a database is not changed."""
     return not any("storage" in name for name in yaml.safe_load(text) or {})
 
 
 def _event_log(folder: Path) -> str:
-    """What to add to a dagster.yaml: the same storage, with events in batches. It must name its folder absolutely."""
+    """The YAML to append: the same storage with batched events. Its folder must be an absolute path."""
     if (found := batched_event_log()) is None:
         return ""
     module, name = found
@@ -59,8 +59,8 @@ def _event_log(folder: Path) -> str:
 
 @contextmanager
 def shared_instance() -> Iterator[dg.DagsterInstance]:
-    """The instance, made if it is not there yet."""
-    with locked(_lock(), shared=False):  # two that make its tables at once would stumble over each other
+    """Open the instance; create it if needed."""
+    with locked(_lock(), shared=False):  # two processes must not create its tables at the same time
         prepare_home()
         read_once()
         instance = dg.DagsterInstance.get()
@@ -69,7 +69,7 @@ def shared_instance() -> Iterator[dg.DagsterInstance]:
 
 
 def make_ready(instance: dg.DagsterInstance, resources: Mapping[str, object]) -> list[str]:
-    """Limits of the pools, and no leftovers of killed processes; returns the ids of runs that were found dead."""
+    """Set the pool limits and clean up after killed processes; returns the ids of orphaned runs."""
     with locked(_lock(), shared=False):
         dead = reap(instance)
         apply_limits(instance, resources)

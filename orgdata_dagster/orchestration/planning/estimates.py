@@ -1,7 +1,7 @@
-"""What a pull costs by a vendor's paging rules: each vendor says it, and the assets carry it.
+"""Estimates of what a pull costs, from a vendor's paging rules. They are stored in the assets' metadata.
 
-Here: `Estimate` and how an asset carries it. Keep out: the rules (a vendor's component.py), and what the ledger knows
-better (plans.py).
+Here: `Estimate`, and reading and writing it. Keep out: the rules (a vendor's component.py), and estimates from the
+ledger (plans.py).
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ _METADATA = "orgdata/estimate"
 class Estimate:
     """The cost of a pull.
 
-    `requests` per partition (per pull if the table has none), plus `per_run` once per run. `cost`: points per request.
-    `exact`: the number is exact; otherwise it is the least that a pull takes.
+    requests: requests per partition (per pull if the table has no partitions).
+    per_run: requests once per run.
+    exact: the number is exact; otherwise it is a minimum.
+    cost: points per request.
     """
 
     requests: float
@@ -27,11 +29,11 @@ class Estimate:
     cost: float = 1
 
     def metadata(self) -> dict[str, dict[str, float]]:
-        """For the asset's metadata."""
+        """The asset metadata that holds this estimate."""
         return {_METADATA: asdict(self)}
 
 
 def estimate_of(metadata: Mapping[str, Any]) -> Estimate:
-    """The estimate that an asset carries; without one, at least one request per partition."""
+    """The estimate in an asset's metadata; if there is none, at least one request per partition."""
     carried = metadata.get(_METADATA)
     return Estimate(**getattr(carried, "value", carried)) if carried else Estimate(1)

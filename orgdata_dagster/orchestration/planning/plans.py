@@ -1,9 +1,9 @@
-"""What a pull would cost, before it is launched: requests, points, share of the day, time, and what cannot be had.
+"""What a pull would cost: requests, points, share of the daily limit, time, and which partitions are unavailable.
 
-Here: `plan_of` an asset and `total` of a vendor. Keep out: showing it (cli/plan.py), the vendors' rules (estimates.py).
+Here: `plan_of` for an asset and `total` for a vendor. Keep out: printing it (cli/plan.py), estimates (estimates.py).
 
-A rule that is exact counts; else the ledger's closed partitions do: each by its own last load, others by their mean;
-else the rule's least.
+An exact estimate is used as it is. Otherwise the ledger's closed partitions are used: a partition counts as much as its
+own last load, a partition without a load as much as their mean. If nothing has landed, the estimate is a minimum.
 """
 
 from __future__ import annotations
@@ -17,12 +17,18 @@ from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.orchestration.tags import PullKind
 
 DAY_SECONDS = 86_400
-_USUAL_ANSWER = 0.3  # seconds, of a vendor that was never asked
+_USUAL_ANSWER = 0.3  # seconds per answer, for a vendor without any request in the ledger
 
 
 @dataclass(frozen=True)
 class AssetPlan:
-    """An asset's part. `at_least`: nothing is known of how many pages there are. `basis`: where the number is from."""
+    """The plan of one asset.
+
+    partitions: number of partitions to pull; 1 for a table without partitions.
+    impossible: partitions that the vendor no longer has.
+    at_least: the figures are a minimum, because the number of pages is unknown.
+    basis: where the figures come from, in words.
+    """
 
     asset: str
     partitions: int
@@ -35,7 +41,7 @@ class AssetPlan:
 
 @dataclass(frozen=True)
 class VendorPlan:
-    """A vendor's part: `share` of the points of a day, None where there is no limit; `seconds` until it is done."""
+    """The plan of one vendor. `share`: part of a day's points, None without a limit. `seconds`: how long it takes."""
 
     vendor: str
     requests: int
@@ -53,7 +59,11 @@ def plan_of(
     estimate: Estimate,
     past: dict[str | None, float],
 ) -> AssetPlan:
-    """What pulling `partitions` would take (of a table without any: the whole). `past`: requests by partition."""
+    """Plan a pull of some partitions, or of the whole table if it has none.
+
+    today: the current partition.
+    past: partition -> requests of its last load, see `past_requests`.
+    """
     possible = [today] if kind == "today" and today in partitions else list(partitions) if kind == "days" else []
     count = 1 if kind == "whole" else len(possible)
     impossible = tuple(name for name in partitions if name != today) if kind == "today" else ()
@@ -71,7 +81,7 @@ def plan_of(
 
 
 def total(vendor: str, plans: Iterable[AssetPlan], rule: Rule, answer: float | None) -> VendorPlan:
-    """The sum of a vendor's plans; `answer`: seconds its answers took on average, None if it was never asked."""
+    """Sum up a vendor's plans. `answer`: mean seconds per answer, None if unknown."""
     mine = list(plans)
     requests, points = sum(plan.requests for plan in mine), sum(plan.points for plan in mine)
     speed = rule.points_per_second

@@ -9,7 +9,7 @@ import pytest
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
-from orgdata_dagster.orchestration.automation.catch_up import Asked, Patience, catch_up_sensor, next_batch
+from orgdata_dagster.orchestration.automation.catch_up import Progress, Policy, catch_up_sensor, next_batch
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.faults import Status
@@ -18,7 +18,7 @@ from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 
 USERS = dg.AssetKey(["institution_analytics", "users"])
-PATIENCE = Patience(pause=timedelta(minutes=10), tries=2, batch=3, runs=1)
+PATIENCE = Policy(pause=timedelta(minutes=10), tries=2, batch=3, runs=1)
 
 
 class Daemon:
@@ -81,7 +81,7 @@ def daemon(home: Home, sandbox: Sandbox) -> Daemon:
 
 def test_missing_partitions_are_asked_for_in_batches_until_there_are_none(daemon: Daemon, sandbox: Sandbox) -> None:
     assert daemon.tick() == []  # what nobody ever asked for is not missing
-    assert "nothing is missing" in str(daemon.last.skip_reason)
+    assert "no partition is missing" in str(daemon.last.skip_reason)
     assert daemon.run(today(back=6), today(back=6))
     assert daemon.run(today(back=1), today())
     # 5, 4, 3 and 2 days ago are missing: a batch of three, then the rest
@@ -110,7 +110,7 @@ def test_missing_partitions_are_asked_for_in_batches_until_there_are_none(daemon
     # pulled by hand, it is forgotten
     assert daemon.run(today(back=2), today(back=2))
     assert daemon.tick() == []
-    assert "nothing is missing" in str(daemon.last.skip_reason)
+    assert "no partition is missing" in str(daemon.last.skip_reason)
 
 
 def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemon: Daemon, sandbox: Sandbox) -> None:
@@ -146,7 +146,7 @@ def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemo
 )
 def test_when_tries_begin_anew(before: str, missing: str, tries: int, paused: bool) -> None:
     days = {number: f"2026-11-0{number}" for number in "12345678"}
-    asked = Asked([days[n] for n in before.split()], 1 if before else 0, "later" if before else "")
+    asked = Progress([days[n] for n in before.split()], 1 if before else 0, "later" if before else "")
     assert next_batch(asked, [days[n] for n in missing.split()], patience=PATIENCE, whole=False)
     assert (asked.tries, bool(asked.after)) == (tries, paused)
     assert len(asked.batch) <= 3

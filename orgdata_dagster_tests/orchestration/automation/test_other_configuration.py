@@ -47,7 +47,7 @@ def test_a_later_start_date_counts(home: Home, sandbox: Sandbox) -> None:
     home.write_project(institution_analytics=institution_analytics(start_date=today(back=1)))
     status = looked_at(home)["institution_analytics.users"]
     assert (status.missing_partitions, status.first_day) == ([], today(back=4))
-    assert status.notes == ["has 2 days before its start_date; they stay"]
+    assert status.notes == ["has 2 days before its start_date; they are kept"]
     assert home.materialize(USERS, today()).success  # with its checks
     assert looked_at(home)["institution_analytics.users"].missing_partitions == []
 
@@ -57,7 +57,9 @@ def test_a_removed_table_and_a_dropped_one_are_named(home: Home, sandbox: Sandbo
     assert home.materialize(USERS, today(back=1)).success
     attribute = "tables" if "tables:" in institution_analytics() else "data_sets"
     home.write_project(institution_analytics=institution_analytics(**{attribute: [{"name": "courses"}]}))
-    assert looked_at(home)["institution_analytics.users"].notes == ["is no longer in the configuration; its rows stay"]
+    assert looked_at(home)["institution_analytics.users"].notes == [
+        "is no longer in the configuration; its rows are kept"
+    ]
     with home.warehouse.writing() as connection:
         connection.execute("DROP TABLE institution_analytics.users CASCADE")
     status = looked_at(home)["institution_analytics.users"]

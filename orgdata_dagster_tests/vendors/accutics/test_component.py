@@ -59,7 +59,7 @@ def test_the_projects_own_file_loads() -> None:
         ({"paging": "number"}, "'page' or 'cursor'"),
         ({"name": "a b"}, "match pattern"),
         ({"columns": {"n": "BIGINTT"}}, "is no type"),
-        ({"cursor": "updated_at"}, "cursor: there is no such field"),
+        ({"cursor": "updated_at"}, "cursor: unknown field"),
     ],
 )
 def test_what_the_yaml_refuses(rig: Rig, changes: dict[str, Any], problem: str) -> None:

@@ -42,14 +42,14 @@ def test_the_doctor_shows_it_and_clears_it(home: Home, sandbox: Sandbox) -> None
         assert "may have been revoked" in failed(runs.materialize("together/users"))
         assert not show(Console(file=out, width=200), examine(Opened(Catalog(runs.defs), instance), ask=True))
         assert re.search(
-            r"^ok    together: [01] of 1 points spent in 0.05 s, 1 at a time$", out.getvalue(), re.MULTILINE
+            r"^ok    together: [01] of 1 points spent in 0.05 s, 1 concurrent requests$", out.getvalue(), re.MULTILINE
         )
         assert "STOPPED: on 2" in out.getvalue()
-        with pytest.raises(UserError, match="there is no vendor 'togehter'; there are: together"):
+        with pytest.raises(UserError, match="unknown vendor 'togehter'; known: together"):
             clear(Catalog(runs.defs), "togehter")
         cleared = clear(Catalog(runs.defs), "together")
-        assert "may be asked again: on 2" in cleared
-        assert "are the same ones" in cleared
+        assert "are allowed again: on 2" in cleared
+        assert "are the same as then" in cleared
         assert "no circuit breaker" in clear(Catalog(runs.defs), "together")
         assert len(sandbox.log.entries()) == 1  # the doctor asks nobody
         sandbox.together.api_key = CANARY

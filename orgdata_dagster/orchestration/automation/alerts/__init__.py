@@ -1,5 +1,5 @@
-"""Telling people that an asset failed: a message a failing asset and day, to where the environment says.
+"""Alerts: one message per failing asset and day, to the channels that the environment configures.
 
-Here: when (sensor.py), and by which ways (channels.py). Add here: another occasion. Keep out: what a failure is
-(orchestration/assets/failures.py).
+Here: when to send (sensor.py), and how (channels.py). Add here when: there is another occasion for an alert.
+Keep out: what a failure is (orchestration/assets/failures.py).
 """

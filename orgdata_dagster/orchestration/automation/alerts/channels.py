@@ -1,11 +1,12 @@
-"""The ways by which a message reaches people: a Slack-compatible webhook, and e-mail.
+"""The channels of alerts: a Slack-compatible webhook, and e-mail.
 
-Here: `channels`, those that the environment names, and sending. Add here: another way.
-Keep out: what is said, and when.
+Here: `channels`, which the environment configures, and sending. Add here when: there is another channel.
+Keep out: the text of a message, and when it is sent.
 
-ORGDATA_SLACK_WEBHOOK_URL: gets `{"text": ...}` as JSON. ORGDATA_SMTP_URL, `smtp://user:password@host:587` (`smtps://`
-for TLS from the start; STARTTLS where the server offers it), with ORGDATA_ALERT_TO, addresses by comma, and
-ORGDATA_ALERT_FROM (default: the first of them). Both URLs are secrets.
+ORGDATA_SLACK_WEBHOOK_URL: receives `{"text": ...}` as JSON.
+ORGDATA_SMTP_URL: `smtp://user:password@host:587`, with STARTTLS if the server offers it, or `smtps://`.
+ORGDATA_ALERT_TO: addresses, separated by commas. ORGDATA_ALERT_FROM: default is the first of them.
+Both URLs are secrets.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ _SECONDS = 15
 
 
 class NotSent(Exception):
-    """A message did not get out: which way and why."""
+    """A message could not be sent. The text names the variable and the reason."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A headline, and what more there is to say."""
+    """A message: subject line and text."""
 
     subject: str
     text: str
@@ -42,7 +43,7 @@ Send = Callable[[Message], None]
 
 
 def channels() -> dict[str, Send]:
-    """The ways that are set: name -> sending, which raises NotSent. Raises ValueError where one cannot work."""
+    """Configured channel -> function that sends a message or raises NotSent. Raises ValueError for a bad setting."""
     found: dict[str, Send] = {}
     if url := os.environ.get(SLACK):
         redaction.register(url, urlsplit(url).path)
@@ -53,7 +54,7 @@ def channels() -> dict[str, Send]:
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise ValueError(f"{SMTP} is not of the form smtp://user:password@host:587")
         if not os.environ.get(TO):
-            raise ValueError(f"{SMTP} is set, but {TO} is not: who is to get the messages?")
+            raise ValueError(f"{SMTP} is set, but {TO} is not: set it to the addresses that receive the messages")
         found["e-mail"] = lambda message: _mail(server, message)
     return found
 
@@ -65,7 +66,7 @@ def _post(url: str, message: Message) -> None:
     except httpx.HTTPStatusError as error:
         raise NotSent(f"{SLACK}: HTTP {error.response.status_code}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NotSent(f"{SLACK}: {type(error).__name__}") from None  # its words may hold the URL
+        raise NotSent(f"{SLACK}: {type(error).__name__}") from None  # the message may contain the URL
 
 
 def _mail(server: str, message: Message) -> None:

@@ -1,9 +1,9 @@
-"""The sensor `alerts`: a failed run becomes a message for each of its assets, once a day.
+"""The sensor `alerts`: it sends one message per failed asset and day.
 
-Here: which assets failed and why, and that nobody is told twice. Keep out: sending (channels.py).
+Here: which assets failed and why, and sending each message once. Keep out: the channels (channels.py).
 
-What was told is a file in ORGDATA_HOME/alerts, made before the message goes and taken away if it does not get out: so
-of two daemons one tells, and a message that failed is tried again with the next failure.
+A file in ORGDATA_HOME/alerts records each message. It is created before the message is sent and deleted if that fails,
+so that only one of two daemons sends it, and the next failure tries again.
 """
 
 import os
@@ -28,11 +28,11 @@ _LONGEST = 1500  # characters of a reason
 @dg.run_failure_sensor(
     name=NAME,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells people of failed assets, one message an asset and day: by the Slack webhook and the mail server "
-    "that the environment names (see .env.example); without them it does nothing.",
+    description="Sends one message per failing asset and day to the Slack webhook and the mail server that the "
+    "environment configures (see .env.example). Does nothing without them.",
 )
 def alerts(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-    """Send what is to be said of a failed run."""
+    """Send a message for each failed asset of a run."""
     try:
         ways = channels()
     except ValueError as error:
@@ -40,7 +40,7 @@ def alerts(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     if not ways:
         return dg.SkipReason("neither ORGDATA_SLACK_WEBHOOK_URL nor ORGDATA_SMTP_URL is set")
     if context.dagster_run.tags.get(WILL_RETRY) == "true":
-        return dg.SkipReason("it is tried again by itself")
+        return dg.SkipReason("Dagster retries this run")
     troubles = []
     for asset, reason in reasons(context.dagster_run, context.failure_event, context.get_step_failure_events()).items():
         message = message_of(asset, reason, context.dagster_run.run_id)
@@ -59,7 +59,7 @@ def alerts(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
 
 
 def reasons(run: dg.DagsterRun, failure: dg.DagsterEvent, steps: Sequence[dg.DagsterEvent]) -> dict[str, str]:
-    """Asset -> why it failed; of a run without failed steps all its assets, or the job."""
+    """Failed asset -> the reason. For a run without failed steps: all its assets, or the job."""
     assets = {"__".join(key.path): key.to_user_string() for key in run.asset_selection or ()}
     found = {
         assets.get(event.step_key or "", event.step_key or run.job_name): of_failed_step(event)
@@ -73,17 +73,17 @@ def reasons(run: dg.DagsterRun, failure: dg.DagsterEvent, steps: Sequence[dg.Dag
 
 
 def message_of(asset: str, reason: str, run_id: str) -> Message:
-    """What people read."""
+    """The message for a failed asset."""
     ui = os.environ.get(UI_URL) or "http://127.0.0.1:3000"
     text = excerpt(reason, _LONGEST)
     return Message(
-        f"orgdata: {asset} failed", f"{text}\n{ui.rstrip('/')}/runs/{run_id}\nNo further message of it today."
+        f"orgdata: {asset} failed", f"{text}\n{ui.rstrip('/')}/runs/{run_id}\nNo more messages about this asset today."
     )
 
 
 @contextmanager
 def _once(what: str) -> Iterator[bool]:
-    """Whether this is the first time today."""
+    """Yield whether this is the first time today."""
     _forget_old()
     try:
         os.close(os.open(settings.alerts() / _file(what), os.O_CREAT | os.O_EXCL, 0o600))

@@ -273,7 +273,7 @@ CONDITIONS = {
     "a folder for events": Condition(dagster_file("index.db", None), ("is a folder", "mv "), DAGSTER),
     "a folder for a rate limit": Condition(rate_limit_folder, ("folder", "move"), RATE_LIMIT),
     "no home": Condition(variable("ORGDATA_HOME", "/proc/none"), ("cannot create", "set"), READING),
-    "a home of nobody": Condition(variable("ORGDATA_HOME", "~nobody-here/x"), ("no user",), READING),
+    "a home of nobody": Condition(variable("ORGDATA_HOME", "~nobody-here/x"), ("unknown user",), READING),
     "no project": Condition(variable("ORGDATA_PROJECT", "/nowhere"), ("no pyproject.toml",), tuple(COMMANDS)),
     "a bad URI": Condition(variable("ORGDATA_WAREHOUSE", "ftp://user:hidden@x/y"), ("DuckDB file",), READING),
     "a URI without its extension": Condition(variable("ORGDATA_WAREHOUSE", "md:x"), ("extension",), READING),

@@ -121,7 +121,7 @@ def test_the_command_ends_with_1_if_anything_is_wrong(home: Home, sandbox: Sandb
     wrong = home.orgdata("doctor", "--offline")
     assert (wrong.status, "WRONG pools" in wrong.out) == (1, True), wrong.everything
     fixed = home.orgdata("doctor", "--fix")
-    assert (fixed.status, "fixed: pools" in fixed.out) == (0, True)
+    assert (fixed.status, "fixed: set the pools" in fixed.out) == (0, True)
 
 
 def test_a_paused_vendor_is_named_shown_and_lifted(home: Home, sandbox: Sandbox) -> None:

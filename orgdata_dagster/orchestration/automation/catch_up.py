@@ -40,7 +40,7 @@ class Policy:
 
 
 @dataclass
-class Progress:
+class Attempts:
     """What the sensor remembers of an asset.
 
     batch: the partitions that it tries.
@@ -82,7 +82,7 @@ def catch_up_sensor(patience: Policy | None = None) -> dg.SensorDefinition:
         kinds, now = pulled_assets(graph), datetime.now(UTC)
         known = covered(warehouse, list(kinds))
         busy = under_way(context.instance)
-        state = {name: Progress(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
+        state = {name: Attempts(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
         requests, given_up, waiting = list[dg.RunRequest](), list[dg.AssetCheckEvaluation](), list[str]()
         for key, kind in kinds.items():
             if key in busy or open_circuit(key.path[0]):
@@ -96,7 +96,7 @@ def catch_up_sensor(patience: Policy | None = None) -> dg.SensorDefinition:
             except Exception as error:  # noqa: BLE001 - a problem with one table must not stop the others
                 context.log.error(f"{name} is skipped: {reason(error)}")
                 continue
-            asked = state.setdefault(name, Progress())
+            asked = state.setdefault(name, Attempts())
             if not next_batch(asked, missing, patience=bearing, whole=kind != "days"):
                 continue
             if asked.tries >= bearing.tries:
@@ -125,7 +125,7 @@ def catch_up_sensor(patience: Policy | None = None) -> dg.SensorDefinition:
     return catch_up
 
 
-def next_batch(asked: Progress, missing: Sequence[str], *, patience: Policy, whole: bool) -> bool:
+def next_batch(asked: Attempts, missing: Sequence[str], *, patience: Policy, whole: bool) -> bool:
     """Set the batch to try next: the first missing partitions that are not given up. Returns whether there are any.
 
     If the batch is a new one, or a part of the last one has landed, the count of attempts starts again.
@@ -147,14 +147,14 @@ def _first_ones(names: Sequence[str], most: int) -> Iterable[str]:
     return list(takewhile(lambda name: datetime.fromisoformat(name) < reach, names))[:most]
 
 
-def _request(key: dg.AssetKey, kind: PullKind, asked: Progress, now: datetime) -> dg.RunRequest:
+def _request(key: dg.AssetKey, kind: PullKind, asked: Attempts, now: datetime) -> dg.RunRequest:
     first, last = asked.batch[0], asked.batch[-1]
     name = f"{key.to_user_string()} {first} to {last}, attempt {asked.tries + 1}, {now.isoformat(timespec='seconds')}"
     tags = {} if kind == "whole" else {RANGE_START: first, RANGE_END: last}
     return dg.RunRequest(run_key=name, asset_selection=[key], tags=tags)
 
 
-def _gave_up(key: dg.AssetKey, asked: Progress) -> dg.AssetCheckEvaluation:
+def _gave_up(key: dg.AssetKey, asked: Attempts) -> dg.AssetCheckEvaluation:
     what = f"{asked.batch[0]} to {asked.batch[-1]}" if asked.batch[0] else "the table"
     return dg.AssetCheckEvaluation(
         asset_key=key,

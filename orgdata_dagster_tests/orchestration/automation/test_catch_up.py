@@ -1,4 +1,4 @@
-"""The sensor that asks again for what is missing: what is missing, in what pieces, with what pauses."""
+"""The sensor `catch_up`: which partitions it pulls, in which batches, with which pauses."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ import pytest
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
-from orgdata_dagster.orchestration.automation.catch_up import Progress, Policy, catch_up_sensor, next_batch
+from orgdata_dagster.orchestration.automation.catch_up import Attempts, Policy, catch_up_sensor, next_batch
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.faults import Status
@@ -146,7 +146,7 @@ def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemo
 )
 def test_when_tries_begin_anew(before: str, missing: str, tries: int, paused: bool) -> None:
     days = {number: f"2026-11-0{number}" for number in "12345678"}
-    asked = Progress([days[n] for n in before.split()], 1 if before else 0, "later" if before else "")
+    asked = Attempts([days[n] for n in before.split()], 1 if before else 0, "later" if before else "")
     assert next_batch(asked, [days[n] for n in missing.split()], patience=PATIENCE, whole=False)
     assert (asked.tries, bool(asked.after)) == (tries, paused)
     assert len(asked.batch) <= 3

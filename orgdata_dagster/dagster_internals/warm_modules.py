@@ -11,7 +11,9 @@ MODULES = (
     "dagster._core.storage.root",
     "dagster._core.storage.local_compute_log_manager",
     "dagster._core.execution.execute_in_process",
+    "dagster._core.execution.plan.active",
     "dagster._core.executor.in_process",
+    "dagster._core.instance.runs.run_domain",
     "dagster._core.storage.legacy_storage",
     "dagster._core.storage.defs_state.blob_storage_state_storage",
 )

@@ -1,9 +1,8 @@
-"""What comes back in a body: whole data in a file, or the vendor's words about a failure.
+"""Bodies of answers: data saved to a file, or the error message of a refusal.
 
-What lives here: streaming a body to a file, the signs that it is not whole or not data, the default reading
-of errors.
-Add here when: there is another general sign of a broken body, or another widespread shape of error.
-Keep out: parsing data, and error shapes of one vendor (its own `client.py`).
+Here: streaming a body to a file, detecting bodies that are truncated or not data, and the default reader of errors.
+Add here when: there is another general sign of a broken body, or another common error format.
+Keep out: parsing data, and the error format of one vendor (its client.py).
 """
 
 import json
@@ -19,17 +18,16 @@ from orgdata_dagster.http.errors import BadBody, ErrorDetail
 from orgdata_dagster.http.redaction import redact_end
 
 ERROR_BODY_CAP = 64 * 1024
-# Decoding is ours and not httpx's, which takes a gzip stream without its end for a whole one; and only gzip
-# is asked for.
+# Not decoded by httpx, which accepts a gzip stream without its end. Only gzip is requested.
 ACCEPT_ENCODING = "gzip"
 _GZIP = zlib.MAX_WBITS | 16
 _CHUNK = 1024 * 1024
-_HEAD = 1024  # bytes that tell an HTML page
+_HEAD = 1024  # bytes that are enough to recognise an HTML page
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A body in a file: its size as it came, its first bytes, and how many bad characters of it were replaced."""
+    """A saved body: its size in bytes, its first bytes, and the number of replaced characters."""
 
     size: int
     head: bytes
@@ -37,10 +35,9 @@ class Saved:
 
 
 def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> Saved:
-    """Write the decoded body to `path` in chunks. `on_chunk` may raise to stop it.
+    """Write the decoded body to `path` in chunks. `on_chunk` may raise an error to stop it.
 
-    Raises BadBody if the body ends early or is not in an encoding we asked for; httpx.TransportError as httpx
-    does.
+    Raises BadBody if the body is truncated or has an encoding that was not requested; httpx.TransportError like httpx.
     """
     head, watch = b"", Watch()
     try:
@@ -52,16 +49,16 @@ def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> 
                 head += chunk[: _HEAD - len(head)]
             size = file.tell()
     except (httpx.RemoteProtocolError, zlib.error) as error:
-        raise BadBody(f"the body is cut short or damaged: {error}") from None
+        raise BadBody(f"the body is truncated or damaged: {error}") from None
     promised = response.headers.get("content-length", "")
     received = response.num_bytes_downloaded
     if promised.isdigit() and int(promised) != received and response.request.method != "HEAD":
-        raise BadBody(f"the body is cut short: {received} bytes of {promised}")
+        raise BadBody(f"the body is truncated: {received} of {promised} bytes")
     return Saved(size, head, mend(path) if watch.end() else 0)
 
 
 def read_head(response: httpx.Response) -> bytes:
-    """The first 64 KiB of a body that is no data; what cannot be read of it is left out."""
+    """The first 64 KiB of the body of a refusal, as far as it can be read."""
     head, is_cut = bytearray(), False
     try:
         for chunk in _decoded(response):
@@ -69,7 +66,7 @@ def read_head(response: httpx.Response) -> bytes:
             if is_cut := len(head) > ERROR_BODY_CAP:
                 break
     except (httpx.TransportError, zlib.error, BadBody):
-        is_cut = True  # the status alone decides what happens next
+        is_cut = True  # only the status matters
     body = bytes(head[:ERROR_BODY_CAP])
     return _without_cut_secret(body) if is_cut else body
 
@@ -81,7 +78,7 @@ def _without_cut_secret(body: bytes) -> bytes:
 
 
 def is_html(head: bytes) -> bool:
-    """Whether a body begins as an HTML page does."""
+    """Whether a body starts like an HTML page."""
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:14].lower().startswith((b"<!doctype html", b"<html"))
 
 

@@ -1,9 +1,9 @@
-"""Characters that no text can have, replaced by U+FFFD, so that one of them does not keep a whole answer out.
+"""Invalid characters, replaced by U+FFFD, so that one of them does not keep a whole answer from landing.
 
-What lives here: finding and replacing bytes that are not UTF-8, zero bytes, and in JSON escapes that name half of a
-surrogate pair or a zero byte.
-Add here when: another character of an answer keeps its other rows out.
-Keep out: what the text means (a vendor's `client.py`, the warehouse's pages).
+Here: finding and replacing bytes that are not UTF-8, zero bytes, and JSON escapes of half a surrogate pair or of a zero
+byte.
+Add here when: another character keeps the other rows of an answer from landing.
+Keep out: what the text means (a vendor's client.py, warehouse/pages/).
 """
 
 import codecs
@@ -17,7 +17,7 @@ REPLACEMENT = "\ufffd"
 _CHUNK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 _HEAD = 64
-_A_FEW, _MOST = 8, 10  # more, and more than one in so many bytes, is another encoding and no slip
+_A_FEW, _MOST = 8, 10  # more than 8, and more than one in 10 bytes, means another encoding
 _SUSPECT = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)|[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
@@ -32,7 +32,7 @@ _IN_ESCAPES = frozenset(rb"0123456789abcdefABCDEFu\\")
 
 
 class Watch:
-    """Looks at a body while it is saved, and tells whether it may hold a bad character; quick, sometimes wrong."""
+    """Checks quickly, while a body is saved, whether it may contain an invalid character; may be wrong."""
 
     def __init__(self) -> None:
         self.suspicious = False
@@ -40,12 +40,12 @@ class Watch:
         self._tail = b""
 
     def see(self, chunk: bytes) -> None:
-        """Take in the next bytes."""
+        """Check the next bytes."""
         if not self.suspicious:
             self.suspicious = self._suspect(chunk)
 
     def end(self) -> bool:
-        """Whether the whole body is suspicious."""
+        """Whether the complete body may contain an invalid character."""
         if not self.suspicious:
             try:
                 self._decoder.decode(b"", final=True)
@@ -58,15 +58,15 @@ class Watch:
             self._decoder.decode(chunk)
         except UnicodeDecodeError:
             return True
-        seen = self._tail + chunk  # an escape may be cut by the end of a chunk
+        seen = self._tail + chunk  # an escape may cross the end of a chunk
         self._tail = seen[-6:]
         return _SUSPECT.search(seen) is not None
 
 
 def mend(path: Path) -> int:
-    """Replace the bad characters of a file (in place); returns how many there were.
+    """Replace the invalid characters of a file in place; returns their number.
 
-    Raises BadBody where there are so many that the text must be in another encoding.
+    Raises BadBody if there are so many that the text must be in another encoding.
     """
     clean, bad, rest, is_json = path.with_name(path.name + ".clean"), 0, b"", _begins_as_json(path)
     decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
@@ -107,7 +107,7 @@ def _mended(part: bytes, is_json: bool) -> tuple[bytes, int]:
 
 
 def _whole_escapes(text: bytes, ended: bool) -> tuple[bytes, bytes]:
-    """The text up to a place where no escape can be cut, and the rest."""
+    """Split the text at a place that is not within an escape."""
     if ended:
         return text, b""
     cut = len(text)

@@ -1,8 +1,8 @@
-"""A circuit breaker that all processes share: after a refusal that must not be provoked twice, nobody asks again.
+"""A circuit breaker that all processes share: after a refusal that must not be repeated, no request is sent.
 
-What lives here: `CircuitBreaker`, a small file that outlives the process, and `CircuitOpen`, raised while it is open.
-Add here when: the sign has to say one more thing to the person who takes it down.
-Keep out: which vendors want one (their resources), taking it down by hand (the command line).
+Here: `CircuitBreaker`, a file that outlives the process, and `CircuitOpen`, raised while it is open.
+Add here when: the notice needs another fact for the user who resets the circuit breaker.
+Keep out: which vendors have one (their resources), resetting it (the command line).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SUFFIX = ".circuit_breaker"
 
 
 class CircuitOpen(PermanentError):
-    """The vendor refused an earlier request for good; this one was not sent."""
+    """The vendor permanently refused an earlier request; this one was not sent."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """What the sign says: when the refusal came (UTC, seconds), what the vendor said, and to whose credentials."""
+    """Why the circuit breaker is open: time of the refusal (UTC), the vendor's answer, the credentials' fingerprint."""
 
     at: str
     reason: str
@@ -37,9 +37,10 @@ class Notice:
 
 
 class CircuitBreaker:
-    """One vendor's circuit breaker: a file in `folder`, which every process looks at before it sends.
+    """One vendor's circuit breaker: a file in `folder`, which every process checks before it sends a request.
 
-    `statuses` put it up. `fingerprint` tells the present credentials from those that were refused.
+    fingerprint: of the current credentials, see `fingerprint`.
+    statuses: HTTP statuses that open it.
     """
 
     def __init__(
@@ -52,28 +53,28 @@ class CircuitBreaker:
 
     @property
     def remedy(self) -> str:
-        """What a person has to do before anybody asks again."""
+        """What the user has to do before requests are sent again."""
         return (
-            f"The key may have been revoked: nobody asks again until you have checked it with the vendor and run "
+            f"The key may have been revoked: no request is sent until you have checked it with the vendor and run "
             f"`orgdata doctor --clear {self.vendor}`."
         )
 
     def check(self) -> None:
-        """Raise Latched if the sign is up."""
+        """Raise CircuitOpen if the circuit breaker is open."""
         if notice := self.read():
             raise CircuitOpen(f"no request was sent: {notice}", vendor=self.vendor, remedy=self.remedy)
 
     def read(self) -> Notice | None:
-        """What the sign says, None if there is none. One that cannot be read is a sign all the same."""
+        """The notice if the circuit breaker is open, else None. An unreadable file counts as open."""
         try:
             return Notice(**json.loads(self._path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:
-            return Notice("an unknown day", f"something that was not noted ({type(error).__name__})", "unknown")
+            return Notice("an unknown day", f"an unreadable notice ({type(error).__name__})", "unknown")
 
     def set(self, reason: str) -> None:
-        """Put the sign up; one that stands already stays as it is, for it tells of the first refusal."""
+        """Open the circuit breaker. If it is open already, the notice of the first refusal is kept."""
         if self._path.exists():
             return
         notice = Notice(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"), reason, self.fingerprint)
@@ -82,12 +83,12 @@ class CircuitBreaker:
         os.replace(part, self._path)
 
     def clear(self) -> Notice | None:
-        """Take the sign down; returns what it said."""
+        """Close the circuit breaker; returns its notice."""
         notice = self.read()
         self._path.unlink(missing_ok=True)
         return notice
 
 
 def fingerprint(secrets: Iterable[str]) -> str:
-    """A short name for credentials by which they can be told apart, and not found out."""
+    """A short hash that identifies credentials without revealing them."""
     return hashlib.sha256("\0".join(secrets).encode(errors="surrogateescape")).hexdigest()[:12]

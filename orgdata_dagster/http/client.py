@@ -1,9 +1,9 @@
-"""The one HTTP client of all vendors: pays, sends, streams the body to a file, checks it, and tries again.
+"""The HTTP client of all vendors: it waits for the rate limit, sends, saves the body to a file, checks it, and retries.
 
-What lives here: one fetch from the rate limit to the reader, redirects included.
+Here: one fetch, from the rate limit to the reader, redirects included.
 Add here when: something holds for every request to every vendor.
-Keep out: what is retryable (`errors`), when (`retry`), bodies (`body`), which links are safe (`origin`),
-paging and parsing (a vendor's `client.py`).
+Keep out: which errors are retryable (errors.py), when to retry (retry.py), bodies (body.py), safe links (origin.py),
+paging and parsing (a vendor's client.py).
 """
 
 import logging
@@ -68,14 +68,15 @@ class _Call:
 
 
 class HttpClient:
-    """Fetches from one vendor, over one connection pool; safe to share between threads.
+    """Fetches from one vendor over one connection pool. Thread-safe.
 
-    `headers` and `params` go with every request and may hold credentials; `secrets` are the values never to
-    be shown, `credentials_from` the environment variables a 401 or 403 tells the user to check, `base_url_from` the one
-    to check where there is no connection.
-    `error_reader` finds the vendor's words in the body of a refusal and must take any bytes; `observer` gets
-    a record of every request, failed ones too, in the thread that fetched. `circuit_breaker` keeps every process from
-    asking again after a refusal that must not be repeated.
+    headers, params: sent with every request; may contain credentials.
+    secrets: values that must never be shown.
+    credentials_from, base_url_from: environment variables, for error messages.
+    error_reader: extracts the vendor's error from the body of a refusal; must accept any bytes.
+    request_id_headers: headers that the vendor asks for in a support ticket.
+    observer: called with a record of every request, failed ones too, in the thread that fetches.
+    circuit_breaker: keeps all processes from sending requests after a refusal that must not be repeated.
     """
 
     def __init__(
@@ -143,12 +144,17 @@ class HttpClient:
         read: Callable[[Download], _T],
         observer: Observer | None = None,
     ) -> _T:
-        """Download an endpoint, or a link on its origin, into the file `into`; returns what `read` makes of it.
+        """Download an endpoint into a file; returns the result of `read`.
 
-        Every request pays `cost`, retries and redirects too. A BadBody from `read` is retried like a network
-        fault; any failure leaves no file behind. `json`, or `content` as it is, is the body. `observer` sees the
-        requests of this fetch alone. Raises PermanentError, UnsafeUrl or RetriesExhausted, never anything of httpx;
-        and stopping.Stopped where the process is told to stop.
+        endpoint: path below the base URL, or a link on its origin.
+        json, content: the body, as JSON or as bytes.
+        cost: points per request; every request costs them, retries and redirects too.
+        into: the file; deleted if the fetch fails.
+        read: reads the download; a BadBody from it is retried like a network error.
+        observer: called for the requests of this fetch only.
+
+        Raises PermanentError, UnsafeUrl or RetriesExhausted, never an exception of httpx; stopping.Stopped if the
+        process is asked to stop.
         """
         check_headers(self.vendor, headers or {}, self._credentials_from)
         attempts = Attempts(self._retry, self._clock)
@@ -161,7 +167,7 @@ class HttpClient:
         try:
             return self._attempt(call, read)
         except TransientError:
-            stopping.check()  # it was us who closed the connection
+            stopping.check()  # we have closed the connection ourselves
             raise
 
     def _attempt(self, call: _Call, read: Callable[[Download], _T]) -> _T:
@@ -171,7 +177,7 @@ class HttpClient:
                 call.attempts.waited += permit.waited
                 with self._recorded(call, permit.waited) as record:
                     answer = self._exchange(call, permit, record)
-                    lease.close()  # the body is read: the next request need not wait for our parsing
+                    lease.close()  # the body is read, so the next request need not wait for the parsing
                     if isinstance(answer, Download):
                         if self._retry.shared_backoff:
                             self._rate_limit.succeeded()
@@ -206,8 +212,8 @@ class HttpClient:
                 status=record.status,
                 request_ids=record.request_ids,
             )
-            # Forgotten, not only hidden by `from None`: httpx's exceptions carry the URL, and error reporters
-            # follow both.
+            # Deleted, not only hidden by `from None`: httpx's exceptions contain the URL, and error reporters
+            # follow both attributes.
             error.__cause__ = error.__context__ = None
             record.error = error.reason
             raise
@@ -223,8 +229,8 @@ class HttpClient:
         def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith(("connect_tcp.complete", "start_tls.complete")):
                 stopping.connected(info["return_value"])
-            elif event.endswith("send_request_headers.started"):  # connecting is over, the request leaves now
-                permit.sent()  # may wait again, if connecting took so long that the slot is gone
+            elif event.endswith("send_request_headers.started"):  # connected; the request is sent now
+                permit.sent()  # waits again if connecting took so long that the slot is gone
                 call.attempts.waited += permit.waited - record.waited
                 record.waited = permit.waited
             elif event.endswith("send_request_body.complete"):
@@ -289,7 +295,7 @@ class HttpClient:
                 asked = reset_announced(response.headers, self._clock.wall())
             error = self._pauses.after(error, status, asked)
         if self._circuit_breaker is not None and status in self._circuit_breaker.statuses:
-            self._circuit_breaker.set(error.reason)  # before the lease is given back: the next in the queue sees it
+            self._circuit_breaker.set(error.reason)  # before the lease is released, so that the next request sees it
             error.remedy = self._circuit_breaker.remedy
         return error
 
@@ -323,7 +329,7 @@ class HttpClient:
         )
 
     def _url(self, endpoint: str, params: Params) -> httpx.URL:
-        # Anything that could name a host is a link and must stay on our origin; the rest is a path below the
+        # Anything that could name a host is a link and must stay on the origin; the rest is a path below the
         # base URL.
         is_link = re.match(r"[a-z][a-z0-9+.-]*:|//", endpoint, re.IGNORECASE)
         link = endpoint if is_link else f"{self._base_url}/{endpoint.lstrip('/')}"
@@ -347,7 +353,7 @@ class HttpClient:
 
 
 def _nobody(_record: RequestRecord) -> None:
-    """The observer where there is none."""
+    """The default observer, which does nothing."""
 
 
 def _read_or_remove(download: Download, read: Callable[[Download], _T]) -> _T:

@@ -1,8 +1,8 @@
-"""Time, as one small object that can be replaced.
+"""Time, as an object that tests can replace.
 
-Here: the `Clock` that everything in `http/` waits and measures with, and the system's own.
-Add here when: a kind of time is needed that neither wall() nor monotonic() gives.
-Keep out: rate limits, time zones, anything that parses or formats a date; the fake clock (it is the tests').
+Here: the `Clock` with which `http/` waits and measures, and the system's clock.
+Add here when: a kind of time is needed that neither wall() nor monotonic() returns.
+Keep out: rate limits, time zones, parsing and formatting dates; the fake clock (in the tests).
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from orgdata_dagster.http import stopping
 
 
 class Clock(Protocol):
-    """Where the time comes from; tests pass one that only moves when told to."""
+    """The source of time; tests pass a clock that they move themselves."""
 
     def wall(self) -> float:
-        """Unix time in seconds; may jump when somebody sets the machine's clock."""
+        """Unix time in seconds; jumps when the machine's clock is set."""
 
     def monotonic(self) -> float:
-        """Seconds since the machine booted: the same for all processes, never set, never backwards."""
+        """Seconds since the machine booted: the same for all processes, never set, never decreasing."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait so many seconds; zero or less returns at once. May raise stopping.Stopped."""
+        """Wait this many seconds; returns at once for zero or less. May raise stopping.Stopped."""
 
 
 class SystemClock:
     """The machine's clocks."""
 
-    # Not CLOCK_MONOTONIC: that one stands still while a laptop sleeps, and a vendor's window does not.
-    # Where the name does not exist (macOS), time.monotonic is system-wide too.
+    # Not CLOCK_MONOTONIC, which stops while a laptop sleeps; a vendor's window does not.
+    # macOS does not have this name; there time.monotonic is the same for all processes too.
     _since_boot = getattr(time, "CLOCK_BOOTTIME", None)
 
     def wall(self) -> float:

@@ -1,19 +1,18 @@
-"""Every way a call to a vendor can fail, named by how one recovers from it.
+"""The errors of requests to vendors, classified by how to recover from them.
 
-What lives here: the exceptions that leave `http/`, and the one function that decides what may work later.
-Add here when: a caller has to recover in a way that none of these classes says.
-Keep out: sending, waiting and counting (`client`, `retry`); what one vendor's body means (its own
-`client.py`).
+Here: the exceptions that leave `http/`, and the function that decides which statuses are retryable.
+Add here when: a caller has to recover in a way that none of these classes covers.
+Keep out: sending and retrying (client.py, retry.py); the meaning of one vendor's error bodies (its client.py).
 
 | class            | recovery                                                                        |
 |------------------|---------------------------------------------------------------------------------|
-| TransientError   | the same request may work later; the client has not given up yet                 |
-| BadBody          | as above: the answer came, but it is cut short, is HTML, or does not parse       |
+| TransientError   | the same request may work later; the client retries it                           |
+| BadBody          | as above: the answer is truncated, is HTML, or does not parse                    |
 | Unreachable      | as above: there was no connection; its remedy says what to check                 |
 | RetriesExhausted | the client gave up; a later run may work                                         |
 | TooLongAPause    | as above, and no other request is to be tried before                            |
-| PermanentError   | the same request fails for ever: a person changes the request or the credentials |
-| UnsafeUrl        | as above: the answer points where credentials must not go                        |
+| PermanentError   | the same request always fails: a user changes the request or the credentials     |
+| UnsafeUrl        | as above: a link leads to a host that must not receive the credentials           |
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,23 +23,25 @@ from orgdata_dagster.http.redaction import excerpt, redact
 
 MESSAGE_CAP = 500
 
-# The statuses that promise to pass. Every other 5xx counts too (CDNs answer 520 to 530 when the origin is
-# away), except the two that say the server will never do it.
+# Statuses that may pass. Every other 5xx is retryable too (CDNs answer 520 to 530 if the origin is unreachable), except
+# the two that mean that the server never supports the request.
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NEVER_IMPLEMENTED = frozenset({501, 505})
 
-# Repeating these gets keys revoked; no vendor setting may add them to the retryable ones.
+# Repeating these can get a key revoked; no vendor may add them to the retryable statuses.
 NEVER_RETRIED = frozenset({400, 401, 403, 404})
 
 
 class VendorError(Exception):
-    """A failed call to a vendor; `str()` is one line that ends with what to do next.
+    """A failed request to a vendor. `str()` is one line that ends with what to do.
 
-    `code` and `message` are the vendor's own words, redacted and capped at 500 characters; `request_ids`
-    holds the headers the vendor asks for in a support ticket.
+    message, code: from the vendor, redacted and limited to 500 characters.
+    endpoint: path without the query. `status`: HTTP status, None without an answer.
+    request_ids: header -> value, for a support ticket with the vendor.
+    remedy: what to do.
     """
 
-    remedy = "Look at the vendor's message."
+    remedy = "See the vendor's message."
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class VendorError(Exception):
     def about(
         self, *, vendor: str, endpoint: str, status: int | None, request_ids: Mapping[str, str] | None = None
     ) -> Self:
-        """Fill in what the raiser could not know: a parser knows only its file. Returns itself."""
+        """Fill in fields that are still empty; returns itself. A parser, for example, does not know the vendor."""
         self.vendor = self.vendor or vendor
         self.endpoint = self.endpoint or redact(endpoint)
         self.status = status if self.status is None else self.status
@@ -76,7 +77,7 @@ class VendorError(Exception):
 
     @property
     def reason(self) -> str:
-        """What happened, without vendor, endpoint and remedy: for a list of reasons or a request's record."""
+        """What happened, without vendor, endpoint and remedy."""
         status = f"HTTP {self.status}" if self.status is not None and not 200 <= self.status < 300 else ""
         code = f"[{self.code}]" if self.code else ""
         return " ".join(part for part in (status, code, self.message) if part)
@@ -89,57 +90,57 @@ class VendorError(Exception):
 
 
 class TransientError(VendorError):
-    """The same request may work later: the network, 408, 425, 429, most 5xx.
+    """The same request may work later: network errors, 408, 425, 429, most 5xx.
 
-    `retry_after` is the number of seconds the vendor asks to wait, None where it does not say. `is_waited_for`: the
-    rate limit lets nobody send before they are over.
+    retry_after: seconds that the vendor asks to wait, None if it does not say.
+    is_waited_for: the rate limit holds all requests back until they are over.
     """
 
-    remedy = "It may work later: run it again."
+    remedy = "It may work later: try again."
     retry_after: float | None = None
     is_waited_for: bool = False
 
 
 class Unreachable(TransientError):
-    """No connection: the address, the network, a proxy, or TLS. No matter for the vendor."""
+    """There was no connection, because of the address, the network, a proxy, or TLS."""
 
     remedy = "Check the base URL and this machine's network."
 
 
 class BadBody(TransientError):
-    """An answer of 2xx that is no data: cut short, HTML, or it does not parse."""
+    """A 2xx answer without usable data: it is truncated, is HTML, or does not parse."""
 
-    remedy = "Run it again; if it stays so, look at what the vendor answers at this endpoint."
+    remedy = "Try again. If the error stays, check what the vendor answers at this endpoint."
 
 
 class RetriesExhausted(TransientError):
-    """The client gave up: `attempts` requests in `seconds`, failed for `reasons` (oldest first)."""
+    """The client gave up after `attempts` requests in `seconds`; `reasons`: why they failed, oldest first."""
 
-    remedy = "Run it again later; if it stays so, give the vendor the request ids."
+    remedy = "Try again later. If the error stays, give the request ids to the vendor."
     attempts: int = 0
     seconds: float = 0.0
     reasons: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
-        """The message alone: it quotes the statuses and codes of the attempts."""
+        """The message, which contains the statuses and codes of the attempts."""
         return self.message
 
 
 class TooLongAPause(RetriesExhausted):
-    """The vendor wants no request for longer than anybody here waits; until then none is sent."""
+    """The vendor asks for a longer pause than `longest_pause`. No request is sent until the pause ends."""
 
 
 class PermanentError(VendorError):
-    """The same request will fail for ever; never retried."""
+    """The same request will always fail; it is never retried."""
 
-    remedy = "Correct the request: repeating it cannot help."
+    remedy = "Correct the request; repeating it cannot help."
 
 
 class UnsafeUrl(PermanentError):
-    """A link or a redirect that leaves the vendor's origin; nothing was sent there."""
+    """A link or redirect that leaves the vendor's origin. Nothing was sent there."""
 
-    remedy = "Check the base URL; if the vendor moved, set the new address yourself."
+    remedy = "Check the base URL. If the vendor has moved, set the new address yourself."
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class ErrorDetail:
 
 
 def classify(status: int, extra_retryable: frozenset[int] = frozenset()) -> type[TransientError] | type[PermanentError]:
-    """Which error a status that is not 2xx means; `extra_retryable` holds what one vendor adds."""
+    """The error class of a status that is not 2xx. `extra_retryable`: further retryable statuses of one vendor."""
     if status in NEVER_RETRIED:
         return PermanentError
     if status in RETRYABLE or status in extra_retryable:
@@ -172,18 +173,18 @@ def refusal(
 
 
 def remedy_for(status: int, credentials_from: Sequence[str] = ()) -> str | None:
-    """What to do about a refusal, naming the credentials' variables; None where the class says it."""
+    """What to do about a 401, 403 or 404, with the variables of the credentials; None for other statuses."""
     variables = " and ".join(credentials_from) or "the credentials"
     if status == 401:
-        return f"Check {variables}: the vendor does not know these credentials."
+        return f"Check {variables}: the vendor does not accept these credentials."
     if status == 403:
-        return f"Check {variables}: the vendor knows them, but they may not read this."
+        return f"Check {variables}: these credentials are not allowed to read this."
     if status == 404:
         return "Check the base URL and the endpoint's name."
     return None
 
 
 def one_line(text: str) -> str:
-    """A vendor's words as they may be shown: redacted, on one line, capped at 500 characters."""
-    # Redacted before and after: white space may hide a secret, or be a part of it.
+    """A vendor's text for display: redacted, on one line, limited to 500 characters."""
+    # Redacted before and after, because white space may hide a secret or be part of one.
     return excerpt(" ".join(redact(text).split()), MESSAGE_CAP)

@@ -1,8 +1,8 @@
-"""Why a request got no answer, and what helps: a wrong address, this machine's network, a proxy, a certificate.
+"""Why a request got no answer, and what to do: a wrong address, this machine's network, a proxy, a certificate.
 
-What lives here: `no_answer`, which turns an error of the transport into one that says what to do.
-Add here when: a connection fails in a way that calls for other advice.
-Keep out: answers, also refusals (`client`); checking the base URL before anything is sent (`connection`).
+Here: `no_answer`, which turns a transport error into an error that says what to do.
+Add here when: a connection fails in a way that needs other advice.
+Keep out: answers, also refusals (client.py); checking the base URL before anything is sent (connection.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOW
 
 @dataclass(frozen=True)
 class Target:
-    """Where a request was to go: `variable` holds the address, `proxy` is what stands between, if anything does."""
+    """The destination of a request. `variable`: environment variable with the base URL. `proxy`: None without one."""
 
     url: httpx.URL
     variable: str
@@ -34,22 +34,22 @@ class Target:
 
     @property
     def host(self) -> str:
-        """The host, and the port where it is not the usual one."""
+        """The host, with the port unless it is the default."""
         return self.url.netloc.decode("ascii", "replace")
 
     @property
     def address(self) -> str:
-        """What a person checks."""
+        """What the user has to check."""
         return self.variable or "the base URL"
 
     @property
     def through(self) -> str:
-        """Which proxy was asked, as a clause."""
+        """The proxy as a clause; empty without one."""
         return f" (through the proxy {_host(self.proxy)})" if self.proxy else ""
 
 
 def no_answer(error: httpx.TransportError, to: Target) -> VendorError:
-    """The error to raise instead: permanent where only a person can help, else one that may pass."""
+    """The error to raise instead: permanent if only a user can fix it, otherwise transient."""
     for cause in _chain(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _untrusted(cause, to)
@@ -59,12 +59,12 @@ def no_answer(error: httpx.TransportError, to: Target) -> VendorError:
             return _no_name(cause, to)
         if isinstance(cause, ConnectionRefusedError):
             return Unreachable(
-                f"nobody listens at {to.host}{to.through}: the connection was refused",
+                f"{to.host}{to.through} refused the connection",
                 remedy=f"Check the host and the port in {to.address}{_and_proxy(to)}, and that the server is running.",
             )
         if isinstance(cause, OSError) and cause.errno in _NO_WAY:
             return Unreachable(
-                f"this machine has no way to {to.host}{to.through} ({cause.strerror})",
+                f"this machine cannot reach {to.host}{to.through} ({cause.strerror})",
                 remedy="Check this machine's network, firewall and VPN.",
             )
     if isinstance(error, httpx.ProxyError):
@@ -79,7 +79,7 @@ def no_answer(error: httpx.TransportError, to: Target) -> VendorError:
         )
     if isinstance(error, httpx.RemoteProtocolError) and "illegal" in str(error):
         return Unreachable(
-            f"what answers at {to.host} does not speak HTTP",
+            f"the server at {to.host} does not speak HTTP",
             remedy=f"Check the port and the scheme (http or https) in {to.address}.",
         )
     return TransientError(f"no answer: {type(error).__name__} {error}")
@@ -88,15 +88,13 @@ def no_answer(error: httpx.TransportError, to: Target) -> VendorError:
 def _untrusted(cause: ssl.SSLCertVerificationError, to: Target) -> VendorError:
     told = f"the certificate of {to.host}{to.through} is not trusted: {cause.verify_message}"
     if cause.verify_code in (_EXPIRED, _NOT_YET):
-        remedy = (
-            "Check this machine's clock (timedatectl); if it is right, tell the vendor that its certificate is not."
-        )
+        remedy = "Check this machine's clock (timedatectl). If it is right, tell the vendor about its certificate."
     elif cause.verify_code in _WRONG_HOST:
-        remedy = f"Check the host in {to.address}: the certificate is another host's."
+        remedy = f"Check the host in {to.address}: the certificate belongs to another host."
     else:
         remedy = (
             "If your network inspects TLS or the server has a private authority, set SSL_CERT_FILE to a file with that "
-            f"authority's certificate; else check the host in {to.address}."
+            f"authority's certificate. Otherwise check the host in {to.address}."
         )
     return PermanentError(told, remedy=remedy)
 
@@ -110,7 +108,7 @@ def _no_tls(cause: ssl.SSLError, to: Target) -> VendorError:
         )
     return Unreachable(
         f"no TLS connection to {to.host}{to.through}: {reason.replace('_', ' ').lower()}",
-        remedy=f"Check {to.address}{_and_proxy(to)}; something between may break TLS.",
+        remedy=f"Check {to.address}{_and_proxy(to)}; a device in between may break TLS.",
     )
 
 
@@ -118,11 +116,11 @@ def _no_name(cause: socket.gaierror, to: Target) -> VendorError:
     if cause.errno == socket.EAI_AGAIN:
         return Unreachable(
             f"the name {to.host} could not be looked up{to.through}: the name server does not answer",
-            remedy=f"Check this machine's network and DNS; if others are found, check the host in {to.address}.",
+            remedy=f"Check this machine's network and DNS. If other names resolve, check the host in {to.address}.",
         )
     return Unreachable(
-        f"there is no host {to.host}{to.through}",
-        remedy=f"Check the host in {to.address}{_and_proxy(to)}; if it is right, check this machine's DNS.",
+        f"unknown host {to.host}{to.through}",
+        remedy=f"Check the host in {to.address}{_and_proxy(to)}. If it is right, check this machine's DNS.",
     )
 
 
@@ -135,7 +133,7 @@ def _host(proxy: str | None) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and all it came of, each once."""
+    """The error and its causes, each once."""
     seen, waiting = set[int](), [error]
     while waiting:
         each = waiting.pop(0)

@@ -1,8 +1,8 @@
-"""The border of a vendor: credentials travel to one scheme, host and port, and links may not lead elsewhere.
+"""Origins: credentials are sent to one scheme, host and port only, and links must not leave it.
 
-What lives here: comparing origins, and resolving a `next` link or a `Location` inside one.
-Add here when: there is another trick by which a link names one host and reaches another.
-Keep out: following redirects (`client`).
+Here: comparing origins, and resolving a `next` link or a `Location` header within one.
+Add here when: there is another way in which a link can name one host and reach another.
+Keep out: following redirects (client.py).
 """
 
 import re
@@ -15,35 +15,35 @@ from orgdata_dagster.http.errors import UnsafeUrl
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LAST_PORT = 65_535
-# Parsers disagree about these (a browser takes `\` for `/` and `https:x` for `https://x`), and a disagreement
-# is how a link lies about its host.
+# Parsers disagree about these (a browser reads `\` as `/` and `https:x` as `https://x`), and a link can use the
+# disagreement to hide its host.
 _AMBIGUOUS = re.compile(r"[\\\x00-\x1f\x7f]|^\s*[a-z][a-z0-9+.-]*:(?!//[^/])", re.IGNORECASE)
 
 
 def same_origin(base: str, url: str) -> bool:
-    """Whether two URLs share scheme, host and effective port; False for user info, and for what is no URL."""
+    """Whether two URLs have the same scheme, host and port. False for an invalid URL or one with user info."""
     ours, theirs = _origin(base), _origin(url)
     return ours is not None and ours == theirs
 
 
 def resolve(base_url: str, link: str) -> str:
-    """The absolute URL of a vendor's link, relative or not, without its fragment.
+    """The absolute URL of a vendor's relative or absolute link, without its fragment.
 
-    Raises UnsafeUrl where it would leave the origin of `base_url`.
+    Raises UnsafeUrl if it leaves the origin of `base_url`.
     """
     try:
         target = urljoin(base_url, link) if not _AMBIGUOUS.search(link) else ""
     except ValueError:
         target = ""
     if not same_origin(base_url, target):
-        # Hosts only: a link's user info, path and query may hold what must not be shown.
-        raise UnsafeUrl(f"a link leads from {_host(base_url)} to {_host(target) or 'an address that is none'}")
+        # Hosts only, because user info, path and query may contain secrets.
+        raise UnsafeUrl(f"a link leads from {_host(base_url)} to {_host(target) or 'an invalid address'}")
     return target.partition("#")[0]
 
 
-@lru_cache(maxsize=64)  # base URL and endpoints come with every request, and parsing is what one costs most after I/O
+@lru_cache(maxsize=64)  # every request has a base URL and an endpoint, and parsing them is its most expensive part
 def _origin(url: str) -> tuple[str, bytes, int] | None:
-    # Parsed by httpx, since httpx connects: a second parser would be a second opinion about the host.
+    # Parsed by httpx, which connects: another parser might see another host.
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:

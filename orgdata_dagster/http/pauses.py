@@ -1,8 +1,8 @@
-"""A vendor that asks for a pause: how long everybody waits for it, and what is said where it asks for too much.
+"""Pauses that a vendor asks for: how long all processes wait, and the error if the pause is too long.
 
-What lives here: `Pauses`, which turns a refusal that may pass into a wait of all processes, or into an error.
+Here: `Pauses`, which turns a transient refusal into a wait of all processes, or into an error.
 Add here when: a vendor has another way of asking us to slow down.
-Keep out: reading `Retry-After` and the rhythm of attempts (`retry`), remembering a pause (`rate_limit`).
+Keep out: reading `Retry-After` and the timing of attempts (retry.py), storing a pause (rate_limit/).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Pauses:
         self._clock = clock
 
     def after(self, error: TransientError, status: int, asked: float | None) -> TransientError:
-        """The error with the wait that the vendor asks for, in which others must not ask either where it told us so."""
+        """Pause all processes if the vendor asks for it (`asked`: seconds or None); returns the error to raise."""
         longest, shared = self._policy.longest_pause, self._policy.shared_backoff
         too_long = asked is not None and asked > longest
         error.retry_after = asked
@@ -36,23 +36,23 @@ class Pauses:
         if pause:
             error.is_waited_for = self._rate_limit.pause(pause, asked if too_long else None)
         if asked is not None and too_long:
-            told = f"{error.reason}: the vendor asks for a wait of {span(asked)}"
-            return self._too_long(told, pause if error.is_waited_for else 0.0)
+            what = f"{error.reason}: the vendor asks for a pause of {span(asked)}"
+            return self._too_long(what, pause if error.is_waited_for else 0.0)
         return error
 
     def refused(self, pause: VendorPaused) -> TooLongAPause:
-        """The error of a request that was not sent, because a pause that is too long is not over."""
-        told = f"no request was sent: the vendor asked for a pause, which is not over for {span(pause.asked)}"
-        return self._too_long(told, pause.seconds)
+        """The error of a request that was not sent because of a pause that is too long."""
+        what = f"no request was sent: the vendor asked for a pause, of which {span(pause.asked)} are left"
+        return self._too_long(what, pause.seconds)
 
-    def _too_long(self, told: str, paused: float) -> TooLongAPause:
+    def _too_long(self, what: str, paused: float) -> TooLongAPause:
         until = datetime.fromtimestamp(self._clock.wall() + paused, UTC)
         remedy = (
-            f"Run it again later. No request goes to {self._vendor} until {until:%Y-%m-%d %H:%M:%S} UTC; "
-            f"`orgdata doctor --clear {self._vendor}` lifts that pause."
+            f"Try again later. No request is sent to {self._vendor} until {until:%Y-%m-%d %H:%M:%S} UTC; "
+            f"`orgdata doctor --clear {self._vendor}` lifts the pause."
         )
         return TooLongAPause(
-            f"{told}, longer than the {span(self._policy.longest_pause)} of retries.longest_pause in defs.yaml",
+            f"{what}, longer than the {span(self._policy.longest_pause)} of retries.longest_pause in defs.yaml",
             vendor=self._vendor,
             remedy=remedy if paused else None,
         )

@@ -1,8 +1,8 @@
-"""How the client pays: the part of a rate limit it needs, and the rate limit of a vendor that has no limits.
+"""The interface between the client and a rate limit, and the rate limit of a vendor without limits.
 
-What lives here: two protocols and their empty case.
+Here: two protocols and their no-op implementation.
 Add here when: the client has to tell a rate limit something more about a request.
-Keep out: counting, windows and files (`rate_limit`).
+Keep out: counting, windows and files (rate_limit/).
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -10,9 +10,9 @@ from typing import Protocol
 
 
 class VendorPaused(Exception):
-    """The vendor wants no request for `asked` seconds more, longer than anybody here waits; `name` is the rate limit's.
+    """The vendor asks for a pause of `asked` more seconds, longer than `longest_pause`. Nothing was sent.
 
-    Nothing was sent, and nothing will be for `seconds`: the first request after them asks again.
+    seconds: until then no request is sent. `name`: name of the rate limit.
     """
 
     def __init__(self, name: str, seconds: float, asked: float) -> None:
@@ -22,40 +22,40 @@ class VendorPaused(Exception):
 
 
 class PermitLike(Protocol):
-    """A paid request; `waited` is in seconds, and may grow until it is sent."""
+    """Permission to send one request. `waited`: seconds waited; may grow until the request is sent."""
 
     @property
     def waited(self) -> float: ...
     def sent(self) -> None:
-        """Tell the rate limit that the request's first bytes leave now."""
+        """Report that the request's first bytes are sent now."""
 
     def left(self) -> None:
-        """Tell the rate limit that its last bytes have left."""
+        """Report that the request's last bytes have been sent."""
 
     def answered(self) -> None:
-        """Tell the rate limit that its answer begins to arrive."""
+        """Report that the answer starts to arrive."""
 
 
 class RateLimitLike(Protocol):
-    """The rate limit as the client sees it; the real one is in `http/rate_limit`."""
+    """What the client needs of a rate limit; implemented in http/rate_limit/."""
 
     def spend(self, cost: float = 1) -> AbstractContextManager[PermitLike]:
-        """Wait until a request of this cost may go; the context lasts until its answer is read."""
+        """Wait until a request of this cost may be sent; the context lasts until its answer is read."""
 
     def pause(self, seconds: float, asked: float | None = None) -> bool:
-        """Let nobody send for this long; returns whether `spend` will wait for it, so that nobody else need do so.
+        """Let no process send for this many seconds; returns whether `spend` waits for the end of the pause.
 
-        With `asked`, what the vendor wants where that is more than anybody waits, `spend` raises VendorPaused instead.
+        asked: seconds that the vendor asks for, if longer than `longest_pause`; `spend` then raises VendorPaused.
         """
 
     def charge(self, cost: float) -> None:
         """Pay for something that was done already, without waiting: later requests wait for it."""
 
     def failed(self) -> int:
-        """Count a failure of the vendor; returns how many there were in a row, whichever process met them."""
+        """Count a failure of the vendor; returns the number of consecutive failures in all processes."""
 
     def succeeded(self) -> None:
-        """Tell the rate limit that the vendor answers again."""
+        """Report that the vendor answers again."""
 
 
 class Unbounded:
@@ -64,28 +64,28 @@ class Unbounded:
     waited = 0.0
 
     def spend(self, cost: float = 1) -> AbstractContextManager[PermitLike]:  # noqa: ARG002
-        """A permit at once."""
+        """Return a permit without waiting."""
         return nullcontext(self)
 
     def sent(self) -> None:
-        """Nothing to date."""
+        """No-op: there is no reservation."""
 
     def left(self) -> None:
-        """Nothing to date anew."""
+        """No-op: there is no reservation to correct."""
 
     def answered(self) -> None:
-        """Nothing to date anew."""
+        """No-op: there is no reservation to correct."""
 
     def pause(self, seconds: float, asked: float | None = None) -> bool:  # noqa: ARG002
-        """Nothing to hold back."""
+        """No-op: `spend` does not wait for pauses."""
         return False
 
     def charge(self, cost: float) -> None:
         """Nothing to pay."""
 
     def failed(self) -> int:
-        """Nobody counts."""
+        """No-op."""
         return 1
 
     def succeeded(self) -> None:
-        """Nobody counts."""
+        """No-op."""

@@ -1,8 +1,8 @@
-"""What a fetch hands out: the download to its reader, and a record of every request to the observer.
+"""The results of a fetch: the download for its reader, and a record of every request for the observer.
 
-What lives here: plain values, with nothing in them that a log or a table must not show.
-Add here when: a reader or the ledger needs one more fact about a request.
-Keep out: how they come about (`client`).
+Here: plain values without secrets.
+Add here when: a reader or the ledger needs another fact about a request.
+Keep out: creating them (client.py).
 """
 
 from dataclasses import dataclass, field
@@ -14,10 +14,13 @@ import httpx
 
 @dataclass(frozen=True)
 class Download:
-    """A whole body in a file: `bytes` of it, after `attempts` that `waited` so many seconds for the rate limit.
+    """A complete body in a file.
 
-    `server_time` is the vendor's clock when it answered (Date header, UTC, whole seconds), None where it did
-    not say. `replaced_characters`: how many characters that no text can have were replaced by U+FFFD.
+    bytes: size of the file.
+    server_time: the vendor's clock when it answered (Date header, UTC, whole seconds); None without that header.
+    waited: seconds spent waiting for the rate limit, over all `attempts`.
+    endpoint: path without the query.
+    replaced_characters: number of invalid characters that were replaced by U+FFFD.
     """
 
     path: Path
@@ -33,10 +36,11 @@ class Download:
 
 @dataclass
 class RequestRecord:
-    """One request as it was sent and paid for: a retry or a redirect is a record of its own.
+    """One request as it was sent; every retry and redirect has its own record.
 
-    `endpoint` is the path without the query; `waited` the seconds for the rate limit, `seconds` the exchange
-    itself, `bytes` what came over the wire; `error` is None if the answer was used.
+    endpoint: path without the query. `cost`: points.
+    waited: seconds spent waiting for the rate limit. `seconds`: duration of the exchange.
+    bytes: number of bytes received. `error`: None if the answer was used.
     """
 
     vendor: str
@@ -54,5 +58,5 @@ class RequestRecord:
 
     @property
     def request_id(self) -> str | None:
-        """The first of the vendor's request ids, None if it sent none."""
+        """The first of the vendor's request ids; None if it sent none."""
         return next(iter(self.request_ids.values()), None)

@@ -1,10 +1,10 @@
-"""Keep secrets out of logs, tracebacks and errors by knowing their VALUES, wherever they turn up.
+"""Redaction: keep the values of secrets out of logs, tracebacks and errors.
 
-What lives here: the secrets of this process, `redact` for a text, and the hooks that put it before every log
-record and every uncaught exception. By value, because the places are endless: httpx logs whole URLs at INFO,
-httpcore logs headers at DEBUG, exceptions quote both.
-Add here when: Python offers another way out of the process.
-Keep out: how a value may be spelled (`spellings`), which values are secret (the vendors' clients register theirs).
+Here: the secrets of this process, `redact` for a text, and the hooks that redact every log record and every uncaught
+exception. Values are searched for, because they appear in many places: httpx logs whole URLs at INFO, httpcore logs
+headers at DEBUG, exceptions quote both.
+Add here when: text leaves the process in another way.
+Keep out: how a value may be spelled (spellings.py), which values are secret (the vendors' clients register theirs).
 """
 
 import logging
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from orgdata_dagster.http.spellings import REDACTED, Finder
 
-# A shorter value would blank out half of every log and protect nothing.
+# A shorter value would redact half of every log and protect nothing.
 SHORTEST_SECRET = 4
 # Characters at the end of a text that are taken for the beginning of a secret; and those of which an excerpt is made.
 _HEAD = 4
@@ -33,7 +33,7 @@ _finder: Finder | None = None
 
 
 def register(*values: str) -> None:
-    """Make these values unspeakable in this process, from now on. Values under 4 characters are ignored."""
+    """Redact these values in this process from now on. Values under 4 characters are ignored."""
     global _finder
     with _lock:
         fresh = {value for value in values if len(value) >= SHORTEST_SECRET} - _values
@@ -48,21 +48,21 @@ def redact(text: str) -> str:
 
 
 def redact_end(text: str, least: int = _HEAD) -> str:
-    """The redacted text of something that was cut, without the beginning of a value that is left at its end."""
+    """Redact a text that was cut, including the start of a value at its end, of at least `least` characters."""
     return _finder.redact_end(_finder.redact(text), least) if _finder is not None else text
 
 
 def excerpt(text: str, longest: int) -> str:
-    """The beginning of a text as it may be shown, of at most so many characters.
+    """The redacted start of a text, of at most `longest` characters.
 
-    Always this, never a slice: a cut through a secret leaves a part that is not recognised any more.
+    Use this and never a slice: after a cut through a secret, its rest is not recognised any more.
     """
     clean = redact_end(text[:_LOOKED_AT])
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
 def redact_exception(exc: _E) -> _E:
-    """Redact the exception and all it was raised from in place, as far as attributes allow; returns it."""
+    """Redact the exception and its causes in place, as far as attributes allow; returns it."""
     if _finder is None:
         return exc
     for each in _chain(exc):
@@ -75,7 +75,7 @@ def redact_exception(exc: _E) -> _E:
 
 
 def install() -> None:
-    """Redact every log record at its creation and every uncaught exception; once is enough, twice no harm."""
+    """Redact every log record when it is created, and every uncaught exception. May be called several times."""
     with _lock:
         factory = logging.getLogRecordFactory()
         if not isinstance(factory, _RecordFactory):
@@ -87,7 +87,7 @@ def install() -> None:
 
 
 def _redact_value(value: Any) -> Any:
-    """The value in its own type where that can be kept, else its redacted text."""
+    """The value itself if it contains no secret, otherwise its redacted text."""
     if isinstance(value, str):
         return redact(value)
     if type(value) in (list, tuple):
@@ -95,7 +95,7 @@ def _redact_value(value: Any) -> Any:
     try:
         text = str(value)
         clean = redact(text) == text and redact(repr(value)) == repr(value)
-    except Exception:  # noqa: BLE001 - a stranger's __repr__ must not turn an error into another one
+    except Exception:  # noqa: BLE001 - a failing __repr__ must not replace the error
         return f"<{type(value).__name__}>"
     return value if clean else redact(text)
 
@@ -115,7 +115,7 @@ def _chain(exc: BaseException) -> Iterable[BaseException]:
 
 
 class _RecordFactory:
-    """All loggers of the process make their records through the factory: no handler ever sees a raw one."""
+    """Creates the records of all loggers in the process, so that no handler sees an unredacted one."""
 
     def __init__(self, inner: Callable[..., logging.LogRecord]) -> None:
         self._inner = inner
@@ -138,7 +138,7 @@ def _clean_message(record: logging.LogRecord) -> None:
         record.args = {name: redact(arg) if isinstance(arg, str) else arg for name, arg in record.args.items()}
     try:
         message = record.getMessage()
-    except Exception:  # noqa: BLE001 - a wrong %-format: logging would print template and arguments raw
+    except Exception:  # noqa: BLE001 - after a wrong %-format logging would print template and arguments unredacted
         message = f"{record.msg} {record.args}"
     if redact(message) != message:
         record.msg, record.args = redact(message), ()
@@ -152,7 +152,7 @@ def _clean_traceback(record: logging.LogRecord) -> None:
     redact_exception(record.exc_info[1])
     rendered = logging.Formatter().formatException(record.exc_info)
     if redact(rendered) != rendered:
-        # Dropped, not only overlaid: handlers that render exc_info by themselves would bring the secret back.
+        # Removed, because handlers that render exc_info themselves would show the secret.
         record.exc_text, record.exc_info = redact(rendered), None
 
 
@@ -175,7 +175,7 @@ class _ThreadExceptHook:
 
 
 def _printed_redacted(exc: BaseException, trace: TracebackType | None) -> bool:
-    """Print the traceback here if it still shows a secret after the exception itself was redacted."""
+    """Print the redacted traceback if it still shows a secret; returns whether it was printed."""
     redact_exception(exc)
     rendered = "".join(traceback.format_exception(type(exc), exc, trace))
     if redact(rendered) == rendered:

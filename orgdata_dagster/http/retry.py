@@ -1,9 +1,8 @@
-"""When to try again, how long to wait, and when to give up.
+"""Retries: when to repeat a request, how long to wait, and when to give up.
 
-What lives here: the policy a vendor sets, reading `Retry-After`, and the loop (tenacity's) that runs one
-fetch.
-Add here when: the rhythm of attempts changes.
-Keep out: what is retryable (`errors.classify`); paying for an attempt (`rate_limit`, through the client).
+Here: the retry policy, reading `Retry-After`, and tenacity's loop that runs the attempts of one fetch.
+Add here when: the timing of attempts changes.
+Keep out: which errors are retryable (errors.py); the rate limit (rate_limit/, through the client).
 """
 
 import logging
@@ -28,13 +27,15 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How hard one fetch tries; all times in seconds.
+    """The retries of one fetch; all times in seconds.
 
-    The wait doubles from `first_wait` with full jitter, up to `longest_wait`. A vendor that names a least
-    distance between requests sets `shortest_wait`: then the doubling starts there, and jitter comes on top.
-    `total_seconds` bounds attempts and waits together; waiting for the rate limit is nobody's failure and
-    does not count. A vendor may ask for a wait of up to `longest_pause` (`Retry-After`); a longer one ends the
-    fetch. `shared_backoff`: the waits hold for every process, and grow with the failures that any of them met.
+    attempts: number of attempts, the first one included.
+    total_seconds: limit for attempts and waits together; waits for the rate limit do not count.
+    first_wait: longest wait before the second attempt; it doubles with full jitter, up to `longest_wait`.
+    shortest_wait: if above 0, the doubling starts there, and the jitter is added to it.
+    longest_pause: longest pause that the vendor may ask for (`Retry-After`); a longer one ends the fetch.
+    shared_backoff: the waits hold for all processes, and grow with the failures in all of them.
+    extra_statuses: further retryable statuses.
     """
 
     attempts: int = 6
@@ -50,24 +51,24 @@ class RetryPolicy:
         if self.attempts < 1 or self.longest_wait < self.shortest_wait:
             raise ValueError("a RetryPolicy needs attempts >= 1 and longest_wait >= shortest_wait")
         if forbidden := sorted(self.extra_statuses & NEVER_RETRIED):
-            raise ValueError(f"a RetryPolicy may not retry {forbidden}: the vendor means no")
+            raise ValueError(f"a RetryPolicy must not retry {forbidden}: these refusals are final")
 
     def backoff(self, failures: int, jitter: Callable[[float, float], float] = random.uniform) -> float:
-        """The wait after this many failures, where the vendor does not say how long."""
+        """The wait in seconds after this many failures, if the vendor does not ask for one."""
         floor = self.least(failures)
         return floor + jitter(0, min(self.first_wait * _doubled(failures), self.longest_wait - floor))
 
     def least(self, failures: int) -> float:
-        """The wait after this many failures that nothing may shorten, not even the vendor's own word."""
+        """The shortest wait in seconds after this many failures, even if the vendor asks for less."""
         return min(self.shortest_wait * _doubled(failures), self.longest_wait)
 
 
 def _doubled(failures: int) -> float:
-    return 2.0 ** min(failures - 1, 64)  # bounded: attempts are not
+    return 2.0 ** min(failures - 1, 64)  # limited, because `attempts` is not
 
 
 def http_date(text: str | None) -> datetime | None:
-    """The instant of an HTTP date (RFC 9110, 5.6.7), in UTC; None where there is none to read."""
+    """The instant of an HTTP date (RFC 9110, 5.6.7), in UTC; None if the text is not one."""
     try:
         parsed = parsedate_to_datetime(text or "")
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
@@ -76,10 +77,10 @@ def http_date(text: str | None) -> datetime | None:
 
 
 def retry_after(headers: Mapping[str, str], now_wall: float) -> float | None:
-    """The seconds the vendor asks to wait (RFC 9110, 10.2.3), never negative; None where it does not say.
+    """The seconds that the vendor asks to wait (RFC 9110, 10.2.3), never negative; None if it does not say.
 
-    A date is measured against the answer's own Date header, since the two clocks differ; without one against
-    `now_wall`, in unix seconds.
+    A date is compared with the answer's Date header, because our clock may differ; without one with `now_wall`, in Unix
+    seconds.
     """
     text = headers.get("retry-after", "").strip()
     until = http_date(text)
@@ -96,14 +97,14 @@ def _server_now(headers: Mapping[str, str], now_wall: float) -> float:
 
 
 def _remedy(last: TransientError) -> str | None:
-    """What to do after the last failure, where the class does not say it."""
+    """What to do after the last failure; None for the class's own remedy."""
     if isinstance(last, Unreachable):
         return last.remedy
-    return None if last.request_ids else "Run it again later; if it stays so, ask the vendor."
+    return None if last.request_ids else "Try again later. If the error stays, ask the vendor."
 
 
 class Attempts:
-    """The attempts of one fetch: run until one succeeds, one fails for good, or the policy is used up."""
+    """The attempts of one fetch: until one succeeds, one fails permanently, or the policy ends them."""
 
     def __init__(self, policy: RetryPolicy, clock: Clock) -> None:
         self._policy = policy
@@ -114,11 +115,11 @@ class Attempts:
 
     @property
     def number(self) -> int:
-        """The number of the attempt under way, from 1."""
+        """The number of the current attempt, from 1."""
         return len(self._failures) + 1
 
     def run(self, attempt: Callable[[], _T]) -> _T:
-        """The first result. Raises RetriesExhausted, or whatever an attempt raises that is not transient."""
+        """Run attempts; returns the first result. Raises RetriesExhausted, or the first error that is not transient."""
         loop = tenacity.Retrying(
             retry=tenacity.retry_if_exception(self._may_pass),
             wait=self._wait,
@@ -139,7 +140,7 @@ class Attempts:
         error, failures = self._failures[-1], len(self._failures)
         if error.is_waited_for:
             return 0.0
-        if error.retry_after:  # not 0: at once, again and again, is no way to try
+        if error.retry_after:  # 0 is ignored, because repeating at once does not help
             return max(error.retry_after, self._policy.least(failures))
         return self._policy.backoff(failures)
 
@@ -147,8 +148,8 @@ class Attempts:
         return self._clock.monotonic() - self._started - self.waited
 
     def _is_over(self, state: tenacity.RetryCallState) -> bool:
-        # A wait that ends beyond the limit is not begun: whoever waits for us should hear now. What the vendor asks for
-        # has a bound of its own.
+        # A wait that would end after the limit is not started. A pause that the vendor
+        # asks for has its own limit.
         wait = 0.0 if self._failures[-1].retry_after else state.upcoming_sleep
         too_late = self._spent() + wait > self._policy.total_seconds
         return too_late or len(self._failures) >= self._policy.attempts

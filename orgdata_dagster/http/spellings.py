@@ -1,11 +1,11 @@
-"""Every way in which a secret may be written in a text, and in which a part of it may be left of a text that was cut.
+"""Spellings of secrets: the encodings in which a secret may appear in a text, as a whole or in part.
 
-What lives here: `Finder`, which replaces known values in a text however they are spelled, whole or in part.
+Here: `Finder`, which replaces known values in a text.
 Add here when: a secret is found in another spelling.
-Keep out: which values are secret, and where texts come from (`redaction`).
+Keep out: which values are secret, and where texts come from (redaction.py).
 
-Three searches, from the cheap to the dear: whole spellings; spellings in which each character may be written in its own
-way (percent-encoded once or several times, as an HTML entity, as an escape); pieces, which a cut has left.
+There are three searches, from cheap to expensive: whole spellings; spellings in which each character may be encoded
+differently (percent-encoded once or several times, as an HTML entity, as an escape); and parts of spellings.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 
-_MIXED = 48  # characters of a value that are compared one by one; what follows of a longer one goes with them
-_GRAM = 10  # a piece of fewer characters is not recognised
-_TELLING = 16  # a piece of so many characters is always one of ours
+_MIXED = 48  # characters of a value that are compared one by one; the rest of a longer one is skipped with them
+_GRAM = 10  # a shorter part is not recognised
+_TELLING = 16  # a part of at least this length is always redacted
 _ESCAPED = re.compile(r"[%&\\+]")
-# One character, or a part of one that is percent-encoded more than once.
+# One character, or a part of a character that is percent-encoded more than once.
 _ANY = r"(?:\\+u\{?[0-9A-Fa-f]{1,6}\}?|\\+x[0-9A-Fa-f]{2}|&(?:amp;)*\#?\w+;|%[0-9A-Fa-f]{2}|\\*[^\s\"'<>&\\])"
 _NAMED = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 
 
 class Finder:
-    """Finds some values, however they are spelled."""
+    """Finds and replaces values in any spelling."""
 
     def __init__(self, values: Iterable[str]) -> None:
         longest_first = sorted(values, key=len, reverse=True)
         self._spellings = {spelling for value in longest_first for spelling in _spellings(value)}
-        # Longest first, or a spelling that is part of another would leave the rest of it standing.
+        # Longest first, because a spelling that is part of another one would leave the rest of it.
         whole = sorted(self._spellings, key=len, reverse=True)
         self._whole = re.compile("|".join(map(_matching, whole)))
         self._mixed = re.compile("|".join(map(_mixed, longest_first)))
@@ -46,14 +46,14 @@ class Finder:
         }
 
     def redact(self, text: str) -> str:
-        """The text with every value replaced, and every longer piece of one."""
+        """Replace every value in the text, and every longer part of one."""
         text = self._whole.sub(REDACTED, text)
         if _ESCAPED.search(text):
             text = self._mixed.sub(REDACTED, text)
         return self._without_pieces(text)
 
     def redact_end(self, text: str, least: int) -> str:
-        """A text that may have been cut without the beginning of a value, of `least` characters or more, at its end."""
+        """Replace the start of a value, of at least `least` characters, at the end of a text that may have been cut."""
         for size in range(min(_GRAM * 2, len(text)), least - 1, -1):
             if text[-size:] in self._heads:
                 return text[:-size] + REDACTED
@@ -92,7 +92,7 @@ def _spellings(value: str) -> Iterator[str]:
 
 
 def _base64_cores(secret: bytes) -> Iterator[str]:
-    """What is common to all base64 texts with the secret at any offset, as that of `user:secret`."""
+    """The parts of base64 texts that contain the secret at any offset, such as that of `user:secret`."""
     for offset, mixed_with_before in enumerate((0, 2, 3)):
         padded = bytes(offset) + secret
         whole = len(padded) * 8 // 6
@@ -108,7 +108,7 @@ def _matching(spelling: str) -> str:
 
 
 def _mixed(value: str) -> str:
-    """A pattern of the value in which each character is spelled in whatever way."""
+    """A pattern in which each character of the value may have any spelling."""
     rest = max(0, len(value) - _MIXED)
     return "".join(map(_character, value[:_MIXED])) + (f"{_ANY}{{0,{rest * 4}}}" if rest else "")
 
@@ -128,7 +128,7 @@ def _character(character: str) -> str:
     ways += [r"\\+"] if character == "\\" else []
     ways += [r"\+", _percent(b"+")] if character == " " else []
     ways += [rf"\\+{_NAMED[character]}"] if character in _NAMED else []
-    # Itself comes last: it may be the beginning of an escape.
+    # The plain character comes last, because it may be the start of an escape.
     return f"(?:{'|'.join(ways)}|{plain if character.isalnum() else chr(92) * 2 + '*' + plain})"
 
 
@@ -138,7 +138,7 @@ def _percent(octets: bytes) -> str:
 
 @cache
 def _entities() -> dict[str, list[str]]:
-    """Character -> its names in HTML."""
+    """Character -> its HTML entities."""
     found: dict[str, list[str]] = {}
     for name, character in html5.items():
         if name.endswith(";"):
@@ -147,7 +147,7 @@ def _entities() -> dict[str, list[str]]:
 
 
 def _grams(spellings: Iterable[str]) -> dict[str, int]:
-    """Every piece of `_GRAM` characters -> how long a piece with it must be to be taken for one of a secret."""
+    """Every part of `_GRAM` characters -> the length that a part around it must have to be redacted."""
     grams: dict[str, int] = {}
     for spelling in spellings:
         needed = max(_GRAM, min(_TELLING, -(-len(spelling) * 3 // 5)))

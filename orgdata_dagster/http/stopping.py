@@ -1,12 +1,12 @@
-"""Stopping what waits for the network or for a rate limit, from another thread.
+"""Stopping threads that wait for the network or for a rate limit.
 
-What lives here: the process's one request to stop, sleeping that it interrupts, and the sockets that it closes.
-Add here when: another kind of waiting in `http/` has to end when the process is told to stop.
-Keep out: signals and exit statuses (`cli/`), what becomes of a run (`orchestration/`).
+Here: the process's request to stop, an interruptible sleep, and the sockets that are closed.
+Add here when: another kind of wait in `http/` has to end when the process is asked to stop.
+Keep out: signals and exit statuses (cli/), and what happens to a run (orchestration/).
 
-A thread cannot be interrupted from outside: it has to ask. So every wait in `http/` sleeps here, and a thread that is
-blocked in a read is woken by shutting its socket down. What it raises is a BaseException, which no code that handles
-vendors' errors takes for one of theirs.
+A thread cannot be interrupted from outside. Every wait in `http/` therefore sleeps here, and a thread that is blocked
+in a read is woken by shutting its socket down. `Stopped` is a BaseException, so that no handler of vendors' errors
+catches it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-GRACE = 0.5  # seconds for exchanges under way: an answer that is nearly there is not thrown away
+GRACE = 0.5  # seconds that exchanges in progress get to finish
 
 _asked = threading.Event()
 _sockets: WeakSet[socket.socket] = WeakSet()
@@ -25,11 +25,11 @@ _lock = threading.Lock()
 
 
 class Stopped(BaseException):
-    """The process was told to stop while this thread waited."""
+    """The process was asked to stop while this thread waited."""
 
 
 def stop(grace: float = GRACE) -> None:
-    """End every wait now, and every exchange under way after `grace` seconds. Calling it again does nothing."""
+    """End every wait now, and every exchange in progress after `grace` seconds. Further calls do nothing."""
     if not _asked.is_set():
         _asked.set()
         timer = threading.Timer(grace, _hang_up)
@@ -38,29 +38,29 @@ def stop(grace: float = GRACE) -> None:
 
 
 def resume() -> None:
-    """Take the request back, once everything that it should stop has ended; for a process that goes on."""
+    """Withdraw the request after everything has stopped, for a process that continues."""
     _asked.clear()
 
 
 def stopping() -> bool:
-    """Whether the process was told to stop."""
+    """Whether the process was asked to stop."""
     return _asked.is_set()
 
 
 def check() -> None:
-    """Raise Stopped if the process was told to stop."""
+    """Raise Stopped if the process was asked to stop."""
     if _asked.is_set():
         raise Stopped
 
 
 def sleep(seconds: float) -> None:
-    """Wait so many seconds. Raises Stopped as soon as the process is told to stop."""
+    """Wait this many seconds. Raises Stopped as soon as the process is asked to stop."""
     if _asked.wait(seconds):
         raise Stopped
 
 
 def connected(stream: Any) -> None:
-    """Note a new connection (a network stream of httpcore), so that a read on it can be ended."""
+    """Register a new connection (a network stream of httpcore), so that a read on it can be ended."""
     if isinstance(found := stream.get_extra_info("socket"), socket.socket):
         with _lock:
             _sockets.add(found)
@@ -79,5 +79,5 @@ def _hang_up() -> None:
 
 def _shut(connection: socket.socket) -> None:
     with suppress(OSError):  # closed meanwhile
-        # of the base class: SSLSocket's own method forgets the TLS session that the reading thread still uses
+        # the base class's method: SSLSocket's own discards the TLS session that the reading thread still uses
         socket.socket.shutdown(connection, socket.SHUT_RDWR)

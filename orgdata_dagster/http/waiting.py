@@ -1,8 +1,8 @@
-"""Telling whoever watches what a request waits for, and until when: nobody waits in silence.
+"""Announcing waits: what a request waits for, and until when.
 
-What lives here: `Wait`, `announce` for whoever waits, `watch` for whoever shows it.
-Add here when: a wait has one more fact that a person needs.
-Keep out: waiting itself (`retry`, `rate_limit`), showing it (a run's log, the terminal).
+Here: `Wait`, `announce` for code that waits, `watch` for code that shows waits.
+Add here when: users need another fact about a wait.
+Keep out: the waits themselves (retry.py, rate_limit/), showing them (a run's log, the terminal).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 
 from orgdata_dagster.http.clock import Clock
 
-# Seconds below which a wait is no news: rate limits make requests wait for moments all the time.
+# Seconds; shorter waits are not announced, because rate limits cause them all the time.
 SHORTEST = 2.0
 
 
 @dataclass(frozen=True)
 class Wait:
-    """A request to `vendor` waits for `reason`; `seconds` and `until` (UTC) are None where the end is not known."""
+    """A request to `vendor` waits for `reason`. `seconds` and `until` (UTC) are None if the end is unknown."""
 
     vendor: str
     reason: str
@@ -34,7 +34,7 @@ class Wait:
 
 
 def span(seconds: float) -> str:
-    """`45 s`, `15 min`, `2 h`, `3 d`: a time as a person says it."""
+    """A duration as text: `45 s`, `15 min`, `2 h`, `3 d`."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size or (seconds == size and unit == "min"):
             return f"{seconds / size:,.0f} {unit}"
@@ -46,7 +46,7 @@ _watchers: list[Watcher] = []
 
 
 def announce(vendor: str, reason: str, seconds: float | None, clock: Clock) -> None:
-    """Tell everybody who watches in this process about a wait that begins; short ones are left out."""
+    """Pass a wait that starts to all watchers in this process. Short waits are not announced."""
     if seconds is not None and seconds < SHORTEST:
         return
     until = None if seconds is None else datetime.fromtimestamp(clock.wall() + seconds, UTC)
@@ -56,7 +56,7 @@ def announce(vendor: str, reason: str, seconds: float | None, clock: Clock) -> N
 
 @contextmanager
 def watch(watcher: Watcher) -> Iterator[None]:
-    """Have `watcher` called until the context ends, from whichever thread waits."""
+    """Call `watcher` for every wait until the context ends, in the thread that waits."""
     _watchers.append(watcher)
     try:
         yield

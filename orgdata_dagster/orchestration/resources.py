@@ -1,9 +1,9 @@
 """Dagster resources that vendors share: the warehouse, and the base of every vendor's resource.
 
-Here: `WarehouseResource`, `VendorResource`. Add here: what holds for every vendor. Keep out: a vendor's own parameters
-(its `resource.py`).
+Here: `WarehouseResource`, `VendorResource`. Add here when: something holds for every vendor. Keep out: a vendor's own
+parameters (its resource.py).
 
-Credentials are `EnvVar`s: the UI shows the variable's name, a missing one fails only the runs that need it.
+Credentials are `EnvVar`s: the UI shows only the variable's name, and a missing one fails only the runs that need it.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ ErrorReader = Callable[[bytes, httpx.Headers], ErrorDetail]
 
 
 class WarehouseResource(dg.ConfigurableResource):
-    """The warehouse, for assets, checks and notebooks: `warehouse.query("select ...")` gives a DataFrame.
+    """The warehouse, for assets, checks and notebooks: `warehouse.query("select ...")` returns a DataFrame.
 
-    `uri` left empty means ORGDATA_WAREHOUSE, or the DuckDB file in ORGDATA_HOME. `patience`: seconds to wait for
-    another program that holds it; `queue_patience`: for processes of orgdata (None: as long as they are at work).
+    uri: default ORGDATA_WAREHOUSE, or the DuckDB file in ORGDATA_HOME.
+    patience: seconds to wait for a foreign program that holds the warehouse.
+    queue_patience: seconds to wait for other processes of orgdata (None: as long as they work).
     """
 
     uri: str = ""
@@ -48,14 +49,14 @@ class WarehouseResource(dg.ConfigurableResource):
     queue_patience: float | None = None
 
     def open(self) -> Warehouse:
-        """The warehouse itself, for whoever writes to it."""
+        """Open the warehouse, for code that writes to it."""
         uri = self.uri or settings.warehouse_uri()
         opened = Warehouse(uri, scratch=settings.staging(), patience=self.patience)
         opened.queue_patience = self.queue_patience
         return opened
 
     def query(self, sql: str, parameters: list[object] | None = None) -> pd.DataFrame:
-        """The rows of one SELECT. Times are UTC; DECIMAL becomes float: compute exactly in SQL."""
+        """The rows of one SELECT. Times are UTC. DECIMAL becomes float, so do exact arithmetic in SQL."""
         return self.open().query(sql, parameters)
 
 
@@ -107,12 +108,12 @@ class VendorResource(dg.ConfigurableResource):
 
     @classmethod
     def from_environment(cls, **fields: Any) -> Self:
-        """The resource with its variables read now: for notebooks and scripts outside Dagster."""
+        """Create the resource with its variables read now, for notebooks and scripts outside Dagster."""
         return cls._made(fields, lambda variable: os.environ[variable])
 
     @classmethod
     def from_variables(cls, **fields: Any) -> Self:
-        """The resource for Dagster: its variables are read when a run starts."""
+        """Create the resource for Dagster, which reads its variables when a run starts."""
         return cls._made(fields, dg.EnvVar)
 
     @classmethod
@@ -124,26 +125,26 @@ class VendorResource(dg.ConfigurableResource):
         return cls(**unset, **found, **fields)
 
     def read_now(self, **changes: object) -> Self:
-        """The same resource with its variables read now: for sensors and checks that run outside a step."""
+        """The same resource with its variables read now, for sensors and checks outside a step."""
         plain = {name: getattr(self, name) for name in type(self).model_fields if name not in self.environment}
         return type(self).from_environment(**{**plain, **changes})
 
     def missing_variables(self) -> list[str]:
-        """The environment variables that a run would miss."""
+        """The required environment variables that are not set."""
         optional = self.defaults_of(vars(self))
         needed = [variable for name, variable in self.environment.items() if name not in optional]
         return [variable for variable in needed if not os.environ.get(variable)]
 
     def notices(self) -> list[str]:
-        """What a person should know of the variables before a run fails over it: a token that will soon expire."""
+        """Warnings about the variables, such as a token that expires soon."""
         return []
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
-        """Endpoint and parameters of a request as cheap as the vendor has one that needs the credentials, if any."""
+        """Endpoint and parameters of the cheapest request that needs the credentials; None if there is none."""
         raise NotImplementedError
 
     def probe(self) -> Download | None:
-        """Send that request and forget its answer, for `orgdata doctor`. Raises the errors of HttpClient.fetch."""
+        """Send the `probe_request`, for `orgdata doctor`. Raises the errors of HttpClient.fetch."""
         if (request := self.probe_request()) is None:
             return None
         endpoint, params = request
@@ -151,15 +152,15 @@ class VendorResource(dg.ConfigurableResource):
             return client.fetch(endpoint, params=params, into=folder / "answer", read=lambda download: download)
 
     def http(self, observer: Observer | None = None) -> HttpClient:
-        """The client with the vendor's credentials and errors."""
+        """The HTTP client with the vendor's credentials and error format."""
         raise NotImplementedError
 
     def client(self, observer: Observer | None = None) -> Any:
-        """The vendor's own client, a context manager. `observer` sees every request."""
+        """The vendor's own client, a context manager. `observer` is called for every request."""
         raise NotImplementedError
 
     def rule(self) -> Rule:
-        """What the vendor allows."""
+        """The vendor's rate limit as a rule."""
         raise NotImplementedError
 
     def rate_limit(self) -> RateLimit:
@@ -178,7 +179,7 @@ class VendorResource(dg.ConfigurableResource):
         return max(policy.longest_pause, policy.longest_wait) if policy.shared_backoff else policy.longest_pause
 
     def circuit_breaker(self) -> CircuitBreaker | None:
-        """The vendor's circuit breaker, where it has one."""
+        """The vendor's circuit breaker; None if it has none."""
         if not self.circuit_breaker_statuses:
             return None
         credentials = fingerprint(getattr(self, name) for name in self.secret_fields)
@@ -187,7 +188,7 @@ class VendorResource(dg.ConfigurableResource):
         )
 
     def retry_policy(self) -> RetryPolicy:
-        """How hard one request tries; a vendor with rules of its own extends it."""
+        """The retry policy of a request; vendors with their own rules override it."""
         return RetryPolicy(
             attempts=self.retry_attempts, first_wait=self.retry_first_wait, longest_pause=self.retry_longest_pause
         )

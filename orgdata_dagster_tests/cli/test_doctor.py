@@ -129,8 +129,8 @@ def test_a_paused_vendor_is_named_shown_and_lifted(home: Home, sandbox: Sandbox)
     sandbox.institution_analytics.faults.add(Status(429, retry_after=86_400))
     failed = home.orgdata("pull", "institution_analytics/users")
     assert failed.status == 1
-    assert "the vendor asks for a wait of 24 h, longer than the 15 min of retries.longest_pause" in failed.err
-    assert "`orgdata doctor --clear institution_analytics` lifts that pause" in failed.err
+    assert "the vendor asks for a pause of 24 h, longer than the 15 min of retries.longest_pause" in failed.err
+    assert "`orgdata doctor --clear institution_analytics` lifts the pause" in failed.err
     again = home.orgdata("pull", "institution_analytics/users")
     assert (again.status, "no request was sent" in again.err) == (1, True), again.everything
     assert len(sandbox.log.entries()) == 1

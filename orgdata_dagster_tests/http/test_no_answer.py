@@ -43,14 +43,14 @@ def closed_port() -> Iterator[int]:
 def test_refused(tmp_path: Path) -> None:
     with closed_port() as port:
         told = failure(f"http://127.0.0.1:{port}", tmp_path, RetriesExhausted)
-    assert f"nobody listens at 127.0.0.1:{port}: the connection was refused" in told
+    assert f"127.0.0.1:{port} refused the connection" in told
     assert told.endswith("Check the host and the port in ACME_URL, and that the server is running.")
 
 
 @pytest.mark.parametrize(
     ("code", "said", "advice"),
     [
-        (socket.EAI_NONAME, "there is no host nowhere.example", "Check the host in ACME_URL; if it is right"),
+        (socket.EAI_NONAME, "unknown host nowhere.example", "Check the host in ACME_URL. If it is right"),
         (socket.EAI_AGAIN, "the name server does not answer", "Check this machine's network and DNS"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path, monkey
     with tls_server(certificate) as port:
         told = failure(f"https://127.0.0.1:{port}", tmp_path, PermanentError)
     connection._tls.cache_clear()
-    assert told.endswith("Check the host in ACME_URL: the certificate is another host's.")
+    assert told.endswith("Check the host in ACME_URL: the certificate belongs to another host.")
 
 
 def test_https_at_a_port_without_tls(server: Loopback, tmp_path: Path) -> None:

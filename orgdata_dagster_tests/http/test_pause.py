@@ -36,7 +36,7 @@ def test_more_than_the_cap_fails_at_once_for_all_and_is_over_after_the_cap(
     rig.server.answer(refusing(after), FINE)
     began = rig.clock.monotonic()
     with pytest.raises(
-        TooLongAPause, match=r"HTTP 429 slow down: the vendor asks for a wait of .*longer than the 15 min"
+        TooLongAPause, match=r"HTTP 429 slow down: the vendor asks for a pause of .*longer than the 15 min"
     ):
         rig.fetch(rig.client(rate_limit=opened()))
     with pytest.raises(TooLongAPause, match=r"no request was sent.*`orgdata doctor --clear acme` lifts"):

@@ -1,10 +1,10 @@
-"""Collecting what arrives until it is worth a commit.
+"""Batches of items that are committed together.
 
-Here: `Batches`. Keep out: what a commit is (landing.py).
+Here: `Batches`. Keep out: the commit (landing.py).
 
-A commit costs tens of milliseconds whatever its size, and every other writer waits meanwhile: a year of small
-partitions goes in by the hundred. But not for long: what is not committed is lost when the process is killed, so it is
-the time that ends a batch, and its size only where the vendor answers very fast.
+A commit costs tens of milliseconds whatever its size, and every other writer waits meanwhile. Small partitions are
+therefore committed by the hundred. What is not committed is lost if the process is killed, so a batch ends after a
+few seconds; its size matters only if the vendor answers very fast.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST = 3.0  # seconds from one commit to the next, while there is something t
 
 
 class Batches(Generic[T]):
-    """Gathers items from any thread; whoever completes a batch gets it and has to deal with it."""
+    """Collects items from several threads. The caller that completes a batch receives it and must commit it."""
 
     def __init__(self, size: int, longest: float = LONGEST, clock: Callable[[], float] = time.monotonic) -> None:
         self._size = size
@@ -31,7 +31,7 @@ class Batches(Generic[T]):
         self._taken = clock()
 
     def add(self, item: T) -> list[T]:
-        """A whole batch, if this item completes one or the last one was long ago; else nothing."""
+        """Add an item; returns a whole batch if the item completes one or the last batch is long ago, else []."""
         with self._lock:
             self._waiting.append(item)
             if len(self._waiting) < self._size and self._clock() - self._taken < self._longest:
@@ -39,7 +39,7 @@ class Batches(Generic[T]):
             return self._take()
 
     def rest(self) -> list[T]:
-        """What is left."""
+        """Return the items that are left."""
         with self._lock:
             return self._take()
 

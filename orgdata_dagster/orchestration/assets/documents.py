@@ -1,6 +1,6 @@
-"""Where a vendor's document is read: what its API does, and what orgdata makes of it.
+"""The link from an asset to its vendor's README.
 
-Here: how an asset names it. Keep out: the documents (vendors/<vendor>/README.md).
+Here: the asset's metadata. Keep out: the documents (vendors/<vendor>/README.md).
 """
 
 from __future__ import annotations
@@ -13,5 +13,5 @@ _VENDORS = Path(__file__).parents[1] / "vendors"
 
 
 def document(vendor: str) -> dict[str, dg.MetadataValue]:
-    """The document of a vendor, for its assets' metadata."""
+    """The metadata with the path of a vendor's README."""
     return {"document": dg.MetadataValue.path(_VENDORS / vendor / "README.md")}

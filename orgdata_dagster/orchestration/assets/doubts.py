@@ -14,7 +14,7 @@ from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 
-ASKED_AGAIN = 2  # times, before an answer that contradicts what is stored is given up
+ASKED_AGAIN = 2  # repetitions of a request whose answer contradicts the stored rows
 
 
 def doubt(

@@ -1,6 +1,6 @@
-"""From an error of a vendor or of the warehouse to a failed step that Dagster treats rightly.
+"""Turn errors of a vendor or the warehouse into a failed step that Dagster handles correctly.
 
-Here: which failures Dagster may retry, and how they read in the UI.
+Here: which failures Dagster may retry, and what the UI shows of them.
 Keep out: what is retryable in HTTP (http/errors.py).
 
 Dagster has three retry mechanisms: the step's RetryPolicy, the instance's run retries, and the run tag that sets them.
@@ -23,19 +23,19 @@ _SHOWN = 20
 
 
 def is_permanent(error: BaseException) -> bool:
-    """Whether the same attempt would fail again: a person has to change something first."""
+    """Whether the same attempt would fail again until a user changes something."""
     return isinstance(error, (PermanentError, ContractViolation, Refused, WarehouseDamaged))
 
 
 def ends_run(error: BaseException) -> bool:
-    """Whether the partitions that were not begun need not be tried: they would fail alike."""
+    """Whether the partitions that have not started would fail with the same error."""
     return is_permanent(error) or isinstance(error, (TooLongAPause, WarehouseUnavailable))
 
 
 def failure(
     context: dg.AssetExecutionContext, errors: Mapping[str | None, BaseException], *, untried: int = 0
 ) -> dg.Failure:
-    """One failure for everything that went wrong in a run: the reasons by partition, the first one in the headline."""
+    """One failure for all errors of a run, by partition. `untried`: number of partitions not tried because of them."""
     permanent = any(map(is_permanent, errors.values()))
     if permanent:
         context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
@@ -55,7 +55,7 @@ def failure(
 
 @contextmanager
 def explained(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """A known error in this context fails the step with its reason alone, without the way that it took."""
+    """Turn a known error in this context into a failure with its reason, without a traceback."""
     try:
         yield
     except dg.Failure:

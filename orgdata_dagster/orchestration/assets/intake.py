@@ -1,7 +1,7 @@
-"""What a vendor's pull of one partition hands over: pages, and what they prove.
+"""What a vendor's pull of one partition returns: pages, and what they prove.
 
-Here: `Intake`, into which a pull puts its pages, and `Pulled`, what it says of them at its end.
-Keep out: when and how they are committed (landing.py).
+Here: `Intake`, which receives the pages, and `Pulled`, the result of the pull.
+Keep out: when and how the pages are committed (landing.py).
 """
 
 from __future__ import annotations
@@ -33,18 +33,21 @@ Stored = Callable[[Mapping[str, str], datetime | None], int]
 
 
 def nothing_stored(_values: Mapping[str, str], _after: datetime | None) -> int:
-    """For a table that has no rows yet."""
+    """`Intake.stored` of a table without rows."""
     return 0
 
 
 @dataclass
 class Intake:
-    """Where a pull puts the pages of one partition. It counts while it takes them in.
+    """Receives and counts the pages of one partition.
 
-    `area`: the folder of the run, in which this one has files and, if it is asked for, a folder of its own. `stored`:
-    how many rows of the partition are stored that have these values in these columns (newest versions only, and where
-    an instant is given only those with a later cursor). `accept_shrink`: a person says that rows which do not come
-    again are gone.
+    partition: None for a table without partitions.
+    area: folder of the run, in which this partition has its files.
+    known: coverage of the partition before the pull.
+    stored: number of stored rows of the partition with these values in these columns (newest versions only); with an
+        instant, only rows with a later cursor.
+    accept_shrink: the user says that rows which do not come again are gone.
+    first_answer: the vendor's time at the first answer. `watermark`: the highest cursor value so far.
     """
 
     partition: str | None
@@ -63,25 +66,25 @@ class Intake:
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """For looking at pages; a thread takes a cursor of its own."""
+        """A connection for inspecting pages; each thread needs its own cursor."""
         return self.ready.stage.connection
 
     @property
     def staged(self) -> Sequence[StagedPage]:
-        """The pages that were taken in."""
+        """The pages that were taken."""
         return self.ready.stage.pages
 
     @cached_property
     def folder(self) -> Path:
-        """A folder of its own, for a pull that names its pages itself."""
+        """A folder of this partition, for a pull that names its page files itself."""
         return Path(tempfile.mkdtemp(dir=self.area))
 
     def file(self, name: str) -> Path:
-        """The path for one page of this name, without a folder: to remove one takes longer than to commit a page."""
+        """The path for a page file. It has no folder of its own, because removing one is slower than a commit."""
         return self.area / f"{self.partition}-{name}"
 
     def reader(self, cursor: str | None) -> Read:
-        """A reader of CSV for the client; it counts what every page cost, also one that is not taken."""
+        """A CSV reader for the client. It counts the cost of every page, also of pages that are not taken."""
         return self._counted(csv_reader(self.connection, cursor))
 
     def json_reader(
@@ -92,7 +95,7 @@ class Intake:
         flatten: Collection[str] = (),
         expected: Collection[str] = (),
     ) -> Read:
-        """As `reader`, for JSON: see json_pages.prepare."""
+        """Like `reader`, for JSON; see json_pages.prepare."""
         measure = json_reader(self.connection, cursor=cursor, records=records, flatten=flatten, expected=expected)
         return self._counted(measure)
 
@@ -104,21 +107,21 @@ class Intake:
         until: datetime | None = None,
         constants: Mapping[str, str] | None = None,
     ) -> None:
-        """Stage a page, of which only the rows with `after < cursor <= until` belong to the partition."""
+        """Stage a page. Only its rows with `after < cursor <= until` belong to the partition."""
         kept = page.kept(after, until)
         self.ready.add(StagedPage(page.page, self.partition, after, until, kept, constants or {}))
         if page.highest is not None:
-            highest = min(page.highest, datetime.now(UTC))  # a row may be dated ahead, what we have seen cannot be
+            highest = min(page.highest, datetime.now(UTC))  # a row may be dated in the future, the watermark may not
             self.watermark = max(filter(None, (self.watermark, highest)))
 
     def take_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Stage a few rows that the client has made out of an answer itself."""
+        """Stage a few rows that the client has extracted from an answer."""
         path = self.file(f"rows-{len(self.staged)}.json")
         path.write_text(json.dumps(rows))
         self.ready.add(StagedPage(json_pages.prepare(path, self.connection), self.partition))
 
     def count(self, download: Download) -> None:
-        """Note what a page cost that no reader of ours reads."""
+        """Count the cost of a page that is not read by `reader` or `json_reader`."""
         self.bytes += download.bytes
         self.requests += download.attempts
         self.waited += download.waited
@@ -128,11 +131,11 @@ class Intake:
 
     @property
     def kept(self) -> int:
-        """Rows that were taken in and belong to the partition."""
+        """Number of rows that were taken and belong to the partition."""
         return sum(page.page.records if page.kept is None else page.kept for page in self.staged)
 
     def close(self) -> None:
-        """Let go of the pages, once they are committed or never will be."""
+        """Delete the pages after their commit, or if they will not be committed."""
         self.ready.discard()
         self.connection.close()
         for staged in self.staged:
@@ -150,17 +153,17 @@ class Intake:
 
 
 def not_ahead(vendor: datetime) -> datetime:
-    """The vendor's time, or ours where the vendor's clock is ahead of it.
+    """The vendor's time, or our own time if the vendor's clock is ahead.
 
-    Coverage may not reach beyond our own clock: rows of that time are still to come. In whole seconds, as the vendor's
-    is, so that a later pull with a right clock is never taken for an older one.
+    Coverage must not reach beyond our own clock, because rows may still arrive. Our time is rounded down to whole
+    seconds like the vendor's, so that a later pull with a correct clock never counts as older.
     """
     return min(vendor, datetime.now(UTC).replace(microsecond=0))
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull found out about its partition, besides the pages: see PartitionLoad."""
+    """The result of a pull besides its pages; the fields are explained in PartitionLoad."""
 
     as_of: datetime
     coverage: tuple[Interval, ...] = ()
@@ -174,7 +177,7 @@ Pull = Callable[[Intake], Pulled]
 
 @dataclass(frozen=True)
 class Arrival:
-    """A partition that is pulled and waits for its commit."""
+    """A partition that was pulled and is not committed yet."""
 
     intake: Intake
     pulled: Pulled
@@ -184,7 +187,7 @@ class Arrival:
         return self.intake.partition
 
     def load(self) -> PartitionLoad:
-        """What the commit is to record of it."""
+        """What the commit records of the partition."""
         return PartitionLoad(
             self.partition,
             as_of=self.pulled.as_of,

@@ -1,10 +1,10 @@
-"""A step that is interrupted: its threads stop waiting, and what they have landed stays.
+"""Interrupting a step: its threads stop waiting, and what they have landed is kept.
 
-Here: `threads`, the pool of a step's threads, and how the interruption is told to Dagster. Add here: what every step
-with threads has to do when it ends early. Keep out: signals (cli/), how a wait ends (http/stopping.py).
+Here: `threads`, the thread pool of a step, and the error that Dagster receives. Add here when: every step with threads
+needs something else to end early. Keep out: signals (cli/), ending a wait (http/stopping.py).
 
-The interruption comes in one of two ways. Dagster raises it in the main thread of a run that the UI launched. The
-workers of a command run steps beside their main thread, which tells http/stopping.py, so the waits raise it.
+An interruption arrives in one of two ways. In a run that the UI launched, Dagster raises it in the main thread. In a
+command, steps run beside the worker's main thread, which calls http/stopping.py, so that their waits raise it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INTERRUPTS = (stopping.Stopped, dg.DagsterExecutionInterruptedError, KeyboardInt
 
 @contextmanager
 def threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
-    """A pool of threads that is left once all of them have ended: at once, if the block is interrupted."""
+    """A thread pool whose context ends when all threads have ended. An interruption ends their waits at once."""
     ours = False
     try:
         with ThreadPoolExecutor(count, thread_name_prefix=name) as pool:
@@ -33,11 +33,11 @@ def threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
                 stopping.stop()
                 raise
     finally:
-        if ours:  # Dagster decides what becomes of this process: it may run another step
+        if ours:  # Dagster may run another step in this process
             stopping.resume()
 
 
 def interrupted(landed: int, total: int) -> dg.DagsterExecutionInterruptedError:
-    """What to tell Dagster, which then knows that nothing is wrong with the step."""
-    told = f"stopped after {landed} of {total} partitions have landed; they stay, and a run that continues skips them"
-    return dg.DagsterExecutionInterruptedError(told)
+    """The error that marks the step as canceled, not as failed, in Dagster."""
+    text = f"stopped after {landed} of {total} partitions have landed; a run that continues skips them"
+    return dg.DagsterExecutionInterruptedError(text)

@@ -1,7 +1,7 @@
 """Landing: the flow from a vendor's pages to committed partitions, the same for all vendors.
 
-Here: `land`, which runs a vendor's pull for every partition of a run, commits each as it comes, and tells the UI.
-Add here: what holds for the flow whichever vendor. Keep out: paging (a vendor's client), SQL (warehouse/).
+Here: `land`, which runs a vendor's pull for every partition of a run, commits each partition, and reports to Dagster.
+Add here when: something holds for the flow of every vendor. Keep out: paging (a vendor's client), SQL (warehouse/).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class _Run:
     superseded: int = 0
 
     def look_up(self, partitions: Sequence[str | None]) -> list[str | None]:
-        """Read what the warehouse knows of the table before the run; returns the partitions to pull."""
+        """Read the table's state before the run; returns the partitions to pull."""
         if not self.warehouse.exists:
             return list(partitions)
         resumed = resuming.since(self.context.instance, self.context.run)
@@ -83,7 +83,7 @@ class _Run:
             self.names = names_of(connection, self.target.table, table_columns(connection, self.target.table))
             done = coverage.landed_since(connection, self.target.table, resumed) if resumed else set()
         if done := done & set(partitions):
-            self.context.log.info(f"continues a run that has landed {len(done)} of {self.total} partitions")
+            self.context.log.info(f"continues a run that landed {len(done)} of {self.total} partitions")
             self.landed |= {partition: metadata.resumed() for partition in done}
         return [partition for partition in partitions if partition not in done]
 
@@ -99,7 +99,7 @@ class _Run:
             raise
 
     def stored(self, partition: str | None, values: Mapping[str, str], after: datetime | None) -> int:
-        """How many rows of a partition are stored: see Intake."""
+        """The number of stored rows of a partition; see Intake."""
         if not self.warehouse.exists:
             return 0
         with self.warehouse.reading() as connection:
@@ -116,12 +116,12 @@ class _Run:
         )
 
     def commit(self, arrivals: Sequence[Arrival]) -> dict[str | None, Exception]:
-        """Commit some partitions together; returns the errors. Where one cannot land, the others land without it."""
+        """Commit some partitions together; returns the errors. If one cannot land, the others land without it."""
         try:
             self._commit(arrivals)
-        except Exception as error:  # noqa: BLE001 - it is reported, with those of the other partitions
+        except Exception as error:  # noqa: BLE001 - is reported with the errors of the other partitions
             if isinstance(error, _GONE):
-                self.warehouse.patience = 0  # it was waited for once; what else is to be committed fails at once
+                self.warehouse.patience = 0  # waited for once: further commits fail at once
             elif len(arrivals) > 1 and isinstance(error, WarehouseError):
                 return {name: error for arrival in arrivals for name, error in self.commit([arrival]).items()}
             for arrival in arrivals:
@@ -138,7 +138,7 @@ class _Run:
         try:
             done = commit(warehouse, self.target, stage, loads, run_id=run_id, requests=calls, ready=ready)
         except BaseException:
-            self.requests.give_back(calls)  # they were made, whatever became of their rows
+            self.requests.give_back(calls)  # the requests were sent, even if their rows did not land
             raise
         self.expected = dict(done.expected)
         self.found.add(done, sum(arrival.intake.kept for arrival in arrivals if arrival.partition in done.rows))
@@ -152,7 +152,7 @@ class _Run:
         self.superseded += len(done.superseded)
         for partition in sorted(done.superseded, key=str):
             self.context.log.warning(
-                f"{self.target.table} {partition or ''}: superseded: the warehouse has a newer snapshot already, so "
+                f"{self.target.table} {partition or ''}: superseded: the warehouse already has a newer snapshot, so "
                 "the rows of this pull were not stored"
             )
 
@@ -177,7 +177,7 @@ class _Run:
             )
 
     def progress(self) -> None:
-        """Tell how far the run is."""
+        """Report the progress of the run."""
         asset = self.context.asset_key.to_user_string()
         report(
             Progress(
@@ -204,12 +204,16 @@ def land(
     workers: int = 1,
     batch: int = 1,
 ) -> dg.MaterializeResult:
-    """Pull `partitions`, `workers` at a time, and commit them, `batch` at a time; what landed stays in any case.
+    """Pull and commit partitions. What has landed is kept, however the run ends.
 
-    A run that continues another one (resuming.py) leaves out what that one has landed.
+    target: the table's rules. `declared`: column -> type.
+    partitions: the partitions to pull; [None] for a table without partitions.
+    workers: number of partitions that are pulled at once. `batch`: number that are committed together.
 
-    Raises dagster.Failure with the reason of every partition that failed; after a permanent failure the partitions
-    that were not begun are not tried. Raises dagster.DagsterExecutionInterruptedError where the run is stopped.
+    A run that continues another one (resuming.py) skips what that one has landed.
+
+    Raises dagster.Failure with the reason per failed partition; after a permanent failure no further partition is
+    started. Raises dagster.DagsterExecutionInterruptedError if the run is stopped.
     """
     warehouse.say = partial(tell, context)
     with explained(context), waits_told(context, target.table.schema):
@@ -240,22 +244,22 @@ def land(
 def _record_requests(run: _Run) -> None:
     try:
         record_requests(run.warehouse, run.requests.take(), run_id=run.context.run.run_id)
-    except _GONE as error:  # what landed, has landed all the same
+    except _GONE as error:  # the rows have landed anyway
         run.context.log.warning(f"the requests since the last commit are not recorded: {reason(error)}")
 
 
 def _each(
     run: _Run, partitions: Sequence[str | None], pull: Pull, workers: int, batch: int
 ) -> tuple[dict[str | None, BaseException], int]:
-    """Run every partition; returns the errors by partition and how many were not tried."""
+    """Pull every partition; returns partition -> error, and the number of partitions that were not tried."""
     errors: dict[str | None, BaseException] = {}
-    hopeless = threading.Event()
+    ended = threading.Event()
     ahead, tried = iter(partitions), list[str | None]()
     arrived = Batches[Arrival](batch)
 
     def work(_: int) -> None:
-        for partition in ahead:  # each thread takes the next one: none of them has to be told
-            if hopeless.is_set():
+        for partition in ahead:  # the threads share the iterator
+            if ended.is_set():
                 return
             tried.append(partition)
             attempt(partition)
@@ -263,10 +267,10 @@ def _each(
     def attempt(partition: str | None) -> None:
         try:
             arrival = run.arrive(partition, pull)
-        except Exception as error:  # noqa: BLE001 - it is reported, with those of the other partitions
+        except Exception as error:  # noqa: BLE001 - is reported with the errors of the other partitions
             note(partition, error)
         else:
-            # by the thread that completed the batch: when commits are slower than pulls, the pulls wait for them
+            # in the thread that completed the batch, so that pulls wait if commits are slower
             commit_all(arrived.add(arrival))
 
     def commit_all(arrivals: Sequence[Arrival]) -> None:
@@ -275,7 +279,7 @@ def _each(
 
     def note(partition: str | None, error: BaseException) -> None:
         if ends_run(error):
-            hopeless.set()  # here, in the thread that would begin the next partition the moment this one is over
+            ended.set()  # in this thread, before it starts the next partition
         errors[partition] = error
         run.context.log.warning(f"{run.target.table} {partition or ''}: {reason(error)}")
 
@@ -284,14 +288,14 @@ def _each(
             try:
                 list(pool.map(work, range(max(1, workers))))
             finally:
-                hopeless.set()  # where the step is interrupted, the threads begin nothing more
+                ended.set()  # after an interruption no thread starts another partition
     finally:
         commit_all(arrived.rest())
     return errors, len(partitions) - len(tried)
 
 
 def _keep_landed(run: _Run) -> None:
-    """A step that fails records nothing by itself: say which partitions are in the warehouse all the same."""
+    """Report the partitions that have landed, because a failed step reports none by itself."""
     for partition, figures in run.landed.items():
         run.context.log_event(dg.AssetMaterialization(run.context.asset_key, partition=partition, metadata=figures))
 
@@ -307,7 +311,7 @@ def _result(run: _Run) -> dg.MaterializeResult:
     if len(run.landed) <= 1:
         figures = next(iter(run.landed.values()), {})
         return dg.MaterializeResult(metadata={**table, **figures}, check_results=checks)
-    newest = max(run.landed, key=str)  # told last, so it is where the UI looks for the table's columns
+    newest = max(run.landed, key=str)  # reported last, because the UI shows its columns
     for partition, figures in run.landed.items():
         shown = {**table, **figures} if partition == newest else figures
         run.context.add_asset_metadata(shown, partition_key=partition)

@@ -1,6 +1,7 @@
-"""What a materialization shows in the UI.
+"""The metadata of a materialization, which the UI shows.
 
-Here: metadata of a partition and of the asset as a whole. Add here: another figure. Keep out: computing rows.
+Here: metadata of a partition and of the whole table. Add here when: the UI should show another figure.
+Keep out: computing the figures.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from orgdata_dagster.warehouse.commit.views import OWN_COLUMNS
 from orgdata_dagster.warehouse.ledger.loads import LandedPartition
 from orgdata_dagster.warehouse.names import LOADED_AT
 
-SYNC_PLAN = "plan"  # the entry of a sync's metadata that the terminal prints too
+SYNC_PLAN = "plan"  # the entry of a sync's metadata that the command line prints
 
 _PREVIEW_ROWS = 10
 _WIDEST_CELL = 60
@@ -48,23 +49,25 @@ def of_partition(load: PartitionLoad, done: Committed, watermark: datetime | Non
         figures["rows_new_or_changed"] = dg.MetadataValue.int(difference.came)
         figures["rows_gone_or_changed"] = dg.MetadataValue.int(difference.went)
     if load.partition in done.superseded:
-        figures[SUPERSEDED] = dg.MetadataValue.text("not stored: a newer snapshot of this partition was there already")
+        figures[SUPERSEDED] = dg.MetadataValue.text(
+            "not stored: the warehouse already has a newer snapshot of this partition"
+        )
     return figures
 
 
 def of_landed(landed: LandedPartition) -> Metadata:
-    """What the ledger knows of a partition whose run ended before it could report it."""
-    told = "from the ledger: the run ended before it could report this partition"
-    return {**_figures(landed.rows, landed), "reported": dg.MetadataValue.text(told)}
+    """The figures of a partition from the ledger, if its run ended before it reported them."""
+    text = "from the ledger, because the run ended before it reported this partition"
+    return {**_figures(landed.rows, landed), "reported": dg.MetadataValue.text(text)}
 
 
 def resumed() -> Metadata:
-    """For a partition that the run which this one continues has landed already."""
-    return {"resumed": dg.MetadataValue.text("landed by the run that this one continues; not asked for again")}
+    """The metadata of a partition that was landed by the run that this one continues."""
+    return {"resumed": dg.MetadataValue.text("landed by the run that this one continues; not pulled again")}
 
 
 def of_table(connection: duckdb.DuckDBPyConnection, target: Target) -> Metadata:
-    """Row count, columns and a preview of the table as it is now."""
+    """Row count, columns and a preview of the current table."""
     columns = table_columns(connection, target.table)
     count = connection.execute(f"SELECT count(*) FROM {target.table.sql}").fetchone()
     return {
@@ -96,7 +99,7 @@ def _schema(columns: Mapping[str, str], descriptions: Mapping[str, str]) -> dg.T
 
 
 def _preview(connection: duckdb.DuckDBPyConnection, target: Target) -> str:
-    """The newest rows as a Markdown table, every cell as the database would print it."""
+    """The newest rows as a Markdown table, with the values as the database prints them."""
     newest = f"SELECT * FROM {target.table.sql} ORDER BY {LOADED_AT} DESC LIMIT {_PREVIEW_ROWS}"
     cursor = connection.execute(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({newest})")
     names = [column[0] for column in cursor.description or ()]

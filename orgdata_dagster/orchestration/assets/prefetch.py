@@ -1,6 +1,6 @@
-"""Working on one item while the next one is being fetched.
+"""Prefetching: work on one item while the next one is fetched.
 
-Here: `ahead`. Keep out: anything that knows pages or vendors.
+Here: `ahead`. Keep out: pages and vendors.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _END = object()
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items in the same order; the next one is made in a thread while the caller works on the last one.
+    """Yield the items in order; a thread fetches the next one while the caller works on the current one.
 
-    An exception of the source is raised where its item would have come.
+    An exception of the source is raised in place of its item.
     """
     source = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:

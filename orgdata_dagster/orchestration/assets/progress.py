@@ -1,6 +1,6 @@
-"""What a run tells whoever watches it, besides its log: small facts, not sentences.
+"""Progress reports of a run, besides its log, for the command line.
 
-Here: `report` and `watch`. Add here: another fact. Keep out: how it is shown (cli).
+Here: the reports, `report` and `watch`. Add here when: there is another kind of report. Keep out: printing (cli/).
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the run of an asset is: `unit`s done and in all, pages and rows so far, seconds of rate limit waits.
+    """The progress of an asset's run.
 
-    `superseded`: of the done ones those that were not stored, because a newer snapshot was there already.
+    done, total: number of partitions (or what `unit` names) that are done, and of all.
+    pages, rows: so far. `page`: what `pages` counts.
+    waited: seconds spent waiting for the rate limit.
+    superseded: number of the done ones that were not stored because the warehouse has a newer snapshot.
     """
 
     asset: str
@@ -30,7 +33,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What the run of an asset waits for at present, as a clause."""
+    """What the run of an asset is waiting for, as a clause."""
 
     asset: str
     what: str
@@ -42,14 +45,14 @@ _watchers: list[Watcher] = []
 
 
 def report(progress: ProgressReport) -> None:
-    """Tell everybody who watches in this process."""
+    """Pass a report to all watchers in this process."""
     for watcher in _watchers:
         watcher(progress)
 
 
 @contextmanager
 def watch(watcher: Watcher) -> Iterator[None]:
-    """Have `watcher` called until the context ends, from whichever thread reports."""
+    """Call `watcher` for every report until the context ends, in the thread that reports."""
     _watchers.append(watcher)
     try:
         yield

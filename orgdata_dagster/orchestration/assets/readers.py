@@ -1,6 +1,6 @@
-"""Where a client's download becomes a page of the warehouse: the one place that knows both.
+"""Readers: they turn a client's download into a page of the warehouse.
 
-Here: `MeasuredPage` and the reader that makes one. Keep out: paging rules, and what is done with pages (landing.py).
+Here: `MeasuredPage`, and the readers for CSV and JSON. Keep out: paging rules, and landing pages (landing.py).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class MeasuredPage:
 
 
 def csv_reader(connection: duckdb.DuckDBPyConnection, cursor: str | None) -> Callable[[Download], MeasuredPage]:
-    """A reader for HttpClient.fetch: what does not parse is a BadBody, so that the client asks again."""
+    """A CSV reader for HttpClient.fetch. It raises BadBody for a page that does not parse; the client retries it."""
 
     def read(download: Download) -> MeasuredPage:
         try:

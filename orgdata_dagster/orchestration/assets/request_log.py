@@ -1,4 +1,4 @@
-"""The API calls of a run on their way into the ledger.
+"""The API requests of a run, until the ledger records them.
 
 Here: `RequestLog`, an observer for a vendor's client.
 Keep out: what a call is (http/records.py) and how it is stored (warehouse/ledger/requests.py).
@@ -16,7 +16,7 @@ from orgdata_dagster.warehouse.ledger.requests import ApiRequest
 
 
 class Waits:
-    """The union of intervals, in seconds. They may come in any order."""
+    """The union of time intervals, added in any order; `seconds` is its length."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[float, float]] = []  # disjoint, in order
@@ -46,12 +46,12 @@ class RequestLog:
 
     @property
     def waited(self) -> float:
-        """Seconds of the run in which a thread waited for the rate limit; several at once count once."""
+        """Seconds in which at least one thread waited for the rate limit."""
         with self._lock:
             return self._waits.seconds
 
     def __call__(self, record: RequestRecord) -> None:
-        """Take a record; the client calls this once for every request."""
+        """Add a record; the client calls this once per request."""
         call = ApiRequest(
             vendor=record.vendor,
             endpoint=record.endpoint,
@@ -72,12 +72,12 @@ class RequestLog:
             self._waits.add(record.at.timestamp() - record.waited, record.at.timestamp())
 
     def take(self) -> list[ApiRequest]:
-        """The calls since the last time."""
+        """Return and forget the requests since the last call."""
         with self._lock:
             calls, self._calls = self._calls, []
         return calls
 
     def give_back(self, calls: Sequence[ApiRequest]) -> None:
-        """Keep calls that were taken for a commit that failed for the next one."""
+        """Put requests back that were taken for a commit that failed."""
         with self._lock:
             self._calls = [*calls, *self._calls]

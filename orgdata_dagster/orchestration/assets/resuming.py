@@ -1,11 +1,11 @@
-"""Continuing a run that was killed: which partitions it has landed already.
+"""Resuming: a run that continues a failed, stopped or killed one skips what that one has landed.
 
-Here: `since`, which tells whether a run continues another one, and the pulls that can be continued.
-Keep out: the ledger's answer (warehouse/ledger/coverage.py).
+Here: `since`, which says whether a run continues another one, and which pulls can be continued.
+Keep out: what has landed (warehouse/ledger/coverage.py).
 
-A run pulls again what it is asked for, because vendors change the past. A run that continues another one does not: what
-was committed completely since that one began is as new as what is still to come. Dagster's re-executions and retries
-continue their root run; `orgdata pull --resume` sets the tag.
+A run normally pulls every requested partition again, because vendors change the past. A run that continues another one
+skips partitions that were completely committed since that one started. Dagster's re-executions and retries continue
+their root run; `orgdata pull --resume` sets a tag.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LOOK_BACK = 500  # runs
 
 
 def since(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime | None:
-    """When the run that this one continues began; None for a run of its own."""
+    """When the run that this one continues started; None if it continues none."""
     if tagged := run.tags.get(RESUME_TAG):
         return datetime.fromisoformat(tagged)
     if not run.root_run_id or run.root_run_id == run.run_id:
@@ -34,15 +34,15 @@ def since(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime | None:
 
 
 def pull_began(assets: int) -> str:
-    """The value of PULL_BEGAN_TAG for a pull of so many assets that begins now."""
+    """The value of PULL_BEGAN_TAG for a pull of this number of assets that starts now."""
     return f"{datetime.now(UTC).isoformat()} {assets}"
 
 
 def interrupted(instance: dg.DagsterInstance) -> dict[dg.AssetKey, datetime]:
-    """When the last run of an asset began, for those whose last run failed or was killed, or whose last pull was.
+    """Asset -> start of its last run, for assets whose last run or pull failed, was stopped or was killed.
 
-    A pull of several assets is continued as a whole: the runs that were over when it was killed need not be made again.
-    Of a run that continued another one, the other's begin counts: what that one landed need not be pulled either.
+    A pull of several assets is continued as a whole, so that runs that had ended are not repeated. For a run that
+    continued another one, the start of the other one counts.
     """
     began: dict[dg.AssetKey, datetime] = {}
     for record, assets in _interrupted_runs(instance):
@@ -54,8 +54,7 @@ def interrupted(instance: dg.DagsterInstance) -> dict[dg.AssetKey, datetime]:
 
 
 def unfinished_pulls(instance: dg.DagsterInstance) -> dict[str, set[dg.AssetKey]]:
-    """The commands that continue the last pulls that failed, were stopped or killed, with the assets that they left
-    behind."""
+    """Command that continues a failed, stopped or killed pull -> the assets that it did not finish."""
     found: dict[str, set[dg.AssetKey]] = {}
     for record, assets in _interrupted_runs(instance):
         tags = record.dagster_run.tags
@@ -65,8 +64,7 @@ def unfinished_pulls(instance: dg.DagsterInstance) -> dict[str, set[dg.AssetKey]
 
 
 def _interrupted_runs(instance: dg.DagsterInstance) -> Iterator[tuple[dg.RunRecord, Set[dg.AssetKey]]]:
-    """The runs that were the last ones of some assets and did not end well, or whose pull did not, with these assets;
-    newest first."""
+    """Yield the last runs of assets that failed or whose pull failed, with these assets; newest first."""
     seen: set[dg.AssetKey] = set()
     records = instance.get_run_records(limit=_LOOK_BACK)  # newest first
     broken = _broken_pulls(record.dagster_run for record in records)
@@ -84,7 +82,7 @@ def _cut_short(run: dg.DagsterRun) -> bool:
 
 
 def _broken_pulls(runs: Iterable[dg.DagsterRun]) -> set[str]:
-    """The tags of the pulls that did not make all of their runs, or of which one failed."""
+    """The PULL_BEGAN_TAGs of pulls that did not start all of their runs, or with a failed run."""
     made: dict[str, set[dg.AssetKey]] = {}
     failed = set()
     for run in runs:

@@ -1,7 +1,7 @@
-"""Snapshots of vendors that know only the present: a partition is the day it was taken on, and only today's can be had.
+"""Snapshots of vendors that have only the current state: a partition is a day, and only today's can be pulled.
 
-Here: `land_snapshot`, and what a run says whose days are over. Add here: what holds for snapshots of any vendor.
-Keep out: the pull (a vendor's assets.py), which snapshot may replace which (warehouse/commit/snapshots.py).
+Here: `land_snapshot`, and the messages about days that are over. Add here when: something holds for snapshots of every
+vendor. Keep out: the pull (a vendor's pulling.py), which snapshot may replace which (warehouse/commit/snapshots.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Landed = dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult
 
 
 def accept_shrink_remedy(asset: str) -> str:
-    """How a person has a snapshot stored that was refused."""
+    """How the user stores a snapshot that was rejected."""
     return (
         f"If that is right, run `orgdata pull {asset} --accept-shrink`, or materialize today with the run tag "
         f"{ACCEPT_SHRINK_TAG}=true."
@@ -40,10 +40,10 @@ def land_snapshot(
     requests: RequestLog,
     declared: Mapping[str, str],
 ) -> Iterator[Landed]:
-    """Pull and commit today, and leave out the run's other days with one warning.
+    """Pull and commit today's snapshot; skip the run's other days with one warning.
 
-    The asset must have `output_required=False`: where days are left out, only today's event is given, or Dagster would
-    take them for materialized. Raises dagster.Failure before any request if today is not among the days.
+    The asset must have `output_required=False`: if days are skipped, only today's event is yielded, because Dagster
+    would otherwise count them as materialized. Raises dagster.Failure before any request if today is not in the run.
     """
     today, days = _today(), sorted(context.partition_keys)
     over = [day for day in days if day != today]
@@ -63,13 +63,13 @@ def land_snapshot(
     if not over:
         yield result
         return
-    left_out = {"days_left_out": dg.MetadataValue.text(_too_late(target, over).message)}
+    left_out = {"days_skipped": dg.MetadataValue.text(_too_late(target, over).message)}
     yield dg.AssetMaterialization(context.asset_key, partition=today, metadata={**(result.metadata or {}), **left_out})
     yield from result.check_results or ()
 
 
 def _still_today(pull: Pull, intake: Intake) -> Pulled:
-    """The pull's outcome, unless midnight has passed meanwhile: what came is then another day's snapshot."""
+    """The pull's result. Raises TransientError if midnight has passed, because it is then another day's snapshot."""
     pulled = pull(intake)
     if intake.partition != (today := _today()):
         raise TransientError(
@@ -82,7 +82,7 @@ def _still_today(pull: Pull, intake: Intake) -> Pulled:
 def _too_late(target: Target, days: Sequence[str]) -> PermanentError:
     count = f"{len(days)} days" if len(days) > 1 else "1 day"
     return PermanentError(
-        f"the vendor knows only the present, so a snapshot of {_span(days)} ({count}) cannot be made",
+        f"the vendor has only the current state, so there is no snapshot of {_span(days)} ({count})",
         vendor=target.table.schema,
         remedy=f"No request was sent. Pull today: `orgdata pull {target.table.schema}/{target.table.name}`.",
     )

@@ -1,7 +1,7 @@
-"""Saying in the log of a run and on the terminal what its requests wait for, and until when.
+"""Reporting in the run's log and in the terminal what a step waits for, and until when.
 
-Here: `waits_told`, and `tell` for other waits of a step. Add here: another place where a person should see a wait.
-Keep out: waiting (http/), and what other parts of a run wait for (instance/pool_waits.py, warehouse/).
+Here: `waits_told` for requests, and `tell` for other waits. Add here when: users should see a wait in another place.
+Keep out: the waits themselves (http/, instance/pool_waits.py, warehouse/).
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from orgdata_dagster.http import waiting
 from orgdata_dagster.http.waiting import Wait
 from orgdata_dagster.orchestration.assets.progress import Waiting, report
 
-# The log tells waits of at least so many seconds, and of the same reason one in so many.
+# The log contains waits of at least _LOGGED seconds, and one per reason in _APART seconds.
 _LOGGED = 5.0
 _APART = 60.0
 
 
 def tell(context: dg.AssetExecutionContext, what: str) -> None:
-    """Say in the run's log and to whoever watches the run what it waits for, besides its requests."""
+    """Report in the run's log and in the terminal what the step waits for, as a clause."""
     context.log.warning(what)
     report(Waiting(context.asset_key.to_user_string(), what))
 
 
 @contextmanager
 def waits_told(context: dg.AssetExecutionContext, vendor: str) -> Iterator[None]:
-    """Report every wait for this vendor that begins inside the context, and log the long ones."""
+    """Report every wait for this vendor that starts in the context, and log the long ones."""
     asset = context.asset_key.to_user_string()
     lock = threading.Lock()
     logged: dict[str, float] = {}

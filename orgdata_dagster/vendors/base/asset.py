@@ -1,6 +1,6 @@
-"""A stream becomes a Dagster asset, the same way for every vendor.
+"""Turn a stream into a Dagster asset, in the same way for every vendor.
 
-Here: `build_asset`. Add here: what every asset shows or checks. Keep out: what one vendor shows (its streams).
+Here: `build_asset`. Add here when: every asset shows or checks something new. Keep out: one vendor's own (its streams).
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""What the YAML files of all vendors have in common, and what becomes of it.
+"""The base of every vendor's component: shared YAML options, and the definitions made from them.
 
-Here: `VendorComponent`, the base of every vendor's component. Add here: an option that every vendor takes.
-Keep out: a vendor's own options and streams (its component.py).
+Here: `VendorComponent`. Add here when: every vendor takes a new option. Keep out: a vendor's own options and streams
+(its component.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from orgdata_dagster.vendors.base.stream import Stream
 
 
 class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
-    """Tables of one vendor. A subclass has the vendor's options, `resource` and `streams`."""
+    """The tables of one vendor. A subclass adds the vendor's options, `resource` and `streams`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,11 +31,11 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
         description="The name of this account, such as octolis_fr, where a vendor has several: of its schema, group, "
         "pool, rate limit, and of its variables (OCTOLIS_FR_...). If left out, the vendor's name.",
     )
-    tables: Sequence[Table] = Field(min_length=1, description="The tables to have.")
-    cron: Cron | None = Field(default=None, description="When to pull what is due (UTC); null: no schedule.")
+    tables: Sequence[Table] = Field(min_length=1, description="The tables to pull.")
+    cron: Cron | None = Field(default=None, description="Cron of the schedule (UTC); null: no schedule.")
 
     kind: ClassVar[str]  # the vendor's name
-    beside: ClassVar[tuple[str, ...]] = ()  # endings of the tables that the vendor makes beside each of its own
+    beside: ClassVar[tuple[str, ...]] = ()  # suffixes of further tables that the vendor creates per table
 
     @property
     def account(self) -> str:
@@ -51,7 +51,7 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
         raise NotImplementedError
 
     def claims(self) -> Iterator[Claim]:
-        """The names that its tables take, and the views and tables beside them."""
+        """The names of all tables and views that the component creates."""
         entries = {id(table): at for at, table in enumerate(self.tables)}
         for stream in self.streams():
             table, target = stream.target.table, stream.target
@@ -63,7 +63,7 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
                 yield Claim(table.view(ending), f"what {table.name!r} has beside it,", location)
 
     def again_days(self) -> int:
-        """How many days before today the schedule pulls again although they are complete."""
+        """The number of days before today that the schedule pulls again although they are complete."""
         return 0
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
@@ -82,7 +82,7 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
     def _schedules(
         self, vendor: str, streams: Sequence[Stream], assets: dict[dg.AssetKey, dg.AssetsDefinition]
     ) -> list[dg.ScheduleDefinition]:
-        """Tables without partitions or with a cron of their own have a schedule each; the others share one."""
+        """One schedule per table without partitions or with its own cron; the other tables share one."""
         made: list[dg.ScheduleDefinition] = []
         shared: dict[str, list[dg.AssetsDefinition]] = {"days": [], "today": []}
         for stream in streams:

@@ -1,6 +1,6 @@
-"""A vendor's rows as a DataFrame, straight from the vendor: for assets, scripts and notebooks of a user's own.
+"""A vendor's rows as a DataFrame, for users' own assets, scripts and notebooks. Nothing is stored.
 
-Here: what every resource's `rows` shares. Keep out: which rows (a vendor's resource.py). Nothing here is stored.
+Here: what the `rows` of every resource share. Keep out: which rows (a vendor's resource.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def scratch() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """A connection beside the warehouse and an empty folder for pages, until the context ends."""
+    """A scratch connection and an empty folder for pages, until the context ends."""
     lent = WarehouseResource().open().scratch_connection()
     with owned_folder(settings.staging()) as folder, lent as connection:
         yield connection, folder
@@ -33,9 +33,10 @@ def scratch() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
 def frame(
     connection: duckdb.DuckDBPyConnection, pages: Sequence[MeasuredPage], columns: Sequence[str] = (), where: str = ""
 ) -> pd.DataFrame:
-    """All rows of some pages of one shape, each column as text. Without rows: no rows of `columns`.
+    """All rows of some pages with the same columns, every column as text.
 
-    `where`: an SQL condition that a row must meet.
+    columns: the columns of the result if there are no rows.
+    where: SQL condition on the rows.
     """
     import pandas as pd  # only here: it takes longer to import than a small pull does to run
 
@@ -49,5 +50,5 @@ def frame(
 
 
 def utc(instant: datetime) -> datetime:
-    """The instant in UTC; one without a zone is taken to be UTC."""
+    """The instant in UTC; an instant without a zone counts as UTC."""
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -1,7 +1,7 @@
-"""What a vendor says of one table besides its YAML: a stream, and one step that pulls it.
+"""Streams: how a vendor pulls one table, and one step that does so.
 
-Here: `Stream`, `Step`, and `target`, which makes the warehouse's rules for a table out of its YAML.
-Add here: something that every stream may say. Keep out: Dagster definitions (asset.py, component.py), paging (clients).
+Here: `Stream`, `Step`, and `target`, which turns a table's YAML into the warehouse's rules.
+Add here when: streams need a new property. Keep out: Dagster definitions (asset.py, component.py), paging (clients).
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ class Stream:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a Dagster run that pulls a stream: what its `run` works with.
+    """One step of a Dagster run that pulls a stream.
 
-    `client`: the vendor's client, open until the step ends. `requests`: its observer.
+    client: the vendor's client, open until the step ends. `requests`: its observer.
     """
 
     context: dg.AssetExecutionContext
@@ -82,13 +82,13 @@ class Step:
 
     @property
     def types(self) -> Mapping[str, str]:
-        """Column -> type: those of the vendor's document, and those in YAML, which win."""
+        """Column -> type, from the vendor's document and from YAML, which wins."""
         return {**self.stream.declared, **self.stream.table.columns}
 
     def land(
         self, pull: Pull, *, target: Target | None = None, workers: int = 1, batch: int = 1
     ) -> dg.MaterializeResult:
-        """Pull and commit the step's partitions, see `orchestration.assets.landing.land`."""
+        """Pull and commit the step's partitions; see `orchestration.assets.landing.land`."""
         return land(
             self.context,
             warehouse=self.warehouse,
@@ -105,9 +105,10 @@ class Step:
 def target(
     vendor: str, table: Table, description: str, configured: Mapping[str, Sequence[str]] | None = None, **rules: Any
 ) -> Target:
-    """The warehouse's rules for a table: what its YAML says, with `rules` (fields of Target) on top.
+    """The warehouse's rules for a table, from its YAML.
 
-    `configured`: the columns that the vendor's own options name, by option. Each of them must exist.
+    configured: option of the vendor -> the columns that it names; each of them must exist.
+    rules: fields of Target, which win over the YAML.
     """
     named = {"key": table.key, "columns": [*table.columns], "column_descriptions": [*table.column_descriptions]}
     said = {

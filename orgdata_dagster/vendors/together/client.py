@@ -4,11 +4,11 @@
     GET {base_url}/public/{organizationId}/reports/export/pairingReport  ->  together.pairings
     GET {base_url}/public/{organizationId}/reports/export/sessionReport  ->  together.sessions
 
-Here: the request for a report, its limits and its rhythm of retries. Add here: another report.
-Keep out: Dagster, DuckDB. How a CSV is measured comes from the caller (`read`); the JSON around it is report.py's.
+Here: the request for a report, its rate limit and its retries. Add here when: there is another report.
+Keep out: Dagster and DuckDB (the caller passes a reader), and the JSON around the CSV (report.py).
 
-There is no paging and no time in it: a report is what the vendor has now. "To avoid your key being revoked, you must
-send requests at the less frequent rate of: 1 request per minute, 1 request at a time."
+There is no paging and no time parameter: a report is the current state. "To avoid your key being revoked, you must send
+requests at the less frequent rate of: 1 request per minute, 1 request at a time."
 
 Environment: TOGETHER_BASE_URL, TOGETHER_ORGANIZATION_ID, TOGETHER_CLIENT_ID, TOGETHER_API_KEY. Alone:
 
@@ -35,19 +35,19 @@ from orgdata_dagster.vendors.together.report import unwrap
 BASE_URL = "https://api.togetherplatform.com"
 MINUTE = 60.0
 
-# Our tables and the document's names of the reports they hold.
+# Table -> the document's name of its report.
 REPORTS: Mapping[str, str] = {"users": "userReport", "pairings": "pairingReport", "sessions": "sessionReport"}
 
 _T = TypeVar("_T")
 
 
 def rule(seconds: float = MINUTE) -> Rule:
-    """One request in any `seconds` and one at a time; nobody knows of the past: it counts as just spent.
+    """One request per `seconds`, one at a time. An unknown past counts as just spent.
 
-    The slack between two requests is for what makes the first one late on its way: 3 % of the interval, and never under
-    0.1 s, since networks and schedulers do not get faster with a shorter interval. Of a minute that is 1.8 s: two
-    requests leave 61.8 s apart, and the first may be 1.8 s later than the second before the vendor sees less than a
-    minute. The usual 5 % would make it 63 s, with nothing left for a late wake-up.
+    The margin allows for a first request that arrives late: 3 % of the interval, at least 0.1 s, because networks do
+    not get faster with a shorter interval. Two requests are thus sent 61.8 s apart, and the first may be delayed by
+    1.8 s before the vendor sees less than a minute between them. The usual 5 % would make it 63 s, which leaves no time
+    for a late wake-up.
     """
     slack = max(0.03 * seconds, 0.1)
     return Rule(buckets=((Window(1, seconds),),), in_flight=1, margin=min(slack / seconds, 0.9), unknown_past="spent")
@@ -58,7 +58,7 @@ def retry_policy(
 ) -> RetryPolicy:
     """Waits of at least 1, 2, 4, 8 and 16 intervals: "exponentially back off and try again later".
 
-    They are the organisation's: after a failure of one report no other one is asked for earlier.
+    They hold for the organisation: after one report failed, no other report is requested earlier.
     """
     return RetryPolicy(
         attempts=attempts,
@@ -82,7 +82,7 @@ def headers(organization_id: str, client_id: str, api_key: str) -> dict[str, str
 
 
 class TogetherClient:
-    """Reads one organisation's reports through `http`, which pays the rate limit and retries."""
+    """Reads one organisation's reports through `http`, which keeps the rate limit and retries."""
 
     def __init__(self, http: HttpClient, organization_id: str) -> None:
         self._http = http
@@ -95,16 +95,16 @@ class TogetherClient:
         self._http.close()
 
     def report(self, table: str, *, into: Path, read: Callable[[Download], _T]) -> _T:
-        """Download the report of a table of ours as the CSV file `into`; returns what `read` makes of it.
+        """Download the report of a table as the CSV file `into`; returns the result of `read`.
 
-        A report that is empty, HTML or cut short, and a BadBody from `read`, are retried like a network fault.
+        A report that is empty, HTML or truncated, and a BadBody from `read`, are retried like a network error.
         Raises the errors of HttpClient.fetch.
         """
 
         def unwrapped(download: Download) -> _T:
             try:
                 unwrap(download.path, into)
-                download.path.unlink()  # a big report need not lie on the disk twice
+                download.path.unlink()  # a large report should not be on disk twice
                 if into.stat().st_size == 0:
                     raise BadBody("the report is an empty text, without even a header")
                 if file_is_html(into):

@@ -1,4 +1,4 @@
-"""What a user writes in `defs/together/defs.yaml`, and the streams that it makes.
+"""The YAML of together (`defs/together/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options.
 Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
@@ -29,26 +29,26 @@ from orgdata_dagster.warehouse.commit.snapshots import ShrinkGuard
 
 
 class TogetherLimits(dg.Model, dg.Resolvable):
-    """The document's limit; a violation can cost the key."""
+    """The documented rate limit. The vendor revokes a key that breaks it."""
 
     model_config = ConfigDict(extra="forbid")
 
     seconds_between_requests: float = Field(
         default=MINUTE,
         gt=0,
-        description="One request in so many seconds, and one at a time. Less only for a test server.",
+        description="Seconds between two requests. Less than 60 only for a test server.",
     )
 
 
 class TogetherRetries(dg.Model, dg.Resolvable):
-    """How often a request is tried after 429, 5xx, network errors and broken reports."""
+    """How often a request is repeated after 429, 5xx, network errors and broken reports."""
 
     model_config = ConfigDict(extra="forbid")
 
     attempts: int = Field(
         default=RetryPolicy.attempts,
         ge=1,
-        description="Attempts in all, the first one included. The waits begin at the interval and double.",
+        description="Number of attempts, the first one included. The waits start at 60 s and double.",
     )
     longest_pause: float = longest_pause()
 
@@ -60,7 +60,7 @@ class ReportTable(Table):
     @classmethod
     def _known_report(cls, name: str) -> str:
         if name not in REPORTS:
-            raise ValueError(f"there is no report {name!r}; there are {', '.join(REPORTS)}")
+            raise ValueError(f"unknown report {name!r}; known: {', '.join(REPORTS)}")
         return name
 
 
@@ -69,26 +69,26 @@ class Together(VendorComponent):
 
     kind: ClassVar[str] = TogetherResource.kind
 
-    limits: TogetherLimits = Field(default=TogetherLimits(), description="How hard the vendor may be asked.")
-    retries: TogetherRetries = Field(default=TogetherRetries(), description="How often a request is retried.")
-    cron: Cron | None = Field(default="40 5 * * *", description="When to pull today (UTC); null: no schedule.")
+    limits: TogetherLimits = Field(default=TogetherLimits(), description="The rate limit.")
+    retries: TogetherRetries = Field(default=TogetherRetries(), description="Retries of a request.")
+    cron: Cron | None = Field(default="40 5 * * *", description="Cron of the schedule (UTC); null: no schedule.")
     start_date: Day = Field(
-        default="2026-01-01", description="First day that has a partition, YYYY-MM-DD; days that are over stay empty."
+        default="2026-01-01", description="First day with a partition, YYYY-MM-DD. Days that are over cannot be pulled."
     )
     shrink_limit: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="A snapshot that lost more than this share of the last one's rows is refused.",
+        description="A snapshot that lost more than this share of the last one's rows is rejected.",
     )
     tables: list[ReportTable] = Field(
         default=[ReportTable(name=name) for name in REPORTS],
         min_length=1,
-        description=f"The tables to have ({', '.join(REPORTS)}); all of them if this is left out.",
+        description=f"The tables to pull ({', '.join(REPORTS)}). Default: all of them.",
     )
 
     def resource(self) -> TogetherResource:
-        """The resource with the YAML's limit and retries."""
+        """The resource with the limit and retries of the YAML."""
         return TogetherResource.from_variables(
             account=self.name or "",
             seconds_between_requests=self.limits.seconds_between_requests,
@@ -96,7 +96,7 @@ class Together(VendorComponent):
         )
 
     def streams(self) -> list[Stream]:
-        """A stream per report, in snapshots of today."""
+        """One stream per report, with daily snapshots."""
         return [self._stream(table) for table in self.tables]
 
     def _stream(self, table: ReportTable) -> Stream:
@@ -107,13 +107,13 @@ class Together(VendorComponent):
             target(
                 self.account, table, f"{about} Each partition is the snapshot of its day.", snapshots=True, refuse=guard
             ),
-            description=f"{about} The vendor knows only the present: a partition is the snapshot of its day, and only "
-            f"today's can be made. `{table.name}_current` is the last one, `{table.name}_history` tells the changes.",
+            description=f"{about} The vendor has only the current state: a partition is its day's snapshot, and only "
+            f"today's can be pulled. `{table.name}_current` is the last one, `{table.name}_history` the changes.",
             file_format="csv",
             run=_run,
             pulls="today",
             partitions=daily(self.start_date),
-            partitions_per_run=None,  # so that a backfill over days that are over says so once
+            partitions_per_run=None,  # so that a backfill of days that are over fails once
         )
 
 

@@ -1,6 +1,6 @@
-"""One pull of a report: a snapshot of all that the vendor has now.
+"""One pull of a report: a snapshot of the vendor's current state.
 
-Here: the pull between the client and the landing. Keep out: YAML (component.py), requests (client.py).
+Here: the pull. Keep out: YAML (component.py), requests (client.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from orgdata_dagster.warehouse.ledger.intervals import Interval
 
 
 def pull_now(client: TogetherClient, table: str, intake: Intake) -> Pulled:
-    """Pull the whole report. It holds everything up to its instant, which is a day and more."""
+    """Pull the whole report. It is complete up to the vendor's time of the answer."""
     began = datetime.now(UTC)
     intake.take(client.report(table, into=intake.file(f"{table}.csv"), read=intake.reader(None)))
     as_of = intake.first_answer or began

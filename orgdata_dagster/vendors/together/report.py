@@ -1,10 +1,10 @@
-"""The CSV out of `{"report": "<csv>"}`: from file to file, whatever its size.
+"""Extract the CSV from `{"report": "<csv>"}`, from file to file, whatever its size.
 
-What lives here: `unwrap`, a reader of JSON that never holds more than a piece of the one long string.
+Here: `unwrap`, a JSON reader that never holds more than a piece of the one long string.
 Add here when: the vendor wraps the report in another way.
-Keep out: requests (client.py); what is in the CSV (warehouse/).
+Keep out: requests (client.py), and reading the CSV (warehouse/).
 
-Python's own JSON reader would hold the body, its text and the report at once: with 200 MB that is over a gigabyte.
+Python's JSON reader holds the body, its text and the report at once: over a gigabyte for a report of 200 MB.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from orgdata_dagster.http.redaction import excerpt
 MEMBER = "report"
 
 _PIECE = 1 << 16  # characters
-_MOST_BESIDES = 1 << 20  # characters of anything that is not the report
+_MOST_BESIDES = 1 << 20  # characters of any value but the report
 _LONGEST_ESCAPE = len(r"\ud83d\ude00")
 
 # What may stand in a JSON string (RFC 8259, section 7): plain characters, short escapes, \uXXXX, and the two
@@ -37,10 +37,10 @@ _decode = json.JSONDecoder().raw_decode
 
 
 def unwrap(body: Path, into: Path) -> None:
-    """Write the report of a whole answer as the UTF-8 text it is.
+    """Write the report in the answer `body` to the file `into`, as UTF-8.
 
-    Members besides `report` are ignored. Raises BadBody where the answer is anything but one JSON object with one
-    report that is a string; `into` may then hold a part of it.
+    Members besides `report` are ignored. Raises BadBody unless the answer is one JSON object with one string `report`;
+    `into` may then contain a part of it.
     """
     try:
         with (
@@ -53,27 +53,27 @@ def unwrap(body: Path, into: Path) -> None:
 
 
 class _Text:
-    """The part of a file's text that is not used up yet, without blanks before it."""
+    """The text of a file that is not consumed yet, without leading blanks."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self.text = ""
 
     def more(self) -> bool:
-        """Read a piece more; False at the file's end."""
+        """Read another piece; returns False at the end of the file."""
         piece = self._file.read(_PIECE)
         self.text += piece
         return bool(piece)
 
     def peek(self) -> str:
-        """The next character that is no blank; empty at the end."""
+        """The next character that is not a blank; empty at the end."""
         self.text = self.text.lstrip(_BLANKS)
         while not self.text and self.more():
             self.text = self.text.lstrip(_BLANKS)
         return self.text[:1]
 
     def expect(self, *characters: str) -> str:
-        """Use up one of these characters, and say which."""
+        """Consume one of these characters and return it."""
         found = self.peek()
         if found not in characters:
             raise self._unexpected(*characters)
@@ -81,29 +81,29 @@ class _Text:
         return found
 
     def name(self) -> object:
-        """Use up the name of a member."""
+        """Consume the name of a member."""
         if self.peek() != '"':
             raise self._unexpected('"')
         return self.value()
 
     def value(self) -> object:
-        """Use up one JSON value, which has to be short."""
+        """Consume one short JSON value."""
         while True:
             self.peek()
             try:
                 value, end = _decode(self.text)
             except (ValueError, RecursionError):
                 if len(self.text) > _MOST_BESIDES or not self.more():
-                    raise BadBody(f"the answer is not the JSON it should be: {_shown(self.text)}") from None
+                    raise BadBody(f"the answer is not the expected JSON: {_shown(self.text)}") from None
                 continue
             rest = self.text[end:].lstrip(_BLANKS)
-            # `1` may be the beginning of `1.5`: a value is over when something else begins
+            # `1` may be the start of `1.5`: a value ends where something else starts
             if rest.startswith((":", ",", "}")) or len(self.text) > _MOST_BESIDES or not self.more():
                 self.text = rest
                 return value
 
     def string(self) -> Iterator[str]:
-        """Use up one JSON string of any length, piece by piece."""
+        """Consume one JSON string of any length, piece by piece."""
         self.expect('"')
         while True:
             inside = _INSIDE.match(self.text)
@@ -115,13 +115,13 @@ class _Text:
                 return
             # what is left begins an escape that may be cut by the end of the piece; a longer rest is none
             if len(self.text) >= _LONGEST_ESCAPE:
-                raise BadBody(f"the report holds what no JSON string may: {_shown(self.text)}")
+                raise BadBody(f"the report contains an invalid JSON string: {_shown(self.text)}")
             if not self.more():
-                raise BadBody(f"the report has no end; its last characters are {_shown(self.text)}")
+                raise BadBody(f"the report is truncated; its last characters are {_shown(self.text)}")
 
     def _unexpected(self, *due: str) -> BadBody:
         wanted = " or ".join(map(repr, due))
-        return BadBody(f"the answer is not the JSON it should be: {wanted} is due where {_shown(self.text)} is")
+        return BadBody(f"the answer is not the expected JSON: expected {wanted}, found {_shown(self.text)}")
 
 
 def _unwrap(text: _Text, target: TextIO) -> None:
@@ -138,9 +138,9 @@ def _unwrap(text: _Text, target: TextIO) -> None:
             text.value()
         mark = text.expect(",", "}")
     if reports != 1:
-        raise BadBody(f"the answer has {reports or 'no'} members {MEMBER!r}, not one")
+        raise BadBody(f"the answer has {reports or 'no'} members {MEMBER!r} instead of one")
     if text.peek():
-        raise BadBody(f"the answer goes on behind its end: {_shown(text.text)}")
+        raise BadBody(f"the answer has text after its end: {_shown(text.text)}")
 
 
 def _shown(text: str) -> str:

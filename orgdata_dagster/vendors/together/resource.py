@@ -1,6 +1,6 @@
 """The Dagster resource of Together.
 
-Here: its variables, its limit, its circuit breaker, and the client made of them.
+Here: its variables, its rate limit, its circuit breaker, and its client.
 Keep out: requests (client.py), assets.
 """
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class TogetherResource(VendorResource):
-    """Reads an organisation's reports, a request a minute over all processes.
+    """Reads an organisation's reports, with one request per minute over all processes.
 
-    401 stops everybody: it may mean that the key was revoked, and asking on would not bring it back.
+    A 401 opens the circuit breaker, because it may mean that the key was revoked.
     """
 
     kind: ClassVar[str] = "together"
@@ -45,7 +45,7 @@ class TogetherResource(VendorResource):
     seconds_between_requests: float = api.MINUTE
 
     def rule(self) -> Rule:
-        """The document's limit, or a shorter one for a test server."""
+        """The documented limit, or a shorter one for a test server."""
         return api.rule(self._interval)
 
     @property
@@ -53,27 +53,27 @@ class TogetherResource(VendorResource):
         return settings.test_server_pace(self.base_url) or self.seconds_between_requests
 
     def retry_policy(self) -> RetryPolicy:
-        """Waits that begin at the interval and double."""
+        """Waits that start at the interval and double."""
         return api.retry_policy(self.retry_attempts, self._interval, self.retry_longest_pause)
 
     def client(self, observer: Observer | None = None) -> api.TogetherClient:
-        """A client that pays the shared rate limit; `observer` sees every request."""
+        """A client that keeps the shared rate limit. `observer` is called for every request."""
         return api.TogetherClient(self.http(observer), self.organization_id)
 
     def probe_request(self) -> tuple[str, dict[str, str]]:
-        """A report: there is nothing cheaper, and it is the minute's one request."""
+        """A report, because there is no cheaper request. It uses up the one request of this minute."""
         return f"/public/{quote(self.organization_id, safe='')}/reports/export/{api.REPORTS['users']}", {}
 
     def http(self, observer: Observer | None = None) -> HttpClient:
-        """The HTTP client with the three headers of the document."""
+        """The HTTP client with the documented headers."""
         return self.http_client(
             headers=api.headers(self.organization_id, self.client_id, self.api_key), observer=observer
         )
 
     def rows(self, table: str) -> pd.DataFrame:
-        """The rows of `users`, `pairings` or `sessions` as the vendor has them now, all columns as text.
+        """The current rows of `users`, `pairings` or `sessions`, every column as text.
 
-        For assets, scripts and notebooks of your own; nothing is stored. It costs the minute's one request.
+        For your own assets, scripts and notebooks. Nothing is stored. It uses up the one request of this minute.
         """
         with scratch() as (connection, folder), self.client() as client:
             page = client.report(table, into=folder / "report.csv", read=csv_reader(connection, None))

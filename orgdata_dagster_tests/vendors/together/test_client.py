@@ -67,7 +67,7 @@ class Body(Html):
         (Body(json.dumps({"report": "<!DOCTYPE html><html>maintenance</html>"})), "the report is an HTML page"),
         (Body('{"report": ""}'), "without even a header"),
         (Body('{"message": "later"}'), "no members 'report'"),
-        (ShortBody(0.9), "cut short"),
+        (ShortBody(0.9), "truncated"),
         (Status(503), "HTTP 503"),
         (Status(500), "HTTP 500"),
     ],

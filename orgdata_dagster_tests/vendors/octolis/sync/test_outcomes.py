@@ -112,7 +112,7 @@ def test_a_lost_answer_is_asked_for_again_and_a_refused_request_is_not_the_same(
     rig.vendor.faults.add(Status(429, retry_after=0.01), after=1)
     done = rig.run(batch_size=40)
     assert (done.success, rig.differences()) == (True, [])
-    found = rig.sql("SELECT attempts, sent_again LIKE '%cut short%', count(*) FROM octolis.out_results GROUP BY ALL")
+    found = rig.sql("SELECT attempts, sent_again LIKE '%truncated%', count(*) FROM octolis.out_results GROUP BY ALL")
     assert sorted(found, key=str) == [(1, None, 40), (2, None, 40), (2, True, 40)]
     twice = {email for email, times in rig.people.received.items() if times > 1}
     assert {f'["{email}"]' for email in twice} == {

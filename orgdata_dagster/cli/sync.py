@@ -16,7 +16,7 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.pull import day, pull
 from orgdata_dagster.cli.workers import Outcome
-from orgdata_dagster.orchestration.assets.metadata import SYNC_PLAN
+from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECTED_TAG
 
@@ -69,7 +69,7 @@ def _table(run_id: str, key: dg.AssetKey) -> str | None:
         if event is None or event.asset_key != key:
             continue
         shown = record.event_log_entry.asset_materialization or record.event_log_entry.asset_observation
-        value = shown.metadata.get(SYNC_PLAN) if shown else None
+        value = shown.metadata.get(SYNC_SUMMARY) if shown else None
         if isinstance(value, dg.MarkdownMetadataValue):
             return value.md_str
     return None

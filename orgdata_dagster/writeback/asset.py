@@ -14,7 +14,7 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.assets.failures import explained, failure
-from orgdata_dagster.orchestration.assets.metadata import SYNC_PLAN
+from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import tell, waits_told
@@ -125,9 +125,9 @@ class _Run:
             left = counts.send - tally.written - tally.refused
             tally.ended_by.remedy += f" {left} of {counts.send} rows are left."
             raise failure(self.context, {None: tally.ended_by})
-        table = planned[SYNC_PLAN]
+        table = planned[SYNC_SUMMARY]
         assert isinstance(table, dg.MarkdownMetadataValue)
-        metadata[SYNC_PLAN] = dg.MetadataValue.md(f"{figures.delivered(tally)}\n\n{table.md_str}")
+        metadata[SYNC_SUMMARY] = dg.MetadataValue.md(f"{figures.delivered(tally)}\n\n{table.md_str}")
         return dg.MaterializeResult(metadata=metadata, check_results=[self._check(tally.rejected)])
 
     def _progress(self, total: int, requests: RequestLog, tally: Tally) -> None:

@@ -3,8 +3,8 @@
 Here: the call, which runs in a thread, and what it means for the rows. Keep out: what the engine does next
 (delivery.py).
 
-A batch whose answer is lost may have been written. A destination must take a row twice without harm, so its client
-sends the batch again, and the result of each row says so.
+A batch whose answer is lost may have been written. Destinations tolerate a row that comes twice, so their clients may
+send the batch again. The result of each row says so.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Batch:
 
 @dataclass
 class Answer:
-    """What came of a batch: one result per row, or the error; and every attempt that it took.
+    """The answer to a batch: one result per row, or an error; and every attempt that was made.
 
     `took`: seconds from the call to its end.
     """
@@ -100,7 +100,17 @@ def send(write: Write, batch: Batch) -> Answer:
     except stopping.Stopped:  # before the request was sent, or while its answer was awaited
         answer.error = told_to_stop()
     answer.took = time.monotonic() - began
+    if answer.error is None and len(answer.results) != len(batch.rows):
+        answer.error = _mismatch(len(answer.results), len(batch.rows))
+        answer.attempts.append(Attempt(0.0, lost=answer.error.message))
     return answer
+
+
+def _mismatch(results: int, rows: int) -> TransientError:
+    """The error of a destination that does not keep its promise: which result belongs to which row?"""
+    return TransientError(
+        f"the destination gave {results} results for {rows} rows", remedy="Correct the destination's code."
+    )
 
 
 def told_to_stop() -> TransientError:

@@ -1,8 +1,8 @@
-"""What the engine knows of the place that it writes to.
+"""What the engine knows about its destination.
 
 What lives here: the protocol `Destination`, the values that a destination and the engine exchange, and the errors that
 a destination raises for the engine to act on.
-Add here when: the engine has to know one more thing of every destination.
+Add here when: the engine needs to know one more thing about every destination.
 Keep out: one vendor's own rules (its folder under vendors/), and what the engine does with the answers (delivery.py).
 """
 
@@ -47,10 +47,10 @@ class Row:
 class RowResult:
     """The destination's answer for one row.
 
-    `record_id`: the destination's own id of the record that the row is now.
+    `record_id`: the destination's id of the record that it wrote.
     `modified_at`: when the record was modified, as the destination writes it.
     `merged_ids`: records that were merged into this one, and are gone.
-    `ignored_columns`: columns that were sent, but that the destination lets nobody write.
+    `ignored_columns`: columns whose values the destination ignored, because it protects them.
     `reason`: why the row was not written; empty if it was.
     """
 
@@ -77,8 +77,10 @@ class Attempt:
 
     @classmethod
     def of_request(cls, record: RequestRecord) -> Self:
-        """The attempt that an HTTP request was. Without an answer, with a broken one or after a 5xx the vendor may
-        have carried it out."""
+        """The attempt that this HTTP request was part of.
+
+        If there was no answer, a broken answer or a 5xx, the vendor may have written the rows.
+        """
         uncertain = record.status is None or record.status < 300 or record.status >= 500
         lost = f"no answer: {record.error.removeprefix('no answer: ')}" if record.error and uncertain else None
         return cls(record.seconds, lost, record.request_ids)
@@ -88,8 +90,8 @@ Observer = Callable[[Attempt], None]
 Write = Callable[[Sequence[Row], Observer], Sequence[RowResult]]
 """Writes one batch and returns one result per row, in the order of the rows. It calls the observer once per attempt.
 
-It may be called from several threads at once. It may receive a row that it has written before, and must then leave the
-destination as if it had come once. Raises Busy, BatchRefused, or any other VendorError, which ends the delivery.
+It may be called from several threads at once. It may receive a row that it has written before; the destination must
+then be as if the row had come once. Raises Busy, BatchRefused, or any other VendorError, which ends the delivery.
 """
 
 
@@ -150,11 +152,11 @@ class ResultColumn:
 
 
 class Destination(Protocol):
-    """A place that rows are written to: a data set of a vendor, a webhook, a table of another database."""
+    """A place that rows are written to: a dataset of a vendor, a webhook, a table of another database."""
 
     @property
     def vendor(self) -> str:
-        """The vendor's name: prefix of the asset key, schema of the table of results, word in messages."""
+        """The vendor's name: in the asset key, as schema of the table of results, and in messages."""
 
     @property
     def resource(self) -> str:
@@ -166,7 +168,7 @@ class Destination(Protocol):
 
     @property
     def target(self) -> str:
-        """The vendor's id of this place. What was accepted under another id does not count as sent here."""
+        """The vendor's id of this place. Rows that were accepted under another id do not count as sent here."""
 
     @property
     def batch_size(self) -> int:
@@ -174,7 +176,7 @@ class Destination(Protocol):
 
     @property
     def result_columns(self) -> Mapping[str, ResultColumn]:
-        """What the table of results says besides the engine's own columns, by name."""
+        """Columns of the table of results besides the engine's own, by name."""
 
     def pace(self, resource: Any) -> Pace:
         """How fast it takes batches with this resource."""
@@ -182,7 +184,7 @@ class Destination(Protocol):
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fill the table `rows` from the table `source`: one payload per row, or its problems. See payloads.py.
 
-        Raises PermanentError where no row can be sent, for example because a column is missing.
+        Raises PermanentError if no row can be sent, for example because a column is missing.
         """
 
     def connect(self, resource: Any, requests: Callable[[RequestRecord], None]) -> AbstractContextManager[Write]:

@@ -52,7 +52,7 @@ ORDER BY number
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows a run sends besides, or instead of, those that changed.
+    """Which rows a run sends in addition to, or instead of, those that changed.
 
     `only_rejected`: only rows that are rejected at present. `everything`: also rows that were accepted or refused
     exactly as they are now.
@@ -138,7 +138,7 @@ class Diff:
 def compare(warehouse: Warehouse, sent_rows: SentRows, sync: Sync, selection: Selection, folder: Path) -> Diff:
     """Copy the source into `folder`, and check and compare every row.
 
-    Raises PermanentError where the source cannot be read, or does not fit the destination.
+    Raises PermanentError if the source cannot be read, or does not fit the destination.
     """
     diff = Diff(warehouse, folder / "diff.duckdb")
     with warehouse.reading() as connection:

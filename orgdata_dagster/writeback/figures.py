@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from orgdata_dagster.http.redaction import excerpt
-from orgdata_dagster.orchestration.assets.metadata import SYNC_PLAN
+from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
 from orgdata_dagster.writeback.delivery import Tally
 from orgdata_dagster.writeback.destination import Pace
 from orgdata_dagster.writeback.diff import Diff
@@ -43,12 +43,12 @@ def of_diff(diff: Diff, batch_size: int, pace: Pace, *, dry_run: str | None) -> 
         "points_needed": requests * pace.cost,
         "minutes_needed": round(requests / pace.requests_per_minute, 2),
     }
-    shown = _markdown(("", "rows"), list(figures.items()))
+    shown = _markdown(("figure", "value"), list(figures.items()))
     if dry_run:
         shown = f"{dry_run}\n\n{shown}\n\n{_first_rows(diff)}"
     metadata: Metadata = {name: _number(value) for name, value in figures.items()}
     metadata["dry_run"] = dg.MetadataValue.bool(dry_run is not None)
-    metadata[SYNC_PLAN] = dg.MetadataValue.md(shown + _problems(diff))
+    metadata[SYNC_SUMMARY] = dg.MetadataValue.md(shown + _problems(diff))
     return metadata
 
 
@@ -88,7 +88,7 @@ def delivered(tally: Tally) -> str:
     """The numbers of rows by outcome, as a Markdown table."""
     figures = {"written": tally.written, "rejected": tally.rejected, "not sent": tally.not_sent,
                "unknown": tally.unknown, "sent again": tally.again}  # fmt: skip
-    return _markdown(("done", "rows"), list(figures.items()))
+    return _markdown(("result", "rows"), list(figures.items()))
 
 
 def _number(value: int | float) -> dg.MetadataValue:

@@ -1,4 +1,4 @@
-"""The rows of a source as payloads, for destinations that have columns.
+"""Turns the rows of a source into payloads, for destinations that have columns.
 
 Here: the pass over all rows, and the hashes by which rows are recognised. Keep out: what a value may be (columns.py and
 the destination), what is done with a row (diff.py).

@@ -131,6 +131,15 @@ def test_a_lost_answer_is_told_whether_the_client_or_the_next_run_writes_again(r
     ]
 
 
+def test_a_destination_that_leaves_out_a_result_is_not_believed(rig: Rig) -> None:
+    """Which result would belong to which row?"""
+    short = rig.run("", "short")
+    assert "the destination gave 9 results for 10 rows" in short.failure
+    assert rig.sql(RESULTS) == [("unknown", 10), ("written", 10)]
+    after = rig.run()
+    assert (after.metadata["written"], after.metadata["sent_again"], rig.differences()) == (90, 10, set())
+
+
 _KILLED = """
 import sys
 from pathlib import Path

@@ -20,7 +20,7 @@ from orgdata_dagster.warehouse.commit.views import OWN_COLUMNS
 from orgdata_dagster.warehouse.ledger.loads import LandedPartition
 from orgdata_dagster.warehouse.names import LOADED_AT
 
-SYNC_PLAN = "plan"  # the entry of a sync's metadata that the command line prints
+SYNC_SUMMARY = "summary"  # the entry of a sync's metadata that the command line prints
 
 _PREVIEW_ROWS = 10
 _WIDEST_CELL = 60

@@ -43,8 +43,10 @@ Record = Mapping[str, Any]
 T = TypeVar("T")
 
 _REMEDIES = {
-    ("datasets", 403): "Check that the dataset is no SQL dataset (octolis lets nobody write to those) and that "
-    "OCTOLIS_API_KEY may write.",
+    (
+        "datasets",
+        403,
+    ): "Check that the dataset is not a SQL dataset, which is read-only, and that OCTOLIS_API_KEY may write.",
     ("datasets", 404): "Check the dataset's id.",
     ("webhook", 403): "Check OCTOLIS_API_KEY, `headers` and this machine's address against the webhook's whitelists.",
     ("webhook", 404): "Check `webhook_id`.",

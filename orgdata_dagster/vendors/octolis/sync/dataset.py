@@ -17,7 +17,7 @@ import duckdb
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.records import RequestRecord
-from orgdata_dagster.orchestration.instance.pools import pool
+from orgdata_dagster.orchestration.instance import pools
 from orgdata_dagster.vendors.octolis.merges import Merge, note_merges
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.sync.validation import FORMATS
@@ -68,7 +68,7 @@ class OctolisDataset:
 
     vendor: ClassVar[str] = VENDOR
     resource: ClassVar[str] = VENDOR
-    pool: ClassVar[str] = pool(VENDOR)
+    pool: ClassVar[str] = pools.pool(VENDOR)
     result_columns: ClassVar[Mapping[str, ResultColumn]] = _COLUMNS
 
     target: str

@@ -1,10 +1,10 @@
 """The values that octolis takes: section "Data format" of its document.
 
 Here: octolis' types, the DuckDB types that become them, and the check of a single value. Pure.
-Add here: another rule of the document. Keep out: keys, mapping and NULLs
-(writeback/columns.py), what concerns several rows (writeback/diff.py).
+Add here: another rule of the document.
+Keep out: keys, mapping and NULLs (writeback/columns.py), what concerns several rows (writeback/diff.py).
 
-What the document leaves open is read strictly: "a maximum of 6 digits" counts the digits on both sides of the point.
+An ambiguous rule is read strictly: "a maximum of 6 digits" counts the digits on both sides of the point.
 """
 
 from __future__ import annotations

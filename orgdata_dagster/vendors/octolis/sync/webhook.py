@@ -20,7 +20,7 @@ from pydantic import Field
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.records import RequestRecord
-from orgdata_dagster.orchestration.instance.pools import pool
+from orgdata_dagster.orchestration.instance import pools
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.sync.component import OctolisWriteback
 from orgdata_dagster.vendors.octolis.sync.dataset import REQUEST_IDS, VENDOR, observing, pace, recovered
@@ -32,7 +32,7 @@ from orgdata_dagster.writeback.payloads import unusable
 
 EVENT_ID = "event_id"
 
-# The payload is put together as text: the database's own merging of JSON drops nulls.
+# The payload is built as text, because DuckDB drops nulls when it merges JSON.
 _FILL = """
 INSERT INTO rows
 WITH texts AS (SELECT rowid AS id, to_json(struct_pack({columns})) AS text, {identity} AS identity FROM source),
@@ -43,7 +43,7 @@ events AS (
 SELECT id + 1, event_id, event_id, NULL,
     '{{"event_id":"' || event_id || '"' || CASE text WHEN '{{}}' THEN '}}' ELSE ',' || substr(text, 2) END,
     CASE WHEN event_id IS NULL THEN ['the key must not be empty']
-        WHEN NOT json_valid(text) THEN ['a number that JSON has no word for'] ELSE [] END
+        WHEN NOT json_valid(text) THEN ['a number is NaN or infinite, which JSON cannot express'] ELSE [] END
 FROM events ORDER BY id
 """
 
@@ -77,7 +77,7 @@ class Webhook:
 
     vendor: ClassVar[str] = VENDOR
     resource: ClassVar[str] = VENDOR
-    pool: ClassVar[str] = pool(VENDOR)
+    pool: ClassVar[str] = pools.pool(VENDOR)
     batch_size: ClassVar[int] = 1
     result_columns: ClassVar[Mapping[str, ResultColumn]] = REQUEST_IDS
 
@@ -96,7 +96,7 @@ class Webhook:
 
     @contextmanager
     def connect(self, resource: OctolisResource, requests: Callable[[RequestRecord], None]) -> Iterator[Write]:
-        """One call per row; the answer says nothing about the row, but that it was received."""
+        """One call per row. The answer says only that the event was received."""
         with resource.writer(requests) as writer:
 
             def write(rows: Sequence[Row], observer: Observer) -> Sequence[RowResult]:
@@ -127,7 +127,7 @@ def fill(connection: duckdb.DuckDBPyConnection, webhook: str, key: Sequence[str]
     spelled = {folded(column): column for column in columns}
     problems = [f"key: {unknown(column, columns)}" for column in key if folded(column) not in spelled]
     if EVENT_ID in spelled:
-        problems.append(f"the source has a column {EVENT_ID}, which is the event's own; give it another name")
+        problems.append(f"the source has a column {EVENT_ID}, which is the id of the event; rename it")
     if problems:
         raise unusable(VENDOR, problems)
     key = [spelled[folded(column)] for column in key]

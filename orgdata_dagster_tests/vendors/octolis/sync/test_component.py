@@ -47,7 +47,7 @@ def test_a_project_that_reads_and_writes(new_home: Home) -> None:
     assert (loaded.sync("out"), loaded.sync("octolis/news_webhook")) == (sync, hook)
     with pytest.raises(UserError, match="run `orgdata sync out`"):
         loaded.select("octolis/out_sync")
-    with pytest.raises(UserError, match="there are: news, out"):
+    with pytest.raises(UserError, match="known: news, out"):
         loaded.sync("in")
 
 

@@ -42,7 +42,7 @@ class FakeClock:
 @pytest.mark.parametrize(
     ("attributes", "said", "requests"),
     [
-        ({"dataset": "sql"}, ["403", "Dataset is read-only", "Check that the dataset is no SQL dataset"], 1),
+        ({"dataset": "sql"}, ["403", "Dataset is read-only", "Check that the dataset is not a SQL dataset"], 1),
         ({"dataset": "nothing"}, ["404", "Check the dataset's id"], 1),
         (
             {"source": "SELECT phone FROM marts.contacts", "key": ["phone"]},

@@ -151,7 +151,7 @@ def test_a_dry_run_sends_nothing_and_shows_what_would_go(rig: Rig) -> None:
         assert done.success, done.failure
         assert (done.metadata["to_send"], done.metadata["rejected_before_sending"]) == (119, 1)
         assert (done.metadata["requests_needed"], done.metadata["points_needed"]) == (3, 30)
-        shown = done.metadata["plan"]
+        shown = done.metadata["summary"]
         assert "| 20 " in shown
         assert "| 22 " not in shown  # the first twenty rows, without the fifth
         assert "n: must be between" in shown
@@ -165,7 +165,7 @@ def test_it_is_a_dry_run_until_the_yaml_says_otherwise(rig: Rig) -> None:
 
     careful = OctolisSync(name="out", dataset="people", source="marts.contacts", key=["email"])
     shown = rig.run(careful).metadata
-    assert (shown["dry_run"], "until the YAML says `dry_run: false`" in shown["plan"]) == (True, True)
+    assert (shown["dry_run"], "until the YAML says `dry_run: false`" in shown["summary"]) == (True, True)
     assert len(rig.people) == 0
 
 

@@ -30,6 +30,28 @@ FIELDS = {
     "reports_read": "total_reads,unique_reads,report_readers,reports_seen",
     "user_awareness": "total_alerts,alert_source_reports,unique_alerts,alerts_opened",
 }
+_COUNT, _ACCOUNT = {"report_count": "BIGINT"}, {"account_id": "BIGINT"}
+REPORTS = {
+    "reports_images": {
+        "report_image_id": "BIGINT", **_ACCOUNT, "report_id": "BIGINT", "created_at": "TIMESTAMPTZ",
+        "styles": "STRUCT(thumb VARCHAR, medium VARCHAR)",
+    },
+    "reports_over_time": {
+        **_ACCOUNT, "datetime_range_start": "TIMESTAMPTZ", **_COUNT, "datetime_range_width": "VARCHAR",
+    },
+    "reports_per_field_selection": {
+        "field_id": "BIGINT", **_ACCOUNT, "name": "VARCHAR", "value": "VARCHAR", **_COUNT,
+    },
+    "reports_per_state": {"id": "BIGINT", "name": "VARCHAR", **_ACCOUNT, **_COUNT},
+    "reports_per_user": {"user_id": "BIGINT", **_ACCOUNT, **_COUNT},
+    "reports_per_day_hour": {**_ACCOUNT, "hour": "BIGINT", **_COUNT},
+    "reports_per_week_day": {**_ACCOUNT, "dow": "BIGINT", **_COUNT},
+    "reports_read": dict.fromkeys(("total_reads", "unique_reads", "report_readers", "reports_seen"), "BIGINT"),
+    "user_awareness": {
+        **dict.fromkeys(("total_alerts", "alert_source_reports", "unique_alerts", "alerts_opened"), "BIGINT"),
+        "user_id": "BIGINT", "first_name": "VARCHAR", "last_name": "VARCHAR",
+    },
+}  # fmt: skip
 THREADS = 4  # orgdata's default for this vendor
 
 
@@ -109,7 +131,8 @@ def requests(url: str, folder: Path, first: str, last: str, tables: list[str]) -
     with duckdb.connect(str(folder / "bare.duckdb")) as connection:
         for table in tables:
             files = [str(folder / f"{table}-{day}.json") for day in days(first, last)]
-            source = f"read_json({files!r}, format = 'auto', filename = true)"
+            shape = "unstructured" if table == "reports_read" else "array"
+            source = f"read_json({files!r}, format = '{shape}', columns = {REPORTS[table]!r}, filename = true)"
             connection.execute(f"CREATE TABLE {table} AS SELECT * FROM {source}")
 
 

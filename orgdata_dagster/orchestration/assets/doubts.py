@@ -15,6 +15,7 @@ from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 
 ASKED_AGAIN = 2  # repetitions of a request whose answer contradicts the stored rows
+_MUCH = 10  # rows; a partition that lost fewer is not worth another request
 
 
 def doubt(
@@ -34,6 +35,23 @@ def doubt(
         f"the vendor answers with no row{which} where {stored} are stored, also when it is asked again; what is stored "
         f"stays. If the rows are gone indeed, pull with --accept-shrink (run tag {ACCEPT_SHRINK_TAG}=true)"
     )
+
+
+def shrank(
+    intake: Intake, came: int, values: Mapping[str, str] | None = None, *, after: datetime | None = None
+) -> str | None:
+    """How an answer is odd that has less than half of the stored rows, though not none. It is worth another request:
+    an answer that was cut looks like that. If the next one is the same, it is believed, and the check `volume` tells.
+
+    The arguments are those of `doubt`. Partitions that are pulled for the first time are not looked up.
+    """
+    if not came or not intake.known or intake.accept_shrink:
+        return None
+    stored = intake.stored(values or {}, after)
+    if 2 * came >= stored or stored - came < _MUCH:
+        return None
+    which = "".join(f" of {name} {value}" for name, value in (values or {}).items())
+    return f"{intake.partition or 'now'}: {came} rows{which}, {stored} were stored before"
 
 
 def keep_stored(as_of: datetime, start: datetime, end: datetime, reason: str, *before: Interval) -> Pulled:

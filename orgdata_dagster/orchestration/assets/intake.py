@@ -43,16 +43,18 @@ class Intake:
 
     partition: None for a table without partitions.
     area: folder of the run, in which this partition has its files.
+    make: an empty table in memory for its rows.
     known: coverage of the partition before the pull.
     stored: number of stored rows of the partition with these values in these columns (newest versions only); with an
         instant, only rows with a later cursor.
     accept_shrink: the user says that rows which do not come again are gone.
+    shrunk: what the check `volume` is to say of rows that were stored and did not come again.
     first_answer: the vendor's time at the first answer. `watermark`: the highest cursor value so far.
     """
 
     partition: str | None
     area: Path
-    ready: ReadyRows
+    make: Callable[[], ReadyRows]
     known: tuple[Interval, ...] = ()
     stored: Stored = nothing_stored
     accept_shrink: bool = False
@@ -62,7 +64,13 @@ class Intake:
     replaced_characters: int = 0
     first_answer: datetime | None = None
     watermark: datetime | None = None
+    shrunk: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def ready(self) -> ReadyRows:
+        """The rows of the pages that were taken in."""
+        return self.make()
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -110,8 +118,9 @@ class Intake:
         """Stage a page. Only its rows with `after < cursor <= until` belong to the partition."""
         kept = page.kept(after, until)
         self.ready.add(StagedPage(page.page, self.partition, after, until, kept, constants or {}))
-        if page.highest is not None:
-            highest = min(page.highest, datetime.now(UTC))  # a row may be dated in the future, the watermark may not
+        highest = next((at for at in page.extent.top if until is None or at <= until), None)
+        if highest is not None:
+            highest = min(highest, datetime.now(UTC))  # a row may be dated in the future, the watermark may not
             self.watermark = max(filter(None, (self.watermark, highest)))
 
     def take_rows(self, rows: Sequence[Mapping[str, object]]) -> None:
@@ -134,12 +143,18 @@ class Intake:
         """Number of rows that were taken and belong to the partition."""
         return sum(page.page.records if page.kept is None else page.kept for page in self.staged)
 
-    def close(self) -> None:
-        """Delete the pages after their commit, or if they will not be committed."""
+    def forget(self) -> None:
+        """Discard what was taken, so that the pages can be requested again."""
         self.ready.discard()
         self.connection.close()
         for staged in self.staged:
             staged.page.path.unlink(missing_ok=True)
+        del self.ready
+        self.watermark = None
+
+    def close(self) -> None:
+        """Delete the pages after their commit, or if they will not be committed."""
+        self.forget()
         if "folder" in vars(self):
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -89,9 +89,9 @@ class _Run:
 
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
         """Pull one partition."""
-        ready, known = ReadyRows(self.stage(), self.target), self.known.get(partition, ())
+        known = self.known.get(partition, ())
         accept = self.context.run.tags.get(ACCEPT_SHRINK_TAG) == "true"
-        intake = Intake(partition, self.folder, ready, known, partial(self.stored, partition), accept)
+        intake = Intake(partition, self.folder, self.ready_rows, known, partial(self.stored, partition), accept)
         try:
             return Arrival(intake, pull(intake))
         except BaseException:
@@ -104,6 +104,10 @@ class _Run:
             return 0
         with self.warehouse.reading() as connection:
             return stored_rows(connection, self.target, partition, values, after)
+
+    def ready_rows(self) -> ReadyRows:
+        """An empty table in memory for the rows of one partition."""
+        return ReadyRows(self.stage(), self.target)
 
     def stage(self) -> Stage:
         """A stage with a cursor of its own."""
@@ -166,6 +170,7 @@ class _Run:
     def _note(self, load: PartitionLoad, done: Committed, intake: Intake) -> None:
         rows = done.rows.get(load.partition, 0)
         self.landed[load.partition] = metadata.of_partition(load, done, intake.watermark)
+        self.found.shrunk += intake.shrunk if load.partition in done.rows else []
         self.found.gaps += [(load.partition, interval) for interval in load.coverage if not interval.complete]
         self.pages += load.pages
         self.rows += rows

@@ -44,6 +44,7 @@ class Landed:
     keys: KeyProblems = field(default_factory=KeyProblems)
     changes: list[str] = field(default_factory=list)
     gaps: list[tuple[str | None, Interval]] = field(default_factory=list)
+    shrunk: list[str] = field(default_factory=list)
     partitions: set[str | None] = field(default_factory=set)
 
     def add(self, done: Committed, received: int) -> None:
@@ -57,7 +58,7 @@ class Landed:
 
 def of_landed(found: Landed, target: Target, volumes: Sequence[volume.Volume]) -> list[dg.AssetCheckResult]:
     """The check results of a run in which every partition landed."""
-    strange = [each for each in volumes if each.strange]
+    strange = [*(str(each) for each in volumes if each.strange), *found.shrunk]
     gaps = [f"- {partition or ''} {gap.start.isoformat()}: {gap.reason}" for partition, gap in found.gaps]
     results = [
         _result(specs.COVERAGE, not gaps, {"partitions": len(found.partitions), "incomplete_instants": len(gaps),

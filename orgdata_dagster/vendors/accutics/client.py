@@ -99,13 +99,13 @@ class AccuticsClient:
                 params = _query(listing, conditions)
                 pages.update_request(params)
                 page, rows, pagination = self._page(listing.path, params, folder / f"page-{next(number):06}.json", read)
-                if not rows and before is not None and listing.paging == "cursor":
-                    # a cursor that was promised leads to nothing: does the vendor still answer as it did?
+                if not rows and listing.paging == "cursor" and (before is not None or _goes_on(pagination)):
+                    # a page between others, or one that a cursor has promised, without a row: is it always so?
                     into = folder / f"page-{next(number):06}.json"
-                    if not self._page(listing.path, before, into, lambda _: None)[1]:
+                    if before is not None and not self._page(listing.path, before, into, lambda _: None)[1]:
                         raise BadBody("the list ends where it had rows before: the vendor answers with none now")
                     page, rows, pagination = self._page(listing.path, params, into, read)
-                before = params
+                before = params if rows else before
                 pages.update_state(pagination, rows)
                 keys = _keys(rows, listing.key)
                 seen += keys
@@ -163,6 +163,10 @@ def _opened(download: Download) -> tuple[list[Row], Pagination]:
     if not isinstance(pagination, dict) or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadBody("`data` is no array of objects, or `meta.pagination` no object")
     return rows, pagination
+
+
+def _goes_on(pagination: Pagination) -> bool:
+    return bool(pagination.get("next_cursor") or pagination.get("next"))
 
 
 def _keys(rows: Sequence[Row], key: Sequence[str]) -> tuple[str, ...]:

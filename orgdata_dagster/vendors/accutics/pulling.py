@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from orgdata_dagster.http.errors import PermanentError
-from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored
+from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
@@ -63,16 +63,22 @@ def _walk(
     cursor: str | None = None,
     bounds: tuple[datetime, datetime] | None = None,
 ) -> Walked[MeasuredPage]:
-    """Take in the pages of a list; once more where no row comes although some are stored."""
-    for _ in range(1 + ASKED_AGAIN):
+    """Take in the pages of a list; again where no row comes although some are stored, or far fewer than are stored."""
+    odd: str | None = None
+    for attempt in range(1 + ASKED_AGAIN):
+        if attempt:
+            intake.forget()
         read = intake.json_reader(cursor=cursor, records=RECORDS)
         walked = client.pages(listing, *conditions, folder=intake.folder, read=read)
         for page in walked.pages:
             if bounds is not None:
                 _check_bounds(page, *bounds)
             intake.take(page)
-        if doubt(intake, intake.kept) is None:
+        came = sum(page.records for page in walked.pages)
+        before, odd = odd, shrank(intake, came)
+        if (came or doubt(intake, 0) is None) and (odd is None or odd == before):
             break
+    intake.shrunk += [odd] if odd else []
     return walked
 
 

@@ -12,6 +12,8 @@ up: one of them passes the border between two pages unseen. Two things tell, for
   the paginator steps back. What is missing at the end are rows that were touched meanwhile: another walk has them.
 
 A cursor stands behind a row, not at a place: nothing can pass it unseen.
+
+A total under half of the rows that were seen is no movement but a contradiction: no walk with one is to be believed.
 """
 
 from __future__ import annotations
@@ -57,10 +59,13 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
         if answers[-1].total is None:
             return Walked(tuple(answer.page for answer in answers), settled=True)
         seen = {key for answer in answers for key in answer.keys}
-        if {answer.total for answer in answers} == {len(seen)}:
+        total = answers[-1].total
+        contradicted = 2 * total < len(keys | seen)
+        if not contradicted and {answer.total for answer in answers} == {len(seen)}:
             return Walked(tuple(answer.page for answer in answers), settled=True)
         pages += [answer.page for answer in answers]
         keys |= seen
-        if newest_first and all(answer.newest_first for answer in answers) and len(keys) >= answers[-1].total:
+        ordered = newest_first and all(answer.newest_first for answer in answers)
+        if ordered and not contradicted and len(keys) >= total:
             return Walked(tuple(pages), settled=True)
     return Walked(tuple(pages), settled=False)

@@ -5,13 +5,16 @@ Here: `pull_window`, `pull_fields`, `Fields`. Keep out: Dagster (assets.py), req
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored
+from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
+from orgdata_dagster.orchestration.assets.readers import MeasuredPage
+from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient, FormField, instant
 from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
 from orgdata_dagster.warehouse.ledger.intervals import intervals
@@ -64,6 +67,7 @@ def pull_window(
         constants = {"channel_id": str(channel_id), "start_date": instant(start), "end_date": instant(end)}
         for field in fields.of(channel_id, intake) if endpoint.by_field else (None,):
             about = {"channel_id": str(channel_id), **({"field_id": str(field.field_id)} if field else {})}
+            odd: str | None = None
             for _ in range(1 + ASKED_AGAIN):
                 page = client.report(
                     endpoint.name,
@@ -75,14 +79,35 @@ def pull_window(
                     into=intake.file(f"{channel_id}-{field.field_id if field else 0}.json"),
                     read=read,
                 )
-                reason = doubt(intake, page.records, about)
-                if reason is None:
+                reason = doubt(intake, page.records, about) or _fell_to_zero(intake, endpoint, page, about)
+                before, odd = odd, shrank(intake, page.records, about)
+                if reason is None and (odd is None or odd == before):
                     break
+            intake.shrunk += [odd] if odd else []
             if reason is not None:
                 return keep_stored(intake.first_answer or began, start, max(end_known, start + SECOND), reason)
             intake.take(page, constants=constants)
     as_of = intake.first_answer or began
     return Pulled(as_of, intervals(start, min(end, as_of), ()))
+
+
+def _fell_to_zero(intake: Intake, endpoint: Endpoint, page: MeasuredPage, about: Mapping[str, str]) -> str | None:
+    """Why a report of one object is not believed: counts are 0 in it that were not. A report without rows looks so."""
+    if not endpoint.one_object or not intake.known or intake.accept_shrink:
+        return None
+    [record] = json.loads(page.page.path.read_bytes())
+    stored = intake.stored(about, None)
+    fell = [
+        name
+        for name in endpoint.columns
+        if record.get(name) == 0 and stored > intake.stored({**about, name: "0"}, None)
+    ]
+    if not fell:
+        return None
+    return (
+        f"the vendor answers with 0 {', '.join(fell)} for channel {about['channel_id']} where more was stored; what is "
+        f"stored stays. If that is right, pull with --accept-shrink (run tag {ACCEPT_SHRINK_TAG}=true)"
+    )
 
 
 def pull_fields(client: ChannelReportsClient, channels: Sequence[int], intake: Intake) -> Pulled:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 from orgdata_dagster.http.records import Download
-from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored
+from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
@@ -51,6 +51,11 @@ class _Day:
                 self.gaps.append(Interval(item.after + MICROSECOND, item.until + MICROSECOND, item.reason))
             else:
                 self.intake.take(item.page, after=item.after, until=min(filter(None, (item.until, end - MICROSECOND))))
+
+    def start_again(self) -> None:
+        """Forget what was taken in."""
+        self.intake.forget()
+        self.gaps.clear()
 
     def is_silent(self) -> bool:
         """Whether the vendor gives no header where it has rows either: then its silence says nothing."""
@@ -93,6 +98,10 @@ def pull_day(
     after = window.after if complete_until > start else None
     day = _Day(client, data_set, intake, cursor, window)
     day.walk()
+    if shrank(intake, intake.kept, after=after):
+        day.start_again()
+        day.walk()
+        intake.shrunk += filter(None, [shrank(intake, intake.kept, after=after)])
     for _ in range(ASKED_AGAIN if doubt(intake, intake.kept, after=after) else 0):
         if not intake.kept:
             day.walk()

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import duckdb
 
-from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored
+from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.vendors.octolis.client import MODIFIED_AT, OctolisClient, Query
@@ -87,8 +87,11 @@ def pull(
     """
     began = datetime.now(UTC)
     reason: str | None = None
+    odd: str | None = None
     counts.vendor = 0
-    for _ in range(1 + ASKED_AGAIN):
+    for attempt in range(1 + ASKED_AGAIN):
+        if attempt:
+            intake.forget()
         leaves = client.pages(
             query,
             since=since,
@@ -102,8 +105,10 @@ def pull(
             ended, read, shown = ended or leaf.is_last, read + leaf.page.records, max(shown, leaf.end)
         counts.vendor = _count(client, query, intake, shown)
         reason = doubt(intake, read)
-        if reason is None:
+        before, odd = odd, shrank(intake, shown) if ended else None
+        if reason is None and (odd is None or odd == before):
             break
+    intake.shrunk += [odd] if odd else []
     if reason is not None:
         as_of = intake.first_answer or began
         return keep_stored(as_of, EVER, as_of, reason)

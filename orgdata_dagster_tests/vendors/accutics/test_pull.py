@@ -131,27 +131,50 @@ def test_what_is_gone_today_is_gone_from_todays_partition(rig: Rig, name: str) -
     assert rig.difference(name) == {}
 
 
-@pytest.mark.parametrize(
-    ("name", "after"), [("records", 0), ("records", 1), ("records", 2), ("submissions", 1), ("users", 0)]
-)
-def test_one_empty_answer_loses_no_row(rig: Rig, name: str, after: int) -> None:
-    assert rig.pull_everything(name).success
-    rig.vendor.faults.add(Empty("totals"), after=after)
-    pulled = rig.pull(name, today(back=1), today(back=1)) if name != "users" else rig.pull(name)
-    assert pulled.success
-    assert rig.difference(name) == {}
+def yesterday(rig: Rig, name: str) -> dg.ExecuteInProcessResult:
+    return rig.pull(name, today(back=1), today(back=1)) if name != "users" else rig.pull(name)
 
 
-@pytest.mark.parametrize("name", ["records", "users"])
-def test_empty_answers_that_stay_leave_what_is_stored_and_say_so(rig: Rig, name: str) -> None:
+@pytest.mark.parametrize("form", ["rows", "totals"])
+@pytest.mark.parametrize("name", NAMES)
+def test_one_empty_answer_loses_no_row(rig: Rig, name: str, form: str) -> None:
     assert rig.pull_everything(name).success
-    rig.vendor.faults.add(Empty("totals"), times=50)
-    pulled = rig.pull(name, today(back=1), today(back=1))
+    for after in range(4):  # more requests than it has pages
+        rig.vendor.faults.clear()
+        rig.vendor.faults.add(Empty(form), after=after)  # type: ignore[arg-type]
+        pulled = yesterday(rig, name)
+        assert pulled.success
+        assert rig.difference(name) == {}, after
+        assert coverage_passed(pulled), after
+
+
+@pytest.mark.parametrize("form", ["rows", "totals"])
+@pytest.mark.parametrize("name", NAMES)
+def test_empty_answers_that_stay_leave_what_is_stored_and_say_so(rig: Rig, name: str, form: str) -> None:
+    assert rig.pull_everything(name).success
+    for after in range(3):  # from the first, the second or the last page on
+        rig.vendor.faults.clear()
+        rig.vendor.faults.add(Empty(form), times=90, after=after)  # type: ignore[arg-type]
+        pulled = yesterday(rig, name)
+        assert rig.difference(name) == {}, after
+        assert not (pulled.success and coverage_passed(pulled)), after
+
+
+def test_a_list_that_shrinks_by_most_is_asked_for_again_and_then_believed(rig: Rig) -> None:
+    """The answer may be cut: the second one decides, and the check `volume` tells."""
+    assert rig.pull_everything("records").success
+    entity = rig.vendor.entities["records"]
+    day = today(back=1)
+    for row in [row for row in entity.truth() if str(row["updated_at"])[:10] == day][3:]:
+        entity.delete(row["id"])
+    rig.sandbox.log.clear()
+    pulled = rig.pull("records", day, day)
     assert pulled.success
-    assert not coverage_passed(pulled)
-    assert rig.difference(name) == {}
-    [(reason,)] = rig.sql("SELECT reason FROM _orgdata.coverage WHERE NOT complete")
-    assert "also when it is asked again" in reason
+    assert len(rig.sandbox.log.entries()) == 2
+    assert rig.difference("records") == {}
+    [volume] = [check for check in pulled.get_asset_check_evaluations() if check.check_name == "volume"]
+    assert not volume.passed
+    assert f"{day}: 3 rows, " in str(volume.metadata["unusual"].value)
 
 
 @pytest.mark.parametrize("body", [{"error": {"code": "quota"}}, {"data": [], "meta": {}}, [{"error": "x"}], {}])

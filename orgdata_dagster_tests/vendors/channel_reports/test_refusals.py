@@ -130,3 +130,19 @@ def test_an_empty_report_where_rows_are_stored_is_asked_for_again_and_leaves_the
     assert rig.rows(name) == before
     [(reason,)] = rig.sql("SELECT reason FROM _orgdata.coverage WHERE NOT complete")
     assert "no row of channel_id 1" in reason
+
+
+def test_a_count_that_falls_to_0_is_asked_for_again_and_leaves_the_row(rig: Rig) -> None:
+    name = "reports_read"
+    assert rig.pull(name, first=YESTERDAY).success
+    before = rig.rows(name)
+    rig.vendor.faults.add(Empty("totals"), 1)
+    assert rig.pull(name, first=YESTERDAY).success
+    assert rig.rows(name) == before
+    assert rig.sql("SELECT count(*) FROM _orgdata.coverage WHERE NOT complete") == [(0,)]
+    rig.vendor.faults.add(Empty("totals"), 50)
+    assert rig.pull(name, first=YESTERDAY).success
+    assert rig.rows(name) == before
+    [(reason,)] = rig.sql("SELECT reason FROM _orgdata.coverage WHERE NOT complete")
+    assert "0 total_reads for channel 1" in reason
+    assert "--accept-shrink" in reason

@@ -150,3 +150,28 @@ def test_an_error_with_status_200_is_no_data(home: Home, sandbox: Sandbox, body:
     vendor.faults.add(ErrorBody(body), times=50)
     assert not home.materialize(USERS, DAY).success
     assert home.sql(ALL) == keys(made)
+
+
+def test_a_day_that_shrinks_by_most_is_asked_for_again_and_then_believed(home: Home, sandbox: Sandbox) -> None:
+    """The answer may be cut: the second one decides, and the check `volume` tells."""
+    vendor = holds(sandbox, rows())
+    assert home.materialize(USERS, DAY).success
+    vendor.data_sets["users"].delete(lambda row: str(row["id"]) > "k002")
+    done = home.materialize(USERS, DAY)
+    assert home.sql(ALL) == [("k000",), ("k001",), ("k002",)]
+    [volume] = [check for check in done.get_asset_check_evaluations() if check.check_name == "volume"]
+    assert not volume.passed
+    assert volume.metadata["unusual"].value == f"- {DAY}: 3 rows, 20 were stored before"
+
+
+def test_one_answer_that_is_cut_at_a_row_takes_nothing_away(home: Home, sandbox: Sandbox) -> None:
+    made = rows()
+    vendor = holds(sandbox, made)
+    vendor.page_rows = 50
+    assert home.materialize(USERS, DAY).success
+    few = "".join(
+        f"{line}\n" for line in ["id,email,updated_date", *(f"{r['id']},,{r['updated_date']}" for r in made[:3])]
+    )
+    vendor.faults.add(ErrorBody(few))
+    assert home.materialize(USERS, DAY).success
+    assert home.sql(ALL) == keys(made)

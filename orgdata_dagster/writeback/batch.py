@@ -98,7 +98,7 @@ def send(write: Write, batch: Batch) -> Answer:
     except VendorError as error:
         answer.error = error
     except stopping.Stopped:  # before the request was sent, or while its answer was awaited
-        answer.error = told_to_stop()
+        answer.error = stopped_early()
     answer.took = time.monotonic() - began
     if answer.error is None and len(answer.results) != len(batch.rows):
         answer.error = _mismatch(len(answer.results), len(batch.rows))
@@ -113,6 +113,6 @@ def _mismatch(results: int, rows: int) -> TransientError:
     )
 
 
-def told_to_stop() -> TransientError:
+def stopped_early() -> TransientError:
     """The error of a delivery that ends because the process is stopped."""
     return TransientError("stopped before everything was sent", remedy="Run it again: the rest will be sent.")

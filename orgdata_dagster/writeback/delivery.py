@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from orgdata_dagster.http import stopping
 from orgdata_dagster.http.errors import PermanentError, TransientError, VendorError
 from orgdata_dagster.orchestration.assets.interrupts import threads
-from orgdata_dagster.writeback.batch import Answer, Batch, send, told_to_stop
+from orgdata_dagster.writeback.batch import Answer, Batch, send, stopped_early
 from orgdata_dagster.writeback.destination import BatchRefused, Busy, Pace, Row, Write
 from orgdata_dagster.writeback.journal import Completed, Journal
 
@@ -85,7 +85,7 @@ class Delivery:
         with threads(self.pace.at_once, "sync") as pool:
             while True:
                 if stopping.stopping():
-                    self._end(told_to_stop())
+                    self._end(stopped_early())
                 begun = list(itertools.islice(self._next(rows), max(0, self._width - len(sent))))
                 self.journal.write(completed, begun)
                 self.progress(self.tally)

@@ -114,7 +114,7 @@ def test_a_busy_table_is_waited_for_and_given_up_in_the_end(rig: Rig) -> None:
     assert (clock.monotonic(), done.metadata["sent_again"], rig.differences()) == (20, 0, set())
 
 
-def test_a_lost_answer_is_told_whether_the_client_or_the_next_run_writes_again(rig: Rig) -> None:
+def test_a_lost_answer_is_reported_whether_the_client_or_the_next_run_writes_again(rig: Rig) -> None:
     done = rig.run("", "lost once")
     assert (done.metadata["written"], done.metadata["sent_again"], done.metadata["requests"]) == (100, 10, 11)
     rig.write("UPDATE marts.people SET points = points + 1000")
@@ -149,7 +149,7 @@ Rig(Path(sys.argv[1]), dg.DagsterInstance.ephemeral(), rows=None).run("", "", sy
 """
 
 
-def test_a_killed_run_is_resumed_and_what_may_have_come_twice_is_told(rig: Rig) -> None:
+def test_a_killed_run_is_resumed_and_what_may_have_come_twice_is_reported(rig: Rig) -> None:
     """SIGKILL at the worst moment: the table has the third batch, and nobody has recorded its answer."""
     run = subprocess.run(
         [sys.executable, "-c", _KILLED, str(rig.file), "killed"], env=os.environ, timeout=120, check=False

@@ -1,4 +1,4 @@
-"""A sync that is told to stop: what was sent is settled, what was not goes with the next run, and nothing twice."""
+"""A sync that is stopped: what was sent is recorded, the next run sends the rest, and nothing is sent twice."""
 
 import threading
 import time

@@ -22,7 +22,7 @@ def rig(own_home: Path, stack: ExitStack) -> Rig:
     return Rig(stack)
 
 
-def test_rows_that_are_wrong_stay_behind_with_their_reasons_and_are_sent_once_they_are_mended(rig: Rig) -> None:
+def test_rows_that_are_wrong_stay_behind_with_their_reasons_and_are_sent_once_they_are_corrected(rig: Rig) -> None:
     """3 % of the rows are bad."""
     run: dict[str, Any] = {"batch_size": 500}
     rig.write(CONTACTS.format(rows=ROWS))
@@ -51,7 +51,7 @@ def test_rows_that_are_wrong_stay_behind_with_their_reasons_and_are_sent_once_th
     assert (second.metadata["unchanged"], rig.requests()) == (ROWS - bad, requests)
     assert rig.sql(OUTCOMES) == [("rejected", bad), ("written", ROWS - bad)]  # not once more
 
-    rig.write(CONTACTS.format(rows=ROWS))  # mended
+    rig.write(CONTACTS.format(rows=ROWS))  # corrected
     rig.write("UPDATE marts.contacts SET phone = 'new' WHERE id = 500")  # changed, and no matter of --rejected
     third = rig.run(**run, rejected=True)
     assert (third.metadata["written"], third.metadata["skipped"]) == (bad, ROWS - bad)
@@ -73,7 +73,7 @@ def test_only_what_changed_follows_and_what_octolis_refused_is_not_sent_in_vain(
     assert (second.metadata["refused_before_and_unchanged"], second.metadata["unchanged"]) == (6, 114)
     assert (second.metadata["rejected"], second.checks["rejected"].passed) == (6, False)  # they still are
     assert rig.requests() == seen
-    rig.people.schema.columns["n"] = COLUMNS[2]  # mended at octolis
+    rig.people.schema.columns["n"] = COLUMNS[2]  # corrected at octolis
     third = rig.run(rejected=True)
     assert (third.metadata["written"], third.checks["rejected"].passed) == (6, True)
     assert rig.differences() == []
@@ -90,7 +90,7 @@ def test_an_empty_value_is_left_as_it_is_unless_it_is_to_erase(rig: Rig) -> None
     assert (row["phone"], row["n"]) == ("05", None)
 
 
-def test_a_batch_that_is_refused_whole_is_split_until_the_guilty_are_alone(rig: Rig) -> None:
+def test_a_batch_that_is_refused_whole_is_split_until_the_faulty_rows_are_alone(rig: Rig) -> None:
     rig.vendor.all_or_none = True
     rig.people.schema.columns["n"] = type(COLUMNS[0])("n", "text")
     rig.write("UPDATE marts.contacts SET n = NULL WHERE id NOT IN (3, 77)")
@@ -103,7 +103,7 @@ def test_a_batch_that_is_refused_whole_is_split_until_the_guilty_are_alone(rig: 
     assert rig.sql("SELECT count(*) FROM _orgdata.sync_in_flight") == [(0,)]
 
 
-def test_protected_columns_are_told_and_ids_for_a_ticket_are_kept(rig: Rig) -> None:
+def test_protected_columns_are_reported_and_request_ids_are_kept(rig: Rig) -> None:
     rig.run(source="SELECT email, 'mine' AS origin FROM marts.contacts")
     found = rig.sql("SELECT DISTINCT ignored_columns FROM octolis.out_results")
     assert found == [(["origin"],)]
@@ -197,7 +197,7 @@ def test_all_sends_again_what_octolis_refused(rig: Rig) -> None:
     rig.people.schema.columns["n"] = type(COLUMNS[0])("n", "text")
     rig.write("UPDATE marts.contacts SET n = NULL WHERE id >= 6")
     assert rig.run().metadata["rejected"] == 6
-    rig.people.schema.columns["n"] = COLUMNS[2]  # mended at octolis
+    rig.people.schema.columns["n"] = COLUMNS[2]  # corrected at octolis
     assert rig.run().metadata["refused_before_and_unchanged"] == 6
     assert rig.run(everything=True).metadata["written"] == 120
     assert rig.differences() == []

@@ -118,7 +118,7 @@ def test_a_declared_type_is_octolis_own_whatever_the_source_says(type_: Type, go
     assert not taken_by_octolis(type_, {"id": "k", "v": bad})
 
 
-def test_all_that_is_wrong_with_a_row_is_told() -> None:
+def test_every_problem_of_a_row_is_reported() -> None:
     fields = Fields(("a", "b"), mapping={"x": "b"}, erase_nulls=frozenset({"b"}))
     found, problems = columns(
         {"a": "VARCHAR", "x": "VARCHAR", "n": "BIGINT", "f": "DOUBLE", "_orgdata_x": "JSON"}, fields, FORMATS

@@ -39,7 +39,7 @@ def test_each_new_row_goes_once_with_its_own_id(own_home: Path, stack: ExitStack
     assert rig.run(OctolisWebhook(**HOOK)).metadata["requests"] == 0
 
 
-def test_with_a_key_a_changed_row_is_no_new_one_and_a_wrong_one_is_told(own_home: Path, stack: ExitStack) -> None:
+def test_with_a_key_a_changed_row_is_not_new_and_an_invalid_key_is_reported(own_home: Path, stack: ExitStack) -> None:
     assert own_home
     rig = Rig(stack, rows=3)
     keyed = {**HOOK, "key": ["EMAIL"], "max_rejected": 0.5}

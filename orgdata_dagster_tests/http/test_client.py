@@ -183,7 +183,7 @@ def test_gives_up_with_all_that_was_tried(rig: Rig) -> None:
     assert (error.attempts, len(rig.rate_limit.paid), error.status, error.code) == (3, 3, 503, "Busy")
     assert error.reasons == ("HTTP 500 Internal Server Error", "HTTP 503 [Busy] later", "HTTP 503 [Busy] later")
     assert str(error).startswith("acme /deep/rows: gave up after 3 attempts in ")
-    assert "(apigw-requestid=r-77). Run it again later" in str(error)
+    assert "(apigw-requestid=r-77). Try again later" in str(error)
 
 
 def test_the_network_fails(rig: Rig) -> None:

@@ -83,4 +83,4 @@ def test_about_fills_in_only_what_is_missing() -> None:
 def test_survives_another_process(again) -> None:  # type: ignore[no-untyped-def]
     error = again(TransientError("busy", vendor="v", endpoint="/e", status=503, code="c"))
     assert type(error) is TransientError
-    assert (str(error), error.status) == ("v /e: HTTP 503 [c] busy. It may work later: run it again.", 503)
+    assert (str(error), error.status) == ("v /e: HTTP 503 [c] busy. It may work later: try again.", 503)

@@ -101,7 +101,7 @@ def test_gives_up_after_the_attempts_and_says_what_was_tried() -> None:
     assert caught.value.seconds == pytest.approx(sum(clock.slept))
     assert (caught.value.status, caught.value.reasons) == (503, ("HTTP 503 busy",) * 4)
     assert str(caught.value).startswith("v /e: gave up after 4 attempts in ")
-    assert "failed with: HTTP 503 busy. Run it again later" in str(caught.value)
+    assert "failed with: HTTP 503 busy. Try again later" in str(caught.value)
 
 
 def test_gives_up_at_once_where_a_wait_of_ours_needs_more_time_than_is_left() -> None:

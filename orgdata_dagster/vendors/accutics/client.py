@@ -2,11 +2,11 @@
 
     GET {base_url}/records?search=updated_at:gte:...;updated_at:lt:...&page_size=500[&cursor=...]  ->  accutics.records
 
-Here: the request for one page, its `data`/`meta` envelope, the error envelope, and a whole list as pages.
-Add here: another endpoint. Keep out: Dagster, DuckDB. What a page becomes is the caller's (`read`), who has a parser.
+Here: the request for one page, its `data`/`meta` envelope, the errors, and a whole list as pages.
+Add here when: there is another endpoint. Keep out: Dagster and DuckDB; the caller passes a reader (`read`).
 
-Paging quirk: two pagings (paging.py), and rows that move while they are paged (walk.py). The document gives
-conventions, not paths: a `Listing` says what an entity needs. Of an error the status and `error.code` decide, never
+Paging quirk: there are two pagings (paging.py), and rows move while they are paged (walk.py). The document gives
+conventions, not paths: a `Listing` describes a list. The status and `error.code` decide what an error means, never
 `message`.
 
 Environment: ACCUTICS_BASE_URL, ACCUTICS_API_TOKEN. Alone, against `orgdata sandbox`:
@@ -41,7 +41,7 @@ Row = Mapping[str, Any]
 
 RECORDS = "data"  # the array in the envelope
 REMEDIES = {
-    "invalid_route": "There is no such endpoint: correct `path` in defs.yaml or ACCUTICS_BASE_URL.",
+    "invalid_route": "Unknown endpoint: correct `path` in defs.yaml or ACCUTICS_BASE_URL.",
     "authorization_header_missing": "No token was sent: set ACCUTICS_API_TOKEN.",
     "authorization": "The API user may not read this: give it a role in the account, or check ACCUTICS_API_TOKEN.",
 }
@@ -49,7 +49,7 @@ REMEDIES = {
 
 @dataclass(frozen=True)
 class Listing:
-    """How an entity is listed. `conditions` and `sort` go with every request; `cursor_column` has the last change."""
+    """How an entity is listed. `conditions` and `sort` are sent with every request. `cursor_column`: the change."""
 
     path: str
     paging: Paging
@@ -61,14 +61,15 @@ class Listing:
 
     @property
     def newest_first(self) -> bool:
-        """Whether the list is asked for in the order of the last change, newest first."""
+        """Whether the list is requested in the order of the last change, newest first."""
         return self.cursor_column is not None and self.sort.split(",")[0] == f"-{self.cursor_column}"
 
 
 class AccuticsClient:
-    """Reads lists through `http`, which pays the rate limit and retries; `base_url` is where links may lead.
+    """Reads lists through `http`, which keeps the rate limit and retries.
 
-    `now` and `api_token` serve to tell an expired token when the vendor refuses it.
+    base_url: the origin that links may have.
+    api_token, now: to detect an expired token when the vendor refuses it.
     """
 
     def __init__(self, http: HttpClient, *, base_url: str, api_token: str, now: Callable[[], datetime]) -> None:
@@ -84,10 +85,12 @@ class AccuticsClient:
         self._http.close()
 
     def pages(self, listing: Listing, *conditions: Condition, folder: Path, read: Callable[[Download], P]) -> Walked[P]:
-        """The pages that hold every row for which all conditions hold, the listing's own too.
+        """The pages with every row that meets all conditions, including the listing's own.
 
-        Every page is a file of its own in `folder`, whole with its envelope when `read` gets it. A BadBody from `read`
-        is retried. Raises the errors of HttpClient.fetch, and PermanentError where the paging goes astray.
+        folder: receives one file per page, with its envelope.
+        read: reads a page; a BadBody from it is retried.
+
+        Raises the errors of HttpClient.fetch, and PermanentError if the paging fails.
         """
         number = itertools.count()
 
@@ -118,9 +121,9 @@ class AccuticsClient:
             raise self._explained(error.about(vendor=self._http.vendor, endpoint=listing.path, status=None)) from None
 
     def peek(self, listing: Listing, *conditions: Condition) -> tuple[list[Row], int | None]:
-        """The first row of a list, if there is one, and how many rows the vendor says there are, where it does.
+        """The first row of a list, if there is one, and the vendor's number of rows, if it says so.
 
-        One request. Raises the errors of HttpClient.fetch.
+        Sends one request. Raises the errors of HttpClient.fetch.
         """
         params = _query(listing, conditions)
         paginator(listing.paging, self._base_url, 1).update_request(params)
@@ -140,7 +143,7 @@ class AccuticsClient:
         return self._http.fetch(path, params=params, into=into, read=parsed)
 
     def _explained(self, error: VendorError) -> VendorError:
-        """The error with what to do about its code; an expired token comes first, whatever the code."""
+        """Add to the error what to do about its code, or about an expired token."""
         if isinstance(error, PermanentError):
             refused = error.status in (401, 403)
             expired = token.notice(self._api_token, self._now(), ahead=timedelta(0)) if refused else None
@@ -154,14 +157,14 @@ def _query(listing: Listing, conditions: Sequence[Condition]) -> dict[str, str]:
 
 
 def _opened(download: Download) -> tuple[list[Row], Pagination]:
-    """The rows of an envelope and how to go on. Raises BadBody where it is none."""
+    """The rows and the pagination of an envelope. Raises BadBody if it is not one."""
     try:
         envelope = json.loads(download.path.read_bytes())
         rows, pagination = envelope[RECORDS], envelope["meta"]["pagination"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise BadBody(f"no envelope with data and meta.pagination: {type(error).__name__} {error}") from None
     if not isinstance(pagination, dict) or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BadBody("`data` is no array of objects, or `meta.pagination` no object")
+        raise BadBody("`data` is not an array of objects, or `meta.pagination` is not an object")
     return rows, pagination
 
 
@@ -170,7 +173,7 @@ def _goes_on(pagination: Pagination) -> bool:
 
 
 def _keys(rows: Sequence[Row], key: Sequence[str]) -> tuple[str, ...]:
-    """The keys of rows as comparable text."""
+    """The keys of the rows as comparable text. Raises PermanentError if a row has no key."""
     if missing := sorted({name for row in rows for name in key if row.get(name) is None}):
         close = [near for name in missing for near in get_close_matches(name, rows[0], n=1)]
         raise PermanentError(

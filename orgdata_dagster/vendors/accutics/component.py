@@ -1,4 +1,4 @@
-"""What a user writes in `defs/accutics/defs.yaml`, and the streams that it makes.
+"""The YAML of accutics (`defs/accutics/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options.
 Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
@@ -37,25 +37,25 @@ _DAYS_PER_COMMIT = 50
 class EntityTable(Table):
     """One entity: one asset, one table."""
 
-    path: Path = Field(description="Path of the list behind ACCUTICS_BASE_URL.")
-    paging: Literal["page", "cursor"] = Field(description="Which of the two pagings the list has.")
+    path: Path = Field(description="Path of the list, after ACCUTICS_BASE_URL.")
+    paging: Literal["page", "cursor"] = Field(description="The paging of the list.")
     page_size: int = Field(
-        default=500, ge=1, description="Rows per page at most; the vendor cuts it to its own maximum."
+        default=500, ge=1, description="Most rows per page. The vendor limits it to its own maximum."
     )
     key: list[str] = Field(min_length=1, description="Columns that identify a row.")
     cursor_column: str | None = Field(
         default=None,
-        description="Column with the instant of a row's last change, by which the list can be searched; with it the "
-        "table comes in days, without it as a whole at every pull.",
+        description="Column with the time of a row's last change, by which the list can be searched. With it the "
+        "table has daily partitions; without it every pull reads the whole list.",
     )
-    search: str = Field(default="", description="More conditions, as `match_status:eq:synced;author:exists`.")
+    search: str = Field(default="", description="More conditions, such as `match_status:eq:synced;author:exists`.")
     dimensions: dict[str, Kind] = Field(
-        default={}, description="What the dimensions of `search` are; their operators are checked against it."
+        default={}, description="Dimension of `search`: its kind, against which the operators are checked."
     )
     sort: str = Field(
         default="",
-        description="Order of the list. `-<cursor_column>`, where the vendor knows it, finds every row in one walk "
-        "although rows change meanwhile.",
+        description="Order of the list. `-<cursor_column>`, if the vendor supports it, finds every row in one walk "
+        "even if rows change meanwhile.",
     )
 
     @model_validator(mode="after")
@@ -67,7 +67,7 @@ class EntityTable(Table):
 
     @property
     def listing(self) -> Listing:
-        """How the entity is listed."""
+        """The listing of this table."""
         return Listing(
             path=self.path,
             paging=self.paging,
@@ -84,26 +84,24 @@ class Accutics(VendorComponent):
 
     kind: ClassVar[str] = AccuticsResource.kind
 
-    start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
-    tables: list[EntityTable] = Field(min_length=1, description="The tables to have, one per entity.")
-    cron: Cron | None = Field(default="45 */4 * * *", description="When to pull what is due (UTC); null: no schedule.")
-    limits: Limits = Field(
-        default=Limits(), description="The vendor documents none: a polite default; null lifts a limit."
-    )
-    retries: Retries = Field(default=Retries(), description="How often and how patiently a request is retried.")
+    start_date: Day = Field(description="First day to pull, YYYY-MM-DD (UTC).")
+    tables: list[EntityTable] = Field(min_length=1, description="The tables to pull, one per entity.")
+    cron: Cron | None = Field(default="45 */4 * * *", description="Cron of the schedule (UTC); null: no schedule.")
+    limits: Limits = Field(default=Limits(), description="Rate limit. The vendor documents none; null: no bound.")
+    retries: Retries = Field(default=Retries(), description="Retries of a request.")
     lookback: Duration = Field(
         default="10s",
-        description="Rows younger than this, by the vendor's clock, are asked for again by the next pull.",
+        description="Rows younger than this, by the vendor's clock, are pulled again by the next pull.",
     )
 
     def resource(self) -> AccuticsResource:
-        """The resource with the YAML's limits and retries."""
+        """The resource with the limits and retries of the YAML."""
         return AccuticsResource.from_variables(
             account=self.name or "", **self.limits.model_dump(), **self.retries.fields(), probe_path=self.tables[0].path
         )
 
     def streams(self) -> list[Stream]:
-        """A stream per entity: in days by its last change, or whole where the list does not tell it."""
+        """One stream per entity: by day of the last change, or whole if the list does not have it."""
         return [self._stream(table) for table in self.tables]
 
     def _stream(self, table: EntityTable) -> Stream:

@@ -1,10 +1,10 @@
-"""What `meta.pagination` says of the next page, in whatever spelling that can mean one thing only.
+"""The next page in `meta.pagination`, in every unambiguous spelling.
 
-Here: reading `next` and `next_cursor`. Add here: another spelling that cannot be misread.
+Here: reading `next` and `next_cursor`. Add here when: there is another unambiguous spelling.
 Keep out: what follows from it (paging.py).
 
-Links are never followed: behind a proxy they may have another scheme or the name of an internal host, and the token
-must not go there. What counts is the page number or the cursor in them.
+Links are never followed: behind a proxy they may have another scheme or an internal host name, and the token must not
+be sent there. Only the page number or the cursor in them is used.
 """
 
 from __future__ import annotations
@@ -23,14 +23,18 @@ from orgdata_dagster.http.redaction import excerpt
 
 _log = logging.getLogger("orgdata.http")
 
-# Words and numbers for "nothing", that might be cursors all the same: they count where `next` says nothing, too.
+# Spellings of "nothing" that might also be cursors: they count only if `next` says nothing too.
 _MAYBE_NOTHING = ("null", "none", "nil", "undefined", "false", "0", "-1", "[]", "{}")
 
 
 @dataclass(frozen=True)
 class Following:
-    """What `next` says: `is_told` whether it is there at all, `end` whether the list ends, None where a link or nothing
-    was given; `value` is the page number or cursor in the link."""
+    """What `next` says.
+
+    is_told: whether `next` is present.
+    end: whether the list ends here; None for a link, or if that is unknown.
+    value: the page number or cursor in the link.
+    """
 
     is_told: bool
     end: bool | None = None
@@ -38,7 +42,7 @@ class Following:
 
 
 def following(pagination: Mapping[str, Any], parameter: str, base_url: str) -> Following:
-    """Read `next`; `parameter` is the name of the page number or cursor in a link."""
+    """Read `next`. `parameter`: name of the page number or cursor in a link."""
     if "next" not in pagination:
         return Following(is_told=False)
     found = pagination["next"]
@@ -56,7 +60,7 @@ def following(pagination: Mapping[str, Any], parameter: str, base_url: str) -> F
 
 
 def cursor(pagination: Mapping[str, Any], link: Following) -> str | None:
-    """The cursor of the next page, None where there is none; `link` is what `next` says."""
+    """The cursor of the next page; None if there is no next page. `link`: what `next` says."""
     if "next_cursor" not in pagination:
         return link.value
     found = pagination["next_cursor"]
@@ -84,4 +88,6 @@ def _parameter(link: str, name: str, base_url: str) -> str | None:
 
 @cache
 def _warn_once(message: str) -> None:
-    _log.warning("accutics: %s; it is not followed, only its page number or cursor counts", excerpt(message, 300))
+    _log.warning(
+        "accutics: %s; the link is not followed, only its page number or cursor is used", excerpt(message, 300)
+    )

@@ -1,10 +1,10 @@
-"""Both pagings of accutics as paginator objects (dlt's words), chosen by `paging` in defs.yaml and never guessed.
+"""The two pagings of accutics as paginators (dlt's term), chosen by `paging` in defs.yaml and never guessed.
 
-Here: which page is asked for next, and when a list has ended: where `next` or `next_cursor` says so, nowhere else,
-since the vendor clamps page sizes without a word. Add here when: the document has another paging.
-Keep out: requests (client.py), rows that move while they are paged but for the one step back below (walk.py).
+Here: which page is requested next, and where a list ends: only where `next` or `next_cursor` says so, because the
+vendor silently limits page sizes. Add here when: the document has another paging.
+Keep out: requests (client.py), repeating a walk because rows have moved (walk.py).
 
-Links are never followed, only looked at (links.py): no token goes where they lead.
+Links are never followed, only read (links.py).
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ Paging = Literal["page", "cursor"]
 Pagination = Mapping[str, Any]
 Rows = Sequence[Any]
 
-_SAME_PAGE = 3  # in a row: rows that move forward may bring a page twice, but hardly three times
+_SAME_PAGE = 3  # times in a row; moving rows may repeat a page twice, but hardly three times
 
 
 class Paginator(Protocol):
-    """Asks for one page after the other until there is none."""
+    """Requests one page after the other until there is none."""
 
     @property
     def has_next_page(self) -> bool:
-        """Whether another page is to be asked for; true before the first."""
+        """Whether another page must be requested; true before the first."""
 
     @property
     def total(self) -> int | None:
-        """The rows that the vendor says there are, where the paging tells that."""
+        """The vendor's number of rows, if the paging has it."""
 
     def update_request(self, params: dict[str, str]) -> None:
-        """Add to the query what names the page."""
+        """Add the page to the query parameters."""
 
     def update_state(self, pagination: Pagination, rows: Rows) -> None:
-        """Take in `meta.pagination` and the rows of the page that was asked for. Raises PermanentError."""
+        """Process `meta.pagination` and the rows of the requested page. Raises PermanentError."""
 
 
 def paginator(paging: Paging, base_url: str, page_size: int) -> Paginator:
-    """The paginator for a list; `base_url` is where links may lead, `page_size` what is asked for at most."""
+    """The paginator of a list. `base_url`: the origin that links may have. `page_size`: most rows per page."""
     return PageNumberPaginator(base_url, page_size) if paging == "page" else CursorPaginator(base_url, page_size)
 
 
 class _Checks:
-    """What holds for the pages of both pagings."""
+    """What both pagings share."""
 
     total: int | None = None
 
@@ -72,8 +72,8 @@ class PageNumberPaginator(_Checks):
 
         {"next": "https://.../records?page=3", "items_per_page": 100, "total_items": 245, ...}
 
-    Where `total_items` fell since the last page, rows have left the list and what was to come has moved up: at most so
-    many rows are now before the page that was asked for, so it goes back by as many pages.
+    If `total_items` fell since the last page, rows have left the list and later rows have moved up. At most as many
+    rows are now before the requested page, so the paginator steps back by as many pages.
     """
 
     def __init__(self, base_url: str, page_size: int) -> None:
@@ -81,20 +81,20 @@ class PageNumberPaginator(_Checks):
         self.page = 1
 
     def update_request(self, params: dict[str, str]) -> None:
-        """Add `page_size`, and `page` where it is not the first."""
+        """Add `page_size`, and `page` except for the first page."""
         params["page_size"] = str(self._page_size)
         if self.page > 1:
             params["page"] = str(self.page)
 
     def update_state(self, pagination: Pagination, rows: Rows) -> None:
-        """Go on to the next page, or back where rows have moved up."""
+        """Continue with the next page, or step back if rows have moved up."""
         total, size = _whole(pagination, "total_items", 0), _whole(pagination, "items_per_page", 1)
         following = links.following(pagination, str(pagination.get("page_param") or "page"), self._base_url)
         fell = (self.total or 0) - total
         self.total = total
         if fell > 0 and self.page > 1:
             self.page = max(1, self.page + fell // -size)
-            self._last = None  # going back brings the same page again
+            self._last = None  # stepping back repeats a page
         elif self._is_last(following, rows, reached=self.page * size >= total):
             self.has_next_page = False
         else:
@@ -102,7 +102,7 @@ class PageNumberPaginator(_Checks):
             self.page += 1
 
     def _is_last(self, following: links.Following, rows: Rows, *, reached: bool) -> bool:
-        """Whether the list ends here. `reached`: the pages so far hold as many rows as the vendor says there are."""
+        """Whether the list ends here. `reached`: the pages so far have the vendor's number of rows."""
         if following.end is not None:
             return following.end
         number = following.value
@@ -114,7 +114,7 @@ class PageNumberPaginator(_Checks):
 
 
 class CursorPaginator(_Checks):
-    """Hands every `next_cursor` back until it is null:
+    """Sends every `next_cursor` back until it is null:
 
     {"next_cursor": "255", "next": "https://.../records?cursor=255", "items_per_page": 100, ...}
     """
@@ -125,13 +125,13 @@ class CursorPaginator(_Checks):
         self._seen: set[str] = set()
 
     def update_request(self, params: dict[str, str]) -> None:
-        """Add `page_size`, and `cursor` where it is not the first page."""
+        """Add `page_size`, and `cursor` except for the first page."""
         params["page_size"] = str(self._page_size)
         if self._cursor is not None:
             params["cursor"] = self._cursor
 
     def update_state(self, pagination: Pagination, rows: Rows) -> None:
-        """Go on behind the page's last row."""
+        """Continue after the page's last row."""
         following = links.following(pagination, str(pagination.get("cursor_param") or "cursor"), self._base_url)
         cursor = links.cursor(pagination, following)
         if cursor is None and following.end is not True and "next_cursor" not in pagination:
@@ -139,7 +139,7 @@ class CursorPaginator(_Checks):
         if cursor is None:
             self.has_next_page = False
             return
-        if rows:  # a page whose rows were all filtered out is no repetition
+        if rows:  # a page without rows is not a repetition
             self._not_again(rows)
         self._cursor = cursor
         if self._cursor in self._seen:
@@ -158,10 +158,10 @@ def _whole(pagination: Pagination, name: str, least: int) -> int:
 
 def _other_paging(other: Paging, name: str, pagination: Pagination) -> PermanentError:
     return PermanentError(
-        f"meta.pagination has no good {name!r}: {excerpt(json.dumps(pagination), 200)}",
-        remedy=f"If this list pages the other way, write `paging: {other}` in defs.yaml.",
+        f"meta.pagination has no valid {name!r}: {excerpt(json.dumps(pagination), 200)}",
+        remedy=f"If this list has the other paging, set `paging: {other}` in defs.yaml.",
     )
 
 
 def _endless(message: str) -> PermanentError:
-    return PermanentError(f"the paging has no end: {message}", remedy="Check `paging` and `path` in defs.yaml.")
+    return PermanentError(f"the paging does not end: {message}", remedy="Check `paging` and `path` in defs.yaml.")

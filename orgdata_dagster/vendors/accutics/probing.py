@@ -1,6 +1,6 @@
-"""Whether an entity changed, for the price of one row.
+"""The change probe of an entity, for one row.
 
-Here: the look at a list, for the sensor.
+Here: the probe.
 Keep out: the sensor (orchestration/automation/change_sensor.py), pulls (pulling.py).
 A row that was deleted shows only in a list by page numbers, which tells its length.
 """
@@ -14,10 +14,10 @@ from orgdata_dagster.vendors.accutics.search import where
 
 
 def newest(client: AccuticsClient, listing: Listing, complete_until: datetime | None) -> str:
-    """A mark that is another one once something changed; empty where nothing did since `complete_until`.
+    """A mark that differs after a change; empty if nothing has changed since `complete_until`.
 
-    Newest first and one row where the list can be sorted so; else one of the rows changed since the table was complete;
-    else, of an entity that does not tell when a row changed, the number of rows. Raises the errors of HttpClient.fetch.
+    It is made of the newest row if the list can be sorted; otherwise of a row that changed since the table was
+    complete; otherwise, without a cursor column, of the number of rows. Raises the errors of HttpClient.fetch.
     """
     since = []
     if listing.cursor_column and not listing.newest_first and complete_until:

@@ -1,6 +1,6 @@
-"""One pull of an entity: which of its rows to ask for, and what the answer proves.
+"""One pull of an entity: which rows to request, and what the answer proves.
 
-Here: the pull between the client and the landing. Keep out: paging (paging.py, walk.py), Dagster (assets.py).
+Here: the pull. Keep out: paging (paging.py, walk.py), streams (component.py).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from orgdata_dagster.warehouse.ledger.intervals import Interval
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-RESTLESS = f"rows moved during each of {WALKS} walks, so that one may be missing; it is pulled again next time"
+RESTLESS = f"rows moved during each of {WALKS} walks, so that one may be missing; the next pull reads it again"
 
 
 def pull_all(client: AccuticsClient, listing: Listing, intake: Intake) -> Pulled:
-    """Pull a whole entity. Rows that did not come again are gone, unless the walk is not sure of itself."""
+    """Pull a whole entity. Rows that did not come again are deleted, unless the walk was not verified."""
     began = datetime.now(UTC)
     walked = _walk(client, listing, intake)
     as_of = intake.first_answer or began
@@ -83,12 +83,12 @@ def _walk(
 
 
 def _check_bounds(page: MeasuredPage, since: datetime, end: datetime) -> None:
-    """Raise PermanentError where the vendor did not search by the cursor column: rows would land in the wrong day."""
+    """Raise PermanentError if the vendor did not search by the cursor column: rows would land in the wrong day."""
     if page.lowest is not None and page.highest is not None and (page.lowest < since or page.highest >= end):
         raise PermanentError(
-            f"asked for [{since.isoformat()}, {end.isoformat()}), got rows from {page.lowest.isoformat()} to "
+            f"requested [{since.isoformat()}, {end.isoformat()}), received rows from {page.lowest.isoformat()} to "
             f"{page.highest.isoformat()}",
             vendor="accutics",
             endpoint=page.download.endpoint,
-            remedy="This list cannot be searched by its cursor_column: correct it in defs.yaml, or leave it out.",
+            remedy="This list cannot be searched by its cursor_column: correct it in defs.yaml, or remove it.",
         )

@@ -1,10 +1,10 @@
-"""Comparing a table with the number of rows that accutics says there are.
+"""Reconciliation of a table with accutics' own number of rows.
 
-Here: the check `total_items` of lists by page number, the ones that tell their length. It runs behind every pull.
+Here: the check `total_items` for lists by page number, which have a total. It runs after every pull.
 Keep out: pulls (pulling.py).
 
-Rows change while nobody pulls, so the two numbers need not be equal: of the rows unchanged since the table was complete
-the vendor may have none that the table lacks, and the table at most those more that have changed since.
+Rows change between two pulls, so the two numbers need not be equal. The table must have every row that has not changed
+since it was complete, and may have at most as many more as have changed since.
 """
 
 from datetime import datetime
@@ -28,7 +28,7 @@ TOTAL_CHECK = "total_items"
 
 
 def build_check(asset: dg.AssetsDefinition, listing: Listing) -> dg.AssetChecksDefinition:
-    """The check of one entity; it costs two requests."""
+    """Build the check of one entity. It costs two requests, or one without a cursor column."""
     key = asset.key
     table = TableName(*key.path)
 
@@ -37,7 +37,7 @@ def build_check(asset: dg.AssetsDefinition, listing: Listing) -> dg.AssetChecksD
         name=TOTAL_CHECK,
         pool=pool(key.path[0]),
         required_resource_keys={key.path[0], "warehouse"},
-        description="As many rows as accutics counts.",
+        description="The table has as many rows as accutics.",
     )
     def total_items(
         context: dg.AssetCheckExecutionContext,

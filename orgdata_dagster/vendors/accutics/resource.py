@@ -1,6 +1,6 @@
 """The Dagster resource of accutics.
 
-Here: its variables and limits, the client made of them, and what the token says of its own end.
+Here: its variables and limits, its client, and the warning about a token that expires.
 Keep out: requests (client.py), assets.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class AccuticsResource(UndocumentedLimitsResource):
-    """Reads lists of accutics, within the rate limit that all processes share."""
+    """Reads lists of accutics within the rate limit that all processes share."""
 
     kind: ClassVar[str] = "accutics"
     variables: ClassVar[dict[str, str]] = {"base_url": "BASE_URL", "api_token": "API_TOKEN"}
@@ -33,7 +33,7 @@ class AccuticsResource(UndocumentedLimitsResource):
     probe_path: str = ""
 
     def notices(self) -> list[str]:
-        """What is to be said of the token in the environment: that it expires within a week, or has expired."""
+        """A warning if the token in the environment has expired or expires within a week."""
         said = token.notice(os.environ.get(self.environment["api_token"], ""), datetime.now(UTC))
         return [f"{self.environment['api_token']}: {said}"] if said else []
 
@@ -46,15 +46,15 @@ class AccuticsResource(UndocumentedLimitsResource):
         return self.http_client(headers={"Authorization": f"Bearer {self.api_token}"}, observer=observer)
 
     def client(self, observer: Observer | None = None) -> AccuticsClient:
-        """A client that pays the shared rate limit; `observer` sees every request."""
+        """A client that keeps the shared rate limit. `observer` is called for every request."""
         return AccuticsClient(
             self.http(observer), base_url=self.base_url, api_token=self.api_token, now=lambda: datetime.now(UTC)
         )
 
     def rows(self, listing: Listing, *conditions: Condition) -> pd.DataFrame:
-        """The rows of a list for which all conditions hold, straight from the vendor: text, nested values as JSON.
+        """The rows of a list that meet all conditions, every column as text, nested values as JSON.
 
-        For assets, scripts and notebooks of your own; nothing is stored.
+        For your own assets, scripts and notebooks. Nothing is stored.
         """
         with scratch() as (connection, folder), self.client() as client:
             read = json_reader(connection, records=RECORDS)

@@ -1,10 +1,10 @@
 """The search language of accutics as a small builder: `updated_at:gte:2026-01-01T00:00:00Z;status:eq:draft,approved`.
 
-Here: operators, their aliases, and which values can be said in them (`vendor_apis/accutics.md`, "Searching/filtering").
+Here: operators, their aliases, and valid values (`vendor_apis/accutics.md`, "Searching/filtering").
 Add here when: the document has another operator or rule. Keep out: which dimensions an endpoint has; requests.
 
 All conditions of a search must hold; of several values of one condition any (with `hasall`: all). The language has no
-escape for its separators, so whatever cannot be said in it is a SearchError before any request.
+escape for its separators; a value that contains one is a SearchError before any request.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _ZULU = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 class SearchError(ValueError):
-    """A condition that the search language cannot express; says which and why."""
+    """A condition that the search language cannot express. The message says which and why."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One filter, `dimension:operator:values`, known to be sayable; made by `where` and `parse`."""
+    """One valid filter, `dimension:operator:values`; made by `where` and `parse`."""
 
     dimension: str
     operator: str
@@ -65,18 +65,21 @@ class Condition:
 
 
 def where(dimension: str, operator: str, *values: Value, kind: Kind | None = None) -> Condition:
-    """A condition on a dimension; with its `kind` given, the operator must be one that such dimensions have.
+    """Make a condition on a dimension.
 
-    Instants become Zulu; they must have a zone and no fraction, which the vendor would strip. Raises SearchError.
+    kind: if given, the operator must be one that dimensions of this kind support.
+    values: instants need a zone, and no fraction, because the vendor would remove it.
+
+    Raises SearchError for a condition that the language cannot express.
     """
     name = ALIASES.get(operator, operator)
     subject = f"{dimension}:{operator}"
     if not dimension or re.search(r"[:;,]", dimension):
-        raise SearchError(f"{dimension!r} is no dimension: it must not be empty or hold any of : ; ,")
+        raise SearchError(f"{dimension!r} is not a dimension: it must not be empty or contain any of : ; ,")
     if name not in OPERATORS:
-        raise SearchError(f"{subject}: there is no such operator; there are {', '.join(sorted(OPERATORS))}")
+        raise SearchError(f"{subject}: unknown operator; known: {', '.join(sorted(OPERATORS))}")
     if kind and name not in OPERATORS_OF[kind]:
-        raise SearchError(f"{subject}: a {kind} has {', '.join(sorted(OPERATORS_OF[kind]))}")
+        raise SearchError(f"{subject}: a dimension of kind {kind} supports {', '.join(sorted(OPERATORS_OF[kind]))}")
     if name in _PRESENCE and values:
         raise SearchError(f"{subject} takes no value")
     if name not in _PRESENCE and not values:
@@ -87,7 +90,7 @@ def where(dimension: str, operator: str, *values: Value, kind: Kind | None = Non
 
 
 def parse(text: str, kinds: Mapping[str, Kind] | None = None) -> tuple[Condition, ...]:
-    """The conditions of a search that a person wrote, checked as `where` checks them. Raises SearchError."""
+    """Parse a search text; every condition is checked like in `where`. Raises SearchError."""
     found = []
     for part in text.split(";") if text else ():
         dimension, _, rest = part.partition(":")
@@ -108,14 +111,14 @@ def _text(subject: str, operator: str, kind: Kind | None, value: Value) -> str:
     if not text:
         raise SearchError(f"{subject}: an empty value cannot be searched for; use exists or missing")
     if re.search("[;,]", text):
-        raise SearchError(f"{subject}: {text!r} holds a , or ; which the search language takes for a separator")
+        raise SearchError(f"{subject}: {text!r} contains a , or ; which are separators of the search language")
     is_number, is_instant = bool(_NUMBER.fullmatch(text)), _is_instant(text)
     if kind == "number" and not is_number:
-        raise SearchError(f"{subject}: {text!r} is no number")
+        raise SearchError(f"{subject}: {text!r} is not a number")
     if kind == "timestamp" and not is_instant:
-        raise SearchError(f"{subject}: {text!r} is no instant as 2026-01-31T00:00:00Z")
+        raise SearchError(f"{subject}: {text!r} is not an instant such as 2026-01-31T00:00:00Z")
     if operator in _ORDER and not (is_number or is_instant):
-        raise SearchError(f"{subject}: {text!r} is neither a number nor an instant as 2026-01-31T00:00:00Z")
+        raise SearchError(f"{subject}: {text!r} is neither a number nor an instant such as 2026-01-31T00:00:00Z")
     return text
 
 

@@ -1,7 +1,6 @@
-"""The API user's token: a JWT, of which only the date of its end is of interest here.
+"""The API user's token, a JWT: when it expires.
 
-Here: reading `exp` without verifying the signature (that is the vendor's part), and saying it in words.
-Keep out: sending it.
+Here: reading `exp` without verifying the signature, and a message about it. Keep out: sending the token.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ AHEAD = timedelta(days=7)
 
 
 def expiry(token: str) -> datetime | None:
-    """When the token ends (UTC); None where it does not say, or is no JWT."""
+    """When the token expires (UTC); None if it does not say, or is not a JWT."""
     parts = token.split(".")
     if len(parts) != 3:
         return None
@@ -27,7 +26,7 @@ def expiry(token: str) -> datetime | None:
 
 
 def notice(token: str, now: datetime, *, ahead: timedelta = AHEAD) -> str | None:
-    """A sentence about a token that has expired or will within `ahead`, without the token; None if all is well."""
+    """A sentence about a token that has expired or will expire within `ahead`; None otherwise."""
     end = expiry(token)
     if end is None or end - now > ahead:
         return None

@@ -1,19 +1,19 @@
-"""Reading a whole list although its rows move while it is paged.
+"""Reading a whole list while its rows move (docs/adr/0006).
 
-Here: when a walk over all pages is to be believed, and when it is repeated; a pure function over "walk once".
+Here: when a walk over all pages is accepted, and when it is repeated; a pure function over "walk once".
 Keep out: which page comes next (paging.py), requests (client.py).
 
-With page numbers a row that leaves the list, or moves to its end because it was touched, makes all rows behind it move
-up: one of them passes the border between two pages unseen. Two things tell, for a list in any order:
+With page numbers, a row that leaves the list or moves to its end makes all later rows move up, and one of them may
+cross a page border unseen. A walk is accepted in two cases:
 
-- `total_items` was the same on every page, and so many different keys were seen: nothing passed unseen.
-- The list is sorted by the instant of the last change, newest first. A touched row then moves to the front and pushes
-  the others back (some are seen twice); rows move up only where some have left, so that `total_items` fell, for which
-  the paginator steps back. What is missing at the end are rows that were touched meanwhile: another walk has them.
+- `total_items` was the same on every page and equals the number of different keys.
+- The list is sorted by the last change, newest first. A changed row then moves to the front and pushes the others back
+  (some are read twice). Rows move up only if rows have left; then `total_items` falls, and the paginator steps back.
+  What is missing at the end are rows that changed meanwhile, which another walk reads.
 
-A cursor stands behind a row, not at a place: nothing can pass it unseen.
+A cursor stands behind a row, not at a position, so no row can cross it.
 
-A total under half of the rows that were seen is no movement but a contradiction: no walk with one is to be believed.
+A walk with a total under half of the rows read is never accepted: the vendor contradicts itself.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ WALKS = 5
 
 @dataclass(frozen=True)
 class Answer(Generic[P]):
-    """A page, the keys of its rows, and `total_items` (None where the list pages by cursor).
+    """A page, the keys of its rows, and `total_items` (None for a list by cursor).
 
-    `newest_first`: its rows are in the order of their last change, newest first."""
+    newest_first: its rows are in the order of their last change, newest first.
+    """
 
     page: P
     keys: tuple[str, ...]
@@ -41,16 +42,16 @@ class Answer(Generic[P]):
 
 @dataclass(frozen=True)
 class Walked(Generic[P]):
-    """Pages that together hold every row, some more than once. Not `settled`: a row may be missing all the same."""
+    """Pages with every row of a list, some more than once. Not `settled`: a row may be missing."""
 
     pages: tuple[P, ...]
     settled: bool
 
 
 def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = False, walks: int = WALKS) -> Walked[P]:
-    """Walk until a walk is to be believed, at most `walks` times.
+    """Walk until a walk is accepted, at most `walks` times.
 
-    `newest_first`: the list was asked for in that order; it counts only if the vendor kept to it.
+    newest_first: the list was requested in that order; it counts only if the vendor kept it.
     """
     pages: list[P] = []
     keys: set[str] = set()

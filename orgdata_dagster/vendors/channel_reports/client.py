@@ -3,11 +3,11 @@
     GET {base_url}/api/v4/analytics/<endpoint>?channel_id=&start_date=&end_date=   ->  channel_reports.<endpoint>
     GET {base_url}/api/v4/forms?channel_id=                                        ->  channel_reports.fields
 
-Here: one request for one report, and the fields of a channel's forms. Add here: another parameter of the document.
-Keep out: Dagster, DuckDB, and what the reports' columns mean (endpoints.py).
+Here: the request for a report, and the fields of a channel's forms. Add here when: the document has another parameter.
+Keep out: Dagster and DuckDB, and the meaning of the reports' columns (endpoints.py).
 
-Paging quirk: there is no paging; an answer is whole. Windows are half open, `start_date <= instant < end_date`. The
-document shows neither authentication nor the Forms API: header and path are settings (resource.py).
+Paging quirk: there is no paging. Windows are half open, `start_date <= instant < end_date`. The
+document describes neither authentication nor the Forms API: header and path are settings (resource.py).
 
 Environment: CHANNEL_REPORTS_BASE_URL, CHANNEL_REPORTS_API_TOKEN. Alone, against `orgdata sandbox`:
 
@@ -37,7 +37,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class FormField:
-    """A field of a form, as the Forms API tells of it; of one that a person listed only the id is known."""
+    """A field of a form in the Forms API. For a field from `field_ids` only the id is known."""
 
     channel_id: int
     form_id: int
@@ -48,17 +48,17 @@ class FormField:
 
     @classmethod
     def listed(cls, channel_id: int, field_id: int) -> FormField:
-        """A field of which a person gave the id."""
+        """A field from `field_ids`."""
         return cls(channel_id, 0, "", field_id, "", "")
 
     @property
     def counted(self) -> bool:
-        """Whether the vendor counts what is selected in such a field."""
+        """Whether the vendor counts the selections in this field."""
         return self.field_type in COUNTED_TYPES
 
 
 class ChannelReportsClient:
-    """Reads reports of channels through `http`, which pays the rate limit and retries."""
+    """Reads reports of channels through `http`, which keeps the rate limit and retries."""
 
     def __init__(self, http: HttpClient, forms_path: str = FORMS_PATH) -> None:
         self._http = http
@@ -100,7 +100,7 @@ class ChannelReportsClient:
                 raise
 
     def form_fields(self, channel_id: int, *, into: Path, count: Callable[[Download], None]) -> list[FormField]:
-        """The fields of a channel's forms, of every type; `count` sees the download."""
+        """The fields of a channel's forms, of every type. `count` is called with the download."""
 
         def read(download: Download) -> list[FormField]:
             count(download)
@@ -110,7 +110,7 @@ class ChannelReportsClient:
             return self._http.fetch(self._forms_path, params={"channel_id": str(channel_id)}, into=into, read=read)
 
     def _look_up(self, field: FormField, into: Path) -> FormField:
-        """The field with its name and type, so far as the Forms API answers and knows it."""
+        """The field with its name and type, if the Forms API answers and has it."""
         try:
             known = self.form_fields(field.channel_id, into=into, count=lambda _: None)
         except VendorError:
@@ -135,7 +135,7 @@ def _explain_refusal(error: PermanentError, field: FormField) -> None:
 
 
 def instant(at: datetime) -> str:
-    """ISO 8601 in UTC, as the document writes it."""
+    """ISO 8601 in UTC, as in the document."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

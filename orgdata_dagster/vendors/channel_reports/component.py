@@ -1,4 +1,4 @@
-"""What a user writes in `defs/channel_reports/defs.yaml`, and the streams that it makes.
+"""The YAML of channel_reports (`defs/channel_reports/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options.
 Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
@@ -31,9 +31,9 @@ _WORKERS = 2  # where `concurrent` is null; runs go side by side, and more threa
 
 
 class ChannelReportsLimits(Limits):
-    """How hard the vendor may be asked; null lifts a limit."""
+    """The rate limit; null: no bound."""
 
-    concurrent: AtLeastOne | None = Field(default=4, description="Requests under way at once, over all processes.")
+    concurrent: AtLeastOne | None = Field(default=4, description="Concurrent requests, over all processes.")
 
 
 class ReportTable(Table):
@@ -56,9 +56,9 @@ class ApiModel(dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid")
 
-    token_header: str = Field(default="Authorization", description="Header that carries CHANNEL_REPORTS_API_TOKEN.")
-    token_prefix: str = Field(default="Bearer", description="Word before the token; empty: the token alone.")
-    forms_path: str = Field(default=FORMS_PATH, description="Path of the Forms API behind CHANNEL_REPORTS_BASE_URL.")
+    token_header: str = Field(default="Authorization", description="Header with CHANNEL_REPORTS_API_TOKEN.")
+    token_prefix: str = Field(default="Bearer", description="Prefix of the token; empty: no prefix.")
+    forms_path: str = Field(default=FORMS_PATH, description="Path of the Forms API, after CHANNEL_REPORTS_BASE_URL.")
 
 
 class ChannelReports(VendorComponent):
@@ -66,24 +66,26 @@ class ChannelReports(VendorComponent):
 
     kind: ClassVar[str] = ChannelReportsResource.kind
 
-    start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
+    start_date: Day = Field(description="First day to pull, YYYY-MM-DD (UTC).")
     channels: list[AtLeastOne] = Field(min_length=1, description="The channels' ids.")
     tables: list[ReportTable] = Field(
         default=[ReportTable(name=name) for name in ENDPOINTS],
         min_length=1,
-        description="The tables to have, one per report; all nine if this is left out.",
+        description="The tables to pull, one per report. Default: all nine.",
     )
     field_ids: list[int] = Field(
-        default=[], description=f"Fields for {_BY_FIELD}; if left out, those that the Forms API lists."
+        default=[], description=f"Fields for {_BY_FIELD}. Default: the fields in the Forms API."
     )
     repull_days: int = Field(
-        default=3, ge=0, description="How many days before today the schedule pulls again: late events change them."
+        default=3,
+        ge=0,
+        description="Number of days before today that the schedule pulls again, because late events change them.",
     )
-    cron: Cron | None = Field(default="25 */6 * * *", description="When to pull what is due (UTC); null: no schedule.")
+    cron: Cron | None = Field(default="25 */6 * * *", description="Cron of the schedule (UTC); null: no schedule.")
     limits: ChannelReportsLimits = Field(
-        default=ChannelReportsLimits(), description="The vendor documents none: a polite default; null lifts a limit."
+        default=ChannelReportsLimits(), description="Rate limit. The vendor documents none; null: no bound."
     )
-    retries: Retries = Field(default=Retries(), description="How often and how patiently a request is retried.")
+    retries: Retries = Field(default=Retries(), description="Retries of a request.")
     api: ApiModel = Field(default=ApiModel(), description="What the vendor's document leaves open.")
 
     @field_validator("channels", "field_ids")
@@ -94,7 +96,7 @@ class ChannelReports(VendorComponent):
         return values
 
     def resource(self) -> ChannelReportsResource:
-        """The resource with the YAML's limits, retries and names."""
+        """The resource with the limits, retries and names of the YAML."""
         return ChannelReportsResource.from_variables(
             account=self.name or "",
             **self.limits.model_dump(),
@@ -104,11 +106,11 @@ class ChannelReports(VendorComponent):
         )
 
     def again_days(self) -> int:
-        """The vendor changes the last days: they are pulled again."""
+        """The number of days to pull again, because the vendor changes the last days."""
         return self.repull_days
 
     def streams(self) -> list[Stream]:
-        """A stream per report, and one for the fields of the forms where they are asked for."""
+        """One stream per report, and one for the fields of the forms if the Forms API is used."""
         streams = [self._report(table, ENDPOINTS[table.name]) for table in self.tables]
         discovered = not self.field_ids and any(table.name == _BY_FIELD for table in self.tables)
         return [*streams, self._fields()] if discovered else streams
@@ -146,7 +148,7 @@ class ChannelReports(VendorComponent):
         )
 
     def _fields(self) -> Stream:
-        """The fields of all forms as they are now."""
+        """The stream of the current fields of all forms."""
         about = "Fields of the forms of all channels, of every type, as they are now; from the Forms API."
         table = Table(name=FIELDS_TABLE)
         descriptions = {name: text for name, (_, text) in FIELD_COLUMNS.items()}

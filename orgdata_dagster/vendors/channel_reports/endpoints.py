@@ -1,7 +1,7 @@
-"""The nine reports of a channel as the vendor's document has them: their columns, types, and which figures add up.
+"""The nine reports of a channel in the vendor's document: columns, types, and which figures add up.
 
-Here: `ENDPOINTS`, data only. Add here: an endpoint or a column that the document gains.
-Keep out: how they are asked for (client.py) and landed (assets.py).
+Here: `ENDPOINTS`, data only. Add here when: the document has another endpoint or column.
+Keep out: requests (client.py) and pulls (pulling.py).
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from dataclasses import dataclass
 
 FIELDS_TABLE = "fields"
 
-# Columns that every row gets from the request it answers.
+# Columns that every row gets from its request.
 REQUEST_COLUMNS = {
-    "channel_id": ("BIGINT", "The channel that was asked for."),
-    "start_date": ("TIMESTAMP WITH TIME ZONE", "First instant of the window that the row counts."),
-    "end_date": ("TIMESTAMP WITH TIME ZONE", "End of the window that the row counts; not part of it."),
+    "channel_id": ("BIGINT", "The requested channel."),
+    "start_date": ("TIMESTAMP WITH TIME ZONE", "Start of the counted window."),
+    "end_date": ("TIMESTAMP WITH TIME ZONE", "End of the counted window, exclusive."),
 }
 
-_NOT_ADDITIVE = (
-    "Counts different {what} in the window: do not add it up over days or windows, ask for longer ones (grain)."
-)
+_NOT_ADDITIVE = "Counts different {what} in the window: do not add it up over windows, use longer partitions."
 _ADDS_UP = "adds up over windows that do not overlap"
 _CHANGES = "and changes afterwards"
 _ACCOUNT = {"account_id": ("BIGINT", "The account that the channel belongs to.")}
@@ -48,12 +46,12 @@ class Endpoint:
 
     @property
     def types(self) -> dict[str, str]:
-        """Column -> type, of all columns of the table."""
+        """Column -> type, for all columns of the table."""
         return {name: kind for name, (kind, _) in {**self.columns, **REQUEST_COLUMNS}.items()}
 
     @property
     def descriptions(self) -> dict[str, str]:
-        """Column -> what it means, of all columns of the table."""
+        """Column -> description, for all columns of the table."""
         return {name: text for name, (_, text) in {**self.columns, **REQUEST_COLUMNS}.items()}
 
 

@@ -1,6 +1,6 @@
-"""How a partition of the reports is pulled: every channel, and every field where it goes by field, one after the other.
+"""One pull of a report's partition: one request per channel, and per field for the report by field.
 
-Here: `pull_window`, `pull_fields`, `Fields`. Keep out: Dagster (assets.py), requests (client.py).
+Here: `pull_window`, `pull_fields`, `Fields`. Keep out: streams (component.py), requests (client.py).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SECOND = timedelta(seconds=1)
 
 
 class Fields:
-    """The fields by which a run asks for selections: those that a person listed, else what the Forms API tells.
+    """The fields for which a run requests selections: those in `field_ids`, or else those in the Forms API.
 
-    Asked for once a run and channel, whichever thread needs it first.
+    The Forms API is read once per run and channel.
     """
 
     def __init__(self, client: ChannelReportsClient, listed: Sequence[int]) -> None:
@@ -56,7 +56,7 @@ def pull_window(
     intake: Intake,
     bounds: Bounds,
 ) -> Pulled:
-    """Pull a report of `[start, end)` for all channels. A window that is not over is complete up to now only."""
+    """Pull a report of `[start, end)` for all channels. A window that is not over is complete up to now."""
     start, end = bounds
     began = datetime.now(UTC)
     read = intake.json_reader(

@@ -1,10 +1,10 @@
-"""Comparing the sum of a report's partitions with the vendor's own count of the whole range.
+"""Reconciliation of a report's partitions with the vendor's own count of the whole range.
 
-Here: the check `range_sum`, for the figures that add up. It runs behind every pull.
-Keep out: pulls (pulls.py), which figures those are (endpoints.py).
+Here: the check `range_sum`, for the figures that add up. It runs after every pull.
+Keep out: pulls (pulling.py), which figures add up (endpoints.py).
 
-The vendor changes the past, so a difference may also mean that an old partition has to be pulled again: the range is
-that of the last closed partitions, which the schedule pulls again anyway, and of the week before.
+The vendor changes the past, so a difference may also mean that an old partition must be pulled again. The range is
+therefore short: the last closed partitions, which the schedule pulls again, and the week before.
 """
 
 import itertools
@@ -36,7 +36,7 @@ _REACH = 10 * DAY
 def build_check(
     asset: dg.AssetsDefinition, endpoint: Endpoint, channels: tuple[int, ...]
 ) -> dg.AssetChecksDefinition:  # fmt: skip
-    """The check of one report; it costs a request a channel."""
+    """Build the check of one report. It costs one request per channel."""
     key, partitions = asset.key, asset.partitions_def
     assert isinstance(partitions, dg.TimeWindowPartitionsDefinition)
     table = TableName(*key.path)

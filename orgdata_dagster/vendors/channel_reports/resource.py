@@ -1,6 +1,6 @@
 """The Dagster resource of the reports of channels.
 
-Here: its variables, limits and settings, and the client made of them. Keep out: assets, the reports' columns.
+Here: its variables, limits and settings, and its client. Keep out: assets, the reports' columns.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ChannelReportsResource(UndocumentedLimitsResource):
-    """Reads reports of channels, within the rate limit that all processes share."""
+    """Reads reports of channels within the rate limit that all processes share."""
 
     kind: ClassVar[str] = "channel_reports"
     variables: ClassVar[dict[str, str]] = {
@@ -38,7 +38,7 @@ class ChannelReportsResource(UndocumentedLimitsResource):
     probe_channel: int = 1
 
     def client(self, observer: Observer | None = None) -> ChannelReportsClient:
-        """A client that pays the shared rate limit; `observer` sees every request."""
+        """A client that keeps the shared rate limit. `observer` is called for every request."""
         return ChannelReportsClient(self.http(observer), self.forms_path)
 
     def probe_request(self) -> tuple[str, dict[str, str]]:
@@ -53,9 +53,9 @@ class ChannelReportsResource(UndocumentedLimitsResource):
     def rows(
         self, endpoint: str, channel_id: int, start: datetime, end: datetime, field_id: int | None = None
     ) -> pd.DataFrame:
-        """A report of `[start, end)`, straight from the vendor, all columns as text.
+        """The rows of a report for `[start, end)`, every column as text.
 
-        For assets, scripts and notebooks of your own; nothing is stored.
+        For your own assets, scripts and notebooks. Nothing is stored.
         """
         about = ENDPOINTS[endpoint]
         with scratch() as (connection, folder), self.client() as client:

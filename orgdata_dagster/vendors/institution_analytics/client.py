@@ -2,11 +2,11 @@
 
     GET {base_url}/analytics?data_set=users&updated_after=...&updated_before=...   ->  institution_analytics.users
 
-Here: the request for one page, and the walk over a window as a stream of pages. Add here: another endpoint.
-Keep out: Dagster, DuckDB. How a page is measured comes from the caller (`read`), who has a CSV parser.
+Here: the request for one page, and the pages of a window. Add here when: there is another endpoint.
+Keep out: Dagster and DuckDB; the caller passes a reader (`read`).
 
-Paging quirk: there is none but the timestamps; see walk.py. The document names the windows and their meaning, but not
-the path, the parameters or the header: those are settings, with the defaults below.
+Paging quirk: there is no paging but the timestamps; see walk.py. The document explains the windows, but not the path,
+the parameters or the header: those are settings, with the defaults below.
 
 Environment: INSTITUTION_ANALYTICS_BASE_URL, INSTITUTION_ANALYTICS_API_KEY. Alone, against `orgdata sandbox`:
 
@@ -40,7 +40,7 @@ _UNITS: dict[Precision, timedelta] = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What the document leaves open. `page_rows` is its "approximately 20,000" and never decides about paging."""
+    """What the document leaves open. `page_rows`: its "approximately 20,000", see walk.py."""
 
     path: str = "/analytics"
     data_set_parameter: str = "data_set"
@@ -51,7 +51,7 @@ class Endpoint:
 
 
 class InstitutionAnalyticsClient:
-    """Reads data sets of the institution through `http`, which pays the rate limit and retries."""
+    """Reads data sets of the institution through `http`, which keeps the rate limit and retries."""
 
     def __init__(self, http: HttpClient, endpoint: Endpoint = Endpoint()) -> None:
         self._http = http
@@ -66,10 +66,12 @@ class InstitutionAnalyticsClient:
     def pages(
         self, data_set: str, window: Window, *, folder: Path, read: Callable[[Download], P]
     ) -> Iterator[Slice[P] | Gap]:
-        """The slices that hold every row of the window once, newest first, and the gaps that no client can read.
+        """Yield slices with every row of the window once, newest first, and the gaps that no client can read.
 
-        Every page is a file of its own in `folder`; `read` measures it. A BadBody from `read` is retried.
-        Raises the errors of HttpClient.fetch, and PermanentError where the vendor ignores the bounds.
+        folder: receives one file per page.
+        read: reads a page; a BadBody from it is retried.
+
+        Raises the errors of HttpClient.fetch, and PermanentError if the vendor ignores the bounds.
         """
         number = itertools.count()
 
@@ -82,13 +84,13 @@ class InstitutionAnalyticsClient:
             yield from walk(fetch, window, page_rows=self._endpoint.page_rows, precision=unit)
         except BoundsIgnored as error:
             raise PermanentError(
-                str(error), vendor=self._http.vendor, endpoint=self._endpoint.path, remedy="mend defs.yaml"
+                str(error), vendor=self._http.vendor, endpoint=self._endpoint.path, remedy="Correct `api` in defs.yaml."
             ) from None
 
     def page(
         self, data_set: str, after: datetime, until: datetime | None, *, into: Path, read: Callable[[Download], P]
     ) -> P:
-        """One page: the newest rows with `after < instant <= until` (the vendor's now if None)."""
+        """One page: the newest rows with `after < instant <= until` (None: the vendor's current time)."""
         names = self._endpoint
         parameters = {names.data_set_parameter: data_set, names.after_parameter: self._text(after)}
         if until is not None:
@@ -96,6 +98,6 @@ class InstitutionAnalyticsClient:
         return self._http.fetch(names.path, params=parameters, into=into, read=read)
 
     def _text(self, instant: datetime) -> str:
-        """ISO 8601 in UTC; the fraction only where there is one."""
+        """ISO 8601 in UTC, with a fraction only if there is one."""
         unit = self._endpoint.precision if instant.microsecond else "seconds"
         return instant.replace(tzinfo=None).isoformat(timespec=unit) + "Z"

@@ -1,4 +1,4 @@
-"""What a user writes in `defs/institution_analytics/defs.yaml`, and the streams that it makes.
+"""The YAML of institution_analytics (`defs/institution_analytics/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options.
 Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
@@ -42,16 +42,16 @@ class ApiModel(dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid")
 
-    path: str = Field(default=Endpoint.path, description="Path behind INSTITUTION_ANALYTICS_BASE_URL.")
-    api_key_header: str = Field(default="api-key", description="Header that carries INSTITUTION_ANALYTICS_API_KEY.")
-    cursor_column: str = Field(default="updated_date", description="Column with the instant of a row's last update.")
+    path: str = Field(default=Endpoint.path, description="Path after INSTITUTION_ANALYTICS_BASE_URL.")
+    api_key_header: str = Field(default="api-key", description="Header with INSTITUTION_ANALYTICS_API_KEY.")
+    cursor_column: str = Field(default="updated_date", description="Column with the time of a row's last update.")
     data_set_parameter: str = Field(default=Endpoint.data_set_parameter)
     after_parameter: str = Field(default=Endpoint.after_parameter)
     before_parameter: str = Field(default=Endpoint.before_parameter)
-    precision: Precision = Field(
-        default=Endpoint.precision, description="Finest fraction that the timestamps may have."
+    precision: Precision = Field(default=Endpoint.precision, description="Finest unit of the timestamps.")
+    page_rows: int = Field(
+        default=Endpoint.page_rows, ge=2, description="The documented page size. Paging does not rely on it."
     )
-    page_rows: int = Field(default=Endpoint.page_rows, ge=2, description="The documented page size; paging ignores it.")
 
 
 class InstitutionAnalytics(VendorComponent):
@@ -59,21 +59,19 @@ class InstitutionAnalytics(VendorComponent):
 
     kind: ClassVar[str] = InstitutionAnalyticsResource.kind
 
-    start_date: Day = Field(description="First day to have, YYYY-MM-DD (UTC).")
-    tables: list[DataSetTable] = Field(min_length=1, description="The tables to have, one per data set.")
-    cron: Cron | None = Field(default="15 */4 * * *", description="When to pull what is due (UTC); null: no schedule.")
-    limits: Limits = Field(
-        default=Limits(), description="The vendor documents none: a polite default; null lifts a limit."
-    )
-    retries: Retries = Field(default=Retries(), description="How often and how patiently a request is retried.")
+    start_date: Day = Field(description="First day to pull, YYYY-MM-DD (UTC).")
+    tables: list[DataSetTable] = Field(min_length=1, description="The tables to pull, one per data set.")
+    cron: Cron | None = Field(default="15 */4 * * *", description="Cron of the schedule (UTC); null: no schedule.")
+    limits: Limits = Field(default=Limits(), description="Rate limit. The vendor documents none; null: no bound.")
+    retries: Retries = Field(default=Retries(), description="Retries of a request.")
     api: ApiModel = Field(default=ApiModel(), description="Names that the vendor's document leaves open.")
     lookback: Duration = Field(
         default="10s",
-        description="Rows younger than this, by the vendor's clock, are asked for again by the next pull.",
+        description="Rows younger than this, by the vendor's clock, are pulled again by the next pull.",
     )
 
     def resource(self) -> InstitutionAnalyticsResource:
-        """The resource with the YAML's limits, retries and names."""
+        """The resource with the limits, retries and names of the YAML."""
         return InstitutionAnalyticsResource.from_variables(
             account=self.name or "",
             **self.limits.model_dump(),
@@ -83,7 +81,7 @@ class InstitutionAnalytics(VendorComponent):
         )
 
     def streams(self) -> list[Stream]:
-        """A stream per data set, in days."""
+        """One stream per data set, by day."""
         return [self._stream(table) for table in self.tables]
 
     def _stream(self, table: DataSetTable) -> Stream:
@@ -92,7 +90,7 @@ class InstitutionAnalytics(VendorComponent):
         return Stream(
             table,
             target(self.account, table, about, cursor=self.api.cursor_column),
-            description=f"{about} A day's partition holds the rows last updated on it (UTC){current}.",
+            description=f"{about} A day's partition has the rows that were last updated on it (UTC){current}.",
             file_format="csv",
             run=partial(self._run, table.vendor_name),
             pulls="days",

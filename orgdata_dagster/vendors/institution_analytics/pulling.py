@@ -1,7 +1,7 @@
-"""One pull of a day: which part of it to ask for, and what the answers prove.
+"""One pull of a day: which part of it to request, and what the answers prove.
 
-Here: the pull between the client and the landing. Add here: another sign that an answer is not to be believed.
-Keep out: paging (walk.py), Dagster (assets.py).
+Here: the pull. Add here when: there is another sign of a wrong answer. Keep out: paging (walk.py), streams
+(component.py).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from orgdata_dagster.warehouse.ledger.intervals import Interval, intervals, join
 _WEST = timedelta(hours=12)  # how far local times can lie behind UTC
 _CONTROL = timedelta(days=7)
 NO_HEADER = (
-    "the vendor answers with nothing at all, not even a header, also for the week before: that may be its way to say "
-    "that there are no rows, or a fault"
+    "the vendor answers without even a header, also for the week before: that may mean that there are no rows, or an "
+    "error"
 )
 
 
 @dataclass
 class _Day:
-    """The pull of one day while it goes on."""
+    """The state of the pull of one day."""
 
     client: InstitutionAnalyticsClient
     data_set: str
@@ -43,7 +43,7 @@ class _Day:
     header: bool = True
 
     def walk(self) -> None:
-        """Take in what the vendor has of the window."""
+        """Read the window and stage its pages."""
         _, end = day_bounds(str(self.intake.partition))
         pages = self.client.pages(self.data_set, self.window, folder=self.intake.folder, read=self._reader())
         for item in ahead(pages):
@@ -58,7 +58,7 @@ class _Day:
         self.gaps.clear()
 
     def is_silent(self) -> bool:
-        """Whether the vendor gives no header where it has rows either: then its silence says nothing."""
+        """Whether the vendor sends no header for the week before either, so that its answer proves nothing."""
         if self.header:
             return False
         control = Window(self.window.after - _CONTROL, None)

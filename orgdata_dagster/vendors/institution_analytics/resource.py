@@ -1,6 +1,6 @@
 """The Dagster resource of the institution's analytics API.
 
-Here: its variables, limits and settings, and the client made of them. Keep out: paging (walk.py), assets.
+Here: its variables, limits and settings, and its client. Keep out: paging (walk.py), assets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class InstitutionAnalyticsResource(UndocumentedLimitsResource):
-    """Reads the institution's data sets, within the rate limit that all processes share."""
+    """Reads the institution's data sets within the rate limit that all processes share."""
 
     kind: ClassVar[str] = "institution_analytics"
     variables: ClassVar[dict[str, str]] = {
@@ -42,7 +42,7 @@ class InstitutionAnalyticsResource(UndocumentedLimitsResource):
     probe_data_set: str = ""
 
     def client(self, observer: Observer | None = None) -> InstitutionAnalyticsClient:
-        """A client that pays the shared rate limit; `observer` sees every request."""
+        """A client that keeps the shared rate limit. `observer` is called for every request."""
         endpoint = Endpoint(
             path=self.path,
             data_set_parameter=self.data_set_parameter,
@@ -64,9 +64,9 @@ class InstitutionAnalyticsResource(UndocumentedLimitsResource):
         return self.http_client(headers={self.api_key_header: self.api_key}, observer=observer)
 
     def rows(self, data_set: str, start: datetime, end: datetime) -> pd.DataFrame:
-        """The rows of a data set with `start <= instant < end`, straight from the vendor, all columns as text.
+        """The rows of a data set with `start <= instant < end`, every column as text.
 
-        For assets, scripts and notebooks of your own; nothing is stored.
+        For your own assets, scripts and notebooks. Nothing is stored.
         """
         import pandas as pd  # only here: it takes longer to import than a small pull does to run
 

@@ -2,9 +2,8 @@
 
     GET {base_url}/datasets/{id}/records?filter=...&selection=...&page=1&pageSize=50000&order=desc  ->  octolis.<name>
 
-Here: requests, points, limits, and how the vendor tells errors (`vendor_apis/octolis.md`). Add here: another endpoint.
-Keep out: Dagster, DuckDB, writing (writing.py). How a page is measured comes from the caller (`read`), who has a JSON
-parser.
+Here: requests, points, limits, and the format of errors (`vendor_apis/octolis.md`). Add here when: there is another
+endpoint. Keep out: Dagster and DuckDB (the caller passes a reader), writing (writing.py).
 
 Paging quirk: by rank, in a dataset that changes; there is no filter for "modified since". See walk.py.
 
@@ -54,12 +53,12 @@ POINTS_PER_SECOND, POINTS_PER_MINUTE, ACCOUNT_POINTS_PER_MINUTE = 25.0, 150.0, 2
 
 MASTERID, ALL_MASTERIDS, MODIFIED_AT = "__masterid__", "__all_masterids__", "__modified_at__"
 NEEDED = (MASTERID, ALL_MASTERIDS, MODIFIED_AT)
-"""The columns without which records can be neither told apart nor followed."""
+"""The columns that identify records and their changes."""
 
 Order = Literal["asc", "desc"]
 Format = Literal["json", "csv"]
 Filter = tuple[tuple[str, str], ...]
-"""Column and value; several values of one column are alternatives, columns must all match."""
+"""Pairs of column and value. Several values of one column are alternatives; all columns must match."""
 T = TypeVar("T")
 P = TypeVar("P", bound=Page)
 
@@ -99,7 +98,7 @@ class Query:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The query parameters. Raises ValueError for a filter that the vendor's language cannot say."""
+        """The query parameters. Raises ValueError for a filter that the vendor's language cannot express."""
         if beyond := [value for _, value in self.filter if "," in value]:
             raise ValueError(f"octolis cannot filter by {beyond[0]!r}: a value with a comma")
         filters = ",".join(f"{column}:{value}" for column, value in self.filter)
@@ -128,7 +127,7 @@ class OctolisClient:
         )
 
     def count(self, query: Query) -> int:
-        """How many records match the query's filter."""
+        """The number of records that match the query's filter."""
         parameters = {name: text for name, text in query.parameters.items() if name == "filter"}
         return self._object(
             f"{records_path(query.dataset)}/count", parameters, lambda answer: _field(answer, "count", int)
@@ -185,7 +184,7 @@ class OctolisClient:
         return PermanentError(message, vendor=self._http.vendor, endpoint=records_path(query.dataset), remedy=remedy)
 
     def _object(self, endpoint: str, parameters: dict[str, str], found: Callable[[dict[str, Any]], T]) -> T:
-        """What `found` makes of an answer that is one object; a BadBody from it is retried."""
+        """Apply `found` to an answer that is one object; a BadBody from it is retried."""
         with tempfile.TemporaryDirectory() as folder:
             into = Path(folder) / "answer.json"
             return self._http.fetch(
@@ -216,7 +215,7 @@ def records_path(dataset: str) -> str:
 
 
 def json_object(download: Download) -> dict[str, Any]:
-    """The answer, which has to be a JSON object. Raises BadBody."""
+    """The answer, which must be a JSON object. Raises BadBody otherwise."""
     try:
         found = json.loads(download.path.read_bytes())
     except ValueError as error:

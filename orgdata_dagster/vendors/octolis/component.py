@@ -1,4 +1,4 @@
-"""What a user writes in `defs/octolis/defs.yaml`, and the streams that it makes.
+"""The YAML of octolis (`defs/octolis/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options. Keep out: options of every table (orchestration/config/tables.py), the pull (rounds.py,
 pulling.py).
@@ -32,25 +32,25 @@ Column = Annotated[str, Field(pattern=r"^[^,:]+$")]  # what the vendor's `select
 
 
 class OctolisLimits(dg.Model, dg.Resolvable):
-    """The document's limits. A read costs 1 point, a write 10."""
+    """The documented limits. A read costs 1 point, a write 10."""
 
     model_config = ConfigDict(extra="forbid")
 
-    points_per_second: float = Field(default=api.POINTS_PER_SECOND, ge=10, description="Of an API key.")
+    points_per_second: float = Field(default=api.POINTS_PER_SECOND, ge=10, description="Points per second and API key.")
     points_per_minute: float = Field(
-        default=api.POINTS_PER_MINUTE, ge=10, description="Of an API key, for what the second's have no room for."
+        default=api.POINTS_PER_MINUTE, ge=10, description="Further points per minute and API key."
     )
     account_points_per_minute: float = Field(
-        default=api.ACCOUNT_POINTS_PER_MINUTE, ge=10, description="Of all keys of the account together."
+        default=api.ACCOUNT_POINTS_PER_MINUTE, ge=10, description="Points per minute of all API keys of the account."
     )
 
 
 _SYSTEM_COLUMNS = {
     api.MASTERID: "octolis' id of the record.",
     api.MODIFIED_AT: "When the record was last modified, by octolis' clock.",
-    api.ALL_MASTERIDS: "The masterids of records that were merged into this one, and are gone.",
+    api.ALL_MASTERIDS: "The masterids of records that were merged into this one and no longer exist.",
     "__created_at__": "When octolis created the record.",
-    "__updated_at__": "When octolis last wrote the record, preparations included.",
+    "__updated_at__": "When octolis last wrote the record, including its preparations.",
 }
 _SYSTEM_TYPES = {api.MASTERID: "VARCHAR", api.MODIFIED_AT: "TIMESTAMPTZ", api.ALL_MASTERIDS: "VARCHAR[]"}
 
@@ -71,7 +71,7 @@ class DatasetTable(Table):
         "columns must all match; a value cannot hold a comma.",
     )
     selection: list[Column] = Field(
-        default=[], description="Only these columns; those that a pull needs are added. If left out, all."
+        default=[], description="Only these columns, plus those that a pull needs. Default: all."
     )
 
     @field_validator("key")
@@ -101,16 +101,16 @@ class Octolis(VendorComponent):
     kind: ClassVar[str] = OctolisResource.kind
     beside: ClassVar[tuple[str, ...]] = ("merges",)
 
-    tables: list[DatasetTable] = Field(min_length=1, description="The tables to have, one per dataset.")
+    tables: list[DatasetTable] = Field(min_length=1, description="The tables to pull, one per dataset.")
     cron: Cron | None = Field(
         default="20 * * * *",
-        description="When to pull the tables without a cron of their own (UTC); null: no schedule.",
+        description="Cron of tables without their own (UTC); null: no schedule.",
     )
-    limits: OctolisLimits = Field(default=OctolisLimits(), description="octolis' own; others for a test server only.")
-    retries: Retries = Field(default=Retries(), description="How often and how patiently a request is retried.")
-    page_size: int = Field(
-        default=MAX_PAGE_SIZE, ge=1_000, le=MAX_PAGE_SIZE, description="Records per request at most."
+    limits: OctolisLimits = Field(
+        default=OctolisLimits(), description="Rate limit, as documented. Change it only for a test server."
     )
+    retries: Retries = Field(default=Retries(), description="Retries of a request.")
+    page_size: int = Field(default=MAX_PAGE_SIZE, ge=1_000, le=MAX_PAGE_SIZE, description="Most records per request.")
     lookback: Duration = Field(
         default="60s",
         description="A record may become visible so long after its __modified_at__: younger ones are asked for again "
@@ -123,11 +123,11 @@ class Octolis(VendorComponent):
     )
 
     def resource(self) -> OctolisResource:
-        """The resource with the YAML's limits and retries."""
+        """The resource with the limits and retries of the YAML."""
         return resource_for(self.limits, self.retries, self.tables[0].id, self.name or "")
 
     def streams(self) -> list[Stream]:
-        """A stream per dataset, kept equal to it."""
+        """One stream per dataset."""
         every = None if self.full_walk_every is None else parse_duration(self.full_walk_every)
         manner = Manner(parse_duration(self.lookback), every, self.page_size)
         return [stream_of(self.account, table, manner) for table in self.tables]
@@ -157,7 +157,7 @@ def stream_of(vendor: str, table: DatasetTable, manner: Manner) -> Stream:
         pulls="whole",
         estimate=Estimate(2, cost=api.READ_POINTS),  # a page and the count; a full walk takes more pages
         declared=_SYSTEM_TYPES,
-        checks={COUNT_CHECK: "As many rows as octolis has."},
+        checks={COUNT_CHECK: "The table has as many rows as octolis has records."},
         metadata={"dataset": table.id, "deduplicated by": ", ".join(table.deduplicated_by) or "not said"},
         probe=lambda client, _coverage: newest(client, table.query),
     )

@@ -1,9 +1,9 @@
-"""Records that went into other records: out of the table, into `<name>_merges`.
+"""Merged records: they leave the table, and the pair is stored in `<name>_merges`.
 
 Here: the SQL for `__all_masterids__`, run in the transaction of the rows that name them. Keep out: paging, walks.
 
-octolis deletes the records that it merges and names their masterids in `__all_masterids__` of the one that remains. A
-walk over what changed since the last time sees that one, and would otherwise keep the deleted ones for ever.
+octolis deletes the records that it merges, and names their masterids in `__all_masterids__` of the remaining record. A
+pull of changes reads only the remaining one, and would otherwise keep the deleted ones for ever.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def merges_table(table: TableName) -> TableName:
 
 
 def follow_merges(connection: duckdb.DuckDBPyConnection, table: TableName, now: datetime, run_id: str) -> int:
-    """Remove records that other ones name as merged into them, and note each such pair once; returns the new pairs."""
+    """Delete merged records from the table, and store each pair once; returns the new pairs."""
     _create(connection, table, merges_table(table))
     if ALL_MASTERIDS not in table_columns(connection, table):
         return 0  # no record of the dataset was ever merged
@@ -47,7 +47,7 @@ def follow_merges(connection: duckdb.DuckDBPyConnection, table: TableName, now: 
 def note_merges(
     connection: duckdb.DuckDBPyConnection, table: TableName, merges: Sequence[Merge], now: datetime, run_id: str
 ) -> int:
-    """The same for merges that the answers to writes have told, before the next pull sees them."""
+    """The same for merges in the answers to writes, before the next pull reads them."""
     if not table_columns(connection, table):
         return 0  # nothing was pulled yet
     _create(connection, table, merges_table(table))

@@ -1,8 +1,8 @@
-"""Whether a dataset changed, for the price of one record.
+"""The change probe of a dataset, for one record.
 
-Here: the look at the newest record, for the sensor.
+Here: the probe.
 Keep out: the sensor (orchestration/automation/change_sensor.py), pulls (pulling.py).
-A record that was deleted shows here only if it was the newest one: the schedule's pull, which counts, finds it.
+It notices a deletion only if the newest record was deleted; the schedule's pull compares the counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from orgdata_dagster.vendors.octolis.walk import Span
 
 
 def newest(client: OctolisClient, query: Query) -> str:
-    """The newest record's instant and masterid; empty for a dataset without records.
+    """A mark made of the newest record's instant and masterid; empty for a dataset without records.
 
     Raises the errors of HttpClient.fetch.
     """

@@ -1,4 +1,4 @@
-"""One pull of a dataset: what to ask for, and what the answer proves.
+"""One pull of a dataset: which records to request, and what the answer proves.
 
 Here: the pull between the client and the landing, and the comparison with the vendor's count. Keep out: paging
 (walk.py), what a run does when the counts differ (assets.py).
@@ -43,7 +43,7 @@ class Manner:
 
 @dataclass
 class Counts:
-    """The records that the vendor counts and the table has, once a pull has landed; and the merges that it brought."""
+    """The number of records of the vendor and of the table after a pull, and the merges of the pull."""
 
     vendor: int | None = None
     table: int | None = None
@@ -51,23 +51,23 @@ class Counts:
 
     @property
     def agree(self) -> bool:
-        """Whether nothing speaks against the table."""
+        """Whether the table is complete."""
         return self.vendor == self.table
 
     @property
     def doubt(self) -> str | None:
-        """Why the table is not complete, in words."""
+        """Why the table is not complete; None if it is."""
         return None if self.agree else f"octolis counts {self.vendor} records, the table has {self.table}"
 
     def look(self, connection: duckdb.DuckDBPyConnection, target: Target, now: datetime, run_id: str) -> str | None:
-        """Follow the merges, then count what the table has: the commit's last step. Returns the doubt that remains."""
+        """The commit's last step: apply merges, count the table's rows. Returns why it is incomplete, or None."""
         self.merges += follow_merges(connection, target.table, now, run_id)
         row = connection.execute(f"SELECT count(*) FROM {target.table.sql}").fetchone()
         self.table = row[0] if row else None
         return self.doubt
 
     def check(self) -> dg.AssetCheckResult:
-        """The comparison as an asset check."""
+        """The asset check that compares the counts."""
         figures = {"octolis": self.vendor, "table": self.table}
         return dg.AssetCheckResult(
             check_name=COUNT_CHECK,
@@ -124,7 +124,7 @@ def pull(
 
 
 def _count(client: OctolisClient, query: Query, intake: Intake, shown: int) -> int:
-    """The vendor's count; asked for again where it contradicts the records that the pages have shown."""
+    """The vendor's count; requested again if it contradicts the number of records in the pages."""
     for _ in range(1 + ASKED_AGAIN):
         found = client.count(query)
         intake.requests += 1
@@ -139,7 +139,7 @@ def _contradicts(count: int, shown: int) -> bool:
 
 
 def start_of(intake: Intake, warehouse: Warehouse, table: TableName, manner: Manner) -> datetime | None:
-    """From which `__modified_at__` on to ask for changes; None where everything has to be read."""
+    """The `__modified_at__` from which on to request changes; None for a full walk."""
     walked = walked_at(intake)
     if walked is None or (manner.walk_every is not None and datetime.now(UTC) - walked >= manner.walk_every):
         return None
@@ -157,5 +157,5 @@ def start_of(intake: Intake, warehouse: Warehouse, table: TableName, manner: Man
 
 
 def walked_at(intake: Intake) -> datetime | None:
-    """When everything was read the last time."""
+    """When the last full walk took place."""
     return intake.known[0].end.astimezone(UTC) if intake.known else None

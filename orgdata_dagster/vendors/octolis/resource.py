@@ -1,6 +1,6 @@
 """The Dagster resource of octolis.
 
-Here: its variables, its limits, and the clients made of them. Keep out: requests (client.py), paging (walk.py), assets.
+Here: its variables, its limits, and its clients. Keep out: requests (client.py), paging (walk.py), assets.
 """
 
 from __future__ import annotations
@@ -38,30 +38,30 @@ class OctolisResource(VendorResource):
     probe_dataset: str = ""
 
     def rule(self) -> Rule:
-        """The document's limits, or those of defs.yaml for a test server."""
+        """The documented limits, or those of defs.yaml for a test server."""
         return api.rule(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
-        """The number of records of the first dataset in defs.yaml: a point."""
+        """The number of records of the first dataset in defs.yaml, for one point."""
         if not self.probe_dataset:
             return None
         return f"/datasets/{quote(self.probe_dataset, safe='')}/records/count", {}
 
     @property
     def writes_per_minute(self) -> int:
-        """How many requests that write the limits allow."""
+        """The number of writing requests per minute within the limits."""
         return writing.writes_per_minute(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
 
     def client(self, observer: Observer | None = None) -> api.OctolisClient:
-        """A client that reads and pays the shared rate limit; `observer` sees every request."""
+        """A reading client that keeps the shared rate limit. `observer` is called for every request."""
         return api.OctolisClient(self.http(observer))
 
     def writer(self, observer: Observer | None = None) -> writing.OctolisWriter:
-        """The same for writing."""
+        """The writing client, like `client`."""
         return writing.OctolisWriter(self.http(observer))
 
     def http(self, observer: Observer | None = None) -> HttpClient:
-        """The HTTP client with the key and octolis' errors."""
+        """The HTTP client with the key and octolis' error format."""
         return self.http_client(
             headers=api.HEADERS,
             params={api.API_KEY_PARAMETER: self.api_key},

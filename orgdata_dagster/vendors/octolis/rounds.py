@@ -16,14 +16,14 @@ from orgdata_dagster.vendors.octolis.client import Query
 from orgdata_dagster.vendors.octolis.pulling import Counts, Manner, pull, start_of
 
 _WHOLE_ROUNDS = (False, False, True, False)
-"""Whether a round reads everything. A dataset that changes while it is counted agrees at the second, cheap look;
-deletions, which nobody announces, need the third; and what changed during that one the fourth."""
+"""Whether each round is a full walk. A dataset that changes while it is counted agrees after the second, cheap round;
+deletions, which octolis does not report, need the third, and changes during that one the fourth."""
 
 _ADDED_UP = {"rows", "pages", "requests", "bytes", "seconds", "waited_for_rate_limit_seconds"}
 
 
 def until_equal(step: Step, query: Query, manner: Manner) -> dg.MaterializeResult:
-    """Pull and land a dataset; again while vendor and table do not count the same records, at the end everything."""
+    """Pull and land a dataset; repeat while the counts of vendor and table differ, in the end with a full walk."""
     results: list[dg.MaterializeResult] = []
     counts, merges = Counts(), 0
     rules = step.stream.target
@@ -56,7 +56,7 @@ def _checks(results: Sequence[dg.MaterializeResult]) -> list[dg.AssetCheckResult
 
 
 def _added_up(results: Sequence[dg.MaterializeResult]) -> dict[str, dg.MetadataValue]:
-    """What all rounds did together."""
+    """The figures of all rounds together."""
     total: dict[str, dg.MetadataValue] = {}
     for result in results:
         for name, value in (result.metadata or {}).items():

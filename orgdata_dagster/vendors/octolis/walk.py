@@ -1,18 +1,18 @@
 """Paging through a dataset that changes, newest first, without losing a record.
 
-Here: octolis' paging rule, as a pure function over "fetch this page". Nothing else.
+Here: octolis' paging rule, as a pure function over "fetch this page". Keep out: everything else.
 
-The vendor sorts by `__modified_at__` and pages by rank: page p of size s holds the ranks from (p - 1) * s. While one
-reads, records move. One that is touched goes to the front and shifts what lies before it down: the next page then
-shows some records twice. One that is deleted, or merged into another, shifts what lies behind it up: the next page
-would begin behind a record that nobody has read. And records of the same instant may come in another order each time.
+The vendor sorts by `__modified_at__` and pages by rank: page p of size s has the ranks from (p - 1) * s on. Records
+move during the walk. A changed record moves to the front and shifts the records before it back, so that the next page
+repeats some. A deleted or merged record shifts later ones forward, so that the next page would start after a record
+that was not read. Records with the same instant may come in another order each time.
 
-So pages overlap, and what counts is instants, not ranks: once every record above an instant was read, the next page
-must begin above that instant, or it is asked for again from further up. A page cannot be asked for at any rank, but
-at any multiple of any size, so the next page is a little smaller than the last one (`farthest`).
+Pages therefore overlap, and instants count, not ranks: once every record above an instant was read, the next page must
+start above that instant, or it is requested again from further up. A page cannot start at any rank, only at multiples
+of its size, so the next page is a little smaller than the last one (`farthest`).
 
-A record that is touched after the first page and before its own is on neither; it is in front now. A walk to the very
-end therefore looks at the front again before it is over.
+A record that changes after the first page and before its own page is on neither; it is at the front now. A full walk
+therefore reads the front again at the end.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Span:
 
     @property
     def end(self) -> int:
-        """The rank behind its last record."""
+        """The rank after its last record."""
         return self.page * self.size
 
 
@@ -73,15 +73,15 @@ class Leaf(Generic[P]):
 
 
 class PagesRepeat(Exception):
-    """The vendor goes on answering behind the end of the dataset: it does not understand `page`."""
+    """The vendor answers after the end of the dataset: it does not understand `page`."""
 
 
 class NoProgress(Exception):
-    """The vendor answers without the records that it has shown before, however far up it is asked."""
+    """The vendor answers without records that it has returned before, however far up the page starts."""
 
 
 class PageSizeTooSmall(Exception):
-    """So far down, pages of this size can no longer overlap."""
+    """Pages of this size can no longer overlap at this rank."""
 
 
 def walk(
@@ -133,7 +133,7 @@ def _descend(
     *,
     shown: bool = False,
 ) -> Iterator[Leaf[P]]:
-    """The pages from the front down to `since`, or to the end. `shown`: it has shown records before."""
+    """Yield the pages from the front down to `since`, or to the end. `shown`: records were returned before."""
     overlap = back = max(2, round(size * _OVERLAP))  # two, since one of them has to lie above `known`
     known: datetime | None = None  # every record above this instant has been read
     inside = False  # more records share `known` than a page holds: read on among them, by rank
@@ -168,7 +168,7 @@ def _descend(
 
 
 def _joins(page: Page, span: Span, known: datetime | None, *, inside: bool) -> bool:
-    """Whether nothing can lie unread between the pages before and this one."""
+    """Whether no unread record can be between the pages before and this one."""
     if span.first == 0 or known is None:
         return True
     if page.highest is None:

@@ -86,11 +86,11 @@ class OctolisWriter:
         self._http.close()
 
     def upsert(self, dataset: str, record: Record, *, observer: Observer | None = None) -> RecordResult:
-        """Create the record with this one's deduplication keys, or change it."""
+        """Create or update the record with the same deduplication keys."""
         return self._send("POST", records_path(dataset), _encoded(record), _result_of_one, observer=observer)
 
     def update(self, dataset: str, masterid: str, record: Record, *, observer: Observer | None = None) -> RecordResult:
-        """Change the record with this masterid."""
+        """Update the record with this masterid."""
         endpoint = f"{records_path(dataset)}/{quote(masterid, safe='')}"
         return self._send("PATCH", endpoint, _encoded(record), _result_of_one, observer=observer)
 
@@ -171,7 +171,7 @@ def _results(download: Download, sent: int) -> list[RecordResult]:
 def _result_of_one(download: Download) -> RecordResult:
     answer = json_object(download)
     if not isinstance(answer.get("record"), dict):
-        raise BadBody("the answer has no 'record': nobody knows whether the row was written")
+        raise BadBody("the answer has no 'record', so it is unknown whether the row was written")
     return _result({"written": True, **answer})
 
 
@@ -192,7 +192,7 @@ def _result(result: Any) -> RecordResult:
 
 
 def _reason(error: Any) -> str:
-    """A row's error in the document's words. Never its `values`: they are people's."""
+    """The error of a row. Its `values` are not included, because they are personal data."""
     found = _object(error)
     several = [*(found.get("errors") or ()), *(f"missing: {name}" for name in found.get("missing") or ())]
     parts = [str(found.get("title") or "refused, without a reason"), "; ".join(map(str, several))]

@@ -50,7 +50,7 @@ def test_the_projects_own_file_loads() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"search": "match_status:like:x"}, "no such operator"),
+        ({"search": "match_status:like:x"}, "unknown operator"),
         ({"search": "tags:eq:x", "dimensions": {"tags": "multiselect"}}, "a multiselect has"),
         ({"search": "a:exists:x"}, "takes no value"),
         ({"sort": "-updated_at"}, "has its own order"),

@@ -103,7 +103,7 @@ class HttpClient:
         redaction.register(*secrets)
         redaction.install()
         self.vendor = vendor
-        self._base_url = checked_base(vendor, base_url, base_url_from)
+        self.base_url = checked_base(vendor, base_url, base_url_from)
         self._base_url_from = base_url_from
         self._params = params or {}
         self._credentials_from = tuple(credentials_from)
@@ -118,7 +118,7 @@ class HttpClient:
         self._clock = clock
         self._pauses = Pauses(vendor, retry, self._rate_limit, clock)
         check_headers(self.vendor, headers or {}, self._credentials_from)
-        self._http = open_client(self._base_url, headers or {}, timeouts, transport)
+        self._http = open_client(self.base_url, headers or {}, timeouts, transport)
 
     def __enter__(self) -> Self:
         return self
@@ -258,7 +258,7 @@ class HttpClient:
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             raise PermanentError(f"the request cannot be sent ({type(error).__name__})") from None
         except httpx.TransportError as error:
-            proxy = https_proxy(self._base_url)
+            proxy = https_proxy(self.base_url)
             raise no_answer(error, Target(call.url, self._base_url_from, proxy)) from None
         finally:
             record.seconds = self._clock.monotonic() - started
@@ -332,9 +332,9 @@ class HttpClient:
         # Anything that could name a host is a link and must stay on the origin; the rest is a path below the
         # base URL.
         is_link = re.match(r"[a-z][a-z0-9+.-]*:|//", endpoint, re.IGNORECASE)
-        link = endpoint if is_link else f"{self._base_url}/{endpoint.lstrip('/')}"
+        link = endpoint if is_link else f"{self.base_url}/{endpoint.lstrip('/')}"
         try:
-            return self._with_params(resolve(self._base_url, link), params)
+            return self._with_params(resolve(self.base_url, link), params)
         except UnsafeUrl as error:
             error.vendor = self.vendor
             raise

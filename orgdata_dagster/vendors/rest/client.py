@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import httpx
 
@@ -112,7 +112,7 @@ class RestClient:
                 page, answer = ask(request)
                 if not answer.rows and before is not None:
                     page, answer = self._empty_again(ask, request, before)
-                before = request
+                before = request if answer.rows else before
                 pages.update_state(answer)
                 keys = _keys(answer.rows, listing.key)
                 yield Answer(
@@ -151,11 +151,13 @@ class RestClient:
     def _fetch(
         self, listing: Listing, request: PageRequest, into: Path, parse: Callable[[Download], tuple[P, PageAnswer]]
     ) -> tuple[P, PageAnswer]:
+        # a link may be relative to the request that it came with
+        endpoint = urljoin(f"{self._http.base_url}{listing.path}", request.link) if request.link else listing.path
         headers = self._auth.headers()
         for again in (True, False):
             try:
                 return self._http.fetch(
-                    request.link or listing.path,
+                    endpoint,
                     method=listing.method,
                     params={} if request.link else request.params,
                     headers={**listing.headers, **headers},

@@ -1,0 +1,190 @@
+"""Rows that move while a list is paged, over every paginator: all that were not touched are read, or the walk says so.
+
+The client and its paginators are the real ones; the vendor is a list in memory, whose rows are touched, deleted and
+added between any two requests. It makes pages smaller than asked for, and pages without rows.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+
+from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.rest import paginators
+from orgdata_dagster.http.rest.auth import Fixed
+from orgdata_dagster.http.rest.errors import ErrorRules
+from orgdata_dagster.http.rest.paginators import Paginator, Stop
+from orgdata_dagster.vendors.rest.client import Listing, RestClient
+
+Item = dict[str, Any]
+
+
+@dataclass
+class Vendor:
+    """A list and what happens to it before each request (by its number). `vendor` is the name that the client shows."""
+
+    size: int
+    order: str
+    items: dict[int, int]  # id -> when it was last changed; many at the same time
+    moves: dict[int, list[tuple[str, int]]]
+    gap: int = 0  # every so many pages one without rows, where a cursor allows it
+    requests: int = 0
+    touched: set[int] = field(default_factory=set)
+    vendor: str = "fake"
+    base_url: str = "http://fake"
+
+    def __post_init__(self) -> None:
+        self.before = set(self.items)
+
+    def rows(self) -> list[Item]:
+        found = [{"id": key, "at": at} for key, at in self.items.items()]
+        if self.order == "changed":
+            return sorted(found, key=lambda row: (row["at"], row["id"]))
+        return sorted(found, key=lambda row: row["id"], reverse=self.order == "-id")
+
+    def move(self) -> None:
+        self.requests += 1
+        for what, number in self.moves.get(self.requests, []):
+            keys = sorted(self.items)
+            key = keys[number % len(keys)] if keys else None
+            if what == "insert":
+                self.touched.add(1000 + self.requests)
+                self.items[1000 + self.requests] = 1000
+            elif key is not None:
+                self.touched.add(key)
+                if what == "delete":
+                    del self.items[key]
+                else:
+                    self.items[key] = 1000 + self.requests
+
+    def fetch(
+        self, endpoint: str, *, params: dict[str, str], into: Path, read: Callable[[Download], Any], **_: Any
+    ) -> Any:
+        self.move()
+        body, headers = self.answer(endpoint.removeprefix(self.base_url), params)
+        into.write_text(json.dumps(body))
+        return read(Download(into, 200, httpx.Headers(headers), into.stat().st_size, None, 0.0, 1, endpoint))
+
+    def answer(self, endpoint: str, params: dict[str, str]) -> tuple[Item, dict[str, str]]:
+        rows, size = self.rows(), self.size
+        if "page" in params or endpoint.startswith("/links"):
+            page = int(endpoint.partition("?")[2] or params.get("page", 1))
+            start = (page - 1) * size
+            more = start + size < len(rows)
+            body = {
+                "rows": rows[start : start + size],
+                "total": len(rows),
+                "more": more,
+                "next": f"/links?{page + 1}" if more else None,
+            }
+            return body, {"link": f'</links?{page + 1}>; rel="next"'} if more else {}
+        if "offset" in params:
+            start = int(params["offset"])
+            return {"rows": rows[start : start + size], "total": len(rows), "more": start + size < len(rows)}, {}
+        after, skipped = (params.get("after") or ":").split(":")
+        left = [
+            row
+            for row in rows
+            if not after or (row["id"] < int(after) if self.order == "-id" else row["id"] > int(after))
+        ]
+        if self.gap and self.requests % self.gap == 0 and skipped != "x" and left:
+            return {"rows": [], "more": True, "cursor": f"{after}:x"}, {}
+        page_rows = left[:size]
+        more = len(left) > size
+        return {"rows": page_rows, "more": more, "cursor": f"{page_rows[-1]['id']}:" if more else None}, {}
+
+
+class ByIds(Vendor):
+    """Takes an id and not a cursor."""
+
+    def answer(self, endpoint: str, params: dict[str, str]) -> tuple[Item, dict[str, str]]:
+        return super().answer(endpoint, {name: f"{value}:" for name, value in params.items()})
+
+
+PAGES: dict[str, Callable[[int], Paginator]] = {
+    "page_number, total": lambda n: paginators.PageNumber(parameter="page", stop=Stop("total", "total")),
+    "page_number, has_more": lambda n: paginators.PageNumber(parameter="page", stop=Stop("has_more", "more")),
+    "page_number, empty_page": lambda n: paginators.PageNumber(parameter="page", stop=Stop("empty_page")),
+    "page_number, short_page": lambda n: paginators.PageNumber(parameter="page", stop=Stop("short_page"), page_size=n),
+    "offset, total": lambda n: paginators.Offset(parameter="offset", stop=Stop("total", "total")),
+    "offset, has_more": lambda n: paginators.Offset(parameter="offset", stop=Stop("has_more", "more")),
+    "offset, short_page": lambda n: paginators.Offset(parameter="offset", stop=Stop("short_page"), page_size=n),
+    "link in the body": lambda n: paginators.Link(next_at="next"),
+    "link in the body, total": lambda n: paginators.Link(next_at="next", total_at="total"),
+    "link header": lambda n: paginators.Link(),
+    "cursor": lambda n: paginators.Cursor(cursor_at="cursor", parameter="after"),
+    "cursor, has_more": lambda n: paginators.Cursor(cursor_at="cursor", parameter="after", has_more="more"),
+    "last_id, has_more": lambda n: paginators.LastId(id_at="id", parameter="after", stop=Stop("has_more", "more")),
+    "last_id, empty_page": lambda n: paginators.LastId(id_at="id", parameter="after", stop=Stop("empty_page")),
+}
+
+
+@st.composite
+def vendors(draw: st.DrawFn, kind: str, *, moving: bool = True) -> Vendor:
+    size = draw(st.integers(2, 5))
+    by_row = kind.startswith(("cursor", "last_id"))
+    order = draw(st.sampled_from(["id", "-id"] if by_row else ["id", "-id", "changed"]))
+    items = dict(enumerate(draw(st.lists(st.integers(0, 3), max_size=22)), 1))
+    move = st.tuples(st.sampled_from(["touch", "delete", "insert"]), st.integers(0, 30))
+    schedule = draw(
+        st.dictionaries(st.integers(1, 14), st.lists(move, min_size=1, max_size=2), max_size=5 if moving else 0)
+    )
+    made = ByIds if kind.startswith("last_id") else Vendor
+    gap = draw(st.sampled_from([0, 2, 3])) if kind == "cursor" else 0
+    return made(size, order, items, schedule, gap)
+
+
+def walked(vendor: Vendor, paginate: Callable[[], Paginator]) -> tuple[set[int], bool]:
+    """The ids that came, and whether the walk is sure that these are all."""
+    listing = Listing(
+        "/links" if isinstance(paginate(), paginators.Link) else "/rows", paginate, records="rows", key=("id",)
+    )
+    client = RestClient(vendor, Fixed(), ErrorRules())  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            found = client.pages(
+                listing, folder=Path(folder), read=lambda download: json.loads(download.path.read_text())
+            )
+        except VendorError:
+            return set(), False  # nothing lands, and the run fails: also no silent loss
+    return {row["id"] for page in found.pages for row in page["rows"]}, found.settled
+
+
+@pytest.mark.parametrize("kind", PAGES)
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.sampled_from([1, 2]))
+def test_what_was_not_touched_is_read_or_the_walk_is_not_sure(kind: str, data: st.DataObject, asked: int) -> None:
+    vendor = data.draw(vendors(kind))
+    came, settled = walked(vendor, lambda: PAGES[kind](vendor.size * asked))  # twice what the vendor gives
+    assert not settled or vendor.before - vendor.touched <= came
+
+
+@pytest.mark.parametrize("kind", PAGES)
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_a_list_that_stays_as_it_is_is_read_whole(kind: str, data: st.DataObject) -> None:
+    vendor = data.draw(vendors(kind, moving=False))
+    assert walked(vendor, lambda: PAGES[kind](vendor.size)) == (vendor.before, True)
+
+
+@pytest.mark.parametrize("kind", ["page_number, has_more", "offset, has_more", "link header"])
+def test_one_walk_by_numbers_fails_the_same_property(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paginators.PageNumber, "stands_at_row", True)
+    monkeypatch.setattr(paginators.Offset, "stands_at_row", True)
+
+    def lost(vendor: Vendor) -> bool:
+        paginate = (lambda: paginators.Link(stands_at_row=True)) if kind == "link header" else (lambda: PAGES[kind](9))
+        came, settled = walked(vendor, paginate)
+        return settled and not vendor.before - vendor.touched <= came
+
+    assert find(vendors(kind), lost, settings=settings(max_examples=2000, phases=[Phase.generate])).requests

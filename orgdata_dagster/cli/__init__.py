@@ -212,6 +212,30 @@ def validate() -> None:
 
 
 @orgdata.command()
+@click.argument("table", metavar="VENDOR/TABLE")
+@click.option("--day", metavar="DATE", help="The day to ask for, where the table has days (default: yesterday).")
+def preview(table: str, day: str | None) -> None:
+    """Ask for TABLE at most twice, and show requests, answer, columns and what cannot be shown. Nothing is stored."""
+    # from the module itself: this package's attribute `preview` is the command
+    from orgdata_dagster.cli.preview import find, show
+    from orgdata_dagster.cli.preview import preview as look
+
+    made = look(*find(table), day)
+    show(_console(), made)
+    sys.exit(1 if made.error else 0)
+
+
+@orgdata.command()
+@click.argument("file", type=click.Path(dir_okay=False), default="-")
+def schema(file: str) -> None:
+    """Write the JSON schema of all defs.yaml to FILE (default: print it), for completion in editors."""
+    from orgdata_dagster.cli.schema import schema as make
+
+    with click.open_file(file, "w") as target:
+        target.write(json.dumps(make(), indent=2) + "\n")
+
+
+@orgdata.command()
 @click.option(
     "--clear",
     "vendor",

@@ -72,5 +72,7 @@ def _message(item: pydantic_core.ErrorDetails) -> str:
         return "unknown field; the vendor's README lists the known ones"
     if item["type"] == "missing":
         return "is required"
+    if item["type"] == "secret":
+        return message
     shown = repr(item["input"])
     return message if shown[:20] in message or len(shown) > 80 else f"{message}, not {shown}"

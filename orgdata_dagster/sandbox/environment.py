@@ -6,6 +6,7 @@ Here: a line or more a vendor. Keep out: everything else about the vendor (its o
 from __future__ import annotations
 
 from orgdata_dagster.sandbox.accutics import jwt
+from orgdata_dagster.sandbox.tracker import TOKEN as TRACKER_TOKEN
 
 
 def environment(url: str) -> dict[str, str]:
@@ -19,6 +20,8 @@ def environment(url: str) -> dict[str, str]:
         "CHANNEL_REPORTS_API_TOKEN": "sandbox-token",
         "OCTOLIS_BASE_URL": f"{url}/octolis/v1/data",
         "OCTOLIS_API_KEY": "sandbox-octolis-key",
+        "TRACKER_BASE_URL": f"{url}/tracker",
+        "TRACKER_TOKEN": TRACKER_TOKEN,
         "TOGETHER_BASE_URL": f"{url}/together",
         "TOGETHER_ORGANIZATION_ID": "sandbox-organization",
         "TOGETHER_CLIENT_ID": "sandbox-client",

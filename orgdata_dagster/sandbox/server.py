@@ -21,7 +21,15 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from orgdata_dagster.sandbox import accutics, channel_reports, control, institution_analytics, octolis, together
+from orgdata_dagster.sandbox import (
+    accutics,
+    channel_reports,
+    control,
+    institution_analytics,
+    octolis,
+    together,
+    tracker,
+)
 from orgdata_dagster.sandbox.accutics import Accutics
 from orgdata_dagster.sandbox.channel_reports import ChannelReports
 from orgdata_dagster.sandbox.gate import Gate
@@ -39,7 +47,7 @@ def default_vendors(*, pace: float | None = None) -> list[Vendor]:
 
     `pace`: seconds between two requests that together wants, instead of its minute.
     """
-    packages = (institution_analytics, channel_reports, accutics, octolis)
+    packages = (institution_analytics, channel_reports, accutics, octolis, tracker)
     limits = together.document_limits() if pace is None else together.document_limits(pace)
     return [together.demo(limits=limits), *(package.demo() for package in packages)]
 

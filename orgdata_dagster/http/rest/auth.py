@@ -68,8 +68,9 @@ def basic(username: str, password: str) -> dict[str, str]:
 class ClientCredentials:
     """OAuth 2 client credentials (RFC 6749, 4.4): a token fetched through `http`, which pays the vendor's rate limit.
 
-    The token is renewed before it expires, and once after a 401. `extra`: more fields of the request, as `scope`.
-    `in_header`: the client authenticates by a Basic header, else by fields of the body.
+    The token is renewed before it expires, and once after a 401. `path`: of the address where tokens are fetched.
+    `extra`: more fields of the request, as `scope`. `in_header`: the client authenticates by a Basic header, else by
+    fields of the body.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class ClientCredentials:
         client_id: str,
         client_secret: str,
         *,
+        path: str = "/token",
         extra: Mapping[str, str] | None = None,
         in_header: bool = False,
         clock: Clock = SYSTEM,
@@ -86,6 +88,7 @@ class ClientCredentials:
         self._id, self._secret = client_id, client_secret
         self._extra = dict(extra or {})
         self._in_header = in_header
+        self._path = path
         self._clock = clock
         self._lock = threading.Lock()
         self._token = ""
@@ -120,7 +123,7 @@ class ClientCredentials:
         where = _IN_MEMORY if os.path.isdir(_IN_MEMORY) else None
         with tempfile.TemporaryDirectory(dir=where) as folder:
             answer = self._http.fetch(
-                "", method="POST", content=urlencode(fields).encode(), headers=headers,
+                self._path, method="POST", content=urlencode(fields).encode(), headers=headers,
                 into=Path(folder) / "token", read=_token,
             )  # fmt: skip
         self._token, life = answer

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.assets.intake import Pull
+from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Pulled
 from orgdata_dagster.orchestration.assets.landing import land
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.change_sensor import ChangeProbe
@@ -35,7 +35,8 @@ class Stream:
     `pulls`: which partitions can be pulled, see PullKind. `partitions_per_run`: of a backfill; None: all in one run.
     `declared`: column -> type that the vendor's document promises. `checks`: name -> description of the checks that
     `run` reports besides those of every table. `probe`: tells whether the table has changed at the vendor.
-    `upstream`: the assets whose rows it needs.
+    `upstream`: the assets whose rows it needs. `once`: for `orgdata preview`, one pull by the vendor's client, where
+    `run` does not go through `Step.land`. `unproven`: what a pull cannot show, for people.
     `reconciliation`: makes the check that compares the table with the vendor's own figures.
     """
 
@@ -53,6 +54,8 @@ class Stream:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     probe: ChangeProbe | None = None
     upstream: Sequence[dg.AssetKey] = ()
+    once: Callable[[Any, Intake], Pulled] | None = None
+    unproven: Sequence[str] = ()
     reconciliation: Callable[[dg.AssetsDefinition], dg.AssetChecksDefinition] | None = None
 
     @property

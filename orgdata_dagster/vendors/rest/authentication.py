@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import dagster as dg
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from orgdata_dagster.vendors.rest.unions import by_type
@@ -16,7 +17,10 @@ from orgdata_dagster.vendors.rest.unions import by_type
 
 def _named(text: str) -> str:
     if not text.replace("_", "").isalnum() or not text.isupper():
-        raise ValueError("write the NAME of an environment variable, as TRACKER_TOKEN, never the value itself")
+        # of a type of its own, so that nobody quotes what may be the secret itself
+        raise PydanticCustomError(
+            "secret", "write the NAME of an environment variable, as TRACKER_TOKEN, never the value itself"
+        )
     return text
 
 

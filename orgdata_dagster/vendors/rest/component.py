@@ -107,6 +107,7 @@ class RestApi(VendorComponent):
             pulls="days" if table.partitions else "whole",
             partitions=daily(self.start_date) if table.partitions else None,
             estimate=Estimate(1, cost=table.cost),
+            unproven=unproven(table),
             upstream=[dg.AssetKey([self.account, table_of(table.each)])] if table.each else [],
         )
 
@@ -118,6 +119,23 @@ class RestApi(VendorComponent):
             workers=self.limits.concurrent or 4,
             batch=_DAYS_PER_COMMIT,
         )
+
+
+def unproven(table: RestTable) -> list[str]:
+    """What the YAML leaves open, and what a pull cannot show."""
+    found, paging = [], table.paginator
+    total = getattr(paging, "total", "")
+    if not table.key:
+        found.append("no `key`: rows that come twice cannot be told apart, and rows that move may be missing")
+    if not total:
+        found.append("no `total`: that the list is whole is the vendor's word, or that of two walks that agree")
+    if getattr(paging, "stands_at", "row") == "number" and not total:
+        found.append("links are taken to hold page numbers: every list of several pages is read at least twice")
+    if table.incremental and not table.partitions:
+        found.append("only a lower bound: rows that are gone at the vendor stay in the table")
+    if table.each:
+        found.append(f"rows of `{table_of(table.each)}` that have not landed yet are not walked")
+    return found
 
 
 def _manner(table: RestTable) -> str:

@@ -123,11 +123,12 @@ class RestApiResource(VendorResource):
 
     def _client_credentials(self, options: OAuth2ClientCredentials, observer: Observer | None) -> ClientCredentials:
         url = urlsplit(options.access_token_url)
-        http = self.http_client(observer=observer, base_url=f"{url.scheme}://{url.netloc}{url.path}")
+        http = self.http_client(observer=observer, base_url=f"{url.scheme}://{url.netloc}")
         return ClientCredentials(
             http,
             self.identity,
             self.secret,
+            path=url.path,
             extra=options.access_token_request_data,
             in_header=options.credentials_in == "header",
         )

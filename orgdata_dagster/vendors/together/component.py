@@ -111,6 +111,7 @@ class Together(VendorComponent):
             f"today's can be pulled. `{table.name}_current` is the last one, `{table.name}_history` the changes.",
             file_format="csv",
             run=_run,
+            once=lambda client, intake: pull_now(client, table.name, intake),
             pulls="today",
             partitions=daily(self.start_date),
             partitions_per_run=None,  # so that a backfill of days that are over fails once

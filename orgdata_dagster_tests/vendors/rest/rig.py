@@ -37,7 +37,7 @@ class Rig:
     def variables(self) -> dict[str, str]:
         return {"TRACKER_BASE_URL": f"{self.sandbox.url}/tracker", "TRACKER_TOKEN": TOKEN}
 
-    def definitions(self, tables: str, **changes: Any) -> dg.Definitions:
+    def definitions(self, tables: str, /, **changes: Any) -> dg.Definitions:
         """What the Component makes of these tables."""
         written = yaml.safe_load(HEAD.replace("START", today(back=DAYS)) + tables)["attributes"]
         return loaded(RestApi, {**written, **changes}, warehouse=self.warehouse)

@@ -112,20 +112,20 @@ class ByIds(Vendor):
 
 
 PAGES: dict[str, Callable[[int], Paginator]] = {
-    "page_number, total": lambda n: paginators.PageNumber(parameter="page", stop=Stop("total", "total")),
-    "page_number, has_more": lambda n: paginators.PageNumber(parameter="page", stop=Stop("has_more", "more")),
-    "page_number, empty_page": lambda n: paginators.PageNumber(parameter="page", stop=Stop("empty_page")),
+    "page_number, total": lambda _: paginators.PageNumber(parameter="page", stop=Stop("total", "total")),
+    "page_number, has_more": lambda _: paginators.PageNumber(parameter="page", stop=Stop("has_more", "more")),
+    "page_number, empty_page": lambda _: paginators.PageNumber(parameter="page", stop=Stop("empty_page")),
     "page_number, short_page": lambda n: paginators.PageNumber(parameter="page", stop=Stop("short_page"), page_size=n),
-    "offset, total": lambda n: paginators.Offset(parameter="offset", stop=Stop("total", "total")),
-    "offset, has_more": lambda n: paginators.Offset(parameter="offset", stop=Stop("has_more", "more")),
+    "offset, total": lambda _: paginators.Offset(parameter="offset", stop=Stop("total", "total")),
+    "offset, has_more": lambda _: paginators.Offset(parameter="offset", stop=Stop("has_more", "more")),
     "offset, short_page": lambda n: paginators.Offset(parameter="offset", stop=Stop("short_page"), page_size=n),
-    "link in the body": lambda n: paginators.Link(next_at="next"),
-    "link in the body, total": lambda n: paginators.Link(next_at="next", total_at="total"),
-    "link header": lambda n: paginators.Link(),
-    "cursor": lambda n: paginators.Cursor(cursor_at="cursor", parameter="after"),
-    "cursor, has_more": lambda n: paginators.Cursor(cursor_at="cursor", parameter="after", has_more="more"),
-    "last_id, has_more": lambda n: paginators.LastId(id_at="id", parameter="after", stop=Stop("has_more", "more")),
-    "last_id, empty_page": lambda n: paginators.LastId(id_at="id", parameter="after", stop=Stop("empty_page")),
+    "link in the body": lambda _: paginators.Link(next_at="next"),
+    "link in the body, total": lambda _: paginators.Link(next_at="next", total_at="total"),
+    "link header": lambda _: paginators.Link(),
+    "cursor": lambda _: paginators.Cursor(cursor_at="cursor", parameter="after"),
+    "cursor, has_more": lambda _: paginators.Cursor(cursor_at="cursor", parameter="after", has_more="more"),
+    "last_id, has_more": lambda _: paginators.LastId(id_at="id", parameter="after", stop=Stop("has_more", "more")),
+    "last_id, empty_page": lambda _: paginators.LastId(id_at="id", parameter="after", stop=Stop("empty_page")),
 }
 
 

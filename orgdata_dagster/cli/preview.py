@@ -1,0 +1,223 @@
+"""`orgdata preview VENDOR/TABLE`: at most two requests, and what would become of their answers. Nothing is stored.
+
+Here: running a table's own pull against a folder that is thrown away, and showing what it met.
+Keep out: what a pull asks for (a vendor's pulling.py), what cannot be proven (the streams say it).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pydantic
+import yaml
+from rich.console import Console
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.http import redaction
+from orgdata_dagster.http.records import Download, RequestRecord
+from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Read
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.project import yaml_files
+from orgdata_dagster.vendors.base.component import VendorComponent
+from orgdata_dagster.vendors.base.stream import Step, Stream
+from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
+from orgdata_dagster.warehouse.storage.scratch import owned_folder
+
+REQUESTS = 2
+_SHAPE = 4 << 20  # bytes of an answer that is looked at
+
+
+class _Enough(BaseException):
+    """The second answer was read: no more is asked for, whatever the pull still wants."""
+
+
+@dataclass
+class Preview:
+    """What a pull met: the requests as they were sent, redacted, the shape of the first answer, rows and columns."""
+
+    table: str
+    requests: list[str] = field(default_factory=list)
+    shape: str = ""
+    records: list[int] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
+    unproven: tuple[str, ...] = ()
+    error: str = ""
+
+
+def find(name: str) -> tuple[VendorComponent, Stream]:
+    """The stream of `vendor/table`, and the component that has it. Raises UserError where there is none."""
+    there = list[str]()
+    for file in yaml_files.of(settings.project_root()):
+        for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+            kind = yaml_files.component(str((document or {}).get("type")))
+            if kind is None or not issubclass(kind, VendorComponent):
+                continue
+            try:
+                made = kind.resolve_from_yaml(yaml.safe_dump(document.get("attributes") or {}))
+            except (pydantic.ValidationError, ValueError) as error:
+                raise UserError(f"{yaml_files.short(file)}: {error}; see `orgdata validate`") from None
+            for stream in made.streams():
+                if stream.key.to_user_string() == name:
+                    return made, stream
+                there.append(stream.key.to_user_string())
+    raise UserError(f"there is no table {name!r}; there are: {', '.join(there)}")
+
+
+def preview(component: VendorComponent, stream: Stream, day: str | None = None) -> Preview:
+    """Ask for the table at most twice, for `day` where it has days (default: yesterday, or today's snapshot)."""
+    resource = component.resource()
+    if missing := resource.missing_variables():
+        raise UserError(f"not set: {', '.join(missing)}. Put them into the environment or into .env")
+    made = Preview(stream.key.to_user_string(), unproven=tuple(stream.unproven))
+    log, count = RequestLog(), 0
+
+    def observe(record: RequestRecord) -> None:
+        nonlocal count
+        log(record)
+        count += 1
+        if count >= REQUESTS:
+            raise _Enough
+
+    now = datetime.now(UTC)
+    usual = str((now if stream.pulls == "today" else now - timedelta(days=1)).date())
+    partition = (day or usual) if stream.partitions else None
+    warehouse = WarehouseResource().open()
+    with (
+        _sent(made.requests),
+        owned_folder(settings.staging()) as folder,
+        warehouse.scratch_connection() as scratch,
+        resource.read_now().client(observe) as client,
+    ):
+        stage = Stage(scratch, cursor=stream.target.cursor, declared={**stream.declared, **stream.table.columns})
+        intake = _Looking(made, stage, partition, folder, ReadyRows(stage, stream.target))
+        try:
+            if stream.once:
+                stream.once(client, intake)
+            else:
+                context: Any = SimpleNamespace(run=SimpleNamespace(tags={}, run_id="preview"), log=logging.getLogger())
+                stream.run(_Alone(context, stream, resource, client, warehouse, log, intake))
+        except _Enough:
+            pass
+        except Exception as error:  # noqa: BLE001 - what was met until then is shown all the same
+            made.error = redaction.redact(str(error))
+        _look(made, intake)
+    return made
+
+
+@dataclass(frozen=True)
+class _Alone(Step):
+    """A step that lands nothing: a pull puts its pages into `intake`."""
+
+    intake: Intake
+
+    def land(self, pull: Pull, **_: Any) -> Any:
+        pull(self.intake)
+        raise _Enough  # a pull that goes in rounds would ask again
+
+
+class _Looking(Intake):
+    """An intake that remembers each page that was read, also those that no pull takes."""
+
+    def __init__(self, made: Preview, stage: Stage, partition: str | None, folder: Path, ready: ReadyRows) -> None:
+        super().__init__(partition, folder, ready)
+        self._made = made
+        self._stage = stage
+
+    def _counted(self, measure: Read) -> Read:
+        inner = super()._counted(measure)
+
+        def read(download: Download) -> Any:
+            self._made.shape = self._made.shape or shape(download.path)
+            page = inner(download)
+            self._made.records.append(page.records)
+            self._stage.add(StagedPage(page.page))
+            return page
+
+        return read
+
+    def take(self, *_: Any, **__: Any) -> None:
+        """Nothing: every page is in the stage already."""
+
+
+def _look(made: Preview, intake: Intake) -> None:
+    stage = intake.ready.stage
+    try:
+        stage.look()
+    except Exception as error:  # noqa: BLE001 - the rest is shown all the same
+        made.error = made.error or redaction.redact(str(error))
+    made.columns = {
+        name: stage.declared_type(name) or (found.fits[0] if found.filled and found.fits else "VARCHAR")
+        for name, found in stage.columns.items()
+    }
+
+
+@contextmanager
+def _sent(into: list[str]) -> Iterator[None]:
+    """Collect the requests as httpx logs them: redacted, like every log record."""
+    logger, level = logging.getLogger("httpx"), logging.getLogger("httpx").level
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            into.append(redaction.redact(record.getMessage().removeprefix("HTTP Request: ")))
+
+    handler = Collect()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def shape(path: Path) -> str:
+    """What an answer looks like: names and kinds of a JSON document, or the header of a CSV."""
+    text = path.read_bytes()[:_SHAPE]
+    try:
+        return redaction.redact(_outline(json.loads(text)))
+    except ValueError:
+        return redaction.excerpt(text.partition(b"\n")[0].decode(errors="replace"), 300)
+
+
+def _outline(value: Any, depth: int = 0) -> str:
+    if isinstance(value, Mapping):
+        if depth == 3:
+            return "{...}"
+        return "{" + ", ".join(f"{name}: {_outline(each, depth + 1)}" for name, each in list(value.items())[:12]) + "}"
+    if isinstance(value, list):
+        return f"[{len(value)} x {_outline(value[0], depth + 1)}]" if value else "[]"
+    return {str: "text", bool: "true/false", int: "number", float: "number", type(None): "null"}[type(value)]
+
+
+def show(console: Console, made: Preview) -> None:
+    """Print it."""
+
+    def line(name: str, text: str) -> None:
+        console.print(f"{name:<16}{text}", highlight=False, markup=False, soft_wrap=True)
+
+    line("table", made.table)
+    for number, request in enumerate(made.requests, 1):
+        line("request" if number == 1 else "next request", request)
+    line("answer", made.shape or "none")
+    line("records", " + ".join(map(str, made.records)) or "none")
+    for name, kind in made.columns.items():
+        line("  column", f"{name} {kind}")
+    for each in made.unproven:
+        line("cannot be shown", each)
+    if made.error:
+        line("failed", made.error)
+    line("stored", "nothing")
+
+
+__all__ = ["Preview", "find", "preview", "shape", "show"]

@@ -1,0 +1,40 @@
+"""`orgdata schema`: a JSON schema of every YAML file, for completion in editors.
+
+Here: making it out of the Components' models. Keep out: the models (vendors/).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+import orgdata_dagster
+
+
+def schema() -> dict[str, Any]:
+    """One schema for all `defs.yaml`: `type` decides which attributes there are."""
+    choices, shared = list[dict[str, Any]](), dict[str, Any]()
+    for name in orgdata_dagster.__all__:
+        attributes = TypeAdapter[Any](getattr(orgdata_dagster, name)).json_schema(
+            ref_template=f"#/$defs/{name}.{{model}}"
+        )
+        for model, made in attributes.pop("$defs", {}).items():
+            shared[f"{name}.{model}"] = made
+        shared[name] = attributes
+        choices.append(
+            {
+                "type": "object",
+                "properties": {
+                    "type": {"const": f"orgdata_dagster.{name}"},
+                    "attributes": {"$ref": f"#/$defs/{name}"},
+                },
+                "required": ["type", "attributes"],
+            }
+        )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "orgdata defs.yaml",
+        "oneOf": choices,
+        "$defs": shared,
+    }

@@ -1,0 +1,64 @@
+"""Two accounts of one vendor side by side: tables, pool and rate limit of their own, and no credential crosses."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from starlette.requests import Request
+
+from orgdata_dagster import settings
+from orgdata_dagster.orchestration.resources import VendorResource
+from orgdata_dagster.project.build import build_defs
+from orgdata_dagster.sandbox import octolis
+from orgdata_dagster.sandbox.limits import UNLIMITED
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration import project
+
+HOME_KEY, FR_KEY = "canary-of-home-4711", "canary-of-france-0815"
+
+
+def account(name: str | None, dataset: str) -> str:
+    attributes = {"cron": None, "tables": [{"name": "contacts", "id": dataset}], **({"name": name} if name else {})}
+    return yaml.safe_dump({"type": "orgdata_dagster.Octolis", "attributes": attributes})
+
+
+def remember(keys: set[str], request: Request) -> str:
+    """The credential that came."""
+    keys.add(request.query_params["api-key"])
+    return request.query_params["api-key"]
+
+
+def test_two_accounts_of_octolis_have_all_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox(octolis.demo(limits=UNLIMITED)) as home, Sandbox(octolis.demo(limits=UNLIMITED)) as france:
+        seen = {home: set[str](), france: set[str]()}
+        for one in (home, france):
+            monkeypatch.setattr(one.octolis, "credential", partial(remember, seen[one]))
+        dataset = next(iter(home.octolis.datasets))
+        for name, value in {
+            settings.HOME: str(tmp_path / "home"),
+            settings.WAREHOUSE: "",
+            "OCTOLIS_BASE_URL": f"{home.url}/octolis/v1/data",
+            "OCTOLIS_API_KEY": HOME_KEY,
+            "OCTOLIS_FR_BASE_URL": f"{france.url}/octolis/v1/data",
+            "OCTOLIS_FR_API_KEY": FR_KEY,
+        }.items():
+            monkeypatch.setenv(name, value)
+        root = project.write(
+            tmp_path / "project", {"octolis": account(None, dataset), "octolis_fr": account("octolis_fr", dataset)}
+        )
+        defs = build_defs(project=root, for_ui=False)
+        vendors = {key: each for key, each in (defs.resources or {}).items() if isinstance(each, VendorResource)}
+        assert {key: each.vendor for key, each in vendors.items()} == {"octolis": "octolis", "octolis_fr": "octolis_fr"}
+        assert len({each.rate_limit().name for each in vendors.values()}) == 2
+        keys = [dg.AssetKey(["octolis", "contacts"]), dg.AssetKey(["octolis_fr", "contacts"])]
+        assert [defs.resolve_asset_graph().get(key).group_name for key in keys] == ["octolis", "octolis_fr"]
+        job = defs.resolve_implicit_global_asset_job_def()
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = job.execute_in_process(instance=instance, asset_selection=keys, raise_on_error=False)
+        assert result.success
+    assert seen[home] == {HOME_KEY}
+    assert seen[france] == {FR_KEY}

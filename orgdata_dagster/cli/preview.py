@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -100,7 +100,7 @@ def preview(component: VendorComponent, stream: Stream, day: str | None = None) 
         resource.read_now().client(observe) as client,
     ):
         stage = Stage(scratch, cursor=stream.target.cursor, declared={**stream.declared, **stream.table.columns})
-        intake = _Looking(made, stage, partition, folder, ReadyRows(stage, stream.target))
+        intake = _Looking(made, stage, partition, folder, lambda: ReadyRows(Stage(scratch.cursor()), stream.target))
         try:
             if stream.once:
                 stream.once(client, intake)
@@ -111,7 +111,7 @@ def preview(component: VendorComponent, stream: Stream, day: str | None = None) 
             pass
         except Exception as error:  # noqa: BLE001 - what was met until then is shown all the same
             made.error = redaction.redact(str(error))
-        _look(made, intake)
+        _look(made, stage)
     return made
 
 
@@ -129,8 +129,10 @@ class _Alone(Step):
 class _Looking(Intake):
     """An intake that remembers each page that was read, also those that no pull takes."""
 
-    def __init__(self, made: Preview, stage: Stage, partition: str | None, folder: Path, ready: ReadyRows) -> None:
-        super().__init__(partition, folder, ready)
+    def __init__(
+        self, made: Preview, stage: Stage, partition: str | None, folder: Path, make: Callable[[], ReadyRows]
+    ) -> None:
+        super().__init__(partition, folder, make)
         self._made = made
         self._stage = stage
 
@@ -146,12 +148,14 @@ class _Looking(Intake):
 
         return read
 
+    def forget(self) -> None:
+        """Nothing: what was read is still to be looked at."""
+
     def take(self, *_: Any, **__: Any) -> None:
         """Nothing: every page is in the stage already."""
 
 
-def _look(made: Preview, intake: Intake) -> None:
-    stage = intake.ready.stage
+def _look(made: Preview, stage: Stage) -> None:
     try:
         stage.look()
     except Exception as error:  # noqa: BLE001 - the rest is shown all the same

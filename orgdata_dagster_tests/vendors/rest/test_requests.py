@@ -175,7 +175,7 @@ def test_a_parent_that_is_not_there_yet_is_named(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"paginator": {"type": "cursor", "cursr": "x", "parameter": "a"}}, "there is no such field"),
+        ({"paginator": {"type": "cursor", "cursr": "x", "parameter": "a"}}, "paginator.cursor.cursr: unknown field"),
         ({"paginator": {"type": "offset", "stop": "total"}}, "stop: total needs total"),
         ({"paginator": {"type": "pages"}}, "single_page"),
         ({"path": "/x/{project}"}, "filled in by nothing"),

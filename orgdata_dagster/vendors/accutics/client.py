@@ -40,6 +40,7 @@ P = TypeVar("P")
 Row = Mapping[str, Any]
 
 RECORDS = "data"  # the array in the envelope
+_ERROR_MEMBERS = {"error", "errors", "code", "message", "detail", "status"}
 REMEDIES = {
     "invalid_route": "Unknown endpoint: correct `path` in defs.yaml or ACCUTICS_BASE_URL.",
     "authorization_header_missing": "No token was sent: set ACCUTICS_API_TOKEN.",
@@ -165,6 +166,8 @@ def _opened(download: Download) -> tuple[list[Row], Pagination]:
         raise BadBody(f"no envelope with data and meta.pagination: {type(error).__name__} {error}") from None
     if not isinstance(pagination, dict) or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadBody("`data` is not an array of objects, or `meta.pagination` is not an object")
+    if envelope.get("error") or any(row.keys() <= _ERROR_MEMBERS for row in rows):
+        raise BadBody(f"an error in place of rows: {excerpt(json.dumps(envelope.get('error') or rows[:1]), 200)}")
     return rows, pagination
 
 

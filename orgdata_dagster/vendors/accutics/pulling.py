@@ -18,7 +18,8 @@ from orgdata_dagster.vendors.accutics.walk import WALKS, Walked
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
+LOCAL = "the vendor's times do not say their zone: rows may belong to another day"
 RESTLESS = f"rows moved during each of {WALKS} walks, so that one may be missing; the next pull reads it again"
 
 
@@ -43,7 +44,9 @@ def pull_day(client: AccuticsClient, listing: Listing, intake: Intake, settle: t
     assert cursor is not None  # entities without one are pulled whole
     start, end = day_bounds(str(intake.partition))
     began = datetime.now(UTC)
-    day = (where(cursor, "gte", start, kind="timestamp"), where(cursor, "lt", end, kind="timestamp"))
+    # a second more on both sides: a vendor may leave its bound out, or take it in
+    since, before = start - SECOND, end + SECOND
+    day = (where(cursor, "gte", since, kind="timestamp"), where(cursor, "lt", before, kind="timestamp"))
     walked = _walk(client, listing, intake, *day, cursor=cursor, bounds=(start, end))
     as_of = intake.first_answer or began
     # a doubtful day is not covered to its end, so that it is due again
@@ -51,6 +54,8 @@ def pull_day(client: AccuticsClient, listing: Listing, intake: Intake, settle: t
     if why := doubt(intake, intake.kept):
         return keep_stored(as_of, start, max(until, start + MICROSECOND), why)
     reason = None if walked.settled else RESTLESS
+    if not all(page.zoned for page in walked.pages):
+        reason = LOCAL
     proven = (Interval(start, until, reason),) if until > start else ()
     return Pulled(as_of, coverage=proven, whole=walked.settled)
 
@@ -71,12 +76,13 @@ def _walk(
         read = intake.json_reader(cursor=cursor, records=RECORDS)
         walked = client.pages(listing, *conditions, folder=intake.folder, read=read)
         for page in walked.pages:
-            if bounds is not None:
-                _check_bounds(page, *bounds)
-            intake.take(page)
-        came = sum(page.records for page in walked.pages)
-        before, odd = odd, shrank(intake, came)
-        if (came or doubt(intake, 0) is None) and (odd is None or odd == before):
+            if bounds is None:
+                intake.take(page)
+                continue
+            _check_bounds(page, *bounds)
+            intake.take(page, after=bounds[0] - MICROSECOND, until=bounds[1] - MICROSECOND)
+        before, odd = odd, shrank(intake, intake.kept)
+        if doubt(intake, intake.kept) is None and (odd is None or odd == before):
             break
     intake.shrunk += [odd] if odd else []
     return walked
@@ -84,7 +90,10 @@ def _walk(
 
 def _check_bounds(page: MeasuredPage, since: datetime, end: datetime) -> None:
     """Raise PermanentError if the vendor did not search by the cursor column: rows would land in the wrong day."""
-    if page.lowest is not None and page.highest is not None and (page.lowest < since or page.highest >= end):
+    if page.lowest is None or page.highest is None:
+        return
+    # what was asked for is a second longer on both sides, and a vendor may print coarser instants than it stores
+    if page.lowest < since - SECOND - page.unit or page.highest > end + SECOND:
         raise PermanentError(
             f"requested [{since.isoformat()}, {end.isoformat()}), received rows from {page.lowest.isoformat()} to "
             f"{page.highest.isoformat()}",

@@ -23,6 +23,7 @@ from urllib.parse import quote
 from orgdata_dagster.http.client import HttpClient, Observer
 from orgdata_dagster.http.errors import BadBody, PermanentError
 from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.vendors.octolis.client import (
     ACCOUNT_POINTS_PER_MINUTE,
     ALL_MASTERIDS,
@@ -116,7 +117,7 @@ class OctolisWriter:
     ) -> None:
         """Send `payload`, a JSON text, to a webhook, with the headers that it asks for."""
         endpoint = f"/webhook/{quote(webhook, safe='')}"
-        self._send(method, endpoint, payload.encode(), lambda _: None, headers=headers, observer=observer)
+        self._send(method, endpoint, payload.encode(), _check_webhook, headers=headers, observer=observer)
 
     def _send(
         self,
@@ -168,6 +169,16 @@ def _results(download: Download, sent: int) -> list[RecordResult]:
     return [_result(result) for result in results]
 
 
+def _check_webhook(download: Download) -> None:
+    """Raise BadBody where the answer to a webhook is an error with status 200. Any other answer will do."""
+    try:
+        found = json.loads(download.path.read_bytes())
+    except ValueError:
+        return
+    if isinstance(found, dict) and (found.get("error") or found.get("errors") or found.get("success") is False):
+        raise BadBody(f"the webhook answers with an error: {excerpt(json.dumps(found), 200)}")
+
+
 def _result_of_one(download: Download) -> RecordResult:
     answer = json_object(download)
     if not isinstance(answer.get("record"), dict):
@@ -183,6 +194,8 @@ def _result(result: Any) -> RecordResult:
         return RecordResult(written=False, reason=_reason(result.get("error")))
     record, warnings = _object(result.get("record")), _object(result.get("warnings"))
     masterid = record.get(MASTERID)
+    if not isinstance(masterid, str):
+        raise BadBody("a result of the answer says written, and names no record")
     # writes name the record itself too; it is not gone
     merged = tuple(each for each in record.get(ALL_MASTERIDS) or () if each != masterid)
     ignored = tuple(map(str, warnings.get("protected_columns") or ()))

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from orgdata_dagster.http.errors import BadBody
+from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
+from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import DAY
 from orgdata_dagster.vendors.together.client import TogetherClient
 from orgdata_dagster.warehouse.ledger.intervals import Interval
@@ -16,6 +20,14 @@ from orgdata_dagster.warehouse.ledger.intervals import Interval
 def pull_now(client: TogetherClient, table: str, intake: Intake) -> Pulled:
     """Pull the whole report. It is complete up to the vendor's time of the answer."""
     began = datetime.now(UTC)
-    intake.take(client.report(table, into=intake.file(f"{table}.csv"), read=intake.reader(None)))
+    measure = intake.reader(None)
+
+    def read(download: Download) -> MeasuredPage:
+        page = measure(download)
+        if len(page.page.columns) < 2:  # a text in place of a report is a CSV of one column
+            raise BadBody(f"the report has no column but {excerpt(', '.join(page.page.columns), 100)!r}")
+        return page
+
+    intake.take(client.report(table, into=intake.file(f"{table}.csv"), read=read))
     as_of = intake.first_answer or began
     return Pulled(as_of, coverage=(Interval(as_of - DAY, as_of),))

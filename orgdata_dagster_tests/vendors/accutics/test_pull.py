@@ -8,7 +8,7 @@ import random
 import dagster as dg
 import pytest
 
-from orgdata_dagster.sandbox.accutics import Asked
+from orgdata_dagster.sandbox.accutics import Asked, search
 from orgdata_dagster.sandbox.faults import Empty, ErrorBody
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.accutics.rig import DAYS, ENTITIES, Rig
@@ -177,7 +177,12 @@ def test_a_list_that_shrinks_by_most_is_asked_for_again_and_then_believed(rig: R
     assert f"{day}: 3 rows, " in str(volume.metadata["unusual"].value)
 
 
-@pytest.mark.parametrize("body", [{"error": {"code": "quota"}}, {"data": [], "meta": {}}, [{"error": "x"}], {}])
+ROWS_OF_ERRORS = {"data": [{"error": "quota"}], "meta": {"pagination": {"next": None}}}
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": {"code": "quota"}}, {"data": [], "meta": {}}, [{"error": "x"}], {}, ROWS_OF_ERRORS]
+)
 def test_an_error_with_status_200_is_no_data(rig: Rig, body: object) -> None:
     assert rig.pull("users").success
     rig.vendor.faults.add(ErrorBody(body), times=2)
@@ -224,3 +229,29 @@ def test_a_list_that_is_not_searched_by_its_cursor_column_is_refused(rig: Rig, m
     said = failure(rig.pull("inputs"))
     assert "correct it in defs.yaml" in said
     assert rig.vendor.jwt() not in said
+
+
+@pytest.mark.parametrize(("asked", "meant"), [(("gte",), "gt"), (("lt",), "lte")])
+@pytest.mark.parametrize("name", ["submissions", "records"])
+def test_a_bound_that_is_left_out_or_taken_in_loses_and_doubles_no_row(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, name: str, asked: tuple[str], meant: str
+) -> None:
+    """Rows lie at midnight: a vendor that means `gt` by `gte` would leave them out of both days."""
+    monkeypatch.setitem(search._TESTS, asked[0], search._TESTS[meant])
+    assert rig.pull_everything(name).success
+    assert rig.difference(name) == {}
+    assert rig.sql("SELECT count(*) FROM _orgdata.coverage WHERE reason IS NOT NULL") == [(0,)]
+
+
+def test_times_without_a_zone_are_a_gap(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    entity = rig.vendor.entities["records"]
+    matching = entity.after
+
+    def local(*arguments: object) -> object:
+        rows, following = matching(*arguments)  # type: ignore[arg-type]
+        return [{**row, "updated_at": str(row["updated_at"]).removesuffix("Z")} for row in rows], following
+
+    monkeypatch.setattr(entity, "after", local)
+    pulled = rig.pull("records", today(back=1), today(back=1))
+    assert pulled.success
+    assert not coverage_passed(pulled)

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from orgdata_dagster.http.errors import BadBody, PermanentError
+from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
 from orgdata_dagster.http.records import Download, RequestRecord
-from orgdata_dagster.sandbox.faults import Reset
+from orgdata_dagster.sandbox.faults import ErrorBody, Reset
 from orgdata_dagster.vendors.octolis.writing import OctolisWriter, RecordResult, _results, writes_per_minute
 from orgdata_dagster_tests.vendors.octolis.sync.rig import Rig
 
@@ -75,7 +75,8 @@ def test_an_answer_that_does_not_fit_its_batch_is_no_answer(tmp_path: Path) -> N
     """Which row would be whose? The client asks again, as after a lost answer."""
     for body, said in (
         (b'{"results": [{"written": true}]}', "1 results for 2 records"),
-        (b'{"results": [{"written": true}, {}]}', "does not say whether its row was written"),
+        (b'{"results": [{}, {"written": true}]}', "does not say whether its row was written"),
+        (b'{"results": [{"written": true}, {}]}', "says written, and names no record"),
         (b'{"error": "none"}', "no results for 2 records"),
     ):
         (tmp_path / "answer").write_bytes(body)
@@ -94,6 +95,13 @@ def test_webhooks_and_what_they_ask_for(rig: Rig, writer: OctolisWriter) -> None
         with pytest.raises(PermanentError, match=remedy):
             writer.call_webhook(webhook, "{}", method=method, headers=headers)  # type: ignore[arg-type]
     assert len(rig.vendor.webhook_calls) == 1
+
+
+@pytest.mark.parametrize("body", [{"error": {"code": 17}}, {"errors": ["quota"]}, {"success": False}])
+def test_an_error_in_a_webhooks_200_is_no_success(rig: Rig, writer: OctolisWriter, body: object) -> None:
+    rig.vendor.faults.add(ErrorBody(body), times=10)
+    with pytest.raises(VendorError, match="the webhook answers with an error"):
+        writer.call_webhook("hook", "{}", method="PUT", headers={"x-source": "orgdata"})
 
 
 def test_the_documents_sum() -> None:

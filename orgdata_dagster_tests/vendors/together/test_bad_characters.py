@@ -1,8 +1,8 @@
-"""One bad character in a report: every row lands, and the character becomes U+FFFD."""
+"""Reports that are not quite reports: a bad character becomes U+FFFD, an error text is no report."""
 
 import pytest
 
-from orgdata_dagster.sandbox.faults import BadCharacter
+from orgdata_dagster.sandbox.faults import BadCharacter, ErrorBody
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.vendors.together.rig import Runs
@@ -15,3 +15,13 @@ def test_a_report_with_a_bad_character_lands(home: Home, sandbox: Sandbox, runs:
     truth = sandbox.together.truth("users") or []
     assert home.sql("SELECT count(*) FROM together.users") == [(len(truth),)]
     assert home.sql("SELECT sum(replaced_characters) FROM _orgdata.loads") == [(0 if what == "bom" else 1,)]
+
+
+@pytest.mark.parametrize("report", ["quota exceeded", "Error: quota exceeded\nTry again later\n"])
+def test_an_error_text_in_place_of_a_report_lands_in_no_table(
+    home: Home, sandbox: Sandbox, runs: Runs, report: str
+) -> None:
+    """Also on the first pull of a table without a key, which has nothing to compare it with."""
+    sandbox.together.faults.add(ErrorBody({"report": report}), times=10)
+    assert not runs.materialize("together/sessions").success
+    assert home.sql("SELECT count(*) FROM information_schema.tables WHERE table_name = 'sessions'") == [(0,)]

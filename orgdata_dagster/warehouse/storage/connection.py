@@ -44,6 +44,10 @@ _NEW_FILE = "STORAGE_VERSION 'v1.4.0', BLOCK_SIZE 65536"
 SCRATCH = "memory"  # the database's name for what a connection keeps in memory
 _LEAVE = f"USE {SCRATCH}; DETACH {ALIAS}"
 
+# Another thread that asks the catalog of the same DuckDB instance keeps the file open for a moment after its DETACH.
+_ALREADY_ATTACHED = "is already attached by database"
+_LETTING_GO = 10.0  # seconds
+
 
 class Warehouse:
     """The place where the tables live.
@@ -177,8 +181,11 @@ class Warehouse:
                 return
             except duckdb.Error as error:
                 # DuckDB fails at once when another process has the file; it does not wait.
-                meant = explained(error, self.uri)
                 waited = time.monotonic() - began
+                if _ALREADY_ATTACHED in str(error) and waited < _LETTING_GO:
+                    time.sleep(0.002)
+                    continue
+                meant = explained(error, self.uri)
                 if not isinstance(meant, WarehouseHeld) or waited > self.patience:
                     self._forget_empty(new=new)
                     raise meant or WarehouseUnavailable(

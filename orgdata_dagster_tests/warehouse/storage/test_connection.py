@@ -1,7 +1,9 @@
 """Opening the warehouse: what is in the way is waited for, and named when it does not go away."""
 
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -149,3 +151,31 @@ def test_a_warehouse_that_could_not_be_detached_is_attached_again(tmp_path: Path
         scratch.execute(f"ATTACH '{warehouse.uri}' AS warehouse; USE warehouse")
         with warehouse.reading(scratch) as connection:
             assert connection.execute("FROM t").fetchall() == [(1,)]
+
+
+def test_a_thread_that_asks_the_catalog_meanwhile_is_no_obstacle(tmp_path: Path) -> None:
+    """A pull ended after 17 of 26 days: the file was "already attached" while another thread looked at the catalog."""
+    warehouse = warehouse_at(tmp_path / "warehouse.duckdb")
+    with warehouse.scratch_connection() as scratch, ThreadPoolExecutor(3) as pool:
+        over = threading.Event()
+
+        def ask() -> None:
+            cursor = scratch.cursor()
+            while not over.is_set():
+                cursor.execute("SELECT count(*) FROM information_schema.tables").fetchall()
+
+        def commit() -> None:
+            cursor = scratch.cursor()
+            for _ in range(15):
+                with warehouse.transaction(cursor) as connection:
+                    connection.execute("CREATE TABLE IF NOT EXISTS t (a INTEGER); INSERT INTO t VALUES (1)")
+
+        asking = pool.submit(ask)
+        try:
+            for done in [pool.submit(commit) for _ in range(2)]:
+                done.result()
+        finally:
+            over.set()
+        asking.result()
+    with warehouse.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (30,)

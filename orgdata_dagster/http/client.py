@@ -23,7 +23,7 @@ from orgdata_dagster.http import body, redaction, stopping
 from orgdata_dagster.http.announced import LimitHeaders, reset_announced
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.clock import SYSTEM, Clock
-from orgdata_dagster.http.connection import Timeouts, check_headers, checked_base, https_proxy, open_client
+from orgdata_dagster.http.connection import Connections, Timeouts, check_headers, checked_base, https_proxy
 from orgdata_dagster.http.errors import (
     BadBody,
     ErrorDetail,
@@ -118,7 +118,7 @@ class HttpClient:
         self._clock = clock
         self._pauses = Pauses(vendor, retry, self._rate_limit, clock)
         check_headers(self.vendor, headers or {}, self._credentials_from)
-        self._http = open_client(self.base_url, headers or {}, timeouts, transport)
+        self._http = Connections(self.base_url, headers or {}, timeouts, transport)
 
     def __enter__(self) -> Self:
         return self
@@ -239,7 +239,7 @@ class HttpClient:
                 permit.answered()
 
         started = self._clock.monotonic()
-        request = self._http.build_request(
+        request = self._http.request(
             call.method,
             call.url,
             headers=call.headers,
@@ -248,7 +248,7 @@ class HttpClient:
             extensions={"trace": trace},
         )
         try:
-            with closing(self._http.send(request, stream=True)) as response:
+            with closing(self._http.send(request)) as response:
                 record.status = response.status_code
                 record.request_ids = self._request_ids(response.headers)
                 try:

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import httpx
 
@@ -76,21 +77,45 @@ def check_headers(vendor: str, headers: Mapping[str, str], credentials_from: Seq
             )
 
 
-def open_client(
-    base_url: str, headers: Mapping[str, str], timeouts: Timeouts, transport: httpx.BaseTransport | None
-) -> httpx.Client:
-    """Open a pool of persistent connections. It does not follow redirects."""
-    return httpx.Client(
-        headers={"user-agent": "orgdata", "accept-encoding": ACCEPT_ENCODING, **headers},
-        timeout=httpx.Timeout(connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool),
-        follow_redirects=False,
+class Connections:
+    """A pool of persistent connections to one vendor. It does not follow redirects.
+
+    Requests go to httpx's transport directly. The steps of httpx's client in between (redirects, authentication, hooks,
+    a log line per request) are not used here, and take a tenth of the time of a small request.
+    """
+
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], timeouts: Timeouts, transport: httpx.BaseTransport | None
+    ) -> None:
         # Only a part of the environment is used: SSL_CERT_FILE and an https proxy. A ~/.netrc would add an unexpected
         # Authorization header, and HTTP_PROXY would send credentials to a third party unencrypted.
-        trust_env=False,
-        verify=_tls(httpx.URL(base_url).scheme == "https"),
-        proxy=None if transport else https_proxy(base_url),
-        transport=transport,
-    )
+        self._transport = transport or httpx.HTTPTransport(
+            verify=_tls(httpx.URL(base_url).scheme == "https"), proxy=https_proxy(base_url), trust_env=False
+        )
+        self._client = httpx.Client(
+            headers={"user-agent": "orgdata", "accept-encoding": ACCEPT_ENCODING, **headers},
+            timeout=httpx.Timeout(
+                connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool
+            ),
+            trust_env=False,
+            transport=self._transport,
+        )
+
+    def request(self, method: str, url: httpx.URL, **content: Any) -> httpx.Request:
+        """Build a request with the common headers and cookies; `content`: further arguments of httpx.Request."""
+        return self._client.build_request(method, url, **content)
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request. The caller reads the body of the response and closes it."""
+        response = self._transport.handle_request(request)
+        response.request = request
+        if "set-cookie" in response.headers:
+            self._client.cookies.extract_cookies(response)
+        return response
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
 
 
 @cache

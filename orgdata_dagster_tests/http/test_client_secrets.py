@@ -54,7 +54,8 @@ def test_no_word_of_it(rig: Rig, everything_logged: io.StringIO, scene: str) -> 
     assert rig.server.asked[0].headers["api-key"] == CANARY  # it was sent, as itself
     check(rig, everything_logged, said)
     assert "httpcore.http11 DEBUG send_request_headers.started" in everything_logged.getvalue()
-    assert "httpx INFO HTTP Request: GET" in everything_logged.getvalue()
+    assert "orgdata.http DEBUG RequestRecord" in everything_logged.getvalue()
+    assert "HTTP Request" not in everything_logged.getvalue()  # httpx' line per request, which nobody needs
 
 
 @pytest.mark.parametrize("kind", [BadBody, PermanentError])

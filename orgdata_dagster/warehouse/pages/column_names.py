@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from orgdata_dagster.warehouse.names import OWN_PREFIX, VARIANT, folded
@@ -134,6 +135,12 @@ class ColumnNames:
         while folded(name := f"{base}_{count}") in self._owner or folded(name) in wanted or folded(name) in self._table:
             count += 1
         return name
+
+
+@lru_cache(maxsize=64)
+def first_assigned(names: tuple[VendorName, ...]) -> Assigned:
+    """The columns of a page's names in a table of which nothing is known; alike pages come by the thousand."""
+    return ColumnNames().assign(names)
 
 
 def _base(name: VendorName, position: int) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import literal
-from orgdata_dagster.warehouse.pages.column_names import Assigned, ColumnNames, VendorName, of_header
+from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName, first_assigned, of_header
 from orgdata_dagster.warehouse.pages.csv_rewriting import BOM, rewrite
 from orgdata_dagster.warehouse.pages.page import Reading
 from orgdata_dagster.warehouse.pages.record_size import LARGEST_RECORD, too_large_in_csv
@@ -99,7 +99,7 @@ def prepare(path: Path) -> CsvPage:
     # With one column a blank line is a record whose value is missing; with several it is nothing.
     lines = scan.line_ends - (scan.blank_lines if len(header) > 1 else 0)
     names = of_header(header)
-    columns = ColumnNames().assign(names).columns
+    columns = first_assigned(names).columns
     if scan.longest > LARGEST_RECORD:
         raise too_large_in_csv(path, columns)
     return CsvPage(path, names, columns, lines + (scan.last != _LF) - 1, scan.longest)

@@ -17,7 +17,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import literal, quoted
-from orgdata_dagster.warehouse.pages.column_names import Assigned, ColumnNames, VendorName
+from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName, first_assigned
 from orgdata_dagster.warehouse.pages.json_bytes import ARRAY, OBJECT, is_bare, rewrite
 from orgdata_dagster.warehouse.pages.json_layout import Layout
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
@@ -54,7 +54,7 @@ class JsonPage:
 
     @cached_property
     def _assigned(self) -> Assigned:
-        return self.assigned or ColumnNames().assign(self.names)
+        return self.assigned or first_assigned(self.names)
 
     def assigned_to(self, assigned: Assigned) -> JsonPage:
         """The same page, with these columns for its names."""

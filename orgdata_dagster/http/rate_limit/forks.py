@@ -1,8 +1,7 @@
-"""What a forked child must forget.
+"""Cleaning up in a forked child process.
 
-Here: `watch`, for things holding a file lock, a SQLite connection or a thread lock: none survives a fork.
-Add here when: never, most likely.
-Keep out: what exactly is to be forgotten; each thing knows that itself.
+Here: `watch`, for objects with a file lock, a SQLite connection or a thread lock, which do not survive a fork.
+Keep out: the clean-up of each object, which is its own `forget`.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from weakref import WeakSet
 
 
 class Forgetful(Protocol):
-    """Something that a fork would leave half shared between parent and child."""
+    """An object that parent and child must not share after a fork."""
 
     def forget(self) -> None:
-        """Called in the child right after a fork: let go without touching what the parent holds."""
+        """Release the object in the child, right after a fork, without affecting the parent."""
 
 
 _watched: WeakSet[Forgetful] = WeakSet()
 
 
 def watch(thing: Forgetful) -> None:
-    """See to it that `thing.forget()` runs in every child forked while the thing is alive."""
+    """Call `thing.forget()` in every child that is forked while the object exists."""
     _watched.add(thing)
 
 

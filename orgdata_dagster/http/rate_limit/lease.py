@@ -1,8 +1,8 @@
-"""How many requests are under way at once, counted by the kernel.
+"""The number of concurrent requests, limited by kernel locks.
 
-Here: `take_lease`: one of n lock files, held while a request is under way.
-Add here when: another bound has to end with the life of a process.
-Keep out: points and windows (planner.py); anything that would need cleaning up after a crash.
+Here: `take_lease`, which holds one of n lock files during a request.
+Add here when: another limit has to end when its process dies.
+Keep out: points and windows (planner.py); anything that needs a clean-up after a crash.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from orgdata_dagster.http.clock import Clock
 from orgdata_dagster.http.rate_limit.forks import watch
 from orgdata_dagster.http.waiting import SHORTEST
 
-# The poll between tries starts short, for exchanges of a few ms, and grows to what costs nothing in a minute.
+# Seconds between attempts: short at first, for exchanges of a few ms, then longer, so that a long wait costs little.
 _FIRST_POLL, _LONGEST_POLL = 0.002, 0.1
 
 
 class NoLease(Exception):
-    """The deadline passed while all leases were taken."""
+    """All leases were taken until the deadline."""
 
 
 class _OpenFiles:
-    """The lock files of one taker. Each taker opens its own, so threads compete as processes do."""
+    """The lock files, opened once per request, so that threads compete like processes."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.descriptors: list[int] = []
@@ -36,7 +36,7 @@ class _OpenFiles:
             self.descriptors.append(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
     def try_lock(self) -> int | None:
-        """The descriptor of a file that nobody held, now locked; None if all are held."""
+        """Lock a free file; returns its descriptor, or None if all are locked."""
         for descriptor in self.descriptors:
             with suppress(BlockingIOError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,9 +44,7 @@ class _OpenFiles:
         return None
 
     def forget(self) -> None:
-        """Close the files. A lock ends when nobody has its file open any more: so in a forked child this gives
-        up the inherited copy, and the lease ends with the parent alone.
-        """
+        """Close the files. A lock ends when no process has its file open, so a forked child must close its copies."""
         for descriptor in self.descriptors:
             os.close(descriptor)
         self.descriptors = []
@@ -54,10 +52,12 @@ class _OpenFiles:
 
 @contextmanager
 def take_lease(paths: Sequence[Path], clock: Clock, deadline: float | None, tell: Callable[[], None]) -> Iterator[None]:
-    """Hold one of the lock files while the block runs, waiting for one to get free.
+    """Wait for a free lock file, and hold it while the block runs. The kernel releases it if the process dies.
 
-    `deadline` is a time of `clock.monotonic()`; `tell` is called once if the wait takes seconds. Raises NoLease when
-    the deadline passes first. A holder that dies in whatever way gives the lease back: the kernel drops its locks.
+    deadline: a time of `clock.monotonic()`; None: no limit.
+    tell: called once if the wait takes seconds.
+
+    Raises NoLease at the deadline.
     """
     files = _OpenFiles(paths)
     try:

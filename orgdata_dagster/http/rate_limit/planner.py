@@ -1,27 +1,28 @@
-"""When a request may go, and which windows pay for it: pure arithmetic.
+"""When a request may be sent, and which windows it is charged to: pure arithmetic.
 
-Here: `earliest`, and the reasoning why the vendor, who keeps books of its own, never says no.
-Add here when: a rule gains a new kind of bound.
-Keep out: clocks, files, sleeping, and who is waiting (ledger.py, rate_limit.py).
+Here: `earliest`, and the proof that the vendor, which counts by itself, never refuses a request.
+Add here when: a rule has a new kind of limit.
+Keep out: clocks, files, sleeping, and the queue (reservations.py, rate_limit.py).
 
-Why the two books agree
------------------------
-The vendor decides itself which window of a bucket pays: the first that fits AT ARRIVAL. A request arrives at
-most the slack (margin x shortest window) after the time in our book, and by such a little the choice can tip. If
-we booked "per minute" where the vendor paid "per second", a later request would find less room there than we
-think. So a request goes only when the choice cannot tip; in between it waits, some hundredths of a second:
+Why both counts agree
+---------------------
+The vendor itself decides which window of a bucket a request is charged to: the first one with enough room AT ARRIVAL. A
+request arrives at most the slack (margin x shortest window) after the time that we recorded, and this can change the
+choice. If we charged "per minute" where the vendor charges "per second", a later request would find less room there
+than we think. A request is therefore sent only when the choice is certain, which takes some hundredths of a second:
 
-- a window pays only once the cost CERTAINLY fits: every payment that may still count is counted, in a window
-  stretched by the slack;
-- a less preferred window pays only while the cost CERTAINLY does not fit the preferred ones: only payments known
-  to have reached the vendor are counted (a waiting process may be killed), in a window shortened by the slack;
-- two requests closer than the slack may arrive in either order. Equal costs merely swap names, and what one
-  window pays fits it in any order; but a dear one paid by the first window and a cheap one by the second must
-  not swap, so requests of different costs paid by different windows keep the slack between them.
+- A window is charged only once the cost CERTAINLY fits: every payment that may still count is counted, in a window
+  that is longer by the slack.
+- A less preferred window is charged only while the cost CERTAINLY does not fit the preferred ones: only payments that
+  are known to have reached the vendor are counted (a waiting process may be killed), in a window that is shorter by the
+  slack.
+- Two requests within the slack may arrive in either order. With equal costs that makes no difference, and neither does
+  it within one window. An expensive request charged to the first window and a cheap one charged to the second must not
+  swap, so requests with different costs and different windows keep the slack between them.
 
-By induction the vendor's choice is ours, each payment at most the slack later, which the stretching covers; and
-what we booked but the vendor never got only makes our book the fuller one. Times never decrease along the queue
-(first come, first served), so nobody has to look ahead.
+By induction the vendor makes the same choice, with each payment at most the slack later, which longer windows cover.
+A payment that we recorded but the vendor never received only makes our count higher. Times never decrease along the
+queue (first come, first served), so no request has to consider later ones.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ _ROUNDING = 1e-9
 class Spent(NamedTuple):
     """One earlier payment.
 
-    `windows` names for each bucket the windows it counts against: the one that paid; all, if that is not
-    known; none, if it is no matter of this bucket. `proven`: from when on it may be relied upon to stand in the
-    vendor's book too, in just those windows; for what is still to be sent this is a guess.
+    windows: per bucket, the windows that it counts against: the charged one; all, if that is unknown; none, if the
+        bucket does not apply.
+    proven: time from which on the vendor is certain to have charged just these windows; a guess for requests that are
+        still to be sent.
     """
 
     at: float
@@ -52,7 +54,7 @@ class Spent(NamedTuple):
 
 
 class _Opening(NamedTuple):
-    """When a cost fits one window: certainly from `certain` on, certainly not from `shut` until `possible`."""
+    """When a cost fits a window: certainly from `certain` on, certainly not between `shut` and `possible`."""
 
     certain: float
     shut: float
@@ -60,8 +62,11 @@ class _Opening(NamedTuple):
 
 
 def earliest(rule: Rule, spent: Sequence[Spent], cost: float, now: float) -> tuple[float, tuple[int, ...]]:
-    """When `cost` may be sent at the earliest (seconds, as `now`; not before any of `spent`), and which window
-    of each bucket pays (its index). `cost` must have passed `rule.check`.
+    """The earliest time at which `cost` may be sent, and the index of the charged window per bucket.
+
+    spent: earlier payments; the result is not before any of them.
+    cost: points; must have passed `rule.check`.
+    now: in seconds, like the result.
     """
     newest_first = sorted(spent, key=attrgetter("at"), reverse=True)
     buckets = [_openings(rule, bucket, index, newest_first, cost) for index, bucket in enumerate(rule.buckets)]
@@ -71,11 +76,11 @@ def earliest(rule: Rule, spent: Sequence[Spent], cost: float, now: float) -> tup
         latest = max((start for start, _ in payers), default=at)
         if latest <= at:
             return at, tuple(window for _, window in payers)
-        at = latest  # by then another bucket's choice may have changed, so ask them all again
+        at = latest  # by then the choice in another bucket may have changed, so check all again
 
 
 def _payer(openings: Sequence[_Opening], at: float) -> tuple[float, int]:
-    """The first time from `at` on when it is beyond doubt which window pays, and that window."""
+    """The first time from `at` on at which the charged window is certain, and that window."""
     best, paying = math.inf, 0
     shut, possible = -math.inf, math.inf  # between the two every preferred window certainly refuses
     for index, opening in enumerate(openings):
@@ -108,8 +113,8 @@ def _opening(window: Window, slack: float, paid: Sequence[Spent], cost: float) -
 
 
 def _full_until(newest_first: Sequence[Spent], room: float) -> tuple[float, float]:
-    """The date of the payment that has to leave the window before no more than `room` is taken, and from when
-    on all the payments that say so are proven.
+    """The time of the payment that must leave the window before at most `room` points are taken, and the time from
+    which on the payments that decide this are proven.
     """
     proven = -math.inf
     for payment in newest_first:

@@ -1,7 +1,7 @@
 """One vendor's rate limit, shared by every process of the machine.
 
-Here: `RateLimit.spend`, the one way to be allowed to send a request, and `Permit`, what it gives.
-Add here when: a client or the status command needs another word with the rate limit.
+Here: `RateLimit.spend`, which every request needs, and `Permit`, which it yields.
+Add here when: a client or a command needs another operation.
 Keep out: HTTP (../client.py), a vendor's figures (its client.py), the arithmetic (planner.py).
 """
 
@@ -27,24 +27,24 @@ from orgdata_dagster.http.waiting import announce
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# What is usual is known after so many answers, and told by the last of them.
+# The usual response time is known after _FEW answers; it is the median of the last _LAST.
 _FEW, _LAST = 4, 50
-# Seconds of slack from which on no answer is that late: only windows of a few seconds have less.
+# Seconds of slack above which no answer can be too late; only windows of a few seconds have less.
 _AMPLE = 1.0
-# Seconds after which whoever waits for a pause to end looks whether it was lifted.
+# Seconds between two checks whether a pause was lifted.
 _LOOK_AGAIN = 5.0
 LONGEST_PAUSE = 900.0
 
 
 class RateLimitTimeout(TimeoutError):
-    """The rate limit had no room in time.
+    """The rate limit had no room before the timeout.
 
-    `waited`: seconds spent waiting; `needed`: seconds it would take from now on, None if that is not known
-    (all leases taken).
+    waited: seconds spent waiting.
+    needed: further seconds that the wait would take; None if unknown, because all leases are taken.
     """
 
     def __init__(self, name: str, waited: float, needed: float | None) -> None:
-        more = "nobody knows how much longer" if needed is None else f"{needed:.1f} s more would be needed"
+        more = "and the rest of the wait is unknown" if needed is None else f"{needed:.1f} s more would be needed"
         super().__init__(f"the rate limit {name!r} has no room: waited {waited:.1f} s, {more}")
         self.name = name
         self.waited = waited
@@ -52,7 +52,7 @@ class RateLimitTimeout(TimeoutError):
 
 
 class Permit:
-    """Leave to send one request, now."""
+    """Permission to send one request now."""
 
     def __init__(self, rate_limit: RateLimit, began: float, reservation: Reservation | None) -> None:
         self._rate_limit = rate_limit
@@ -60,14 +60,14 @@ class Permit:
         self._under_way: Reservation | None = None
         self._left: float | None = None
         self.waited = rate_limit.clock.monotonic() - began
-        """Seconds waited in all, for a lease and for points."""
+        """Seconds waited in total, for a lease and for points."""
 
     def sent(self) -> None:
-        """To be called when the request's first bytes are about to be written; once, later calls do nothing.
+        """Call this just before the request's first bytes are sent. Further calls do nothing.
 
-        If setting up the connection took so long that the vendor would see the request in another place
-        than the book says, the payment is dated anew; should its room be gone, this waits for some.
-        Where the vendor chooses between windows, only requests so reported let others use the second one.
+        If connecting took so long that the recorded time is wrong, the payment is moved to the actual time; this waits
+        if there is no room then. If the vendor chooses between windows, other requests use the second one only after
+        this call.
         """
         if self._reservation is None:
             return
@@ -77,20 +77,20 @@ class Permit:
         self.waited += self._rate_limit.clock.monotonic() - began
 
     def left(self) -> None:
-        """To be called when the request's last bytes are written; once, later calls do nothing.
+        """Call this when the request's last bytes have been sent. Further calls do nothing.
 
-        A machine that is short of breath may take long from the first byte to the last. If the vendor would see the
-        request later than the book says, it is dated anew, and counts against whichever window may have paid.
+        A busy machine may take long from the first byte to the last. If the recorded time is then wrong, the payment is
+        moved to the actual time and counts against every window that may have been charged.
         """
         if self._under_way is not None and self._left is None:
             self._rate_limit._leave(self._under_way)
             self._left = self._rate_limit.clock.monotonic()
 
     def answered(self) -> None:
-        """To be called when the answer begins to arrive; once, later calls do nothing.
+        """Call this when the answer starts to arrive. Further calls do nothing.
 
-        The vendor saw the request at some moment before. If the answer took far longer than usual, this may have been
-        late: the payment is dated anew, by the usual time before now. Windows of many seconds have slack enough.
+        If the answer took far longer than usual, the request may have arrived late; the payment is then moved to the
+        usual response time before now. Long windows have enough slack without this.
         """
         if self._under_way is not None and self._left is not None:
             self._rate_limit._answer(self._under_way, self._rate_limit.clock.monotonic() - self._left)
@@ -98,12 +98,12 @@ class Permit:
 
 
 class RateLimit:
-    """A rule, and the files in `folder` by which all processes keep it together.
+    """A rule that all processes keep together, through files in `folder`.
 
-    `name` becomes part of file names. Two rate limits of one name and folder are the same rate limit, in whatever
-    process or thread. `boot` names the machine's present boot (tests reboot by changing it). `patience`: the
-    timeout of every `spend` without one of its own. `longest_pause`: the seconds for which a vendor can have
-    everybody wait, whatever the store says.
+    name: part of the file names; rate limits with the same name and folder are the same, in every process and thread.
+    boot: returns an id of the machine's current boot.
+    patience: default timeout of `spend`, in seconds.
+    longest_pause: longest pause in seconds, whatever the store says.
     """
 
     def __init__(
@@ -129,12 +129,14 @@ class RateLimit:
 
     @contextmanager
     def spend(self, cost: float = 1, *, timeout: float | None = None) -> Iterator[Permit]:
-        """Wait until one request of `cost` points may be sent; it is under way until the block ends.
+        """Wait until one request of `cost` points may be sent; it is in progress until the block ends.
 
-        First come, first served. `timeout` in seconds; None: the rate limit's patience, or as long as it takes.
-        Raises BudgetTimeout, at once if the earliest slot lies beyond the timeout, VendorPaused where the vendor wants
-        a longer pause than anybody waits, and ValueError for a cost that can never be paid. A block left without
-        sending has paid all the same.
+        Requests are served first come, first served. A block that sends nothing is still charged.
+
+        timeout: in seconds; None: the rate limit's patience, or no limit.
+
+        Raises RateLimitTimeout, at once if the earliest slot is after the timeout; VendorPaused if the vendor asks for
+        a pause longer than `longest_pause`; ValueError for a cost that can never be paid.
         """
         self.rule.check(cost)
         began = self.clock.monotonic()
@@ -147,20 +149,21 @@ class RateLimit:
             raise RateLimitTimeout(self.name, self.clock.monotonic() - began, None) from None
 
     def pause(self, seconds: float, asked: float | None = None) -> bool:
-        """Nobody, in any process, sends before `seconds` from now. Never shortens a pause.
+        """Hold back the requests of all processes for `seconds`. Never shortens a pause.
 
-        `asked`: what the vendor wants, where it is more than anybody waits; until the pause ends `spend` then refuses.
+        asked: seconds that the vendor asks for, if longer than `longest_pause`; `spend` then raises VendorPaused until
+            the pause ends.
         """
         if seconds > 0:
             self._book(Ledger.pause, seconds, asked)
         return True
 
     def paused(self) -> Pause | None:
-        """The pause in force, if there is one."""
+        """The current pause; None if there is none."""
         return self._book(Ledger.paused) if self._store.exists() else None
 
     def resume(self) -> Pause | None:
-        """Lift the pause; returns what it was."""
+        """Lift the pause; returns it, or None if there was none."""
         pause = self.paused()
         if pause is not None:
             self._book(Ledger.resume)
@@ -174,22 +177,22 @@ class RateLimit:
             cost -= most
 
     def failed(self) -> int:
-        """Count a failure of the vendor, whichever process met it; returns how many there were in a row."""
+        """Count a failure of the vendor; returns the number of consecutive failures in all processes."""
         return self._book(Ledger.failed)
 
     def succeeded(self) -> None:
-        """The vendor answers again."""
+        """Reset the count of failures, because the vendor answers again."""
         self._book(Ledger.succeeded)
 
     def usage(self) -> list[WindowUsage]:
-        """Points spent inside each window at this moment, in the rule's order."""
+        """Points spent in each window that ends now, in the rule's order."""
         if self._store.exists():
             return self._book(Ledger.usage)
         return [WindowUsage(window, 0.0, window.points) for bucket in self.rule.buckets for window in bucket]
 
     def _book(self, work: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         def open_and_work(connection: sqlite3.Connection) -> T:
-            # The clocks are read here, not before: waiting for the store's lock takes time too.
+            # The clocks are read here, because waiting for the store's lock takes time.
             reading = read_clocks(self.clock, self._boot())
             ledger = Ledger(connection, self.rule, reading, self._longest_pause)
             return work(ledger, *args, **kwargs)
@@ -201,13 +204,11 @@ class RateLimit:
             return nullcontext()
         self._folder.mkdir(parents=True, exist_ok=True)
         paths = [self._folder / f"{self.name}.lease.{number}" for number in range(self.rule.in_flight)]
-        told = (
-            f"{len(paths)} request{'s' if len(paths) > 1 else ''} of other runs to end, which may not be more at once"
-        )
+        told = f"{len(paths)} request{'s' if len(paths) > 1 else ''} of other runs to end; more are not allowed at once"
         return take_lease(paths, self.clock, deadline, lambda: announce(self.name, told, None, self.clock))
 
     def _pay(self, cost: float, began: float, deadline: float | None) -> Reservation | None:
-        # No bucket, nothing to book. Only a pause would have made the store, and that has to be waited for.
+        # Without buckets nothing is recorded. If the store exists, it may have a pause.
         if not self.rule.buckets and not self._store.exists():
             return None
         return self._wait(self._book(Ledger.reserve, cost), began, deadline)
@@ -218,7 +219,7 @@ class RateLimit:
             raise VendorPaused(self.name, pause.seconds, pause.asked)
 
     def _wait(self, reservation: Reservation, began: float, deadline: float | None) -> Reservation:
-        """Sleep until the slot, confirm it, and again if it had to be moved."""
+        """Sleep until the slot and confirm it; repeat if it was moved."""
         try:
             while not reservation.ready:
                 if reservation.paused:
@@ -239,7 +240,7 @@ class RateLimit:
         return self._book(Ledger.confirm, reservation)
 
     def _wait_out_pause(self, reservation: Reservation) -> Reservation:
-        """Sleep until the slot, which comes earlier if somebody lifts the pause."""
+        """Sleep until the slot, which is earlier if a user lifts the pause."""
         while (left := reservation.due - self.clock.monotonic()) > _LOOK_AGAIN:
             self.clock.sleep(_LOOK_AGAIN)
             self._check_refusal()
@@ -250,7 +251,7 @@ class RateLimit:
         return self._book(Ledger.confirm, reservation)
 
     def _send(self, reservation: Reservation) -> Reservation:
-        """Called by the permit at the moment of sending; returns the reservation that then holds."""
+        """Called by the permit just before sending; returns the current reservation."""
         now = self.clock.monotonic()
         if now - reservation.due > self.rule.patience:
             reservation = self._wait(self._book(Ledger.confirm, reservation), now, None)
@@ -259,15 +260,15 @@ class RateLimit:
         return reservation
 
     def _leave(self, reservation: Reservation) -> None:
-        """Called by the permit when the request has left."""
+        """Called by the permit when the request has been sent."""
         if self.clock.monotonic() - reservation.due > self.rule.patience:
             self._book(Ledger.mark_late, reservation)
 
     def _answer(self, reservation: Reservation, seconds: float) -> None:
-        """Called by the permit when the answer came so many seconds after the request had left."""
+        """Called by the permit when the answer arrives; `seconds`: since the request was sent."""
         if self.rule.slack >= _AMPLE:
             return
-        answers = self._answers[reservation.cost]  # what costs the same takes about as long
+        answers = self._answers[reservation.cost]  # requests with the same cost take about the same time
         usual = median([*answers]) if len(answers) >= _FEW else seconds
         answers.append(seconds)
         if seconds - usual > max(usual, self.rule.slack) / 2:

@@ -1,14 +1,14 @@
-"""The book of payments: what was spent, what is reserved, until when everyone pauses.
+"""The payments of a rate limit: what was spent, what is reserved, and until when requests are paused.
 
-Here: `Ledger`, the only code that knows the tables; it lives inside one transaction.
-Add here when: the processes of a rate limit have to know one more thing of each other.
+Here: `Ledger`, the only code that knows the tables; it is used within one transaction.
+Add here when: the processes of a rate limit have to share another fact.
 Keep out: the file and its locks (store.py); arithmetic on windows (planner.py); sleeping (rate_limit.py).
 
-A payment's row carries its date, its cost and, for each bucket of the rule, the label of the window that paid
-("25/1"). If the rule has been changed and a label is not in it any more, the row counts against every window
-of that bucket: too careful for as long as the longest window, never too bold. States of a row: `reserved` (its
-owner is to send at that date), `sent` (its bytes were written), `guess` (made up for an unknown past),
-`summed` (several old rows in one). Only what was sent proves anything about the vendor's own book.
+A payment has a time, a cost and, per bucket of the rule, the label of the charged window ("25/1"). If a label is no
+longer in the rule, the payment counts against every window of that bucket: more careful than necessary for the length
+of the longest window. The states are `reserved` (to be sent at this time), `sent` (the bytes were sent), `guess`
+(assumed for an unknown past) and `summed` (several old payments in one). Only `sent` proves that the vendor has charged
+it.
 """
 
 from __future__ import annotations
@@ -40,20 +40,23 @@ _SUM_UP = f"""
 INSERT INTO payment (at, cost, windows, state)
 SELECT max(at), sum(cost), windows, 'summed' FROM payment {_OLD} GROUP BY windows, CAST(at / :step AS INTEGER)
 """
-# So few rows are left single: a rule of one request a minute keeps each, and its owner can still move it.
+# Up to this number, rows are not summed up, so that a rule of one request per minute keeps each of them.
 _LONG = 200
 
-# Dates are unix-sized doubles, good to a quarter of a microsecond: anything nearer than this is now.
+# Times are Unix times as doubles, exact to a quarter of a microsecond; a smaller difference counts as now.
 _INSTANT = 1e-6
-# How old the anchor may get before it is written again: seldom enough to cost nothing.
+# Seconds between two updates of the anchor.
 _ANCHOR_AGE = 1.0
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """A place in the queue: what is to be paid, and when (`at` is logical time, `due` the same by monotonic).
+    """A place in the queue.
 
-    `paused`: a pause was in force when it was planned, so it may come earlier once somebody lifts the pause.
+    at: when to send, in logical time; `due`: the same as a time of `clock.monotonic()`.
+    windows: index of the charged window per bucket.
+    ready: it may be sent now.
+    paused: it was planned during a pause, and may be sent earlier if the pause is lifted.
     """
 
     id: int
@@ -66,15 +69,16 @@ class Reservation:
 
 
 class Pause(NamedTuple):
-    """Nobody sends for `seconds`. `asked`: the seconds for which the vendor wants no request, where these are more
-    than anybody here waits: requests are then refused until the pause is over."""
+    """A pause of `seconds` from now on. `asked`: seconds that the vendor asks for, if longer than `longest_pause`;
+    requests are then refused until the pause ends.
+    """
 
     seconds: float
     asked: float | None = None
 
 
 class WindowUsage(NamedTuple):
-    """What was spent inside a window's last `seconds`, of the points it has."""
+    """The points `spent` in a window that ends now, of its `points`."""
 
     window: Window
     spent: float
@@ -82,7 +86,7 @@ class WindowUsage(NamedTuple):
 
 
 class Ledger:
-    """The book, opened at one moment by the holder of the store's lock."""
+    """The tables, opened at one moment by the holder of the store's lock."""
 
     def __init__(self, connection: sqlite3.Connection, rule: Rule, reading: Reading, longest_pause: float) -> None:
         self._db = connection
@@ -93,18 +97,18 @@ class Ledger:
         self.now = self._open(reading)
 
     def reserve(self, cost: float) -> Reservation:
-        """Take the earliest slot behind everybody who is waiting."""
+        """Reserve the earliest slot after all waiting requests."""
         past = self._past()
         start = max(self.now - self._rule.grace, self._paused_until)
         at, windows = earliest(self._rule, past, cost, start)
-        if at <= start:  # no slot that we just missed: nothing held us back, so date it as it is
+        if at <= start:  # nothing delayed the request, so its time is now
             at, windows = earliest(self._rule, past, cost, max(self.now, self._paused_until))
         return self._insert(at, cost, windows)
 
     def confirm(self, reservation: Reservation) -> Reservation:
-        """Look again when the slot has come: others may have been late, or we, or a pause has begun.
+        """Check the reservation when its time has come: a request may have been late, or a pause may have started.
 
-        Returns the reservation, `ready` to be sent now or with its new date.
+        Returns the reservation, which is `ready` or has a new time.
         """
         start = max(reservation.at, self.now - self._rule.grace, self._paused_until)
         at, windows = earliest(self._rule, self._past(reservation), reservation.cost, start)
@@ -113,35 +117,37 @@ class Ledger:
         moved = self._db.execute(
             "UPDATE payment SET at = ?, windows = ? WHERE id = ?", (at, self._labels(windows), reservation.id)
         )
-        if moved.rowcount == 0:  # so late that the row is forgotten or summed up by now
+        if moved.rowcount == 0:  # so late that the row was deleted or summed up
             return self._insert(at, reservation.cost, windows)
         return self._reservation(reservation.id, at, reservation.cost, windows)
 
     def mark_sent(self, reservation: Reservation) -> None:
-        """The request's bytes are on their way: from now on others may rely on this payment."""
+        """Record that the request is being sent: from now on other requests may rely on this payment."""
         self._db.execute("UPDATE payment SET state = 'sent' WHERE id = ?", (reservation.id,))
 
     def mark_late(self, reservation: Reservation, ago: float = 0.0) -> None:
-        """The vendor saw the request only now, or so many seconds ago. If a less preferred window was to pay for it, a
-        preferred one may have got room by then, so it counts against each of them. No date is moved back."""
+        """Record that the request arrived only now, or `ago` seconds before. Never moves a time back.
+
+        If a less preferred window was charged, a preferred one may have had room by then, so it counts against all.
+        """
         windows = "[]" if any(reservation.windows) else self._labels(reservation.windows)
         self._db.execute(
             "UPDATE payment SET at = max(at, ?), windows = ? WHERE id = ?", (self.now - ago, windows, reservation.id)
         )
 
     def give_back(self, reservation: Reservation) -> None:
-        """Leave the queue without having sent anything."""
+        """Cancel a reservation that was not sent."""
         self._db.execute("DELETE FROM payment WHERE id = ?", (reservation.id,))
 
     def renew(self, reservation: Reservation) -> Reservation:
-        """If the pause that a reservation waits for was lifted, give it the earliest slot there is now."""
+        """Move a reservation to the earliest slot if its pause was lifted."""
         if self._paused_until > self.now:
             return replace(reservation, ready=False)
         self.give_back(reservation)
         return self.reserve(reservation.cost)
 
     def pause(self, seconds: float, asked: float | None) -> None:
-        """Nobody sends before `seconds` from now; a longer pause stays as it is. `asked`: see Pause."""
+        """Pause for `seconds` from now; never shortens a pause. `asked`: see Pause."""
         until = self.now + min(seconds, self._longest_pause)
         self._db.execute("UPDATE timeline SET paused_until = max(paused_until, ?)", (until,))
         if asked is not None:
@@ -149,22 +155,22 @@ class Ledger:
             self._db.execute("INSERT INTO refusal VALUES (?, ?)", (until, self.now + asked))
 
     def paused(self) -> Pause | None:
-        """The pause in force."""
+        """The current pause; None if there is none."""
         if self._paused_until <= self.now:
             return None
         refusal = self._db.execute("SELECT asked FROM refusal WHERE until > ?", (self.now,)).fetchone()
         return Pause(self._paused_until - self.now, refusal[0] - self.now if refusal else None)
 
     def resume(self) -> None:
-        """End the pause, and forget the failures that led to it."""
+        """End the pause, and reset the count of failures."""
         self._db.execute("UPDATE timeline SET paused_until = 0")
         self._db.execute("DELETE FROM refusal")
         self._db.execute("DELETE FROM backoff")
 
     def failed(self) -> int:
-        """Count a failure of the vendor; returns how many there were since its last success, whoever met them.
+        """Count a failure of the vendor; returns the number since its last success, in all processes.
 
-        Failures that lie further back than twice the longest pause say nothing about the present.
+        Failures older than twice the longest pause do not count.
         """
         row = self._db.execute("SELECT failures, at FROM backoff").fetchone()
         failures = row[0] + 1 if row and self.now - row[1] < 2 * self._longest_pause else 1
@@ -173,11 +179,11 @@ class Ledger:
         return failures
 
     def succeeded(self) -> None:
-        """The vendor answers again."""
+        """Reset the count of failures."""
         self._db.execute("DELETE FROM backoff")
 
     def usage(self) -> list[WindowUsage]:
-        """What each window has paid up to now, in the rule's order; slots still to come do not count."""
+        """The usage of each window, in the rule's order. Reservations in the future do not count."""
         past = [payment for payment in self._past() if payment.at <= self.now]
         return [
             WindowUsage(window, _spent_in(past, index, number, self.now - window.seconds), window.points)
@@ -203,11 +209,11 @@ class Ledger:
         return now
 
     def _tidy(self, now: float) -> None:
-        """Forget what matters no more, and sum up the distant past once it is long: reading thousands of rows
-        for every request would make the others late.
+        """Delete payments that no longer matter, and sum up old ones, because reading thousands of rows per request
+        would delay the others.
 
-        Rows that can decide which window pays stay single. Older ones matter to longer windows only: they are
-        summed in steps of 1/200 of the shortest such window, dated with the latest of them (never too bold).
+        Rows that can decide which window is charged are kept. Older ones matter for longer windows only; they are
+        summed in steps of 1/200 of the shortest such window, with the latest time of each step.
         """
         self._db.execute("DELETE FROM payment WHERE at < ?", (now - self._rule.memory,))
         slack = self._rule.slack
@@ -232,10 +238,10 @@ class Ledger:
                 )
 
     def _past(self, reservation: Reservation | None = None) -> list[Spent]:
-        """What stands before `reservation` (before a newcomer: everything), newest first.
+        """The payments before `reservation` (None: all), newest first.
 
-        That is all who queued earlier, and those behind whose slot has come: they may have sent already. Who
-        is behind and still waiting will look at us when they wake up.
+        These are all earlier ones in the queue, and later ones whose time has come, because they may have been sent.
+        Later ones that still wait consider this reservation when they wake up.
         """
         before = "TRUE" if reservation is None else "id <> :id AND (id < :id OR at <= :now)"
         query = f"SELECT at, cost, windows, state FROM payment WHERE {before} ORDER BY at DESC"
@@ -252,14 +258,14 @@ class Ledger:
     def _proven(self, at: float, state: str) -> float:
         if state == "sent":
             return -math.inf
-        # Who has not sent within the slack is late and will take another slot, or is dead. Until then nobody
-        # knows, so a decision that hangs on it is put off by an instant, and taken anew then.
+        # A request that was not sent within the slack is late and takes another slot, or its process is dead. Until
+        # then that is unknown, so a decision that depends on it is postponed by an instant.
         if state == "reserved" and at >= self.now - self._rule.slack:
             return max(at, self.now) + self._rule.slack / 5
         return math.inf
 
     def _counts_against(self, text: str) -> tuple[tuple[tuple[int, ...], ...], bool]:
-        """The windows that a row's labels stand for, and whether each label is one of the present rule's."""
+        """The windows of a row's labels, and whether each label is in the current rule."""
         labels: list[str | None] = [*json.loads(text)]
         labels += [None] * (len(self._rule.buckets) - len(labels))
         windows, exact = [], True

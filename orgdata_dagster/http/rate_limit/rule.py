@@ -1,8 +1,8 @@
-"""What a vendor allows, as data.
+"""Rate limits as data.
 
 Here: `Window` and `Rule`, and whether a cost can be paid at all.
-Add here when: a vendor's document limits something that windows, buckets and requests in flight cannot say.
-Keep out: when a request may go (planner.py), what was spent so far (ledger.py), any one vendor's figures.
+Add here when: a vendor's document has a limit that windows, buckets and concurrent requests cannot express.
+Keep out: when a request may be sent (planner.py), what was spent (reservations.py), one vendor's figures.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Window:
-    """At most `points` in any interval of `seconds`, as the vendor sees the requests arrive."""
+    """At most `points` in any interval of `seconds`, by the arrival of the requests."""
 
     points: float
     seconds: float
@@ -24,7 +24,7 @@ class Window:
 
     @property
     def label(self) -> str:
-        """The window's name in the store, for example "25/1"; it outlives a change of the rule's order."""
+        """The window's name in the store, for example "25/1"; independent of the order in the rule."""
         return f"{self.points:g}/{self.seconds:g}"
 
 
@@ -33,15 +33,15 @@ Bucket = tuple[Window, ...]
 
 @dataclass(frozen=True)
 class Rule:
-    """Everything a vendor limits: a request pays its cost at EVERY bucket.
+    """All limits of a vendor.
 
-    A bucket is a tuple of windows in order of preference; the first with room for the cost pays it WHOLE.
-
-    - `in_flight`: how many requests may be under way at once; None for any number.
-    - `margin`: by which share of the shortest window a request may arrive late at the vendor without meeting the
-      next one: every window is stretched by so many seconds. It costs that share of the shortest window's speed.
-    - `unknown_past`: what to assume of requests nobody remembers (a new or broken store, a reboot, a clock
-      set back): that there were none, or that every window has just been spent.
+    buckets: a request is charged to EVERY bucket. A bucket is a tuple of windows in order of preference; the first one
+        with enough room is charged the WHOLE cost.
+    in_flight: number of concurrent requests; None for any number.
+    margin: how late a request may arrive, as a share of the shortest window. Every window is longer by this time, which
+        costs that share of the shortest window's speed.
+    unknown_past: what to assume if the past is unknown (a new or broken store, a reboot, a clock that was set back): no
+        requests, or that every window has just been spent.
     """
 
     buckets: tuple[Bucket, ...] = ()
@@ -59,40 +59,40 @@ class Rule:
 
     @property
     def has_choice(self) -> bool:
-        """Whether the vendor decides between windows, so that which one paid has to be known."""
+        """Whether a bucket has several windows, so that it matters which one is charged."""
         return any(len(bucket) > 1 for bucket in self.buckets)
 
     @property
     def points_per_second(self) -> float | None:
-        """What can be spent in the long run: of the tightest bucket, all its windows together. None: no bound."""
+        """The points per second in the long run: those of the tightest bucket, all windows together. None: no limit."""
         speeds = [sum(window.points / (window.seconds + self.slack) for window in bucket) for bucket in self.buckets]
         return min(speeds, default=None)
 
     @property
     def slack(self) -> float:
-        """Seconds a request may reach the vendor after its date in the book, by which every window is stretched."""
+        """Seconds by which a request may arrive later than recorded; every window is longer by this time."""
         return self.margin * min((window.seconds for window in self._windows), default=0.0)
 
     @property
     def grace(self) -> float:
-        """Seconds of the slack that a process may need to wake up: so late, it still sends on the slot's date.
+        """Seconds of the slack that a process may need to wake up without losing its slot.
 
-        Without it every late wake-up would move the slot, and each slot lost that way is lost speed.
+        Without it, every late wake-up would move the slot, which costs speed.
         """
         return self.slack * 2 / 5
 
     @property
     def patience(self) -> float:
-        """Seconds after its date at which a request must have started; the rest of the slack is the network's."""
+        """Seconds after its recorded time by which a request must be sent; the rest of the slack is for the network."""
         return self.slack * 3 / 5
 
     @property
     def memory(self) -> float:
-        """Seconds after which a payment matters to no window any more."""
+        """Seconds after which a payment no longer matters for any window."""
         return max((window.seconds for window in self._windows), default=0.0) + self.slack
 
     def check(self, cost: float) -> None:
-        """Raise ValueError if no waiting would ever make room for `cost`."""
+        """Raise ValueError if there can never be room for `cost`."""
         if cost < 0:
             raise ValueError(f"a request cannot cost {cost:g} points")
         for bucket in self.buckets:

@@ -1,8 +1,8 @@
-"""The file that a rate limit's processes share.
+"""The file that the processes of a rate limit share.
 
-Here: `Store.run`, which does a piece of work in one transaction, alone among all threads and processes.
-Add here when: the file must survive something it does not survive yet.
-Keep out: what is in the tables (ledger.py).
+Here: `Store.run`, which runs a function in one exclusive transaction.
+Add here when: the file must survive another kind of fault.
+Keep out: the tables (reservations.py).
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from orgdata_dagster.http.rate_limit.forks import watch
 
 T = TypeVar("T")
 
-# Closing a connection that belongs to the parent could remove the parent's write-ahead log: keep it for ever.
+# Connections of a parent process. They are never closed, because that could delete the parent's write-ahead log.
 _inherited: list[sqlite3.Connection] = []
 
 
 class StoreUnavailable(Exception):
-    """The file cannot be used: no room, no permission, or it is none. `str()` is one line that says what to do."""
+    """The file cannot be used: no space, no permission, or not a file. `str()` is one line that says what to do."""
 
 
 class Store:
-    """One SQLite file, created when first used.
+    """One SQLite file, created on first use.
 
-    A blocking file lock goes before BEGIN IMMEDIATE: SQLite alone polls, up to 100 ms at a time and without
-    any order, which would make punctual senders late.
+    A blocking file lock is taken before BEGIN IMMEDIATE. SQLite alone polls, up to 100 ms at a time and in no order,
+    which would delay requests.
     """
 
     def __init__(self, path: Path, schema: str) -> None:
@@ -42,14 +42,14 @@ class Store:
         watch(self)
 
     def exists(self) -> bool:
-        """Whether any process has used the store yet."""
+        """Whether the store has been used."""
         return self.path.exists()
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """`work(connection)` in one transaction: committed when it returns, rolled back when it raises.
+        """Run `work(connection)` in one transaction; commit when it returns, roll back when it raises.
 
-        A file that is no readable database is moved aside (`<name>.corrupt`); the work is done on a new one.
-        Raises StoreUnavailable where that does not help.
+        A damaged file is moved to `<name>.corrupt`, and the work is repeated on a new one. Raises StoreUnavailable if
+        that does not help.
         """
         try:
             with self._alone():
@@ -64,11 +64,11 @@ class Store:
             why = "it is a folder" if self.path.is_dir() else str(getattr(error, "strerror", None) or error).lower()
             raise StoreUnavailable(
                 f"The rate limit's file {self.path} cannot be used: {why}. Make its folder writable and its disk have "
-                "room, or move the file away; then run this again."
+                "room, or move the file away; then try again."
             ) from None
 
     def forget(self) -> None:
-        """In a forked child: start anew, and leave the parent's lock and connection alone."""
+        """Start again in a forked child, without affecting the parent's lock and connection."""
         if self._connection is not None:
             _inherited.append(self._connection)
         if self._gate is not None:
@@ -110,7 +110,7 @@ class Store:
         return result
 
     def _connect(self) -> sqlite3.Connection:
-        # The file may have been moved aside or deleted by somebody else: what we hold open is then a ghost.
+        # Another process may have moved or deleted the file that is open here.
         if self._connection is not None and self._inode == _inode(self.path):
             return self._connection
         self._disconnect()
@@ -124,7 +124,7 @@ class Store:
         return connection
 
     def _create(self) -> None:
-        """Make the file readable for its owner alone, which SQLite itself would not.
+        """Create the file readable by its owner only, which SQLite itself does not do.
 
         Only a file that is not there yet: to close a file descriptor gives back every POSIX lock that this process has
         on the file, also those of SQLite's other connections. Another process would then take itself for the only one

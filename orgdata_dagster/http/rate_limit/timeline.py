@@ -1,8 +1,8 @@
-"""A time that no one can set: what payments are dated with.
+"""Logical time: the time of payments, which does not change when the machine's clock is set.
 
-Here: `advance`, which turns clock readings into seconds that only ever grow, and says when the past got lost.
-Add here when: another way is found in which a machine's clocks lie.
-Keep out: the store that remembers the anchor (ledger.py); waiting.
+Here: `advance`, which turns clock readings into seconds that never decrease, and detects an unknown past.
+Add here when: a machine's clocks can be wrong in another way.
+Keep out: storing the anchor (reservations.py), waiting.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from orgdata_dagster.http.clock import Clock
 
-# A wall clock that falls back further than this against the monotonic one was set, not read unluckily.
+# Seconds. A wall clock that falls back further than this was set.
 _SET_BACK = 1.0
 
 
 class Reading(NamedTuple):
-    """All clocks at one moment, and which boot of the machine it was."""
+    """All clocks at one moment, and the id of the machine's boot."""
 
     wall: float
     monotonic: float
@@ -26,7 +26,7 @@ class Reading(NamedTuple):
 
 
 class Anchor(NamedTuple):
-    """A moment of logical time, pinned to a reading of the real clocks."""
+    """A moment of logical time with the reading of the real clocks."""
 
     logical: float
     reading: Reading
@@ -38,7 +38,7 @@ def read_clocks(clock: Clock, boot: str) -> Reading:
 
 @cache
 def boot_id() -> str:
-    """The kernel's name for the present boot; empty where there is none (the uptime falling tells a reboot)."""
+    """The kernel's id of the current boot; empty without one, where a lower uptime shows a reboot."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -46,12 +46,11 @@ def boot_id() -> str:
 
 
 def advance(anchor: Anchor | None, reading: Reading) -> tuple[float, bool]:
-    """Logical seconds now, and whether the past is known.
+    """The logical time in seconds, and whether the past is known.
 
-    Within one boot the logical time follows the monotonic clock, so setting the wall clock moves nothing. Over
-    a reboot only the wall clock can tell, and it is believed forwards only. The past is unknown without an
-    anchor; when the wall clock was set back; and after every reboot: a power cut may have taken the last
-    payments with it.
+    Within one boot, logical time follows the monotonic clock, so setting the wall clock has no effect. After a reboot
+    it follows the wall clock, but never backwards. The past is unknown without an anchor, after the wall clock was set
+    back, and after every reboot, because a power failure may have lost the last payments.
     """
     if anchor is None:
         return reading.wall, False

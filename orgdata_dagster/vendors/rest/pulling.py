@@ -45,6 +45,7 @@ class RestPull:
     end: datetime | None = None
     settled: bool = True
     reasons: list[str] = field(default_factory=list)
+    proofs: list[str] = field(default_factory=list)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def run(self) -> Pulled:
@@ -60,7 +61,7 @@ class RestPull:
         until = min(end, self.as_of - self._back) if not self.reasons else min(end - MICROSECOND, self.as_of)
         if reason is not None:
             return keep_stored(self.as_of, start, max(until, start + MICROSECOND), reason)
-        proven = (Interval(start, until, self._reason),) if until > start else ()
+        proven = (self._interval(start, until),) if until > start else ()
         return Pulled(self.as_of, coverage=proven, whole=self.settled)
 
     def _since(self) -> Pulled:
@@ -73,7 +74,7 @@ class RestPull:
         self.start = first if complete is None else complete - self._back
         self._walk(doubtful=False)
         start, until = complete or first or EVER, self.as_of - self._back
-        new = (Interval(start, until, self._reason),) if until > start else ()
+        new = (self._interval(start, until),) if until > start else ()
         if self._reason and not new:
             new = (Interval(start, start + MICROSECOND, self._reason),)
         return Pulled(self.as_of, coverage=joined([*before, *new]))
@@ -83,7 +84,7 @@ class RestPull:
         reason = self._walk(doubtful=True)
         if reason is not None:
             return keep_stored(self.as_of, EVER, self.as_of, reason)
-        return Pulled(self.as_of, coverage=(Interval(EVER, self.as_of, self._reason),), whole=self.settled)
+        return Pulled(self.as_of, coverage=(self._interval(EVER, self.as_of),), whole=self.settled)
 
     @property
     def as_of(self) -> datetime:
@@ -97,6 +98,11 @@ class RestPull:
     @property
     def _reason(self) -> str | None:
         return "; ".join(dict.fromkeys(self.reasons)) or None
+
+    def _interval(self, start: datetime, end: datetime) -> Interval:
+        """What was pulled, with the reason why it is not complete, or with what shows that it is."""
+        proof = None if self.reasons else "; ".join(dict.fromkeys(self.proofs)) or None
+        return Interval(start, end, self._reason, proof)
 
     def _walk(self, *, doubtful: bool) -> str | None:
         """Take in the list, once per parent. Returns why what is stored has to stay as it is, if so."""
@@ -131,6 +137,8 @@ class RestPull:
         walked = self.client.pages(listing, sent, folder=self.intake.folder, read=self._reader())
         if walked.reason is not None:
             self._not_sure(walked.reason)
+        elif walked.proof is not None:
+            self.proofs.append(walked.proof)
         for page in walked.pages:
             self._take(page, values)
         return sum(page.records for page in walked.pages)

@@ -37,6 +37,7 @@ def write_coverage(
             "to_instant": interval.end,
             "complete": interval.complete,
             "reason": interval.reason,
+            "proof": interval.proof,
             "as_of": load.as_of,
             "run_id": load.run_id,
             "recorded_at": load.loaded_at,
@@ -55,13 +56,13 @@ def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str |
     if not schema.exists(connection):
         return {}
     rows = connection.execute(
-        "SELECT partition_key, from_instant, to_instant, reason FROM _orgdata.coverage "
+        "SELECT partition_key, from_instant, to_instant, reason, proof FROM _orgdata.coverage "
         "WHERE schema_name = ? AND table_name = ? ORDER BY from_instant",
         [table.schema, table.name],
     ).fetchall()
     result: dict[str | None, tuple[Interval, ...]] = {}
-    for partition, start, end, reason in rows:
-        result[partition] = (*result.get(partition, ()), Interval(start, end, reason))
+    for partition, start, end, reason, proof in rows:
+        result[partition] = (*result.get(partition, ()), Interval(start, end, reason, proof))
     now = datetime.now(UTC)
     return {partition: until(parts, now) for partition, parts in result.items()}
 

@@ -13,11 +13,15 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Interval:
-    """Part of the time line, `[start, end)`, that a load speaks of; `reason` says why it is not complete."""
+    """Part of the time line, `[start, end)`, that a load speaks of; `reason` says why it is not complete.
+
+    `proof`: what shows that it is complete, where there are several ways to show it.
+    """
 
     start: datetime
     end: datetime
     reason: str | None = None
+    proof: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -46,7 +50,8 @@ def joined(parts: Iterable[Interval]) -> tuple[Interval, ...]:
     result: list[Interval] = []
     for part in sorted(parts, key=lambda part: part.start):
         if result and part.complete and result[-1].complete and result[-1].end == part.start:
-            result[-1] = Interval(result[-1].start, part.end)
+            proof = "; ".join(dict.fromkeys(filter(None, (result[-1].proof, part.proof)))) or None
+            result[-1] = Interval(result[-1].start, part.end, proof=proof)
         else:
             result.append(part)
     return tuple(result)

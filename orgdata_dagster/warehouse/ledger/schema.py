@@ -23,8 +23,8 @@ CREATE TABLE IF NOT EXISTS _orgdata.loads (
     requests BIGINT, seconds DOUBLE, waited_seconds DOUBLE, column_names VARCHAR[], replaced_characters BIGINT);
 CREATE TABLE IF NOT EXISTS _orgdata.coverage (
     schema_name VARCHAR, table_name VARCHAR, partition_key VARCHAR, from_instant TIMESTAMP WITH TIME ZONE,
-    to_instant TIMESTAMP WITH TIME ZONE, complete BOOLEAN, reason VARCHAR, as_of TIMESTAMP WITH TIME ZONE,
-    run_id VARCHAR, recorded_at TIMESTAMP WITH TIME ZONE);
+    to_instant TIMESTAMP WITH TIME ZONE, complete BOOLEAN, reason VARCHAR, proof VARCHAR,
+    as_of TIMESTAMP WITH TIME ZONE, run_id VARCHAR, recorded_at TIMESTAMP WITH TIME ZONE);
 CREATE TABLE IF NOT EXISTS _orgdata.schema_changes (
     schema_name VARCHAR, table_name VARCHAR, column_name VARCHAR, change VARCHAR, type_before VARCHAR,
     type_after VARCHAR, run_id VARCHAR, recorded_at TIMESTAMP WITH TIME ZONE);
@@ -39,7 +39,7 @@ COMMENT ON TABLE _orgdata.loads IS
     'One row per partition and commit. status: landed, superseded (a newer snapshot was there already), or doubted (the
      answer contradicts the stored rows, which stay). replaced_characters: invalid characters that became U+FFFD.';
 COMMENT ON TABLE _orgdata.coverage IS
-    'Which interval [from_instant, to_instant) of which table is proven complete, by which run; if not, why.';
+    'Which interval [from_instant, to_instant) of which table is proven complete, by which run and proof; if not, why.';
 COMMENT ON TABLE _orgdata.schema_changes IS
     'Columns that were added, widened, retyped, no longer sent, or split into a variant column.';
 COMMENT ON TABLE _orgdata.requests IS

@@ -67,6 +67,20 @@ def test_rows_that_move_while_they_are_read_are_there_or_the_gap_is_told(rig: Ri
     assert rig.table(name) == rig.truth(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "proof"),
+    [
+        ("links", "two walks agree"),
+        ("charges", "end of list reached"),
+        ("contacts", "the total matches"),
+        ("orders", "the total matches"),
+    ],
+)
+def test_what_shows_that_the_list_is_whole_is_stored_with_the_coverage(rig: Rig, name: str, proof: str) -> None:
+    assert rig.pull(SHAPES[name], name).success
+    assert rig.sql(f"SELECT proof, complete FROM _orgdata.coverage WHERE table_name = '{name}'") == [(proof, True)]
+
+
 def test_a_list_per_row_of_another_table_lands_in_days(rig: Rig) -> None:
     assert rig.pull(ISSUES, "projects", "issues").success
     assert rig.table("issues") == rig.truth("issues")

@@ -1,0 +1,63 @@
+"""A RestApi vendor in a project is a vendor like the others: plan, doctor, schedules, pool; a broken one is alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli.doctor import vendors
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.plan import plan
+from orgdata_dagster.cli.pull import day
+from orgdata_dagster.orchestration.automation.gaps import covered
+from orgdata_dagster.orchestration.instance.pools import limits_of
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.project.build import build_defs
+from orgdata_dagster.sandbox.limits import UNLIMITED
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.sandbox.tracker import TOKEN, demo
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import institution_analytics, today
+from orgdata_dagster_tests.vendors.rest.shapes import HEAD, ISSUES
+
+
+def tracker(cron: str = "25 */4 * * *") -> str:
+    return HEAD.replace("START", today(back=3)).replace("cron: null", f'cron: "{cron}"') + ISSUES
+
+
+def test_it_is_planned_examined_scheduled_and_limited_like_any_other(home: Home) -> None:
+    with Sandbox(demo(days=2, rows=30, limits=UNLIMITED)) as sandbox:
+        home.set(TRACKER_BASE_URL=f"{sandbox.url}/tracker", TRACKER_TOKEN=TOKEN)
+        home.write_project(tracker=tracker())
+        loaded = catalog.load()
+        assert [key.to_user_string() for key in loaded.keys] == ["tracker/issues", "tracker/projects"]
+        made = plan(loaded, loaded.keys, day(today(back=2), "--from"), day(None, "--to"))
+        assert {each.asset: each.requests for each in made.assets} == {"tracker/issues": 3, "tracker/projects": 1}
+        assert [each.text for each in vendors.findings(loaded, ask=True) if not each.good] == []
+        assert limits_of(loaded.resources) == {"tracker_api": 4}
+        loaded.check_loadable()
+        assert {each.name for each in loaded.defs.schedules or ()} >= {"tracker"}
+        assert home.materialize("tracker/projects").success
+        assert home.materialize("tracker/issues", today(back=2), today()).success
+        known = covered(WarehouseResource(), loaded.keys)
+        assert all(part.complete for parts in known.values() for each in parts.values() for part in each)
+
+
+def test_a_broken_one_leaves_the_others_up_and_names_file_line_and_field(home: Home) -> None:
+    broken = tracker().replace("type: cursor,", "type: curser,")
+    root = home.write_project(tracker=broken, institution_analytics=institution_analytics())
+    defs = build_defs(project=root, for_ui=True)
+    keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
+    assert "institution_analytics/users" in keys
+    assert "tracker/not_loaded" in keys
+    with pytest.raises(UserError) as told:
+        catalog.load()
+    assert "tracker/defs.yaml:" in str(told.value)
+    assert "paginator" in str(told.value)
+
+
+def test_a_missing_variable_is_named_by_doctor(home: Home) -> None:
+    home.set(TRACKER_BASE_URL="http://127.0.0.1:9", TRACKER_TOKEN="")
+    home.write_project(tracker=tracker())
+    told = " ".join(each.text for each in vendors.findings(catalog.load(), ask=False))
+    assert "TRACKER_TOKEN" in told

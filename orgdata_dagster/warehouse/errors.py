@@ -1,42 +1,42 @@
-"""What can go wrong on the way into the warehouse, named by how one recovers.
+"""Errors of the warehouse, named by how one recovers from them.
 
-Here: exceptions only. Add here when a caller must tell two failures apart. Keep out: HTTP and Dagster.
+Here: exceptions only. Add here: an error that a caller must tell apart from the others. Keep out: HTTP and Dagster.
 """
 
 from __future__ import annotations
 
 
 class WarehouseError(Exception):
-    """Base of all: one line that says what, where and what to do."""
+    """Base class: a message of one line that says what happened, where, and what to do."""
 
 
 class UnreadablePage(WarehouseError):
-    """A page is not what it claims to be (cut short, wrong column count, no instant in the cursor column).
+    """A page is malformed: cut short, with a wrong number of columns, or without an instant in the cursor column.
 
-    Asking the vendor again may help; the page is never data.
+    Requesting it again may help. Its rows are never stored.
     """
 
 
 class RecordTooLarge(WarehouseError):
-    """One record is larger than the readers take; asking again does not help."""
+    """A record is larger than the readers support. Requesting it again does not help."""
 
 
 class MemoryShort(WarehouseError):
-    """The work needs more memory than it may have, even alone, on one thread and with spilling; nothing was changed."""
+    """The work needs more memory than is allowed, even alone, on one thread and with spilling. Nothing was changed."""
 
 
 class ContractViolation(WarehouseError):
-    """The data set is frozen and its columns changed; the old partition stays in place."""
+    """The table is frozen and its columns would change. The old partition stays in place."""
 
 
 class Refused(WarehouseError):
-    """The data set's own rules forbid to store what came; the old partition stays in place."""
+    """A rule of the table forbids storing these rows. The old partition stays in place."""
 
 
 class UnknownColumns(Refused):
-    """A person configured names of columns that do not exist; the old partition stays in place.
+    """The configuration names columns that do not exist. The old partition stays in place.
 
-    `keys`: one of them is of the key.
+    keys: whether one of them is part of the key.
     """
 
     def __init__(self, message: str, *, keys: bool = False) -> None:
@@ -45,24 +45,24 @@ class UnknownColumns(Refused):
 
 
 class KeysViolated(Refused):
-    """Rows cannot be told apart by the data set's key; the old partition stays in place."""
+    """Rows cannot be told apart by the table's key. The old partition stays in place."""
 
 
 class RowCountMismatch(WarehouseError):
-    """The database read another number of rows than the pages hold; nothing was committed."""
+    """The database read a different number of rows than the pages hold. Nothing was committed."""
 
 
 class WarehouseUnavailable(WarehouseError):
-    """The warehouse cannot be opened or written now: not there yet, no room, no permission. Later it may work."""
+    """The warehouse cannot be opened or written now: it does not exist, the disk is full, or permission is missing."""
 
 
 class WarehouseHeld(WarehouseUnavailable):
-    """Another process has the warehouse and did not let go of it in time."""
+    """Another process holds the warehouse and did not release it in time."""
 
 
 class WarehouseDamaged(WarehouseError):
-    """The warehouse's file, or the ledger in it, is not what it has to be; a person has to restore it."""
+    """The warehouse's file or its ledger is damaged and has to be restored by hand."""
 
 
 class LedgerIncomplete(WarehouseDamaged):
-    """Tables or columns of `_orgdata` are gone; `orgdata doctor --fix` adds them."""
+    """Tables or columns of `_orgdata` are missing; `orgdata doctor --fix` adds them."""

@@ -1,8 +1,7 @@
-"""What an error may quote of a vendor's data: the beginning, after whoever knows secrets has taken them out.
+"""Excerpts of a vendor's data for error messages: the beginning of a text, with secrets removed.
 
-What lives here: `excerpt`, and the place where a program says how secrets are taken out.
-Add here when: errors have to quote data in another way.
-Keep out: which values are secret: the warehouse knows none.
+Here: `excerpt`, and `excerpt_with`, by which the program sets how secrets are removed. Add here: another way to quote
+data. Keep out: which values are secret; the warehouse does not know any.
 """
 
 from __future__ import annotations
@@ -20,11 +19,14 @@ _excerpt: Excerpt = _plain
 
 
 def excerpt_with(function: Excerpt) -> None:
-    """Have `function` make all excerpts of this process from now on, of a text and a length."""
+    """Have `function(text, longest)` make all excerpts of this process from now on."""
     global _excerpt
     _excerpt = function
 
 
 def excerpt(text: str, longest: int) -> str:
-    """The beginning of a text, of at most so many characters. Never a slice instead: it may cut through a secret."""
+    """The beginning of a text, at most `longest` characters.
+
+    Use this instead of a slice, which may cut through a secret so that it is no longer recognised.
+    """
     return _excerpt(text, longest)

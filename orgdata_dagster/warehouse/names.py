@@ -1,6 +1,6 @@
-"""Names: quoting them for SQL, and when two of them are one.
+"""Names of tables and columns: quoting them for SQL, and deciding whether two names are the same.
 
-Here: what holds for the names of tables and columns alike. Keep out: which column a vendor's name leads to
+Here: what holds for tables and columns alike. Keep out: which column a vendor's name leads to
 (pages/column_names.py).
 """
 
@@ -25,7 +25,7 @@ _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 @dataclass(frozen=True)
 class TableName:
-    """A table of the warehouse: schema (the vendor) and name (the data set)."""
+    """A table of the warehouse: schema (the vendor) and name (the table in YAML)."""
 
     schema: str
     name: str
@@ -44,15 +44,15 @@ class TableName:
 
 
 def folded(name: str) -> str:
-    """A name by which two names are compared: they are one to the database exactly if this is the same of both.
+    """Fold a name for comparison: two names are the same to the database exactly if their folded forms are equal.
 
-    It ignores the case of ASCII letters alone: `ID` and `id` are one column, `École` and `école` are two.
+    Only the case of ASCII letters is ignored: `ID` and `id` are one column, `École` and `école` are two.
     """
     return name.lower() if name.isascii() else name.translate(_LOWER)
 
 
 def unknown(name: str, columns: Iterable[str]) -> str:
-    """That none of these columns has a name that a person wrote, and which of them may be meant."""
+    """Say that no column has this configured name, and which column may be meant."""
     there = [column for column in columns if not folded(column).startswith(OWN_PREFIX)]
     spelled = {folded(column): column for column in reversed(there)}
     close = get_close_matches(folded(name), spelled, n=1, cutoff=0.5)
@@ -61,10 +61,10 @@ def unknown(name: str, columns: Iterable[str]) -> str:
 
 
 def quoted(identifier: str) -> str:
-    """An SQL identifier, whatever characters it has."""
+    """Quote an identifier for SQL; it may have any characters."""
     return '"' + identifier.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """An SQL string."""
+    """Quote a string for SQL."""
     return "'" + text.replace("'", "''") + "'"

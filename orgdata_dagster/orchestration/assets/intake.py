@@ -45,6 +45,7 @@ class Intake:
     area: folder of the run, in which this partition has its files.
     make: an empty table in memory for its rows.
     known: coverage of the partition before the pull.
+    state: what is remembered of the table (warehouse/ledger/state.py).
     stored: number of stored rows of the partition with these values in these columns (newest versions only); with an
         instant, only rows with a later cursor.
     accept_shrink: the user says that rows which do not come again are gone.
@@ -56,6 +57,7 @@ class Intake:
     area: Path
     make: Callable[[], ReadyRows]
     known: tuple[Interval, ...] = ()
+    state: Mapping[str, str] = field(default_factory=dict)
     stored: Stored = nothing_stored
     accept_shrink: bool = False
     bytes: int = 0
@@ -185,6 +187,7 @@ class Pulled:
     after: datetime | None = None
     whole: bool = False
     doubted: bool = False
+    state: Mapping[str, str] = field(default_factory=dict)
 
 
 Pull = Callable[[Intake], Pulled]
@@ -216,4 +219,5 @@ class Arrival:
             waited=self.intake.waited,
             doubted=self.pulled.doubted,
             replaced_characters=self.intake.replaced_characters,
+            state=self.pulled.state,
         )

@@ -43,6 +43,7 @@ from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseError, W
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.columns import names_of
 from orgdata_dagster.warehouse.ledger.intervals import Interval
+from orgdata_dagster.warehouse.ledger.state import state_of
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -63,6 +64,7 @@ class _Run:
     scratch: duckdb.DuckDBPyConnection
     folder: Path
     known: dict[str | None, tuple[Interval, ...]] = field(default_factory=dict)
+    state: dict[str, str] = field(default_factory=dict)
     expected: dict[str, str] = field(default_factory=dict)
     names: ColumnNames = field(default_factory=ColumnNames)
     total: int = 0
@@ -79,6 +81,7 @@ class _Run:
         resumed = resuming.since(self.context.instance, self.context.run)
         with self.warehouse.reading() as connection:
             self.known = coverage.known(connection, self.target.table)
+            self.state = state_of(connection, self.target.table)
             self.expected = expected_types(connection, self.target.table)
             self.names = names_of(connection, self.target.table, table_columns(connection, self.target.table))
             done = coverage.landed_since(connection, self.target.table, resumed) if resumed else set()
@@ -91,7 +94,9 @@ class _Run:
         """Pull one partition."""
         known = self.known.get(partition, ())
         accept = self.context.run.tags.get(ACCEPT_SHRINK_TAG) == "true"
-        intake = Intake(partition, self.folder, self.ready_rows, known, partial(self.stored, partition), accept)
+        intake = Intake(
+            partition, self.folder, self.ready_rows, known, self.state, partial(self.stored, partition), accept
+        )
         try:
             return Arrival(intake, pull(intake))
         except BaseException:

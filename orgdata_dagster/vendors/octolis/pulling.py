@@ -3,8 +3,7 @@
 Here: the pull between the client and the landing, and the comparison with the vendor's count. Keep out: paging
 (walk.py), what a run does when the counts differ (assets.py).
 
-The coverage of a table says when the last walk over everything was: its first interval ends there, its second one is
-what was learned since by asking for changes alone.
+When everything was read the last time is part of the table's state (warehouse/ledger/state.py).
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from orgdata_dagster.vendors.octolis.client import MODIFIED_AT, OctolisClient, Q
 from orgdata_dagster.vendors.octolis.merges import follow_merges
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.commit.target import Target
-from orgdata_dagster.warehouse.ledger.intervals import Interval
+from orgdata_dagster.warehouse.ledger.intervals import Interval, intervals
+from orgdata_dagster.warehouse.ledger.state import LAST_FULL_WALK
 from orgdata_dagster.warehouse.names import TableName, quoted
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 
@@ -116,11 +116,13 @@ def pull(
     # asked for seems to end too early. Nor is a count to be believed that knows nothing of what the pages have shown.
     whole = ended and counts.vendor <= read and not _contradicts(counts.vendor, shown)
     as_of = intake.first_answer or began
-    walked = as_of if whole else walked_at(intake)
+    walked = as_of if whole else last_full_walk(intake)
     # pages that end before the vendor's own count may have left out what changed, too
     cut = f"the vendor counts {counts.vendor} records, and its pages end after {shown}" if ended and not whole else None
-    parts = (Interval(EVER, walked), Interval(walked, as_of, cut)) if walked else ()
-    return Pulled(as_of, coverage=tuple(part for part in parts if part.start < part.end), whole=whole)
+    known = max(EVER, walked) if walked and cut else EVER
+    gaps = [Interval(known, as_of, cut)] if cut else []
+    state = {LAST_FULL_WALK: as_of.isoformat()} if whole else {}
+    return Pulled(as_of, coverage=intervals(EVER, as_of, gaps), whole=whole, state=state)
 
 
 def _count(client: OctolisClient, query: Query, intake: Intake, shown: int) -> int:
@@ -140,8 +142,12 @@ def _contradicts(count: int, shown: int) -> bool:
 
 def start_of(intake: Intake, warehouse: Warehouse, table: TableName, manner: Manner) -> datetime | None:
     """The `__modified_at__` from which on to request changes; None for a full walk."""
-    walked = walked_at(intake)
-    if walked is None or (manner.walk_every is not None and datetime.now(UTC) - walked >= manner.walk_every):
+    walked = last_full_walk(intake)
+    if (
+        walked is None
+        or not intake.known
+        or (manner.walk_every is not None and datetime.now(UTC) - walked >= manner.walk_every)
+    ):
         return None
     with warehouse.reading() as connection:
         if MODIFIED_AT not in table_columns(connection, table):
@@ -156,6 +162,8 @@ def start_of(intake: Intake, warehouse: Warehouse, table: TableName, manner: Man
     return min(row[0].astimezone(UTC), settled)
 
 
-def walked_at(intake: Intake) -> datetime | None:
-    """When the last full walk took place."""
-    return intake.known[0].end.astimezone(UTC) if intake.known else None
+def last_full_walk(intake: Intake) -> datetime | None:
+    """When the last full walk took place; None if there was none, or if its time is ahead of our clock."""
+    walked = intake.state.get(LAST_FULL_WALK)
+    at = datetime.fromisoformat(walked).astimezone(UTC) if walked else None
+    return at if at and at <= datetime.now(UTC) else None

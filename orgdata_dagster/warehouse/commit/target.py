@@ -63,6 +63,8 @@ class PartitionLoad:
     whole: the rows are all that the vendor has, so that a merge deletes stored rows that did not come again.
     doubted: the answer contradicts the stored rows; those stay, and the staged rows are not stored.
     replaced_characters: number of invalid characters that became U+FFFD.
+    state: key -> value to remember of the table (ledger/state.py), recorded if the load is neither superseded nor
+        doubted.
     """
 
     partition: str | None
@@ -77,3 +79,4 @@ class PartitionLoad:
     whole: bool = False
     doubted: bool = False
     replaced_characters: int = 0
+    state: Mapping[str, str] = field(default_factory=dict)

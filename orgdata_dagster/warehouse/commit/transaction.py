@@ -35,6 +35,7 @@ from orgdata_dagster.warehouse.ledger.loads import (
 )
 from orgdata_dagster.warehouse.ledger.requests import ApiRequest, write_requests
 from orgdata_dagster.warehouse.ledger.schema_changes import SchemaChange, write_schema_changes
+from orgdata_dagster.warehouse.ledger.state import write_state
 from orgdata_dagster.warehouse.names import (
     LOADED_AT,
     PARTITION,
@@ -195,7 +196,10 @@ def _transaction(
     proven = zip(records, (_doubted(load.coverage, doubt) for load in loads), strict=True)
     write_coverage(connection, [fact for fact in proven if fact[0].partition not in stale])
     write_requests(connection, requests, run_id)
-    views.refresh(connection, target, bool(changes or planned.created))
+    for load in fresh:
+        if load.state:
+            write_state(connection, target.table, load.state, now)
+    views.refresh(connection, target, bool(changes or planned.created), now)
     expected = evolution.expected_types(connection, target.table)
     return Committed(
         rows=rows,

@@ -1,18 +1,21 @@
-"""What people read beside the tables: the `<table>_current` view and the documentation in COMMENTs.
+"""The view `<table>_current` and the comments of tables and columns.
 
-Here: everything that is made anew whenever a table's columns changed, or what was configured of it. Keep out: data.
+Here: what is made anew when a table's columns or settings change. Add here: another view of all tables with a key.
+Keep out: the views of snapshots (snapshots.py), rows.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
 import duckdb
 
-from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.catalog import columns_of
 from orgdata_dagster.warehouse.commit import snapshots
 from orgdata_dagster.warehouse.commit.target import Target
-from orgdata_dagster.warehouse.ledger.views import views_made_of, write_views
+from orgdata_dagster.warehouse.ledger.state import VIEWS, state_of, write_state
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, literal, quoted
 
 OWN_COLUMNS = {
@@ -22,31 +25,34 @@ OWN_COLUMNS = {
 }
 
 
-def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool) -> None:
-    """Make the views and comments of a table anew if its columns changed or if they were made of other settings.
+def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool, now: datetime) -> None:
+    """Make the views and comments of a table anew if its columns changed, or if its settings are different ones.
 
-    DuckDB's views fail once a column was added beneath them.
+    DuckDB's views fail once a column was added to their table.
     """
     made_of = _fingerprint(target)
-    if not changed and views_made_of(connection, target.table) == made_of:
+    if not changed and state_of(connection, target.table).get(VIEWS) == made_of:
         return
-    columns = table_columns(connection, target.table)
-    connection.execute(f"COMMENT ON TABLE {target.table.sql} IS {_comment(target.description)}")
-    said = _comments(connection, target)
-    texts = OWN_COLUMNS | dict(target.column_descriptions)
-    # every comment makes a version of the whole table's description: only where there is something to say or to unsay
-    for name in columns:
-        if texts.get(name) != said.get(name):
-            connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {_comment(texts.get(name))}")
+    columns = columns_of(connection, target.table)
+    _document(connection, target, columns)
     if target.snapshots:
         snapshots.make_views(connection, target)
-    elif target.write_disposition == "merge" and target.key:
-        _whole(connection, target)
-    elif target.key and target.cursor and {*target.key, target.cursor} <= set(columns):
-        _current(connection, target)
+    elif target.key and {*target.key} <= columns.keys():
+        _make_current(connection, target, columns)
     else:
         connection.execute(f"DROP VIEW IF EXISTS {target.table.view('current').sql}")
-    write_views(connection, target.table, made_of)
+    write_state(connection, target.table, {VIEWS: made_of}, now)
+
+
+def _document(connection: duckdb.DuckDBPyConnection, target: Target, columns: Iterable[str]) -> None:
+    """COMMENT ON the table and its columns."""
+    connection.execute(f"COMMENT ON TABLE {target.table.sql} IS {_comment(target.description)}")
+    present = _comments(connection, target)
+    texts = OWN_COLUMNS | dict(target.column_descriptions)
+    # only where a comment differs: each one stores another version of the whole table's description
+    for name in columns:
+        if texts.get(name) != present.get(name):
+            connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {_comment(texts.get(name))}")
 
 
 def _comments(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, str]:
@@ -69,21 +75,19 @@ def _fingerprint(target: Target) -> str:
     return hashlib.sha256(repr((*settings, sorted(target.column_descriptions.items()))).encode()).hexdigest()
 
 
-def _whole(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
-    """A merged table already has one row per key; its view spares readers from knowing how a table is loaded."""
-    view = target.table.view("current")
-    connection.execute(f"CREATE OR REPLACE VIEW {view.sql} AS SELECT * FROM {target.table.sql}")
-    text = f"One row per {', '.join(target.key)}: the same rows as {target.table}, which is merged by key."
-    connection.execute(f"COMMENT ON VIEW {view.sql} IS {literal(text)}")
-
-
-def _current(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
-    view = target.table.view("current")
-    key = ", ".join(map(quoted, target.key))
-    newest = f"CAST({quoted(target.cursor or '')} AS TIMESTAMPTZ) DESC NULLS LAST, {LOADED_AT} DESC"
-    connection.execute(
-        f"CREATE OR REPLACE VIEW {view.sql} AS SELECT * FROM {target.table.sql} "
-        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {newest}) = 1"
-    )
-    text = f"The newest version of each {', '.join(target.key)} in {target.table}, by {target.cursor}."
+def _make_current(connection: duckdb.DuckDBPyConnection, target: Target, columns: Collection[str]) -> None:
+    """Make the view with one row per key, however the table is loaded."""
+    view, key = target.table.view("current"), ", ".join(target.key)
+    rows = f"SELECT * FROM {target.table.sql}"
+    if target.write_disposition == "merge":
+        text = f"One row per {key}: the same rows as {target.table}, which is merged by key."
+    else:
+        order = [f"{PARTITION} DESC NULLS LAST", f"{LOADED_AT} DESC"]
+        text = f"The last loaded row of each {key} in {target.table}, of the newest partition that has it."
+        if target.cursor in columns:
+            order = [f"CAST({quoted(target.cursor or '')} AS TIMESTAMPTZ) DESC NULLS LAST", f"{LOADED_AT} DESC"]
+            text = f"The newest version of each {key} in {target.table}, by {target.cursor}."
+        by_key = ", ".join(map(quoted, target.key))
+        rows += f" QUALIFY row_number() OVER (PARTITION BY {by_key} ORDER BY {', '.join(order)}) = 1"
+    connection.execute(f"CREATE OR REPLACE VIEW {view.sql} AS {rows}")
     connection.execute(f"COMMENT ON VIEW {view.sql} IS {literal(text)}")

@@ -16,7 +16,7 @@ from orgdata_dagster.warehouse.pages.column_names import ColumnNames, VendorName
 
 def names_of(connection: duckdb.DuckDBPyConnection, table: TableName, columns: Iterable[str]) -> ColumnNames:
     """The names that a table with these columns remembers."""
-    if not schema.exists(connection):
+    if not schema.exists(connection, "columns"):
         return ColumnNames(columns=columns)
     rows = connection.execute(
         "SELECT vendor_name, occurrence, column_name FROM _orgdata.columns WHERE schema_name = ? AND table_name = ?",

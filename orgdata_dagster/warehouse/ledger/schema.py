@@ -14,6 +14,7 @@ from functools import cache
 import duckdb
 
 from orgdata_dagster.warehouse.errors import LedgerIncomplete
+from orgdata_dagster.warehouse.ledger import previous
 
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS _orgdata;
@@ -34,7 +35,8 @@ CREATE TABLE IF NOT EXISTS _orgdata.requests (
     run_id VARCHAR);
 CREATE TABLE IF NOT EXISTS _orgdata.columns (
     schema_name VARCHAR, table_name VARCHAR, vendor_name VARCHAR[], occurrence INTEGER, column_name VARCHAR);
-CREATE TABLE IF NOT EXISTS _orgdata.views (schema_name VARCHAR, table_name VARCHAR, made_of VARCHAR);
+CREATE TABLE IF NOT EXISTS _orgdata.state (
+    schema_name VARCHAR, table_name VARCHAR, key VARCHAR, value VARCHAR, updated_at TIMESTAMP WITH TIME ZONE);
 COMMENT ON TABLE _orgdata.loads IS
     'One row per partition and commit. status: landed, superseded (a newer snapshot was there already), or doubted (the
      answer contradicts the stored rows, which stay). replaced_characters: invalid characters that became U+FFFD.';
@@ -46,32 +48,43 @@ COMMENT ON TABLE _orgdata.requests IS
     'One row per API call, retries included. Times in seconds. No query strings and no secrets.';
 COMMENT ON TABLE _orgdata.columns IS
     'Which column a vendor''s name leads to. vendor_name: the name, or the names of a nested object and of its field.';
-COMMENT ON TABLE _orgdata.views IS 'Hash of the settings from which the views and comments of a table were made.';
+COMMENT ON TABLE _orgdata.state IS
+    'What is remembered of a table between pulls. last_full_walk: when all rows were read the last time. views: hash of
+     the settings from which its views and comments were made.';
 """
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the tables and columns that are missing."""
-    if not _is_complete(connection):
-        repair(connection)
-
-
-def exists(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether anything was ever committed to this warehouse.
+    """Create the ledger in a new warehouse, or bring the ledger of a previous version up to date.
 
     Raises LedgerIncomplete if a part of the ledger is missing.
     """
     found = _column_counts(connection)
-    if not _definition().keys() & found.keys():
+    if previous.made(found):
+        previous.migrate(connection, lambda: repair(connection))
+    elif not exists(connection):
+        connection.execute(_TABLES)
+
+
+def exists(connection: duckdb.DuckDBPyConnection, table: str = "loads") -> bool:
+    """Whether the ledger has this table; False if nothing was ever committed to the warehouse.
+
+    A ledger that a previous version made has fewer tables until the next commit.
+    Raises LedgerIncomplete if another part of the ledger is missing.
+    """
+    found, expected = _column_counts(connection), _definition()
+    if not expected.keys() & found.keys():
         return False
-    if not _covers(found):
+    if previous.made(found):
+        expected = previous.part_of(expected)
+    if any(found.get(name, 0) < len(columns) for name, columns in expected.items()):
         where = connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()")
         (path,) = where.fetchone() or ("",)
         raise LedgerIncomplete(
-            f"The ledger in {path} lacks {', '.join(missing(connection))}: deleted, or made by an older orgdata. Run "
-            "`orgdata doctor --fix`, which adds it without rows, then pull what `orgdata status` shows as missing."
+            f"The ledger in {path} lacks {', '.join(missing(connection))}. Run `orgdata doctor --fix`, which adds it "
+            "without rows, then pull what `orgdata status` shows as missing."
         )
-    return True
+    return table in found
 
 
 def missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -111,14 +124,6 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Map
         f"INSERT INTO _orgdata.{table} BY NAME SELECT {values}",
         [[row[name] for row in rows] for name in columns],
     )
-
-
-def _is_complete(connection: duckdb.DuckDBPyConnection) -> bool:
-    return _covers(_column_counts(connection))
-
-
-def _covers(found: Mapping[str, int]) -> bool:
-    return all(found.get(table, 0) >= len(columns) for table, columns in _definition().items())
 
 
 def _column_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

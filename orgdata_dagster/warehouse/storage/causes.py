@@ -1,7 +1,7 @@
-"""From what DuckDB and the system say to one sentence: what is wrong with which file, and what to do about it.
+"""Errors of DuckDB and of the system as one sentence: what is wrong with which file, and what to do about it.
 
-Here: `explained`, which knows their words. Add here when: another of their errors means something to a user.
-Keep out: waiting and trying again (connection.py), the Dagster instance's databases (orchestration/reasons.py).
+Here: `explained`, which recognises errors by their wording. Add here: another error that a user can do something about.
+Keep out: waiting and retries (connection.py), databases of the Dagster instance (orchestration/reasons.py).
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _FULL_CODES = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def explained(error: BaseException, uri: str) -> WarehouseError | None:
-    """The error in a sentence about the warehouse at `uri`; None where it speaks of something else, such as a query."""
+    """The error as a WarehouseError about the warehouse at `uri`; None if it is not about that, but about a query."""
     if not isinstance(error, duckdb.Error):
         return None
-    words = str(error).replace(uri, "")  # a path may have any of the words in its name
+    words = str(error).replace(uri, "")  # a path may contain any of the words
     said = words.lower()
     return next((make(error, uri) for means, make in _MEANINGS if means(said)), None)
 
 
 def system_error(error: OSError, path: str) -> WarehouseError:
-    """What the system says of a file, in a sentence. `path`: where the error names none."""
+    """An error of the system about a file. path: the file to name if the error does not name one."""
     named, reason = str(error.filename or path), error.strerror or str(error)
     if error.errno in _FULL_CODES:
         return WarehouseUnavailable(full(named, reason))
@@ -46,22 +46,22 @@ def system_error(error: OSError, path: str) -> WarehouseError:
 
 
 def full(path: str, reason: str) -> str:
-    """The sentence for a disk without room."""
+    """The message for a full disk."""
     return (
         f"The disk of {path} is full ({reason.lower()}): make room on it, then run the command again. "
-        "What had landed before is untouched."
+        "Rows that had landed before are untouched."
     )
 
 
 def first_line(error: BaseException) -> str:
-    """A database's error without the name of its kind, its candidates, its pointer into the SQL and its links."""
+    """The first line of a database error, without the name of its kind and without links."""
     line = next(iter(str(error).splitlines()), "") or type(error).__name__
     line = re.sub(r"^(?:[A-Z]\w*(?: \w+)? )?Error: ", "", line)
     return re.sub(r"\.? *(?:See also|For more info\w*,? visit) https?://.*$", "", line).strip()
 
 
 def _path(error: BaseException, uri: str) -> str:
-    """The file that the error names, else the warehouse."""
+    """The file that the error names, or the warehouse."""
     found = _QUOTED.search(str(error))
     return found.group(1) if found else uri
 

@@ -1,12 +1,13 @@
-"""Opening the warehouse, whatever it is, and never in each other's way.
+"""Opening the warehouse for reading or writing, by any number of processes.
 
-Here: `Warehouse`, which knows where the tables live and how to open them for reading or writing.
-Add here: another kind of URI. Keep out: SQL of ours (commit.py, ledger.py) and Dagster.
+Here: `Warehouse`, which knows where the tables are and how to open them. Add here: another kind of URI.
+Keep out: SQL on tables (commit/, ledger/) and Dagster.
 
 Every connection is an in-memory DuckDB that ATTACHes the URI and USEs it, so that the same SQL runs on a file, on
-DuckLake or on MotherDuck. A file has one writer or several readers: ours queue at a kernel lock; against foreign
-programs (a notebook, the duckdb shell) an attempt is repeated until `patience` is over. Who waits says for whom. What
-the database or the system says on the way arrives as a WarehouseError (causes.py), unless it is about a query.
+DuckLake or on MotherDuck. A file has one writer or several readers. Our processes queue at a kernel lock. If another
+program (a notebook, the duckdb shell) has the file open, the attempt is repeated until `patience` is over. A process
+that waits says which process it waits for. Errors of the database and the system are raised as WarehouseError
+(causes.py), unless they are about a query.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("orgdata.warehouse")
 ALIAS = "warehouse"
-# Columns of text compress in two thirds of the time of what 1.2 could read. To append to a table takes two blocks per
-# column at once: with the usual 256 KB a gigabyte for 2,000 columns; under 64 KB text is no longer compressed well.
+# v1.4.0: text compresses in two thirds of the time that the format of 1.2 takes. Block size: appending to a table takes
+# two blocks per column at once, with the default of 256 KB a gigabyte for 2,000 columns; below 64 KB text no longer
+# compresses well.
 _NEW_FILE = "STORAGE_VERSION 'v1.4.0', BLOCK_SIZE 65536"
 SCRATCH = "memory"  # the database's name for what a connection keeps in memory
 _LEAVE = f"USE {SCRATCH}; DETACH {ALIAS}"
@@ -50,13 +52,14 @@ _LETTING_GO = 10.0  # seconds
 
 
 class Warehouse:
-    """The place where the tables live.
+    """The database that holds the tables.
 
-    `uri`: a path to a DuckDB file, or anything that DuckDB's ATTACH understands (`ducklake:...`, `md:...`).
-    `scratch`: a folder for locks of remote URIs and for DuckDB's spill files. `memory`: DuckDB's memory limit, if not
-    the one that applies anyway (memory.py).
-    `patience`: seconds to wait for a foreign program that holds the file; `queue_patience`: for processes of ours,
-    whose locks are short and die with them (None: as long as it takes). `say` is told why something waits.
+    uri: a path to a DuckDB file, or anything else that DuckDB's ATTACH accepts (`ducklake:...`, `md:...`).
+    scratch: a folder for locks of remote URIs and for DuckDB's spill files.
+    memory: DuckDB's memory limit, such as `512MB`; None for the default (memory.py).
+    patience: seconds to wait for another program that has the file open.
+    queue_patience: seconds to wait for processes of ours, whose locks are short and end with them; None: no limit.
+    say: called with a message when something has to wait.
     """
 
     def __init__(self, uri: str, *, scratch: Path, memory: str | None = None, patience: float = 60) -> None:
@@ -66,7 +69,7 @@ class Warehouse:
         self.patience = patience
         self.queue_patience: float | None = None
         self.say: Callable[[str], None] = _log.warning
-        # one core is left for the next page, which is being fetched and measured meanwhile
+        # leave one core for the next page, which is fetched and measured at the same time
         self.threads = min(4, max(1, (os.cpu_count() or 1) - 1))
         self.is_file = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", uri) is None
         if self.is_file:
@@ -74,28 +77,28 @@ class Warehouse:
 
     @property
     def lock_path(self) -> Path:
-        """The file on which the processes that use this warehouse queue."""
+        """The lock file at which the processes that use this warehouse queue."""
         if self.is_file:
             return Path(self.uri + ".lock")
         return self.scratch / f"{hashlib.sha256(self.uri.encode()).hexdigest()[:16]}.lock"
 
     @property
     def exists(self) -> bool:
-        """False only for a file that nothing has been written to yet."""
+        """Whether there is something to read; False only for a file that does not exist yet."""
         return not self.is_file or Path(self.uri).exists()
 
     def alone(self) -> Warehouse:
-        """The same, for work beside which nothing else is under way: it takes one core more."""
+        """A copy that uses one more core, for work during which nothing else is fetched."""
         other = copy(self)
         other.threads = min(4, os.cpu_count() or 1)
         return other
 
     @contextmanager
     def writing(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that may write, under the warehouse's lock. Keep it short: everybody else waits.
+        """A connection that may write, under the warehouse's lock. Keep it short: all other processes wait.
 
-        `scratch`: a `scratch_connection` to which the warehouse is attached meanwhile, so that its own tables can be
-        read too; without it there is a new one.
+        scratch: a `scratch_connection` to attach the warehouse to, so that its own tables can be read too. If None, a
+            new one is used.
         """
         with self._sentences():
             if self.is_file:
@@ -105,22 +108,22 @@ class Warehouse:
 
     @contextmanager
     def transaction(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """As `writing`, all or nothing: what an exception interrupts has not happened."""
+        """As `writing`, in one transaction, which an exception rolls back."""
         with self.writing(scratch) as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                with suppress(duckdb.Error):  # after a failed COMMIT there is nothing left to roll back
+                with suppress(duckdb.Error):  # after a failed COMMIT the ROLLBACK fails too
                     connection.execute("ROLLBACK")
                 raise
 
     @contextmanager
     def reading(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-only connection. Writers wait until it is closed. `scratch`: as for `writing`.
+        """A read-only connection. Writers wait until it is closed. scratch: as for `writing`.
 
-        Raises WarehouseUnavailable when there is no warehouse yet.
+        Raises WarehouseUnavailable if there is no warehouse yet.
         """
         if not self.exists:
             raise WarehouseUnavailable(f"There is no warehouse at {self.uri} yet: pull something first.")
@@ -132,7 +135,7 @@ class Warehouse:
             yield connection
 
     def query(self, sql: str, parameters: Sequence[object] | None = None) -> pd.DataFrame:
-        """The result of one SELECT as a DataFrame, for people: DECIMAL arrives as float, times in UTC."""
+        """The result of one SELECT as a DataFrame, for display: DECIMAL becomes float, times are in UTC."""
 
         def answer() -> pd.DataFrame:
             with self.reading(scratch) as connection:
@@ -163,7 +166,7 @@ class Warehouse:
                 connection.execute(f"USE {ALIAS}; SET GLOBAL threads = {1 if in_room() else self.threads}")
                 yield connection
             except BaseException:
-                with suppress(duckdb.Error):  # what went wrong first is what counts
+                with suppress(duckdb.Error):  # the first error is the one to report
                     connection.execute(_LEAVE)
                 raise
             connection.execute(_LEAVE)
@@ -173,14 +176,14 @@ class Warehouse:
         option = " (READ_ONLY)" if read_only else f" ({_NEW_FILE})" if new else ""
         began = time.monotonic()
         said = False
-        # still there where leaving it failed the last time
+        # it is still attached if detaching failed the last time
         connection.execute(f"USE {SCRATCH}; DETACH DATABASE IF EXISTS {ALIAS}")
         while True:
             try:
                 connection.execute(f"ATTACH {literal(self.uri)} AS {ALIAS}{option}")
                 return
             except duckdb.Error as error:
-                # DuckDB fails at once when another process has the file; it does not wait.
+                # DuckDB does not wait if another process has the file open: it fails at once
                 waited = time.monotonic() - began
                 if _ALREADY_ATTACHED in str(error) and waited < _LETTING_GO:
                     time.sleep(0.002)
@@ -213,7 +216,7 @@ class Warehouse:
 
     @contextmanager
     def _sentences(self) -> Iterator[None]:
-        """What the database says in this context, as sentences."""
+        """Raise errors of the database as WarehouseErrors with a full sentence."""
         try:
             yield
         except duckdb.Error as error:
@@ -226,13 +229,13 @@ class Warehouse:
             self.say(f"waiting for the warehouse {self.uri}: {who} holds it")
 
     def _who(self) -> str:
-        """The other processes that hold the warehouse, in words; "" for none."""
+        """The other processes that hold the warehouse, for a message; "" if there are none."""
         files = (Path(self.uri), self.lock_path) if self.is_file else (self.lock_path,)
         found = dict.fromkeys(holder for file in files for holder in holders(file))
         return told(found) if found else ""
 
     def _forget_empty(self, *, new: bool) -> None:
-        """Delete the empty file that a first attempt without success leaves: it would be taken for a damaged one."""
+        """Delete the empty file that a failed first attempt leaves: it would be taken for a damaged database."""
         path = Path(self.uri)
         with suppress(OSError):
             if new and path.is_file() and not path.stat().st_size:

@@ -1,7 +1,7 @@
-"""Which processes hold a file: what a person who waits for it wants to know.
+"""Which processes hold a file, for messages to whoever waits for it.
 
-Here: `holders`, by the kernel's list of locks, else by open files, else by lsof. Add here: another system's way.
-Keep out: waiting (connection.py, lock.py).
+Here: `holders`, from the kernel's list of locks, or else from open files, or else from lsof. Add here: the way of
+another operating system. Keep out: waiting (connection.py, lock.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LONGEST = 100  # characters of a command line
 
 @dataclass(frozen=True)
 class Holder:
-    """A process; `command` is its command line, "" where that cannot be read."""
+    """A process. command: its command line; "" if that cannot be read."""
 
     pid: int
     command: str = ""
@@ -29,7 +29,7 @@ class Holder:
 
 
 def holders(path: Path) -> list[Holder]:
-    """The other processes that have a lock on the file, or if none has, those that have it open."""
+    """The other processes that have a lock on the file; if there are none, those that have it open."""
     try:
         status = path.stat()
     except OSError:
@@ -40,12 +40,12 @@ def holders(path: Path) -> list[Holder]:
 
 
 def told(found: Iterable[Holder]) -> str:
-    """The processes in words: `process 7 (python report.py)`, or `another process` where none is known."""
+    """The processes for a message: `process 7 (python report.py)`, or `another process` if none is known."""
     return " and ".join(map(str, found)) or "another process"
 
 
 def _by_locks(status: os.stat_result) -> set[int]:
-    """As `/proc/locks` has them; it also names processes of other users."""
+    """From `/proc/locks`, which also lists processes of other users."""
     inode = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     found = set()
     try:
@@ -60,7 +60,7 @@ def _by_locks(status: os.stat_result) -> set[int]:
 
 
 def _by_open_files(status: os.stat_result) -> set[int]:
-    """By the files that processes have open, as far as this user may look."""
+    """From the open files of the processes that this user may inspect."""
     found = set()
     for folder in _PROC.glob("[0-9]*/fd"):
         try:
@@ -68,7 +68,7 @@ def _by_open_files(status: os.stat_result) -> set[int]:
             if any((each.st_dev, each.st_ino) == (status.st_dev, status.st_ino) for each in opened):
                 found.add(int(folder.parent.name))
         except OSError:
-            continue  # of another user, or gone this moment
+            continue  # of another user, or just ended
     return found
 
 

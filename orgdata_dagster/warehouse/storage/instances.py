@@ -1,12 +1,11 @@
-"""DuckDB instances, used again and again: to make one takes 15 ms of CPU, more than most of what is done with it.
+"""A pool of DuckDB instances: creating one takes 15 ms of CPU, longer than most queries.
 
-What lives here: lending an instance, and what has to be made good before the next one gets it.
-Add here when: something of one use can be seen by the next.
-Keep out: what is attached and asked (connection.py).
+Here: lending an instance, and resetting it before its next use. Add here: something that one use can leave behind for
+the next. Keep out: what is attached and queried (connection.py).
 
-What belongs to a connection (temporary tables, an open transaction, its own settings) ends with it. What belongs to the
-instance is made good: databases are detached, global settings are set anew. After an error, or where something cannot
-be made good (tables in its memory, a folder that it has spilled to and never leaves), the instance is closed instead.
+Temporary tables, an open transaction and local settings belong to a connection and end with it. The rest is reset:
+databases are detached and global settings are set again. An instance is closed instead after an error, or if it cannot
+be reset (tables in its memory, a spill folder in use).
 """
 
 from __future__ import annotations
@@ -29,22 +28,23 @@ _LEFT = (
 )
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
-    # what a finished page held goes back to the system: the limit does not count it any more
+    # return the memory of a finished page to the system, so that it no longer counts towards the limit
     "allocator_flush_threshold": "16MB",
     "allocator_bulk_deallocation_flush_threshold": "8MB",
 }
 
-# by process: what a fork copies is not its own
+# per process: a forked process must not use its parent's instances
 _idle: defaultdict[int, list[duckdb.DuckDBPyConnection]] = defaultdict(list)
 _numbers = itertools.count()
 
 
 @contextmanager
 def lent(*, memory: str, threads: int, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to an empty in-memory instance in UTC with these limits; at the end all that it holds is given back.
+    """A connection to an empty in-memory instance in UTC with these limits, which is reset at the end.
 
-    `memory`: DuckDB's memory limit. `spill`: a folder of this process, in which the instance gets one of its own for
-    what exceeds the limit: DuckDB names its files alike in every instance.
+    memory: DuckDB's memory limit, such as `192MB`.
+    spill: a folder of this process. Each instance spills to a folder of its own in it, because DuckDB uses the same
+        file names in every instance.
     """
     idle = _idle[os.getpid()]
     try:
@@ -67,11 +67,11 @@ def lent(*, memory: str, threads: int, spill: Path) -> Iterator[duckdb.DuckDBPyC
 
 
 def _emptied(instance: duckdb.DuckDBPyConnection) -> bool:
-    """Whether it is as good as a new one by now; if not, it is closed."""
+    """Reset an instance; returns whether it is as good as a new one. If not, it is closed."""
     try:
         for (name,) in instance.execute(_ATTACHED).fetchall():
             instance.execute(f"DETACH {quoted(name)}")
-        instance.execute("SET GLOBAL threads = 1; SET GLOBAL temp_directory = ''")  # idle, it has no threads
+        instance.execute("SET GLOBAL threads = 1; SET GLOBAL temp_directory = ''")  # an idle instance keeps no threads
         if instance.execute(_LEFT).fetchone() is None:
             return True
     except duckdb.Error:

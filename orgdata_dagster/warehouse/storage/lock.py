@@ -1,8 +1,7 @@
-"""The warehouse's lock: any number of readers or one writer, across processes, first come first served.
+"""The warehouse's lock across processes: any number of readers or one writer, first come, first served.
 
-Here: one readers-writer lock on two files, held by the kernel, so that it dies with its holder (also with kill -9).
-Add here: nothing that knows DuckDB. Keep out: waiting for foreign programs that open the file without this lock
-(`connection.py` retries those).
+Here: a readers-writer lock on two files. The kernel holds it and releases it when its process ends, also by kill -9.
+Keep out: DuckDB, and waiting for programs that open the file without this lock (connection.py).
 """
 
 from __future__ import annotations
@@ -15,33 +14,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SAY_AFTER = 2.0  # seconds of waiting before a person is told why, and between two times
+SAY_AFTER = 2.0  # seconds of waiting before the first message
 _SAY_AGAIN_AFTER = 60.0
 _POLL = 0.05
 
 
 class StillHeld(Exception):
-    """The lock was not free in time."""
+    """The lock was not released in time."""
 
 
 @contextmanager
 def locked(
     path: Path, *, shared: bool, waiting: Callable[[], None] | None = None, patience: float | None = None
 ) -> Iterator[None]:
-    """Hold the lock on `path` until the context ends; blocks in the kernel until it is free.
+    """Hold the lock on `path` until the context ends; waits until it is free.
 
-    `waiting` is called, in another thread, when that takes longer than a moment. `patience`: seconds after which to
-    raise StillHeld instead, for whoever only looks.
+    shared: lock for reading, together with other readers.
+    waiting: called in another thread after SAY_AFTER seconds of waiting, and again every minute.
+    patience: seconds after which to give up; None: never.
 
-    Everyone passes the turnstile (`<path>.queue`) before asking for the lock itself. Without it a stream of readers
-    that overlap would keep a writer out for ever: flock grants a shared lock past a waiting exclusive one.
+    Every process first takes the lock of the queue file (`<path>.queue`), then the lock itself. Without the queue,
+    overlapping readers would keep a writer out for ever: flock grants a shared lock although an exclusive one waits.
+
+    Raises StillHeld when `patience` is over.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _open(path) as held:
-        with _open(path.with_name(path.name + ".queue")) as turnstile, _told(waiting) as begin:
+        with _open(path.with_name(path.name + ".queue")) as queue, _told(waiting) as begin:
             deadline = None if patience is None else time.monotonic() + patience
             for descriptor, kind in (
-                (turnstile, fcntl.LOCK_EX),
+                (queue, fcntl.LOCK_EX),
                 (held, fcntl.LOCK_SH if shared else fcntl.LOCK_EX),
             ):
                 if not _taken(descriptor, kind):
@@ -54,7 +56,7 @@ def locked(
 
 
 def holder(path: Path) -> int | None:
-    """The process id of the writer that holds the lock now, or None when no writer does."""
+    """The process id of the writer that holds the lock now; None if no writer does."""
     if not path.exists():
         return None
     with _open(path) as probe:
@@ -86,7 +88,7 @@ def _wait(descriptor: int, kind: int, deadline: float | None) -> None:
 
 @contextmanager
 def _told(waiting: Callable[[], None] | None) -> Iterator[Callable[[], None]]:
-    """Calls `waiting` now and then until the context ends, once what it gives has been called."""
+    """Give a function that starts to call `waiting` at intervals, until the context ends."""
     over = threading.Event()
 
     def tell() -> None:
@@ -109,7 +111,7 @@ def _told(waiting: Callable[[], None] | None) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _open(path: Path) -> Iterator[int]:
-    # A file descriptor of its own for every holder: flock then also keeps the threads of one process apart.
+    # one file descriptor per holder, so that flock also excludes other threads of this process
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor

@@ -1,7 +1,7 @@
-"""How much memory the database may use, and what is done when that is not enough.
+"""How much memory the database may use, and what happens if that is not enough.
 
-Here: `allowed`, made of ORGDATA_MEMORY or of the machine, and `with_room`, which does a piece of work again with more
-memory, by itself and on one thread, before it gives up. Add here: another way of doing less at once.
+Here: `allowed`, the limit from ORGDATA_MEMORY or from the machine's memory, and `with_room`, which repeats a piece of
+work with more memory, alone and on one thread. Add here: another way to use less memory.
 Keep out: the settings of an instance (instances.py).
 """
 
@@ -24,8 +24,8 @@ from orgdata_dagster.warehouse.storage.lock import locked
 T = TypeVar("T")
 
 VARIABLE = "ORGDATA_MEMORY"
-RUNS = 8  # that may work at once: as many as the queue of runs starts
-# Of the machine: the rest is for Python, Dagster and the files. Much of what the database counts it never touches.
+RUNS = 8  # runs that may work at once: as many as Dagster's run queue starts
+# Share of the machine's memory; the rest is for Python, Dagster and the file cache.
 _PART = 0.6
 _MIB = 1 << 20
 _LEAST, _ENOUGH, _LARGEST = 64 * _MIB, 192 * _MIB, 4096 * _MIB
@@ -39,7 +39,7 @@ _UNITS = {
     "GIB": 1 << 30,
     "TIB": 1 << 40,
 }
-_NO_LIMIT = 1 << 60  # a cgroup of version 1 without a limit says a number beyond
+_NO_LIMIT = 1 << 60  # a version 1 cgroup without a limit reports a larger number
 SHORT = re.compile(r"out of memory|(could not|failed to) (allocate|pin|offload)", re.IGNORECASE)
 
 _here = threading.local()
@@ -48,8 +48,12 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of DuckDB's memory. `share`: of each run. `most`: of one run at a time, whose work does not fit its share.
-    `origin`: what that was made of, for people."""
+    """DuckDB's memory limits in bytes.
+
+    share: the limit of each run.
+    most: the limit of a run whose work does not fit its share; one run at a time.
+    origin: where the limits come from, for messages.
+    """
 
     share: int
     most: int
@@ -61,7 +65,7 @@ class Memory:
 
 
 def allowed() -> Memory:
-    """What applies now. Raises WarehouseUnavailable where ORGDATA_MEMORY is no amount of memory."""
+    """The limits that apply now. Raises WarehouseUnavailable if ORGDATA_MEMORY is not an amount of memory."""
     if configured := os.environ.get(VARIABLE):
         amount = parsed(configured)
         return Memory(amount, amount, f"as {VARIABLE} says")
@@ -72,31 +76,31 @@ def allowed() -> Memory:
 
 
 def parsed(text: str) -> int:
-    """Bytes of an amount such as `512MB`. Raises WarehouseUnavailable for anything else, and for too little."""
+    """Bytes of an amount such as `512MB`. Raises WarehouseUnavailable if it is malformed or below 16MB."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b)", text.strip(), re.IGNORECASE)
     amount = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
     if amount < 16 * _MIB:
         raise WarehouseUnavailable(
-            f"{VARIABLE}: {text!r} is no usable amount of memory; write a number with MB or GB, at least 16MB, as in "
-            f"{VARIABLE}=512MB, or leave it unset for a default made of what the machine has."
+            f"{VARIABLE}: {text!r} is not a usable amount of memory. Write a number with MB or GB, at least 16MB, such "
+            f"as {VARIABLE}=512MB, or leave it unset for a default that depends on the machine."
         )
     return amount
 
 
 def shown(amount: int) -> str:
-    """Bytes for people."""
+    """Bytes as text, such as `192 MiB`."""
     return f"{amount / (1 << 30):.1f} GiB" if amount >= 1 << 30 else f"{amount / _MIB:.0f} MiB"
 
 
 def of_machine(cgroups: Path = Path("/sys/fs/cgroup"), process: Path = Path("/proc/self/cgroup")) -> int:
-    """Bytes that this process may use in all: the machine's memory, or the limit of a container around it."""
+    """Bytes that this process may use: the machine's memory, or the limit of its container."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = [limit for path in _limit_files(cgroups, process) if (limit := _limit(path)) is not None]
     return min([physical, *limits])
 
 
 def _limit_files(cgroups: Path, process: Path) -> Iterator[Path]:
-    """The files with the limits of this process's cgroup and of those above it, of either version."""
+    """The files with the memory limits of this process's cgroup and its parents, of version 1 and 2."""
     with suppress(OSError):
         for line in process.read_text().splitlines():
             _, controllers, own = line.split(":", 2)
@@ -105,7 +109,7 @@ def _limit_files(cgroups: Path, process: Path) -> Iterator[Path]:
             root = cgroups / "memory" if controllers else cgroups
             name = "memory.limit_in_bytes" if controllers else "memory.max"
             inner = root / own.lstrip("/")
-            # in a container the path is often one of the host: then the root is the container's own
+            # in a container the path is often one of the host; then the limit is in the root folder
             for folder in (inner, *inner.parents):
                 yield folder / name
                 if folder == root:
@@ -121,21 +125,21 @@ def _limit(path: Path) -> int | None:
 
 
 def is_short(error: Exception) -> bool:
-    """Whether memory was the reason: DuckDB says so in errors of several classes."""
+    """Whether the error means that memory was short: DuckDB has several classes of errors for it."""
     known = isinstance(error, (MemoryShort, duckdb.OutOfMemoryException))
     return known or (isinstance(error, duckdb.Error) and SHORT.search(str(error)) is not None)
 
 
 def in_room() -> bool:
-    """Whether this thread's work has all the memory there is, and shall use one thread."""
+    """Whether this thread works with the larger limit, and must use one DuckDB thread."""
     return bool(getattr(_here, "room", False))
 
 
 def with_room(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
-    """What `work` returns, which uses this connection; where memory does not suffice it is done once more, with all
-    that there is, on one thread, and while no other process does the same.
+    """Call `work`, which uses this connection, and return its result.
 
-    Raises MemoryShort where even that does not suffice.
+    If memory is short, `work` is called once more with the larger limit, on one thread, and while no other process
+    does the same. Raises MemoryShort if that is not enough either.
     """
     try:
         return work()
@@ -157,7 +161,7 @@ def _room(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
     with _one_at_a_time, connection.cursor() as settings:
         limit, threads, spill = settings.execute(asked).fetchone() or ("", 1, "")
         most = max(allowed().most, parsed(limit))
-        # each instance spills into a folder of its own, below one of its process: all processes share the one above
+        # an instance spills to a folder of its own inside its process's folder; all processes share the folder above
         with locked(Path(spill).parent.parent / "memory.lock", shared=False):
             settings.execute(f"SET GLOBAL threads = 1; SET GLOBAL memory_limit = '{most}B'")
             _here.room = True
@@ -165,15 +169,19 @@ def _room(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
                 yield most
             finally:
                 _here.room = False
-                with suppress(duckdb.Error):  # what is still held has to be let go of first: the next use sets it
+                with suppress(
+                    duckdb.Error
+                ):  # fails while too much memory is still held; the next use of the instance sets it again
                     settings.execute(f"SET GLOBAL threads = {threads}; SET GLOBAL memory_limit = '{limit}'")
 
 
 def short(error: Exception, most: int | None = None) -> MemoryShort:
-    """The error in one sentence. `most`: the bytes that were tried, if not what is allowed."""
+    """The error as MemoryShort. most: the limit in bytes that was tried; None: the allowed one."""
     if "max_temp_directory_size" in str(error):
-        return MemoryShort("The disk of ORGDATA_HOME is too full for what does not fit into memory: make room on it.")
+        return MemoryShort(
+            "The disk of ORGDATA_HOME has too little room for the data that does not fit into memory: make room on it."
+        )
     return MemoryShort(
-        f"{shown(most or allowed().most)} of memory are not enough, even for one thing at a time: set {VARIABLE} to "
-        "more, or give the machine or container more."
+        f"{shown(most or allowed().most)} of memory are not enough, even for one run at a time. Set {VARIABLE} to "
+        "more, or give the machine or container more memory."
     )

@@ -1,11 +1,11 @@
-"""Folders on disk that live as long as their owner, and their removal after a crash.
+"""Temporary folders that are removed with their owner, also after a crash.
 
-Here: `owned_folder`, for as long as a context lasts, and `process_folder`, for as long as the process lasts.
-Add here: nothing that knows what is in them. Keep out: pages (stage.py), DuckDB's settings (instances.py).
+Here: `owned_folder`, which lasts as long as a context, and `process_folder`, which lasts as long as the process.
+Keep out: what is in the folders: pages (pages/stage.py), DuckDB's spill files (instances.py).
 
-The owner holds a kernel lock on a file in its folder, which the kernel gives back however the owner dies. A folder
-whose lock nobody holds belongs to a dead owner; whoever makes the next folder removes it. Making and sweeping take
-turns, so that a sweep never meets a folder that is not locked yet.
+The owner holds a kernel lock on a file in its folder. The kernel releases it when the owner ends, by whatever means. A
+folder whose lock is free belongs to an owner that has ended, and is removed when the next folder is created. A lock
+keeps creation and removal apart, so that no folder is removed before its owner has locked it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from orgdata_dagster.warehouse.storage.lock import locked
 _LOCK = "in-use"
 _TURNS = "folders.lock"
 
-# by process and parent: what a fork copies is not its own
+# per process and parent: a forked process must not use its parent's folder
 _of_process: dict[tuple[int, Path], Path] = {}
 
 
 @contextmanager
 def owned_folder(parent: Path, prefix: str = "run-") -> Iterator[Path]:
-    """A new folder in `parent` until the context ends; removes those with this prefix whose owners are dead."""
+    """A new folder in `parent` until the context ends; removes folders with this prefix whose owners have ended."""
     with locked(parent / _TURNS, shared=False):
         _sweep(parent, prefix)
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
@@ -44,13 +44,13 @@ def owned_folder(parent: Path, prefix: str = "run-") -> Iterator[Path]:
 
 
 def process_folder(parent: Path) -> Path:
-    """This process's folder in `parent`, made at the first call and removed when the process ends."""
+    """This process's folder in `parent`, created at the first call and removed when the process ends."""
     key = os.getpid(), parent
     known = _of_process.get(key)
     if known is None or not known.exists():
         stack = ExitStack()
         known = _of_process[key] = stack.enter_context(owned_folder(parent, "process-"))
-        Finalize(None, stack.close, exitpriority=0)  # in workers too, where atexit is not asked
+        Finalize(None, stack.close, exitpriority=0)  # workers of multiprocessing do not run atexit handlers
     return known
 
 
@@ -58,7 +58,7 @@ def _sweep(parent: Path, prefix: str) -> None:
     for folder in parent.glob(f"{prefix}*/"):
         try:
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:  # killed before it had the lock, or going this moment
+        except FileNotFoundError:  # its owner was killed before it had the lock, or is removing it now
             shutil.rmtree(folder, ignore_errors=True)
             continue
         try:

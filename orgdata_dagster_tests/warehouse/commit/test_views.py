@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster_tests.warehouse.rig import ITEMS, Rig
 
 TARGET = replace(
@@ -50,10 +53,40 @@ def test_the_view_comes_with_the_first_rows(rig: Rig) -> None:
     assert rig.sql(CURRENT) == [("a", 1)]
 
 
-def test_there_is_no_view_without_a_key_or_versions(rig: Rig) -> None:
+def test_there_is_no_view_without_a_key(rig: Rig) -> None:
+    rig.land("id,updated\na,2026-03-01T10:00:00Z\n", target=TARGET)
     rig.land("id,updated\na,2026-03-01T10:00:00Z\n", target=replace(TARGET, key=()))
-    rig.land("id,updated\na,2026-03-01T10:00:00Z\n", target=replace(TARGET, cursor=None))
     assert rig.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
+
+
+LOADED = {
+    "merge": replace(TARGET, cursor=None, write_disposition="merge"),
+    "merge with a cursor": replace(TARGET, write_disposition="merge"),
+    "replace": replace(TARGET, cursor=None),
+    "replace with a cursor": TARGET,
+    "append": replace(TARGET, cursor=None, write_disposition="append"),
+    "append with a cursor": replace(TARGET, write_disposition="append"),
+    "snapshots": replace(TARGET, cursor=None, snapshots=True),
+}
+
+
+@pytest.mark.parametrize("target", LOADED.values(), ids=LOADED.keys())
+def test_every_table_with_a_key_has_the_view_with_one_row_per_key(rig: Rig, target: Target) -> None:
+    """A table that was replaced or appended to without a cursor once had none."""
+    days = {"2026-03-02": ("b,2026-03-02T10:00:00Z,3",), "2026-03-03": ("a,2026-03-03T10:00:00Z,2",)}
+    if target.snapshots:
+        days["2026-03-03"] += days["2026-03-02"]
+    rig.land("id,updated,score\na,2026-03-01T10:00:00Z,1\n", target=target, partition="2026-03-01")
+    for day, rows in days.items():
+        rig.land("\n".join(["id,updated,score", *rows]) + "\n", target=target, partition=day)
+    assert rig.sql(f"{CURRENT} ORDER BY id") == [("a", 2), ("b", 3)]
+
+
+def test_without_a_cursor_the_newest_partition_counts_though_an_older_one_was_loaded_later(rig: Rig) -> None:
+    target = LOADED["replace"]
+    for day, score in (("2026-03-01", 1), ("2026-03-02", 2), ("2026-03-01", 3)):
+        rig.land(f"id,updated,score\na,,{score}\n", target=target, partition=day)
+    assert rig.sql(CURRENT) == [("a", 2)]
 
 
 def test_tables_and_documented_columns_have_comments(rig: Rig) -> None:

@@ -98,7 +98,7 @@ def test_what_does_not_fit_even_then_fails_in_one_sentence(
     with pytest.raises(MemoryShort) as caught:
         with_room(connection, lambda: connection.execute(TOO_MUCH))
     assert str(caught.value) == (
-        "40 MiB of memory are not enough, even for one thing at a time: set ORGDATA_MEMORY to more, or give the "
+        "40 MiB of memory are not enough, even for one run at a time. Set ORGDATA_MEMORY to more, or give the "
         "machine or container more."
     )
     assert settings(connection) == ("32.0 MiB", 2)

@@ -1,0 +1,47 @@
+"""The ledger of state: what is remembered of a table between pulls.
+
+Here: reading and writing `_orgdata.state`, and its keys. Add here: another key.
+Keep out: what is proven about the time line (coverage.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import duckdb
+
+from orgdata_dagster.warehouse.ledger import previous, schema
+from orgdata_dagster.warehouse.names import TableName
+
+LAST_FULL_WALK = "last_full_walk"
+"""When the vendor's rows were all read the last time (ISO 8601)."""
+VIEWS = "views"
+"""Hash of the settings from which the views and comments of the table were made."""
+
+
+def state_of(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
+    """Key -> value of a table."""
+    if not schema.exists(connection):
+        return {}
+    source = "_orgdata.state" if schema.exists(connection, "state") else previous.STATE
+    rows = connection.execute(
+        f"SELECT key, value FROM {source} WHERE schema_name = ? AND table_name = ?", [table.schema, table.name]
+    ).fetchall()
+    return dict(rows)
+
+
+def write_state(
+    connection: duckdb.DuckDBPyConnection, table: TableName, values: Mapping[str, str], at: datetime
+) -> None:
+    """Set some keys of a table to new values; `at` is the commit's time."""
+    connection.execute(
+        "DELETE FROM _orgdata.state WHERE schema_name = ? AND table_name = ? "
+        "AND key IN (SELECT unnest(CAST(? AS VARCHAR[])))",
+        [table.schema, table.name, list(values)],
+    )
+    rows = [
+        {"schema_name": table.schema, "table_name": table.name, "key": key, "value": value, "updated_at": at}
+        for key, value in values.items()
+    ]
+    schema.insert(connection, "state", rows)

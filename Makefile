@@ -16,7 +16,7 @@ OTHER = .venv-dagster-$(V)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-dagster snapshot check bench soak clean
+.PHONY: help demo dev test test-dagster test-duckdb snapshot check bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,11 @@ test-dagster: ## the suite against another Dagster, in an environment of its own
 	@$(OTHER)/bin/python -m pip install -qq --no-compile --disable-pip-version-check -c $(OTHER)/constraints.txt -e '.[dev]'
 	@$(OTHER)/bin/python -m pytest -n 3 --dist worksteal $(T)
 
+test-duckdb: $(READY) ## the tests of warehouse and vendors against another DuckDB, beside .venv: make test-duckdb V=2.0.1
+	@test -n "$(V)" || { echo "say which version: make test-duckdb V=2.0.1" >&2; exit 2; }
+	@test -d .duckdb-$(V) || $(BIN)/python -m pip install -qq --no-deps --disable-pip-version-check --target .duckdb-$(V) duckdb==$(V)
+	@PYTHONPATH=$(CURDIR)/.duckdb-$(V) $(BIN)/python -m pytest -n 3 --dist worksteal $(if $(T),$(T),orgdata_dagster_tests/warehouse orgdata_dagster_tests/vendors)
+
 snapshot: $(READY) ## write anew what the projects of the snapshot test are in Dagster; review the difference
 	@ORGDATA_RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -n 0 -k definitions orgdata_dagster_tests/snapshots
 	@git --no-pager diff --stat -- orgdata_dagster_tests/snapshots
@@ -61,4 +66,4 @@ soak: $(READY) ## faults, kills, company and sizes, for 20 minutes at most (ONLY
 	@$(BIN)/python -m benchmarks.soak $(if $(ONLY),--only $(ONLY)) $(O)
 
 clean: ## remove the environment, caches and the demo's data; your data in .orgdata/ stays
-	rm -rf .venv .venv-dagster-* .orgdata-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-dagster-* .duckdb-* .orgdata-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

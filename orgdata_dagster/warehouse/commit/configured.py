@@ -1,7 +1,7 @@
-"""Names of columns that a person configured: which columns they are, or that there are none.
+"""Column names in the configuration: which columns of the table they mean.
 
-Here: `resolved`, in the commit's transaction before anything is changed.
-Keep out: where the vendor's names lead (pages/column_names.py).
+Here: `resolved`, called in the commit's transaction before anything is changed.
+Keep out: which column a vendor's name leads to (pages/column_names.py).
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from orgdata_dagster.warehouse.pages.stage import Stage
 
 
 def resolved(target: Target, stage: Stage, columns: Iterable[str]) -> Target:
-    """The target with the names that its table's `columns`, or those of the staged rows, have.
+    """Replace the configured names in `target` by the names of existing columns.
 
-    Raises UnknownColumns for a name that a person configured and that none of them has. Without a row nothing is known
-    yet, and the target stays as it is.
+    columns: columns of the table; those of the staged rows are added. Without any staged row the columns are not known
+    yet, and names that match none are left as they are.
+
+    Raises UnknownColumns if a configured name matches no column.
     """
     there = list(dict.fromkeys([*columns, *stage.columns]))
     if not stage.columns:
@@ -31,7 +33,7 @@ def resolved(target: Target, stage: Stage, columns: Iterable[str]) -> Target:
     told = [f"`{field}`: {unknown(name, there)}" for field, names in missing.items() for name in names]
     if told:
         raise UnknownColumns(
-            f"{target.table}: {'. '.join(told)}. Nothing was stored. Correct the name in defs.yaml, or leave it out "
+            f"{target.table}: {'. '.join(told)}. Nothing was stored. Correct the name in defs.yaml, or remove it "
             "until the vendor sends the column.",
             keys="key" in [field for field, names in missing.items() if names],
         )

@@ -1,9 +1,9 @@
-"""What a new load of a partition changed: rows that were not there before, rows that are no longer there.
+"""What a new load of a partition changed: rows that are new, and rows that are gone.
 
-Here: `remember` before the old rows go, `differences` once the new ones are in, both in the commit's transaction.
-Keep out: which columns a table has gained (evolution.py).
+Here: `remember`, called before the old rows are deleted, and `differences`, called after the new ones are inserted.
+Both run in the commit's transaction. Keep out: changes of columns (evolution.py).
 
-Rows are compared by a 64-bit hash of the vendor's columns, so that it costs a scan of the partitions and little memory.
+Rows are compared by a 64-bit hash of the vendor's columns: one scan of the partitions, and little memory.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from orgdata_dagster.warehouse.names import LOADED_AT, OWN_PREFIX, PARTITION, PA
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows that came (new ones, and the new version of changed ones) and rows that went."""
+    """Number of rows that came and went. A changed row counts as both."""
 
     came: int = 0
     went: int = 0
 
 
 def remember(connection: duckdb.DuckDBPyConnection, table: TableName, partitions: Sequence[str | None]) -> None:
-    """Note what is in these partitions now."""
+    """Store the hashes of the rows in these partitions in a temporary table."""
     if partitions:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE before AS {_hashed(connection, table)} WHERE {PARTITION_IS_IN}",
@@ -38,7 +38,7 @@ def remember(connection: duckdb.DuckDBPyConnection, table: TableName, partitions
 def differences(
     connection: duckdb.DuckDBPyConnection, table: TableName, partitions: Sequence[str | None], now: datetime
 ) -> Mapping[str | None, Difference]:
-    """Partition -> its difference, for those that were remembered and are replaced by the rows of the commit `now`."""
+    """Partition -> its difference, for partitions that were remembered and replaced by the commit of time `now`."""
     if not partitions:
         return {}
     was = "SELECT key, row FROM temp.main.before"

@@ -1,7 +1,7 @@
-"""Schema evolution: what must change in a table so that staged rows fit, and how each column is cast.
+"""Schema evolution: which changes a table needs so that staged rows fit, and how each column is cast.
 
-Here: `plan`, pure apart from looking at the table, and `apply`. Add here: rules of the contract (`evolve`, `freeze`).
-Keep out: which types hold which text (lossless.py), the transaction (commit.py).
+Here: `plan`, which only reads the table, and `apply`. Add here: rules of the contract (`evolve`, `freeze`).
+Keep out: which types hold which text (types/lossless.py), the transaction (transaction.py).
 """
 
 from __future__ import annotations
@@ -34,15 +34,21 @@ from orgdata_dagster.warehouse.types import declared, lossless
 from orgdata_dagster.warehouse.types.column_types import ColumnTypes, batches
 
 CONVERTED = "_orgdata_converted_"
-_FIRST_ROWS = 2_000  # mostly enough to see that a column holds something
+_FIRST_ROWS = 2_000  # usually enough to see that a column has a value
 SURPRISE = "orgdata: a value does not survive the type guessed for"
 OWN_COLUMNS = {PARTITION: "VARCHAR", LOADED_AT: lossless.INSTANT, RUN_ID: "VARCHAR"}
 
 
 @dataclass
 class Evolution:
-    """`statements` bring the table into shape; `casts` is column -> SQL over the text columns of a page, and over what
-    `converted` makes of them first: column -> SQL, under the name `CONVERTED` + column. So nothing is parsed twice."""
+    """What a table and its rows need.
+
+    created: the table does not exist yet.
+    statements: SQL that changes the table, in order.
+    converted: column -> SQL that converts its text, available as `CONVERTED` + column, so that it is parsed only once.
+    casts: column -> SQL of the stored value, from the text columns of a page and from `converted`.
+    changes: the changes to record.
+    """
 
     created: bool
     statements: list[str] = field(default_factory=list)
@@ -58,7 +64,9 @@ def plan(
     contract: Contract = "evolve",
     own: Mapping[str, str] = OWN_COLUMNS,
 ) -> Evolution:
-    """How to make `stage` fit into `table`; a new one gets the columns `own` besides.
+    """How to make the staged rows fit into the table.
+
+    own: column -> type of our own columns, which a new table gets in addition.
 
     Raises ContractViolation under `freeze` if a column is new or changes.
     """
@@ -66,7 +74,7 @@ def plan(
     result = Evolution(created=not existing)
     columns = dict(stage.columns)
     if not existing and not columns:
-        # nothing but a header so far, or not even that: the table shall exist all the same
+        # only a header so far, or nothing at all: the table is created all the same
         columns = {name: ColumnTypes() for name in stage.empty_columns or stage.configured}
         stage.declare(list(columns))
     known = {folded(name): (name, kind) for name, kind in existing.items()}
@@ -82,7 +90,7 @@ def plan(
             if not name.startswith(OWN_PREFIX) and not name.endswith(VARIANT) and folded(name) not in sent:
                 result.changes.append(SchemaChange(name, "missing", kind, None))
     if contract == "freeze" and existing and last_columns(connection, table):
-        # a table that only empty days made so far has nothing to freeze
+        # a table to which only empty loads were committed has nothing to freeze
         _refuse(table, result, stage)
     if not existing:
         added = {change.column: change.after or lossless.TEXT for change in result.changes}
@@ -91,13 +99,13 @@ def plan(
 
 
 def apply(connection: duckdb.DuckDBPyConnection, planned: Evolution) -> None:
-    """Bring the table into shape, inside the caller's transaction."""
+    """Change the table, in the caller's transaction."""
     for statement in planned.statements:
         connection.execute(statement)
 
 
 def expected_types(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
-    """The types that new values are likely to fit: those of the table, but for text columns that hold nothing yet."""
+    """Column -> the type that new values are likely to fit: that of the table, without text columns that are empty."""
     columns = table_columns(connection, table)
     texts = [name for name, kind in columns.items() if kind == lossless.TEXT]
     if not texts:
@@ -115,7 +123,7 @@ def expected_types(connection: duckdb.DuckDBPyConnection, table: TableName) -> d
 
 
 def creation(table: TableName, types: Mapping[str, str]) -> list[str]:
-    """The statements that make a new table with these columns."""
+    """The statements that create a table with these columns."""
     body = ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
     return [f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}", f"CREATE TABLE {table.sql} ({body})"]
 
@@ -130,7 +138,7 @@ def _plan_free(
     types: ColumnTypes,
     stage: Stage,
 ) -> None:
-    """A column whose type nobody declared: the preferred type that holds everything, new values and stored ones."""
+    """A column without a declared type: it gets the preferred type that holds all new and all stored values."""
     wanted = types.fits[0] if types.filled and types.fits else lossless.TEXT
     if current is None:
         result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(name)} {wanted}")
@@ -154,9 +162,9 @@ def _plan_free(
 def _common_type(
     connection: duckdb.DuckDBPyConnection, table: TableName, stored: str, current: str, types: ColumnTypes
 ) -> str:
-    """The preferred type that holds the new values and every stored one; text holds all."""
+    """The preferred type that holds all new and all stored values; text holds any value."""
     if current == lossless.TEXT:
-        # text is wide enough, but a column that was empty so far may still get its type
+        # text holds any value, but a column that is still empty may get a narrower type
         empty = connection.execute(f"SELECT 1 FROM {table.sql} WHERE {quoted(stored)} IS NOT NULL LIMIT 1").fetchone()
         return (types.fits[0] if types.fits else lossless.TEXT) if empty is None else lossless.TEXT
     source = f"(SELECT {lossless.as_text(stored, current)} AS {quoted(stored)} FROM {table.sql})"
@@ -177,7 +185,7 @@ def _plan_declared(
     existing: Mapping[str, str],
     stage: Stage,
 ) -> None:
-    """A column whose type a person declared: it gets that type; what does not fit goes to the variant column."""
+    """A column with a declared type: it gets that type; values that do not fit go to the variant column."""
     kind = stage.declared_type(name)
     assert kind is not None
     extra, value = lossless.variant(name), lossless.converted(name, kind)
@@ -213,26 +221,26 @@ def _plan_declared(
 
 
 def _convert(result: Evolution, column: str, data_type: str) -> str:
-    """Have a column converted; returns the converted value's name in SQL."""
+    """Add a column to `converted`; returns the SQL name of the converted value."""
     result.converted[column] = lossless.converted(column, data_type)
     return quoted(CONVERTED + column)
 
 
 def _guarded(test: str, cast: str, column: str) -> str:
-    """A cast that stops the statement where a value does not pass: the type was only guessed."""
+    """A cast that fails the statement if a value does not pass the test, because the type was only guessed."""
     return f"CASE WHEN {test} THEN {cast} ELSE error({literal(f'{SURPRISE} {column}')}) END"
 
 
 def _retype(
     result: Evolution, table: TableName, name: str, before: str, kind: str, fits: str, stored_misfits: bool
 ) -> None:
-    """Change a stored column to a newly declared type, by way of text; misfits move to the variant column."""
+    """Change a stored column to a newly declared type, via text; values that do not fit move to the variant column."""
     column = quoted(name)
     alter = f"ALTER TABLE {table.sql} ALTER COLUMN {column} SET DATA TYPE"
     if before != lossless.TEXT:
         result.statements.append(f"{alter} VARCHAR USING {lossless.as_text(name, before)}")
     if stored_misfits:
-        # not by UPDATE: DuckDB does not commit one that is followed by an ALTER of the same table
+        # no UPDATE: DuckDB does not commit an UPDATE that is followed by an ALTER of the same table
         variant = quoted(lossless.variant(name))
         result.statements.append(
             f"ALTER TABLE {table.sql} ALTER COLUMN {variant} SET DATA TYPE VARCHAR "

@@ -1,9 +1,10 @@
 """Whether the rows of a commit can be told apart by their key.
 
-Here: `KeyProblems` and the look at them, in the commit's transaction. Keep out: merging by key (merging.py).
+Here: `KeyProblems`, and the check for them in the commit's transaction. Keep out: merging by key (merging.py).
 
-A row without a key, or two with the same one (and the same instant, where rows have versions), cannot be right: the
-commit is refused, and the table stays as it was. But a snapshot is stored, and told: refused, its day would be lost.
+A row without a key, or two rows with the same key (and the same instant, if rows have versions), is an error: the
+commit is refused, and the table stays as it was. A snapshot is stored all the same, and the asset check reports the
+problem: if it were refused, its day would be lost.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, quoted
 
 @dataclass(frozen=True)
 class KeyProblems:
-    """Rows without any value of the key, rows whose key another one has too, and keys that differ from another one in
-    case alone: they are kept apart, for nobody knows whether the vendor does."""
+    """Number of rows of a commit that cannot be told apart.
+
+    missing: rows without any value of the key.
+    duplicates: rows whose key another row has too.
+    case_only: keys that differ from another key only in case. They are kept apart, because the vendor may do so too.
+    """
 
     missing: int = 0
     duplicates: int = 0
@@ -31,7 +36,7 @@ class KeyProblems:
 
     @property
     def good(self) -> bool:
-        """Whether every row has a key of its own."""
+        """Whether every row has a key that no other row has."""
         return not (self.missing or self.duplicates)
 
     def __add__(self, other: KeyProblems) -> KeyProblems:
@@ -41,14 +46,14 @@ class KeyProblems:
 
 
 def check(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> KeyProblems:
-    """The keys of the rows that this commit brought. Raises KeysViolated, but for snapshots."""
+    """Check the keys of the rows that this commit brought. Raises KeysViolated, except for snapshots."""
     columns = table_columns(connection, target.table)
     if not target.key or not {*target.key} <= {*columns}:
         return KeyProblems()
     lacking = " AND ".join(f"{quoted(name)} IS NULL" for name in target.key)
     mine = f"FROM {target.table.sql} WHERE {LOADED_AT} = ?"
     row = connection.execute(f"SELECT count(*) FILTER ({lacking}) {mine}", [now]).fetchone()
-    # a merge has left one row a key; all other tables are asked
+    # a merge has left one row per key, so only other tables are checked
     duplicates = 0 if target.write_disposition == "merge" else _duplicates(connection, target, mine, now)
     problems = KeyProblems(row[0] if row else 0, duplicates, _differ_in_case(connection, target, columns, mine, now))
     if not problems.good and not target.snapshots:
@@ -74,9 +79,9 @@ def _differ_in_case(
 
 
 def _duplicates(connection: duckdb.DuckDBPyConnection, target: Target, mine: str, now: datetime) -> int:
-    """Rows whose key, and instant where they have one, another row of the partition has too.
+    """Number of rows whose key, and instant if they have one, another row of the partition has too.
 
-    Hashes come first: they cost a third, and where all of them differ so do the keys.
+    Hashes are compared first, in a third of the time: if all of them differ, so do the keys.
     """
     key = ", ".join(map(quoted, [*target.key, PARTITION]))
     row = connection.execute(f"SELECT count(*) - count(DISTINCT hash({key})) {mine}", [now]).fetchone()

@@ -1,10 +1,11 @@
 """Merging by key: which rows stay, of those that a commit brought and those that were stored.
 
-Here: `merge` for tables with one row a key, `keep_newest` for partitions that hold versions. Both run in the commit's
-transaction, behind the insert; the rows that came with it bear its instant `now`. Add here: another rule of that kind.
-Keep out: inserting (commit.py).
+Here: `merge` for tables with one row per key, `keep_newest` for partitions with versions of keys. Both run in the
+commit's transaction after the insert; the rows that came with it have the commit's time `now` in `_orgdata_loaded_at`.
+Add here: another such rule. Keep out: inserting (inserting.py).
 
-A row that comes again as it is stored stays untouched: whoever follows `_orgdata_loaded_at` sees changes, not pulls.
+A row that came again unchanged stays as it is stored, so that `_orgdata_loaded_at` says when a row changed, not when it
+was pulled.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from orgdata_dagster.warehouse.names import LOADED_AT, OWN_PREFIX, PARTITION, qu
 def merge(
     connection: duckdb.DuckDBPyConnection, target: Target, now: datetime, whole: Sequence[str | None], *, alone: bool
 ) -> None:
-    """Keep one row a key: what was brought, unless what is stored is the same or has a later cursor.
+    """Keep one row per key: the one that came, unless the stored one is the same or has a later cursor.
 
-    `whole`: partitions of which everything there is was brought, so that stored rows that did not come again are gone.
-    `alone`: of what was brought each key is there once.
+    whole: partitions of which all rows came, so that stored rows that did not come again are deleted.
+    alone: every key is only once among the rows that came.
     """
     columns = [name for name in table_columns(connection, target.table) if not name.startswith(OWN_PREFIX)]
     if not {*target.key} <= {*columns}:
-        return  # nothing but empty pages so far
+        return  # only empty pages so far
     table, before = target.table.sql, f"{LOADED_AT} < CAST(? AS TIMESTAMPTZ)"
     if not alone:
         drop_duplicates_of_key(connection, target, target.table.sql, brought=now)
@@ -52,7 +53,7 @@ def merge(
 
 
 def keep_newest(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> None:
-    """Of every key that this commit brought keep the newest version in its partition (in the table, for a merge)."""
+    """Keep the newest version of every key that this commit brought: per partition, or per table for a merge."""
     table = target.table.sql
     scope = [*target.key, PARTITION] if target.write_disposition == "replace" else list(target.key)
     same = " AND ".join(f"stored.{quoted(name)} IS NOT DISTINCT FROM brought.{quoted(name)}" for name in scope)
@@ -64,13 +65,13 @@ def keep_newest(connection: duckdb.DuckDBPyConnection, target: Target, now: date
 def drop_duplicates_of_key(
     connection: duckdb.DuckDBPyConnection, target: Target, table: str, *, brought: datetime | None = None
 ) -> int:
-    """Of the rows of a table (SQL) that have the same key keep the newest version; returns how many went.
+    """Keep the newest version of each key of a table; returns the number of deleted rows.
 
-    `brought`: only of those that the commit of this instant brought.
+    table: SQL of its name. brought: look only at rows of the commit of this time.
     """
     rows, parameters = (f"WHERE stored.{LOADED_AT} = ?", [brought]) if brought else ("", [])
     keys = ", ".join(map(quoted, target.key))
-    # asked first, since it is far cheaper than numbering the versions of every key
+    # counted first, which is far cheaper than to number the versions of every key
     found = connection.execute(
         f"SELECT count(*) > count(DISTINCT ({keys})) FROM {table} AS stored {rows}", parameters
     ).fetchone()
@@ -91,7 +92,7 @@ def _keep_first(
     rows: str,
     parameters: Sequence[object],
 ) -> int:
-    """Delete all but the first of the rows that are alike in `scope`; returns how many."""
+    """Delete all but the first of the rows with equal columns `scope`; returns the number of deleted rows."""
     ordered = f" ORDER BY {', '.join(order)}" if order else ""
     alike = ", ".join(f"stored.{quoted(name)}" for name in scope)
     row = connection.execute(

@@ -1,6 +1,6 @@
-"""Names in the commit's transaction: no other run may have given them to other columns meanwhile.
+"""Column names in the commit's transaction: another run may have mapped the same names to other columns meanwhile.
 
-Here: `confirm`. Keep out: the rules (pages/column_names.py), what a person configured (configured.py).
+Here: `confirm`. Keep out: the rules for names (pages/column_names.py), configured names (configured.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orgdata_dagster.warehouse.pages.stage import Stage
 
 
 class NamesMoved(Exception):
-    """The table knows other columns for the names of the staged pages; `names` is its memory."""
+    """The table maps the names of the staged pages to other columns. names: the mapping of the table."""
 
     def __init__(self, names: ColumnNames) -> None:
         super().__init__("the names of columns")
@@ -24,9 +24,11 @@ class NamesMoved(Exception):
 
 
 def confirm(connection: duckdb.DuckDBPyConnection, table: TableName, stage: Stage, columns: Iterable[str]) -> None:
-    """Have the table, which has these `columns`, remember where the names of the staged pages lead.
+    """Record which columns of the table the names of the staged pages lead to.
 
-    Raises NamesMoved where it remembers something else.
+    columns: the columns that the table has now.
+
+    Raises NamesMoved if the ledger has other columns for some of the names.
     """
     known = ledger.names_of(connection, table, columns)
     used = {(staged.page.names, staged.page.columns) for staged in stage.pages}

@@ -1,10 +1,10 @@
-"""Tables that keep a snapshot of everything in each partition: what may become the newest one, and what they show.
+"""Tables whose partitions are snapshots of all rows: which snapshot may be stored, and the views of snapshots.
 
-Here: `ShrinkGuard`, and the views `<table>_current` (the last snapshot) and `<table>_history` (what was true from when
-to when). Add here: another rule for a snapshot, another view of several.
-Keep out: views of tables whose rows have versions (views.py); the commit that asks the guard (commit.py).
+Here: `ShrinkGuard`, and the views `<table>_current` (the last snapshot) and `<table>_history` (each row with the time
+in which it was unchanged). Add here: another rule or view of snapshots.
+Keep out: views of other tables (views.py), the commit that calls the guard (transaction.py).
 
-Both views know the snapshots from the ledger, not from the rows: a snapshot without rows is one too.
+Both views read from the ledger which snapshots exist, not from the rows: a snapshot may have no rows.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from orgdata_dagster.warehouse.pages.stage import Stage
 
 @dataclass(frozen=True)
 class ShrinkGuard:
-    """Refuses a snapshot with under `1 - limit` of the last one's rows, or without a column of the key.
+    """Refuses a snapshot that has lost too many rows, or that lacks a column of the key.
 
-    `remedy` says what a person has to do to have it stored all the same.
+    limit: share of the last snapshot's rows that may be missing, 0 to 1.
+    remedy: ends the message: what to do to store the snapshot all the same.
     """
 
     limit: float
@@ -34,7 +35,7 @@ class ShrinkGuard:
     def __call__(
         self, connection: duckdb.DuckDBPyConnection, target: Target, stage: Stage, load: PartitionLoad
     ) -> None:
-        """Raise Refused unless the staged rows of the load may replace what is there."""
+        """Raise Refused if the staged rows of the load may not be stored."""
         pages = [staged.page for staged in stage.pages if staged.partition == load.partition]
         rows, columns = sum(page.records for page in pages), [name for page in pages for name in page.columns]
         last = _last(connection, target.table)
@@ -51,7 +52,7 @@ class ShrinkGuard:
 
 
 def make_views(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
-    """Make both views anew, for the columns that the table has now."""
+    """Create or replace both views for the present columns of the table."""
     columns = [name for name in table_columns(connection, target.table) if not name.startswith(OWN_PREFIX)]
     if not columns:
         return
@@ -60,14 +61,14 @@ def make_views(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
     connection.execute(f"COMMENT ON VIEW {current.sql} IS {literal(f'The last snapshot in {target.table}.')}")
     connection.execute(f"CREATE OR REPLACE VIEW {history.sql} AS {_history(target.table, columns)}")
     text = (
-        f"Every row that was ever in {target.table}, once for each time without a break that it was there unchanged: "
-        "from the snapshot of valid_from on, and no more in that of valid_to (NULL: it is in the last one)."
+        f"Every row that was ever in {target.table}, once per uninterrupted time in which it was unchanged: it is in "
+        "the snapshots from valid_from on, and no longer in that of valid_to (NULL: it is in the last one)."
     )
     connection.execute(f"COMMENT ON VIEW {history.sql} IS {literal(text)}")
 
 
 def _last(connection: duckdb.DuckDBPyConnection, table: TableName) -> tuple[str, int] | None:
-    """Partition and rows of the newest snapshot."""
+    """Partition and number of rows of the newest snapshot."""
     return connection.execute(
         f"SELECT partition_key, row_count FROM {_landed(table)} ORDER BY as_of DESC, loaded_at DESC LIMIT 1"
     ).fetchone()
@@ -87,13 +88,13 @@ def _current(table: TableName) -> str:
 
 
 def _history(table: TableName, columns: Sequence[str]) -> str:
-    """SQL: rows that are alike in every column are one version; it is told in which snapshots it was, and how often.
+    """SQL of the history: rows with equal columns are one version, with the snapshots in which it was, and how often.
 
-    Grouping by all columns compares the values themselves, so a key is not needed, and no two versions can be mistaken
-    for one another as with a hash. Of a version that a snapshot holds twice there are two rows while it is there twice.
+    Grouping by all columns compares the values themselves: it needs no key, and cannot confuse two versions as a hash
+    could. A version that a snapshot holds twice has two rows for that time.
     """
     alike = ", ".join(map(quoted, columns))
-    # not histogram() itself: its maps would take ten times the memory of the lists
+    # not histogram(): its maps take ten times the memory of the lists
     seen = "list_histogram(list(_orgdata_number))"
     taken = {folded(name) for name in columns}
     since, until = (f"{OWN_PREFIX}{name}" if name in taken else name for name in ("valid_from", "valid_to"))
@@ -113,8 +114,10 @@ LEFT JOIN snapshots AS gone ON gone._orgdata_number = _orgdata_last + 1"""
 
 
 def _changes(step: int) -> str:
-    """SQL: the snapshots in which a version has more copies than in the one before (-1) or after (1), each as often as
-    it has more. The first are where times without a break begin, the second where they end, in the same order.
+    """SQL: a list of the snapshots in which a version has more copies than in the one before (step -1) or after (1).
+
+    Each snapshot is listed once per additional copy. The first list says where uninterrupted times begin, the second
+    where they end, in the same order.
     """
     neighbour = f"_orgdata_in[i + ({step})] = _orgdata_in[i] + ({step})"
     inside = "i > 1" if step < 0 else "i < len(_orgdata_in)"

@@ -1,6 +1,6 @@
 """What a partition holds before a commit, so that an answer can be compared with it.
 
-Here: `stored_rows`. Add here: another question to the stored rows. Keep out: what follows from the comparison (a
+Here: `stored_rows`. Add here: another question about stored rows. Keep out: what follows from the comparison (a
 vendor's pull), writing (transaction.py).
 """
 
@@ -23,9 +23,12 @@ def stored_rows(
     values: Mapping[str, str],
     after: datetime | None = None,
 ) -> int:
-    """How many rows of a partition have these values (as text), and a cursor later than `after` where it is given.
+    """Number of rows of a partition with these values.
 
-    Where the table keeps versions of a key, a row counts only if no other partition has a newer version of it: the
+    values: column -> value as text.
+    after: count only rows with a later cursor.
+
+    If the table keeps versions of a key, a row counts only if no other partition has a newer version of it, because the
     vendor may have moved such a row.
     """
     columns = table_columns(connection, target.table)

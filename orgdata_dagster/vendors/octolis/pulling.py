@@ -116,11 +116,9 @@ def pull(
     # asked for seems to end too early. Nor is a count to be believed that knows nothing of what the pages have shown.
     whole = ended and counts.vendor <= read and not _contradicts(counts.vendor, shown)
     as_of = intake.first_answer or began
-    walked = as_of if whole else last_full_walk(intake)
     # pages that end before the vendor's own count may have left out what changed, too
     cut = f"the vendor counts {counts.vendor} records, and its pages end after {shown}" if ended and not whole else None
-    known = max(EVER, walked) if walked and cut else EVER
-    gaps = [Interval(known, as_of, cut)] if cut else []
+    gaps = [Interval(last_full_walk(intake) or EVER, as_of, cut)] if cut else []
     state = {LAST_FULL_WALK: as_of.isoformat()} if whole else {}
     return Pulled(as_of, coverage=intervals(EVER, as_of, gaps), whole=whole, state=state)
 

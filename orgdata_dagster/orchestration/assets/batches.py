@@ -4,7 +4,8 @@ Here: `Batches`. Keep out: the commit (landing.py).
 
 A commit costs tens of milliseconds whatever its size, and every other writer waits meanwhile. Small partitions are
 therefore committed by the hundred. What is not committed is lost if the process is killed, so a batch ends after a
-few seconds; its size matters only if the vendor answers very fast.
+few seconds; its size matters only if the vendor answers very fast. Large partitions are committed several at a time
+too, because every commit stores the last, partly filled blocks of the table again.
 """
 
 from __future__ import annotations
@@ -20,23 +21,31 @@ LONGEST = 3.0  # seconds from one commit to the next, while there is something t
 
 
 class Batches(Generic[T]):
-    """Collects items from several threads. The caller that completes a batch receives it and must commit it."""
+    """Collects items from several threads. The caller that completes a batch receives it and must commit it.
 
-    def __init__(self, size: int, longest: float = LONGEST, clock: Callable[[], float] = time.monotonic) -> None:
+    A batch is complete with `size` items, with items of `weight` together, or when the last one was `longest` seconds
+    ago.
+    """
+
+    def __init__(
+        self, size: int, weight: int, longest: float = LONGEST, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._size = size
+        self._heaviest = weight
+        self._weight = 0
         self._longest = longest
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: list[T] = []
         self._taken = clock()
 
-    def add(self, item: T) -> list[T]:
+    def add(self, item: T, weight: int = 1) -> list[T]:
         """Add an item; returns a whole batch if the item completes one or the last batch is long ago, else []."""
         with self._lock:
             self._waiting.append(item)
-            if len(self._waiting) < self._size and self._clock() - self._taken < self._longest:
-                return []
-            return self._take()
+            self._weight += weight
+            full = len(self._waiting) >= self._size or self._weight >= self._heaviest
+            return self._take() if full or self._clock() - self._taken >= self._longest else []
 
     def rest(self) -> list[T]:
         """Return the items that are left."""
@@ -44,6 +53,6 @@ class Batches(Generic[T]):
             return self._take()
 
     def _take(self) -> list[T]:
-        taken, self._waiting = self._waiting, []
+        taken, self._waiting, self._weight = self._waiting, [], 0
         self._taken = self._clock()
         return taken

@@ -148,9 +148,8 @@ class Intake:
     def forget(self) -> None:
         """Discard what was taken, so that the pages can be requested again."""
         self.ready.discard()
+        self.ready.stage.discard()
         self.connection.close()
-        for staged in self.staged:
-            staged.page.path.unlink(missing_ok=True)
         del self.ready
         self.watermark = None
 

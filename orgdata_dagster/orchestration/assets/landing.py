@@ -49,6 +49,7 @@ from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
+_MOST_PARTITIONS, _MOST_ROWS = 400, 250_000  # of one commit; usually time ends a batch
 _GONE = (WarehouseUnavailable, WarehouseDamaged)
 
 
@@ -98,7 +99,10 @@ class _Run:
             partition, self.folder, self.ready_rows, known, self.state, partial(self.stored, partition), accept
         )
         try:
-            return Arrival(intake, pull(intake))
+            arrival = Arrival(intake, pull(intake))
+            if (ready := intake.ready).begun and not self.expected:  # a new table: its types need no second guess
+                self.expected = ready.stage.guessed
+            return arrival
         except BaseException:
             intake.close()
             raise
@@ -139,8 +143,8 @@ class _Run:
         return {}
 
     def _commit(self, arrivals: Sequence[Arrival]) -> None:
-        ready = arrivals[0].intake.ready if len(arrivals) == 1 else None
-        stage = ready.stage if ready else self._joined(arrivals)
+        ready = [arrival.intake.ready for arrival in arrivals]
+        stage = ready[0].stage if len(ready) == 1 else self._joined(ready)
         loads = [arrival.load() for arrival in arrivals]
         calls, run_id = self.requests.take(), self.context.run.run_id
         warehouse = self.warehouse.alone() if self.total == 1 else self.warehouse
@@ -165,10 +169,13 @@ class _Run:
                 "the rows of this pull were not stored"
             )
 
-    def _joined(self, arrivals: Sequence[Arrival]) -> Stage:
+    def _joined(self, ready: Sequence[ReadyRows]) -> Stage:
         stage = self.stage()
-        for arrival in arrivals:
-            for staged in arrival.intake.staged:
+        for each in ready:
+            if each.begun:
+                stage.absorb(each.stage)
+                continue
+            for staged in each.stage.pages:  # small pages of several partitions are looked at together
                 stage.add(staged)
         return stage
 
@@ -212,13 +219,12 @@ def land(
     declared: Mapping[str, str],
     partitions: Sequence[str | None],
     workers: int = 1,
-    batch: int = 1,
 ) -> dg.MaterializeResult:
     """Pull and commit partitions. What has landed is kept, however the run ends.
 
     target: the table's rules. `declared`: column -> type.
     partitions: the partitions to pull; [None] for a table without partitions.
-    workers: number of partitions that are pulled at once. `batch`: number that are committed together.
+    workers: number of partitions that are pulled at once; several are committed together.
 
     A run that continues another one (resuming.py) skips what that one has landed.
 
@@ -233,7 +239,7 @@ def land(
             missing = run.look_up(partitions)
             run.progress()
             try:
-                errors, untried = _each(run, missing, pull, workers, batch)
+                errors, untried = _each(run, missing, pull, workers)
             except INTERRUPTS as error:
                 report_landed(context.instance, [context.run])
                 raise interrupted(len(run.landed), run.total) from error
@@ -259,13 +265,13 @@ def _record_requests(run: _Run) -> None:
 
 
 def _each(
-    run: _Run, partitions: Sequence[str | None], pull: Pull, workers: int, batch: int
+    run: _Run, partitions: Sequence[str | None], pull: Pull, workers: int
 ) -> tuple[dict[str | None, BaseException], int]:
     """Pull every partition; returns partition -> error, and the number of partitions that were not tried."""
     errors: dict[str | None, BaseException] = {}
     ended = threading.Event()
     ahead, tried = iter(partitions), list[str | None]()
-    arrived = Batches[Arrival](batch)
+    arrived = Batches[Arrival](_MOST_PARTITIONS, _MOST_ROWS)
 
     def work(_: int) -> None:
         for partition in ahead:  # the threads share the iterator
@@ -281,7 +287,7 @@ def _each(
             note(partition, error)
         else:
             # in the thread that completed the batch, so that pulls wait if commits are slower
-            commit_all(arrived.add(arrival))
+            commit_all(arrived.add(arrival, arrival.intake.kept))
 
     def commit_all(arrivals: Sequence[Arrival]) -> None:
         for partition, error in run.commit(arrivals).items() if arrivals else ():

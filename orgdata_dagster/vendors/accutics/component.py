@@ -31,8 +31,6 @@ from orgdata_dagster.vendors.base.stream import Step, Stream, target
 
 Path = Annotated[str, Field(pattern=r"^/[^?#\s]+$")]
 
-_DAYS_PER_COMMIT = 50
-
 
 class EntityTable(Table):
     """One entity: one asset, one table."""
@@ -137,7 +135,7 @@ class Accutics(VendorComponent):
                 return pull_day(step.client, listing, intake, lookback)
             return pull_all(step.client, listing, intake)
 
-        return step.land(pull, workers=step.resource.concurrent or 4, batch=_DAYS_PER_COMMIT)
+        return step.land(pull, workers=step.resource.concurrent or 4)
 
 
 def _probe(listing: Listing) -> ChangeProbe:

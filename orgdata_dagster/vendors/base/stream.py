@@ -88,9 +88,7 @@ class Step:
         """Column -> type, from the vendor's document and from YAML, which wins."""
         return {**self.stream.declared, **self.stream.table.columns}
 
-    def land(
-        self, pull: Pull, *, target: Target | None = None, workers: int = 1, batch: int = 1
-    ) -> dg.MaterializeResult:
+    def land(self, pull: Pull, *, target: Target | None = None, workers: int = 1) -> dg.MaterializeResult:
         """Pull and commit the step's partitions; see `orchestration.assets.landing.land`."""
         return land(
             self.context,
@@ -101,7 +99,6 @@ class Step:
             declared=self.types,
             partitions=self.partitions,
             workers=workers,
-            batch=batch,
         )
 
 

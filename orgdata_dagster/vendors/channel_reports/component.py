@@ -26,7 +26,6 @@ from orgdata_dagster.vendors.channel_reports.reconciling import build_check
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
 
 _BY_FIELD = "reports_per_field_selection"
-_PARTITIONS_PER_COMMIT = 400  # at most: usually time ends a batch
 _WORKERS = 2  # where `concurrent` is null; runs go side by side, and more threads in one run only compete
 
 
@@ -144,7 +143,6 @@ class ChannelReports(VendorComponent):
                 step.client, endpoint, self.channels, fields, intake, bounds(partitions, str(intake.partition))
             ),
             workers=step.resource.concurrent or _WORKERS,
-            batch=_PARTITIONS_PER_COMMIT,
         )
 
     def _fields(self) -> Stream:

@@ -26,8 +26,6 @@ from orgdata_dagster.vendors.rest.pulling import pull
 from orgdata_dagster.vendors.rest.resource import RestApiResource
 from orgdata_dagster.vendors.rest.tables import RestTable, Text, as_text
 
-_DAYS_PER_COMMIT = 50
-
 
 class RestApi(VendorComponent):
     """Lists of any REST API as tables that are kept equal to them."""
@@ -117,7 +115,6 @@ class RestApi(VendorComponent):
         return step.land(
             lambda intake: pull(step.client, self.account, table, listing, rows, intake),
             workers=self.limits.concurrent or 4,
-            batch=_DAYS_PER_COMMIT,
         )
 
 

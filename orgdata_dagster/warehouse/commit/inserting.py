@@ -55,7 +55,7 @@ def insert(
     }
     values = [f"{cast} AS {quoted(name)}" for name, cast in casts.items()]
     if provenance is not None:
-        values.append(own_columns("_orgdata_key"))
+        values.append(f"_orgdata_key AS {PARTITION}, {origin_columns()}")
     bounded = any(staged.after or staged.until for staged in group.pages)
     kept = _KEPT if bounded else "true"
     cursor = stage.cursor_in(group.columns)
@@ -73,9 +73,9 @@ def insert(
     return inserted
 
 
-def own_columns(partition: str) -> str:
-    """SQL: our own columns, out of SQL for the partition and a Provenance as parameters."""
-    return f"{partition} AS {PARTITION}, CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID}"
+def origin_columns() -> str:
+    """SQL: our own columns but for the partition, with a Provenance as parameters."""
+    return f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID}"
 
 
 def _converted(planned: evolution.Evolution, columns: Sequence[str]) -> str:

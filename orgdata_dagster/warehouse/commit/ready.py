@@ -8,17 +8,18 @@ Keep out: what a row proves (stage.py), the transaction (commit.py).
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from contextlib import suppress
 
 import duckdb
 
 from orgdata_dagster.warehouse.commit import evolution
 from orgdata_dagster.warehouse.commit.configured import resolved
-from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise, insert, own_columns
+from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise, insert, origin_columns
 from orgdata_dagster.warehouse.commit.merging import drop_duplicates_of_key
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import RowCountMismatch
-from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
+from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, literal, quoted
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, grouped
 from orgdata_dagster.warehouse.storage.connection import SCRATCH
 
@@ -31,12 +32,12 @@ class ReadyRows:
 
     def __init__(self, stage: Stage, target: Target) -> None:
         self.stage = stage
+        self.partition: str | None = None
         self._target = target
         self._table = TableName(f"ready_{next(_numbers)}", target.table.name)
         self._plan: evolution.Evolution | None = None
         self._begun = False
         self._given_up = False
-        self._partition: str | None = None
         self._rows = 0
         self._duplicates = 0
         self._waiting: list[StagedPage] = []
@@ -47,7 +48,7 @@ class ReadyRows:
         Raises as Stage.add does, and RowCountMismatch where rows are lost or too many.
         """
         self.stage.add(staged)
-        self._partition = staged.partition
+        self.partition = staged.partition
         self._waiting.append(staged)
         if sum(page.page.records for page in self._waiting) >= _ENOUGH_RECORDS and not self.stage.wide:
             self._take()
@@ -61,25 +62,30 @@ class ReadyRows:
             target = resolved(self._target, self.stage, ())
             self._duplicates = drop_duplicates_of_key(self.stage.connection, target, self._table.sql)
 
+    @property
+    def begun(self) -> bool:
+        """Whether any rows are ready."""
+        return self._plan is not None
+
     def suit(self, planned: evolution.Evolution) -> bool:
         """Whether they are what this plan would make of the pages."""
-        mine = self._plan
-        return mine is not None and (mine.casts, mine.converted) == (planned.casts, planned.converted)
+        return self._plan is not None and _extends(planned, self._plan)
 
-    def move(self, connection: duckdb.DuckDBPyConnection, provenance: Provenance) -> int:
-        """Copy them into the target's table, with our own columns; returns how many there were, duplicates included.
-
-        Raises RowCountMismatch if not all came.
-        """
-        row = connection.execute(
-            f"INSERT INTO {self._target.table.sql} BY NAME SELECT *, {own_columns('CAST(? AS VARCHAR)')} "
-            f"FROM {SCRATCH}.{self._table.sql}",
-            [self._partition, *provenance],
-        ).fetchone()
-        moved, ready = int(row[0]) if row else 0, self._rows - self._duplicates
-        if moved != ready:
-            raise RowCountMismatch(f"{self._target.table}: {ready} rows were ready, {moved} inserted; pull again.")
+    @property
+    def rows(self) -> int:
+        """How many were read out of the pages, duplicates included."""
         return self._rows
+
+    @property
+    def kept(self) -> int:
+        """How many are there."""
+        return self._rows - self._duplicates
+
+    @property
+    def source(self) -> str:
+        """SQL: the rows with their partition."""
+        partition = "NULL" if self.partition is None else literal(self.partition)
+        return f"SELECT *, CAST({partition} AS VARCHAR) AS {PARTITION} FROM {SCRATCH}.{self._table.sql}"
 
     def discard(self) -> None:
         """Free their memory."""
@@ -114,6 +120,26 @@ class ReadyRows:
         if known:
             for statement in evolution.creation(self._table, known):
                 self.stage.connection.execute(statement)
+
+
+def move(
+    connection: duckdb.DuckDBPyConnection, table: TableName, ready: Sequence[ReadyRows], provenance: Provenance
+) -> int:
+    """Copy the rows of some partitions into their table, with our own columns, all in one statement: the table's blocks
+    are then filled once. Returns how many were read out of the pages, duplicates included.
+
+    Raises RowCountMismatch if not all came.
+    """
+    if not ready:
+        return 0
+    sources = " UNION ALL BY NAME ".join(each.source for each in ready)
+    row = connection.execute(
+        f"INSERT INTO {table.sql} BY NAME SELECT *, {origin_columns()} FROM ({sources})", provenance
+    ).fetchone()
+    moved, expected = int(row[0]) if row else 0, sum(each.kept for each in ready)
+    if moved != expected:
+        raise RowCountMismatch(f"{table}: {expected} rows were ready, {moved} inserted; pull again.")
+    return sum(each.rows for each in ready)
 
 
 def _extends(later: evolution.Evolution, before: evolution.Evolution) -> bool:

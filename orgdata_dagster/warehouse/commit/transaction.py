@@ -20,7 +20,7 @@ from orgdata_dagster.warehouse.commit.committed import Committed
 from orgdata_dagster.warehouse.commit.differences import differences, remember
 from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise, insert
 from orgdata_dagster.warehouse.commit.merging import keep_newest, merge
-from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.commit.ready import ReadyRows, move
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.ledger.coverage import write_coverage
@@ -56,9 +56,9 @@ def commit(
     *,
     run_id: str,
     requests: Sequence[ApiRequest] = (),
-    ready: ReadyRows | None = None,
+    ready: Sequence[ReadyRows] = (),
 ) -> Committed:
-    """Land the staged rows of `loads`' partitions, all or nothing. `ready`: the rows of the stage, for a single load.
+    """Land the staged rows of `loads`' partitions, all or nothing. `ready`: the rows of some of the partitions.
 
     Raises ContractViolation (frozen columns changed), Refused (by the target's own rule), RowCountMismatch (other rows
     were read than the pages hold); the warehouse is then as it was.
@@ -66,8 +66,8 @@ def commit(
     stage.look()  # before the lock
     if stage.wide and not stage.exact:
         stage.prove()
-    if ready is not None:
-        ready.finish()
+    for each in ready:
+        each.finish()
     while True:
         try:
             return _attempt(warehouse, target, stage, loads, run_id, requests, ready)
@@ -77,7 +77,7 @@ def commit(
             stage.rename(moved.names)
             if stage.wide:
                 stage.analyse()
-        ready = None
+        ready = ()
 
 
 def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run_id: str) -> None:
@@ -96,7 +96,7 @@ def _attempt(
     loads: Sequence[PartitionLoad],
     run_id: str,
     requests: Sequence[ApiRequest],
-    ready: ReadyRows | None,
+    ready: Sequence[ReadyRows],
 ) -> Committed:
     done: Committed | None = None
 
@@ -132,7 +132,7 @@ def _transaction(
     loads: Sequence[PartitionLoad],
     run_id: str,
     requests: Sequence[ApiRequest],
-    ready: ReadyRows | None,
+    ready: Sequence[ReadyRows],
 ) -> Committed:
     schema.create(connection)
     present = datetime.now(UTC)
@@ -156,17 +156,14 @@ def _transaction(
     evolution.apply(connection, planned)
     now = _now(connection, target.table)
     replaced = _delete(connection, target, fresh, newest.keys())
-    prepared = ready is not None and bool(fresh) and ready.suit(planned)
-    if ready is not None and prepared:
-        inserted = ready.move(connection, Provenance(now, run_id))
-    else:
-        groups = stage.groups({load.partition for load in fresh})
-        inserted = sum(
-            insert(connection, target.table, stage, group, planned, Provenance(now, run_id)) for group in groups
-        )
+    wanted, origin = {load.partition for load in fresh}, Provenance(now, run_id)
+    prepared = [each for each in ready if each.partition in wanted and each.suit(planned)]
+    inserted = move(connection, target.table, prepared, origin)
+    groups = stage.groups(wanted - {each.partition for each in prepared})
+    inserted += sum(insert(connection, target.table, stage, group, planned, origin) for group in groups)
     if target.write_disposition == "merge":
         whole = [load.partition for load in fresh if load.whole]
-        merge(connection, target, now, whole, alone=prepared)
+        merge(connection, target, now, whole, alone=len(prepared) == 1 and not groups)
     elif target.key and any(load.after for load in fresh):
         keep_newest(connection, target, now)
     key_problems = keys.check(connection, target, now)

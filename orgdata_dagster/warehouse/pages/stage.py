@@ -18,6 +18,7 @@ from orgdata_dagster.warehouse.names import folded, literal, quoted
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.extents import MALFORMED, first_lines
 from orgdata_dagster.warehouse.pages.page import Kinds, Page
+from orgdata_dagster.warehouse.pages.text_pages import TextPage, parsed
 from orgdata_dagster.warehouse.types import lossless
 from orgdata_dagster.warehouse.types.column_types import BATCH, ColumnTypes, TypeTracker
 from orgdata_dagster.warehouse.types.declared import canonical
@@ -102,12 +103,22 @@ class Stage:
     def add(self, staged: StagedPage) -> None:
         """Take a page in: from now on it is part of the commit. Raises UnreadablePage where one does not parse."""
         staged = self._named(staged)
+        if staged.page.records and len(staged.page.columns) > _WIDE:
+            staged = replace(staged, page=self._parsed(staged.page))
         if not staged.page.records:
             self.empty_columns = self.empty_columns or staged.page.columns
         self.pages.append(staged)
         self._unseen.append(staged)
         if sum(staged.page.records for staged in self._unseen) >= _ENOUGH_RECORDS:
             self.look()
+
+    def absorb(self, other: Stage) -> None:
+        """Take in the pages of another stage of this table, and what is known of their types."""
+        other.look()
+        self.pages += other.pages
+        self.empty_columns = self.empty_columns or other.empty_columns
+        self.declared |= other.declared
+        self._types.absorb(other._types)
 
     def look(self) -> None:
         """Guess the types of the pages not yet looked at. Raises UnreadablePage where one does not parse."""
@@ -151,6 +162,15 @@ class Stage:
         self._unseen = list(self.pages)
         self.look()
 
+    @property
+    def guessed(self) -> dict[str, str]:
+        """The types that the columns with values seem to have, so that other pages of the table may expect them."""
+        return {
+            name: types.fits[0] if types.fits else lossless.TEXT
+            for name, types in self.columns.items()
+            if types.filled and self.declared_type(name) is None
+        }
+
     def declared_type(self, column: str) -> str | None:
         """The type that a person declared for a column of the pages."""
         return self.declared.get(folded(column))
@@ -164,6 +184,12 @@ class Stage:
         for name, kind in self.configured.items():
             if (column := self.names.find(name, columns)) is not None:
                 self.declared[folded(column)] = kind
+
+    def _parsed(self, page: Page) -> Page:
+        try:
+            return page if isinstance(page, TextPage) else parsed(self.connection, page)
+        except MALFORMED as error:
+            raise UnreadablePage(f"a page is not well-formed: {first_lines(error)}") from None
 
     def _named(self, staged: StagedPage) -> StagedPage:
         return replace(staged, page=staged.page.assigned_to(self.names.assign(staged.page.names)))
@@ -199,9 +225,11 @@ class Stage:
         return {}
 
     def discard(self) -> None:
-        """Delete the pages' files."""
+        """Delete the pages' files, and free the memory of those that were parsed."""
         for staged in self.pages:
             staged.page.path.unlink(missing_ok=True)
+            if isinstance(staged.page, TextPage):
+                staged.page.discard(self.connection)
 
 
 def _values(group: Group) -> str:

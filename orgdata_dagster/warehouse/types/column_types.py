@@ -20,6 +20,8 @@ from orgdata_dagster.warehouse.storage.memory import with_room
 from orgdata_dagster.warehouse.types import declared, lossless
 
 _SAMPLE = 4_000  # rows
+_EXAMPLE = 100  # characters
+_NO: Kinds = frozenset()
 # Columns per query. A query keeps a buffer of tens of kilobytes for every step of every expression, so that its memory
 # grows with the number of columns that it looks at.
 BATCH = 100
@@ -74,11 +76,28 @@ class TypeTracker:
         self._proven.append(set())
         if unknown:
             rows = max(1, _SAMPLE * BATCH // max(BATCH, len(columns)))  # no more values of a wide table
-            sample = f"(SELECT * FROM {source} LIMIT {rows})"
-            self._candidates(sample, unknown)
-            self._narrow(sample, unknown)
+            self._candidates(source, unknown, rows)
+            self._narrow(source, unknown, rows)
             if records <= rows:
                 self._proven[-1].update(unknown)
+
+    def absorb(self, other: TypeTracker) -> None:
+        """Take in what another one has seen of the same table."""
+        spelled = {name: self._spelling.setdefault(folded(name), name) for name in other.columns}
+        for name, found in other.columns.items():
+            column = self.columns.setdefault(spelled[name], ColumnTypes(found.fits, found.filled))
+            column.kinds = None if column.kinds is found.kinds is None else (column.kinds or _NO) | (found.kinds or _NO)
+            if not column.filled:
+                column.fits = found.fits
+            elif found.filled:
+                column.fits = tuple(kind for kind in column.fits if kind in found.fits)
+            column.filled |= found.filled
+            column.misfits += found.misfits
+            if not all(lossless.allows(column.kinds, kind) for kind in column.fits):
+                column.fits, column.filled = (), False
+        self._seen += [(source, [spelled[name] for name in columns]) for source, columns in other._seen]
+        self._proven += [{spelled[name] for name in proven} for proven in other._proven]
+        self.exact = self.exact and other.exact
 
     def analyse(self, names: Collection[str] | None = None) -> None:
         """Look at every value of these columns (None: all) on every page."""
@@ -103,23 +122,33 @@ class TypeTracker:
         # of those that have lost every type, the table's own among them, others have not been tried
         self.analyse(unproven | {name for name in fitting if not self.columns[name].fits})
 
-    def _candidates(self, source: str, names: Sequence[str]) -> None:
-        """Set the candidates of columns that have a value in `source`."""
+    def _candidates(self, source: str, names: Sequence[str], rows: int | None = None) -> None:
+        """Set the candidates of columns that have a value in `source`: those that an example of it allows."""
         for free in batches([name for name in names if folded(name) not in self._declared]):
-            wanted = [f"{lossless.scale_of(name)}, count({quoted(name)})" for name in free]
-            answers = iter(self._row(f"SELECT {', '.join(wanted)} FROM {source}"))
-            for name in free:
-                scale, count = next(answers), next(answers)
-                if count:
-                    column = self.columns[name]
-                    known = [expected] if (expected := self._expected(name)) else []
-                    found = [*lossless.candidates(scale, column.kinds), *known]
-                    column.fits = tuple(kind for kind in dict.fromkeys(found) if lossless.allows(column.kinds, kind))
+            wanted = [f"any_value(left({quoted(name)}, {_EXAMPLE}))" for name in free]
+            examples = self._row(f"SELECT {', '.join(wanted)} FROM {_rows(source, free, rows)}")
+            for name, example in zip(free, examples, strict=True):
+                if example is None:
+                    continue
+                column = self.columns[name]
+                column.filled = True
+                known = [expected] if (expected := self._expected(name)) else []
+                found = dict.fromkeys([*lossless.candidates(example, column.kinds), *known])
+                column.fits = tuple(
+                    kind
+                    for kind in found
+                    if lossless.allows(column.kinds, kind) and lossless.possible(example, kind, column.kinds)
+                )
 
-    def _narrow(self, source: str, names: Sequence[str]) -> None:
+    def _narrow(self, source: str, names: Sequence[str], rows: int | None = None) -> None:
         """Drop the types that a value does not survive; note which columns have values, and misfits."""
-        for batch in batches(names):
-            self._narrow_batch(source, batch)
+        open_ones = [
+            name
+            for name in names
+            if self.columns[name].fits or not self.columns[name].filled or folded(name) in self._declared
+        ]
+        for batch in batches(open_ones):
+            self._narrow_batch(_rows(source, batch, rows), batch)
 
     def _narrow_batch(self, source: str, names: Sequence[str]) -> None:
         tests = [(name, kind) for name in names for kind in self.columns[name].fits]
@@ -148,6 +177,11 @@ class TypeTracker:
 def batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
     """The columns of a table in portions that one query can look at."""
     return (names[first : first + BATCH] for first in range(0, len(names), BATCH))
+
+
+def _rows(source: str, names: Sequence[str], rows: int | None) -> str:
+    """SQL: the first rows of a source, in these columns; None: all."""
+    return source if rows is None else f"(SELECT {', '.join(map(quoted, names))} FROM {source} LIMIT {rows})"
 
 
 def _misfits(name: str, kind: str) -> str:

@@ -24,18 +24,23 @@ INSTANT = "TIMESTAMP WITH TIME ZONE"
 _INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):?[0-5]\d)"
 _LOCAL_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?"
 _DAY = r"\d{4}-\d\d-\d\d"  # not the database's words for other days, as `infinity`
+_SHAPES = {"BIGINT": r"-?\d+", "DATE": _DAY, INSTANT: _INSTANT, "TIMESTAMP": _LOCAL_TIME}
 _NUMBERS: Kinds = frozenset({"number"})
 _LISTS = (f"{TEXT}[]", "BIGINT[]", "BOOLEAN[]", "DOUBLE[]")
 
 
-def candidates(scale: int | None, kinds: Kinds | None = None) -> tuple[str, ...]:
-    """Types to try, the preferred first; `scale` is the number of decimals that the column's values seem to have,
-    `kinds` what JSON values it has: none of these types holds mixed ones.
+def candidates(example: str, kinds: Kinds | None = None) -> tuple[str, ...]:
+    """Types to try, the preferred first, on a column with this value; `kinds`: what JSON values it has, for none of
+    these types holds mixed ones.
+
+    A decimal type has as many decimals as the example: it holds no column whose values have other numbers of them.
 
     DECIMAL(18,s) before DECIMAL(38,s): it loads four times as fast. Whole numbers beyond BIGINT stay text, because
     what comes after them (HUGEINT) becomes a float in every DataFrame.
     """
-    widths = [width for width in (18, 38) if scale and scale < width]
+    decimal = re.fullmatch(r"-?\d+\.(\d+)", example, re.ASCII)
+    scale = len(decimal[1]) if decimal else 0
+    widths = [width for width in (18, 38) if 0 < scale < width]
     decimals = [f"DECIMAL({width},{scale})" for width in widths]
     if kinds is not None:
         # DOUBLE first: how many decimals one page has says nothing of the next
@@ -57,6 +62,19 @@ def allows(kinds: Kinds | None, data_type: str) -> bool:
     if data_type in ("DATE", INSTANT, "TIMESTAMP"):
         return kinds == {"string"}
     return kinds == _NUMBERS
+
+
+def possible(example: str, data_type: str, kinds: Kinds | None) -> bool:
+    """Whether a value that begins so may survive as a type: most types need not be tried on a column's every value."""
+    if data_type == "BOOLEAN":
+        return example.lower() in ("true", "false")
+    if data_type in _SHAPES:
+        return re.fullmatch(_SHAPES[data_type], example, re.ASCII) is not None
+    if data_type.startswith("DECIMAL"):
+        return re.fullmatch(r"-?\d+(\.\d+)?", example, re.ASCII) is not None
+    if data_type == "DOUBLE":
+        return kinds == _NUMBERS or example[:1] == "-" or example[:1].isdecimal()
+    return True
 
 
 def converted(column: str, data_type: str) -> str:
@@ -119,12 +137,6 @@ def as_text(column: str, data_type: str) -> str:
 def from_text(text: str, data_type: str) -> str:
     """SQL that makes a value of the type out of the SQL `text`."""
     return f"CAST({f'CAST({text} AS JSON)' if declared.is_nested(data_type) else text} AS {data_type})"
-
-
-def scale_of(column: str) -> str:
-    """SQL aggregate: how many decimals the first value with a decimal point has (NULL where there is none)."""
-    text = quoted(column)
-    return f"any_value(length({text}) - strpos({text}, '.')) FILTER (regexp_full_match({text}, '-?\\d+\\.\\d+'))"
 
 
 def variant(column: str) -> str:

@@ -1,4 +1,4 @@
-"""Batches: by number or by time, whichever is first; every item in exactly one of them."""
+"""Batches: by number, by weight or by time, whichever is first; every item in exactly one of them."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +15,7 @@ from orgdata_dagster.orchestration.assets.batches import Batches
 )
 def test_by_number_or_by_time(size: int, longest: float, steps: list[float]) -> None:
     now = [0.0]
-    batches = Batches[int](size, longest, lambda: now[0])
+    batches = Batches[int](size, 1_000, longest, lambda: now[0])
     waiting: list[int] = []
     last = 0.0
     for item, step in enumerate(steps):
@@ -29,8 +29,19 @@ def test_by_number_or_by_time(size: int, longest: float, steps: list[float]) -> 
     assert batches.rest() == []
 
 
+def test_by_weight() -> None:
+    batches = Batches[str](100, 10, 60.0, lambda: 0.0)
+    assert [batches.add(name, weight) for name, weight in (("a", 4), ("b", 5), ("c", 1), ("d", 9), ("e", 9))] == [
+        [],
+        [],
+        ["a", "b", "c"],
+        [],
+        ["d", "e"],
+    ]
+
+
 def test_from_any_thread_each_item_once() -> None:
-    batches = Batches[int](7)
+    batches = Batches[int](7, 1_000)
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(batches.add, range(500)))
     assert {len(batch) for batch in made} == {0, 7}

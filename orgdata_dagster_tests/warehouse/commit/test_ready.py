@@ -38,7 +38,7 @@ def made_ready(rig: Rig, *bodies: str, target: Target = ITEMS) -> ReadyRows:
 
 def land(rig: Rig, rows: ReadyRows, target: Target = ITEMS) -> Committed:
     try:
-        return commit(rig.warehouse, target, rows.stage, [PartitionLoad(DAY, NOON)], run_id="run", ready=rows)
+        return commit(rig.warehouse, target, rows.stage, [PartitionLoad(DAY, NOON)], run_id="run", ready=[rows])
     finally:
         rows.discard()
 
@@ -58,6 +58,42 @@ def test_the_commit_does_not_read_the_pages_again(rig: Rig) -> None:
     loaded = "_orgdata_loaded_at = (SELECT loaded_at FROM _orgdata.loads)"
     own = rig.sql(f"SELECT DISTINCT _orgdata_partition, _orgdata_run_id, {loaded} FROM acme.items")
     assert own == [(DAY, "run", True)]
+
+
+def land_together(rig: Rig, *several: ReadyRows) -> Committed:
+    stage = rig.stage()
+    for rows in several:
+        stage.absorb(rows.stage)
+    loads = [PartitionLoad(rows.partition, NOON) for rows in several]
+    return commit(rig.warehouse, ITEMS, stage, loads, run_id="run", ready=several)
+
+
+def ready_for(rig: Rig, partition: str, *bodies: str) -> ReadyRows:
+    rows = ReadyRows(rig.stage(), ITEMS)
+    for body in bodies:
+        rows.add(StagedPage(extent(rig.connection, rig.file(body), None)[0], partition))
+    return rows
+
+
+def test_several_partitions_land_together_without_another_look_at_their_pages(rig: Rig) -> None:
+    first, second = ready_for(rig, DAY, "id,name\n1,a\n"), ready_for(rig, "2026-03-02", "id,more\n2,1.5\n", "id\n3\n")
+    done = land_together(rig, without_pages(first), without_pages(second))
+    assert (done.rows, done.inserted) == ({DAY: 1, "2026-03-02": 2}, 3)
+    found = rig.sql("SELECT _orgdata_partition, id, name, more::VARCHAR FROM acme.items ORDER BY id")
+    assert found == [(DAY, 1, "a", None), ("2026-03-02", 2, None, "1.5"), ("2026-03-02", 3, None, None)]
+
+
+def test_a_partition_whose_types_differ_is_read_again_and_the_others_are_not(rig: Rig) -> None:
+    steady, odd = ready_for(rig, DAY, "id,name\n1,a\n"), ready_for(rig, "2026-03-02", "id,name\n2,7\n")
+    done = land_together(rig, without_pages(steady), odd)
+    assert done.inserted == 2
+    assert rig.texts() == [("1", "a"), ("2", "7")]
+
+
+def test_a_value_that_fits_in_none_of_them_makes_the_column_text(rig: Rig) -> None:
+    several = [ready_for(rig, f"2026-03-0{day}", f"id,v\n{day},{v}\n") for day, v in ((1, "1.5"), (2, "007"), (3, "4"))]
+    land_together(rig, *several)
+    assert rig.texts() == [("1", "1.5"), ("2", "007"), ("3", "4")]
 
 
 def test_a_table_that_is_there_gets_them_in_its_own_types(rig: Rig) -> None:

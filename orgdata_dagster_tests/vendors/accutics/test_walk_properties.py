@@ -4,6 +4,7 @@ The vendor is the sandbox's own list, asked without HTTP; its rows are touched, 
 A single walk without the rules of walk.py and paging.py must fail the same property.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from orgdata_dagster.vendors.accutics.client import _newest_first
 from orgdata_dagster.vendors.accutics.paging import PageNumberPaginator
 from orgdata_dagster.vendors.accutics.walk import Answer, Walked, settle
 
+EXAMPLES = int(os.environ.get("ORGDATA_TEST_EXAMPLES", "100"))
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = "updated_at:gte:2026-03-01T00:00:00Z;updated_at:lt:2026-03-02T00:00:00Z"
 OPEN = "updated_at:gte:2026-03-01T00:00:00Z"
@@ -39,6 +41,9 @@ class Vendor:
     moves: dict[int, list[tuple[str, int]]]
     requests: int = 0
     touched: set[int] = field(default_factory=set)
+    empty: frozenset[int] = frozenset()
+    totals: bool = False
+    down: int = 1_000_000
 
     def __post_init__(self) -> None:
         now = START + timedelta(days=1) if self.search == DAY else START + timedelta(hours=23)
@@ -56,6 +61,8 @@ class Vendor:
         for what, number in self.moves.get(self.requests, []):
             self._move(what, number)
         rows = self.entity.matching(self.search, self.sort)
+        if self.requests in self.empty or self.requests >= self.down:
+            return [], page_meta(URL(URL_), page, self.size, 0 if self.totals else len(rows))
         return rows[(page - 1) * self.size : page * self.size], page_meta(URL(URL_), page, self.size, len(rows))
 
     def once(self) -> Iterator[Answer[Page]]:
@@ -138,6 +145,21 @@ def test_once_nothing_moves_one_walk_is_enough_and_reads_every_row_once(vendor: 
     assert walked.settled
     assert sorted(row["id"] for page in walked.pages for row in page) == sorted(vendor.before)
     assert vendor.requests == max(1, -(-len(vendor.before) // vendor.size))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    vendors(DAY, st.one_of(NEWEST_FIRST, ANY_ORDER), ("touch", "delete")),
+    st.lists(st.integers(2, 9), max_size=3).map(frozenset),
+    st.sampled_from([1_000_000, 1_000_000, 2, 3, 5]),
+    st.booleans(),
+)
+def test_an_empty_answer_settles_no_walk_that_has_shown_rows(
+    vendor: Vendor, empty: frozenset[int], down: int, totals: bool
+) -> None:
+    """`totals`: the vendor says besides that there are 0. Where it shows no row at all, nothing contradicts it."""
+    vendor.empty, vendor.down, vendor.totals = empty, down, totals
+    check(vendor)
 
 
 def naive(vendor: Vendor) -> tuple[Page, ...]:

@@ -44,7 +44,8 @@ class FakePage:
 
 class FakeVendor:
     """`happenings`: request number (from 2) -> what happens before it is answered. A touched or inserted record gets
-    the vendor's now, later than everything before. Without `stable_ties` a tie comes in another order each time."""
+    the vendor's now, later than everything before. Without `stable_ties` a tie comes in another order each time.
+    `empty`: which requests (from 1) are answered without a record; `down`: from which one on all are."""
 
     def __init__(
         self,
@@ -52,21 +53,27 @@ class FakeVendor:
         happenings: Mapping[int, Sequence[Happening]] | None = None,
         *,
         stable_ties: bool = True,
+        empty: frozenset[int] = frozenset(),
+        down: int = 1_000_000,
     ) -> None:
         self.held = dict(enumerate(instants))
         self.touched: set[int] = set()
         self.requests: list[Span] = []
         self.counts = 0
-        self._happenings = happenings or {}
-        self._stable_ties = stable_ties
+        self.empty = empty
+        self.down = down
+        self.happenings = happenings or {}
+        self.stable_ties = stable_ties
         self._random = random.Random(1)
         self._now = max(instants, default=EPOCH)
 
     def fetch(self, span: Span) -> FakePage:
         self.requests.append(span)
-        for happening in self._happenings.get(len(self.requests), ()):
+        for happening in self.happenings.get(len(self.requests), ()):
             self._happen(*happening)
-        chance = (lambda _: 0.0) if self._stable_ties else (lambda _: self._random.random())
+        if len(self.requests) in self.empty or len(self.requests) >= self.down:
+            return FakePage(())
+        chance = (lambda _: 0.0) if self.stable_ties else (lambda _: self._random.random())
         ordered = sorted(self.held.items(), key=lambda row: (row[1], chance(row), row[0]), reverse=True)
         return FakePage(tuple(ordered[span.first : span.end]))
 
@@ -76,7 +83,7 @@ class FakeVendor:
 
     def quiet(self) -> None:
         """Nothing happens any more."""
-        self._happenings = {}
+        self.happenings = {}
 
     def _happen(self, what: str, number: int) -> None:
         if what == "insert":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import Phase, event, find, given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.vendors.octolis.walk import Leaf, Span, walk
+from orgdata_dagster.vendors.octolis.walk import Leaf, NoProgress, Span, walk
 from orgdata_dagster_tests.vendors.octolis.fake_vendor import FakePage, FakeVendor, Happening, at
 
 SIZE = 20
+EXAMPLES = int(os.environ.get("ORGDATA_TEST_EXAMPLES", "150"))
 Walk = Callable[[FakeVendor, datetime | None], Iterator[Leaf[FakePage]]]
 
 
@@ -92,6 +94,38 @@ def test_a_walk_since_a_watermark_has_everything_from_there_on(scenario: Scenari
     read = {key for leaf in ours(vendor, at(second)) for key, _ in leaf.page.rows}
     stayed = {key for key, instant in enumerate(scenario.instants) if vendor.held.get(key) == instant}
     assert {key for key in stayed if scenario.instants[key] >= at(second)} <= read
+
+
+@st.composite
+def odd_vendors(draw: st.DrawFn) -> FakeVendor:
+    """Vendors that answer without a record where there are some, now and then or from a request on."""
+    vendor = draw(scenarios()).vendor()
+    vendor.empty = frozenset(draw(st.lists(st.integers(2, 9), max_size=3)))
+    vendor.down = draw(st.sampled_from([1_000_000, 1_000_000, 2, 3, 5]))
+    return vendor
+
+
+def lost_to_empty_answers(vendor: FakeVendor, how: Walk) -> set[int]:
+    """Records that were there all the time, and that a walk does not yield although it ends well."""
+    before = set(vendor.held)
+    try:
+        leaves = list(how(vendor, None))
+    except NoProgress:
+        return set()
+    return before & set(vendor.held) - {key for leaf in leaves for key, _ in leaf.page.rows}
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(odd_vendors())
+def test_an_empty_answer_ends_no_walk(vendor: FakeVendor) -> None:
+    assert lost_to_empty_answers(vendor, ours) == set()
+
+
+def test_a_trusting_walk_loses_records_to_an_empty_answer() -> None:
+    def harmed(vendor: FakeVendor) -> bool:
+        return vendor.stable_ties and not vendor.happenings and bool(lost_to_empty_answers(vendor, by_rank()))
+
+    find(odd_vendors(), harmed, settings=settings(max_examples=3000, phases=[Phase.generate]), random=Random(0))
 
 
 def by_rank(*, oldest_first: bool = False) -> Walk:

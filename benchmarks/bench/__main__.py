@@ -75,7 +75,9 @@ def _measure(workload: Workload, folder: Path, rounds: int, rivals: dict[str, st
     with Server(workload.builder, dict(workload.options), folder / "truth") as server:
         home = Home(folder / "warm", server)
         if workload.warm and (first := home.orgdata(*home.pull_words())).status:
-            raise SystemExit(f"the pull before {workload.name} failed:\n{first.text}")
+            _tell(workload, f"{ORGDATA}'s first pull", first)
+            yield _run(workload, ORGDATA, first, server, 0)
+            return
         for number in range(min(rounds, workload.rounds)):
             for who, python in rivals.items():
                 yield _rival(workload, server, folder / f"{who}-{number}", who, python)

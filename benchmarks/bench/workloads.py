@@ -46,7 +46,7 @@ def workloads(scale: float = 1) -> list[Workload]:
         Workload("year", f"{days} days of channel_reports", "many_requests", {"days": days}, "requests"),
         Workload("small", f"{2 * much(3_450):,} rows of two tables, 26 days", "csv_tables", small, "csv"),
         Workload("huge", f"{huge:,} CSV rows, one day", "csv_days", {"rows": huge, "days": 1}, "csv"),
-        Workload("tables", f"{much(200)} tables x 5 rows", "csv_tables", many, "csv", rounds=3),
+        Workload("tables", f"{much(200)} tables x 5 rows", "csv_tables", many, "csv", rounds=1),
         Workload("nine", "9 rows, first pull", "csv_tables", nine),
         Workload("again", "9 rows, next pull", "csv_tables", nine, warm=True),
         Workload("status", "`orgdata status`", "csv_tables", small, args=("status",), warm=True),

@@ -99,7 +99,7 @@ def test_what_does_not_fit_even_then_fails_in_one_sentence(
         with_room(connection, lambda: connection.execute(TOO_MUCH))
     assert str(caught.value) == (
         "40 MiB of memory are not enough, even for one run at a time. Set ORGDATA_MEMORY to more, or give the "
-        "machine or container more."
+        "machine or container more memory."
     )
     assert settings(connection) == ("32.0 MiB", 2)
 
@@ -121,5 +121,5 @@ def test_a_query_of_a_person_says_it_in_one_sentence(tmp_path: Path, monkeypatch
     warehouse = Warehouse(str(tmp_path / "warehouse.duckdb"), scratch=tmp_path)
     with warehouse.writing() as connection:
         connection.execute("CREATE TABLE t AS SELECT 1")
-    with pytest.raises(MemoryShort, match="set ORGDATA_MEMORY to more"):
+    with pytest.raises(MemoryShort, match="Set ORGDATA_MEMORY to more"):
         warehouse.query(TOO_MUCH)

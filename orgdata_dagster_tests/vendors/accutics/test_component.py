@@ -51,14 +51,14 @@ def test_the_projects_own_file_loads() -> None:
     ("changes", "problem"),
     [
         ({"search": "match_status:like:x"}, "unknown operator"),
-        ({"search": "tags:eq:x", "dimensions": {"tags": "multiselect"}}, "a multiselect has"),
+        ({"search": "tags:eq:x", "dimensions": {"tags": "multiselect"}}, "kind multiselect supports"),
         ({"search": "a:exists:x"}, "takes no value"),
         ({"sort": "-updated_at"}, "has its own order"),
         ({"key": []}, "at least 1 item"),
         ({"path": "records"}, "match pattern"),
         ({"paging": "number"}, "'page' or 'cursor'"),
         ({"name": "a b"}, "match pattern"),
-        ({"columns": {"n": "BIGINTT"}}, "is no type"),
+        ({"columns": {"n": "BIGINTT"}}, "unknown type"),
         ({"cursor": "updated_at"}, "cursor: unknown field"),
     ],
 )

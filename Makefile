@@ -1,5 +1,5 @@
-# Everything a user or a developer does, set-up included. `make` alone lists it.
-# the first that runs and is new enough: a version manager's shim may be there and yet not run
+# Every command for users and developers, including set-up. `make` lists them.
+# The first Python that runs and is new enough; a version manager's shim may exist without working.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
@@ -7,12 +7,12 @@ READY := .venv/.ready
 INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
 # pytest's own options, for example: make test T="-k walk -n 0"
 T ?=
-# bench and soak: which parts alone, and their other options (O=--help)
+# bench and soak: the parts to run, and further options (O=--help)
 ONLY ?=
 O ?=
 OTHER = .venv-dagster-$(V)
 
-# Compiled modules are kept, whatever the shell says: hundreds of short processes would compile them anew.
+# Compiled modules are always kept, because hundreds of short processes would compile them again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -29,7 +29,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(INSTALL) -e '.[dev]'
 	@touch $@
 
-demo: $(READY) ## simulated vendors, 7 days of every data set, a table, then the UI on 127.0.0.1:3000 (UI=0: no UI)
+demo: $(READY) ## simulated vendors, 7 days of every table, their status, then the UI on 127.0.0.1:3000 (UI=0: no UI)
 	@$(BIN)/orgdata demo $(if $(filter 0,$(UI)),--no-ui)
 
 dev: $(READY) ## the Dagster UI and daemon on your own data
@@ -45,12 +45,12 @@ test-dagster: ## the suite against another Dagster, in an environment of its own
 	@$(OTHER)/bin/python -m pip install -qq --no-compile --disable-pip-version-check -c $(OTHER)/constraints.txt -e '.[dev]'
 	@$(OTHER)/bin/python -m pytest -n 3 --dist worksteal $(T)
 
-test-duckdb: $(READY) ## the tests of warehouse and vendors against another DuckDB, beside .venv: make test-duckdb V=2.0.1
+test-duckdb: $(READY) ## the tests of warehouse and vendors with another DuckDB: make test-duckdb V=2.0.1
 	@test -n "$(V)" || { echo "say which version: make test-duckdb V=2.0.1" >&2; exit 2; }
 	@test -d .duckdb-$(V) || $(BIN)/python -m pip install -qq --no-deps --disable-pip-version-check --target .duckdb-$(V) duckdb==$(V)
 	@PYTHONPATH=$(CURDIR)/.duckdb-$(V) $(BIN)/python -m pytest -n 3 --dist worksteal $(if $(T),$(T),orgdata_dagster_tests/warehouse orgdata_dagster_tests/vendors)
 
-snapshot: $(READY) ## write anew what the projects of the snapshot test are in Dagster; review the difference
+snapshot: $(READY) ## rewrite the snapshots of the definitions; review the difference
 	@ORGDATA_RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -n 0 -k definitions orgdata_dagster_tests/snapshots
 	@git --no-pager diff --stat -- orgdata_dagster_tests/snapshots
 
@@ -59,10 +59,10 @@ check: $(READY) ## lint, format, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(READY) ## the whole command beside a bare loop and dlt: seconds, CPU, memory (ONLY=csv,json O="--rounds 5")
+bench: $(READY) ## whole commands beside a bare loop and dlt: seconds, CPU, memory (ONLY=csv,json O="--rounds 5")
 	@$(BIN)/python -m benchmarks.bench $(if $(ONLY),--only $(ONLY)) $(O)
 
-soak: $(READY) ## faults, kills, company and sizes, for 20 minutes at most (ONLY=kills O="--kills 5")
+soak: $(READY) ## faults, kills, concurrent runs and large inputs, for 20 minutes at most (ONLY=kills O="--kills 5")
 	@$(BIN)/python -m benchmarks.soak $(if $(ONLY),--only $(ONLY)) $(O)
 
 clean: ## remove the environment, caches and the demo's data; your data in .orgdata/ stays

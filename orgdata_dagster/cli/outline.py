@@ -1,4 +1,4 @@
-"""What `orgdata status` has to know of the configuration, kept in ORGDATA_HOME so that it need not load Dagster.
+"""The part of the configuration that `orgdata status` needs, cached in ORGDATA_HOME so that it need not load Dagster.
 
 Here: `Outline`, and whether the one that was kept still holds. Add here: a fact of the configuration that `status`
 shows. Keep out: how it is read from the definitions (catalog.py); anything that imports Dagster.
@@ -38,7 +38,7 @@ class Partitions:
     grain: Grain | None
 
     def has(self, day: date) -> bool:
-        """Whether one of the partitions begins on this day."""
+        """Whether one of the partitions starts on this day."""
         if self.grain == "week":
             return day.weekday() == self.start.weekday()
         if self.grain == "month":
@@ -55,7 +55,7 @@ class Vendor:
     longest_pause: float
 
     def rate_limit(self) -> RateLimit:
-        """The rate limit itself, to be looked at."""
+        """The rate limit, for reading its state."""
         return RateLimit(self.name, self.rule, settings.rate_limits(), longest_pause=self.longest_pause)
 
 
@@ -69,7 +69,7 @@ class Outline:
 
 
 def keep(outline: Outline) -> None:
-    """Keep it for the next command. A home without room for it is no reason to fail."""
+    """Cache it for the next command; errors are ignored."""
     path = _path()
     mine = path.with_name(f"{path.name}.{os.getpid()}")
     text = json.dumps({"made_of": _made_of(outline.variables), **asdict(outline)}, default=str)
@@ -80,7 +80,7 @@ def keep(outline: Outline) -> None:
 
 
 def kept() -> Outline | None:
-    """The one that was kept, if it still holds."""
+    """The cached outline, if it is still valid; else None."""
     try:
         found = json.loads(_path().read_text())
         if found["made_of"] != _made_of(found["variables"]):

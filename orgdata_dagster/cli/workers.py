@@ -1,15 +1,15 @@
-"""Runs in processes beside the command: real Dagster runs, several at a time.
+"""Worker processes of the command: they execute real Dagster runs, several at a time.
 
-Here: one run from the inside of a worker process, and the pool of workers. Keep out: choosing what to run (pull.py).
+Here: executing one run in a worker, and the pool of workers. Keep out: choosing what to run (pull.py).
 
 Workers are forked from the command itself, which has imported and loaded everything once: a fresh interpreter for each
 would take seconds. They are forked together, before the command starts a thread and while it has no database open,
-because neither survives a fork. A worker ends with the command, even if that is killed: nothing goes on asking a vendor
-in secret.
+because neither survives a fork. A worker ends with the command, even if the command is killed, so that no requests are
+sent afterwards.
 
-A run is executed beside the worker's main thread, which waits for signals. So a signal interrupts nothing at an
-arbitrary point: what waits in the run is told to stop (http/stopping.py), a commit is finished, and the run ends as
-canceled. What takes too long is killed by the command, and the database rolls it back.
+A run is executed in a second thread, while the worker's main thread waits for signals. A signal therefore interrupts
+nothing at an arbitrary point: waits in the run end (http/stopping.py), a commit is finished, and the run ends as
+canceled. The command kills a worker that takes too long, and the database rolls its transaction back.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The only imports of Dagster's private modules. Each module says why, and what happens without them.
+"""The only imports of Dagster's private modules. Each module says why, and what its fallback is.
 
-What lives here: what Dagster's public interface cannot do, a module per subject.
-Add here when: there is no public way, and the code works without it too, if slower or less kindly.
-Keep out: what the public interface can do.
+Here: whatever Dagster's public interface cannot do, with one module per subject.
+Add here when: there is no public way, and the code also works without it, perhaps slower.
+Keep out: whatever the public interface can do.
 
-An upgrade of Dagster may change its private modules. So everything here has a fallback of public parts, taken where an
-import fails, or everywhere with `ORGDATA_DAGSTER_INTERNALS=off`: try that first when an upgrade makes trouble.
+An upgrade of Dagster may change its private modules. Everything here therefore has a public fallback, which is used if
+an import fails, or everywhere with `ORGDATA_DAGSTER_INTERNALS=off`. Try that first if an upgrade causes problems.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ SWITCH = "ORGDATA_DAGSTER_INTERNALS"
 
 
 class NotThere(Exception):
-    """The private part is not to be used, or this Dagster does not have it: take the fallback."""
+    """The private part is switched off, or this Dagster does not have it. The caller uses its fallback."""
 
 
 @contextmanager
 def private(what: str) -> Iterator[None]:
-    """Wrap an import of private modules. Raises NotThere, with `what` in the log, where the fallback is to be taken."""
+    """Wrap an import of private modules. Raises NotThere, and logs `what`, if the fallback must be used."""
     if os.environ.get(SWITCH, "").lower() == "off":
         raise NotThere(what)
     try:
@@ -35,6 +35,6 @@ def private(what: str) -> Iterator[None]:
 
 
 def require(owner: type, *names: str) -> None:
-    """Raise ImportError unless a class has all of these attributes, which nobody promised."""
+    """Raise ImportError unless a class has all of these private attributes."""
     if missing := [name for name in names if not hasattr(owner, name)]:
         raise ImportError(f"{owner.__name__} has no {', '.join(missing)}")

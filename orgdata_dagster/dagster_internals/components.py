@@ -1,10 +1,10 @@
-"""Loading a project's defs folder faster, and part by part.
+"""Load a project's defs folder faster, and part by part.
 
 Here: `load_whole` and `load_parts`. Keep out: what is shown of a part that cannot be loaded (project/isolation.py).
 
-Why: Dagster's public `load_from_defs_folder` also makes the documentation of every Component type, which takes longer
-than all else, and it loads a project whole or not at all.
-Fallback: `load_from_defs_folder`; for parts, on copies of the project that have one part each, then all good ones.
+Why: Dagster's public `load_from_defs_folder` also builds the documentation of every Component type, which takes longer
+than the rest, and it loads a project as a whole or not at all.
+Fallback: `load_from_defs_folder`; for parts, on copies of the project with one part each, then with all good parts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _numbers = count(1)
 
 
 def load_whole(project: Path) -> dg.Definitions:
-    """The definitions of a project's defs folder; raises what is wrong with it."""
+    """Load a project's defs folder. Raises the error of a broken part."""
     try:
         with private("ComponentTree"):
             build = dg.ComponentTree.for_project(project).build_defs
@@ -40,9 +40,9 @@ def load_whole(project: Path) -> dg.Definitions:
 
 
 def load_parts(project: Path, *, without: Collection[Path] = ()) -> Parts:
-    """The definitions of the parts of the defs folder that can be loaded; the parts that cannot, with the reason.
+    """Load each part of the defs folder; returns the definitions, and broken part -> error.
 
-    `without`: files or folders below it of which nothing is loaded.
+    without: files or folders that are not loaded.
     """
     try:
         with private("parts of a ComponentTree"):
@@ -54,15 +54,15 @@ def load_parts(project: Path, *, without: Collection[Path] = ()) -> Parts:
     for path in _readable(tree, broken, without):
         try:
             parts.append(tree.build_defs(path))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is shown, and the others load
+        except Exception as error:  # noqa: BLE001 - is shown, and the other parts load
             broken[path] = error
     return parts, broken
 
 
 def _readable(tree: ComponentTree, broken: dict[Path, Exception], without: Collection[Path]) -> list[Path]:
-    """Have the tree hold only what can be read; what cannot is added to `broken`.
+    """Restrict the tree to the parts that can be read; the others are added to `broken`.
 
-    It must be one tree, not one for each part: parts look each other up, as a sync does the vendor that it writes to.
+    It must be one tree, because parts look each other up, such as a sync its vendor.
     """
     from dagster.components.core.decl import ComponentDecl, DefsFolderDecl, build_filesystem_component_decl_from_context
     from dagster.components.core.defs_module import ComponentPath
@@ -110,7 +110,7 @@ def _by_copies(project: Path, without: Collection[Path]) -> Parts:
 
 @contextmanager
 def _copy(parts: Sequence[Path]) -> Iterator[Path]:
-    """A project with these parts alone, in a package of its own: Python keeps modules by their names."""
+    """A project with only these parts, in a package of its own, because Python caches modules by name."""
     package = f"orgdata_parts_{next(_numbers)}"
     with TemporaryDirectory() as folder:
         root = Path(folder)

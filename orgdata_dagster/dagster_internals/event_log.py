@@ -2,10 +2,10 @@
 
 Here: `BatchingEventLog`, which an instance's dagster.yaml names (storage.py). Keep out: which events there are.
 
-Dagster tells of every partition twice, that it is planned and that it is materialized, and its own storage gives each
-of the two a transaction in two files, on new connections: 15 ms at least, more than it takes to pull a small partition.
-Of a planned check it makes the event's text anew for every partition: a year and six checks take a second. Files and
-tables are Dagster's own: with or without this class it is the same instance.
+Dagster reports every partition twice, as planned and as materialized. Its own storage uses a transaction in two files
+for each, on new connections. That takes at least 15 ms, more than pulling a small partition. For a planned check it
+also serialises the event again for every partition, which takes a second for a year and six checks. The files and
+tables are Dagster's own, so the instance is the same with or without this class.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sqlalchemy.event import listen
 from orgdata_dagster.dagster_internals import require
 from orgdata_dagster.dagster_internals.migrations import read_once
 
-_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"  # Dagster hands over single events unless this is set
+_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"  # unless this is set, Dagster passes single events
 _EVENTS_AT_ONCE = "500"
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 
@@ -43,11 +43,11 @@ require(
 
 
 class BatchingEventLog(SqliteEventLogStorage):
-    """As SqliteEventLogStorage; a batch of events about assets takes one transaction in each of the two files."""
+    """SqliteEventLogStorage, but a batch of events about assets needs one transaction in each of the two files."""
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        """Made by Dagster, in every process that uses the instance."""
+        """Called by Dagster in every process that uses the instance."""
         os.environ.setdefault(_BATCH_SIZE, _EVENTS_AT_ONCE)
         read_once()
         return cls(inst_data=inst_data, **config_value)
@@ -71,11 +71,11 @@ class BatchingEventLog(SqliteEventLogStorage):
 
     def wipe(self) -> None:
         """Delete all events."""
-        self._close()  # or it would go on writing to files that are gone
+        self._close()  # otherwise it would continue to write to deleted files
         super().wipe()
 
     def dispose(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         super().dispose()
         self._close()
 
@@ -84,12 +84,12 @@ class BatchingEventLog(SqliteEventLogStorage):
             _engine(self.conn_string_for_shard(shard)).dispose()
 
     def _announce(self, run_id: str) -> None:
-        """Touch the run's file: who shows the run looks again then, while new events are only in SQLite's log."""
+        """Touch the run's file, so that the UI reloads it while new events are only in SQLite's write-ahead log."""
         os.utime(self.path_for_shard(run_id))
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        """As Dagster's, but the engine is kept, and with it every statement that was ever compiled."""
+        """Like Dagster's, but the engine and its compiled statements are kept."""
         with self._db_lock:
             engine = _engine(self.conn_string_for_shard(shard))
             if shard not in self._initialized_dbs:
@@ -99,7 +99,7 @@ class BatchingEventLog(SqliteEventLogStorage):
                 yield connection
 
     def _store_together(self, events: Sequence[EventLogEntry]) -> None:
-        """Into the file of their run (all are of one), and into the index over all runs."""
+        """Write events to the file of their run (the same for all) and to the index over all runs."""
         insert, rows = SqlEventLogStorageTable.insert(), [self._event_to_row(event) for event in events]
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(insert, rows)
@@ -114,14 +114,14 @@ class BatchingEventLog(SqliteEventLogStorage):
                     connection.execute(AssetCheckExecutionsTable.insert(), self._planned_checks(event, at))
 
     def _index_assets(self, connection: Connection, stored: Mapping[int, EventLogEntry]) -> None:
-        """Of an asset the index keeps what was last, so the events before it need not be written."""
+        """The index keeps only the last event of an asset, so earlier ones are not written."""
         self._store_asset_event_tags(connection, list(stored.values()), list(stored))
         last = {(event.get_dagster_event().asset_key, event.dagster_event_type): at for at, event in stored.items()}
         for at in last.values():
             self._store_asset_event(connection, stored[at], at)
 
     def _planned_checks(self, event: EventLogEntry, at: int) -> list[dict[str, Any]]:
-        """The rows of a planned check, one a partition."""
+        """The rows of a planned check, one per partition."""
         planned = event.get_dagster_event().event_specific_data
         assert isinstance(planned, AssetCheckEvaluationPlanned)
         row = {
@@ -143,7 +143,7 @@ def _is_check(event: EventLogEntry) -> bool:
 
 @lru_cache(maxsize=16)
 def _engine(url: str) -> Engine:
-    """An engine that keeps a connection: with the last one that closes SQLite tidies up the file, which takes 20 ms."""
+    """An engine that keeps a connection, because closing the last one takes SQLite 20 ms."""
     engine = create_engine(url, pool_size=1, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
     listen(engine, "connect", _prepare)
     return engine

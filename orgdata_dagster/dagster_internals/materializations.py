@@ -1,9 +1,9 @@
-"""Reporting a materialization for a run from outside its step.
+"""Report a materialization of a run from outside its step.
 
 Here: `report`. Keep out: which materializations are missing (orchestration/instance/unreported.py).
 
-Why: Dagster's public way, `report_runless_asset_event`, names no run: the run's page would not show what it landed.
-Fallback: that public way.
+Why: Dagster's public `report_runless_asset_event` names no run, so the run's page would not show what it landed.
+Fallback: `report_runless_asset_event`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ except ImportError:
 
 
 def report(instance: dg.DagsterInstance, run: dg.DagsterRun, found: Sequence[dg.AssetMaterialization]) -> None:
-    """Store materializations as events of a run, all together."""
+    """Store materializations as events of a run, in one batch."""
     if StepMaterializationData is None:
         for each in found:
             instance.report_runless_asset_event(each)

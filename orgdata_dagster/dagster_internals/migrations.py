@@ -2,8 +2,8 @@
 
 Here: `read_once`. Keep out: what Dagster keeps in its tables (event_log.py).
 
-Why: to see that its tables are up to date Dagster has alembic import all of its fifty migration scripts, three times
-for an instance and twice for each run, whose events have a file of their own; that takes a tenth of a second each time.
+Why: to check that its tables are up to date, Dagster imports all of its fifty migration scripts, three times per
+instance and twice per run. Each time takes a tenth of a second.
 Fallback: Dagster reads them every time.
 """
 

@@ -1,11 +1,11 @@
 """How a step waits for a slot of its pool.
 
-Here: `install`, which makes steps wait without using the processor, obey signals, and ask `on_blocked` to look after
-the pool. Keep out: what is done about a blocked pool (orchestration/instance/pool_waits.py).
+Here: `install`, which makes steps wait without using the CPU, react to signals, and call `on_blocked`.
+Keep out: what to do about a blocked pool (orchestration/instance/pool_waits.py).
 
-Why: Dagster's in-process executor computes the time to its next try as `min(0, ...)`, so it never sleeps; it captures
-signals and does not look at them before the step begins; and nobody frees the slot of a process that was killed.
-Fallback: where a later Dagster has not what is replaced here, a step waits as that Dagster does.
+Why: Dagster's in-process executor computes the time until its next attempt as `min(0, ...)`, so it never sleeps. It
+captures signals and ignores them until the step starts. It does not free the slot of a process that was killed.
+Fallback: Dagster's own wait.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ import dagster as dg
 from orgdata_dagster.dagster_internals import NotThere, private
 
 OnBlocked = Callable[[dg.DagsterInstance, dg.DagsterRun, str], bool]
-"""Called with the instance, the run that waits and its pool, at each try that fails; True if a slot may be free now."""
+"""Called with instance, waiting run and pool after each failed attempt; returns whether a slot may be free now."""
 OnBegin = Callable[[dg.DagsterInstance, dg.DagsterRun], None]
 """Called in the run's process before its first step."""
 
-_LONGEST = 5.0  # seconds between two tries; Dagster's grow to 15
-_LOOK = 0.25  # seconds between two looks for a signal
+_LONGEST = 5.0  # seconds between two attempts; Dagster's grow to 15
+_LOOK = 0.25  # seconds between two checks for a signal
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 
 
 def install(on_begin: OnBegin, on_blocked: OnBlocked, stopping: Callable[[], bool]) -> None:
-    """Have every run of this process wait in this way. `stopping`: whether the process was told to stop."""
+    """Make every run of this process wait in this way. `stopping`: whether the process was asked to stop."""
     with suppress(NotThere), private("way of waiting for a pool"):
         from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
         from dagster._core.executor import in_process
@@ -48,7 +48,7 @@ def _context(
     from dagster._utils.interrupts import pop_captured_interrupt
 
     class PatientContext(base):  # type: ignore[valid-type, misc]
-        """As Dagster's; it sleeps between tries."""
+        """Like Dagster's, but it sleeps between attempts."""
 
         def __init__(self, instance: dg.DagsterInstance, dagster_run: dg.DagsterRun) -> None:
             super().__init__(instance, dagster_run)
@@ -58,7 +58,7 @@ def _context(
         def claim(self, concurrency_key: str, step_key: str, step_priority: int = 0) -> bool:
             tries = self._pending_claim_counts[step_key]
             claimed = super().claim(concurrency_key, step_key, step_priority)
-            if claimed or tries == self._pending_claim_counts[step_key]:  # not yet time for another try
+            if claimed or tries == self._pending_claim_counts[step_key]:  # not yet time for another attempt
                 return claimed
             pause = 0.0 if on_blocked(self._instance, self._run, concurrency_key) else _LONGEST
             self._pending_timeouts[step_key] = min(self._pending_timeouts[step_key], time.time() + pause)

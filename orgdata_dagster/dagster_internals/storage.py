@@ -1,9 +1,9 @@
-"""Which class keeps an instance's events.
+"""The storage class of an instance's events.
 
 Here: `batched_event_log`. Keep out: how events are stored together (event_log.py).
 
 Why: Dagster's own SQLite storage takes two transactions per event and partition, and its class is private.
-Fallback: Dagster's own storage, which reads and writes the same files, only slower.
+Fallback: Dagster's own storage, which uses the same files, but is slower.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from orgdata_dagster.dagster_internals import NotThere, private
 
 
 def batched_event_log() -> tuple[str, str] | None:
-    """Module and class of the storage, for dagster.yaml; None: Dagster's own."""
+    """Module and class of the storage, for dagster.yaml; None for Dagster's own."""
     try:
         with private("event log"):
             from orgdata_dagster.dagster_internals.event_log import BatchingEventLog

@@ -1,9 +1,9 @@
-"""Modules of Dagster that every run needs and that Dagster imports only with the first instance and the first run.
+"""Modules of Dagster that every run needs, but that Dagster imports only with the first instance or run.
 
-Here: their names; nothing is imported. Keep out: modules of ours (cli/workers.py).
+Here: their names; nothing is imported. Keep out: our own modules (cli/workers.py).
 
 Why: imported before the workers are forked, they cost half a second once instead of once per worker.
-Fallback: a module that a later Dagster does not have is passed over, and each worker imports its own.
+Fallback: a module that Dagster does not have is skipped, and each worker imports what it needs.
 """
 
 MODULES = (

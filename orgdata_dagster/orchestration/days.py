@@ -9,7 +9,7 @@ from datetime import date
 
 
 def day_of(name: str | None) -> date | None:
-    """The first day of a partition; None for what is no such name: the whole table, or one of another kind."""
+    """The first day of a partition; None if `name` is not a day: the whole table, or another kind of partition."""
     try:
         return date.fromisoformat(name or "")
     except ValueError:

@@ -35,7 +35,7 @@ CASES: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "column type": (
         {"tables": [{"name": "users", "columns": {"score": "FLOATY"}}]},
-        ["institution_analytics.tables[0].columns: score: 'FLOATY' is no type", "DECIMAL(18,2)"],
+        ["institution_analytics.tables[0].columns: score: unknown type 'FLOATY'", "DECIMAL(18,2)"],
     ),
     "names twice": (
         {"tables": [USERS, {"name": "users"}]},

@@ -55,7 +55,7 @@ def test_text_is_one_line_that_ends_with_what_to_do() -> None:
     )
     assert str(error) == (
         "octolis /datasets/7: HTTP 400 [invalid] Missing mandatory columns: firstname. "
-        "(apigw-requestid=r1, traceparent=t1). Correct the request: repeating it cannot help."
+        "(apigw-requestid=r1, traceparent=t1). Correct the request; repeating it cannot help."
     )
 
 

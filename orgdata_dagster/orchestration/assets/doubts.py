@@ -55,5 +55,5 @@ def shrank(
 
 
 def keep_stored(as_of: datetime, start: datetime, end: datetime, reason: str, *before: Interval) -> Pulled:
-    """The end of a pull that leaves what is stored as it is, and says why `[start, end)` is not complete."""
+    """The result of a pull that keeps the stored rows; `reason`: why `[start, end)` is not complete."""
     return Pulled(as_of, coverage=(*before, Interval(start, end, reason)), doubted=True)

@@ -57,7 +57,7 @@ def test_a_report_of_many_pieces(tmp_path: Path) -> None:
     [
         ("", "expected '{', found the end"),
         ("<html>", "expected '{', found '<html>'"),
-        ("[]", "'{' is due"),
+        ("[]", "expected '{'"),
         ("{}", "no members 'report'"),
         ('{"error": "no such organisation"}', "no members 'report'"),
         ('{"report": null}', "found 'null}'"),

@@ -71,9 +71,9 @@ def drop_duplicates_of_key(
     """
     rows, parameters = (f"WHERE stored.{LOADED_AT} = ?", [brought]) if brought else ("", [])
     keys = ", ".join(map(quoted, target.key))
-    # counted first, which is far cheaper than to number the versions of every key
+    # hashes are counted first, which is far cheaper than to number the versions of every key
     found = connection.execute(
-        f"SELECT count(*) > count(DISTINCT ({keys})) FROM {table} AS stored {rows}", parameters
+        f"SELECT count(*) > count(DISTINCT hash({keys})) FROM {table} AS stored {rows}", parameters
     ).fetchone()
     if not (found and found[0]):
         return 0

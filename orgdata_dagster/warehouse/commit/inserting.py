@@ -17,7 +17,7 @@ from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, folded, literal, quoted
 from orgdata_dagster.warehouse.pages.stage import Group, Stage
 
-# SQL: the row lies in its page's part of the time line
+# SQL: the row's instant is within the bounds of its page
 _KEPT = (
     "(_orgdata_after IS NULL OR _orgdata_at > _orgdata_after) "
     "AND (_orgdata_until IS NULL OR _orgdata_at <= _orgdata_until)"
@@ -25,14 +25,14 @@ _KEPT = (
 
 
 class Provenance(NamedTuple):
-    """What our own columns say of where a row is from: the commit's instant and its run."""
+    """The values of our own columns that say where a row is from: the commit's time and its run."""
 
     now: datetime
     run_id: str
 
 
 class TypeSurprise(Exception):
-    """A guessed type does not hold a value; the transaction is over."""
+    """A value does not fit a guessed type; the transaction has failed."""
 
 
 def insert(
@@ -74,12 +74,12 @@ def insert(
 
 
 def origin_columns() -> str:
-    """SQL: our own columns but for the partition, with a Provenance as parameters."""
+    """SQL: our own columns except the partition, with a Provenance as parameters."""
     return f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID}"
 
 
 def _converted(planned: evolution.Evolution, columns: Sequence[str]) -> str:
-    """SQL: what the plan wants converted of these columns. Below the join, for there it is done once a row."""
+    """SQL: the conversions of these columns. They belong below the join, where they are computed once per row."""
     here = {folded(name) for name in columns}
     wanted = [(name, value) for name, value in planned.converted.items() if folded(name) in here]
     return "".join(f"{value} AS {quoted(evolution.CONVERTED + name)}, " for name, value in wanted)
@@ -94,7 +94,7 @@ def _placed(connection: duckdb.DuckDBPyConnection, group: Group, of_rows: str = 
 
     `of_rows`, `of_places`: SQL of further columns, each followed by a comma, made of a row or of a page's place.
     """
-    # a vendor may well have columns `path` and `after`, but none that begins with our prefix
+    # a vendor may have columns `path` and `after`, but none with our prefix
     types = {
         "_orgdata_path": "VARCHAR",
         "_orgdata_key": "VARCHAR",
@@ -105,7 +105,7 @@ def _placed(connection: duckdb.DuckDBPyConnection, group: Group, of_rows: str = 
         (str(page.page.path), page.partition, page.after, page.until, *map(page.constants.get, group.constants))
         for page in group.pages
     ]
-    if len(places) == 1:  # no join: it would hold all columns of the rows in memory once more
+    if len(places) == 1:  # without a join, which would hold all columns of the rows in memory again
         texts = ("NULL" if value is None else literal(str(value)) for value in places[0])
         here = (
             f"CAST({text} AS {kind}) AS {quoted(name)}" for text, (name, kind) in zip(texts, types.items(), strict=True)

@@ -1,4 +1,4 @@
-"""Rows made ready for their table while the next page is still on its way, so that the lock is held for less.
+"""Rows that are converted for their table while the next page is still being fetched, so that the lock is held shorter.
 
 Here: `ReadyRows`, typed rows in a table in memory that has the shape of the one they go to. They come to it by the same
 plan and the same insert; the commit copies them if its own plan is the same, and reads the pages itself if not.
@@ -23,12 +23,12 @@ from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, li
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, grouped
 from orgdata_dagster.warehouse.storage.connection import SCRATCH
 
-_ENOUGH_RECORDS = 20_000  # fewer are read from the pages in no time
+_ENOUGH_RECORDS = 20_000  # fewer are quickly read from the pages by the commit itself
 _numbers = itertools.count()
 
 
 class ReadyRows:
-    """The rows of one stage, which are one partition's; used by one thread at a time, as the stage."""
+    """The rows of one stage, which holds one partition; used by one thread at a time, like the stage."""
 
     def __init__(self, stage: Stage, target: Target) -> None:
         self.stage = stage
@@ -43,7 +43,7 @@ class ReadyRows:
         self._waiting: list[StagedPage] = []
 
     def add(self, staged: StagedPage) -> None:
-        """Add a page to the stage, and make its rows ready when they are worth it.
+        """Add a page to the stage, and convert its rows once there are enough of them.
 
         Raises as Stage.add does, and RowCountMismatch where rows are lost or too many.
         """
@@ -68,17 +68,17 @@ class ReadyRows:
         return self._plan is not None
 
     def suit(self, planned: evolution.Evolution) -> bool:
-        """Whether they are what this plan would make of the pages."""
+        """Whether this plan would convert the pages to the same rows."""
         return self._plan is not None and _extends(planned, self._plan)
 
     @property
     def rows(self) -> int:
-        """How many were read out of the pages, duplicates included."""
+        """Number of rows read from the pages, duplicates included."""
         return self._rows
 
     @property
     def kept(self) -> int:
-        """How many are there."""
+        """Number of converted rows."""
         return self._rows - self._duplicates
 
     @property
@@ -111,10 +111,10 @@ class ReadyRows:
             for group in grouped(waiting):
                 self._rows += insert(connection, self._table, self.stage, group, planned, provenance=None)
         except (TypeSurprise, duckdb.OutOfMemoryException):
-            self.discard()  # the commit looks at the pages itself
+            self.discard()  # the commit reads the pages itself
 
     def _create(self) -> None:
-        """The table as it is now, as far as that is known; where it is not, the plan makes one."""
+        """Create the table with its present columns, if they are known; otherwise the plan creates it."""
         self._begun = True
         known = {name: kind for name, kind in self.stage.expected.items() if not name.startswith(OWN_PREFIX)}
         if known:
@@ -143,5 +143,5 @@ def move(
 
 
 def _extends(later: evolution.Evolution, before: evolution.Evolution) -> bool:
-    """Whether what was made ready by the plan before is also what the later one would have made of it."""
+    """Whether the later plan would have converted the same rows as the plan before."""
     return before.casts.items() <= later.casts.items() and before.converted.items() <= later.converted.items()

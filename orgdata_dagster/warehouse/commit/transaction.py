@@ -1,9 +1,10 @@
 """The commit: rows, coverage, load record and API calls of some partitions, in one transaction.
 
-Here: `commit` and what a load says of itself. Add here: another write disposition. Keep out: how rows were fetched.
+Here: `commit`. Add here: another write disposition. Keep out: what a commit is asked to do (target.py), how rows were
+fetched.
 
-A partition is afterwards either the old one or the new one. Two runs may bring the same partition: the one whose
-snapshot is newer wins, whichever commits last.
+A partition is afterwards either the old one or the new one. If two runs bring the same partition, the newer snapshot
+stays, whichever run commits last.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def commit(
 
 
 def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run_id: str) -> None:
-    """Note API calls that no load came of."""
+    """Record API calls that belong to no load."""
     if not requests:
         return
     with warehouse.writing() as connection:
@@ -138,7 +139,7 @@ def _transaction(
     present = datetime.now(UTC)
     loads = [_not_ahead(load, present) for load in loads]
     newest = newest_snapshots(connection, target.table, [load.partition for load in loads], present)
-    # an older snapshot must not replace a newer one; rows that are only merged or appended take nothing away
+    # an older snapshot must not replace a newer one; a merge or an append deletes nothing
     replaces = target.write_disposition == "replace"
     stale = frozenset(
         load.partition
@@ -211,7 +212,7 @@ def _transaction(
 
 
 def _not_ahead(load: PartitionLoad, now: datetime) -> PartitionLoad:
-    """The load without claims about the future, whoever's clock they came from."""
+    """The load with times cut off at `now`: the vendor's clock may be ahead of ours."""
     return replace(load, as_of=min(load.as_of, now), coverage=until(load.coverage, now))
 
 
@@ -225,14 +226,14 @@ def _delete(
     loads: Sequence[PartitionLoad],
     known: Collection[str | None],
 ) -> Sequence[str | None]:
-    """Make room for the loads; returns those of the `known` partitions that are replaced whole."""
+    """Delete the rows that the loads replace; returns the `known` partitions that are replaced as a whole."""
     if target.write_disposition != "replace":
         return []
     whole = [load.partition for load in loads if load.after is None]
     replaced = [partition for partition in whole if partition in known]
     remember(connection, target.table, replaced)
     connection.execute(f"DELETE FROM {target.table.sql} WHERE {PARTITION_IS_IN}", [whole, None in whole])
-    if target.cursor in table_columns(connection, target.table):  # else nothing but empty pages so far
+    if target.cursor in table_columns(connection, target.table):  # missing if there were only empty pages so far
         later = f"{PARTITION} IS NOT DISTINCT FROM ? AND CAST({quoted(target.cursor)} AS TIMESTAMPTZ) > ?"
         for load in loads:
             if load.after is not None:
@@ -252,7 +253,7 @@ def _rows_by_partition(
 def _note_changes(
     connection: duckdb.DuckDBPyConnection, target: Target, planned: evolution.Evolution, run_id: str, now: datetime
 ) -> list[SchemaChange]:
-    """Record what is new; a column that is missing is news only the first time."""
+    """Record changes of columns; a column that the vendor no longer sends is recorded once."""
     before = last_columns(connection, target.table)
     news = [
         change
@@ -264,6 +265,6 @@ def _note_changes(
 
 
 def _now(connection: duckdb.DuckDBPyConnection, table: TableName) -> datetime:
-    """The commit's time, later than any before it even if the clock jumped back: it names the rows of this commit."""
+    """The commit's time, which identifies its rows: later than any earlier one, even if the clock went back."""
     last, now = last_loaded_at(connection, table), datetime.now(UTC)
     return max(now, last.astimezone(UTC) + timedelta(microseconds=1)) if last else now

@@ -13,11 +13,13 @@ import duckdb
 
 _OLD_LOADS = """
 DELETE FROM _orgdata.loads AS old USING (
-    SELECT schema_name, table_name, partition_key, max(loaded_at) AS newest
+    SELECT schema_name, table_name, partition_key, max(loaded_at) AS newest,
+        max(loaded_at) FILTER (row_count > 0) AS filled
     FROM _orgdata.loads WHERE status = 'landed' GROUP BY ALL) AS kept
 WHERE old.schema_name = kept.schema_name AND old.table_name = kept.table_name
     AND old.partition_key IS NOT DISTINCT FROM kept.partition_key
-    AND old.loaded_at < kept.newest AND old.loaded_at < ?
+    AND old.loaded_at NOT IN (kept.newest, coalesce(kept.filled, kept.newest)) AND old.loaded_at < kept.newest
+    AND old.loaded_at < ?
 """
 
 
@@ -31,7 +33,8 @@ class Pruned(NamedTuple):
 def prune(connection: duckdb.DuckDBPyConnection, *, requests_before: datetime, loads_before: datetime) -> Pruned:
     """Remove API calls and loads that are older than the two instants.
 
-    The newest load of each partition stays however old it is: it says what the partition holds, and what it cost.
+    The newest load of each partition stays however old it is: it says what the partition holds, and what it cost. So
+    does the newest load with rows, which says which columns the vendor sent last.
     """
     requests = connection.execute("DELETE FROM _orgdata.requests WHERE sent_at < ?", [requests_before]).fetchone()
     loads = connection.execute(_OLD_LOADS, [loads_before]).fetchone()

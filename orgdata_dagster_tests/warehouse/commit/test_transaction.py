@@ -259,5 +259,6 @@ def test_a_ledger_from_before_a_column_gets_it(rig: Rig) -> None:
     rig.land("id\n1\n")
     with rig.warehouse.writing() as connection:
         connection.execute("ALTER TABLE _orgdata.loads DROP COLUMN replaced_characters")
+        connection.execute("DROP TABLE _orgdata.state; CREATE TABLE _orgdata.views (made_of VARCHAR)")
     rig.land("id\n2\n", partition="2026-03-02")
     assert rig.sql("SELECT replaced_characters FROM _orgdata.loads ORDER BY loaded_at") == [(None,), (0,)]

@@ -314,6 +314,6 @@ def _exit(status: int | str | None) -> NoReturn:
     """End the process without taking all objects apart, which takes Python longer than `orgdata status` its work."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # nobody reads it any more
+        with suppress(OSError, ValueError):  # the reader is gone
             stream.flush()
     os._exit(status if isinstance(status, int) else 0 if status is None else 1)

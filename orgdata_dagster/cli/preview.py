@@ -1,7 +1,7 @@
-"""`orgdata preview VENDOR/TABLE`: at most two requests, and what would become of their answers. Nothing is stored.
+"""`orgdata preview VENDOR/TABLE`: send at most two requests, and show the resulting rows. Nothing is stored.
 
-Here: running a table's own pull against a folder that is thrown away, and showing what it met.
-Keep out: what a pull asks for (a vendor's pulling.py), what cannot be proven (the streams say it).
+Here: running a table's own pull in a temporary folder, and showing the result.
+Keep out: what a pull requests (a vendor's pulling.py), what cannot be proven (the streams).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Preview:
 
 
 def find(name: str) -> tuple[VendorComponent, Stream]:
-    """The stream of `vendor/table`, and the component that has it. Raises UserError where there is none."""
+    """The stream of `vendor/table`, and its component. Raises UserError if there is none."""
     there = list[str]()
     for file in yaml_files.of(settings.project_root()):
         for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
@@ -109,7 +109,7 @@ def preview(component: VendorComponent, stream: Stream, day: str | None = None) 
                 stream.run(_Alone(context, stream, resource, client, warehouse, log, intake))
         except _Enough:
             pass
-        except Exception as error:  # noqa: BLE001 - what was met until then is shown all the same
+        except Exception as error:  # noqa: BLE001 - the results so far are shown
             made.error = redaction.redact(str(error))
         _look(made, stage)
     return made
@@ -158,7 +158,7 @@ class _Looking(Intake):
 def _look(made: Preview, stage: Stage) -> None:
     try:
         stage.look()
-    except Exception as error:  # noqa: BLE001 - the rest is shown all the same
+    except Exception as error:  # noqa: BLE001 - the other results are shown
         made.error = made.error or redaction.redact(str(error))
     made.columns = {
         name: stage.declared_type(name) or (found.fits[0] if found.filled and found.fits else "VARCHAR")

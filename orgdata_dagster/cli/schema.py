@@ -1,6 +1,6 @@
-"""`orgdata schema`: a JSON schema of every YAML file, for completion in editors.
+"""`orgdata schema`: a JSON schema of the YAML files, for completion in editors.
 
-Here: making it out of the Components' models. Keep out: the models (vendors/).
+Here: creating it from the Components' models. Keep out: the models (vendors/).
 """
 
 from __future__ import annotations

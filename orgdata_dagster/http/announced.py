@@ -1,7 +1,7 @@
-"""What a vendor's headers say of its own rate limit, so that nobody is refused.
+"""The rate limit in a vendor's response headers, which is kept in addition to the configured one.
 
 Here: reading `RateLimit` and `RateLimit-*` (the IETF draft in its several versions) and `X-RateLimit-*`.
-Add here: another spelling that many vendors use. Keep out: `Retry-After` (retry.py), waiting (rate_limit/).
+Add here when: many vendors use another spelling. Keep out: `Retry-After` (retry.py), waiting (rate_limit/).
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ _MEMBER = re.compile(r"(\w+)\s*=\s*\"?([\d.]+)")
 
 @dataclass(frozen=True)
 class LimitHeaders:
-    """Which headers are heeded. `least`: requests that must remain, None where `RateLimit` headers are not read.
-    `charged`: the header with the points that a request cost indeed, "" where there is none."""
+    """Which headers are read.
+
+    least: number of requests that must remain; None: `RateLimit` headers are not read.
+    charged: header with the points that a request actually cost; "" for none.
+    """
 
     least: float | None = 1
     charged: str = ""
 
     def heed(self, headers: Mapping[str, str], rate_limit: RateLimitLike, cost: float, now: float) -> None:
-        """Have everybody wait before the vendor says no, and pay for what a request cost beyond `cost`."""
+        """Pause all processes before the vendor refuses a request, and charge what a request cost beyond `cost`."""
         if self.charged and (points := _number(headers.get(self.charged))) is not None:
             rate_limit.charge(points - cost)
         if self.least is not None and (wait := wait_announced(headers, now, least=self.least)):

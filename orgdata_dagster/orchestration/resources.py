@@ -63,13 +63,16 @@ class WarehouseResource(dg.ConfigurableResource):
 class VendorResource(dg.ConfigurableResource):
     """Base of a vendor's resource.
 
-    `kind`: the vendor's name. `account`: the name of one account, where a vendor has several: then its schema, group,
-    pool, variables and rate limit have that name. `variables`: field -> the variable it is read from, without the
-    name before it (`BASE_URL`); `defaults`: field -> the value if that variable is not set.
-    `circuit_breaker_statuses`: after an answer with one of them nobody asks again until a person says so.
-    `retry_attempts`: how often a request is tried; the waits in between double from `retry_first_wait` seconds.
-    `retry_longest_pause`: seconds that the vendor may ask to wait. `patience`: for change probes and `doctor`: a
-    request is tried once, and waits at most so many seconds for the rate limit and as many for the answer.
+    kind: the vendor's name.
+    account: name of one account, if a vendor has several; its schema, group, pool, variables and rate limit have that
+        name.
+    variables: field -> environment variable, without the name as prefix (`BASE_URL`).
+    defaults: field -> value if its variable is not set.
+    secret_fields: fields whose values must never be shown.
+    circuit_breaker_statuses: HTTP statuses that open the circuit breaker.
+    retry_attempts, retry_first_wait, retry_longest_pause: see RetryPolicy; in seconds.
+    patience: for change probes and `doctor`: a request is tried once, and waits at most this many seconds for the rate
+        limit and for the answer.
     """
 
     kind: ClassVar[str]

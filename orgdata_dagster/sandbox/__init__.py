@@ -1,6 +1,6 @@
-"""The vendors' APIs, simulated over real HTTP to the letter of their documents, limits enforced.
+"""The vendors' APIs, simulated over real HTTP exactly as their documents describe them, with their limits.
 
-Here: the kit every simulated vendor stands on (server, log, limits, faults) and one package a vendor.
-Add here when: a vendor is added, or a vendor's document says something the simulation does not do yet.
-Keep out: any import from the rest of orgdata. The sandbox is the witness the rest is tested against.
+Here: what all simulated vendors share (server, log, limits, faults), and one package per vendor.
+Add here when: there is a new vendor, or the simulation lacks something that a vendor's document describes.
+Keep out: imports from the rest of orgdata, which is tested against the sandbox.
 """

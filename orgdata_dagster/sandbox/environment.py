@@ -1,6 +1,6 @@
 """The environment variables with which a client finds the sandbox.
 
-Here: a line or more a vendor. Keep out: everything else about the vendor (its own package).
+Here: the variables per vendor. Keep out: everything else about a vendor (its package).
 """
 
 from __future__ import annotations

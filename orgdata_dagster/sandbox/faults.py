@@ -1,7 +1,7 @@
 """Faults on request: what networks, proxies and overloaded vendors do to an answer.
 
 Here: one class per fault, played instead of (or upon) the vendor's own answer; the queue of a vendor's faults.
-Add here when: a fault was met in the wild that none of these plays.
+Add here when: a fault was observed that none of these plays.
 Keep out: how a body is changed (`spoiling`), lasting behaviour of a vendor (its own class and `Vendor.clock_ahead`),
 limits broken by the client (`limits`).
 """
@@ -192,7 +192,7 @@ def from_json(options: dict[str, Any]) -> Fault:
 
 
 class FaultQueue:
-    """The faults a vendor will play, one a request it lets in, in the order they were added. Thread-safe."""
+    """The faults that a vendor will play, one per accepted request, in the order they were added. Thread-safe."""
 
     def __init__(self) -> None:
         self._queue: deque[Fault | None] = deque()

@@ -1,7 +1,7 @@
-"""The door of every vendor: log, credential, limits, faults, and only then the vendor's own answer.
+"""The entry of every vendor: it logs, checks credential and limits, plays faults, and then lets the vendor answer.
 
 Here: what happens to a request before and after its vendor sees it, the same for all vendors.
-Add here when: all vendors are to do one more thing to every request.
+Add here when: all vendors need something else for every request.
 Keep out: what an answer contains, and what a vendor's limits are.
 """
 

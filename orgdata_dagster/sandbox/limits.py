@@ -1,8 +1,8 @@
-"""Rate limits as vendors enforce them: exact sliding windows, costs in points, requests under way.
+"""Rate limits as vendors enforce them: exact sliding windows, costs in points, concurrent requests.
 
-Here: how a limit is written down (`Limits`) and the server's judge of it (`Limiter`), with no slack.
+Here: a limit (`Limits`) and its enforcement in the server (`Limiter`), without slack.
 Add here when: a vendor's document has a kind of limit these cannot express.
-Keep out: a vendor's figures (they are in its package), waiting, retrying; a server only says no.
+Keep out: a vendor's figures (its package), waiting and retrying: a server only refuses.
 """
 
 import math
@@ -81,7 +81,7 @@ class _Key:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request was turned away, and after how many seconds it would be let in (429, Retry-After)."""
+    """Why a request was refused, and after how many seconds it would be accepted (429, Retry-After)."""
 
     reason: str
     retry_after: float
@@ -89,7 +89,7 @@ class Refusal:
 
 @dataclass
 class Limiter:
-    """Judges the requests of one vendor. Thread-safe; `clock` in seconds, monotonic."""
+    """Accepts or refuses the requests to one vendor. Thread-safe; `clock` in seconds, monotonic."""
 
     limits: Limits = UNLIMITED
     clock: Callable[[], float] = time.monotonic
@@ -99,18 +99,18 @@ class Limiter:
 
     @property
     def violations(self) -> int:
-        """Requests turned away so far, of all keys."""
+        """Number of refused requests so far, of all keys."""
         with self._lock:
             return sum(key.violations for key in self._keys.values())
 
     def revoked(self, key: str) -> bool:
-        """Whether this key has broken the limits once too often."""
+        """Whether this key was revoked because it broke the limits too often."""
         after = self.limits.revoke_after
         with self._lock:
             return after is not None and self._key(key).violations >= after
 
     def enter(self, key: str, cost: int = 1) -> Refusal | None:
-        """Charge a request and count it as under way, or say why not; a refused one is charged nothing."""
+        """Charge a request and count it as in progress, or return why it is refused; a refused one costs nothing."""
         with self._lock:
             now = self.clock()
             refusal = self._refusal(key, cost, now)
@@ -123,7 +123,7 @@ class Limiter:
             return None
 
     def leave(self, key: str) -> None:
-        """A request that `enter` let in is over."""
+        """Count a request that `enter` accepted as finished."""
         with self._lock:
             self._key(key).under_way -= 1
 

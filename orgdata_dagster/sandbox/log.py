@@ -1,4 +1,4 @@
-"""The server's own log: what arrived when, what it cost, how it ended.
+"""The server's log: which requests arrived when, what they cost, and how they ended.
 
 Here: the entries, kept in memory, and the questions tests ask of them (the busiest window, most at once).
 Add here when: a test needs another fact about what the server saw.
@@ -56,7 +56,7 @@ class RequestLog:
         ]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all entries."""
         with self._lock:
             self._entries.clear()
 
@@ -79,7 +79,7 @@ def busiest(entries: Iterable[Entry], seconds: float) -> int:
 
 
 def most_at_once(entries: Iterable[Entry]) -> int:
-    """The highest number of requests that were under way at the same moment."""
+    """The highest number of concurrent requests."""
     moments: list[tuple[float, int]] = []
     for entry in entries:
         moments.append((entry.arrived, 1))

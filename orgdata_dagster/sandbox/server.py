@@ -142,7 +142,7 @@ def serve(
 ) -> None:
     """Run in the foreground until SIGINT or SIGTERM; `announce` gets the URL once requests are accepted.
 
-    Raises OSError where the address cannot be had.
+    Raises OSError if the address is not available.
     """
     keep_steady()
     listening = _listen(host, port)

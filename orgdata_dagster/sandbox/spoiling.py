@@ -1,4 +1,4 @@
-"""True answers made wrong: cut inside quotes, emptied, with one bad character.
+"""Corrupting correct answers: truncated within quotes, emptied, with one invalid character.
 
 Here: bodies in, bodies out, whatever the vendor: CSV, JSON, and CSV that is the one string of a JSON object.
 Add here when: a fault changes a body in another way.

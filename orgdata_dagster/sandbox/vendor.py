@@ -1,8 +1,8 @@
-"""What every simulated vendor is.
+"""The base class of every simulated vendor.
 
-Here: the one base class, from which the kit gets a vendor's name, routes, credential, costs and truth.
-Add here when: the kit must know one more thing of every vendor.
-Keep out: anything only one vendor has.
+Here: `Vendor`, with a vendor's name, routes, credential, costs and true rows.
+Add here when: the sandbox needs another fact about every vendor.
+Keep out: whatever only one vendor has.
 """
 
 from abc import ABC, abstractmethod
@@ -48,10 +48,10 @@ class Vendor(ABC):
 
     @abstractmethod
     def truth(self, table: str) -> list[Row] | None:
-        """The rows the vendor has at this moment, None where it has no such table."""
+        """The rows that the vendor has now; None if it has no such table."""
 
     def controls(self) -> Sequence[BaseRoute]:
-        """What a hand-run sandbox offers besides the API, relative to `/_sandbox/<name>`."""
+        """Further endpoints of a sandbox that is run by hand, relative to `/_sandbox/<name>`."""
         return ()
 
     def answer_headers(self, request_id: str) -> Mapping[str, str]:  # noqa: ARG002

@@ -16,7 +16,7 @@ PAGE, SIZE, CURSOR = "page", "page_size", "cursor"
 
 
 def size_of(params: Mapping[str, str], default: int, most: int) -> int:
-    """The page size: never more than the maximum, and nobody is told. Raises Problem `invalid_page_size`."""
+    """The page size: never more than the maximum, without an error. Raises Problem `invalid_page_size`."""
     return min(_positive(params, SIZE, default), most)
 
 

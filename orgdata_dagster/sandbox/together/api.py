@@ -29,7 +29,7 @@ _BEFORE, _AFTER = b'{"report":"', b'"}'
 
 
 def document_limits(seconds_between_requests: float = 60, revoke_after: int | None = None) -> Limits:
-    """One request a minute and one at a time; tests take a shorter minute.
+    """One request per minute and one at a time; tests use a shorter minute.
 
     The document threatens to revoke the key but not after how many violations: None is never.
     """

@@ -18,11 +18,12 @@ from orgdata_dagster.vendors.base.stream import Event, Step, Stream
 
 
 def build_asset(stream: Stream, kind: str, cron: str | None = None) -> dg.AssetsDefinition:
-    """The asset `<vendor>/<table>`, which lands in the table of the same name.
+    """Build the asset `<vendor>/<table>`, which lands in the table of the same name.
 
-    `kind`: the vendor's folder, where its document is. `cron`: when the vendor is pulled, for a table without a cron of
-    its own; freshness is judged by it.
-    It needs two resources: the vendor's, under the vendor's name, and `warehouse`.
+    kind: the vendor's folder, which has its README.
+    cron: the vendor's cron, for a table without its own; the freshness policy follows it.
+
+    The asset requires two resources: the vendor's, whose key is the vendor's name, and `warehouse`.
     """
     vendor, table = stream.target.table.schema, stream.table
     extra = [dg.AssetCheckSpec(name, asset=stream.key, description=text) for name, text in stream.checks.items()]

@@ -31,13 +31,19 @@ Event = dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult
 class Stream:
     """How one table of a vendor is pulled.
 
-    `description`: shown in the UI. `run`: pulls the partitions of a step and lands them.
-    `pulls`: which partitions can be pulled, see PullKind. `partitions_per_run`: of a backfill; None: all in one run.
-    `declared`: column -> type that the vendor's document promises. `checks`: name -> description of the checks that
-    `run` reports besides those of every table. `probe`: tells whether the table has changed at the vendor.
-    `upstream`: the assets whose rows it needs. `once`: for `orgdata preview`, one pull by the vendor's client, where
-    `run` does not go through `Step.land`. `unproven`: what a pull cannot show, for people.
-    `reconciliation`: makes the check that compares the table with the vendor's own figures.
+    table: its YAML. `target`: the warehouse's rules for it.
+    description: shown in the UI.
+    run: pulls the partitions of a step and lands them.
+    pulls: which partitions can be pulled, see PullKind.
+    partitions_per_run: of a backfill; None: all in one run.
+    estimate: what a pull costs.
+    declared: column -> type in the vendor's document.
+    checks: name -> description of checks that `run` reports in addition to those of every table.
+    probe: the change probe.
+    upstream: the assets whose rows it needs.
+    once: for `orgdata preview`: one pull with the vendor's client, if `run` does not use `Step.land`.
+    unproven: what a pull cannot prove, in words.
+    reconciliation: builds the check that compares the table with the vendor's own figures.
     """
 
     table: Table

@@ -68,8 +68,8 @@ def rule(
     points_per_minute: float = POINTS_PER_MINUTE,
     account_points_per_minute: float = ACCOUNT_POINTS_PER_MINUTE,
 ) -> Rule:
-    """The document's section "Rate limiting": a request is paid by the second's window, else whole by the minute's,
-    and besides by the account's. One rate limit serves all keys of the account, so more keys give no more speed.
+    """The document's section "Rate limiting". A request is charged to the window of a second if it fits, otherwise to
+    the window of a minute, and always to the account's window. All keys of the account share one rate limit here.
 
     The margin lets requests arrive 0.07 s late, which a busy machine or network needs within windows of a second.
     """

@@ -164,8 +164,8 @@ def stream_of(vendor: str, table: DatasetTable, manner: Manner) -> Stream:
 
 
 def resource_for(limits: OctolisLimits, retries: Retries, dataset: str, account: str = "") -> OctolisResource:
-    """The resource that a person configured, the same for every Component that says the same.
+    """The resource with these options; the same object for equal options.
 
-    `dataset`: the id of one to count when asked whether octolis answers ("": there is none).
+    dataset: id of the dataset that `orgdata doctor` counts; "" for none.
     """
     return shared_resource(**limits.model_dump(), **retries.fields(), probe_dataset=dataset, account=account)

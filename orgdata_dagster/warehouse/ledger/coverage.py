@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from orgdata_dagster.warehouse.catalog import columns_of
 from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.ledger.intervals import Interval, until
 from orgdata_dagster.warehouse.ledger.loads import LoadRecord
@@ -55,14 +56,16 @@ def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str |
     """
     if not schema.exists(connection):
         return {}
+    # the previous version had no column `proof`, and its warehouse may not have been written to yet
+    proof = "proof" if "proof" in columns_of(connection, TableName("_orgdata", "coverage")) else "NULL"
     rows = connection.execute(
-        "SELECT partition_key, from_instant, to_instant, reason, proof FROM _orgdata.coverage "
+        f"SELECT partition_key, from_instant, to_instant, reason, {proof} FROM _orgdata.coverage "
         "WHERE schema_name = ? AND table_name = ? ORDER BY from_instant",
         [table.schema, table.name],
     ).fetchall()
     result: dict[str | None, tuple[Interval, ...]] = {}
-    for partition, start, end, reason, proof in rows:
-        result[partition] = (*result.get(partition, ()), Interval(start, end, reason, proof))
+    for partition, start, end, reason, shown_by in rows:
+        result[partition] = (*result.get(partition, ()), Interval(start, end, reason, shown_by))
     now = datetime.now(UTC)
     return {partition: until(parts, now) for partition, parts in result.items()}
 

@@ -98,7 +98,7 @@ def status(home: Home) -> dict[str, status_report.TableStatus]:
     assert all(day >= LAST for day in days), "days that the previous version proved complete are not asked for again"
     today = datetime.now(UTC).date()
     assert plan(loaded, loaded.keys, today, today).assets
-    return {one.table: one for one in status_report.table_statuses(loaded)}
+    return {one.table: one for one in status_report.table_statuses(loaded.outline())}
 
 
 def ledger(home: Home) -> set[str]:

@@ -1,4 +1,4 @@
-"""Reading a whole list although its rows move while it is paged.
+"""Reading a whole list although its rows move while it is paged (docs/adr/0006).
 
 Here: when a walk over all pages is to be believed, and when it is repeated; a pure function over "walk once".
 Keep out: which page comes next (paginators.py), requests (a vendor's client.py).
@@ -13,6 +13,8 @@ behind it move up: one of them passes the border between two pages unseen. Three
   paginator steps back. What is missing at the end are rows that were touched meanwhile: another walk has them.
 
 A cursor stands behind a row, not at a place: nothing can pass it unseen. A list of one page is read at one moment.
+
+A walk with a total under half of the rows read is never accepted: the vendor contradicts itself.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Generic, Literal, TypeVar
 P = TypeVar("P")
 
 WALKS = 5
-RESTLESS = f"rows moved during each of {WALKS} walks, so that one may be missing; it is pulled again next time"
+RESTLESS = f"rows moved during each of {WALKS} walks, so that one may be missing; the next pull reads it again"
 
 Proof = Literal["the total matches", "two walks agree", "newest first", "end of list reached"]
 """What shows that a walk has every row. The last one is the vendor's word alone."""
@@ -77,7 +79,8 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
         seen = [key for answer in answers for key in answer.keys]
         totals = {answer.total for answer in answers}
         is_told = None not in totals
-        if totals == {len({*seen})}:
+        contradicted = is_told and 2 * (answers[-1].total or 0) < len(keys | {*seen})
+        if not contradicted and totals == {len({*seen})}:
             return Walked(mine, "the total matches")
         if (doubt := answers[-1].doubt) is not None:
             return Walked(mine, None, doubt)
@@ -93,6 +96,6 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
         pages += mine
         keys |= {*seen}
         in_order = newest_first and all(answer.newest_first for answer in answers)
-        if in_order and is_told and len(keys) >= (answers[-1].total or 0):
+        if in_order and is_told and not contradicted and len(keys) >= (answers[-1].total or 0):
             return Walked(tuple(pages), "newest first")
     return Walked(tuple(pages), None, reason)

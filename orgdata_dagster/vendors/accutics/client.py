@@ -31,10 +31,10 @@ from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.http.redaction import excerpt
+from orgdata_dagster.http.rest.walk import Answer, Walked, settle
 from orgdata_dagster.vendors.accutics import search, token
 from orgdata_dagster.vendors.accutics.paging import Pagination, Paging, paginator
 from orgdata_dagster.vendors.accutics.search import Condition
-from orgdata_dagster.vendors.accutics.walk import Answer, Walked, settle
 
 P = TypeVar("P")
 Row = Mapping[str, Any]
@@ -113,7 +113,8 @@ class AccuticsClient:
                 pages.update_state(pagination, rows)
                 keys = _keys(rows, listing.key)
                 seen += keys
-                yield Answer(page, keys, pages.total, _newest_first(rows, listing.cursor_column))
+                newest_first = _newest_first(rows, listing.cursor_column)
+                yield Answer(page, keys, pages.total, newest_first, stands_at_row=listing.paging == "cursor")
             _check_types(seen, listing.key)
 
         try:

@@ -8,19 +8,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.http.rest.walk import Walked
 from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.accutics.client import RECORDS, AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.search import Condition, where
-from orgdata_dagster.vendors.accutics.walk import WALKS, Walked
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 LOCAL = "the vendor's times do not say their zone: rows may belong to another day"
-RESTLESS = f"rows moved during each of {WALKS} walks, so that one may be missing; the next pull reads it again"
 
 
 def pull_all(client: AccuticsClient, listing: Listing, intake: Intake) -> Pulled:
@@ -30,8 +29,8 @@ def pull_all(client: AccuticsClient, listing: Listing, intake: Intake) -> Pulled
     as_of = intake.first_answer or began
     if why := doubt(intake, intake.kept):
         return keep_stored(as_of, EVER, as_of, why)
-    reason = None if walked.settled else RESTLESS
-    return Pulled(as_of, coverage=(Interval(EVER, as_of, reason),), whole=walked.settled)
+    reason = walked.reason
+    return Pulled(as_of, coverage=(Interval(EVER, as_of, reason, walked.proof),), whole=walked.settled)
 
 
 def pull_day(client: AccuticsClient, listing: Listing, intake: Intake, settle: timedelta) -> Pulled:
@@ -53,10 +52,10 @@ def pull_day(client: AccuticsClient, listing: Listing, intake: Intake, settle: t
     until = min(end, as_of - settle) if walked.settled else min(end - MICROSECOND, as_of)
     if why := doubt(intake, intake.kept):
         return keep_stored(as_of, start, max(until, start + MICROSECOND), why)
-    reason = None if walked.settled else RESTLESS
+    reason = walked.reason
     if not all(page.zoned for page in walked.pages):
         reason = LOCAL
-    proven = (Interval(start, until, reason),) if until > start else ()
+    proven = (Interval(start, until, reason, None if reason else walked.proof),) if until > start else ()
     return Pulled(as_of, coverage=proven, whole=walked.settled)
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.rest.bounds import Bounds
-from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored
+from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled, Read
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
@@ -28,7 +28,8 @@ from orgdata_dagster.warehouse.ledger.intervals import Interval, joined
 from orgdata_dagster.warehouse.pages import json_pages
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
+LOCAL = "the vendor's times do not say their zone: rows may belong to another day"
 
 
 @dataclass
@@ -104,8 +105,11 @@ class RestPull:
         proof = None if self.reasons else "; ".join(dict.fromkeys(self.proofs)) or None
         return Interval(start, end, self._reason, proof)
 
-    def _walk(self, *, doubtful: bool) -> str | None:
-        """Take in the list, once per parent. Returns why what is stored has to stay as it is, if so."""
+    def _walk(self, *, doubtful: bool, again: bool = False) -> str | None:
+        """Take in the list, once per parent. Returns why what is stored has to stay as it is, if so.
+
+        A list that has lost most of its rows is walked `again`.
+        """
         if self.parents.doubt:
             self._not_sure(self.parents.doubt)
         for values in self.parents.rows:
@@ -116,6 +120,12 @@ class RestPull:
                 if not (self.table.key and values):
                     return why
                 self._not_sure(why)  # the rows of the others land
+        if doubtful and (odd := shrank(self.intake, self.intake.kept)):
+            if not again:
+                self.intake.forget()
+                self.settled, self.reasons, self.proofs = True, [], []
+                return self._walk(doubtful=True, again=True)
+            self.intake.shrunk.append(odd)
         if not self.settled and not self.table.key:
             return self._reason  # without a key, rows of several walks cannot be told apart
         return None
@@ -130,10 +140,12 @@ class RestPull:
         bounds = filters.bounds if filters else Bounds()
         listing = self.listing.filled({**values, **self._own(bounds)})
         sent: list[Bound] = []
+        # a second more on both sides, where other days' rows are told by their instant: the flags may be wrong
+        more = SECOND if self.end is not None and self.table.cursor and bounds.format != "date" else timedelta(0)
         if filters and filters.from_ and self.start is not None:
-            sent.append((filters.from_, bounds.start(self.start)))
+            sent.append((filters.from_, bounds.start(self.start - more)))
         if filters and filters.until and self.end is not None:
-            sent.append((filters.until, bounds.end(self.end)))
+            sent.append((filters.until, bounds.end(self.end + more)))
         walked = self.client.pages(listing, sent, folder=self.intake.folder, read=self._reader())
         if walked.reason is not None:
             self._not_sure(walked.reason)
@@ -162,6 +174,8 @@ class RestPull:
             self.intake.take(page, constants=values)
             return
         self._check_bounds(page)
+        if page.records and not page.zoned and self.table.incremental and self.table.incremental.format != "date":
+            self._not_sure(LOCAL)
         self.intake.take(page, after=self.start - MICROSECOND, until=self.end - MICROSECOND, constants=values)
 
     def _check_bounds(self, page: MeasuredPage) -> None:

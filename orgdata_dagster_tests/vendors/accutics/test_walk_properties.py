@@ -15,11 +15,11 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import URL
 
+from orgdata_dagster.http.rest.walk import Answer, Walked, settle
 from orgdata_dagster.sandbox.accutics import Dimension, Entity
 from orgdata_dagster.sandbox.accutics.paging import page_meta
 from orgdata_dagster.vendors.accutics.client import _newest_first
 from orgdata_dagster.vendors.accutics.paging import PageNumberPaginator
-from orgdata_dagster.vendors.accutics.walk import Answer, Walked, settle
 
 EXAMPLES = int(os.environ.get("ORGDATA_TEST_EXAMPLES", "100"))
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -33,10 +33,10 @@ def test_it_is_planned_examined_scheduled_and_limited_like_any_other(home: Home)
         assert [key.to_user_string() for key in loaded.keys] == ["tracker/issues", "tracker/projects"]
         made = plan(loaded, loaded.keys, day(today(back=2), "--from"), day(None, "--to"))
         assert {each.asset: each.requests for each in made.assets} == {"tracker/issues": 3, "tracker/projects": 1}
-        assert [each.text for each in vendors.findings(loaded, ask=True) if not each.good] == []
+        assert [each.what for each in vendors.findings(loaded, ask=True) if not each.good] == []
         assert limits_of(loaded.resources) == {"tracker_api": 4}
         loaded.check_loadable()
-        assert {each.name for each in loaded.defs.schedules or ()} >= {"tracker"}
+        assert {each.name for each in loaded.defs.schedules or ()} >= {"tracker_due", "tracker_projects_due"}
         assert home.materialize("tracker/projects").success
         assert home.materialize("tracker/issues", today(back=2), today()).success
         known = covered(WarehouseResource(), loaded.keys)
@@ -59,5 +59,5 @@ def test_a_broken_one_leaves_the_others_up_and_names_file_line_and_field(home: H
 def test_a_missing_variable_is_named_by_doctor(home: Home) -> None:
     home.set(TRACKER_BASE_URL="http://127.0.0.1:9", TRACKER_TOKEN="")
     home.write_project(tracker=tracker())
-    told = " ".join(each.text for each in vendors.findings(catalog.load(), ask=False))
+    told = " ".join(each.what for each in vendors.findings(catalog.load(), ask=False))
     assert "TRACKER_TOKEN" in told

@@ -2,7 +2,7 @@
 
 Here: which page is requested next, and where a list ends: only where `next` or `next_cursor` says so, because the
 vendor silently limits page sizes. Add here when: the document has another paging.
-Keep out: requests (client.py), repeating a walk because rows have moved (walk.py).
+Keep out: requests (client.py), repeating a walk because rows have moved (http/rest/walk.py).
 
 Links are never followed, only read (links.py).
 """

@@ -1,6 +1,6 @@
 """One pull of an entity: which rows to request, and what the answer proves.
 
-Here: the pull. Keep out: paging (paging.py, walk.py), streams (component.py).
+Here: the pull. Keep out: paging (paging.py, http/rest/walk.py), streams (component.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Paginators (dlt's word): objects that ask for one page after the other, chosen in YAML and never guessed.
 
 Here: the rule of each kind of paging: which page is next, and when the list has ended. Add here: another paging.
-Keep out: sending (a vendor's client.py), rows that move while they are paged (walk.py), links (links.py).
+Keep out: sending (a vendor's client.py), rows that move while they are paged (walk.py), cursors and links (told.py).
 
 | class                 | the next page                       | the list ends                                  |
 |-----------------------|-------------------------------------|------------------------------------------------|
@@ -25,7 +25,6 @@ from typing import Any, Literal
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.redaction import excerpt
-from orgdata_dagster.http.rest import links
 from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest
 from orgdata_dagster.http.rest.paths import MISSING
 
@@ -83,7 +82,7 @@ class Paginator(ABC):
         total = whole_number(answer.find(self._total_at))
         if total is None:
             raise PermanentError(
-                f"there is no number at {self._total_at!r}: {_shown(answer.find(self._total_at))}",
+                f"there is no number at {self._total_at!r}: {shown(answer.find(self._total_at))}",
                 remedy="Correct `total` in defs.yaml, or leave it out where the vendor tells no total.",
             )
         self.fell = max(0, (self.total or 0) - total)
@@ -141,7 +140,7 @@ class _Counted(Paginator):
             case "total":
                 return reached >= (self.total or 0) or (not answer.rows and reached > 0 and self._pages > 1)
             case "has_more":
-                return not _flag(answer, self._stop.at)
+                return not flag(answer, self._stop.at)
             case "empty_page":
                 return not answer.rows
         return self._ends_short(len(answer.rows))
@@ -244,105 +243,6 @@ class LastId(_Counted):
         return True
 
 
-class _Told(Paginator):
-    """What cursors and links share: the vendor says where it goes on, and the same place never comes twice."""
-
-    def __init__(
-        self,
-        *,
-        page_size: int | None = None,
-        size_parameter: str = "",
-        has_more: str = "",
-        end: str = "",
-        total_at: str = "",
-    ) -> None:
-        super().__init__(total_at)
-        self._page_size = page_size
-        self._size_parameter = size_parameter
-        self._has_more = has_more
-        self._end = end
-        self._next: str | int | None = None
-        self._seen: set[str | int] = set()
-        self._ever_told = False
-
-    def _place(self, answer: PageAnswer) -> Any:
-        raise NotImplementedError
-
-    _named = ""
-
-    def _set_size(self, request: PageRequest) -> None:
-        if self._size_parameter and self._page_size:
-            request.set(self._size_parameter, self._page_size)
-
-    def _advance(self, answer: PageAnswer) -> bool:
-        place = self._place(answer)
-        self._ever_told = self._ever_told or place is not MISSING
-        if self._has_more and not _flag(answer, self._has_more):
-            return False
-        if self._end and _flag(answer, self._end):
-            return False
-        if place is MISSING or place is None or place is False or place in ("", [], {}):
-            if self._has_more or self._end:
-                raise endless(f"more rows are announced ({self._has_more or self._end}), but {self._named} is empty")
-            full = self._page_size is not None and len(answer.rows) >= self._page_size
-            if full and not self._ever_told:
-                self.doubt = f"the page is full and says nothing at {self._named}: is that the right place?"
-            return False
-        if not isinstance(place, str | int):
-            raise PermanentError(f"{self._named} is neither text nor a number: {_shown(place)}")
-        if place in self._seen:
-            raise endless(f"{self._named} {excerpt(str(place), 60)!r} came twice")
-        self._seen.add(place)
-        self._next = place
-        return True
-
-
-class Cursor(_Told):
-    """Hands back the cursor of the body or of a header: `{"meta": {"next_cursor": "255"}}`."""
-
-    def __init__(self, *, cursor_at: str, parameter: str, **options: Any) -> None:
-        super().__init__(**options)
-        self._cursor_at = self._named = cursor_at
-        self._parameter = parameter
-
-    def update_request(self, request: PageRequest) -> None:
-        """Set the cursor; nothing for the first page."""
-        if self._next is not None:
-            request.set(self._parameter, self._next)
-        self._set_size(request)
-
-    def _place(self, answer: PageAnswer) -> Any:
-        return answer.find(self._cursor_at)
-
-
-class Link(_Told):
-    """Follows the link of the body, `{"next": "https://..."}`, or of the `Link` header with `rel="next"`.
-
-    `next_at`: the path of the link; empty for the header. `stands_at_row`: the link holds a cursor, not a number.
-    """
-
-    def __init__(self, *, next_at: str = "", relation: str = "next", stands_at_row: bool = False, **options: Any):
-        super().__init__(**options)
-        self._next_at = next_at
-        self._relation = relation
-        self._named = next_at or f'the Link header with rel="{relation}"'
-        self.stands_at_row = stands_at_row
-
-    def update_request(self, request: PageRequest) -> None:
-        """Ask for the link; the first page is asked for as the table says."""
-        if self._next is None:
-            self._set_size(request)
-        else:
-            request.link = str(self._next)
-
-    def _place(self, answer: PageAnswer) -> Any:
-        if self._next_at:
-            return answer.find(self._next_at)
-        return links.link_of(answer.headers.get("link", ""), self._relation) or (
-            MISSING if "link" not in answer.headers else None
-        )
-
-
 def whole_number(value: Any) -> int | None:
     """A count, also where it is written as text; None for anything else."""
     if isinstance(value, str) and value.strip().isdecimal():
@@ -355,16 +255,18 @@ def endless(message: str) -> PermanentError:
     return PermanentError(f"the paging has no end: {message}", remedy="Check `paginator` and `path` in defs.yaml.")
 
 
-def _flag(answer: PageAnswer, path: str) -> bool:
+def flag(answer: PageAnswer, path: str) -> bool:
+    """The true or false at a path of the answer. Raises PermanentError where there is neither."""
     value = answer.find(path)
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if isinstance(value, bool | int):
         return bool(value)
     raise PermanentError(
-        f"there is no true or false at {path!r}: {_shown(value)}", remedy="Correct the paginator in defs.yaml."
+        f"there is no true or false at {path!r}: {shown(value)}", remedy="Correct the paginator in defs.yaml."
     )
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of an answer as an error quotes it."""
     return "nothing is there" if value is MISSING else excerpt(json.dumps(value, default=str), 80)

@@ -6,8 +6,8 @@ Here: the request for one page, its `data`/`meta` envelope, the errors, and a wh
 Add here when: there is another endpoint. Keep out: Dagster and DuckDB; the caller passes a reader (`read`).
 
 Paging quirk: there are two pagings (paging.py), and rows move while they are paged (http/rest/walk.py). The document
-gives conventions, not paths: a `Listing` describes a list. The status and `error.code` decide what an error means, never
-`message`.
+gives conventions, not paths: a `Listing` describes a list. The status and `error.code` decide what an error means,
+never `message`.
 
 Environment: ACCUTICS_BASE_URL, ACCUTICS_API_TOKEN. Alone, against `orgdata sandbox`:
 

@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import TypeAliasType
 
-from orgdata_dagster.http.rest import paginators
+from orgdata_dagster.http.rest import paginators, told
 from orgdata_dagster.http.rest.paginators import Paginator, Stop
 from orgdata_dagster.vendors.rest.unions import by_type
 
@@ -132,7 +132,7 @@ class Cursor(_Told):
 
     def made(self) -> Paginator:
         """A paginator for one walk."""
-        return paginators.Cursor(cursor_at=self.cursor, parameter=self.parameter, **self._options())
+        return told.Cursor(cursor_at=self.cursor, parameter=self.parameter, **self._options())
 
 
 class _Links(_Told):
@@ -151,7 +151,7 @@ class JsonLink(_Links):
 
     def made(self) -> Paginator:
         """A paginator for one walk."""
-        return paginators.Link(next_at=self.next, stands_at_row=self.stands_at == "row", **self._options())
+        return told.Link(next_at=self.next, stands_at_row=self.stands_at == "row", **self._options())
 
 
 class HeaderLink(_Links):
@@ -162,7 +162,7 @@ class HeaderLink(_Links):
 
     def made(self) -> Paginator:
         """A paginator for one walk."""
-        return paginators.Link(relation=self.relation, stands_at_row=self.stands_at == "row", **self._options())
+        return told.Link(relation=self.relation, stands_at_row=self.stands_at == "row", **self._options())
 
 
 _Options = SinglePage | PageNumber | Offset | LastId | Cursor | JsonLink | HeaderLink

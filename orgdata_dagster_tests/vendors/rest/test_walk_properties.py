@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.records import Download
-from orgdata_dagster.http.rest import paginators
+from orgdata_dagster.http.rest import paginators, told
 from orgdata_dagster.http.rest.auth import Fixed
 from orgdata_dagster.http.rest.errors import ErrorRules
 from orgdata_dagster.http.rest.paginators import Paginator, Stop
@@ -119,11 +119,11 @@ PAGES: dict[str, Callable[[int], Paginator]] = {
     "offset, total": lambda _: paginators.Offset(parameter="offset", stop=Stop("total", "total")),
     "offset, has_more": lambda _: paginators.Offset(parameter="offset", stop=Stop("has_more", "more")),
     "offset, short_page": lambda n: paginators.Offset(parameter="offset", stop=Stop("short_page"), page_size=n),
-    "link in the body": lambda _: paginators.Link(next_at="next"),
-    "link in the body, total": lambda _: paginators.Link(next_at="next", total_at="total"),
-    "link header": lambda _: paginators.Link(),
-    "cursor": lambda _: paginators.Cursor(cursor_at="cursor", parameter="after"),
-    "cursor, has_more": lambda _: paginators.Cursor(cursor_at="cursor", parameter="after", has_more="more"),
+    "link in the body": lambda _: told.Link(next_at="next"),
+    "link in the body, total": lambda _: told.Link(next_at="next", total_at="total"),
+    "link header": lambda _: told.Link(),
+    "cursor": lambda _: told.Cursor(cursor_at="cursor", parameter="after"),
+    "cursor, has_more": lambda _: told.Cursor(cursor_at="cursor", parameter="after", has_more="more"),
     "last_id, has_more": lambda _: paginators.LastId(id_at="id", parameter="after", stop=Stop("has_more", "more")),
     "last_id, empty_page": lambda _: paginators.LastId(id_at="id", parameter="after", stop=Stop("empty_page")),
 }
@@ -146,9 +146,7 @@ def vendors(draw: st.DrawFn, kind: str, *, moving: bool = True) -> Vendor:
 
 def walked(vendor: Vendor, paginate: Callable[[], Paginator]) -> tuple[set[int], bool]:
     """The ids that came, and whether the walk is sure that these are all."""
-    listing = Listing(
-        "/links" if isinstance(paginate(), paginators.Link) else "/rows", paginate, records="rows", key=("id",)
-    )
+    listing = Listing("/links" if isinstance(paginate(), told.Link) else "/rows", paginate, records="rows", key=("id",))
     client = RestClient(vendor, Fixed(), ErrorRules())  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -183,7 +181,7 @@ def test_one_walk_by_numbers_fails_the_same_property(kind: str, monkeypatch: pyt
     monkeypatch.setattr(paginators.Offset, "stands_at_row", True)
 
     def lost(vendor: Vendor) -> bool:
-        paginate = (lambda: paginators.Link(stands_at_row=True)) if kind == "link header" else (lambda: PAGES[kind](9))
+        paginate = (lambda: told.Link(stands_at_row=True)) if kind == "link header" else (lambda: PAGES[kind](9))
         came, settled = walked(vendor, paginate)
         return settled and not vendor.before - vendor.touched <= came
 

@@ -26,7 +26,7 @@ from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import tell, waits_told
 from orgdata_dagster.orchestration.checks.results import Landed, of_landed, of_refused
-from orgdata_dagster.orchestration.checks.volume import volumes, whole_volume
+from orgdata_dagster.orchestration.checks.volume import Volume, volumes, whole_volume
 from orgdata_dagster.orchestration.instance.orphaned_runs import claim
 from orgdata_dagster.orchestration.instance.unreported import report_landed
 from orgdata_dagster.orchestration.partitions import key_of
@@ -47,6 +47,7 @@ from orgdata_dagster.warehouse.ledger.state import state_of
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.memory import with_room
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 _MOST_PARTITIONS, _MOST_ROWS = 400, 250_000  # of one commit; usually time ends a batch
@@ -318,9 +319,15 @@ def _keep_landed(run: _Run) -> None:
 
 def _result(run: _Run) -> dg.MaterializeResult:
     today = key_of(run.context.assets_def.partitions_def, datetime.now(UTC).date())
-    with run.warehouse.reading() as connection:
-        table = metadata.of_table(connection, run.target)
-        beside = volumes(connection, run.target.table, run.found.partitions, today)
+
+    def look(scratch: duckdb.DuckDBPyConnection) -> tuple[metadata.Metadata, list[Volume]]:
+        with run.warehouse.reading(scratch) as connection:
+            shown = metadata.of_table(connection, run.target)
+            return shown, volumes(connection, run.target.table, run.found.partitions, today)
+
+    # what has landed must not fail because a wide table cannot be shown in a run's share of the memory
+    with run.warehouse.scratch_connection() as scratch:
+        table, beside = with_room(scratch, partial(look, scratch))
     if None in run.found.partitions:
         beside = whole_volume(run.context.instance, run.context.asset_key, table)
     checks = of_landed(run.found, run.target, beside)

@@ -11,6 +11,7 @@ import pytest
 
 from orgdata_dagster.sandbox import faults
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.warehouse.errors import WarehouseUnavailable
 from orgdata_dagster_tests.integration.command import Command, Done
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import NO_COMPUTE_LOGS, institution_analytics, today
@@ -27,8 +28,8 @@ def slow(home: Home, per_minute: int | None = 6) -> Path:
     return home.write_project(institution_analytics=institution_analytics(limits=limits, tables=tables))
 
 
-def started(home: Home, sandbox: Sandbox, requests: int) -> Command:
-    """A pull that has made so many requests."""
+def started(home: Home, sandbox: Sandbox, requests: int, *, landed: bool = True) -> Command:
+    """A pull that has made so many requests, and from which something has `landed`."""
     sandbox.institution_analytics.page_rows = 1000  # two requests a day
     pull = home.start("pull", VENDOR, "--from", FIRST)
     until = time.monotonic() + 60
@@ -37,7 +38,18 @@ def started(home: Home, sandbox: Sandbox, requests: int) -> Command:
         assert time.monotonic() < until
         time.sleep(0.02)
     time.sleep(0.5)  # by now it waits for an answer, or for the rate limit
+    while landed and not landed_already(home):  # days are committed together, after some seconds
+        assert pull.running
+        assert time.monotonic() < until
+        time.sleep(0.1)
     return pull
+
+
+def landed_already(home: Home) -> bool:
+    try:
+        return bool(home.sql("SELECT 1 FROM _orgdata.loads LIMIT 1"))
+    except WarehouseUnavailable:
+        return False
 
 
 def ended_in_time(pull: Command, tell: Callable[[], object]) -> Done:
@@ -109,7 +121,7 @@ def test_a_pull_that_is_told_to_stop(
 def test_a_pull_whose_vendor_does_not_answer(home: Home, sandbox: Sandbox) -> None:
     slow(home)
     sandbox.institution_analytics.faults.add(faults.Slow(6), times=9)
-    pull = started(home, sandbox, requests=1)
+    pull = started(home, sandbox, requests=1, landed=False)
     done = ended_in_time(pull, lambda: os.kill(pull.pid, signal.SIGTERM))
     assert done.status == 143
     assert "0 of 12 partitions have landed" in done.err
@@ -117,7 +129,7 @@ def test_a_pull_whose_vendor_does_not_answer(home: Home, sandbox: Sandbox) -> No
 
 def test_a_second_signal_ends_it_at_once(home: Home, sandbox: Sandbox) -> None:
     slow(home)
-    pull = started(home, sandbox, requests=1)
+    pull = started(home, sandbox, requests=1, landed=False)
     workers = [pid for pid in pull.group() if pid != pull.pid]
     assert workers
     for pid in workers:

@@ -47,6 +47,11 @@ class Batches(Generic[T]):
             full = len(self._waiting) >= self._size or self._weight >= self._heaviest
             return self._take() if full or self._clock() - self._taken >= self._longest else []
 
+    def overdue(self) -> list[T]:
+        """Return the items that have waited for `longest` seconds, if nothing was added meanwhile."""
+        with self._lock:
+            return self._take() if self._waiting and self._clock() - self._taken >= self._longest else []
+
     def rest(self) -> list[T]:
         """Return the items that are left."""
         with self._lock:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +19,7 @@ import duckdb
 
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.assets import metadata, resuming
-from orgdata_dagster.orchestration.assets.batches import Batches
+from orgdata_dagster.orchestration.assets.batches import LONGEST, Batches
 from orgdata_dagster.orchestration.assets.failures import ends_run, explained, failure
 from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
 from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, interrupted, threads
@@ -274,7 +275,7 @@ def _each(
     ahead, tried = iter(partitions), list[str | None]()
     arrived = Batches[Arrival](_MOST_PARTITIONS, _MOST_ROWS)
 
-    def work(_: int) -> None:
+    def work() -> None:
         for partition in ahead:  # the threads share the iterator
             if ended.is_set():
                 return
@@ -303,12 +304,22 @@ def _each(
     try:
         with threads(max(1, workers), "land") as pool:
             try:
-                list(pool.map(work, range(max(1, workers))))
+                futures = [pool.submit(work) for _ in range(max(1, workers))]
+                while not _all_done(futures):
+                    commit_all(arrived.overdue())  # while all threads wait for the vendor's limit
             finally:
                 ended.set()  # after an interruption no thread starts another partition
     finally:
         commit_all(arrived.rest())
     return errors, len(partitions) - len(tried)
+
+
+def _all_done(futures: Sequence[Future[None]]) -> bool:
+    """Wait for some seconds; whether all threads have ended by then. Raises the error of one that failed."""
+    done, running = wait(futures, timeout=LONGEST, return_when=FIRST_EXCEPTION)
+    for future in done:
+        future.result()
+    return not running
 
 
 def _keep_landed(run: _Run) -> None:

@@ -40,6 +40,15 @@ def test_by_weight() -> None:
     ]
 
 
+def test_what_nobody_completes_is_overdue_after_a_while() -> None:
+    """Days that had arrived were not committed while the pull waited for its limit."""
+    now = [0.0]
+    batches = Batches[str](100, 1_000, 3.0, lambda: now[0])
+    assert (batches.add("a"), batches.overdue()) == ([], [])
+    now[0] = 3.0
+    assert (batches.overdue(), batches.overdue(), batches.rest()) == (["a"], [], [])
+
+
 def test_from_any_thread_each_item_once() -> None:
     batches = Batches[int](7, 1_000)
     with ThreadPoolExecutor(4) as pool:

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster.http import stopping
-from orgdata_dagster.orchestration.assets.progress import Report, Waiting, watch
+from orgdata_dagster.orchestration.assets.progress import ProgressReport, Waiting, watch
 from orgdata_dagster.orchestration.instance import pool_waits, processes
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster_tests.integration.home import Home
@@ -45,7 +45,7 @@ def held_by_another_process(instance: dg.DagsterInstance) -> Iterator[subprocess
             holder.kill()
 
 
-def run(instance: dg.DagsterInstance, reports: list[Report]) -> dg.ExecuteInProcessResult:
+def run(instance: dg.DagsterInstance, reports: list[ProgressReport]) -> dg.ExecuteInProcessResult:
     with watch(reports.append):
         return JOB.execute_in_process(instance=instance, asset_selection=[wanted.key], raise_on_error=False)
 
@@ -56,7 +56,7 @@ def after(seconds: float, work: Callable[[], object]) -> None:
 
 def test_a_holder_that_is_killed_meanwhile_is_noticed_and_waiting_costs_nothing(home: Home) -> None:
     """It once spun at 93 % of a core, for ever."""
-    reports: list[Report] = []
+    reports: list[ProgressReport] = []
     with home.instance() as instance, held_by_another_process(instance) as holder:
         after(3, holder.kill)
         began, used = time.monotonic(), time.process_time()

@@ -49,7 +49,7 @@ def test_the_comment_says_whether_it_adds_up(figures: ChannelReports, name: str,
 
 def test_the_readme_says_the_same() -> None:
     readme = (Path(vendor.__path__[0]) / "README.md").read_text()
-    chapter = readme.split("## What adds up and what does not")[1].split("##")[0]
+    chapter = readme.split("## What you may add up")[1].split("##")[0]
     summed, distinct = chapter.split("Distinct counts")
     for name, column in METRICS:
         adds_up = "adds up over windows" in ENDPOINTS[name].descriptions[column]

@@ -11,9 +11,8 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -21,6 +20,7 @@ import httpx
 
 from orgdata_dagster.http import body, redaction, stopping
 from orgdata_dagster.http.announced import LimitHeaders, reset_announced
+from orgdata_dagster.http.call import Call, Observer, Params
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.connection import Connections, Timeouts, check_headers, checked_base, https_proxy
@@ -44,27 +44,6 @@ from orgdata_dagster.http.retry import Attempts, RetryPolicy, http_date, retry_a
 _log = logging.getLogger("orgdata.http")
 _T = TypeVar("_T")
 MAX_REDIRECTS = 5
-
-Param = str | int | float | bool | None | Sequence[str | int | float | bool]
-Params = Mapping[str, Param]
-Observer = Callable[[RequestRecord], None]
-
-
-@dataclass(frozen=True)
-class _Call:
-    method: str
-    url: httpx.URL
-    headers: Mapping[str, str]
-    json: Any
-    content: bytes | None
-    cost: float
-    into: Path
-    attempts: Attempts
-    observer: Observer
-
-    @cached_property
-    def endpoint(self) -> str:
-        return redaction.redact(self.url.path)
 
 
 class HttpClient:
@@ -159,10 +138,10 @@ class HttpClient:
         check_headers(self.vendor, headers or {}, self._credentials_from)
         attempts = Attempts(self._retry, self._clock)
         url, watch = self._url(endpoint, params or {}), observer or _nobody
-        call = _Call(method, url, headers or {}, json, content, cost, into, attempts, watch)
+        call = Call(method, url, headers or {}, json, content, cost, into, attempts, watch)
         return attempts.run(lambda: self._attempt_unless_stopped(call, read))
 
-    def _attempt_unless_stopped(self, call: _Call, read: Callable[[Download], _T]) -> _T:
+    def _attempt_unless_stopped(self, call: Call, read: Callable[[Download], _T]) -> _T:
         stopping.check()
         try:
             return self._attempt(call, read)
@@ -170,7 +149,7 @@ class HttpClient:
             stopping.check()  # we have closed the connection ourselves
             raise
 
-    def _attempt(self, call: _Call, read: Callable[[Download], _T]) -> _T:
+    def _attempt(self, call: Call, read: Callable[[Download], _T]) -> _T:
         for _ in range(MAX_REDIRECTS + 1):
             with ExitStack() as lease:
                 permit = lease.enter_context(self._permission(call.cost))
@@ -200,7 +179,7 @@ class HttpClient:
             self._circuit_breaker.check()
 
     @contextmanager
-    def _recorded(self, call: _Call, waited: float) -> Iterator[RequestRecord]:
+    def _recorded(self, call: Call, waited: float) -> Iterator[RequestRecord]:
         now = datetime.fromtimestamp(self._clock.wall(), UTC)
         record = RequestRecord(self.vendor, call.endpoint, call.method, now, call.attempts.number, call.cost, waited)
         try:
@@ -225,7 +204,7 @@ class HttpClient:
             self._observer(record)
             call.observer(record)
 
-    def _exchange(self, call: _Call, permit: PermitLike, record: RequestRecord) -> Download | _Call:
+    def _exchange(self, call: Call, permit: PermitLike, record: RequestRecord) -> Download | Call:
         def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith(("connect_tcp.complete", "start_tls.complete")):
                 stopping.connected(info["return_value"])
@@ -263,7 +242,7 @@ class HttpClient:
         finally:
             record.seconds = self._clock.monotonic() - started
 
-    def _answer(self, call: _Call, response: httpx.Response, started: float) -> Download | _Call:
+    def _answer(self, call: Call, response: httpx.Response, started: float) -> Download | Call:
         if response.has_redirect_location:
             body.read_head(response)  # so that the connection can be used again
             return self._redirected(call, response)
@@ -273,7 +252,7 @@ class HttpClient:
             self._limit_headers.heed(response.headers, self._rate_limit, call.cost, self._clock.wall())
         return self._download(call, response, started)
 
-    def _redirected(self, call: _Call, response: httpx.Response) -> _Call:
+    def _redirected(self, call: Call, response: httpx.Response) -> Call:
         url = self._with_params(resolve(str(call.url), response.headers["location"]), {})
         if response.status_code in (307, 308) or call.method == "HEAD":
             return replace(call, url=url)
@@ -299,7 +278,7 @@ class HttpClient:
             error.remedy = self._circuit_breaker.remedy
         return error
 
-    def _download(self, call: _Call, response: httpx.Response, started: float) -> Download:
+    def _download(self, call: Call, response: httpx.Response, started: float) -> Download:
         def in_time() -> None:
             if self._clock.monotonic() - started > self._timeouts.whole:
                 raise TransientError(f"the answer took more than {self._timeouts.whole:.0f} s")

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
-from orgdata_dagster.http.client import HttpClient, Observer
+from orgdata_dagster.http.call import Observer
+from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, PermanentError
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.http.redaction import excerpt

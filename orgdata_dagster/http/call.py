@@ -1,0 +1,43 @@
+"""One fetch as the client tries it: what is sent, where the body goes, and how often it may be tried.
+
+Here: `Call`, and the types of its parts that callers give.
+Keep out: sending (client.py), the record of a request (records.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from orgdata_dagster.http import redaction
+from orgdata_dagster.http.records import RequestRecord
+from orgdata_dagster.http.retry import Attempts
+
+Param = str | int | float | bool | None | Sequence[str | int | float | bool]
+Params = Mapping[str, Param]
+Observer = Callable[[RequestRecord], None]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A fetch. `cost`: points per attempt. `into`: the file for the body. `observer` receives a record per request."""
+
+    method: str
+    url: httpx.URL
+    headers: Mapping[str, str]
+    json: Any
+    content: bytes | None
+    cost: float
+    into: Path
+    attempts: Attempts
+    observer: Observer
+
+    @cached_property
+    def endpoint(self) -> str:
+        """The path for logs and errors, without secrets."""
+        return redaction.redact(self.url.path)

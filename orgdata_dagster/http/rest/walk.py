@@ -10,11 +10,13 @@ behind it move up: one of them passes the border between two pages unseen. Three
 - Two walks, one after the other, brought the same rows in the same order, none twice: nothing moved.
 - The list is sorted by the instant of the last change, newest first. A touched row then moves to the front and pushes
   the others back (some are seen twice); rows move up only where some have left, so that the total fell, for which the
-  paginator steps back. What is missing at the end are rows that were touched meanwhile: another walk has them.
+  paginator steps back. What is missing at the end are rows that were touched meanwhile: another walk has them. A walk
+  with an empty page shows nothing: its rows may be missing.
 
 A cursor stands behind a row, not at a place: nothing can pass it unseen. A list of one page is read at one moment.
 
-A walk with a total under half of the rows read is never accepted: the vendor contradicts itself.
+Two walks are never accepted, because the vendor contradicts itself: one whose total is under half of the rows that it
+read, and one without a row after one with rows.
 """
 
 from __future__ import annotations
@@ -80,7 +82,8 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
         totals = {answer.total for answer in answers}
         is_told = None not in totals
         contradicted = is_told and 2 * (answers[-1].total or 0) < len(keys | {*seen})
-        if not contradicted and totals == {len({*seen})}:
+        # rows may have left since the last walk, but not all of them
+        if totals == {len({*seen})} and (seen or not keys):
             return Walked(mine, "the total matches")
         if (doubt := answers[-1].doubt) is not None:
             return Walked(mine, None, doubt)
@@ -88,14 +91,15 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
         if steady and not is_told:
             return Walked(mine, "end of list reached")
         if steady and len(totals) == 1:
-            reason = f"the vendor counts {answers[-1].total} rows, and {len({*seen})} came"
+            reason = f"the vendor counts {answers[-1].total} rows, and {len(keys | {*seen})} came"
         content = [answer.content for answer in answers]
         if not is_told and content == before and len({*seen}) == len(seen):
             return Walked(mine, "two walks agree")
         before = content
         pages += mine
         keys |= {*seen}
-        in_order = newest_first and all(answer.newest_first for answer in answers)
+        # a page without rows shows no order: rows may be missing from it
+        in_order = newest_first and all(answer.newest_first and answer.keys for answer in answers)
         if in_order and is_told and not contradicted and len(keys) >= (answers[-1].total or 0):
             return Walked(tuple(pages), "newest first")
     return Walked(tuple(pages), None, reason)

@@ -36,10 +36,12 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def vendor(rows: int = 400) -> Accutics:
-    """Two days of the demo's entities, with pages so small that there are several of each, but three of a small one."""
+    """Two days of the demo's entities, with pages so small that yesterday has several, but three of a small one."""
     made = demo(days=DAYS, rows=rows, limits=UNLIMITED)
     for entity in made.entities.values():
-        entity.max_page_size = min(20, -(-len(entity) // 3))
+        # how many of the rows are yesterday's depends on the hour
+        dated = sum(str(row.get("updated_at")).startswith(today(back=1)) for row in entity.truth())
+        entity.max_page_size = min(20, -(-(dated or len(entity)) // 3))
     return made
 
 

@@ -174,7 +174,7 @@ def test_a_vendor_that_ignores_the_page_number(rows: list[object]) -> None:
     pages = PageNumberPaginator(BASE, 10)
     for number in (1, 2):
         pages.update_state(numbered(number, 10**6), rows)
-    with pytest.raises(PermanentError, match="no end"):
+    with pytest.raises(PermanentError, match=rf"does not end: the same page of {len(rows)} rows"):
         pages.update_state(numbered(3, 10**6), rows)
 
 

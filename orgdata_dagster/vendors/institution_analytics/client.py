@@ -26,7 +26,8 @@ from typing import Literal, Self, TypeVar
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.records import Download
-from orgdata_dagster.vendors.institution_analytics.walk import BoundsIgnored, Gap, Page, Slice, Window, walk
+from orgdata_dagster.vendors.institution_analytics.walk import walk
+from orgdata_dagster.vendors.institution_analytics.window import BoundsIgnored, Gap, Page, Slice, Window
 
 Precision = Literal["microseconds", "milliseconds", "seconds"]
 P = TypeVar("P", bound=Page)

@@ -18,7 +18,8 @@ from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
-from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Gap, Window
+from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND
+from orgdata_dagster.vendors.institution_analytics.window import Gap, Window
 from orgdata_dagster.warehouse.ledger.intervals import Interval, intervals, joined
 
 _WEST = timedelta(hours=12)  # how far local times can lie behind UTC

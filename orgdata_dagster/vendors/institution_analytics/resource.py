@@ -13,7 +13,8 @@ from orgdata_dagster.orchestration.assets.readers import csv_reader
 from orgdata_dagster.orchestration.resources import Observer, UndocumentedLimitsResource
 from orgdata_dagster.vendors.base.rows import frame, scratch, utc
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, InstitutionAnalyticsClient, Precision
-from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, Slice, Window
+from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND
+from orgdata_dagster.vendors.institution_analytics.window import Slice, Window
 from orgdata_dagster.warehouse.names import literal, quoted
 
 if TYPE_CHECKING:

@@ -16,11 +16,12 @@ end is a gap.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
+
+from orgdata_dagster.vendors.institution_analytics.window import BoundsIgnored, Gap, Page, Slice, Window
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND, SECOND, MINUTE = timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)
@@ -30,60 +31,14 @@ UNPROVEN = (
     "finer instants than it prints, and a page is too small to show them all"
 )
 CONTRADICTED = "the vendor showed rows here, and answers without them when it is asked again"
+LOCAL = (
+    "the times have no zone, and a row is not found at its own time when it is asked for in UTC: the vendor prints "
+    "local times, or answers without its rows. Only a vendor that prints UTC, or the zone, can be read"
+)
 _ASKED_AGAIN = 2  # times, before an empty answer below a full page is believed
 _NEARLY = 0.9  # "up to approximately": a page of nine tenths of another one may be just as full
 
-
-class Page(Protocol):
-    """A fetched page: its number of rows, the instants between which they lie (None if there are none), the largest
-    unit, up to a minute, of which all instants are multiples, and whether they say their zone."""
-
-    @property
-    def records(self) -> int: ...
-    @property
-    def lowest(self) -> datetime | None: ...
-    @property
-    def highest(self) -> datetime | None: ...
-    @property
-    def unit(self) -> timedelta: ...
-    @property
-    def zoned(self) -> bool: ...
-    @property
-    def rows_at(self) -> Callable[[datetime], Counter[Hashable]]:
-        """The rows of an instant, by anything that tells them apart."""
-
-
 P = TypeVar("P", bound=Page)
-
-
-@dataclass(frozen=True)
-class Window:
-    """The part of the time line to read: `after < instant <= until`; no `until` means up to the vendor's now."""
-
-    after: datetime
-    until: datetime | None
-
-
-@dataclass(frozen=True)
-class Slice(Generic[P]):
-    """A page, and the part of the time line for which it is the authority: only `after < instant <= until` counts."""
-
-    page: P
-    after: datetime
-    until: datetime | None
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Instants `after < instant <= until` of which not all rows can be shown to be there, and why."""
-
-    after: datetime
-    until: datetime
-    reason: str
-
-
-class BoundsIgnored(Exception):
-    """The vendor returned rows outside the window: it does not know the parameters that carry the bounds."""
 
 
 def walk(
@@ -145,7 +100,16 @@ class _Walk(Generic[P]):
         until = self._window.until
         # just above the window's end, in case the vendor leaves the bound itself out; the slices cut it off again
         first = self._ask(None if until is None else until + MICROSECOND)
-        self._check_zone(first.page)
+        if self._is_utc(first.page):
+            yield from self._down(first)
+            return
+        assert first.page.highest is not None
+        yield from self._gap(Gap(self._window.after, self._window.until or first.page.highest, LOCAL))
+        yield from (item for item in self._down(first) if isinstance(item, Slice))
+
+    def _down(self, first: _Asked[P]) -> Iterator[Slice[P] | Gap]:
+        """The slices and gaps from the first page on."""
+        until = self._window.until
         asked: _Asked[P] | None = first
         while asked and asked.page.records and asked.page.lowest:
             page, lowest = asked.page, asked.page.lowest
@@ -246,7 +210,7 @@ class _Walk(Generic[P]):
         if not self._inclusive:
             bottom -= self._precision  # rows at the very bound that was asked for are in no answer
         unit = max(self._precision, self._unit or MICROSECOND)
-        if unit > MICROSECOND:  # what lies between that bound and the instant is printed as a lower one
+        if unit > MICROSECOND < lowest - bottom:  # what lies between these two may be printed as a lower instant
             bottom = _floor(bottom, unit) - MICROSECOND
         return Gap(bottom, lowest, TOO_MANY.format(records=exact.page.records))
 
@@ -289,10 +253,10 @@ class _Walk(Generic[P]):
         """Whether a bound asks for less than a page was asked for with."""
         return asked.until is None or self._ceil(until) < asked.until
 
-    def _ask(self, until: datetime | None) -> _Asked[P]:
+    def _ask(self, until: datetime | None, oldest: datetime | None = None) -> _Asked[P]:
         until = None if until is None else self._ceil(until)
         # below the window by what may be rounded, so that the window's first instant is never lost
-        oldest = _floor(self._window.after - (self._unit or MICROSECOND), max(self._precision, SECOND))
+        oldest = _floor(oldest or self._window.after - (self._unit or MICROSECOND), max(self._precision, SECOND))
         page = self._fetch(oldest, until)
         if page.records:
             self._unit = min(self._unit or page.unit, page.unit)
@@ -300,20 +264,15 @@ class _Walk(Generic[P]):
             self._inclusive = self._inclusive or page.highest == until
         return _Asked(page, until)
 
-    def _check_zone(self, page: P) -> None:
-        """Raise BoundsIgnored where times without a zone turn out to be ahead of the bounds, which are in UTC.
+    def _is_utc(self, page: P) -> bool:
+        """Whether times without a zone are shown to be in UTC, as the bounds are: a row is found at its own time.
 
-        Times that are behind need no look of their own: the next answer does not reach what this one has shown.
+        No answer without a row shows anything. Rows of another time are BoundsIgnored.
         """
-        if page.zoned or page.lowest is None:
-            return
         lowest = page.lowest
-        below = self._ask(lowest - max(self._unit or MICROSECOND, self._precision))
-        if _reaches(below.page, lowest):
-            raise BoundsIgnored(
-                f"asked for what lies before {lowest.isoformat()}, got it again: the times have no zone and are "
-                "ahead of UTC. Only a vendor that prints UTC, or the zone, can be read"
-            )
+        if page.zoned or lowest is None:
+            return True
+        return any(self._ask(lowest + MINUTE, lowest - MINUTE).page.records for _ in range(1 + _ASKED_AGAIN))
 
     def _check(self, page: P, oldest: datetime, until: datetime | None) -> None:
         """Raise BoundsIgnored where rows lie outside, by more than a rounding: it would be asked for ever."""

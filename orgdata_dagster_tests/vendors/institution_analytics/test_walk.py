@@ -4,15 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orgdata_dagster.vendors.institution_analytics.walk import (
-    MICROSECOND,
-    TOO_MANY,
-    BoundsIgnored,
-    Gap,
-    Slice,
-    Window,
-    walk,
-)
+from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, TOO_MANY, walk
+from orgdata_dagster.vendors.institution_analytics.window import BoundsIgnored, Gap, Slice, Window
 from orgdata_dagster_tests.vendors.institution_analytics.fake_vendor import FakePage, FakeVendor
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

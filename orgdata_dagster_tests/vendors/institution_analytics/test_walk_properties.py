@@ -7,21 +7,11 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import Phase, assume, event, find, given, settings
+from hypothesis import Phase, assume, event, example, find, given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.vendors.institution_analytics.walk import (
-    CONTRADICTED,
-    EPOCH,
-    MICROSECOND,
-    MINUTE,
-    SECOND,
-    BoundsIgnored,
-    Gap,
-    Slice,
-    Window,
-    walk,
-)
+from orgdata_dagster.vendors.institution_analytics.walk import CONTRADICTED, EPOCH, MICROSECOND, MINUTE, SECOND, walk
+from orgdata_dagster.vendors.institution_analytics.window import BoundsIgnored, Gap, Slice, Window
 from orgdata_dagster_tests.vendors.institution_analytics.fake_vendor import MILLISECOND, FakePage, FakeVendor
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -112,7 +102,13 @@ def lies_in(at: datetime, after: datetime, until: datetime | None) -> bool:
     return after < at and (until is None or at <= until)
 
 
-@settings(max_examples=400, deadline=None)
+def of_the_day(*instants: datetime) -> Scenario:
+    """Pages of two rows, and the whole day."""
+    return Scenario(list(instants), 2, MICROSECOND, Window(START - MICROSECOND, START + DAY - MICROSECOND), {}, 0)
+
+
+@example(scenario=of_the_day(START + DAY, START + DAY))
+@settings(max_examples=250, deadline=None)
 @given(scenarios(st.integers(2, 7)))
 def test_every_row_of_the_window_is_kept_once(scenario: Scenario) -> None:
     vendor = scenario.vendor()
@@ -121,7 +117,7 @@ def test_every_row_of_the_window_is_kept_once(scenario: Scenario) -> None:
     check(scenario, vendor, items)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(scenarios(st.integers(10, 20)))
 def test_pages_may_be_cut_anywhere_near_their_size(scenario: Scenario) -> None:
     vendor = scenario.vendor()
@@ -201,7 +197,18 @@ def true_or_told(scenario: Scenario, vendor: FakeVendor, items: list[Item]) -> N
     assert not lost, "rows lost"
 
 
-@settings(max_examples=600, deadline=None)
+def odd(scenario: Scenario, **departures: object) -> tuple[Scenario, FakeVendor]:
+    return scenario, replace(scenario.vendor(), **departures)  # type: ignore[arg-type]
+
+
+EAST = {"offset": timedelta(hours=2), "inclusive": False}
+WEST = {"offset": timedelta(hours=-5)}
+
+
+@example(made=odd(of_the_day(START + MICROSECOND, START - SECOND), **EAST, empty=frozenset({2, 4})))
+@example(made=odd(of_the_day(START + MICROSECOND, START - SECOND), **EAST, down=2))
+@example(made=odd(of_the_day(START + DAY / 2, START + DAY + SECOND), **WEST))
+@settings(max_examples=300, deadline=None)
 @given(odd_vendors())
 def test_whatever_the_vendor_does_rows_are_there_or_a_gap_says_so(made: tuple[Scenario, FakeVendor]) -> None:
     scenario, vendor = made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
@@ -51,5 +52,18 @@ def test_a_room_imports_what_its_row_allows(folder: str) -> None:
         if begins(name, [OURS])
         and not begins(name, [f"{OURS}.{room}" for room in rooms])
         and name != f"{OURS}.vendors"  # the package itself, to list what is in it
+    }
+    assert found == set()
+
+
+def test_modules_that_docstrings_name_exist() -> None:
+    """A docstring that sends the reader to a module that was renamed is worse than none."""
+    there = {path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.parent.glob("orgdata_dagster*/**/*.py")}
+    texts = {path: ast.get_docstring(ast.parse(path.read_text())) or "" for path in PACKAGE.rglob("*.py")}
+    found = {
+        f"{path.relative_to(PACKAGE)} names {name}"
+        for path, text in texts.items()
+        for name in re.findall(r"(?<![\w./<])([a-z_][\w/]*\.py)\b", text)
+        if not any(module.endswith(f"/{name}") for module in there)
     }
     assert found == set()

@@ -32,10 +32,10 @@ UI_HOST = "127.0.0.1"
 _REFUSED = "{who} already runs on this instance, and two would start every run twice. Use that one, or end it first"
 
 
-def serve_ui(console: Console, *, port: int, go_on: str = "orgdata dev") -> int:
+def serve_ui(console: Console, *, port: int, go_on: str = "") -> int:
     """Serve the UI and the daemon until interrupted; returns the exit status of `dagster dev`.
 
-    go_on: the command that starts it again.
+    go_on: the command that starts it again, if it is not `orgdata dev`.
 
     Raises UserError if the port is in use or another daemon works on the instance. Raises Interrupted with what the
     stopped runs have landed, and `go_on`.
@@ -48,7 +48,7 @@ def serve_ui(console: Console, *, port: int, go_on: str = "orgdata dev") -> int:
             make_ready(instance, catalog.load(without_broken=True).resources)
         console.print(f"\nDagster UI: http://{UI_HOST}:{port} (Ctrl-C to stop)", highlight=False)
         os.environ.setdefault(UI_URL, f"http://{UI_HOST}:{port}")  # for the links in alerts
-        return _run(_command(port), go_on)
+        return _run(_command(port), go_on or f"orgdata dev --port {port}")
 
 
 def _command(port: int) -> list[str]:

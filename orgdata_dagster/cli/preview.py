@@ -23,6 +23,7 @@ from rich.console import Console
 from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http import redaction
+from orgdata_dagster.http.connection import REQUESTS_LOG
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Read
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
@@ -168,21 +169,24 @@ def _look(made: Preview, stage: Stage) -> None:
 
 @contextmanager
 def _sent(into: list[str]) -> Iterator[None]:
-    """Collect the requests as httpx logs them: redacted, like every log record."""
-    logger, level = logging.getLogger("httpx"), logging.getLogger("httpx").level
+    """Collect the requests as the client logs them: redacted, like every log record."""
+    logger = logging.getLogger(REQUESTS_LOG)
+    level, propagates = logger.level, logger.propagate
 
     class Collect(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            into.append(redaction.redact(record.getMessage().removeprefix("HTTP Request: ")))
+            into.append(redaction.redact(record.getMessage()))
 
     handler = Collect()
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
     try:
         yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+        logger.propagate = propagates
 
 
 def shape(path: Path) -> str:

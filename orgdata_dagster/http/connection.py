@@ -5,6 +5,7 @@ Add here when: a setting of the transport (TLS, proxies, timeouts, limits) has t
 Keep out: requests and answers (client.py).
 """
 
+import logging
 import re
 import ssl
 import urllib.request
@@ -18,6 +19,9 @@ import httpx
 from orgdata_dagster.http.body import ACCEPT_ENCODING
 from orgdata_dagster.http.errors import PermanentError, UnsafeUrl
 from orgdata_dagster.http.origin import same_origin
+
+REQUESTS_LOG = "orgdata.http.requests"  # at DEBUG, a line per request with its whole URL, redacted
+_log = logging.getLogger(REQUESTS_LOG)
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ class Connections:
         """Send a request. The caller reads the body of the response and closes it."""
         response = self._transport.handle_request(request)
         response.request = request
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s %s -> %d", request.method, request.url, response.status_code)
         if "set-cookie" in response.headers:
             self._client.cookies.extract_cookies(response)
         return response

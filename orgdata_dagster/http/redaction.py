@@ -1,8 +1,8 @@
 """Redaction: keep the values of secrets out of logs, tracebacks and errors.
 
 Here: the secrets of this process, `redact` for a text, and the hooks that redact every log record and every uncaught
-exception. Values are searched for, because they appear in many places: httpx logs whole URLs at INFO, httpcore logs
-headers at DEBUG, exceptions quote both.
+exception. Values are searched for, because they appear in many places: connection.py logs whole URLs and httpcore
+logs headers at DEBUG, exceptions quote both.
 Add here when: text leaves the process in another way.
 Keep out: how a value may be spelled (spellings.py), which values are secret (the vendors' clients register theirs).
 """

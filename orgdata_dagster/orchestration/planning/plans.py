@@ -69,7 +69,7 @@ def plan_of(
     impossible = tuple(name for name in partitions if name != today) if kind == "today" else ()
     if estimate.exact or not past:
         requests = count * estimate.requests + (estimate.per_run if count else 0)
-        basis = "the vendor's rules" if estimate.exact else "the vendor's rules, nothing landed yet"
+        basis = "the vendor's rules" if estimate.exact else "the vendor's rules; no earlier partition has landed"
     else:
         mean = sum(past.values()) / len(past)
         names: Sequence[str | None] = [None] if kind == "whole" else possible

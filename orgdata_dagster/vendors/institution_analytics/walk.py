@@ -1,7 +1,7 @@
 """Walking backwards through a window of time, page by page, without losing a row.
 
 Here: the paging rule of the institution's analytics API, as a pure function over "fetch one page". Add here: another
-sign by which an answer contradicts an earlier one. Keep out: requests (client.py), what is stored (assets.py).
+sign by which an answer contradicts an earlier one. Keep out: requests (client.py), what is stored (pulling.py).
 
 The API returns the newest rows of `(after, until]` first and cuts the page somewhere, perhaps between two rows of the
 same instant. The document's next step ("one second prior to the minimum") would lose what shares that second. So the

@@ -1,7 +1,7 @@
 """One pull of a dataset: which records to request, and what the answer proves.
 
 Here: the pull between the client and the landing, and the comparison with the vendor's count. Keep out: paging
-(walk.py), what a run does when the counts differ (assets.py).
+(walk.py), what a run does when the counts differ (rounds.py).
 
 When everything was read the last time is part of the table's state (warehouse/ledger/state.py).
 """

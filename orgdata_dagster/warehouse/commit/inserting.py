@@ -1,7 +1,7 @@
 """Inserting staged pages into their table, typed, each row with its partition, and counted.
 
 Here: `insert`, inside the commit's transaction. Add here: what must hold of inserted rows, whatever the disposition.
-Keep out: which rows make room or stay (commit.py, merging.py), the casts (evolution.py).
+Keep out: which rows make room or stay (transaction.py, merging.py), the casts (evolution.py).
 """
 
 from __future__ import annotations

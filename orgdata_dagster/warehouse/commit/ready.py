@@ -2,7 +2,7 @@
 
 Here: `ReadyRows`, typed rows in a table in memory that has the shape of the one they go to. They come to it by the same
 plan and the same insert; the commit copies them if its own plan is the same, and reads the pages itself if not.
-Keep out: what a row proves (stage.py), the transaction (commit.py).
+Keep out: what a row proves (stage.py), the transaction (transaction.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Here: `Stage`, which takes pages as they arrive, measures them and narrows down the types that hold every value. The
 rows stay in the files until the commit reads them in one go, so memory stays flat.
-Add here: what a page must prove before it may land. Keep out: the tables themselves (evolution.py, commit.py).
+Add here: what a page must prove before it may land. Keep out: the tables themselves (evolution.py, transaction.py).
 """
 
 from __future__ import annotations

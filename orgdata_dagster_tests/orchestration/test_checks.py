@@ -139,7 +139,7 @@ def test_a_day_with_far_more_or_fewer_rows_than_those_before_is_told(runs: Runs,
     assert (volume.passed, volume.severity) == (False, dg.AssetCheckSeverity.WARN)
     # nobody can tell of the first seven days; two are usual, one is not
     assert figures(volume) | {"unusual": ""} == {"partitions": 3, "strange": 1, "unusual": ""}
-    assert figures(volume)["unusual"] == f"- {DAY}: 30 rows, before it 10 to 10"
+    assert figures(volume)["unusual"] == f"- {DAY}: 30 rows; the partitions before have 10 to 10"
 
 
 def test_freshness_follows_the_cron() -> None:

@@ -40,11 +40,11 @@ def test_octolis(stack: ExitStack, what: str) -> None:
     assert pulled.success, pulled.failure
     assert pulled.metadata["dagster/row_count"] == len(rig.vendor.truth(DATASETS["contacts"]) or ())
     assert rig.sql(COUNTED) == [(replaced(what),)]
-    # every value is the vendor's, but for the one that got the character in place of a bad one
-    found = rig.difference("contacts")
-    assert [side[0] for side in found.values()] == [replaced(what)] * len(found)
-    assert len(found) == 2 * replaced(what)
-    assert str(found).count("\ufffd") == replaced(what)
+    # every value is the vendor's, but for the one that got the character in place of a bad one; if the pages overlapped
+    # at that record, it was read a second time, without the bad character
+    if found := rig.difference("contacts"):
+        assert [side[0] for side in found.values()] == [replaced(what)] * 2
+        assert str(found).count("\ufffd") == replaced(what)
 
 
 @pytest.mark.parametrize("what", WHATS)

@@ -91,7 +91,9 @@ def test_without_a_cursor_the_newest_partition_counts_though_an_older_one_was_lo
 
 def test_tables_and_documented_columns_have_comments(rig: Rig) -> None:
     land(rig, 1, "a,2026-03-01T10:00:00Z,1")
-    assert rig.sql("SELECT comment FROM duckdb_tables() WHERE table_name = 'items'") == [("The vendor's items.",)]
+    assert rig.sql(
+        "SELECT comment FROM duckdb_tables() WHERE table_name = 'items' AND database_name = current_database()"
+    ) == [("The vendor's items.",)]
     comments = dict(rig.sql("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items'"))
     assert comments["score"] == 'It\'s a "score".'
     assert comments["id"] is None
@@ -111,7 +113,9 @@ def test_views_and_comments_follow_the_settings(rig: Rig) -> None:
     other = replace(TARGET, key=("score",), description="", column_descriptions={"id": "Now known."})
     rig.land("id,updated,score\nb,2026-03-02T10:00:00Z,1\n", target=other, partition="2026-03-02")
     assert rig.sql(CURRENT) == [("b", 1)]
-    [(table,)] = rig.sql("SELECT comment FROM duckdb_tables() WHERE table_name = 'items'")
+    [(table,)] = rig.sql(
+        "SELECT comment FROM duckdb_tables() WHERE table_name = 'items' AND database_name = current_database()"
+    )
     columns = dict(rig.sql("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items'"))
     assert (table, columns["id"], columns["score"]) == (None, "Now known.", None)
     rig.land("id,updated,score\nc,2026-03-03T10:00:00Z,1\n", target=replace(other, key=()), partition="2026-03-03")

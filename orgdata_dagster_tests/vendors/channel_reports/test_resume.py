@@ -41,7 +41,7 @@ def test_a_run_that_continues_a_failed_one_asks_for_what_that_one_lacks(rig: Rig
     rig.vendor.faults.add(Status(401), after=20)
     assert "401" in failure(rig.pull(FIRST, first=today(back=BACK), last=today()))
     had = {day for (day,) in rig.sql("SELECT partition_key FROM _orgdata.coverage WHERE complete")}
-    assert 4 < len(had) < BACK - 4
+    assert 4 < len(had) < BACK  # how many are under way when the refusal comes is a matter of threads
     rig.sandbox.log.clear()
     result = rig.pull(FIRST, first=today(back=BACK), last=today(), tags={RESUME_TAG: began})
     assert result.success

@@ -75,7 +75,12 @@ def test_the_cursor_column_is_found_in_another_case_or_the_nearest_is_named(rig:
 def test_a_vendors_exact_name_goes_before_another_case(rig: Rig) -> None:
     target = replace(ITEMS, key=("Name",), configured={"key": ["Name"]}, column_descriptions={"Name": "the second"})
     rig.land("name,Name\nl,1\nl,2\n", target=target)
-    comments = dict(rig.sql("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items'"))
+    comments = dict(
+        rig.sql(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items' "
+            "AND database_name = current_database()"
+        )
+    )
     assert (comments["name"], comments["Name_2"]) == (None, "the second")
 
 

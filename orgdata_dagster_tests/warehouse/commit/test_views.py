@@ -56,7 +56,9 @@ def test_the_view_comes_with_the_first_rows(rig: Rig) -> None:
 def test_there_is_no_view_without_a_key(rig: Rig) -> None:
     rig.land("id,updated\na,2026-03-01T10:00:00Z\n", target=TARGET)
     rig.land("id,updated\na,2026-03-01T10:00:00Z\n", target=replace(TARGET, key=()))
-    assert rig.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
+    assert (
+        rig.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal AND database_name = current_database()") == []
+    )
 
 
 LOADED = {
@@ -94,7 +96,12 @@ def test_tables_and_documented_columns_have_comments(rig: Rig) -> None:
     assert rig.sql(
         "SELECT comment FROM duckdb_tables() WHERE table_name = 'items' AND database_name = current_database()"
     ) == [("The vendor's items.",)]
-    comments = dict(rig.sql("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items'"))
+    comments = dict(
+        rig.sql(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items' "
+            "AND database_name = current_database()"
+        )
+    )
     assert comments["score"] == 'It\'s a "score".'
     assert comments["id"] is None
     assert all(comments[name] for name in comments if name.startswith("_orgdata_"))
@@ -116,7 +123,14 @@ def test_views_and_comments_follow_the_settings(rig: Rig) -> None:
     [(table,)] = rig.sql(
         "SELECT comment FROM duckdb_tables() WHERE table_name = 'items' AND database_name = current_database()"
     )
-    columns = dict(rig.sql("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items'"))
+    columns = dict(
+        rig.sql(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items' "
+            "AND database_name = current_database()"
+        )
+    )
     assert (table, columns["id"], columns["score"]) == (None, "Now known.", None)
     rig.land("id,updated,score\nc,2026-03-03T10:00:00Z,1\n", target=replace(other, key=()), partition="2026-03-03")
-    assert rig.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal") == []
+    assert (
+        rig.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal AND database_name = current_database()") == []
+    )

@@ -9,8 +9,8 @@ command, steps run beside the worker's main thread, which calls http/stopping.py
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import dagster as dg
@@ -35,6 +35,14 @@ def threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
     finally:
         if ours:  # Dagster may run another step in this process
             stopping.resume()
+
+
+def all_ended(threads: Sequence[Future[None]], seconds: float) -> bool:
+    """Wait at most so many seconds; return whether all threads have ended. Raises the error of one that failed."""
+    ended, running = wait(threads, timeout=seconds, return_when=FIRST_EXCEPTION)
+    for thread in ended:
+        thread.result()
+    return not running
 
 
 def interrupted(landed: int, total: int) -> dg.DagsterExecutionInterruptedError:

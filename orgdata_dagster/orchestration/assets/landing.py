@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +21,7 @@ from orgdata_dagster.orchestration.assets import metadata, resuming
 from orgdata_dagster.orchestration.assets.batches import LONGEST, Batches
 from orgdata_dagster.orchestration.assets.failures import ends_run, explained, failure
 from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
-from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, interrupted, threads
+from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, all_ended, interrupted, threads
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import tell, waits_told
@@ -305,21 +304,13 @@ def _each(
         with threads(max(1, workers), "land") as pool:
             try:
                 futures = [pool.submit(work) for _ in range(max(1, workers))]
-                while not _all_done(futures):
+                while not all_ended(futures, LONGEST):
                     commit_all(arrived.overdue())  # while all threads wait for the vendor's limit
             finally:
                 ended.set()  # after an interruption no thread starts another partition
     finally:
         commit_all(arrived.rest())
     return errors, len(partitions) - len(tried)
-
-
-def _all_done(futures: Sequence[Future[None]]) -> bool:
-    """Wait for some seconds; whether all threads have ended by then. Raises the error of one that failed."""
-    done, running = wait(futures, timeout=LONGEST, return_when=FIRST_EXCEPTION)
-    for future in done:
-        future.result()
-    return not running
 
 
 def _keep_landed(run: _Run) -> None:

@@ -1,9 +1,9 @@
-"""Which types hold every value of a column: guessed from a sample, and, where the guess fails, found from all rows.
+"""Finds the types that hold every value of a column, first from a sample and, if that guess fails, from all rows.
 
-Here: `TypeTracker`. Add here: nothing about particular types (lossless.py). Keep out: tables (evolution.py).
+Here: `TypeTracker`. Rules for a particular type belong in lossless.py, changes to tables in evolution.py.
 
-A guess is safe: the commit checks every value while it casts (evolution.py) and asks for `analyse` when one does not
-survive. So a steady table is read once, not twice.
+Guessing is safe: the commit checks every value while it casts it (evolution.py), and calls `analyse` when a value does
+not survive. A table whose types do not change is therefore read once, not twice.
 """
 
 from __future__ import annotations
@@ -22,15 +22,20 @@ from orgdata_dagster.warehouse.types import declared, lossless
 _SAMPLE = 4_000  # rows
 _EXAMPLE = 100  # characters
 _NO: Kinds = frozenset()
-# Columns per query. A query keeps a buffer of tens of kilobytes for every step of every expression, so that its memory
-# grows with the number of columns that it looks at.
+# Columns per query. DuckDB keeps a buffer of tens of kilobytes for each step of each expression, so a query's memory
+# grows with the number of columns that it reads.
 BATCH = 100
 
 
 @dataclass
 class ColumnTypes:
-    """What is known of a column: the types that hold its values (preferred first), whether it has any value, how many
-    do not fit the type that a person declared, and of what kinds they are where the format says so."""
+    """What is known about one column.
+
+    `fits`: the types that hold all its values, preferred first.
+    `filled`: whether it has any value.
+    `misfits`: number of values that do not fit the declared type.
+    `kinds`: the JSON kinds of its values; None if the format does not distinguish kinds.
+    """
 
     fits: tuple[str, ...] = ()
     filled: bool = False
@@ -39,10 +44,11 @@ class ColumnTypes:
 
 
 class TypeTracker:
-    """Sees the pages of one table one after the other; `columns` says what is known of each column.
+    """Looks at the pages of one table in turn and keeps in `columns` what is known about each column.
 
-    `declared`: types given by a person, by folded names. `expected`: the types that the table has now; they are taken
-    for granted until `analyse`, after which `exact` is true and `columns` holds for every value.
+    `declared`: types declared in the YAML, by folded column name.
+    `expected`: the column types of the existing table. They are assumed to hold until `analyse` has run; from then on
+    `exact` is true and `columns` is valid for every value.
     """
 
     def __init__(
@@ -54,12 +60,12 @@ class TypeTracker:
         self._declared = declared
         self._guesses = expected
         self._seen: list[tuple[str, Sequence[str]]] = []
-        self._proven: list[set[str]] = []  # for each of these the columns that were looked at in every row
+        self._proven: list[set[str]] = []  # per source: the columns whose every row has been checked
         self._spelling = {folded(name): name for name in expected}
 
     def see(self, source: str, columns: Sequence[str], records: int, kinds: Mapping[str, Kinds] | None = None) -> None:
-        """Take in the rows of `source` (SQL that yields `columns` as text), whose values are of these kinds."""
-        # the database's names ignore case: a column is one, however a page spells it
+        """Look at the rows of `source`, a SQL relation with `columns` as text; `kinds`: JSON kinds per column."""
+        # DuckDB's names ignore case, so two spellings on two pages are one column
         spelled = {name: self._spelling.setdefault(folded(name), name) for name in columns}
         columns = list(spelled.values())
         for name in columns:
@@ -69,20 +75,20 @@ class TypeTracker:
             column = self.columns[spelled[name]]
             column.kinds = (column.kinds or frozenset()) | found
             if not all(lossless.allows(column.kinds, kind) for kind in column.fits):
-                # the table's own type included: a string is no number, however it looks
+                # This also drops the existing table's type: a JSON string is never a number, even if it looks like one.
                 column.fits, column.filled = (), False
         self._seen.append((source, columns))
         unknown = [name for name in columns if not self.columns[name].filled]
         self._proven.append(set())
         if unknown:
-            rows = max(1, _SAMPLE * BATCH // max(BATCH, len(columns)))  # no more values of a wide table
+            rows = max(1, _SAMPLE * BATCH // max(BATCH, len(columns)))  # a wide table is sampled with fewer rows
             self._candidates(source, unknown, rows)
             self._narrow(source, unknown, rows)
             if records <= rows:
                 self._proven[-1].update(unknown)
 
     def absorb(self, other: TypeTracker) -> None:
-        """Take in what another one has seen of the same table."""
+        """Merge what another tracker has seen of the same table."""
         spelled = {name: self._spelling.setdefault(folded(name), name) for name in other.columns}
         for name, found in other.columns.items():
             column = self.columns.setdefault(spelled[name], ColumnTypes(found.fits, found.filled))
@@ -100,7 +106,7 @@ class TypeTracker:
         self.exact = self.exact and other.exact
 
     def analyse(self, names: Collection[str] | None = None) -> None:
-        """Look at every value of these columns (None: all) on every page."""
+        """Check every value of these columns (None: all columns) on every page."""
         names = set(self.columns if names is None else names)
         for name in names:
             self.columns[name] = ColumnTypes(kinds=self.columns[name].kinds)
@@ -111,19 +117,21 @@ class TypeTracker:
         self.exact = True
 
     def prove(self) -> None:
-        """Make sure that what the samples said holds for every value: as `analyse`, but only what is left of the
-        candidates is tried, and not where the sample was the whole page."""
+        """Check that what the samples showed holds for every value.
+
+        Cheaper than `analyse`: it tries only the remaining candidates, and skips pages that the sample covered whole.
+        """
         unproven = {
             name for name, column in self.columns.items() if not column.filled or folded(name) in self._declared
         }
         fitting = {name for name, column in self.columns.items() if column.fits} - unproven
         for (source, columns), proven in zip(self._seen, self._proven, strict=True):
             self._narrow(source, [name for name in columns if name in fitting and name not in proven])
-        # of those that have lost every type, the table's own among them, others have not been tried
+        # Columns that have lost every candidate may still fit a type that has not been tried.
         self.analyse(unproven | {name for name in fitting if not self.columns[name].fits})
 
     def _candidates(self, source: str, names: Sequence[str], rows: int | None = None) -> None:
-        """Set the candidates of columns that have a value in `source`: those that an example of it allows."""
+        """Set the candidate types of each column that has a value in `source`, judged by one example value."""
         for free in batches([name for name in names if folded(name) not in self._declared]):
             wanted = [f"any_value(left({quoted(name)}, {_EXAMPLE}))" for name in free]
             examples = self._row(f"SELECT {', '.join(wanted)} FROM {_rows(source, free, rows)}")
@@ -141,7 +149,7 @@ class TypeTracker:
                 )
 
     def _narrow(self, source: str, names: Sequence[str], rows: int | None = None) -> None:
-        """Drop the types that a value does not survive; note which columns have values, and misfits."""
+        """Drop each type that some value does not survive; record which columns have values, and count misfits."""
         open_ones = [
             name
             for name in names
@@ -175,12 +183,12 @@ class TypeTracker:
 
 
 def batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The columns of a table in portions that one query can look at."""
+    """Split the columns of a table into portions that one query can handle."""
     return (names[first : first + BATCH] for first in range(0, len(names), BATCH))
 
 
 def _rows(source: str, names: Sequence[str], rows: int | None) -> str:
-    """SQL: the first rows of a source, in these columns; None: all."""
+    """SQL: these columns of the first `rows` rows of a source; the source itself if `rows` is None."""
     return source if rows is None else f"(SELECT {', '.join(map(quoted, names))} FROM {source} LIMIT {rows})"
 
 

@@ -1,16 +1,17 @@
-r"""Types that a person declares: which spellings of a value say the same as the stored value.
+r"""Declared types: which spellings of a value mean the same as the stored value.
 
-Here: `fits`, and the one spelling of a type under which all its aliases are known. Add here: another type.
-Keep out: types that are guessed (lossless.py), what becomes of a value that does not fit (commit/evolution.py).
+Here: `fits`, and the canonical name of a type. Add a rule here for another declared type.
+Guessed types are in lossless.py; what happens to a value that does not fit is decided in commit/evolution.py.
 
 A declared type may change the notation of a value, never the value:
 
-- A number in any notation: `7`, `+7`, `007`, `7.0`, `7e0`, also with spaces around it. Not one that would be rounded,
-  and no word as `nan`. DOUBLE and FLOAT hold the decimal numbers that they print: 0.1, but not 16777217 in FLOAT.
-- An instant (TIMESTAMPTZ) in ISO 8601 with any offset, or without one in UTC, as everywhere here. A local time
-  (TIMESTAMP, TIME and their kin) has no offset. A day is not a time, and no digit of a fraction may be lost.
-- `true` and `false` in any case; a UUID in any case; nested values as JSON, with any blanks.
-- Of every other type, what the type prints.
+- Numbers fit in any notation: `7`, `+7`, `007`, `7.0`, `7e0`, also with surrounding spaces. A number that would be
+  rounded does not fit, and neither do words such as `nan`. DOUBLE and FLOAT hold the decimal numbers that they print:
+  DOUBLE holds 0.1, FLOAT does not hold 16777217.
+- An instant (TIMESTAMPTZ) fits in ISO 8601 with any offset; without an offset it is read as UTC. A local time
+  (TIMESTAMP, TIME and their variants) has no offset. A date alone is not a time, and no fractional digit may be lost.
+- `true`, `false` and UUIDs fit in any case. Nested values fit as JSON with any white space.
+- For every other type a value fits if the type prints it exactly so.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ import duckdb
 from orgdata_dagster.warehouse.names import quoted
 
 _NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
-_DAY = r"\d{4}-\d\d-\d\d"  # not the database's words for other days, as `infinity`
+_DAY = r"\d{4}-\d\d-\d\d"  # excludes words that DuckDB accepts as dates, such as `infinity`
 _OFFSET = r"(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)"
 _FLOATS = {"DOUBLE": (15, "1e-300", "1e300"), "FLOAT": (6, "1e-37", "1.6e7")}
-"""How many digits always survive, between which bounds. Whole numbers are printed to their last digit: a FLOAT is not
-exact from 2 ** 24 on."""
+"""Per type: the number of digits that always survive, and the range in which that is true.
+
+Whole numbers are printed to their last digit, and a FLOAT is not exact from 2 ** 24 on."""
 _FRACTIONS = {
     "TIMESTAMP": 6, "TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9, "TIMESTAMP WITH TIME ZONE": 6,
     "TIME": 6, "TIME_NS": 9, "TIME WITH TIME ZONE": 6,
@@ -35,15 +37,15 @@ _canonical: dict[str, str] = {}
 
 
 def canonical(connection: duckdb.DuckDBPyConnection, kind: str) -> str:
-    """The database's own spelling of a type, so that INT4 and `int` are the INTEGER that a table reports.
+    """Return DuckDB's canonical name of a type: `INT4` and `int` become INTEGER, as a table reports it.
 
-    Raises ValueError where there is no such type.
+    Raises ValueError if the type does not exist.
     """
     if kind not in _canonical:
         try:
             _canonical[kind] = str(connection.sqltype(kind))
         except duckdb.Error:
-            raise ValueError(f"{kind!r} is no type") from None
+            raise ValueError(f"{kind!r} is not a DuckDB type") from None
     return _canonical[kind]
 
 
@@ -53,18 +55,18 @@ def is_nested(data_type: str) -> bool:
 
 
 def fits(column: str, data_type: str, value: str) -> str:
-    """SQL, never NULL: the text `column` says the same as `value`, SQL for its value of a canonical type."""
+    """SQL, never NULL: whether the text `column` means the same as `value`, the SQL of its typed value."""
     text = quoted(column)
     return f"coalesce({value} IS NOT NULL AND {_same(text, data_type, value)}, false)"
 
 
 def exact_float(text: str, value: str, data_type: str) -> str:
-    """SQL: the number that `text` spells is the one that the float `value` stands for.
+    """SQL: whether the number written in `text` is exactly what the float `value` stands for.
 
-    Short texts, which are most, take a tenth of the time of the others.
+    Short texts are the usual case and take the first, ten times faster branch.
     """
     digits, lowest, highest = _FLOATS[data_type]
-    # neither NaN nor infinite, nor so small that the type has fewer digits there
+    # excludes NaN, infinity, and numbers so small that the type keeps fewer digits
     within = f"abs({value}) BETWEEN {lowest} AND {highest}"
     significant = f"trim(regexp_replace({text}, '[eE].*|[^0-9]', '', 'g'), '0')"
     printed = f"isfinite({value}) AND regexp_replace(CAST({value} AS VARCHAR), '\\.0$', '') = {text}"
@@ -95,7 +97,7 @@ def _same(text: str, data_type: str, value: str) -> str:
     if data_type in _FRACTIONS:
         return f"regexp_full_match({text}, '{_time(data_type)}')"
     if is_nested(data_type):
-        # numbers as they were written: json() would round both sides alike
+        # Compare numbers as they were written: json() would round both sides in the same way.
         exact = re.search(r"FLOAT|DOUBLE|DECIMAL", data_type)
         plain = f"regexp_replace({text}, '\\s', '', 'g')" if exact else f"json(TRY_CAST({text} AS JSON))"
         return f"CAST(to_json({value}) AS VARCHAR) = CAST({plain} AS VARCHAR)"
@@ -103,11 +105,14 @@ def _same(text: str, data_type: str, value: str) -> str:
 
 
 def _exact(text: str, value: str, *, scale: int) -> str:
-    """SQL: a number has no more decimals than `scale`, zeros left out. By its shape, for printing takes longer."""
+    """SQL: whether a number has at most `scale` decimals, trailing zeros aside.
+
+    It matches the text's shape, because printing the value takes longer.
+    """
     some = f"\\.\\d{{1,{scale}}}0*" if scale else "\\.0+"
     alone = f"|{some}" if scale else ""
     plain = f"\\s*[+-]?(\\d+\\.?|\\d+{some}{alone})\\s*"
-    # with an exponent: compared as the widest decimal, which must not round either
+    # A number with an exponent is compared as the widest decimal, which must not round it either.
     decimals = f"length(regexp_extract({text}, '\\.(\\d*)', 1))"
     shift = f"TRY_CAST(regexp_extract({text}, '[eE]([+-]?\\d+)', 1) AS INTEGER)"
     equal = f"TRY_CAST({value} AS DECIMAL(38,18)) = TRY_CAST({text} AS DECIMAL(38,18))"

@@ -1,12 +1,13 @@
-"""Lossless typing: which types can hold a text column so that every value comes back with the same text.
+"""Lossless typing: which types can hold a text column so that every value comes back as the same text.
 
-Here: the candidate types in order of preference, and for each the SQL predicate "this value survives"; text to value,
-and back. Add here: another type to guess.
-Keep out: types that a person declared (declared.py), reading pages (stage.py) and changing tables (evolution.py).
+Here: the candidate types in order of preference, the SQL predicate "this value survives" for each type, and the
+conversion from text to value and back. Add a rule here for another guessed type.
+Declared types are in declared.py, reading pages in pages/stage.py, changing tables in commit/evolution.py.
 
-Only what can carry no meaning may change its spelling: the notation of one instant (`...00Z`, `...00.000Z`,
+A value's spelling may change only where it carries no meaning: the notation of one instant (`...00Z`, `...00.000Z`,
 `...+00:00`) and the case of true and false. So `00123`, `1.10` beside `1.9`, `N/A` and "" keep their column as text.
-Of a JSON number the spelling means nothing, so 1 and 1.5 make one DOUBLE column; a JSON string is never a number.
+The spelling of a JSON number carries no meaning either, so 1 and 1.5 make one DOUBLE column. A JSON string is never
+a number.
 """
 
 from __future__ import annotations
@@ -23,34 +24,34 @@ INSTANT = "TIMESTAMP WITH TIME ZONE"
 
 _INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):?[0-5]\d)"
 _LOCAL_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?"
-_DAY = r"\d{4}-\d\d-\d\d"  # not the database's words for other days, as `infinity`
+_DAY = r"\d{4}-\d\d-\d\d"  # excludes words that DuckDB accepts as dates, such as `infinity`
 _SHAPES = {"BIGINT": r"-?\d+", "DATE": _DAY, INSTANT: _INSTANT, "TIMESTAMP": _LOCAL_TIME}
 _NUMBERS: Kinds = frozenset({"number"})
 _LISTS = (f"{TEXT}[]", "BIGINT[]", "BOOLEAN[]", "DOUBLE[]")
 
 
 def candidates(example: str, kinds: Kinds | None = None) -> tuple[str, ...]:
-    """Types to try, the preferred first, on a column with this value; `kinds`: what JSON values it has, for none of
-    these types holds mixed ones.
+    """Return the types to try, preferred first, for a column that contains the value `example`.
 
-    A decimal type has as many decimals as the example: it holds no column whose values have other numbers of them.
+    `kinds`: the JSON kinds of the column's values. None of these types holds values of different kinds.
 
-    DECIMAL(18,s) before DECIMAL(38,s): it loads four times as fast. Whole numbers beyond BIGINT stay text, because
-    what comes after them (HUGEINT) becomes a float in every DataFrame.
+    A decimal type gets the number of decimals of the example, because it cannot hold values with any other number.
+    DECIMAL(18,s) comes before DECIMAL(38,s) because it loads four times as fast. Whole numbers beyond BIGINT stay
+    text, because the next larger type (HUGEINT) becomes a float in every DataFrame.
     """
     decimal = re.fullmatch(r"-?\d+\.(\d+)", example, re.ASCII)
     scale = len(decimal[1]) if decimal else 0
     widths = [width for width in (18, 38) if 0 < scale < width]
     decimals = [f"DECIMAL({width},{scale})" for width in widths]
     if kinds is not None:
-        # DOUBLE first: how many decimals one page has says nothing of the next
+        # DOUBLE first: the number of decimals on one page does not predict the next page
         every = (*_LISTS, JSON, "BOOLEAN", "BIGINT", "DOUBLE", *decimals, "DATE", INSTANT, "TIMESTAMP")
         return tuple(kind for kind in every if allows(kinds, kind))
     return ("BOOLEAN", "BIGINT", *decimals, "DOUBLE", "DATE", INSTANT, "TIMESTAMP")
 
 
 def allows(kinds: Kinds | None, data_type: str) -> bool:
-    """Whether a type can be that of JSON values of these kinds (None: of text, which may be anything)."""
+    """Whether a type can hold JSON values of these kinds (None: plain text, which may be anything)."""
     if not kinds or data_type == TEXT:
         return True
     if data_type == JSON:
@@ -65,7 +66,10 @@ def allows(kinds: Kinds | None, data_type: str) -> bool:
 
 
 def possible(example: str, data_type: str, kinds: Kinds | None) -> bool:
-    """Whether a value that begins so may survive as a type: most types need not be tried on a column's every value."""
+    """Whether a value that begins with `example` may survive as this type.
+
+    It rules out most types cheaply, before they are tried on every value of a column.
+    """
     if data_type == "BOOLEAN":
         return example.lower() in ("true", "false")
     if data_type in _SHAPES:
@@ -78,16 +82,16 @@ def possible(example: str, data_type: str, kinds: Kinds | None) -> bool:
 
 
 def converted(column: str, data_type: str) -> str:
-    """SQL: the value that the text `column` has as `data_type`, NULL where it has none."""
+    """SQL: the text `column` as a value of `data_type`; NULL where the text is not one."""
     text = quoted(column)
     return f"TRY_CAST({f'TRY_CAST({text} AS JSON)' if declared.is_nested(data_type) else text} AS {data_type})"
 
 
 def survives(column: str, data_type: str, kinds: Kinds | None = None, value: str | None = None) -> str:
-    """SQL, never NULL: the value of the text `column` comes back from `data_type` with the same text, or is NULL.
+    """SQL, never NULL: whether the text `column` comes back from `data_type` as the same text, or is NULL.
 
-    `kinds`: what JSON values it has; as a number it need only keep its value. Text of no kind can be no list.
-    `value`: SQL that has the `converted` value already.
+    `kinds`: the JSON kinds of its values. A JSON number need only keep its value, not its spelling.
+    `value`: SQL of the `converted` value, if the query has it already.
     """
     text = quoted(column)
     value = value or converted(column, data_type)
@@ -96,11 +100,11 @@ def survives(column: str, data_type: str, kinds: Kinds | None = None, value: str
     if data_type == JSON:
         return f"coalesce(json_valid({text}), true)"
     if data_type in _LISTS:
-        # floats as they were written: json() would round both sides alike
+        # Compare floats as they were written: json() would round both sides in the same way.
         floats = data_type == "DOUBLE[]"
         plain = f"regexp_replace({text}, '\\s', '', 'g')" if floats else f"json(TRY_CAST({text} AS JSON))"
         printed = f"CAST(to_json({value}) AS VARCHAR)"
-        # mostly it is written as it is printed
+        # most lists are written exactly as DuckDB prints them
         same = f"CASE WHEN {printed} = {text} THEN true ELSE coalesce({printed} = CAST({plain} AS VARCHAR), false) END"
         return f"({text} IS NULL OR {same})"
     if kinds == _NUMBERS and data_type == "DOUBLE":
@@ -111,13 +115,13 @@ def survives(column: str, data_type: str, kinds: Kinds | None = None, value: str
         pattern = _INSTANT if data_type == INSTANT else _LOCAL_TIME
         valid = f"regexp_full_match({text}, '{pattern}')"
         if data_type == INSTANT:
-            # of what can be cast at all the most usual notation is told by less, in a third of the time
-            digits = f"{text} >= '0' AND {text}[12] >= '0'"  # no sign, no blank
+            # The usual notation is recognised by cheaper tests, in a third of the time, once the cast has succeeded.
+            digits = f"{text} >= '0' AND {text}[12] >= '0'"  # excludes signs and blanks
             usual = f"{text} LIKE '____-__-__T__:__:__._%Z' AND strlen({text}) <= 27 AND {digits}"
             valid = f"CASE WHEN {usual} THEN true ELSE {valid} END"
         return f"({text} IS NULL OR ({value} IS NOT NULL AND {valid}))"
     if wide := re.fullmatch(r"DECIMAL\(38,(\d+)\)", data_type):
-        # by its shape: printing so wide a decimal costs 50 times as much as any other cast
+        # Match the shape of the text: printing so wide a decimal costs 50 times as much as any other cast.
         scale = int(wide[1])
         shape = f"-?(0|[1-9]\\d{{0,{37 - scale}}})\\.\\d{{{scale}}}"
         minus_zero = f"regexp_full_match({text}, '-0\\.0+')"
@@ -132,7 +136,7 @@ def survives(column: str, data_type: str, kinds: Kinds | None = None, value: str
 
 
 def as_text(column: str, data_type: str) -> str:
-    """SQL that turns a stored column back into the text it came from (instants in ISO 8601, UTC)."""
+    """SQL: a stored column as the text it came from (instants in ISO 8601, UTC)."""
     name = quoted(column)
     if data_type == INSTANT:
         return f"strftime(timezone('UTC', {name}), '%Y-%m-%dT%H:%M:%S.%fZ')"
@@ -142,10 +146,10 @@ def as_text(column: str, data_type: str) -> str:
 
 
 def from_text(text: str, data_type: str) -> str:
-    """SQL that makes a value of the type out of the SQL `text`."""
+    """SQL: the SQL expression `text`, cast to the type."""
     return f"CAST({f'CAST({text} AS JSON)' if declared.is_nested(data_type) else text} AS {data_type})"
 
 
 def variant(column: str) -> str:
-    """The name of the column that keeps the values which do not fit the declared type of `column` (dlt's word)."""
+    """Return the name of the variant column (dlt's term): it keeps values that do not fit the type declared for `column`."""
     return f"{column}{VARIANT}"

@@ -151,5 +151,5 @@ def from_text(text: str, data_type: str) -> str:
 
 
 def variant(column: str) -> str:
-    """Return the name of the variant column (dlt's term): it keeps values that do not fit the type declared for `column`."""
+    """Return the name of the variant column (dlt's term), which keeps values that do not fit the declared type."""
     return f"{column}{VARIANT}"

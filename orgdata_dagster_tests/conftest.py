@@ -27,6 +27,7 @@ _MEMORY, _ROOM = "/dev/shm", 4 << 30
 if TYPE_CHECKING:
     from orgdata_dagster.sandbox.server import Sandbox
     from orgdata_dagster_tests.integration.home import Home
+    from orgdata_dagster_tests.postgres import Server
 
 
 def pytest_configure() -> None:
@@ -36,6 +37,27 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     gc.freeze()  # imports stay: a second less for each process, most of it pytest's own collections at its end
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A PostgreSQL server, one for all workers of the session. In CI it has to be there."""
+    from orgdata_dagster_tests.postgres import NotInstalled, running
+
+    base = tmp_path_factory.getbasetemp()
+    try:
+        with running(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) as server:
+            yield server
+    except NotInstalled as reason:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def postgres_database(postgres: Server) -> str:
+    """The `postgresql://` URL of a new, empty database, with its password."""
+    return postgres.url(postgres.new_database())
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.conditions import downstream_sensor
 from orgdata_dagster.orchestration.instance import pool_waits
 from orgdata_dagster.orchestration.instance.retention import retention_job, retention_schedule
-from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.private import keep_private
 from orgdata_dagster.project import isolation
 from orgdata_dagster.project.stand_ins import stand_ins
@@ -47,11 +47,12 @@ def build_defs(
     if str(root) not in sys.path:
         sys.path.append(str(root))  # for projects that are not installed; last, so that it shadows nothing
     loaded = isolation.load(root) if for_ui else isolation.load_whole(root)
+    vendors = [each for each in (loaded.definitions.resources or {}).values() if isinstance(each, VendorResource)]
     defs = dg.Definitions.merge(
         loaded.definitions,
         dg.Definitions(
             resources={"warehouse": WarehouseResource()},
-            sensors=[catch_up_sensor(), alerts, downstream_sensor()],
+            sensors=[catch_up_sensor(vendors), alerts, downstream_sensor()],
             jobs=[retention_job],
             schedules=[retention_schedule],
             executor=dg.in_process_executor,

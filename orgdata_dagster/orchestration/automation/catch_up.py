@@ -4,7 +4,8 @@ Here: when to try, how much, and when to give up. Keep out: which partitions are
 
 Each asset has one batch: its first missing partitions. The batch is tried with growing pauses. If part of it lands, the
 count of attempts starts again. After the last attempt its partitions are given up, and the asset's check `coverage`
-fails until they land. The state is the sensor's cursor.
+fails until they land. A vendor that asked for a pause, or whose circuit breaker is open, is not tried: the run would
+fail without a request and count as an attempt. The state is the sensor's cursor.
 """
 
 import json
@@ -16,13 +17,14 @@ from itertools import takewhile
 import dagster as dg
 
 from orgdata_dagster import settings
+from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.automation.gaps import covered, missing_partitions
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.automation.schedules import open_circuit
 from orgdata_dagster.orchestration.checks.specs import COVERAGE
 from orgdata_dagster.orchestration.instance.unreported import ended_early, report_landed
 from orgdata_dagster.orchestration.reasons import reason
-from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START, PullKind, pulled_assets
 
 NAME = "catch_up"
@@ -64,8 +66,9 @@ class Attempts:
         self.tries += 1
 
 
-def catch_up_sensor(patience: Policy | None = None) -> dg.SensorDefinition:
-    """The sensor for all assets that land a vendor's table."""
+def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | None = None) -> dg.SensorDefinition:
+    """The sensor for all assets that land a vendor's table. `vendors`: those whose pauses it keeps."""
+    vendors = tuple(vendors)
 
     @dg.sensor(
         name=NAME,
@@ -83,9 +86,10 @@ def catch_up_sensor(patience: Policy | None = None) -> dg.SensorDefinition:
         known = covered(warehouse, list(kinds))
         busy = under_way(context.instance)
         state = {name: Attempts(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
-        requests, given_up, waiting = list[dg.RunRequest](), list[dg.AssetCheckEvaluation](), list[str]()
+        paused = _paused(vendors)
+        requests, given_up, waiting = list[dg.RunRequest](), list[dg.AssetCheckEvaluation](), [*paused.values()]
         for key, kind in kinds.items():
-            if key in busy or open_circuit(key.path[0]):
+            if key in busy or key.path[0] in paused or open_circuit(key.path[0]):
                 continue
             name, partitions = key.to_user_string(), graph.get(key).partitions_def
             try:
@@ -123,6 +127,12 @@ def catch_up_sensor(patience: Policy | None = None) -> dg.SensorDefinition:
         )
 
     return catch_up
+
+
+def _paused(vendors: Iterable[VendorResource]) -> dict[str, str]:
+    """Vendor -> until when it is not asked."""
+    pauses = {each.vendor: each.rate_limit().paused() for each in vendors}
+    return {name: f"{name} (it asked for a pause: {span(pause.seconds)} left)" for name, pause in pauses.items() if pause}
 
 
 def next_batch(asked: Attempts, missing: Sequence[str], *, patience: Policy, whole: bool) -> bool:

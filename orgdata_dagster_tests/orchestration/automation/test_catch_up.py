@@ -25,10 +25,12 @@ class Daemon:
     """What the daemon does with the sensor: it keeps the cursor, and here the runs really run."""
 
     def __init__(self, home: Home) -> None:
-        self.defs = catalog.load().defs
+        found = catalog.load()
+        self.defs = found.defs
         self.home = home
         self.cursor: str | None = None
-        self.sensor = catch_up_sensor(PATIENCE)
+        self.vendor = found.resources["institution_analytics"]
+        self.sensor = catch_up_sensor([self.vendor], PATIENCE)
         self.last: dg.SensorResult
 
     def tick(self) -> list[tuple[str, str, str]]:
@@ -130,7 +132,13 @@ def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemo
     CircuitBreaker("institution_analytics", settings.circuit_breakers()).set("HTTP 401")
     assert daemon.tick() == []
     CircuitBreaker("institution_analytics", settings.circuit_breakers()).clear()
+    # a pause that the vendor asked for, longer than any that is kept: a run would fail at once, and count as an attempt
+    daemon.vendor.rate_limit().pause(600, asked=86_400)
+    assert daemon.tick() == []
+    assert "it asked for a pause: 10 min" in str(daemon.last.skip_reason)
+    daemon.vendor.rate_limit().resume()
     assert daemon.tick() == [("users", today(), today())]
+    assert json.loads(daemon.cursor or "{}")["institution_analytics/users"]["tries"] == 1
     assert daemon.tick() == []
 
 

@@ -20,9 +20,19 @@ _READER = str(Path(__file__).with_name("reader.py"))
 _PATIENCE = 400.0  # seconds: for a pull, and for the readers to end once they are told to
 
 
+_TRIES = PULLS + READERS + 1
+
+
+def plan(limits: Limits, tally: Tally) -> None:
+    """The one condition."""
+    tally.plan(f"company{limits.where}", _TRIES)
+
+
 def run(limits: Limits, tally: Tally) -> None:
     """Start them all, look at `status` until the pulls have ended, then compare."""
     condition = f"company{limits.where}"
+    if limits.left < 0:
+        return
     folder = limits.folder / f"company-{limits.memory}"
     enough = folder / "enough"
     with Server("csv_days", {"rows": limits.rows(_ROWS), "days": 1, "tables": PULLS}, folder / "truth") as server:
@@ -42,5 +52,5 @@ def run(limits: Limits, tally: Tally) -> None:
         enough.touch()
         for reader in readers:
             tally.ended(condition, "reader", reader.wait(_PATIENCE), may_fail=False)
-        tally.tried(condition, {"institution_analytics"}, PULLS + READERS + 1)
+        tally.tried(condition, {"institution_analytics"}, _TRIES)
         tally.compared(condition, "afterwards", home.differences(ended_well=True))

@@ -6,6 +6,7 @@ goes on to the end. Keep out: comparing (outside/truth.py).
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 import socket
@@ -23,35 +24,60 @@ from benchmarks.soak.outcome import Tally
 KINDS = ("command", "worker", "tree")
 DEV_SHARE = 12  # one kill in so many is of `dev`, which takes a minute to start and to have something to do
 _RESUME_EVERY = 3  # kills, one of each kind
+_OF_DEV = "kill of dev"
 _START = 150.0  # seconds for `dev` to ask a vendor for the first time
 
 
+def plan(limits: Limits, tally: Tally) -> None:
+    """As many as were asked for."""
+    tally.plan(_OF_DEV, _dev_kills(limits))
+    for count in _shares(limits):
+        for number in range(count):
+            tally.plan(_condition(number), 1)
+
+
 def run(limits: Limits, tally: Tally) -> None:
-    """All kills, those of `dev` in a home of their own beside the others."""
-    dev = max(1, limits.kills // DEV_SHARE)
-    with ThreadPoolExecutor(2) as pool:
-        jobs = [pool.submit(_kill_dev, limits, tally, dev), pool.submit(_kill_pulls, limits, tally, limits.kills - dev)]
+    """All kills, in homes side by side, those of `dev` in one of their own."""
+    with ThreadPoolExecutor(limits.streams + 1) as pool:
+        jobs = [pool.submit(_kill_dev, limits, tally, _dev_kills(limits))]
+        jobs += [pool.submit(_kill_pulls, limits, tally, *share) for share in enumerate(_shares(limits))]
         for each in jobs:
             each.result()
 
 
-def _kill_pulls(limits: Limits, tally: Tally, count: int) -> None:
-    chance = random.Random(11)
-    folder = limits.folder / "kills"
+def _dev_kills(limits: Limits) -> int:
+    return max(1, limits.kills // DEV_SHARE)
+
+
+def _shares(limits: Limits) -> list[int]:
+    """The kills of pulls per home. A home is used for three, one of each kind, so the shares are whole threes."""
+    left, shares = limits.kills - _dev_kills(limits), list[int]()
+    for homes in range(limits.streams, 0, -1):
+        share = min(left, math.ceil(left / homes / _RESUME_EVERY) * _RESUME_EVERY)
+        shares.append(share)
+        left -= share
+    return shares
+
+
+def _condition(number: int) -> str:
+    return f"kill of the {KINDS[number % len(KINDS)]}"
+
+
+def _kill_pulls(limits: Limits, tally: Tally, stream: int, count: int) -> None:
+    chance = random.Random(11 + stream)
+    folder = limits.folder / f"kills-{stream}"
     with Server("five_vendors", {}, folder / "truth") as server:
         usual = 10.0
         for number in range(count):
             if limits.left < 0:
-                tally.skip(f"{count - number} kills")
                 return
             if number % _RESUME_EVERY == 0:
                 shutil.rmtree(folder / "home", ignore_errors=True)
                 home = Home(folder / "home", server)
-            kind = KINDS[number % len(KINDS)]
             command = home.start(*home.pull_words("*", *(["--resume"] if number % _RESUME_EVERY else [])))
             time.sleep(chance.uniform(0.1, usual))
-            _kill(command, kind, chance)
-            condition = f"kill of the {kind}"
+            _kill(command, KINDS[number % len(KINDS)], chance)
+            condition = _condition(number)
             _ended(home, tally, condition, command)
             if number % _RESUME_EVERY == _RESUME_EVERY - 1 or number == count - 1:
                 began = time.monotonic()
@@ -62,12 +88,11 @@ def _kill_pulls(limits: Limits, tally: Tally, count: int) -> None:
 def _kill_dev(limits: Limits, tally: Tally, count: int) -> None:
     chance = random.Random(12)
     folder = limits.folder / "dev"
-    condition = "kill of dev"
+    condition = _OF_DEV
     with Server("five_vendors", {"cron": "* * * * *"}, folder / "truth") as server:
         home = Home(folder / "home", server)
-        for number in range(count):
-            if limits.left < _START / 2:
-                tally.skip(f"{count - number} kills of dev")
+        for _ in range(count):
+            if limits.left < 0:
                 return
             server.forget()
             command = home.start("dev", "--port", str(_free_port()))

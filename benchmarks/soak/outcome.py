@@ -15,16 +15,18 @@ from benchmarks.outside.command import TRACEBACK, Ended
 from benchmarks.outside.truth import Difference
 
 _WRONG_USE = 2  # orgdata's exit status where it was not even tried
+NOT_RUN = "not run"
 HEAD = ("condition", "vendors", "tries", "rows lost", "duplicated", "altered", "stuck", "crashed")
 
 
 @dataclass
 class Outcome:
-    """One line of the table."""
+    """One line of the table. `planned`: so many tries there were to be."""
 
     condition: str
     vendors: set[str] = field(default_factory=set)
     tries: int = 0
+    planned: int = 0
     lost: int = 0
     duplicated: int = 0
     altered: int = 0
@@ -36,11 +38,18 @@ class Outcome:
         return not (self.lost or self.duplicated or self.altered or self.stuck or self.crashed)
 
     @property
+    def left(self) -> int:
+        """Tries that had no turn."""
+        return max(0, self.planned - self.tries)
+
+    @property
     def row(self) -> tuple[object, ...]:
+        figures = (self.lost, self.duplicated, self.altered, self.stuck, self.crashed)
+        if not self.tries and self.good:
+            return (self.condition, "-", NOT_RUN, *("-" for _ in figures))
         vendors = "all five" if len(self.vendors) == 5 else ", ".join(sorted(self.vendors))
-        return (
-            self.condition, vendors, self.tries, self.lost, self.duplicated, self.altered, self.stuck, self.crashed,
-        )  # fmt: skip
+        tries = f"{self.tries} of {self.planned}" if self.left else self.tries
+        return (self.condition, vendors, tries, *figures)
 
 
 class Tally:
@@ -55,11 +64,28 @@ class Tally:
 
     @property
     def good(self) -> bool:
+        """Whether nothing was wrong in what was tried."""
         return all(outcome.good for outcome in self._outcomes.values())
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything that was planned was tried."""
+        return not any(outcome.left for outcome in self._outcomes.values())
+
+    def not_run(self) -> list[str]:
+        """The conditions of which tries had no turn."""
+        return [
+            f"{each.condition} ({each.left} of {each.planned} tries)" for each in self._outcomes.values() if each.left
+        ]
 
     def text(self) -> str:
         with self._lock:
             return table.text(HEAD, [outcome.row for outcome in self._outcomes.values()])
+
+    def plan(self, condition: str, tries: int) -> None:
+        """So many tries of a condition are to come. Lines are in the order of the plan."""
+        with self._lock:
+            self._of(condition).planned += tries
 
     def tried(self, condition: str, vendors: Iterable[str], tries: int = 1) -> None:
         with self._lock:
@@ -110,7 +136,7 @@ class Tally:
         print(text, file=sys.stderr, flush=True)
 
     def skip(self, what: str) -> None:
-        """Something that there was no time for, or that cannot be tried here."""
+        """Something that cannot be tried on this machine."""
         with self._lock:
             self.skipped.append(what)
 

@@ -33,14 +33,18 @@ def sizes(limits: Limits) -> dict[str, tuple[str, dict[str, Any]]]:
     }  # fmt: skip
 
 
+def plan(limits: Limits, tally: Tally) -> None:
+    """One try each."""
+    for name in sizes(limits):
+        if limits.wants(name + limits.where):
+            tally.plan(name + limits.where, 1)
+
+
 def run(limits: Limits, tally: Tally) -> None:
     """One pull each, one after the other."""
     for number, (name, (builder, options)) in enumerate(sizes(limits).items()):
         condition = name + limits.where
-        if not limits.wants(condition):
-            continue
-        if limits.left < 0:
-            tally.skip(condition)
+        if limits.left < 0 or not limits.wants(condition):
             continue
         folder = limits.folder / f"size-{number}-{limits.memory}"
         with Server(builder, options, folder / "truth") as server:

@@ -19,6 +19,7 @@ import httpx
 from orgdata_dagster.http.body import ACCEPT_ENCODING
 from orgdata_dagster.http.errors import PermanentError, UnsafeUrl
 from orgdata_dagster.http.origin import same_origin
+from orgdata_dagster.http.redaction import excerpt
 
 REQUESTS_LOG = "orgdata.http.requests"  # at DEBUG, a line per request with its whole URL, redacted
 _log = logging.getLogger(REQUESTS_LOG)
@@ -61,11 +62,11 @@ def _wrong_with(url: str) -> tuple[str, str] | None:
             "Remove it from {name}: credentials have their own variables",
         )
     if not separator or not re.fullmatch("[A-Za-z][A-Za-z0-9+.-]*", scheme):
-        return f"has no scheme: {url[:100]!r}", "Write https:// before the host in {name}"
+        return f"has no scheme: {excerpt(url, 100)!r}", "Write https:// before the host in {name}"
     if scheme.lower() not in ("http", "https"):
-        return f"has the scheme {scheme[:20]!r}, but only http and https are supported", form
+        return f"has the scheme {excerpt(scheme, 20)!r}, but only http and https are supported", form
     if not same_origin(url, url):
-        return f"is not a valid address: {url[:100]!r}", form
+        return f"is not a valid address: {excerpt(url, 100)!r}", form
     return None
 
 

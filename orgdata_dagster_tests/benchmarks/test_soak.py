@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from benchmarks.outside.command import Ended
 from benchmarks.outside.server import Server
 from benchmarks.outside.truth import Difference
-from benchmarks.soak import fault_kinds, faults
+from benchmarks.soak import fault_kinds, faults, kills
+from benchmarks.soak.limits import Limits
 from benchmarks.soak.outcome import Tally
 from orgdata_dagster.sandbox.faults import KINDS, from_json
 
@@ -39,6 +41,7 @@ def columns(tally: Tally) -> list[str]:
 )
 def test_a_stuck_or_crashed_command_is_counted(ended: Ended, expected: tuple[int, int]) -> None:
     tally = Tally()
+    tally.tried("x", ["octolis"])
     assert tally.ended("x", "pull", ended) == (expected == (0, 0))
     assert columns(tally)[-2:] == [str(count) for count in expected]
     assert tally.good == (expected == (0, 0))
@@ -107,5 +110,30 @@ def test_faults_are_played_on_the_first_the_middle_and_the_last_request(
 ) -> None:
     recorder = Recorder()
     trial = faults.Trial("html", {"kind": "html"}, places, for_good)
-    faults._queue(cast(Server, recorder), "octolis", trial, requests)
+    faults._queue(cast(Server, recorder), "octolis", trial, requests, places)
     assert recorder.played == expected
+
+
+def test_what_had_no_turn_is_shown_as_not_run_and_is_no_success() -> None:
+    tally = Tally()
+    tally.plan("x", 3)
+    assert columns(tally) == ["not run", "-", "-", "-", "-", "-"]
+    tally.tried("x", ["octolis"], 2)
+    assert columns(tally) == ["2 of 3", "0", "0", "0", "0", "0"]
+    assert tally.not_run() == ["x (1 of 3 tries)"]
+    assert not tally.whole
+    tally.tried("x", ["octolis"])
+    assert columns(tally)[0] == "3"
+    assert tally.whole
+
+
+def test_the_plan_has_every_fault_in_every_place_and_every_kill(tmp_path: Path) -> None:
+    tally = Tally()
+    limits = Limits(tmp_path, until=0.0)
+    for plan in (faults.plan, kills.plan):
+        plan(limits, tally)
+    planned = {condition: each.planned for condition, each in tally._outcomes.items()}
+    assert planned["empty rows, once"] == planned["empty rows, persistent"] == 15
+    kinds = {name: count for name, count in planned.items() if name.startswith("kill ")}
+    assert sum(kinds.values()) == limits.kills == 50
+    assert min(kinds.values()) == kinds["kill of dev"] == 4

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from orgdata_dagster.http.redaction import excerpt
+
 HEADER = "header:"
 
 
@@ -53,7 +55,7 @@ def put(body: Any, path: str, value: Any) -> Any:
         copy[int(first)] = put(copy[int(first)], rest, value) if rest else value
         return copy
     if body is not None and not isinstance(body, Mapping):
-        raise ValueError(f"{first!r} cannot be put into {type(body).__name__} {str(body)[:40]!r}")
+        raise ValueError(f"{first!r} cannot be put into {type(body).__name__} {excerpt(str(body), 40)!r}")
     made = dict(body or {})
     made[first] = put(made.get(first), rest, value) if rest else value
     return made

@@ -14,6 +14,7 @@ import duckdb
 
 from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.pages import json_pages
 from orgdata_dagster.warehouse.pages.extents import Extent, extent, kept, measure, rows_at
@@ -99,8 +100,9 @@ def json_reader(
         try:
             page = json_pages.prepare(download.path, connection, records=records, flatten=flatten)
             if expected and page.records and not {*expected} & {*page.columns}:
-                has = ", ".join(page.columns)[:200] or "nothing"
-                raise UnreadablePage(f"none of the columns {', '.join(expected)[:200]} is there; the answer has {has}")
+                has = excerpt(", ".join(page.columns), 200) or "nothing"
+                wanted = excerpt(", ".join(expected), 200)
+                raise UnreadablePage(f"none of the columns {wanted} is there; the answer has {has}")
             # without a cursor column its records are all there is to know, and they are counted
             reach = measure(connection.cursor(), page, cursor) if cursor or not page.parsed else Extent(page.records)
         except UnreadablePage as error:

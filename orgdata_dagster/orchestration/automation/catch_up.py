@@ -132,7 +132,11 @@ def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | N
 def _paused(vendors: Iterable[VendorResource]) -> dict[str, str]:
     """Vendor -> until when it is not asked."""
     pauses = {each.vendor: each.rate_limit().paused() for each in vendors}
-    return {name: f"{name} (it asked for a pause: {span(pause.seconds)} left)" for name, pause in pauses.items() if pause}
+    return {
+        vendor: f"{vendor} (it asked for a pause: {span(pause.seconds)} left)"
+        for vendor, pause in pauses.items()
+        if pause is not None
+    }
 
 
 def next_batch(asked: Attempts, missing: Sequence[str], *, patience: Policy, whole: bool) -> bool:

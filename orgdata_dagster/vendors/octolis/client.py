@@ -33,6 +33,7 @@ from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, ErrorDetail, PermanentError
 from orgdata_dagster.http.rate_limit import Rule, Window
 from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.vendors.octolis.walk import (
     FIRST_PAGE_SIZE,
     MAX_PAGE_SIZE,
@@ -228,7 +229,7 @@ def json_object(download: Download) -> dict[str, Any]:
 def _field(answer: dict[str, Any], name: str, kind: type[T]) -> T:
     value = answer.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise BadBody(f"the answer has no {name!r}; it has {', '.join(answer)[:200] or 'nothing'}")
+        raise BadBody(f"the answer has no {name!r}; it has {excerpt(', '.join(answer), 200) or 'nothing'}")
     return value
 
 

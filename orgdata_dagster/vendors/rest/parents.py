@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import duckdb
 
 from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.names import TableName, quoted
@@ -57,7 +58,7 @@ def _check(connection: duckdb.DuckDBPyConnection, table: TableName, columns: Map
         raise _missing(table)
     if wrong := [column for column in columns.values() if column not in there]:
         raise PermanentError(
-            f"{table} has no column {wrong[0]!r}; it has {', '.join(there)[:300]}",
+            f"{table} has no column {wrong[0]!r}; it has {excerpt(', '.join(there), 300)}",
             vendor=table.schema,
             remedy="Correct `each` in defs.yaml.",
         )

@@ -91,7 +91,7 @@ def _damaged(error: BaseException, uri: str) -> WarehouseError:
     elif "not a valid" in str(error):
         why = "is not a DuckDB database, or its beginning is damaged"
     else:
-        why = f"is damaged ({first_line(error).replace(path, '...')[:120]})"
+        why = f"is damaged ({first_line(error).replace(path, '...')})"
     return WarehouseDamaged(
         f"The warehouse {path} {why}. Restore it from a backup, or move it away and pull again: "
         f"mv {path} {path}.damaged"

@@ -1,0 +1,16 @@
+"""DuckDB's errors as one sentence."""
+
+import duckdb
+
+from orgdata_dagster.warehouse.storage.causes import explained
+
+LONG = (
+    "Serialization Error: Failed to deserialize: field id mismatch, expected: 100, got: 51966 while reading the row "
+    "groups of table institution_analytics.events, block 8192, offset 262144, of the file that was opened read-only"
+)
+
+
+def test_the_reason_of_damage_is_told_whole() -> None:
+    """A cut reason loses its figures, and a cut through a secret could not be redacted any more."""
+    meant = explained(duckdb.SerializationException(LONG), "/data/warehouse.duckdb")
+    assert f"is damaged ({LONG.removeprefix('Serialization Error: ')})" in str(meant)

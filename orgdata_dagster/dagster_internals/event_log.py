@@ -3,9 +3,14 @@
 Here: `BatchingEventLog`, which an instance's dagster.yaml names (storage.py). Keep out: which events there are.
 
 Dagster reports every partition twice, as planned and as materialized. Its own storage uses a transaction in two files
-for each, on new connections. That takes at least 15 ms, more than pulling a small partition. For a planned check it
-also serialises the event again for every partition, which takes a second for a year and six checks. The files and
-tables are Dagster's own, so the instance is the same with or without this class.
+for each, on new connections. That takes at least 15 ms, more than pulling a small partition. The files and tables are
+Dagster's own, so the instance is the same with or without this class.
+
+Two things that the UI shows are mended here:
+- Dagster plans a check of a run once per partition, although a check without partitions has one result. The UI shows
+  the others as skipped for ever. Here the plan is one row, which the result replaces.
+- The UI pages through an asset's events by their time in milliseconds and leaves out what shares one with the last
+  event of a page. Here the events of a batch have distinct milliseconds.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Self
 
+from dagster import AssetCheckEvaluation
 from dagster._core.events import ASSET_EVENTS, AssetCheckEvaluationPlanned, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
@@ -24,7 +30,7 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData, serialize_value
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Delete, Engine, create_engine, delete
 from sqlalchemy.event import listen
 
 from orgdata_dagster.dagster_internals import require
@@ -32,6 +38,7 @@ from orgdata_dagster.dagster_internals.migrations import read_once
 
 _BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"  # unless this is set, Dagster passes single events
 _EVENTS_AT_ONCE = "500"
+_APART = 0.0011  # seconds between two materializations: more than a millisecond, which floats round
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 
 
@@ -39,6 +46,7 @@ require(
     SqliteEventLogStorage,
     *("_connect", "_initdb", "_event_to_row", "_event_insert_timestamp", "conn_string_for_shard", "path_for_shard"),
     *("run_connection", "index_transaction", "_store_asset_event", "_store_asset_event_tags", "store_event_batch"),
+    *("store_asset_check_event", "index_connection"),
 )
 
 
@@ -66,8 +74,20 @@ class BatchingEventLog(SqliteEventLogStorage):
             else:
                 self.store_event(event)
         if together:
-            self._store_together(together)
+            self._store_together(apart(together))
             self._announce(together[0].run_id)
+
+    def store_asset_check_event(self, event: EventLogEntry, event_id: int | None) -> None:
+        """Store the plan of a check as one row, and its result in place of the plan."""
+        planned = event.get_dagster_event().event_specific_data
+        if isinstance(planned, AssetCheckEvaluationPlanned):
+            with self.index_connection() as connection:
+                connection.execute(AssetCheckExecutionsTable.insert(), self._planned_check(event, event_id))
+            return
+        super().store_asset_check_event(event, event_id)
+        if isinstance(planned, AssetCheckEvaluation) and planned.partition and event.run_id:
+            with self.index_connection() as connection:  # a check with partitions: Dagster has added a row
+                connection.execute(_plans_of(event.run_id, planned))
 
     def wipe(self) -> None:
         """Delete all events."""
@@ -111,7 +131,7 @@ class BatchingEventLog(SqliteEventLogStorage):
             self._index_assets(connection, {at: event for at, event in stored.items() if not _is_check(event)})
             for at, event in stored.items():
                 if _is_check(event):
-                    connection.execute(AssetCheckExecutionsTable.insert(), self._planned_checks(event, at))
+                    connection.execute(AssetCheckExecutionsTable.insert(), self._planned_check(event, at))
 
     def _index_assets(self, connection: Connection, stored: Mapping[int, EventLogEntry]) -> None:
         """The index keeps only the last event of an asset, so earlier ones are not written."""
@@ -120,11 +140,11 @@ class BatchingEventLog(SqliteEventLogStorage):
         for at in last.values():
             self._store_asset_event(connection, stored[at], at)
 
-    def _planned_checks(self, event: EventLogEntry, at: int) -> list[dict[str, Any]]:
-        """The rows of a planned check, one per partition."""
+    def _planned_check(self, event: EventLogEntry, at: int | None) -> dict[str, Any]:
+        """The row of a planned check."""
         planned = event.get_dagster_event().event_specific_data
         assert isinstance(planned, AssetCheckEvaluationPlanned)
-        row = {
+        return {
             "asset_key": planned.asset_key.to_string(),
             "check_name": planned.check_name,
             "run_id": event.run_id,
@@ -133,8 +153,27 @@ class BatchingEventLog(SqliteEventLogStorage):
             "evaluation_event_timestamp": self._event_insert_timestamp(event),
             "evaluation_event_storage_id": at,
         }
-        subset = planned.partitions_subset
-        return [{**row, "partition": key} for key in (subset.get_partition_keys() if subset else [None])]
+
+
+def apart(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
+    """The events with at least a millisecond between two of them; the last keeps its time, if it is the latest."""
+    spread, latest = list[EventLogEntry](), float("inf")
+    for event in reversed(events):
+        latest = min(event.timestamp, latest - _APART)
+        spread.append(event._replace(timestamp=latest))
+    return spread[::-1]
+
+
+def _plans_of(run_id: str, done: AssetCheckEvaluation) -> Delete:
+    """The statement that deletes the planned row of a check that has a result."""
+    table = AssetCheckExecutionsTable.c
+    return delete(AssetCheckExecutionsTable).where(
+        table.run_id == run_id,
+        table.asset_key == done.asset_key.to_string(),
+        table.check_name == done.check_name,
+        table.partition.is_(None),
+        table.execution_status == AssetCheckExecutionRecordStatus.PLANNED.value,
+    )
 
 
 def _is_check(event: EventLogEntry) -> bool:

@@ -13,11 +13,14 @@ import dagster as dg
 PULLS_TAG = "orgdata/pulls"  # which partitions can be pulled, see PullKind
 WRITES_TAG = "orgdata/writes"  # the asset writes to a vendor; its value is the name for `orgdata sync`
 
-# of runs; "true" switches on
-PULL_BEGAN_TAG = "orgdata/pull_began"  # the same for all runs of one `orgdata pull`, see resuming.pull_began
-RESUME_TAG = "orgdata/resume"  # the instant of the pull that this run continues
-PROCESS_TAG = "orgdata/process"  # the `identity` of the process that works on the run, see processes.py
-GO_ON_TAG = "orgdata/go_on"  # the command that continues a pull
+# of runs, for orgdata itself; the UI does not show tags with this prefix
+PULL_BEGAN_TAG = ".dagster/orgdata_pull_began"  # the same for all runs of one `orgdata pull`, see resuming.pull_began
+RESUME_TAG = ".dagster/orgdata_resume"  # the instant of the pull that this run continues
+PROCESS_TAG = ".dagster/orgdata_process"  # the `identity` of the process that works on the run, see processes.py
+GO_ON_TAG = ".dagster/orgdata_go_on"  # the command that continues a pull
+REPORTED_TAG = ".dagster/orgdata_reported"  # what landed was reported; its value is the run's id, as retries inherit it
+
+# of runs, for users; "true" switches on
 ACCEPT_SHRINK_TAG = "orgdata/accept_shrink"  # store an empty or much smaller answer
 FULL_WALK_TAG = "orgdata/full_walk"  # read every record, not only changed ones
 DRY_RUN_TAG = "orgdata/dry_run"  # show what would be sent, whatever the YAML says

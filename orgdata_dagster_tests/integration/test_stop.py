@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster.sandbox import faults
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.errors import WarehouseUnavailable
@@ -152,7 +153,7 @@ def test_workers_that_do_not_end_are_killed_and_what_they_landed_is_reported(hom
     pull = started(home, sandbox, requests=6)
     with home.instance() as instance:
         [run] = instance.get_runs()
-    worker = int(run.tags["orgdata/process"].split(":")[1])
+    worker = int(run.tags[PROCESS_TAG].split(":")[1])
     os.kill(worker, signal.SIGSTOP)
     done = ended_in_time(pull, lambda: os.kill(pull.pid, signal.SIGTERM))
     days = landed(home, "events")

@@ -1,17 +1,19 @@
-"""The link from an asset to its vendor's README.
+"""A vendor's README on the pages of its assets.
 
 Here: the asset's metadata. Keep out: the documents (vendors/<vendor>/README.md).
 """
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
 
-_VENDORS = Path(__file__).parents[1] / "vendors"
+_VENDORS = Path(__file__).parents[2] / "vendors"
 
 
+@cache
 def document(vendor: str) -> dict[str, dg.MetadataValue]:
-    """The metadata with the path of a vendor's README."""
-    return {"document": dg.MetadataValue.path(_VENDORS / vendor / "README.md")}
+    """The metadata with the text of a vendor's README: its path would be the server's, and lead nowhere."""
+    return {"document": dg.MetadataValue.md((_VENDORS / vendor / "README.md").read_text(encoding="utf-8"))}

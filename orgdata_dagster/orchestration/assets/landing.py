@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -23,13 +23,13 @@ from orgdata_dagster.orchestration.assets.failures import ends_run, explained, f
 from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
 from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, all_ended, interrupted, threads
 from orgdata_dagster.orchestration.assets.progress import Progress, report
+from orgdata_dagster.orchestration.assets.reporting import keep_landed, result
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import tell, waits_told
-from orgdata_dagster.orchestration.checks.results import Landed, of_landed, of_refused
-from orgdata_dagster.orchestration.checks.volume import Volume, volumes, whole_volume
+from orgdata_dagster.orchestration.checks.results import Landed, of_refused
 from orgdata_dagster.orchestration.instance.orphaned_runs import claim
 from orgdata_dagster.orchestration.instance.unreported import report_landed
-from orgdata_dagster.orchestration.partitions import key_of
+from orgdata_dagster.orchestration.partitions import bounds
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.warehouse.catalog import table_columns
@@ -47,7 +47,6 @@ from orgdata_dagster.warehouse.ledger.state import state_of
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
-from orgdata_dagster.warehouse.storage.memory import with_room
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 _MOST_PARTITIONS, _MOST_ROWS = 400, 250_000  # of one commit; usually time ends a batch
@@ -89,8 +88,15 @@ class _Run:
             done = coverage.landed_since(connection, self.target.table, resumed) if resumed else set()
         if done := done & set(partitions):
             self.context.log.info(f"continues a run that landed {len(done)} of {self.total} partitions")
-            self.landed |= {partition: metadata.resumed() for partition in done}
+            for partition in done:
+                self.landed[partition] = metadata.resumed(self.known.get(partition, ()), self.window(partition))
         return [partition for partition in partitions if partition not in done]
+
+    def window(self, partition: str | None) -> tuple[datetime, datetime] | None:
+        """The part of the time line that a partition is; None for a whole table, or a snapshot."""
+        partitions = self.context.assets_def.partitions_def
+        timed = isinstance(partitions, dg.TimeWindowPartitionsDefinition) and not self.target.snapshots
+        return bounds(partitions, partition) if timed and partition else None
 
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
         """Pull one partition."""
@@ -156,11 +162,24 @@ class _Run:
             raise
         self.expected = dict(done.expected)
         self.found.add(done, sum(arrival.intake.kept for arrival in arrivals if arrival.partition in done.rows))
-        for arrival in arrivals:
-            self._note(arrival.load(), done, arrival.intake)
+        for load, arrival in zip(loads, arrivals, strict=True):
+            self._note(load, done, arrival.intake)
             arrival.intake.close()
+        self._tell_landed(loads, done)
         self._tell_superseded(done)
         self.progress()
+
+    def _tell_landed(self, loads: Sequence[PartitionLoad], done: Committed) -> None:
+        """One line per commit: a long run says every few seconds what has landed."""
+        names = sorted(str(load.partition) for load in loads if load.partition)
+        which = f" {names[0]}" if len(names) == 1 else f" {names[0]} to {names[-1]}" if names else ""
+        changes = f", columns changed: {', '.join(map(str, done.changes))}" if done.changes else ""
+        pages = sum(load.pages for load in loads)
+        self.context.log.info(
+            f"{self.target.table}{which}: {done.inserted:,} rows on {pages} pages have landed ({len(self.landed)} of "
+            f"{self.total}; so far {self.requests.count} requests, {self.requests.waited:.0f} s of waiting for the "
+            f"rate limit){changes}"
+        )
 
     def _tell_superseded(self, done: Committed) -> None:
         self.superseded += len(done.superseded)
@@ -182,17 +201,11 @@ class _Run:
 
     def _note(self, load: PartitionLoad, done: Committed, intake: Intake) -> None:
         rows = done.rows.get(load.partition, 0)
-        self.landed[load.partition] = metadata.of_partition(load, done, intake.watermark)
+        self.landed[load.partition] = metadata.of_partition(load, done, intake.watermark, self.window(load.partition))
         self.found.shrunk += intake.shrunk if load.partition in done.rows else []
         self.found.gaps += [(load.partition, interval) for interval in load.coverage if not interval.complete]
         self.pages += load.pages
         self.rows += rows
-        changes = f", columns changed: {', '.join(map(str, done.changes))}" if done.changes else ""
-        if self.total <= 14 or len(self.landed) % (self.total // 10) == 0:
-            self.context.log.info(
-                f"{self.target.table} {load.partition or ''}: {rows} rows on {load.pages} pages "
-                f"in {load.seconds:.1f} s, {load.waited:.1f} s rate limit ({len(self.landed)} of {self.total}){changes}"
-            )
 
     def progress(self) -> None:
         """Report the progress of the run."""
@@ -247,14 +260,14 @@ def land(
             finally:
                 _record_requests(run)
         if errors:
-            _keep_landed(run)
+            keep_landed(context, run.landed)
             for check in of_refused(context.asset_key, errors.values()):
                 context.log_event(check)
             raise failure(context, errors, untried=untried)
         try:
-            return _result(run)
+            return result(context, warehouse, target, run.landed, run.found)
         except _GONE:
-            _keep_landed(run)
+            keep_landed(context, run.landed)
             raise
 
 
@@ -311,33 +324,3 @@ def _each(
     finally:
         commit_all(arrived.rest())
     return errors, len(partitions) - len(tried)
-
-
-def _keep_landed(run: _Run) -> None:
-    """Report the partitions that have landed, because a failed step reports none by itself."""
-    for partition, figures in run.landed.items():
-        run.context.log_event(dg.AssetMaterialization(run.context.asset_key, partition=partition, metadata=figures))
-
-
-def _result(run: _Run) -> dg.MaterializeResult:
-    today = key_of(run.context.assets_def.partitions_def, datetime.now(UTC).date())
-
-    def look(scratch: duckdb.DuckDBPyConnection) -> tuple[metadata.Metadata, list[Volume]]:
-        with run.warehouse.reading(scratch) as connection:
-            shown = metadata.of_table(connection, run.target)
-            return shown, volumes(connection, run.target.table, run.found.partitions, today)
-
-    # what has landed must not fail because a wide table cannot be shown in a run's share of the memory
-    with run.warehouse.scratch_connection() as scratch:
-        table, beside = with_room(scratch, partial(look, scratch))
-    if None in run.found.partitions:
-        beside = whole_volume(run.context.instance, run.context.asset_key, table)
-    checks = of_landed(run.found, run.target, beside)
-    if len(run.landed) <= 1:
-        figures = next(iter(run.landed.values()), {})
-        return dg.MaterializeResult(metadata={**table, **figures}, check_results=checks)
-    newest = max(run.landed, key=str)  # reported last, because the UI shows its columns
-    for partition, figures in run.landed.items():
-        shown = {**table, **figures} if partition == newest else figures
-        run.context.add_asset_metadata(shown, partition_key=partition)
-    return dg.MaterializeResult(check_results=checks)

@@ -6,19 +6,21 @@ Keep out: computing the figures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import dagster as dg
 import duckdb
 
 from orgdata_dagster.http.redaction import excerpt
+from orgdata_dagster.orchestration.assets import completeness
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.commit.committed import Committed
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.commit.views import OWN_COLUMNS
+from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.ledger.loads import LandedPartition
-from orgdata_dagster.warehouse.names import LOADED_AT
+from orgdata_dagster.warehouse.names import LOADED_AT, folded
 
 SYNC_SUMMARY = "summary"  # the entry of a sync's metadata that the command line prints
 
@@ -30,8 +32,10 @@ Metadata = dict[str, dg.MetadataValue]
 SUPERSEDED = "superseded"
 
 
-def of_partition(load: PartitionLoad, done: Committed, watermark: datetime | None) -> Metadata:
-    """The figures of one partition's load."""
+def of_partition(
+    load: PartitionLoad, done: Committed, watermark: datetime | None, window: completeness.Window | None
+) -> Metadata:
+    """The figures of one partition's load. `window`: the partition's, see completeness.of_coverage."""
     rows = done.rows.get(load.partition, 0)
     figures = _figures(rows, load)
     if load.replaced_characters:
@@ -40,11 +44,6 @@ def of_partition(load: PartitionLoad, done: Committed, watermark: datetime | Non
         figures["watermark"] = dg.MetadataValue.timestamp(watermark)
     if done.changes:
         figures["column_changes"] = dg.MetadataValue.md("\n".join(f"- {change}" for change in done.changes))
-    gaps = [interval for interval in load.coverage if not interval.complete]
-    if gaps:
-        figures["incomplete"] = dg.MetadataValue.md(
-            "\n".join(f"- {gap.start.isoformat()}: {gap.reason}" for gap in gaps)
-        )
     if (difference := done.differences.get(load.partition)) is not None:
         figures["rows_new_or_changed"] = dg.MetadataValue.int(difference.came)
         figures["rows_gone_or_changed"] = dg.MetadataValue.int(difference.went)
@@ -52,18 +51,21 @@ def of_partition(load: PartitionLoad, done: Committed, watermark: datetime | Non
         figures[SUPERSEDED] = dg.MetadataValue.text(
             "not stored: the warehouse already has a newer snapshot of this partition"
         )
-    return figures
+        return figures
+    return {**completeness.of_coverage(load.coverage, window), **figures}
 
 
-def of_landed(landed: LandedPartition) -> Metadata:
-    """The figures of a partition from the ledger, if its run ended before it reported them."""
+def of_landed(landed: LandedPartition, known: Sequence[Interval]) -> Metadata:
+    """The figures of a partition from the ledger, if its run ended before it reported them. `known`: its coverage."""
     text = "from the ledger, because the run ended before it reported this partition"
-    return {**_figures(landed.rows, landed), "reported": dg.MetadataValue.text(text)}
+    proven = completeness.of_coverage(known, None)
+    return {**proven, **_figures(landed.rows, landed), "reported": dg.MetadataValue.text(text)}
 
 
-def resumed() -> Metadata:
-    """The metadata of a partition that was landed by the run that this one continues."""
-    return {"resumed": dg.MetadataValue.text("landed by the run that this one continues; not pulled again")}
+def resumed(known: Sequence[Interval], window: completeness.Window | None) -> Metadata:
+    """The metadata of a partition that was landed by the run that this one continues; `known`: its coverage."""
+    text = dg.MetadataValue.text("landed by the run that this one continues; not pulled again")
+    return {**completeness.of_coverage(known, window), "resumed": text}
 
 
 def of_table(connection: duckdb.DuckDBPyConnection, target: Target) -> Metadata:
@@ -74,7 +76,7 @@ def of_table(connection: duckdb.DuckDBPyConnection, target: Target) -> Metadata:
         "dagster/row_count": dg.MetadataValue.int(count[0] if count else 0),
         "dagster/table_name": dg.MetadataValue.text(str(target.table)),
         "dagster/column_schema": dg.MetadataValue.table_schema(
-            _schema(columns, OWN_COLUMNS | dict(target.column_descriptions))
+            _schema(columns, OWN_COLUMNS | dict(target.column_descriptions), target.key)
         ),
         "preview": dg.MetadataValue.md(_preview(connection, target)),
     }
@@ -92,9 +94,14 @@ def _figures(rows: int, load: PartitionLoad | LandedPartition) -> Metadata:
     }
 
 
-def _schema(columns: Mapping[str, str], descriptions: Mapping[str, str]) -> dg.TableSchema:
+def _schema(columns: Mapping[str, str], descriptions: Mapping[str, str], key: Collection[str]) -> dg.TableSchema:
+    texts, keys = {folded(name): text for name, text in descriptions.items()}, set(map(folded, key))
+    marked = dg.TableColumnConstraints(other=["key"])
     return dg.TableSchema(
-        columns=[dg.TableColumn(name, kind, description=descriptions.get(name)) for name, kind in columns.items()]
+        [
+            dg.TableColumn(name, kind, texts.get(folded(name)), constraints=marked if folded(name) in keys else None)
+            for name, kind in columns.items()
+        ]
     )
 
 

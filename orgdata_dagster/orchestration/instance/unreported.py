@@ -17,12 +17,10 @@ import duckdb
 from orgdata_dagster.dagster_internals import materializations
 from orgdata_dagster.orchestration.assets import metadata
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.tags import REPORTED_TAG
 from orgdata_dagster.warehouse.errors import WarehouseError
-from orgdata_dagster.warehouse.ledger import loads
+from orgdata_dagster.warehouse.ledger import coverage, loads
 
-REPORTED_TAG = (
-    "orgdata/landed_reported"  # the value is the run's id, because a retry inherits the tags of the run before it
-)
 _ENDED_EARLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _LOOK_BACK = 200  # runs
 _PATIENCE = 2.0  # seconds to wait for the warehouse; a later comparison finds the same
@@ -46,12 +44,13 @@ def unreported(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> U
         return {}
     with warehouse.reading() as connection:
         landed = loads.landed_by(connection, [run.run_id for run in runs])
+        known = {table: coverage.known(connection, table) for table in {each.table for each in landed}}
     missing: dict[str, list[dg.AssetMaterialization]] = {}
     reported = {run_id: _reported(instance, run_id) for run_id in {each.run_id for each in landed}}
     for each in landed:
         key = dg.AssetKey([each.table.schema, each.table.name])
         if (key, each.partition) not in reported[each.run_id]:
-            figures = metadata.of_landed(each)
+            figures = metadata.of_landed(each, known[each.table].get(each.partition, ()))
             found = dg.AssetMaterialization(key, partition=each.partition, metadata=figures)
             missing.setdefault(each.run_id, []).append(found)
     return missing

@@ -29,6 +29,19 @@ from orgdata_dagster.vendors.accutics.search import Kind, parse
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Step, Stream, target
 
+# what the vendor's document searches by, and calls alike in every entity
+_COLUMNS = {
+    "id": "accutics' id of the entity.",
+    "record_id": "accutics' id of the record that the row belongs to.",
+    "created_at": "When the entity was created (UTC).",
+    "updated_at": "When the entity was last changed (UTC).",
+    "submission": "Name of the submission that the record came with.",
+    "author": "Who created the entity; accutics searches it by name and e-mail address.",
+    "updater": "Who last changed the entity; accutics searches it by name and e-mail address.",
+    "match_status": "How far the record matches the data of the channel, such as synced, outdated, unmatched or "
+    "out_of_sync.",
+}
+
 Path = Annotated[str, Field(pattern=r"^/[^?#\s]+$")]
 
 
@@ -116,6 +129,7 @@ class Accutics(VendorComponent):
                 configured={"cursor_column": [table.cursor_column] if table.cursor_column else []},
                 cursor=listing.cursor_column,
                 write_disposition="merge",
+                documented=_COLUMNS,
             ),
             description=f"{about} {days if in_days else 'Compared as a whole at every pull.'}",
             file_format="json",

@@ -3,7 +3,7 @@
 Here: `build_asset`. Add here when: every asset shows or checks something new. Keep out: one vendor's own (its streams).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -17,11 +17,12 @@ from orgdata_dagster.orchestration.tags import pulls_tag
 from orgdata_dagster.vendors.base.stream import Event, Step, Stream
 
 
-def build_asset(stream: Stream, kind: str, cron: str | None = None) -> dg.AssetsDefinition:
+def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequence[str] = ()) -> dg.AssetsDefinition:
     """Build the asset `<vendor>/<table>`, which lands in the table of the same name.
 
     kind: the vendor's folder, which has its README.
     cron: the vendor's cron, for a table without its own; the freshness policy follows it.
+    owners: the vendor's owners, for a table without its own.
 
     The asset requires two resources: the vendor's, whose key is the vendor's name, and `warehouse`.
     """
@@ -38,8 +39,8 @@ def build_asset(stream: Stream, kind: str, cron: str | None = None) -> dg.Assets
         metadata={**stream.metadata, **stream.estimate.metadata(), **document(kind)},
         tags=pulls_tag(stream.pulls),
         pool=pool(vendor),
-        kinds={"duckdb", stream.file_format},
-        owners=list(table.owners),
+        kinds={"duckdb", stream.file_format, vendor},
+        owners=list(table.owners or owners),
         freshness_policy=freshness(table.cron or cron),
         check_specs=[*table_checks(*stream.key.path, keyed=bool(stream.target.key)), *extra],
         output_required=stream.pulls != "today",  # days that are over have no snapshot to report

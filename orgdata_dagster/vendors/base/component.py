@@ -33,6 +33,9 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
     )
     tables: Sequence[Table] = Field(min_length=1, description="The tables to pull.")
     cron: Cron | None = Field(default=None, description="Cron of the schedule (UTC); null: no schedule.")
+    owners: list[str] = Field(
+        default=[], description="Owners of the tables without their own: e-mail addresses, or teams as `team:name`."
+    )
 
     kind: ClassVar[str]  # the vendor's name
     beside: ClassVar[tuple[str, ...]] = ()  # suffixes of further tables that the vendor creates per table
@@ -69,7 +72,7 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their checks, their schedules, the change sensor and the resource."""
         resource, streams = self.resource(), self.streams()
-        assets = {stream.key: build_asset(stream, self.kind, self.cron) for stream in streams}
+        assets = {stream.key: build_asset(stream, self.kind, self.cron, self.owners) for stream in streams}
         probes = {stream.key: stream.probe for stream in streams if stream.probe}
         return dg.Definitions(
             assets=list(assets.values()),

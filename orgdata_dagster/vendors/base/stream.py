@@ -109,11 +109,17 @@ class Step:
 
 
 def target(
-    vendor: str, table: Table, description: str, configured: Mapping[str, Sequence[str]] | None = None, **rules: Any
+    vendor: str,
+    table: Table,
+    description: str,
+    configured: Mapping[str, Sequence[str]] | None = None,
+    documented: Mapping[str, str] | None = None,
+    **rules: Any,
 ) -> Target:
     """The warehouse's rules for a table, from its YAML.
 
     configured: option of the vendor -> the columns that it names; each of them must exist.
+    documented: column -> its description in the vendor's document; the YAML's wins. Such a column may be missing.
     rules: fields of Target, which win over the YAML.
     """
     named = {"key": table.key, "columns": [*table.columns], "column_descriptions": [*table.column_descriptions]}
@@ -122,6 +128,6 @@ def target(
         "key": tuple(table.key),
         "contract": table.contract,
         "description": description,
-        "column_descriptions": table.column_descriptions,
+        "column_descriptions": {**(documented or {}), **table.column_descriptions},
     }
     return Target(TableName(vendor, table.name), **{**said, **rules})

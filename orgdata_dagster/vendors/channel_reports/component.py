@@ -116,11 +116,10 @@ class ChannelReports(VendorComponent):
 
     def _report(self, table: ReportTable, endpoint: Endpoint) -> Stream:
         about = table.description or endpoint.about
-        descriptions = endpoint.descriptions | table.column_descriptions
         window = f"{about} Each row counts one window of a {table.partitions} (UTC), start_date to end_date."
         return Stream(
             table,
-            target(self.account, table, window, column_descriptions=descriptions),
+            target(self.account, table, window, documented=endpoint.descriptions),
             description=f"{about} A partition is the vendor's count of one {table.partitions} (UTC). Distinct counts "
             "do not add up over partitions: see the columns.",
             file_format="json",
@@ -152,7 +151,7 @@ class ChannelReports(VendorComponent):
         descriptions = {name: text for name, (_, text) in FIELD_COLUMNS.items()}
         return Stream(
             table,
-            target(self.account, table, about, column_descriptions=descriptions),
+            target(self.account, table, about, documented=descriptions),
             description=about,
             file_format="json",
             run=lambda step: step.land(lambda intake: pull_fields(step.client, self.channels, intake)),

@@ -23,6 +23,8 @@ from orgdata_dagster.vendors.institution_analytics.client import Endpoint, Preci
 from orgdata_dagster.vendors.institution_analytics.pulling import pull_day
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
 
+_UPDATED = "When the row was last inserted or updated, by the vendor's clock."
+
 
 class DataSetTable(Table):
     """One data set: one asset, one table."""
@@ -89,7 +91,13 @@ class InstitutionAnalytics(VendorComponent):
         current = f"; `{table.name}_current` has the newest version of each key" if table.key else ""
         return Stream(
             table,
-            target(self.account, table, about, cursor=self.api.cursor_column),
+            target(
+                self.account,
+                table,
+                about,
+                cursor=self.api.cursor_column,
+                documented={self.api.cursor_column: _UPDATED},
+            ),
             description=f"{about} A day's partition has the rows that were last updated on it (UTC){current}.",
             file_format="csv",
             run=partial(self._run, table.vendor_name),

@@ -137,7 +137,6 @@ def stream_of(vendor: str, table: DatasetTable, manner: Manner) -> Stream:
     """The stream of one dataset."""
     about = table.description or f"Dataset `{table.id}` of octolis."
     merges = merges_table(TableName(vendor, table.name))
-    descriptions = _SYSTEM_COLUMNS | table.column_descriptions
     shown = [name for name in table.deduplicated_by if not table.selection or name in table.selection]
     return Stream(
         table,
@@ -148,7 +147,7 @@ def stream_of(vendor: str, table: DatasetTable, manner: Manner) -> Stream:
             configured={"deduplicated_by": shown, "selection": table.selection},
             cursor=api.MODIFIED_AT,
             write_disposition="merge",
-            column_descriptions=descriptions,
+            documented=_SYSTEM_COLUMNS,
         ),
         description=f"{about} One row per record, as octolis has it now; `{merges.name}` says which records went into "
         "others.",

@@ -11,7 +11,7 @@ from orgdata_dagster_tests.integration.project import today
 USERS = dg.AssetKey(["institution_analytics", "users"])
 PARTITION = {
     "dagster/partition_row_count", "rows", "pages", "requests", "bytes", "seconds", "waited_for_rate_limit_seconds",
-    "watermark",
+    "watermark", "complete", "complete_until",
 }  # fmt: skip
 TABLE = {"dagster/row_count", "dagster/table_name", "dagster/column_schema", "preview"}
 
@@ -39,6 +39,9 @@ def test_of_the_table_and_of_every_partition(home: Home, sandbox: Sandbox) -> No
         assert metadata["dagster/partition_row_count"] == metadata["rows"] == count > 0
         last = max(str(row["updated_date"]) for row in users.truth() if str(row["updated_date"]).startswith(day))
         assert datetime.fromtimestamp(float(str(metadata["watermark"])), UTC).isoformat()[:19] == last[:19]
+    assert shown[today(back=2)]["complete"] is shown[today(back=1)]["complete"] is True
+    comment = "SELECT comment FROM duckdb_columns() WHERE table_name = 'users' AND column_name = 'updated_date'"
+    assert home.sql(comment) == [("When the row was last inserted or updated, by the vendor's clock.",)]
     assert not shown[today(back=2)].keys() & TABLE  # once is enough: a year would tell it 365 times
     check_table(shown[today(back=1)], sum(rows.values()))
     assert sum(int(str(shown[day]["requests"])) for day in rows) == len(asked)
@@ -56,7 +59,11 @@ def check_table(metadata: dict[str, object], rows: int) -> None:
     columns = {column.name: (column.type, column.description) for column in schema.columns}
     assert columns["_orgdata_loaded_at"] == ("TIMESTAMP WITH TIME ZONE", "When the row was committed (UTC).")
     assert columns["email"] == ("VARCHAR", "Where they are written to.")
-    assert columns["updated_date"][0] == "TIMESTAMP WITH TIME ZONE"
+    assert columns["updated_date"] == (
+        "TIMESTAMP WITH TIME ZONE",
+        "When the row was last inserted or updated, by the vendor's clock.",
+    )
+    assert [column.name for column in schema.columns if "key" in column.constraints.other] == ["id"]
     assert columns["active"][0] == "BOOLEAN"
     preview = str(metadata["preview"]).splitlines()
     assert preview[0].startswith("| id | email | ")
@@ -87,3 +94,13 @@ def test_one_day_alone_shows_the_same(home: Home, sandbox: Sandbox) -> None:
     assert day == today(back=1)
     assert metadata.keys() >= PARTITION | TABLE
     assert metadata["requests"] == len(sandbox.log.entries())
+
+
+def test_today_is_visibly_unfinished(home: Home, sandbox: Sandbox) -> None:
+    assert sandbox.url
+    assert home.materialize("institution_analytics/users", today()).success
+    metadata = materializations(home)[today()]
+    assert metadata["complete"] is False
+    assert "the partition is not over" in str(metadata["incomplete"])
+    until = datetime.fromtimestamp(float(str(metadata["complete_until"])), UTC)
+    assert until.date().isoformat() == today()

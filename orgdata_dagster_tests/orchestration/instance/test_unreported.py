@@ -7,6 +7,7 @@ import pytest
 
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.unreported import ended_early, landed_by, report_landed, unreported
+from orgdata_dagster.orchestration.tags import PROCESS_TAG, REPORTED_TAG
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
@@ -31,7 +32,7 @@ def killed(home: Home, sandbox: Sandbox) -> Iterator[tuple[dg.DagsterInstance, d
     assert sandbox.url
     assert home.materialize(KEY.to_user_string(), min(DAYS), max(DAYS)).success
     with home.instance() as instance:
-        run = instance.create_run_for_job(any_job, tags={"orgdata/process": "", "orgdata/landed_reported": "another"})
+        run = instance.create_run_for_job(any_job, tags={PROCESS_TAG: "", REPORTED_TAG: "another"})
         instance.report_run_failed(run)
         with home.warehouse.writing() as connection:
             connection.execute("UPDATE _orgdata.loads SET run_id = ?", [run.run_id])

@@ -1,0 +1,65 @@
+"""What a materialization says of the completeness of its partition.
+
+Here: `of_coverage`. Add here when: the UI should show another fact about completeness.
+Keep out: other figures (metadata.py), what is proven (a vendor's pulling.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from orgdata_dagster.warehouse.ledger.intervals import Interval
+
+Window = tuple[datetime, datetime]
+
+_SHOWN = 20
+
+
+def of_coverage(coverage: Sequence[Interval], window: Window | None) -> dict[str, dg.MetadataValue]:
+    """Whether the partition is complete, until when, and why not beyond; nothing if nothing is known of it.
+
+    window: the part of the time line that the partition is; None for a whole table and for a snapshot, which are
+        complete as of one instant.
+    """
+    if not coverage:
+        return {}
+    reasons = [_gap(part) for part in coverage if not part.complete]
+    reached = max(part.end for part in coverage)
+    if window and reached < window[1]:
+        over = window[1] <= datetime.now(UTC)
+        why = "has not been pulled to its end" if over else "is not over"
+        reasons.append(f"from {_instant(reached)}: the partition {why}")
+    until = complete_until(coverage)
+    return {
+        "complete": dg.MetadataValue.bool(not reasons),
+        **({"complete_until": dg.MetadataValue.timestamp(until)} if until else {}),
+        **({"incomplete": dg.MetadataValue.md(_listed(reasons))} if reasons else {}),
+    }
+
+
+def complete_until(coverage: Sequence[Interval]) -> datetime | None:
+    """The end of what is complete from the start on without a gap; None if it begins with a gap."""
+    until = None
+    for part in sorted(coverage, key=lambda part: part.start):
+        if not part.complete or (until and part.start > until):
+            break
+        until = max(part.end, until or part.end)
+    return until
+
+
+def _gap(part: Interval) -> str:
+    # a gap of a whole table begins before there was any row
+    start = f"from {_instant(part.start)} " if part.start.year > 1970 else ""
+    return f"{start}to {_instant(part.end)}: {part.reason}"
+
+
+def _instant(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _listed(reasons: Sequence[str]) -> str:
+    more = [f"- and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else []
+    return "\n".join([*(f"- {reason}" for reason in reasons[:_SHOWN]), *more])

@@ -1,0 +1,58 @@
+"""What a step reports to Dagster when its partitions have landed: materializations and check results.
+
+Here: `result` of a step in which everything landed, and `keep_landed` of one that failed.
+Keep out: landing (landing.py), the figures themselves (metadata.py, checks/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+
+import dagster as dg
+import duckdb
+
+from orgdata_dagster.orchestration.assets import metadata
+from orgdata_dagster.orchestration.checks.results import Landed, of_landed
+from orgdata_dagster.orchestration.checks.volume import Volume, volumes, whole_volume
+from orgdata_dagster.orchestration.partitions import key_of
+from orgdata_dagster.warehouse.commit.target import Target
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.memory import with_room
+
+Figures = Mapping[str | None, metadata.Metadata]
+"""Partition -> the metadata of its materialization."""
+
+
+def keep_landed(context: dg.AssetExecutionContext, landed: Figures) -> None:
+    """Report the partitions that have landed, because a failed step reports none by itself."""
+    for partition, figures in landed.items():
+        context.log_event(dg.AssetMaterialization(context.asset_key, partition=partition, metadata=figures))
+
+
+def result(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, target: Target, landed: Figures, found: Landed
+) -> dg.MaterializeResult:
+    """The result of a step. The newest partition also shows the table."""
+    today = key_of(context.assets_def.partitions_def, datetime.now(UTC).date())
+
+    def look(scratch: duckdb.DuckDBPyConnection) -> tuple[metadata.Metadata, list[Volume]]:
+        with warehouse.reading(scratch) as connection:
+            shown = metadata.of_table(connection, target)
+            return shown, volumes(connection, target.table, found.partitions, today)
+
+    # what has landed must not fail because a wide table cannot be shown in a run's share of the memory
+    with warehouse.scratch_connection() as scratch:
+        table, beside = with_room(scratch, partial(look, scratch))
+    if None in found.partitions:
+        beside = whole_volume(context.instance, context.asset_key, table)
+    checks = of_landed(found, target, beside)
+    if len(landed) <= 1:
+        figures = next(iter(landed.values()), {})
+        return dg.MaterializeResult(metadata={**table, **figures}, check_results=checks)
+    newest = max(landed, key=str)  # reported last, because the UI shows its columns
+    for partition, figures in landed.items():
+        shown = {**table, **figures} if partition == newest else figures
+        context.add_asset_metadata(shown, partition_key=partition)
+    return dg.MaterializeResult(check_results=checks)

@@ -9,20 +9,22 @@ from __future__ import annotations
 import math
 import os
 import re
+import tomllib
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 HOME = "ORGDATA_HOME"
 WAREHOUSE = "ORGDATA_WAREHOUSE"
 PROJECT = "ORGDATA_PROJECT"
 
-
 TEST_SERVER_PACE = "ORGDATA_TEST_SERVER_PACE"
 TEST_SERVER_PROBES = "ORGDATA_TEST_SERVER_PROBES"
 CATCH_UP = "ORGDATA_CATCH_UP_SECONDS"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _WAREHOUSES = ("ducklake:", "md:")
+_CONFIGURATIONS = {"dg.toml": (), "pyproject.toml": ("tool", "dg")}  # file -> the tables above [project]
 _PRIVATE = 0o700  # only the owner may read tables and vendors' answers
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -31,19 +33,87 @@ class SettingsError(Exception):
     """An invalid setting. The message names it and says what to do."""
 
 
-def project_root() -> Path:
-    """The folder with pyproject.toml and dagster.yaml.
+class NoProject(SettingsError):
+    """The working folder is not in a project."""
 
-    `ORGDATA_PROJECT` if set; otherwise the folder above this package if it has a dagster.yaml; otherwise the working
-    folder. Raises SettingsError if the folder in `ORGDATA_PROJECT` has no pyproject.toml.
+
+def project_root() -> Path:
+    """The folder of the Dagster project.
+
+    `ORGDATA_PROJECT` if set; otherwise the working folder or the nearest of its parents whose pyproject.toml (or
+    dg.toml) is a Dagster project's. Raises NoProject if there is none, SettingsError if `ORGDATA_PROJECT` is not one.
     """
     if configured := os.environ.get(PROJECT):
         folder = _path(PROJECT, configured).absolute()
-        if not (folder / "pyproject.toml").exists():
+        if not any((folder / name).exists() for name in _CONFIGURATIONS):
             raise SettingsError(f"{PROJECT}: no pyproject.toml in {folder}; set {PROJECT} to a Dagster project")
+        if not dg_config(folder):
+            raise SettingsError(
+                f"{PROJECT}: {folder}/pyproject.toml has no [tool.dg.project]; set {PROJECT} to a Dagster project, or "
+                "make one with `orgdata init FOLDER`"
+            )
         return folder
-    above = Path(__file__).resolve().parent.parent
-    return above if (above / "dagster.yaml").exists() else Path.cwd()
+    here = Path.cwd()
+    found = next((folder for folder in (here, *here.parents) if dg_config(folder)), None)
+    if found is None:
+        raise NoProject(
+            f"no project in {here} or its parents: go to your project's folder, set {PROJECT} to it, or make one with "
+            "`orgdata init FOLDER` (`orgdata demo` needs none)"
+        )
+    return found
+
+
+def use_project(folder: Path) -> None:
+    """Make `folder` the project of this process and those that it starts, unless `ORGDATA_PROJECT` names another."""
+    os.environ[PROJECT] = os.environ.get(PROJECT) or str(folder)
+
+
+def dg_config(folder: Path) -> dict[str, Any]:
+    """What dg.toml or pyproject.toml says about the Dagster project of a folder; empty if the folder is none."""
+    for name, tables in _CONFIGURATIONS.items():
+        try:
+            text = (folder / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if "project" not in text:
+            continue
+        try:
+            found: Any = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            if "dg.project" in text:
+                raise SettingsError(f"{folder / name} is not valid TOML: {error}; correct it") from None
+            continue
+        for table in (*tables, "project"):
+            found = found.get(table, {})
+        if found.get("root_module") or found.get("defs_module"):
+            return dict(found)
+    return {}
+
+
+def location_name(project: Path) -> str:
+    """The name of the project's code location in the UI."""
+    return str(dg_config(project).get("code_location_name") or project.name)
+
+
+def package_folder(project: Path) -> Path:
+    """The folder of the project's package, at the top or in `src`."""
+    return _of_module(project, str(dg_config(project).get("root_module") or defs_module(project).partition(".")[0]))
+
+
+def defs_folder(project: Path) -> Path:
+    """The folder with one folder per vendor."""
+    return _of_module(project, defs_module(project))
+
+
+def defs_module(project: Path) -> str:
+    """The name of the module with the definitions."""
+    found = dg_config(project)
+    return str(found.get("defs_module") or f"{found.get('root_module', project.name)}.defs")
+
+
+def _of_module(project: Path, module: str) -> Path:
+    below = Path(*module.split("."))
+    return next((at for at in (project / below, project / "src" / below) if at.exists()), project / below)
 
 
 def home() -> Path:
@@ -52,7 +122,7 @@ def home() -> Path:
     A relative path is below the project's root, so that the folder is the same from every working folder. The folder is
     created if needed. Raises SettingsError if it cannot be created or written.
     """
-    folder = project_root() / _path(HOME, os.environ.get(HOME) or ".orgdata")
+    folder = _below_project(_path(HOME, os.environ.get(HOME) or ".orgdata"))
     _make(folder, parents=True)
     if not os.access(folder, os.W_OK):
         raise SettingsError(f"{HOME}: {folder} is not writable; set {HOME} to a folder you own")
@@ -97,7 +167,7 @@ def warehouse_uri() -> str:
             f"{WAREHOUSE}: {scheme.group()}... is not supported; set it to the path of a DuckDB file, or to "
             f"{' or '.join(f'{each}...' for each in _WAREHOUSES)}"
         )
-    return configured if scheme else str(project_root() / _path(WAREHOUSE, configured))
+    return configured if scheme else str(_below_project(_path(WAREHOUSE, configured)))
 
 
 def test_server_pace(base_url: str) -> float | None:
@@ -136,6 +206,10 @@ def _make(folder: Path, *, parents: bool = False) -> None:
         raise SettingsError(
             f"{HOME}: cannot create the folder {folder} ({error.strerror}); set {HOME} to a folder you own"
         ) from None
+
+
+def _below_project(path: Path) -> Path:
+    return path if path.is_absolute() else project_root() / path
 
 
 def _path(name: str, text: str) -> Path:

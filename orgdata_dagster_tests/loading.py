@@ -34,7 +34,7 @@ def loaded(component: type[dg.Component], attributes: Mapping[str, Any], **resou
             with sandbox.load_component_and_build_defs(folder) as (made, defs):
                 assert isinstance(made, component)
         except Exception as error:
-            raise Refused("; ".join(problems(error, sandbox.project_root / "src"))) from error
+            raise Refused("; ".join(problems(error, sandbox.project_root))) from error
     given = {"warehouse": WarehouseResource(), **(defs.resources or {}), **resources}
     return dg.Definitions(
         assets=defs.assets,

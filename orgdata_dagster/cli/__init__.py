@@ -18,6 +18,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -41,11 +42,21 @@ def orgdata() -> None:
 
 
 @orgdata.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=".")
+@click.option("--vendors", metavar="A,B", help="The vendors, or all, or none (default: ask).")
+def init(folder: Path, vendors: str | None) -> None:
+    """Create a project of your own in FOLDER (default: here), which must be empty or new."""
+    from orgdata_dagster.cli.init import init as run
+
+    run(folder, vendors)
+
+
+@orgdata.command()
 @click.option("--ui/--no-ui", default=True, help="Serve the Dagster UI afterwards.")
 @click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
 @click.option("--resume", is_flag=True, help="Skip what the last demo landed before it was stopped.")
 def demo(ui: bool, port: int, resume: bool) -> None:
-    """Pull 7 days of every table from simulated vendors, then serve the UI."""
+    """Pull 7 days of every table from simulated vendors into .orgdata-demo, then serve the UI."""
     from orgdata_dagster.cli.demo import demo as run
 
     sys.exit(run(_console(), ui=ui, port=port, resume=resume))
@@ -54,7 +65,11 @@ def demo(ui: bool, port: int, resume: bool) -> None:
 @orgdata.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8099, show_default=True, help="0 for any free port.")
-@click.option("--pace", type=float, help="Seconds between two requests to together, instead of 60.")
+@click.option(
+    "--pace",
+    type=float,
+    help="Seconds between two requests to together, instead of 60. Limits that no vendor documents rise likewise.",
+)
 @click.option(
     "--with-parent",
     is_flag=True,
@@ -102,8 +117,8 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
 
     catalog = catalogs.load()
     keep(catalog.outline())
-    keys = catalog.keys if selection == "*" else catalog.select(selection)
-    since, until = days_of(catalog, keys, first, last)
+    since, until = days_of(first, last)
+    keys = catalog.with_days(catalog.keys if selection == "*" else catalog.select(selection), since, until)
     console = _console(stderr=as_json)
     tags = {ACCEPT_SHRINK_TAG: "true"} if accept_shrink else {}
     again = [
@@ -142,8 +157,9 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
     from orgdata_dagster.cli.pull import days_of
 
     catalog = catalogs.load()
-    keys = catalog.keys if selection == "*" else catalog.select(selection)
-    made = make(catalog, keys, *days_of(catalog, keys, first, last))
+    since, until = days_of(first, last)
+    keys = catalog.with_days(catalog.keys if selection == "*" else catalog.select(selection), since, until)
+    made = make(catalog, keys, since, until)
     if as_json:
         click.echo(json.dumps(plan_as_json(made), indent=2))
     else:

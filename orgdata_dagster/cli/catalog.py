@@ -108,15 +108,24 @@ class Catalog:
         except dg.DagsterError as error:
             raise UserError(*problems(error, settings.project_root())) from None
 
-    def check_days(self, keys: Sequence[dg.AssetKey], first: date) -> None:
-        """Raise UserError if one of the assets starts later than `first`."""
-        for key in keys:
-            partitions = self.defs.resolve_asset_graph().get(key).partitions_def
-            if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and first < partitions.start.date():
-                raise UserError(
-                    f"--from {first}: {key.to_user_string()} starts on {partitions.start.date()} "
-                    f"(start_date in defs/{key.path[0]}/defs.yaml)"
-                )
+    def with_days(self, keys: Sequence[dg.AssetKey], first: date, last: date) -> list[dg.AssetKey]:
+        """Those of the assets that have partitions from `first` to `last`, or none at all.
+
+        A table that starts in between is pulled from its start on. Raises UserError if all of them
+        start later than `first`.
+        """
+        starts = {key: start for key in keys if (start := self._start(key))}
+        if starts and first < min(starts.values()):
+            key = min(starts, key=lambda key: starts[key])
+            raise UserError(
+                f"--from {first}: {key.to_user_string()} starts on {starts[key]} "
+                f"(start_date in defs/{key.path[0]}/defs.yaml)"
+            )
+        return [key for key in keys if key not in starts or starts[key] <= last]
+
+    def _start(self, key: dg.AssetKey) -> date | None:
+        partitions = self.defs.resolve_asset_graph().get(key).partitions_def
+        return partitions.start.date() if isinstance(partitions, dg.TimeWindowPartitionsDefinition) else None
 
     def check_variables(self, keys: Sequence[dg.AssetKey]) -> None:
         """Raise UserError if an environment variable that a run of these assets needs is not set."""

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import yaml
 from rich.console import Console
 
 from orgdata_dagster import settings
@@ -52,12 +53,28 @@ def serve_ui(console: Console, *, port: int, go_on: str = "") -> int:
 
 
 def _command(port: int) -> list[str]:
-    workspace = settings.project_root() / "workspace.yaml"
-    what = ["-w", str(workspace)] if workspace.exists() else ["-m", "orgdata_dagster.definitions"]
+    what = ["-w", str(_workspace(settings.project_root()))]
     return [sys.executable, "-W", "ignore", "-m", "dagster", "dev", *what, "-h", UI_HOST, "-p", str(port)]
 
 
+def _workspace(project: Path) -> Path:
+    """The project's workspace.yaml; without one, a file in the home that names the project's code location."""
+    if (own := project / "workspace.yaml").exists():
+        return own
+    package = settings.package_folder(project)
+    module = f"{package.name}.definitions" if (package / "definitions.py").exists() else "orgdata_dagster.definitions"
+    location = {
+        "module_name": module,
+        "working_directory": str(package.parent),
+        "location_name": settings.location_name(project),
+    }
+    made = settings.home() / "workspace.yaml"
+    made.write_text(yaml.safe_dump({"load_from": [{"python_module": location}]}))
+    return made
+
+
 def _run(command: list[str], go_on: str) -> int:
+    settings.use_project(settings.project_root())  # for the processes of Dagster, whose working folder is another
     # not in the project's folder, where Dagster would read that dagster.yaml as well
     guard = subprocess.Popen(
         lifeline.command(*command), cwd=settings.home(), stdin=subprocess.PIPE, start_new_session=True

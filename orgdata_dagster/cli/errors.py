@@ -31,7 +31,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
-            load_environment(settings.project_root() / ".env")
+            with suppress(settings.NoProject):  # a command that needs a project says that there is none
+                load_environment(settings.project_root() / ".env")
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise

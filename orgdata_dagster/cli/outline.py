@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import sys
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -124,10 +123,8 @@ def _made_of(variables: Iterable[str]) -> str:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    yield root / "pyproject.toml"
-    module = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["dg"]["project"]["root_module"]
-    own = Path(orgdata_dagster.__file__).parent
-    packages = {own, *(folder for folder in (root / module, root / "src" / module) if folder.exists())}
+    yield from (path for name in ("pyproject.toml", "dg.toml") if (path := root / name).exists())
+    packages = {Path(orgdata_dagster.__file__).parent, settings.package_folder(root)}
     for package in sorted(packages):
         for folder, folders, names in os.walk(package):
             folders[:] = sorted(name for name in folders if name != "__pycache__")

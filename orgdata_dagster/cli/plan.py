@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.orchestration.partitions import days, key_of
+from orgdata_dagster.orchestration.partitions import days, key_of, keys_between
 from orgdata_dagster.orchestration.planning.estimates import estimate_of
 from orgdata_dagster.orchestration.planning.plans import (
     AssetPlan,
@@ -25,7 +25,7 @@ from orgdata_dagster.orchestration.planning.plans import (
     total,
 )
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
-from orgdata_dagster.orchestration.tags import pulled_assets
+from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
 from orgdata_dagster.warehouse.ledger.loads import past_requests
 from orgdata_dagster.warehouse.ledger.requests import usual_seconds
 from orgdata_dagster.warehouse.names import TableName
@@ -49,9 +49,7 @@ def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date)
     with warehouse.reading() if warehouse.exists else nullcontext() as connection:
         for key in (key for key in keys if key in kinds):
             node = graph.get(key)
-            names = list(
-                dict.fromkeys(key_of(node.partitions_def, date.fromisoformat(day)) for day in days(first, last))
-            )
+            names = _partitions(node.partitions_def, kinds[key], first, last)
             today = key_of(node.partitions_def, datetime.now(UTC).date())
             past = past_requests(connection, TableName(*key.path), today) if connection else {}
             one = plan_of(key.to_user_string(), kinds[key], names, today, estimate_of(node.metadata), past)
@@ -64,6 +62,13 @@ def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date)
         if isinstance(resource := catalog.resources.get(vendor), VendorResource)
     ]
     return PullPlan([one for plans in found.values() for one in plans], vendors)
+
+
+def _partitions(partitions: dg.PartitionsDefinition | None, kind: PullKind, first: date, last: date) -> list[str]:
+    """The partitions that are asked for, those included that the vendor no longer has."""
+    if kind == "days" and isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return keys_between(partitions, first, last)
+    return list(dict.fromkeys(key_of(partitions, date.fromisoformat(day)) for day in days(first, last)))
 
 
 def as_json(made: PullPlan) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ Here: which runs to start, how many at once, and what the user sees. Keep out: e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -24,7 +25,7 @@ from orgdata_dagster.cli.stopped_pull import landed, settle
 from orgdata_dagster.cli.workers import Outcome, Task
 from orgdata_dagster.orchestration.assets.resuming import interrupted, pull_began
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
-from orgdata_dagster.orchestration.partitions import key_of
+from orgdata_dagster.orchestration.partitions import key_of, keys_between
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.tags import GO_ON_TAG, PULL_BEGAN_TAG, RESUME_TAG
@@ -46,13 +47,12 @@ def day(text: str | None, option: str) -> date:
     return value
 
 
-def days_of(catalog: Catalog, keys: Sequence[dg.AssetKey], first: str | None, last: str | None) -> tuple[date, date]:
-    """The first and last day that --from and --to select. Raises UserError if one of the assets has no such days."""
+def days_of(first: str | None, last: str | None) -> tuple[date, date]:
+    """The first and last day that --from and --to select. Raises UserError if they are not days, or in this order."""
     until = day(last, "--to")
     since = day(first, "--from") if first else until
     if since > until:
         raise UserError(f"--from {since} is later than --to {until}")
-    catalog.check_days(keys, since)
     return since, until
 
 
@@ -99,7 +99,9 @@ def pull(
     except Interrupted as stop:
         settle(shared[PULL_BEGAN_TAG], str(stop))
         view.catch_up()
-        sizes = {key.to_user_string(): _size(graph.get(key).partitions_def, first, last) for key in keys}
+        sizes = {
+            key.to_user_string(): len(_partitions(graph.get(key).partitions_def, first, last)) or 1 for key in keys
+        }
         stop.told = f"{view.written or landed(tasks, sizes)}; continue with: {go_on}"
         raise
     return [outcomes[task.asset] for task in tasks]
@@ -119,16 +121,15 @@ def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 def _task(key: dg.AssetKey, first: date, last: date, partitions: dg.PartitionsDefinition | None) -> Task:
-    if partitions is None:
-        return Task(key.to_user_string(), None, None)
-    return Task(key.to_user_string(), key_of(partitions, first), key_of(partitions, last))
+    names = _partitions(partitions, first, last)
+    return Task(key.to_user_string(), names[0], names[-1]) if names else Task(key.to_user_string(), None, None)
 
 
-def _size(partitions: dg.PartitionsDefinition | None, first: date, last: date) -> int:
-    if partitions is None:
-        return 1
-    span = dg.PartitionKeyRange(key_of(partitions, first), key_of(partitions, last))
-    return len(partitions.get_partition_keys_in_range(span))
+def _partitions(partitions: dg.PartitionsDefinition | None, first: date, last: date) -> list[str]:
+    """The partitions from the first to the last day that the asset has; empty without partitions."""
+    if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return keys_between(partitions, first, last)
+    return [key_of(partitions, day) for day in (first, last)] if partitions else []
 
 
 def _resumed(began: Mapping[dg.AssetKey, datetime], key: dg.AssetKey) -> dict[str, str]:
@@ -140,19 +141,28 @@ class _Slots:
     """Limits the concurrent runs per vendor to the size of its pool; more runs would only wait for a slot."""
 
     resources: Any
-    taken: dict[str, int] = field(default_factory=dict)
+    taken: Counter[str] = field(default_factory=Counter)
+    ever: Counter[str] = field(default_factory=Counter)
 
-    def take(self, task: Task) -> bool:
-        vendor = task.asset.split("/")[0]
-        resource = self.resources.get(vendor)
+    def free(self, task: Task) -> bool:
+        resource = self.resources.get(_vendor(task))
         limit = resource.rule().in_flight if isinstance(resource, VendorResource) else None
-        if limit is not None and self.taken.get(vendor, 0) >= limit:
-            return False
-        self.taken[vendor] = self.taken.get(vendor, 0) + 1
-        return True
+        return limit is None or self.taken[_vendor(task)] < limit
+
+    def started(self, task: Task) -> tuple[int, int]:
+        """How many runs of the task's vendor are under way, and how many there have been."""
+        return self.taken[_vendor(task)], self.ever[_vendor(task)]
+
+    def take(self, task: Task) -> None:
+        self.taken[_vendor(task)] += 1
+        self.ever[_vendor(task)] += 1
 
     def give_back(self, task: Task) -> None:
-        self.taken[task.asset.split("/")[0]] -= 1
+        self.taken[_vendor(task)] -= 1
+
+
+def _vendor(task: Task) -> str:
+    return task.asset.split("/")[0]
 
 
 def _run_all(
@@ -198,10 +208,15 @@ def _begin(
     slots: _Slots,
     may: Callable[[Task], bool],
 ) -> None:
-    for task in list(waiting):
-        if len(going) < _MOST_RUNS_AT_ONCE and may(task) and slots.take(task):
-            waiting.remove(task)
-            going[_submitted(pool, task)] = task
+    """Start tasks, each time one of the vendor with the fewest runs, so that a slow vendor holds up no other."""
+    while len(going) < _MOST_RUNS_AT_ONCE:
+        ready = [task for task in waiting if may(task) and slots.free(task)]
+        if not ready:
+            return
+        task = min(ready, key=slots.started)
+        slots.take(task)
+        waiting.remove(task)
+        going[_submitted(pool, task)] = task
 
 
 def _submitted(pool: ProcessPoolExecutor, task: Task) -> Future[Outcome]:

@@ -10,7 +10,6 @@ Fallback: `load_from_defs_folder`; for parts, on copies of the project with one 
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -39,16 +38,16 @@ def load_whole(project: Path) -> dg.Definitions:
     return build(Path("."))
 
 
-def load_parts(project: Path, *, without: Collection[Path] = ()) -> Parts:
+def load_parts(project: Path, defs: Path, *, without: Collection[Path] = ()) -> Parts:
     """Load each part of the defs folder; returns the definitions, and broken part -> error.
 
-    without: files or folders that are not loaded.
+    defs: the project's defs folder. without: files or folders that are not loaded.
     """
     try:
         with private("parts of a ComponentTree"):
             from dagster.components.core import component_tree, decl, defs_module  # noqa: F401 - looked for, used below
     except NotThere:
-        return _by_copies(project, without)
+        return _by_copies(defs, without)
     tree = dg.ComponentTree.for_project(project)
     parts, broken = list[dg.Definitions](), dict[Path, Exception]()
     for path in _readable(tree, broken, without):
@@ -90,8 +89,7 @@ def _holds(path: Path, without: Collection[Path]) -> bool:
     return any(each.is_relative_to(path) for each in without)
 
 
-def _by_copies(project: Path, without: Collection[Path]) -> Parts:
-    defs = _defs_folder(project)
+def _by_copies(defs: Path, without: Collection[Path]) -> Parts:
     broken: dict[Path, Exception] = {}
     good = list[Path]()
     for path in sorted(defs.iterdir()):
@@ -127,10 +125,3 @@ def _copy(parts: Sequence[Path]) -> Iterator[Path]:
             yield root
         finally:
             sys.path.remove(folder)
-
-
-def _defs_folder(project: Path) -> Path:
-    settings = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["dg"]["project"]
-    module = settings.get("defs_module") or f"{settings['root_module']}.defs"
-    below = Path(*module.split("."))
-    return next((at for at in (project / below, project / "src" / below) if at.exists()), project / below)

@@ -44,8 +44,8 @@ def build_defs(
     pool_waits.install()
     step_failures.install()
     root = project or settings.project_root()
-    if str(root) not in sys.path:
-        sys.path.append(str(root))  # for projects that are not installed; last, so that it shadows nothing
+    if (importable := str(settings.package_folder(root).parent)) not in sys.path:
+        sys.path.append(importable)  # for projects that are not installed; last, so that it shadows nothing
     loaded = isolation.load(root) if for_ui else isolation.load_whole(root)
     vendors = [each for each in (loaded.definitions.resources or {}).values() if isinstance(each, VendorResource)]
     defs = dg.Definitions.merge(

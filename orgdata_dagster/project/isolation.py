@@ -17,6 +17,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from orgdata_dagster import settings
 from orgdata_dagster.dagster_internals import components
 from orgdata_dagster.project import table_names
 from orgdata_dagster.project.yaml_errors import problems
@@ -45,7 +46,7 @@ def load(project: Path) -> Loaded:
         return Loaded(dg.load_from_defs_folder(path_within_project=project))
     except Exception as reason:
         clashing = {file.parent for files in table_names.clashes(project).values() for file in files}
-        parts, broken = components.load_parts(project, without=clashing)
+        parts, broken = components.load_parts(project, settings.defs_folder(project), without=clashing)
         broken |= dict.fromkeys(sorted(clashing), reason)
         if not broken:
             raise  # every part loads by itself, so the parts contradict each other

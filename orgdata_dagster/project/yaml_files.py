@@ -13,10 +13,12 @@ from typing import Any
 import pydantic
 import yaml
 
+from orgdata_dagster import settings
+
 
 def of(project: Path, part: Path | None = None) -> list[Path]:
     """The defs.yaml files of a project, or of one part of its defs folder, sorted."""
-    return sorted(part.glob("**/defs.yaml") if part else project.glob("*/defs/**/defs.yaml"))
+    return sorted((part or settings.defs_folder(project)).glob("**/defs.yaml"))
 
 
 def component(kind: str) -> type[pydantic.BaseModel] | None:

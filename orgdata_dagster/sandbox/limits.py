@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,15 @@ class Limits:
 
 
 UNLIMITED = Limits()
+
+
+def faster(limits: Limits, factor: float) -> Limits:
+    """The same limits with `factor` times as many points in every window."""
+    rules = tuple(
+        replace(rule, windows=tuple(Window(round(one.points * factor), one.seconds) for one in rule.windows))
+        for rule in limits.rules
+    )
+    return replace(limits, rules=rules)
 
 
 class _Account:

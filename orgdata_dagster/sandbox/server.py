@@ -34,22 +34,34 @@ from orgdata_dagster.sandbox.accutics import Accutics
 from orgdata_dagster.sandbox.channel_reports import ChannelReports
 from orgdata_dagster.sandbox.gate import Gate
 from orgdata_dagster.sandbox.institution_analytics import InstitutionAnalytics
+from orgdata_dagster.sandbox.limits import faster
 from orgdata_dagster.sandbox.log import RequestLog
 from orgdata_dagster.sandbox.octolis import Octolis
 from orgdata_dagster.sandbox.together import Together
 from orgdata_dagster.sandbox.vendor import Vendor
 
 V = TypeVar("V", bound=Vendor)
+MINUTE = 60.0
 
 
 def default_vendors(*, pace: float | None = None) -> list[Vendor]:
     """Every vendor with its demo data, relative to now, and its default limits.
 
-    `pace`: seconds between two requests that together wants, instead of its minute.
+    `pace`: seconds between two requests that together wants, instead of its minute. Limits that no document states
+    become as many times higher.
     """
-    packages = (institution_analytics, channel_reports, accutics, octolis, tracker)
-    limits = together.document_limits() if pace is None else together.document_limits(pace)
-    return [together.demo(limits=limits), *(package.demo() for package in packages)]
+    if pace is None:
+        packages = (together, institution_analytics, channel_reports, accutics, octolis, tracker)
+        return [package.demo() for package in packages]
+    speed = MINUTE / pace
+    return [
+        together.demo(limits=together.document_limits(pace)),
+        institution_analytics.demo(limits=faster(institution_analytics.POLITE, speed)),
+        channel_reports.demo(limits=faster(channel_reports.POLITE, speed)),
+        accutics.demo(limits=faster(accutics.POLITE, speed)),
+        octolis.demo(),
+        tracker.demo(),
+    ]
 
 
 def create_app(vendors: Sequence[Vendor], log: RequestLog) -> Starlette:

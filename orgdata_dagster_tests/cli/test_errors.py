@@ -55,7 +55,7 @@ def test_a_wrong_argument(told: Home) -> None:
         ("2020-01-01", None, "start_date in defs/institution_analytics"),
     ]:
         with pytest.raises(UserError, match=re.escape(words)):
-            days_of(loaded, loaded.keys, first, last)
+            loaded.with_days(loaded.keys, *days_of(first, last))
 
 
 def test_a_variable_that_is_not_set(told: Home) -> None:

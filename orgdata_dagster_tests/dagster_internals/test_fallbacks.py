@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from orgdata_dagster import settings
 from orgdata_dagster.dagster_internals import SWITCH, components, migrations, storage
 from orgdata_dagster.orchestration import tags
 from orgdata_dagster.orchestration.instance.setup import shared_instance
@@ -83,7 +84,7 @@ def test_the_same_instance_goes_on_without_them() -> None:
 @pytest.mark.usefixtures("without")
 def test_a_broken_vendor_leaves_the_others_up(tmp_path: Path) -> None:
     root = written(tmp_path, BROKEN_YAML)
-    parts, broken = components.load_parts(root)
+    parts, broken = components.load_parts(root, settings.defs_folder(root))
     assert [path.name for path in broken] == ["together"]
     assert parts
     defs = build_defs(project=root)

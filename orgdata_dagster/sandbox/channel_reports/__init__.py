@@ -5,8 +5,8 @@ Add here when: the vendor's document says more than the simulation does.
 Keep out: anything another vendor could use; that belongs to the kit.
 """
 
-from orgdata_dagster.sandbox.channel_reports.api import ChannelReports
+from orgdata_dagster.sandbox.channel_reports.api import POLITE, ChannelReports
 from orgdata_dagster.sandbox.channel_reports.channel import Channel, Choice, Field, Form, User
 from orgdata_dagster.sandbox.channel_reports.demo_data import demo
 
-__all__ = ["Channel", "ChannelReports", "Choice", "Field", "Form", "User", "demo"]
+__all__ = ["POLITE", "Channel", "ChannelReports", "Choice", "Field", "Form", "User", "demo"]

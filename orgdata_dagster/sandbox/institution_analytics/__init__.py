@@ -5,9 +5,9 @@ Add here when: the vendor's document says more than the simulation does.
 Keep out: anything another vendor could use; that belongs to the kit.
 """
 
-from orgdata_dagster.sandbox.institution_analytics.api import InstitutionAnalytics, PageRequest
+from orgdata_dagster.sandbox.institution_analytics.api import POLITE, InstitutionAnalytics, PageRequest
 from orgdata_dagster.sandbox.institution_analytics.bulk import bulk
 from orgdata_dagster.sandbox.institution_analytics.data_set import DataSet, coarse, local
 from orgdata_dagster.sandbox.institution_analytics.demo_data import demo
 
-__all__ = ["DataSet", "InstitutionAnalytics", "PageRequest", "bulk", "coarse", "demo", "local"]
+__all__ = ["POLITE", "DataSet", "InstitutionAnalytics", "PageRequest", "bulk", "coarse", "demo", "local"]

@@ -129,21 +129,6 @@ def home() -> Path:
     return folder
 
 
-def rate_limits() -> Path:
-    """The folder of the rate limits, shared by all processes that use this home."""
-    return _folder("rate_limits")
-
-
-def circuit_breakers() -> Path:
-    """The folder of the circuit breakers: vendors that get no request until a user allows it again."""
-    return _folder("circuit_breakers")
-
-
-def alerts() -> Path:
-    """The folder that records which alerts were sent today."""
-    return _folder("alerts")
-
-
 def staging() -> Path:
     """The folder for downloaded pages until they are committed, and for the database's spill files."""
     return _folder("staging")

@@ -11,8 +11,9 @@ OURS = "orgdata_dagster"
 
 # where -> what may not be imported there (prefixes of module names), and what may all the same
 RULES: list[tuple[list[str], list[str], list[str]]] = [
-    (["http/**/*.py"], [OURS, "dagster", "duckdb"], [f"{OURS}.http"]),
-    (["warehouse/**/*.py"], [OURS, "dagster", "httpx"], [f"{OURS}.warehouse"]),
+    (["state/**/*.py"], [OURS, "dagster", "duckdb", "httpx"], [f"{OURS}.state"]),
+    (["http/**/*.py"], [OURS, "dagster", "duckdb"], [f"{OURS}.http", f"{OURS}.state"]),
+    (["warehouse/**/*.py"], [OURS, "dagster", "httpx"], [f"{OURS}.warehouse", f"{OURS}.state"]),
     (["dagster_internals/**/*.py"], [OURS], [f"{OURS}.dagster_internals"]),
     (["sandbox/**/*.py"], [OURS, "dagster", "duckdb"], [f"{OURS}.sandbox"]),
     (["vendors/**/*.py"], [f"{OURS}.cli", f"{OURS}.sandbox"], []),

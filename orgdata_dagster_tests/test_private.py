@@ -12,6 +12,7 @@ from orgdata_dagster import private, settings
 from orgdata_dagster.cli.doctor import machine
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.integration.home import Home
 
 
@@ -41,9 +42,7 @@ def test_the_code_location_makes_its_process_private(new_home: Home) -> None:
 def test_without_an_entry_point_the_rate_limits_are_private_too(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
-        with RateLimit(
-            "acme", Rule(buckets=((Window(9, 1),),), in_flight=1), tmp_path / "rate_limits"
-        ).spend() as permit:
+        with RateLimit("acme", Rule(buckets=((Window(9, 1),),), in_flight=1), FileState(tmp_path)).spend() as permit:
             permit.sent()
     finally:
         os.umask(before)
@@ -55,7 +54,8 @@ def test_what_is_open_to_others_is_found_and_mended(home: Home) -> None:
     old.write_text("a")
     old.chmod(0o644)
     home.folder.chmod(0o755)
-    settings.rate_limits().chmod(0o755)
+    (settings.home() / "rate_limits").mkdir()
+    (settings.home() / "rate_limits").chmod(0o755)
     [wrong] = [one for one in machine.findings() if one.about == "private"]
     assert (wrong.good, "can read or write 2 files and folders, such as" in wrong.what) == (False, True), wrong
     assert home.folder.stat().st_mode & 0o077 == 0  # folders are mended at once

@@ -191,14 +191,14 @@ def status(as_json: bool) -> None:
     """Show tables, rows, coverage with its gaps, freshness, and use of the rate limits."""
     from orgdata_dagster.cli import outline as outlines
     from orgdata_dagster.cli import status_report
-    from orgdata_dagster.http.rate_limit.store import StoreUnavailable
+    from orgdata_dagster.state import StateUnavailable
 
     outline = outlines.kept() or _outline()
     statuses, trouble = status_report.table_statuses(outline), None
     rate_limits, paused = list[dict[str, Any]](), dict[str, str]()
     try:
         rate_limits, paused = status_report.rate_limits(outline), status_report.pauses(outline)
-    except StoreUnavailable as error:  # show the tables anyway
+    except StateUnavailable as error:  # show the tables anyway
         trouble = error
     if as_json:
         everything: dict[str, Any] = {

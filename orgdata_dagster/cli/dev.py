@@ -27,9 +27,12 @@ from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.processes import daemons
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 from orgdata_dagster.orchestration.instance.unreported import landed_by
-from orgdata_dagster.warehouse.storage.lock import StillHeld, holder, locked
+from orgdata_dagster.orchestration.shared_state import shared_state
+from orgdata_dagster.state import StillHeld
+from orgdata_dagster.state.processes import in_words
 
 UI_HOST = "127.0.0.1"
+_LOCK = "dev"
 _REFUSED = "{who} already runs on this instance, and two would start every run twice. Use that one, or end it first"
 
 
@@ -94,12 +97,14 @@ def _run(command: list[str], go_on: str) -> int:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Hold the lock of the only `orgdata dev` of this home; the kernel releases it however this process ends."""
-    path = settings.home() / "dev.lock"
+    state = shared_state()
     try:
-        with locked(path, shared=False, patience=0):
+        with state.lock(_LOCK, patience=0):
             yield
     except StillHeld:
-        raise UserError(_REFUSED.format(who=f"`orgdata dev` (process {holder(path)})")) from None
+        holder = state.holder(_LOCK)
+        who = f"`orgdata dev` ({in_words(holder.process)})" if holder else "`orgdata dev`"
+        raise UserError(_REFUSED.format(who=who)) from None
 
 
 def _check_alone(instance: Path) -> None:

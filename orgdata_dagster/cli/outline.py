@@ -24,6 +24,7 @@ from typing import Any, Literal
 import orgdata_dagster
 from orgdata_dagster import settings
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
+from orgdata_dagster.orchestration.shared_state import shared_state
 
 Grain = Literal["day", "week", "month"]
 _OURS = "ORGDATA_"
@@ -55,7 +56,7 @@ class Vendor:
 
     def rate_limit(self) -> RateLimit:
         """The rate limit, for reading its state."""
-        return RateLimit(self.name, self.rule, settings.rate_limits(), longest_pause=self.longest_pause)
+        return RateLimit(self.name, self.rule, shared_state(), longest_pause=self.longest_pause)
 
 
 @dataclass(frozen=True)

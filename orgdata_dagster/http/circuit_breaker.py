@@ -1,6 +1,7 @@
 """A circuit breaker that all processes share: after a refusal that must not be repeated, no request is sent.
 
-Here: `CircuitBreaker`, a file that outlives the process, and `CircuitOpen`, raised while it is open.
+Here: `CircuitBreaker`, a note in the shared state, which outlives the process, and `CircuitOpen`, raised while it is
+open.
 Add here when: the notice needs another fact for the user who resets the circuit breaker.
 Keep out: which vendors have one (their resources), resetting it (the command line).
 """
@@ -9,15 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.state import State
 
-SUFFIX = ".circuit_breaker"
+_NOTES = "circuit_breakers"
 
 
 class CircuitOpen(PermanentError):
@@ -37,19 +37,19 @@ class Notice:
 
 
 class CircuitBreaker:
-    """One vendor's circuit breaker: a file in `folder`, which every process checks before it sends a request.
+    """One vendor's circuit breaker: a note in the shared state, which every process reads before it sends a request.
 
     fingerprint: of the current credentials, see `fingerprint`.
     statuses: HTTP statuses that open it.
     """
 
     def __init__(
-        self, vendor: str, folder: Path, *, fingerprint: str = "unknown", statuses: Collection[int] = (401,)
+        self, vendor: str, state: State, *, fingerprint: str = "unknown", statuses: Collection[int] = (401,)
     ) -> None:
         self.vendor = vendor
         self.fingerprint = fingerprint
         self.statuses = frozenset(statuses)
-        self._path = folder / f"{vendor}{SUFFIX}"
+        self._notes = state.notes(_NOTES)
 
     @property
     def remedy(self) -> str:
@@ -65,27 +65,22 @@ class CircuitBreaker:
             raise CircuitOpen(f"no request was sent: {notice}", vendor=self.vendor, remedy=self.remedy)
 
     def read(self) -> Notice | None:
-        """The notice if the circuit breaker is open, else None. An unreadable file counts as open."""
+        """The notice if the circuit breaker is open, else None. An unreadable note counts as open."""
         try:
-            return Notice(**json.loads(self._path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return None
+            text = self._notes.read(self.vendor)
+            return None if text is None else Notice(**json.loads(text))
         except (OSError, ValueError, TypeError) as error:
             return Notice("an unknown day", f"an unreadable notice ({type(error).__name__})", "unknown")
 
     def set(self, reason: str) -> None:
         """Open the circuit breaker. If it is open already, the notice of the first refusal is kept."""
-        if self._path.exists():
-            return
         notice = Notice(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"), reason, self.fingerprint)
-        part = self._path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(asdict(notice)), encoding="utf-8")
-        os.replace(part, self._path)
+        self._notes.add(self.vendor, json.dumps(asdict(notice)))
 
     def clear(self) -> Notice | None:
         """Close the circuit breaker; returns its notice."""
         notice = self.read()
-        self._path.unlink(missing_ok=True)
+        self._notes.remove(self.vendor)
         return notice
 
 

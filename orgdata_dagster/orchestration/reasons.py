@@ -20,8 +20,8 @@ import duckdb
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import VendorError
-from orgdata_dagster.http.rate_limit.store import StoreUnavailable
 from orgdata_dagster.http.redaction import excerpt, redact
+from orgdata_dagster.state import StateUnavailable
 from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.storage.causes import explained, first_line, full
 
@@ -70,7 +70,7 @@ def _shown_context(error: BaseException) -> BaseException | None:
 
 
 def _known(error: BaseException) -> str | None:
-    if isinstance(error, (VendorError, WarehouseError, StoreUnavailable, settings.SettingsError)):
+    if isinstance(error, (VendorError, WarehouseError, StateUnavailable, settings.SettingsError)):
         return " ".join(str(error).split())
     if isinstance(error, duckdb.Error):
         meant = explained(error, settings.warehouse_uri())
@@ -104,7 +104,7 @@ def _fullest() -> Path:
 
 
 def _of_sqlite(error: sqlite3.Error) -> str:
-    """The reason for an error of a Dagster database. The rate limits explain their own (http/rate_limit/store.py)."""
+    """The reason for an error of a Dagster database. The rate limits explain their own (state/)."""
     folder = Path(os.environ.get("DAGSTER_HOME") or settings.home() / "dagster")
     said = str(error)
     if "full" in said or ("I/O" in said and shutil.disk_usage(folder).free < _NO_ROOM):

@@ -26,6 +26,7 @@ from orgdata_dagster.http.rate_limit import RateLimit, Rule
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.config.limits import Limits
+from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
@@ -167,11 +168,11 @@ class VendorResource(dg.ConfigurableResource):
         raise NotImplementedError
 
     def rate_limit(self) -> RateLimit:
-        """The vendor's rate limit, shared by every process with the same ORGDATA_HOME."""
+        """The vendor's rate limit, shared by every process with the same state."""
         return RateLimit(
             self.vendor,
             self.rule(),
-            settings.rate_limits(),
+            shared_state(),
             patience=self.patience,
             longest_pause=self.longest_pause(),
         )
@@ -187,7 +188,7 @@ class VendorResource(dg.ConfigurableResource):
             return None
         credentials = fingerprint(getattr(self, name) for name in self.secret_fields)
         return CircuitBreaker(
-            self.vendor, settings.circuit_breakers(), fingerprint=credentials, statuses=self.circuit_breaker_statuses
+            self.vendor, shared_state(), fingerprint=credentials, statuses=self.circuit_breaker_statuses
         )
 
     def retry_policy(self) -> RetryPolicy:

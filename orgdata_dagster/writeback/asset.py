@@ -18,9 +18,9 @@ from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import tell, waits_told
+from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECTED_TAG, WRITES_TAG
 from orgdata_dagster.warehouse.storage.connection import Warehouse
-from orgdata_dagster.warehouse.storage.lock import locked
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 from orgdata_dagster.writeback import figures, source
 from orgdata_dagster.writeback.delivery import Delivery, Tally
@@ -64,10 +64,10 @@ def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.
     )
     def written(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         resource = getattr(context.resources, destination.resource)
-        lock = settings.home() / "syncs" / f"{sync.asset_key.path[-1]}.lock"
+        lock = f"syncs/{sync.asset_key.path[-1]}"
         with explained(context), waits_told(context, destination.vendor), ExitStack() as held:
             busy = f"waiting for another run of {sync.asset_key.to_user_string()} to end"
-            held.enter_context(locked(lock, shared=False, waiting=partial(tell, context, busy)))
+            held.enter_context(shared_state().lock(lock, waiting=partial(tell, context, busy)))
             folder = held.enter_context(owned_folder(settings.staging()))
             warehouse = context.resources.warehouse.open()
             warehouse.say = partial(tell, context)

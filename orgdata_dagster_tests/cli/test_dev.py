@@ -10,7 +10,7 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.instance.processes import daemons
-from orgdata_dagster.warehouse.storage.lock import locked
+from orgdata_dagster.state.file_lock import locked
 from orgdata_dagster_tests.integration.command import Command
 from orgdata_dagster_tests.integration.home import Home
 
@@ -43,7 +43,7 @@ def test_a_number_that_is_no_port(home: Home) -> None:
 def test_beside_another_dev(home: Home) -> None:
     with locked(settings.home() / "dev.lock", shared=False):
         line = refused(home.start("dev", "--port", "0"))
-    assert f"`orgdata dev` (process {os.getpid()}) already runs on this instance" in line
+    assert f"`orgdata dev` (process {os.getpid()} on {socket.gethostname()}) already runs on this instance" in line
 
 
 def test_beside_a_daemon_that_somebody_started_by_hand(home: Home) -> None:

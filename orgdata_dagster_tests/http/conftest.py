@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster.http.rate_limit import RateLimit, Rule
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.http.fakes import FakeClock
 from orgdata_dagster_tests.http.loopback import Loopback, loopback
 from orgdata_dagster_tests.http.rig import Rig
@@ -38,4 +39,4 @@ def clock() -> FakeClock:
 @pytest.fixture
 def rate_limit(tmp_path: Path, clock: FakeClock) -> Callable[[Rule], RateLimit]:
     """Opens the vendor's rate limit; several calls are several processes of one machine."""
-    return lambda rule: RateLimit("vendor", rule, tmp_path, clock, boot=lambda: "boot 1")
+    return lambda rule: RateLimit("vendor", rule, FileState(tmp_path), clock, boot=lambda: "boot 1")

@@ -7,6 +7,7 @@ import pytest
 
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker, CircuitOpen, fingerprint
 from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.http.loopback import Reply
 from orgdata_dagster_tests.http.rig import Rig
 
@@ -14,7 +15,7 @@ KEY = "canary-key-0815"
 
 
 def circuit_breaker(folder: Path, statuses: tuple[int, ...] = (401,)) -> CircuitBreaker:
-    return CircuitBreaker("acme", folder, fingerprint=fingerprint([KEY]), statuses=statuses)
+    return CircuitBreaker("acme", FileState(folder), fingerprint=fingerprint([KEY]), statuses=statuses)
 
 
 def test_a_refusal_stops_everybody(rig: Rig, tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_the_first_refusal_is_the_one_that_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"at": "now"})])
 def test_a_sign_that_cannot_be_read_is_a_sign(tmp_path: Path, content: str) -> None:
     circuit_breaker(tmp_path).set("HTTP 401")
-    (file,) = tmp_path.iterdir()
+    (file,) = (tmp_path / "circuit_breakers").iterdir()
     file.write_text(content)
     with pytest.raises(CircuitOpen):
         circuit_breaker(tmp_path).check()
@@ -70,6 +71,6 @@ def test_a_sign_that_cannot_be_read_is_a_sign(tmp_path: Path, content: str) -> N
 
 def test_the_file_holds_no_key(tmp_path: Path) -> None:
     circuit_breaker(tmp_path).set("HTTP 401")
-    (file,) = tmp_path.iterdir()
+    (file,) = (tmp_path / "circuit_breakers").iterdir()
     assert KEY not in file.read_text()
     assert fingerprint([KEY]) != fingerprint(["another"])

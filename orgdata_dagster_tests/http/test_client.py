@@ -21,6 +21,7 @@ from orgdata_dagster.http.errors import (
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.http.loopback import Loopback, Reply
 from orgdata_dagster_tests.http.rig import Rig
 
@@ -332,7 +333,7 @@ def test_a_bug_in_a_reader_is_not_retried_and_leaves_no_file(rig: Rig) -> None:
 
 
 def test_the_real_rate_limit_counts_every_attempt_and_hears_of_a_429(rig: Rig, tmp_path: Path) -> None:
-    rate_limit = RateLimit("acme", Rule(buckets=((Window(100, 60),),), in_flight=1), tmp_path, rig.clock)
+    rate_limit = RateLimit("acme", Rule(buckets=((Window(100, 60),),), in_flight=1), FileState(tmp_path), rig.clock)
     rig.server.answer(BUSY, FINE, Reply(429, headers={"Retry-After": "7"}))
     client = rig.client(rate_limit=rate_limit, retry=RetryPolicy(attempts=2))
     assert rig.fetch(client, cost=4) == FINE.body

@@ -13,6 +13,7 @@ from orgdata_dagster.http.errors import TooLongAPause
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.http.waiting import Wait, span
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.http.fakes import FakeClock, spend
 from orgdata_dagster_tests.http.loopback import Reply
 from orgdata_dagster_tests.http.rig import Rig
@@ -31,7 +32,7 @@ def test_more_than_the_cap_fails_at_once_for_all_and_is_over_after_the_cap(
     rig: Rig, tmp_path: Path, after: str
 ) -> None:
     def opened() -> RateLimit:  # each is another process
-        return RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock)
+        return RateLimit("acme", RULE, FileState(tmp_path), rig.clock)
 
     rig.server.answer(refusing(after), FINE)
     began = rig.clock.monotonic()
@@ -48,7 +49,7 @@ def test_more_than_the_cap_fails_at_once_for_all_and_is_over_after_the_cap(
 
 @pytest.mark.parametrize("after", ["-5", "-1e300", "0", "nan", "inf", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", ""])
 def test_what_is_no_wait_pauses_nobody(rig: Rig, tmp_path: Path, after: str) -> None:
-    rate_limit = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock)
+    rate_limit = RateLimit("acme", RULE, FileState(tmp_path), rig.clock)
     rig.server.answer(refusing(after), FINE)
     assert rig.fetch(rig.client(rate_limit=rate_limit)) == FINE.body
     assert rate_limit.paused() is None
@@ -56,25 +57,25 @@ def test_what_is_no_wait_pauses_nobody(rig: Rig, tmp_path: Path, after: str) -> 
 
 
 def test_a_pause_is_lifted_by_hand(rig: Rig, tmp_path: Path) -> None:
-    rate_limit = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock)
+    rate_limit = RateLimit("acme", RULE, FileState(tmp_path), rig.clock)
     rig.server.answer(refusing("86400"), FINE)
     with pytest.raises(TooLongAPause):
         rig.fetch(rig.client(rate_limit=rate_limit))
-    lifted = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock).resume()
+    lifted = RateLimit("acme", RULE, FileState(tmp_path), rig.clock).resume()
     assert lifted is not None
     assert (lifted.seconds, lifted.asked) == (pytest.approx(900), pytest.approx(86_400))
     assert rig.fetch(rig.client(rate_limit=rate_limit)) == FINE.body
 
 
 def test_whoever_waits_for_a_pause_notices_that_it_was_lifted(rig: Rig, tmp_path: Path) -> None:
-    rate_limit = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock)
+    rate_limit = RateLimit("acme", RULE, FileState(tmp_path), rig.clock)
     rig.server.answer(refusing("600"), FINE)
     client, sleep = rig.client(rate_limit=rate_limit), rig.clock.sleep
 
     def sleeping(seconds: float) -> None:
         sleep(seconds)
         if len(rig.clock.slept) == 3:
-            RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock).resume()
+            RateLimit("acme", RULE, FileState(tmp_path), rig.clock).resume()
 
     rig.clock.sleep = sleeping  # type: ignore[method-assign]
     assert rig.fetch(client) == FINE.body
@@ -82,7 +83,7 @@ def test_whoever_waits_for_a_pause_notices_that_it_was_lifted(rig: Rig, tmp_path
 
 
 def test_the_cap_is_the_policys_and_a_503_is_no_matter_for_others(rig: Rig, tmp_path: Path) -> None:
-    rate_limit = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock, longest_pause=5)
+    rate_limit = RateLimit("acme", RULE, FileState(tmp_path), rig.clock, longest_pause=5)
     client = rig.client(rate_limit=rate_limit, retry=RetryPolicy(longest_pause=5))
     rig.server.answer(refusing("6", 503))
     with pytest.raises(TooLongAPause, match="longer than the 5 s"):
@@ -92,7 +93,7 @@ def test_the_cap_is_the_policys_and_a_503_is_no_matter_for_others(rig: Rig, tmp_
 
 def test_every_wait_is_announced_with_its_end(rig: Rig, tmp_path: Path) -> None:
     heard: list[Wait] = []
-    rate_limit = RateLimit("acme", Rule(buckets=((Window(1, 60),),)), tmp_path / "rate_limits", rig.clock)
+    rate_limit = RateLimit("acme", Rule(buckets=((Window(1, 60),),)), FileState(tmp_path), rig.clock)
     rig.server.answer(refusing("30", 503), FINE, refusing("600"), FINE)
     client = rig.client(rate_limit=rate_limit)
     with waiting.watch(heard.append):
@@ -112,7 +113,7 @@ def test_a_wait_for_other_requests_to_end_is_announced(tmp_path: Path) -> None:
     heard: list[Wait] = []
     clock = FakeClock()
     rule = Rule(in_flight=1)
-    one, other = (RateLimit("acme", rule, tmp_path, clock) for _ in range(2))
+    one, other = (RateLimit("acme", rule, FileState(tmp_path), clock) for _ in range(2))
     with waiting.watch(heard.append), one.spend(), pytest.raises(TimeoutError), other.spend(timeout=10):
         pass
     assert [(wait.seconds, "1 request of other runs" in wait.reason) for wait in heard] == [(None, True)]
@@ -122,7 +123,7 @@ def test_a_pause_on_disk_is_bounded_too(
     rate_limit: Callable[[Rule], RateLimit], tmp_path: Path, clock: FakeClock
 ) -> None:
     """An older version, or another setting, may have written it."""
-    RateLimit("vendor", RULE, tmp_path, clock, boot=lambda: "boot 1", longest_pause=1e9).pause(1e9)
+    RateLimit("vendor", RULE, FileState(tmp_path), clock, boot=lambda: "boot 1", longest_pause=1e9).pause(1e9)
     for _ in range(3):  # each look must not begin the bound anew
         clock.sleep(300)
         pause = rate_limit(RULE).paused()
@@ -133,7 +134,7 @@ def test_a_pause_on_disk_is_bounded_too(
 
 def test_shared_backoff_grows_with_everybodys_failures(rig: Rig, tmp_path: Path) -> None:
     def opened() -> RateLimit:
-        return RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock, longest_pause=32)
+        return RateLimit("acme", RULE, FileState(tmp_path), rig.clock, longest_pause=32)
 
     policy = RetryPolicy(attempts=1, shortest_wait=1, longest_wait=32, shared_backoff=True)
     pauses = []
@@ -154,7 +155,7 @@ def test_shared_backoff_grows_with_everybodys_failures(rig: Rig, tmp_path: Path)
 
 
 def test_what_the_vendor_asks_for_counts_with_shared_backoff_too(rig: Rig, tmp_path: Path) -> None:
-    rate_limit = RateLimit("acme", RULE, tmp_path / "rate_limits", rig.clock, longest_pause=32)
+    rate_limit = RateLimit("acme", RULE, FileState(tmp_path), rig.clock, longest_pause=32)
     policy = RetryPolicy(shortest_wait=1, longest_wait=32, longest_pause=32, shared_backoff=True)
     rig.server.answer(refusing("20", 503), FINE)
     rig.fetch(rig.client(rate_limit=rate_limit, retry=policy))

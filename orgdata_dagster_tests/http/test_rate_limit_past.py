@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.http.fakes import FakeClock
 
 CAREFUL = Rule(buckets=((Window(1, 60),),), in_flight=1, unknown_past="spent")
@@ -18,12 +19,13 @@ class Machine:
     """One folder and its clocks; opening a rate limit anew is a restart of the program."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder / "rate_limits"
         self.clock = FakeClock()
         self.boot = "boot 1"
 
     def waited(self, rule: Rule, cost: float = 1) -> float:
-        with RateLimit("vendor", rule, self.folder, self.clock, boot=lambda: self.boot).spend(cost) as permit:
+        rate_limit = RateLimit("vendor", rule, FileState(self.folder.parent), self.clock, boot=lambda: self.boot)
+        with rate_limit.spend(cost) as permit:
             permit.sent()
         return permit.waited
 
@@ -77,7 +79,7 @@ def test_a_store_broken_in_the_middle(machine: Machine) -> None:
 
 def test_a_store_deleted_under_a_running_process(machine: Machine) -> None:
     """Its open connection sees a ghost then; whoever comes later would not see what it pays."""
-    rate_limit = RateLimit("vendor", TRUSTING, machine.folder, machine.clock, boot=lambda: "boot 1")
+    rate_limit = RateLimit("vendor", TRUSTING, FileState(machine.folder.parent), machine.clock, boot=lambda: "boot 1")
     for _ in range(2):
         with rate_limit.spend() as permit:
             for file in machine.folder.glob("vendor.sqlite*"):

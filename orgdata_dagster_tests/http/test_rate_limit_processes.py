@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.http.servers_book import rejected
 
 # forked children start in milliseconds, and a rate limit has to survive a fork anyway
@@ -42,7 +43,7 @@ def start() -> Iterator[Starter]:
 
 def send_for(seconds: float, folder: Path, rule: Rule, log: Path) -> None:
     """Send as fast as the rate limit lets us; the log gets the moment of each request as the vendor would see it."""
-    rate_limit, end = RateLimit("vendor", rule, folder), time.monotonic() + seconds
+    rate_limit, end = RateLimit("vendor", rule, FileState(folder)), time.monotonic() + seconds
     times = []
     while time.monotonic() < end:
         with rate_limit.spend() as permit:
@@ -79,7 +80,7 @@ def _sent_by_eight(start: Starter, folder: Path, rule: Rule) -> list[float]:
 
 
 def hold(folder: Path, rule: Rule, ready: Path) -> None:
-    with RateLimit("vendor", rule, folder).spend() as permit:
+    with RateLimit("vendor", rule, FileState(folder)).spend() as permit:
         permit.sent()
         ready.touch()
         time.sleep(60)
@@ -87,7 +88,7 @@ def hold(folder: Path, rule: Rule, ready: Path) -> None:
 
 def queue(folder: Path, rule: Rule, ready: Path) -> None:
     threading.Timer(0.15, ready.touch).start()  # the reservation itself takes a millisecond
-    with RateLimit("vendor", rule, folder).spend():
+    with RateLimit("vendor", rule, FileState(folder)).spend():
         raise AssertionError("it should have been killed while waiting")
 
 
@@ -109,21 +110,21 @@ def test_a_killed_holder_gives_its_lease_back_but_not_its_points(start: Starter,
     holder = start(hold, tmp_path, rule, tmp_path / "ready")
     until(tmp_path / "ready")
     killed_after = time.monotonic()
-    with pytest.raises(TimeoutError), RateLimit("vendor", rule, tmp_path).spend(timeout=0.05):
+    with pytest.raises(TimeoutError), RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=0.05):
         pass
     kill(holder)
-    with RateLimit("vendor", rule, tmp_path).spend(timeout=10):
+    with RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=10):
         assert 0.5 < time.monotonic() - killed_after < 5
 
 
 def test_a_killed_waiter_wastes_its_slot_and_nothing_else(start: Starter, tmp_path: Path) -> None:
     rule = Rule(buckets=((Window(1, 0.8),),))
-    with RateLimit("vendor", rule, tmp_path).spend():
+    with RateLimit("vendor", rule, FileState(tmp_path)).spend():
         began = time.monotonic()
     waiter = start(queue, tmp_path, rule, tmp_path / "ready")
     until(tmp_path / "ready")
     kill(waiter)
-    with RateLimit("vendor", rule, tmp_path).spend(timeout=10):
+    with RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=10):
         assert 2 * 0.8 < time.monotonic() - began < 2.9 * 0.8
 
 
@@ -134,16 +135,16 @@ def test_a_killed_writer_leaves_no_lock(start: Starter, tmp_path: Path) -> None:
         writer = start(send_for, 60, tmp_path, wide, tmp_path / "never written")
         time.sleep(0.05 + number * 0.007)
         kill(writer)
-        with RateLimit("vendor", wide, tmp_path).spend(timeout=5) as permit:
+        with RateLimit("vendor", wide, FileState(tmp_path)).spend(timeout=5) as permit:
             assert permit.waited < 4
 
 
 def test_a_child_does_not_keep_its_parents_lease(start: Starter, tmp_path: Path) -> None:
     """It inherits the locked file; had it kept it, the parent's death would not end the lease."""
-    rule, rate_limit = Rule(in_flight=1), RateLimit("vendor", Rule(in_flight=1), tmp_path)
+    rule, rate_limit = Rule(in_flight=1), RateLimit("vendor", Rule(in_flight=1), FileState(tmp_path))
     with rate_limit.spend():
         child = start(time.sleep, 60)
-        with pytest.raises(TimeoutError), RateLimit("vendor", rule, tmp_path).spend(timeout=0.05):
+        with pytest.raises(TimeoutError), RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=0.05):
             pass
     assert child.is_alive()
     with rate_limit.spend(timeout=1):
@@ -151,7 +152,7 @@ def test_a_child_does_not_keep_its_parents_lease(start: Starter, tmp_path: Path)
 
 
 def fork_while_holding(folder: Path, rule: Rule, ready: Path) -> None:
-    with RateLimit("vendor", rule, folder).spend():
+    with RateLimit("vendor", rule, FileState(folder)).spend():
         if os.fork() == 0:
             ready.touch()
             while folder.exists() and not (folder / "done").exists():
@@ -166,7 +167,7 @@ def test_the_lease_ends_with_its_holder_though_a_child_lives_on(start: Starter, 
     until(tmp_path / "ready")
     kill(holder)
     try:
-        with RateLimit("vendor", rule, tmp_path).spend(timeout=1):
+        with RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=1):
             pass
     finally:
         (tmp_path / "done").touch()
@@ -178,7 +179,7 @@ def spend_inherited(rate_limit: RateLimit, done: Path) -> None:
 
 
 def test_a_rate_limit_can_be_used_on_both_sides_of_a_fork(start: Starter, tmp_path: Path) -> None:
-    rate_limit = RateLimit("vendor", Rule(buckets=((Window(3, 60),),)), tmp_path)
+    rate_limit = RateLimit("vendor", Rule(buckets=((Window(3, 60),),)), FileState(tmp_path))
     with rate_limit.spend():
         pass
     child = start(spend_inherited, rate_limit, tmp_path / "done")
@@ -190,7 +191,7 @@ def test_a_rate_limit_can_be_used_on_both_sides_of_a_fork(start: Starter, tmp_pa
 
 
 def test_threads_share_a_rate_limit(tmp_path: Path) -> None:
-    rate_limit, waited = RateLimit("vendor", Rule(buckets=((Window(10, 0.3),),)), tmp_path), []
+    rate_limit, waited = RateLimit("vendor", Rule(buckets=((Window(10, 0.3),),)), FileState(tmp_path)), []
 
     def work() -> None:
         for _ in range(3):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster.http.rate_limit import RateLimit, RateLimitTimeout, Rule, Window, WindowUsage
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.http.fakes import FakeClock, spend
 from orgdata_dagster_tests.http.servers_book import rejected
 
@@ -69,11 +70,11 @@ def test_first_come_first_served(tmp_path: Path) -> None:
     went = threading.Semaphore(0)
 
     def wait(name: str) -> None:
-        with RateLimit("vendor", one, tmp_path, clock, boot=lambda: "boot 1").spend():
+        with RateLimit("vendor", one, FileState(tmp_path), clock, boot=lambda: "boot 1").spend():
             order.append(name)
             went.release()
 
-    spend(RateLimit("vendor", one, tmp_path, clock, boot=lambda: "boot 1"))
+    spend(RateLimit("vendor", one, FileState(tmp_path), clock, boot=lambda: "boot 1"))
     waiters = []
     for name in ("a", "b", "c", "d"):
         waiters.append(threading.Thread(target=wait, args=(name,)))
@@ -248,7 +249,7 @@ def test_a_long_past_is_summed_up_and_still_kept(
     assert rejected(OCTOLIS, arrivals) == []
     last_minute = sum(cost for at, cost in arrivals if at > clock.monotonic() - 60)
     assert octolis.usage()[2].spent == pytest.approx(last_minute, rel=0.01)
-    with sqlite3.connect(tmp_path / "vendor.sqlite") as connection:
+    with sqlite3.connect(tmp_path / "rate_limits" / "vendor.sqlite") as connection:
         rows = connection.execute("SELECT count(*) FROM payment").fetchone()[0]
     connection.close()
     assert rows < 500

@@ -13,6 +13,7 @@ from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.clock import SYSTEM
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.http.loopback import Loopback, Reply
 
 GRACE = 0.3
@@ -94,7 +95,7 @@ def test_the_wait_before_a_retry_ends(server: Loopback, tmp_path: Path) -> None:
 
 
 def test_the_wait_for_the_rate_limit_ends_and_its_place_in_the_queue_is_free(tmp_path: Path) -> None:
-    rate_limit = RateLimit("vendor", Rule(buckets=((Window(1, 60),),), unknown_past="free"), tmp_path)
+    rate_limit = RateLimit("vendor", Rule(buckets=((Window(1, 60),),), unknown_past="free"), FileState(tmp_path))
 
     def spend() -> None:
         with rate_limit.spend():
@@ -106,7 +107,7 @@ def test_the_wait_for_the_rate_limit_ends_and_its_place_in_the_queue_is_free(tmp
 
 
 def test_a_wait_for_another_request_to_end_ends(tmp_path: Path) -> None:
-    rate_limit = RateLimit("vendor", Rule(buckets=(), in_flight=1), tmp_path)
+    rate_limit = RateLimit("vendor", Rule(buckets=(), in_flight=1), FileState(tmp_path))
 
     def spend() -> None:
         with rate_limit.spend():

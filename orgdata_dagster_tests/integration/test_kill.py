@@ -9,8 +9,8 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.state.file_lock import holder
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
-from orgdata_dagster.warehouse.storage.lock import holder
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.integration.truth import difference

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 import dagster as dg
 from rich.console import Console
 
-from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog as catalogs
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import completeness, instance, machine, vendors
@@ -24,6 +23,7 @@ from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.orchestration.reasons import reason
+from orgdata_dagster.orchestration.shared_state import shared_state
 
 
 @dataclass
@@ -93,7 +93,7 @@ def clear(catalog: Catalog, vendor: str) -> str:
     resource = next((resource for resource in known if resource.vendor == vendor), None)
     if resource is None:
         raise UserError(f"unknown vendor {vendor!r}; known: {', '.join(one.vendor for one in known)}")
-    notice = CircuitBreaker(vendor, settings.circuit_breakers()).clear()
+    notice = CircuitBreaker(vendor, shared_state()).clear()
     pause = resource.rate_limit().resume()
     lifted = f"Requests to {vendor} are allowed again: its pause had {span(pause.seconds)} left." if pause else ""
     if notice is None:

@@ -19,10 +19,10 @@ from packaging.requirements import Requirement
 from orgdata_dagster import private, settings
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.state.file_lock import holder
 from orgdata_dagster.warehouse.errors import LedgerIncomplete
 from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.storage.connection import Warehouse
-from orgdata_dagster.warehouse.storage.lock import holder
 from orgdata_dagster.warehouse.storage.memory import allowed
 
 PATIENCE = 5.0  # seconds to wait for the warehouse

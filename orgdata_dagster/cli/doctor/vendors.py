@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from orgdata_dagster import settings
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.cli.pauses import lift, pause_in_words
@@ -18,6 +17,7 @@ from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.rate_limit import RateLimitTimeout
 from orgdata_dagster.orchestration.resources import VendorResource
+from orgdata_dagster.orchestration.shared_state import shared_state
 
 PATIENCE = 15.0  # seconds to wait for the rate limit, and for the answer
 _SKEW = 30.0  # seconds of difference between the clocks that do no harm
@@ -44,7 +44,7 @@ def _of(resource: VendorResource, *, ask: bool) -> Iterator[Finding]:
     yield _rate_limit(resource)
     for notice_text in resource.notices():
         yield Finding(resource.vendor, notice_text, False, "Put a new one into the environment or into .env.")
-    circuit_breaker = CircuitBreaker(resource.vendor, settings.circuit_breakers())
+    circuit_breaker = CircuitBreaker(resource.vendor, shared_state())
     if notice := circuit_breaker.read():
         yield Finding(resource.vendor, f"STOPPED: {notice}", False, circuit_breaker.remedy)
     elif missing := resource.missing_variables():

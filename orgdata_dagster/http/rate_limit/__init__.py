@@ -1,7 +1,7 @@
-"""Rate limits that all processes of a machine share, and that survive restarts and kill -9.
+"""Rate limits that all processes share, and that survive restarts and kill -9.
 
 Here: the names that other packages use. rate_limit.py: waiting and sending; rule.py: what is allowed; planner.py: when;
-reservations.py: what was spent; store.py and lease.py: shared state; timeline.py: time.
+reservations.py: what was spent; lease.py: concurrent requests; timeline.py: time.
 Add here when: another package needs one more name.
 Keep out: code, vendors' figures, HTTP.
 """

@@ -1,4 +1,4 @@
-"""One vendor's rate limit, shared by every process of the machine.
+"""One vendor's rate limit, shared by every process that uses the same state.
 
 Here: `RateLimit.spend`, which every request needs, and `Permit`, which it yields.
 Add here when: a client or a command needs another operation.
@@ -7,11 +7,10 @@ Keep out: HTTP (../client.py), a vendor's figures (its client.py), the arithmeti
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
+from functools import partial
 from statistics import median
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -20,9 +19,9 @@ from orgdata_dagster.http.payment import VendorPaused
 from orgdata_dagster.http.rate_limit.lease import NoLease, take_lease
 from orgdata_dagster.http.rate_limit.reservations import SCHEMA, Ledger, Pause, Reservation, WindowUsage
 from orgdata_dagster.http.rate_limit.rule import Rule
-from orgdata_dagster.http.rate_limit.store import Store
-from orgdata_dagster.http.rate_limit.timeline import boot_id, read_clocks
+from orgdata_dagster.http.rate_limit.timeline import Reading, boot_id, read_clocks
 from orgdata_dagster.http.waiting import announce
+from orgdata_dagster.state import State, Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,6 +33,8 @@ _AMPLE = 1.0
 # Seconds between two checks whether a pause was lifted.
 _LOOK_AGAIN = 5.0
 LONGEST_PAUSE = 900.0
+# The part of the state with all rate limits.
+FOLDER = "rate_limits"
 
 
 class RateLimitTimeout(TimeoutError):
@@ -98,19 +99,19 @@ class Permit:
 
 
 class RateLimit:
-    """A rule that all processes keep together, through files in `folder`.
+    """A rule that all processes keep together, through the shared state.
 
-    name: part of the file names; rate limits with the same name and folder are the same, in every process and thread.
-    boot: returns an id of the machine's current boot.
+    name: rate limits with the same name and state are the same, in every process and thread.
+    clock, boot: the machine's clocks, and the id of its current boot; used unless the state has a clock of its own.
     patience: default timeout of `spend`, in seconds.
-    longest_pause: longest pause in seconds, whatever the store says.
+    longest_pause: longest pause in seconds, whatever the state says.
     """
 
     def __init__(
         self,
         name: str,
         rule: Rule,
-        folder: Path,
+        state: State,
         clock: Clock = SYSTEM,
         *,
         boot: Callable[[], str] = boot_id,
@@ -122,9 +123,9 @@ class RateLimit:
         self.rule = rule
         self.clock = clock
         self._patience = patience
-        self._folder = folder
+        self._state = state
         self._boot = boot
-        self._store = Store(folder / f"{name}.sqlite", SCHEMA)
+        self._tables = state.tables(f"{FOLDER}/{name}", SCHEMA)
         self._answers: defaultdict[float, deque[float]] = defaultdict(lambda: deque(maxlen=_LAST))
 
     @contextmanager
@@ -160,7 +161,7 @@ class RateLimit:
 
     def paused(self) -> Pause | None:
         """The current pause; None if there is none."""
-        return self._book(Ledger.paused) if self._store.exists() else None
+        return self._book(Ledger.paused) if self._tables.exists() else None
 
     def resume(self) -> Pause | None:
         """Lift the pause; returns it, or None if there was none."""
@@ -186,30 +187,32 @@ class RateLimit:
 
     def usage(self) -> list[WindowUsage]:
         """Points spent in each window that ends now, in the rule's order."""
-        if self._store.exists():
+        if self._tables.exists():
             return self._book(Ledger.usage)
         return [WindowUsage(window, 0.0, window.points) for bucket in self.rule.buckets for window in bucket]
 
     def _book(self, work: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def open_and_work(connection: sqlite3.Connection) -> T:
-            # The clocks are read here, because waiting for the store's lock takes time.
-            reading = read_clocks(self.clock, self._boot())
-            ledger = Ledger(connection, self.rule, reading, self._longest_pause)
+        def open_and_work(transaction: Transaction) -> T:
+            # The clocks are read here, because waiting for the transaction takes time.
+            here = read_clocks(self.clock, self._boot())
+            store = transaction.clock()
+            reading = here if store is None else Reading(store.wall, store.wall, store.boot)
+            ledger = Ledger(transaction, self.rule, reading, here.monotonic, self._longest_pause)
             return work(ledger, *args, **kwargs)
 
-        return self._store.run(open_and_work)
+        return self._tables.run(open_and_work)
 
     def _lease(self, deadline: float | None) -> AbstractContextManager[None]:
         if self.rule.in_flight is None:
             return nullcontext()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        paths = [self._folder / f"{self.name}.lease.{number}" for number in range(self.rule.in_flight)]
-        told = f"{len(paths)} request{'s' if len(paths) > 1 else ''} of other runs to end; more are not allowed at once"
-        return take_lease(paths, self.clock, deadline, lambda: announce(self.name, told, None, self.clock))
+        names = [f"{FOLDER}/{self.name}.lease.{number}" for number in range(self.rule.in_flight)]
+        told = f"{len(names)} request{'s' if len(names) > 1 else ''} of other runs to end; more are not allowed at once"
+        tell = partial(announce, self.name, told, None, self.clock)
+        return take_lease(self._state, names, self.clock, deadline, tell)
 
     def _pay(self, cost: float, began: float, deadline: float | None) -> Reservation | None:
-        # Without buckets nothing is recorded. If the store exists, it may have a pause.
-        if not self.rule.buckets and not self._store.exists():
+        # Without buckets nothing is recorded. If the tables exist, they may have a pause.
+        if not self.rule.buckets and not self._tables.exists():
             return None
         return self._wait(self._book(Ledger.reserve, cost), began, deadline)
 

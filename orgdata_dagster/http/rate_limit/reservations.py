@@ -2,7 +2,7 @@
 
 Here: `Ledger`, the only code that knows the tables; it is used within one transaction.
 Add here when: the processes of a rate limit have to share another fact.
-Keep out: the file and its locks (store.py); arithmetic on windows (planner.py); sleeping (rate_limit.py).
+Keep out: where the tables are (state/); arithmetic on windows (planner.py); sleeping (rate_limit.py).
 
 A payment has a time, a cost and, per bucket of the rule, the label of the charged window ("25/1"). If a label is no
 longer in the rule, the payment counts against every window of that bucket: more careful than necessary for the length
@@ -15,30 +15,30 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from orgdata_dagster.http.rate_limit.planner import Spent, earliest
 from orgdata_dagster.http.rate_limit.rule import Rule, Window
 from orgdata_dagster.http.rate_limit.timeline import Anchor, Reading, advance
+from orgdata_dagster.state import Transaction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS payment (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, cost REAL NOT NULL,
+    id {id}, at DOUBLE PRECISION NOT NULL, cost DOUBLE PRECISION NOT NULL,
     windows TEXT NOT NULL, state TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS payment_at ON payment (at);
 CREATE TABLE IF NOT EXISTS timeline (
-    logical REAL NOT NULL, wall REAL NOT NULL, monotonic REAL NOT NULL, boot TEXT NOT NULL,
-    paused_until REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS refusal (until REAL NOT NULL, asked REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS backoff (failures INTEGER NOT NULL, at REAL NOT NULL);
+    logical DOUBLE PRECISION NOT NULL, wall DOUBLE PRECISION NOT NULL, monotonic DOUBLE PRECISION NOT NULL,
+    boot TEXT NOT NULL, paused_until DOUBLE PRECISION NOT NULL);
+CREATE TABLE IF NOT EXISTS refusal (until DOUBLE PRECISION NOT NULL, asked DOUBLE PRECISION NOT NULL);
+CREATE TABLE IF NOT EXISTS backoff (failures INTEGER NOT NULL, at DOUBLE PRECISION NOT NULL);
 """
 
 _OLD = "WHERE at < :before AND state <> 'summed'"
 _SUM_UP = f"""
 INSERT INTO payment (at, cost, windows, state)
-SELECT max(at), sum(cost), windows, 'summed' FROM payment {_OLD} GROUP BY windows, CAST(at / :step AS INTEGER)
+SELECT max(at), sum(cost), windows, 'summed' FROM payment {_OLD} GROUP BY windows, CAST(at / :step AS BIGINT)
 """
 # Up to this number, rows are not summed up, so that a rule of one request per minute keeps each of them.
 _LONG = 200
@@ -86,13 +86,18 @@ class WindowUsage(NamedTuple):
 
 
 class Ledger:
-    """The tables, opened at one moment by the holder of the store's lock."""
+    """The tables, opened at one moment by the only transaction on them.
 
-    def __init__(self, connection: sqlite3.Connection, rule: Rule, reading: Reading, longest_pause: float) -> None:
-        self._db = connection
+    reading: the clocks that count. monotonic: the machine's own, for `Reservation.due`.
+    """
+
+    def __init__(
+        self, transaction: Transaction, rule: Rule, reading: Reading, monotonic: float, longest_pause: float
+    ) -> None:
+        self._db = transaction
         self._rule = rule
         self._longest_pause = longest_pause
-        self._monotonic = reading.monotonic
+        self._monotonic = monotonic
         self._paused_until = 0.0
         self.now = self._open(reading)
 
@@ -115,7 +120,8 @@ class Ledger:
         if at == reservation.at and windows == reservation.windows:
             return self._reservation(reservation.id, at, reservation.cost, windows)
         moved = self._db.execute(
-            "UPDATE payment SET at = ?, windows = ? WHERE id = ?", (at, self._labels(windows), reservation.id)
+            "UPDATE payment SET at = :at, windows = :windows WHERE id = :id",
+            {"at": at, "windows": self._labels(windows), "id": reservation.id},
         )
         if moved.rowcount == 0:  # so late that the row was deleted or summed up
             return self._insert(at, reservation.cost, windows)
@@ -123,7 +129,7 @@ class Ledger:
 
     def mark_sent(self, reservation: Reservation) -> None:
         """Record that the request is being sent: from now on other requests may rely on this payment."""
-        self._db.execute("UPDATE payment SET state = 'sent' WHERE id = ?", (reservation.id,))
+        self._db.execute("UPDATE payment SET state = 'sent' WHERE id = :id", {"id": reservation.id})
 
     def mark_late(self, reservation: Reservation, ago: float = 0.0) -> None:
         """Record that the request arrived only now, or `ago` seconds before. Never moves a time back.
@@ -132,12 +138,13 @@ class Ledger:
         """
         windows = "[]" if any(reservation.windows) else self._labels(reservation.windows)
         self._db.execute(
-            "UPDATE payment SET at = max(at, ?), windows = ? WHERE id = ?", (self.now - ago, windows, reservation.id)
+            "UPDATE payment SET at = CASE WHEN at > :then THEN at ELSE :then END, windows = :windows WHERE id = :id",
+            {"then": self.now - ago, "windows": windows, "id": reservation.id},
         )
 
     def give_back(self, reservation: Reservation) -> None:
         """Cancel a reservation that was not sent."""
-        self._db.execute("DELETE FROM payment WHERE id = ?", (reservation.id,))
+        self._db.execute("DELETE FROM payment WHERE id = :id", {"id": reservation.id})
 
     def renew(self, reservation: Reservation) -> Reservation:
         """Move a reservation to the earliest slot if its pause was lifted."""
@@ -149,16 +156,16 @@ class Ledger:
     def pause(self, seconds: float, asked: float | None) -> None:
         """Pause for `seconds` from now; never shortens a pause. `asked`: see Pause."""
         until = self.now + min(seconds, self._longest_pause)
-        self._db.execute("UPDATE timeline SET paused_until = max(paused_until, ?)", (until,))
+        self._db.execute("UPDATE timeline SET paused_until = :until WHERE paused_until < :until", {"until": until})
         if asked is not None:
             self._db.execute("DELETE FROM refusal")
-            self._db.execute("INSERT INTO refusal VALUES (?, ?)", (until, self.now + asked))
+            self._db.execute("INSERT INTO refusal VALUES (:until, :asked)", {"until": until, "asked": self.now + asked})
 
     def paused(self) -> Pause | None:
         """The current pause; None if there is none."""
         if self._paused_until <= self.now:
             return None
-        refusal = self._db.execute("SELECT asked FROM refusal WHERE until > ?", (self.now,)).fetchone()
+        refusal = self._db.execute("SELECT asked FROM refusal WHERE until > :now", {"now": self.now}).fetchone()
         return Pause(self._paused_until - self.now, refusal[0] - self.now if refusal else None)
 
     def resume(self) -> None:
@@ -175,7 +182,7 @@ class Ledger:
         row = self._db.execute("SELECT failures, at FROM backoff").fetchone()
         failures = row[0] + 1 if row and self.now - row[1] < 2 * self._longest_pause else 1
         self._db.execute("DELETE FROM backoff")
-        self._db.execute("INSERT INTO backoff VALUES (?, ?)", (failures, self.now))
+        self._db.execute("INSERT INTO backoff VALUES (:failures, :now)", {"failures": failures, "now": self.now})
         return failures
 
     def succeeded(self) -> None:
@@ -195,14 +202,17 @@ class Ledger:
         row = self._db.execute("SELECT logical, wall, monotonic, boot, paused_until FROM timeline").fetchone()
         anchor = Anchor(row[0], Reading(*row[1:4])) if row else None
         now, known = advance(anchor, reading)
+        anchored = {"logical": now, **reading._asdict()}
         if row is None:
-            self._db.execute("INSERT INTO timeline VALUES (?, ?, ?, ?, 0)", (now, *reading))
+            self._db.execute("INSERT INTO timeline VALUES (:logical, :wall, :monotonic, :boot, 0)", anchored)
         elif not known or now - row[0] > _ANCHOR_AGE:
-            self._db.execute("UPDATE timeline SET logical = ?, wall = ?, monotonic = ?, boot = ?", (now, *reading))
+            self._db.execute(
+                "UPDATE timeline SET logical = :logical, wall = :wall, monotonic = :monotonic, boot = :boot", anchored
+            )
         self._paused_until = row[4] if row else 0.0
         if self._paused_until > now + self._longest_pause:  # noted under another setting: no pause is obeyed unbounded
             self._paused_until = now + self._longest_pause
-            self._db.execute("UPDATE timeline SET paused_until = ?", (self._paused_until,))
+            self._db.execute("UPDATE timeline SET paused_until = :until", {"until": self._paused_until})
         self._tidy(now)
         if not known and self._rule.unknown_past == "spent":
             self._spend_everything(now)
@@ -215,7 +225,7 @@ class Ledger:
         Rows that can decide which window is charged are kept. Older ones matter for longer windows only; they are
         summed in steps of 1/200 of the shortest such window, with the latest time of each step.
         """
-        self._db.execute("DELETE FROM payment WHERE at < ?", (now - self._rule.memory,))
+        self._db.execute("DELETE FROM payment WHERE at < :before", {"before": now - self._rule.memory})
         slack = self._rule.slack
         deciding = [window.seconds for bucket in self._rule.buckets for window in bucket[:-1]]
         single = max(deciding, default=0.0) + slack
@@ -233,8 +243,8 @@ class Ledger:
                 labels = [""] * len(self._rule.buckets)
                 labels[index] = window.label
                 self._db.execute(
-                    "INSERT INTO payment (at, cost, windows, state) VALUES (?, ?, ?, 'guess')",
-                    (now, window.points, json.dumps(labels)),
+                    "INSERT INTO payment (at, cost, windows, state) VALUES (:at, :cost, :windows, 'guess')",
+                    {"at": now, "cost": window.points, "windows": json.dumps(labels)},
                 )
 
     def _past(self, reservation: Reservation | None = None) -> list[Spent]:
@@ -276,11 +286,11 @@ class Ledger:
         return tuple(windows), exact
 
     def _insert(self, at: float, cost: float, windows: tuple[int, ...]) -> Reservation:
-        row = self._db.execute(
-            "INSERT INTO payment (at, cost, windows, state) VALUES (?, ?, ?, 'reserved')",
-            (at, cost, self._labels(windows)),
+        number = self._db.insert(
+            "INSERT INTO payment (at, cost, windows, state) VALUES (:at, :cost, :windows, 'reserved')",
+            {"at": at, "cost": cost, "windows": self._labels(windows)},
         )
-        return self._reservation(row.lastrowid or 0, at, cost, windows)
+        return self._reservation(number, at, cost, windows)
 
     def _reservation(self, number: int, at: float, cost: float, windows: tuple[int, ...]) -> Reservation:
         ready = at <= self.now + _INSTANT

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.instance.processes import alive
 from orgdata_dagster.orchestration.tags import GO_ON_TAG, PROCESS_TAG, PULL_BEGAN_TAG, RESUME_TAG
+from orgdata_dagster.state.processes import alive
 
 _LOOK_BACK = 500  # runs
 

@@ -13,11 +13,11 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from orgdata_dagster import settings
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.automation.queued_runs import waiting
 from orgdata_dagster.orchestration.partitions import DAY, bounds, days, key_of
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import PARTITION_NAME_TAG, RANGE_END, RANGE_START
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.intervals import Interval
@@ -145,7 +145,7 @@ def _window(tags: Mapping[str, str]) -> tuple[str, str]:
 
 def open_circuit(vendor: str) -> dg.SkipReason | None:
     """Why no request may be sent to the vendor now; None if the circuit breaker is closed."""
-    circuit_breaker = CircuitBreaker(vendor, settings.circuit_breakers())
+    circuit_breaker = CircuitBreaker(vendor, shared_state())
     notice = circuit_breaker.read()
     return dg.SkipReason(f"{vendor}: {notice}. {circuit_breaker.remedy}") if notice else None
 

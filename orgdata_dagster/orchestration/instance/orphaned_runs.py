@@ -15,11 +15,10 @@ from typing import Any
 
 import dagster as dg
 
-from orgdata_dagster import settings
-from orgdata_dagster.orchestration.instance.processes import alive, identity
 from orgdata_dagster.orchestration.instance.unreported import ended_early, report_landed
+from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import GRPC_INFO_TAG, PROCESS_TAG
-from orgdata_dagster.warehouse.storage.lock import locked
+from orgdata_dagster.state.processes import alive, identity
 
 _LAUNCHED = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 _NOT_ENDED = [
@@ -44,7 +43,7 @@ def reap(instance: dg.DagsterInstance, *, no_daemon: bool = False) -> list[str]:
 
     Returns the ids of the failed runs.
     """
-    with locked(settings.home() / "reaper.lock", shared=False):  # otherwise two processes could both fail the same run
+    with shared_state().lock("reaper"):  # otherwise two processes could both fail the same run
         dead = dead_runs(instance) + (_half_launched(instance) if no_daemon else [])
         for run in dead:
             process = run.tags.get(PROCESS_TAG, "which launched it")

@@ -18,9 +18,10 @@ from orgdata_dagster.dagster_internals.migrations import read_once
 from orgdata_dagster.dagster_internals.storage import batched_event_log
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits
+from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.private import keep_private
-from orgdata_dagster.warehouse.storage.lock import locked
 
+_LOCK = "instance"
 _OWN = Path(__file__).with_name("dagster.yaml")  # a link, so that an installed package has it too
 
 
@@ -60,7 +61,7 @@ def _event_log(folder: Path) -> str:
 @contextmanager
 def shared_instance() -> Iterator[dg.DagsterInstance]:
     """Open the instance; create it if needed."""
-    with locked(_lock(), shared=False):  # two processes must not create its tables at the same time
+    with shared_state().lock(_LOCK):  # two processes must not create its tables at the same time
         prepare_home()
         read_once()
         instance = dg.DagsterInstance.get()
@@ -70,11 +71,7 @@ def shared_instance() -> Iterator[dg.DagsterInstance]:
 
 def make_ready(instance: dg.DagsterInstance, resources: Mapping[str, object]) -> list[str]:
     """Set the pool limits and clean up after killed processes; returns the ids of orphaned runs."""
-    with locked(_lock(), shared=False):
+    with shared_state().lock(_LOCK):
         dead = reap(instance)
         apply_limits(instance, resources)
     return dead
-
-
-def _lock() -> Path:
-    return settings.home() / "instance.lock"

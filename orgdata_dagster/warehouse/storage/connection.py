@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from orgdata_dagster.state.file_lock import SAY_AFTER, StillHeld, locked
 from orgdata_dagster.warehouse.errors import WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage import instances
 from orgdata_dagster.warehouse.storage.causes import explained, first_line, system_error
 from orgdata_dagster.warehouse.storage.holders import holders, told
-from orgdata_dagster.warehouse.storage.lock import SAY_AFTER, StillHeld, locked
 from orgdata_dagster.warehouse.storage.memory import allowed, in_room, with_room
 from orgdata_dagster.warehouse.storage.scratch import process_folder
 

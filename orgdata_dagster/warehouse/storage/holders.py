@@ -1,7 +1,7 @@
 """Which processes hold a file, for messages to whoever waits for it.
 
 Here: `holders`, from the kernel's list of locks, or else from open files, or else from lsof. Add here: the way of
-another operating system. Keep out: waiting (connection.py, lock.py).
+another operating system. Keep out: waiting (connection.py, state/file_lock.py).
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from typing import TypeVar
 
 import duckdb
 
+from orgdata_dagster.state.file_lock import locked
 from orgdata_dagster.warehouse.errors import MemoryShort, WarehouseUnavailable
-from orgdata_dagster.warehouse.storage.lock import locked
 
 T = TypeVar("T")
 

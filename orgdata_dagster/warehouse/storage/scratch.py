@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-from orgdata_dagster.warehouse.storage.lock import locked
+from orgdata_dagster.state.file_lock import locked
 
 _LOCK = "in-use"
 _TURNS = "folders.lock"

@@ -14,6 +14,7 @@ from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.faults import Status
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 
@@ -129,9 +130,9 @@ def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemo
     assert daemon.tick() == []
     with daemon.home.instance() as instance:
         instance.delete_run(starting.run_id)
-    CircuitBreaker("institution_analytics", settings.circuit_breakers()).set("HTTP 401")
+    CircuitBreaker("institution_analytics", FileState(settings.home())).set("HTTP 401")
     assert daemon.tick() == []
-    CircuitBreaker("institution_analytics", settings.circuit_breakers()).clear()
+    CircuitBreaker("institution_analytics", FileState(settings.home())).clear()
     # a pause that the vendor asked for, longer than any that is kept: a run would fail at once, and count as an attempt
     daemon.vendor.rate_limit().pause(600, asked=86_400)
     assert daemon.tick() == []

@@ -20,6 +20,7 @@ from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.octolis import DATASETS
 from orgdata_dagster.sandbox.octolis import demo as octolis
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.integration import project
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
@@ -144,7 +145,7 @@ def test_a_vendor_that_is_down_is_skipped_with_the_reason(home: Home, defs: dg.D
 def test_without_credentials_or_with_an_open_circuit_breaker_nobody_is_asked(
     home: Home, defs: dg.Definitions, vendors: Sandbox
 ) -> None:
-    CircuitBreaker("octolis", settings.circuit_breakers()).set("HTTP 401")
+    CircuitBreaker("octolis", FileState(settings.home())).set("HTTP 401")
     assert "doctor --clear octolis" in str(tick(home, defs, "octolis").skip_reason)
     home.set(ACCUTICS_API_TOKEN="")
     assert "ACCUTICS_API_TOKEN" in str(tick(home, defs, "accutics").skip_reason)

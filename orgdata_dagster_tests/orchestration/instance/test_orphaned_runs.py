@@ -7,9 +7,10 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster.cli import catalog
-from orgdata_dagster.orchestration.instance import pools, processes
+from orgdata_dagster.orchestration.instance import pools
 from orgdata_dagster.orchestration.instance.orphaned_runs import claim, reap
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
+from orgdata_dagster.state import processes
 from orgdata_dagster_tests.integration.home import Home
 
 POOL = "institution_analytics_api"

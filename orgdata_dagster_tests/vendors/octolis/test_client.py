@@ -19,6 +19,7 @@ from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.octolis import DATASETS, DOCUMENTED, Octolis, demo
 from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.state import FileState
 from orgdata_dagster.vendors.octolis import client as octolis
 from orgdata_dagster.vendors.octolis.client import OctolisClient, Query, Span, parsed_filter, read_error, rule
 
@@ -156,7 +157,7 @@ def test_the_documented_limits_are_kept_and_used(tmp_path: Path) -> None:
     """25 points a second, then the minute's 150: the first 175 reads need no waiting, and none is refused."""
     with ExitStack() as stack:
         rig = Rig(demo(records=10, limits=DOCUMENTED), tmp_path, stack)
-        client = rig.client(rate_limit=RateLimit("octolis", rule(), tmp_path))
+        client = rig.client(rate_limit=RateLimit("octolis", rule(), FileState(tmp_path)))
         for _ in range(60):
             client.count(Query(CONTACTS))
         assert {record.status for record in rig.records} == {200}

@@ -14,6 +14,7 @@ from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.rate_limit import Window
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.octolis import DATASETS
+from orgdata_dagster.state import FileState
 from orgdata_dagster.vendors.octolis.component import DatasetTable, Octolis
 from orgdata_dagster_tests.loading import loaded
 
@@ -47,7 +48,7 @@ def test_no_schedule_asks_while_a_circuit_breaker_is_open() -> None:
     defs = definitions()
     schedule = next(iter(defs.schedules or ()))
     assert isinstance(schedule, dg.ScheduleDefinition)
-    circuit_breaker = CircuitBreaker("octolis", settings.circuit_breakers())
+    circuit_breaker = CircuitBreaker("octolis", FileState(settings.home()))
     with (
         dg.instance_for_test() as instance,
         dg.build_schedule_context(

@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orgdata_dagster.state.file_lock import holder
 from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.storage.connection import Warehouse
-from orgdata_dagster.warehouse.storage.lock import holder
 from orgdata_dagster_tests.warehouse.conftest import Starter
 from orgdata_dagster_tests.warehouse.rig import Rig
 from orgdata_dagster_tests.warehouse.worker import hold_lock, hold_open

@@ -2,21 +2,20 @@
 
 Here: which assets failed and why, and sending each message once. Keep out: the channels (channels.py).
 
-A file in ORGDATA_HOME/alerts records each message. It is created before the message is sent and deleted if that fails,
+A note in the shared state records each message. It is added before the message is sent and removed if that fails,
 so that only one of two daemons sends it, and the next failure tries again.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from orgdata_dagster import settings
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.automation.alerts.channels import Message, NotSent, channels
 from orgdata_dagster.orchestration.reasons import of_failed_step
+from orgdata_dagster.orchestration.shared_state import shared_state
 
 NAME = "alerts"
 UI_URL = "ORGDATA_UI_URL"
@@ -42,16 +41,18 @@ def alerts(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     if context.dagster_run.tags.get(WILL_RETRY) == "true":
         return dg.SkipReason("Dagster retries this run")
     troubles = []
+    sent = shared_state().notes("alerts")
+    sent.remove_older(_KEPT_DAYS * 86_400)
     for asset, reason in reasons(context.dagster_run, context.failure_event, context.get_step_failure_events()).items():
         message = message_of(asset, reason, context.dagster_run.run_id)
         for way, send in ways.items():
-            with _once(f"{asset} {way}") as first:
-                if first:
-                    try:
-                        send(message)
-                    except NotSent as error:
-                        _forget(f"{asset} {way}")
-                        troubles.append(str(error))
+            today = f"{datetime.now(UTC).date()} {asset} {way}"
+            if sent.add(today):
+                try:
+                    send(message)
+                except NotSent as error:
+                    sent.remove(today)
+                    troubles.append(str(error))
     if troubles:
         context.log.error("; ".join(troubles))
         return dg.SkipReason("; ".join(troubles))
@@ -79,28 +80,3 @@ def message_of(asset: str, reason: str, run_id: str) -> Message:
     return Message(
         f"orgdata: {asset} failed", f"{text}\n{ui.rstrip('/')}/runs/{run_id}\nNo more messages about this asset today."
     )
-
-
-@contextmanager
-def _once(what: str) -> Iterator[bool]:
-    """Yield whether this is the first time today."""
-    _forget_old()
-    try:
-        os.close(os.open(settings.alerts() / _file(what), os.O_CREAT | os.O_EXCL, 0o600))
-        yield True
-    except FileExistsError:
-        yield False
-
-
-def _forget(what: str) -> None:
-    (settings.alerts() / _file(what)).unlink(missing_ok=True)
-
-
-def _forget_old() -> None:
-    for file in settings.alerts().iterdir():
-        if datetime.now(UTC).timestamp() - file.stat().st_mtime > _KEPT_DAYS * 86_400:
-            file.unlink(missing_ok=True)
-
-
-def _file(what: str) -> str:
-    return f"{datetime.now(UTC).date()} {what}".replace("/", "__")

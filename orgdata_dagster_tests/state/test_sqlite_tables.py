@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orgdata_dagster.http.rate_limit.store import Store
+from orgdata_dagster.state import Transaction
+from orgdata_dagster.state.sqlite_tables import SqliteTables
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS note (writer TEXT NOT NULL);"
 ANOTHER_PROCESS = """
@@ -19,9 +20,9 @@ connection.close()
 """
 
 
-def note(store: Store, writer: str) -> None:
-    def write(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT INTO note VALUES (?)", (writer,))
+def note(store: SqliteTables, writer: str) -> None:
+    def write(transaction: Transaction) -> None:
+        transaction.execute("INSERT INTO note VALUES (:writer)", {"writer": writer})
 
     store.run(write)
 
@@ -29,9 +30,9 @@ def note(store: Store, writer: str) -> None:
 def test_a_second_connection_of_a_process_costs_the_first_one_no_lock(tmp_path: Path) -> None:
     """A process that opened and closed the file itself lost SQLite's locks on it: 136 requests in a minute of 120."""
     path = tmp_path / "vendor.sqlite"
-    first = Store(path, SCHEMA)
+    first = SqliteTables(path, SCHEMA)
     note(first, "first")
-    note(Store(path, SCHEMA), "second")
+    note(SqliteTables(path, SCHEMA), "second")
     subprocess.run([sys.executable, "-c", ANOTHER_PROCESS, str(path)], check=True)
     note(first, "first again")
     with sqlite3.connect(path) as connection:
@@ -41,5 +42,5 @@ def test_a_second_connection_of_a_process_costs_the_first_one_no_lock(tmp_path: 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "vendor.sqlite"
-    note(Store(path, SCHEMA), "first")
+    note(SqliteTables(path, SCHEMA), "first")
     assert [file.stat().st_mode & 0o077 for file in tmp_path.iterdir()] == [0] * len(list(tmp_path.iterdir()))

@@ -1,8 +1,8 @@
-"""The file that the processes of a rate limit share.
+"""Tables in a SQLite file that the processes of one machine share.
 
-Here: `Store.run`, which runs a function in one exclusive transaction.
+Here: `SqliteTables.run`, which runs a function in one exclusive transaction.
 Add here when: the file must survive another kind of fault.
-Keep out: the tables (reservations.py).
+Keep out: which tables there are (http/rate_limit/reservations.py).
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from orgdata_dagster.http.rate_limit.forks import watch
+from orgdata_dagster.state.forks import watch
+from orgdata_dagster.state.interface import StateUnavailable
 
 T = TypeVar("T")
 
@@ -24,11 +25,25 @@ T = TypeVar("T")
 _inherited: list[sqlite3.Connection] = []
 
 
-class StoreUnavailable(Exception):
-    """The file cannot be used: no space, no permission, or not a file. `str()` is one line that says what to do."""
+class SqliteTransaction:
+    """A transaction on a SQLite file; see Transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> sqlite3.Cursor:
+        """Run a statement."""
+        return self._connection.execute(statement, parameters or {})
+
+    def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
+        """Insert one row; returns its `id`."""
+        return self._connection.execute(statement, parameters).lastrowid or 0
+
+    def clock(self) -> None:
+        """The machine's clocks count."""
 
 
-class Store:
+class SqliteTables:
     """One SQLite file, created on first use.
 
     A blocking file lock is taken before BEGIN IMMEDIATE. SQLite alone polls, up to 100 ms at a time and in no order,
@@ -37,18 +52,18 @@ class Store:
 
     def __init__(self, path: Path, schema: str) -> None:
         self.path = path
-        self._schema = schema
+        self._schema = schema.format(id="INTEGER PRIMARY KEY AUTOINCREMENT")
         self._new()
         watch(self)
 
     def exists(self) -> bool:
-        """Whether the store has been used."""
+        """Whether the file has been used."""
         return self.path.exists()
 
-    def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work(connection)` in one transaction; commit when it returns, roll back when it raises.
+    def run(self, work: Callable[[SqliteTransaction], T]) -> T:
+        """Run `work(transaction)` in one transaction; commit when it returns, roll back when it raises.
 
-        A damaged file is moved to `<name>.corrupt`, and the work is repeated on a new one. Raises StoreUnavailable if
+        A damaged file is moved to `<name>.corrupt`, and the work is repeated on a new one. Raises StateUnavailable if
         that does not help.
         """
         try:
@@ -62,9 +77,9 @@ class Store:
                     return self._transact(work)
         except (sqlite3.Error, OSError) as error:
             why = "it is a folder" if self.path.is_dir() else str(getattr(error, "strerror", None) or error).lower()
-            raise StoreUnavailable(
-                f"The rate limit's file {self.path} cannot be used: {why}. Make its folder writable and its disk have "
-                "room, or move the file away; then try again."
+            raise StateUnavailable(
+                f"The file {self.path} of the shared state cannot be used: {why}. Make its folder writable and its "
+                "disk have room, or move the file away; then try again."
             ) from None
 
     def forget(self) -> None:
@@ -89,7 +104,7 @@ class Store:
     def _alone(self) -> Iterator[None]:
         with self._threads:
             if self._gate is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._gate = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._gate, fcntl.LOCK_EX)
             try:
@@ -97,11 +112,11 @@ class Store:
             finally:
                 fcntl.flock(self._gate, fcntl.LOCK_UN)
 
-    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _transact(self, work: Callable[[SqliteTransaction], T]) -> T:
         connection = self._connect()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            result = work(connection)
+            result = work(SqliteTransaction(connection))
             connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):

@@ -1,7 +1,7 @@
-"""The warehouse's lock across processes: any number of readers or one writer, first come, first served.
+"""A lock file across processes: any number of readers or one writer, first come, first served.
 
 Here: a readers-writer lock on two files. The kernel holds it and releases it when its process ends, also by kill -9.
-Keep out: DuckDB, and waiting for programs that open the file without this lock (connection.py).
+Keep out: what the lock is for. The warehouse locks its file with it (warehouse/storage/connection.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@ import threading
 import time
 from pathlib import Path
 
-from orgdata_dagster.warehouse.storage.lock import holder, locked
+from orgdata_dagster.state.file_lock import holder, locked
 
 
 def test_a_stream_of_overlapping_readers_does_not_starve_a_writer(tmp_path: Path) -> None:

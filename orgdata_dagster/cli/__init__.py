@@ -19,26 +19,27 @@ import threading
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
-from rich.console import Console
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import signals
+from orgdata_dagster.cli import completing, looking, signals
+from orgdata_dagster.cli.console import console as _console
 from orgdata_dagster.cli.errors import Commands
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.http import redaction
 from orgdata_dagster.private import keep_private
-
-if TYPE_CHECKING:
-    from orgdata_dagster.cli.outline import Outline
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="orgdata", message="%(version)s")
 def orgdata() -> None:
     """Copy the data of five SaaS vendors into complete, typed DuckDB tables, on Dagster."""
+
+
+for _command in looking.COMMANDS:
+    orgdata.add_command(_command)
 
 
 @orgdata.command()
@@ -94,7 +95,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
 
 
 @orgdata.command()
-@click.argument("selection", default="*")
+@click.argument("selection", default="*", shell_complete=completing.selections)
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last day).")
 @click.option("--to", "last", metavar="DATE", help="Last day, inclusive (default: today, UTC).")
 @click.option(
@@ -142,7 +143,7 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
 
 
 @orgdata.command()
-@click.argument("selection", default="*")
+@click.argument("selection", default="*", shell_complete=completing.selections)
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last day).")
 @click.option("--to", "last", metavar="DATE", help="Last day, inclusive (default: today, UTC).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -167,7 +168,7 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 
 
 @orgdata.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.syncs)
 @click.option("--dry-run", is_flag=True, help="Only show what would be sent, whatever the YAML says.")
 @click.option("--rejected", is_flag=True, help="Send only rows that are currently rejected.")
 @click.option(
@@ -189,11 +190,10 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def status(as_json: bool) -> None:
     """Show tables, rows, coverage with its gaps, freshness, and use of the rate limits."""
-    from orgdata_dagster.cli import outline as outlines
-    from orgdata_dagster.cli import status_report
+    from orgdata_dagster.cli import current, status_report
     from orgdata_dagster.state import StateUnavailable
 
-    outline = outlines.kept() or _outline()
+    outline = current.outline()
     statuses, trouble = status_report.table_statuses(outline), None
     rate_limits, paused = list[dict[str, Any]](), dict[str, str]()
     try:
@@ -228,7 +228,7 @@ def validate() -> None:
 
 
 @orgdata.command()
-@click.argument("table", metavar="VENDOR/TABLE")
+@click.argument("table", metavar="VENDOR/TABLE", shell_complete=completing.tables)
 @click.option("--day", metavar="DATE", help="The day to ask for, where the table has days (default: yesterday).")
 def preview(table: str, day: str | None) -> None:
     """Ask for TABLE at most twice, and show requests, answer, columns and what cannot be shown. Nothing is stored."""
@@ -256,6 +256,7 @@ def schema(file: str) -> None:
     "--clear",
     "vendor",
     metavar="VENDOR",
+    shell_complete=completing.vendors,
     help="Allow requests to VENDOR again, after it rejected the credentials or before a pause ends.",
 )
 @click.option("--fix", is_flag=True, help="Apply the safe fixes: pools, slots, orphaned runs, file modes, the ledger.")
@@ -288,22 +289,6 @@ def dev(port: int) -> None:
     sys.exit(serve_ui(_console(), port=port))
 
 
-def _outline() -> Outline:
-    """Made from the definitions, which takes a second, and kept for the next time."""
-    from orgdata_dagster.cli import catalog as catalogs
-    from orgdata_dagster.cli import outline as outlines
-
-    made = catalogs.load().outline()
-    outlines.keep(made)
-    return made
-
-
-def _console(*, stderr: bool = False) -> Console:
-    """A console that is 160 columns wide in files and pipes, where rich would fold tables to 80."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=160)
-
-
 def _end_with_input() -> None:
     # reads the file descriptor: the interpreter cannot end while a thread reads from the buffer of sys.stdin
     while os.read(0, 1024):
@@ -318,7 +303,7 @@ def main() -> None:
     gc.disable()  # what a command imports and loads stays; looking through it for garbage takes a third of the start
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would not survive the workers' fork
     try:
-        orgdata()
+        orgdata(prog_name="orgdata", complete_var="_ORGDATA_COMPLETE")
     except signals.Interrupted as stop:
         click.echo(redaction.redact(f"orgdata: {stop}"), err=True)
         _exit(stop.status)

@@ -99,6 +99,7 @@ class Catalog:
             {".".join(key.path): _partitions(graph.get(key).partitions_def) for key in self.keys},
             tuple(Vendor(each.vendor, each.rule(), each.longest_pause()) for each in vendors),
             tuple(sorted({variable for each in vendors for variable in each.environment.values()})),
+            tuple(self.writing.values()),
         )
 
     def check_loadable(self) -> None:

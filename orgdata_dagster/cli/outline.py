@@ -61,11 +61,15 @@ class Vendor:
 
 @dataclass(frozen=True)
 class Outline:
-    """`tables`: schema.table -> its partitions, None without any. `variables`: those that the vendors read."""
+    """`tables`: schema.table -> its partitions, None without any. `variables`: those that the vendors read.
+
+    `syncs`: names for `orgdata sync`.
+    """
 
     tables: Mapping[str, Partitions | None]
     vendors: tuple[Vendor, ...]
     variables: tuple[str, ...] = ()
+    syncs: tuple[str, ...] = ()
 
 
 def keep(outline: Outline) -> None:
@@ -86,7 +90,8 @@ def kept() -> Outline | None:
         if found["made_of"] != _made_of(found["variables"]):
             return None
         tables = {name: _partitions(each) for name, each in found["tables"].items()}
-        return Outline(tables, tuple(map(_vendor, found["vendors"])), tuple(found["variables"]))
+        vendors = tuple(map(_vendor, found["vendors"]))
+        return Outline(tables, vendors, tuple(found["variables"]), tuple(found["syncs"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -16,8 +16,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pydantic
-import yaml
 from rich.console import Console
 
 from orgdata_dagster import settings
@@ -28,7 +26,7 @@ from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Read
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.project import yaml_files
+from orgdata_dagster.project import configured
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Step, Stream
 from orgdata_dagster.warehouse.commit.ready import ReadyRows
@@ -58,21 +56,11 @@ class Preview:
 
 def find(name: str) -> tuple[VendorComponent, Stream]:
     """The stream of `vendor/table`, and its component. Raises UserError if there is none."""
-    there = list[str]()
-    for file in yaml_files.of(settings.project_root()):
-        for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
-            kind = yaml_files.component(str((document or {}).get("type")))
-            if kind is None or not issubclass(kind, VendorComponent):
-                continue
-            try:
-                made = kind.resolve_from_yaml(yaml.safe_dump(document.get("attributes") or {}))
-            except (pydantic.ValidationError, ValueError) as error:
-                raise UserError(f"{yaml_files.short(file)}: {error}; see `orgdata validate`") from None
-            for stream in made.streams():
-                if stream.key.to_user_string() == name:
-                    return made, stream
-                there.append(stream.key.to_user_string())
-    raise UserError(f"there is no table {name!r}; there are: {', '.join(there)}")
+    try:
+        found = configured.find(name)
+    except configured.NotConfigured as error:
+        raise UserError(str(error)) from None
+    return found.component, found.stream
 
 
 def preview(component: VendorComponent, stream: Stream, day: str | None = None) -> Preview:

@@ -45,6 +45,20 @@ def line(node: yaml.Node, location: Sequence[int | str]) -> int:
     return int(node.start_mark.line) + 1
 
 
+def written(node: yaml.Node, location: Sequence[int | str]) -> bool:
+    """Whether the document has this field. `location`: keys and indexes from the top."""
+    for part in location:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+        else:
+            pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+            found = next((value for key, value in pairs if key.value == part), None)
+            if found is None:
+                return False
+            node = found
+    return True
+
+
 def field(location: Sequence[int | str]) -> str:
     """A location as text, such as `.tables[0].key`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)

@@ -47,9 +47,11 @@ class ApiModel(dg.Model, dg.Resolvable):
     path: str = Field(default=Endpoint.path, description="Path after INSTITUTION_ANALYTICS_BASE_URL.")
     api_key_header: str = Field(default="api-key", description="Header with INSTITUTION_ANALYTICS_API_KEY.")
     cursor_column: str = Field(default="updated_date", description="Column with the time of a row's last update.")
-    data_set_parameter: str = Field(default=Endpoint.data_set_parameter)
-    after_parameter: str = Field(default=Endpoint.after_parameter)
-    before_parameter: str = Field(default=Endpoint.before_parameter)
+    data_set_parameter: str = Field(
+        default=Endpoint.data_set_parameter, description="Parameter that names the data set."
+    )
+    after_parameter: str = Field(default=Endpoint.after_parameter, description="Parameter of the lower bound.")
+    before_parameter: str = Field(default=Endpoint.before_parameter, description="Parameter of the upper bound.")
     precision: Precision = Field(default=Endpoint.precision, description="Finest unit of the timestamps.")
     page_rows: int = Field(
         default=Endpoint.page_rows, ge=2, description="The documented page size. Paging does not rely on it."

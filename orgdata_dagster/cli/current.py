@@ -1,0 +1,20 @@
+"""The project's outline as it is now: the cached one, or made from the definitions, which takes a second.
+
+Here: `outline`. Keep out: whether the cached one is valid (outline.py), loading definitions (catalog.py).
+"""
+
+from __future__ import annotations
+
+from orgdata_dagster.cli import outline as outlines
+from orgdata_dagster.cli.outline import Outline
+
+
+def outline() -> Outline:
+    """The outline, kept for the next command. Raises UserError if the project has problems."""
+    if found := outlines.kept():
+        return found
+    from orgdata_dagster.cli import catalog  # imports Dagster
+
+    made = catalog.load().outline()
+    outlines.keep(made)
+    return made

@@ -1,0 +1,89 @@
+"""Commands that look at what there is: `query`, `show`, `explain`; and `completion`.
+
+Here: their arguments and options. Add here when: a new command only reads.
+Keep out: what they do (query/, show.py, explain.py).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from orgdata_dagster.cli import completing
+from orgdata_dagster.cli.console import console
+
+_FORMATS = "--csv, --json and --parquet"
+
+
+@click.command()
+@click.argument("sql")
+@click.option("--csv", "as_csv", is_flag=True, help='Print CSV. NULL is an empty field, an empty text is "".')
+@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.option(
+    "--parquet", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a Parquet file."
+)
+def query(sql: str, as_csv: bool, as_json: bool, parquet: Path | None) -> None:
+    """Print the result of one SELECT on the warehouse. SQL may be `-`: it is then read from standard input."""
+    if as_csv + as_json + (parquet is not None) > 1:
+        raise click.UsageError(f"{_FORMATS} contradict each other: use one of them")
+    from orgdata_dagster.cli.query import formats, result_of, table
+
+    with result_of(sys.stdin.read() if sql == "-" else sql) as result:
+        if as_csv:
+            formats.write_csv(result, sys.stdout.buffer)
+        elif as_json:
+            for text in formats.json_text(result):
+                sys.stdout.write(text)
+        elif parquet is not None:
+            formats.write_parquet(result, parquet)
+            click.echo(f"{parquet}: {result.rows:,} rows")
+        else:
+            table.show(console(), result)
+
+
+@click.command()
+@click.argument("table", metavar="TABLE", shell_complete=completing.tables)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def show(table: str, as_json: bool) -> None:
+    """Show a TABLE of the warehouse, such as octolis.contacts: columns, coverage as a calendar, last rows."""
+    from orgdata_dagster.cli import show as view
+
+    shown = view.look(table, view.key_of(table))
+    if as_json:
+        click.echo(json.dumps(shown.as_json(), indent=2))
+    else:
+        view.show(console(), shown)
+
+
+@click.command()
+@click.argument("asset", metavar="VENDOR/TABLE", shell_complete=completing.tables)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def explain(asset: str, as_json: bool) -> None:
+    """List every YAML option that applies to a table or a sync: value, file and line or default, meaning."""
+    from orgdata_dagster.cli import explain as view
+
+    explained = view.explain(asset)
+    if as_json:
+        click.echo(json.dumps(explained.as_json(), indent=2))
+    else:
+        view.show(console(), explained)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(completing.SHELLS))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the script that completes commands, options, vendors and tables in SHELL.
+
+    \b
+    bash: echo 'eval "$(orgdata completion bash)"' >> ~/.bashrc
+    zsh:  echo 'eval "$(orgdata completion zsh)"' >> ~/.zshrc
+    fish: orgdata completion fish > ~/.config/fish/completions/orgdata.fish
+    """
+    click.echo(completing.script(context.find_root().command, shell))
+
+
+COMMANDS = (query, show, explain, completion)

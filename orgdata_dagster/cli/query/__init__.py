@@ -1,0 +1,133 @@
+"""`orgdata query`: the result of one SELECT on the warehouse, without loss.
+
+Here: running the statement, and its errors as one line. Add here when: another kind of statement only reads.
+Keep out: the formats of the result (formats.py), and the table for a terminal (table.py).
+
+The result is copied into memory (or DuckDB's spill files) while the warehouse is locked. It is printed after the lock
+has been released, so that a pager does not keep writers waiting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.warehouse.catalog import columns_of
+from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.storage.connection import SCRATCH, Warehouse
+from orgdata_dagster.warehouse.storage.memory import with_room
+
+_RESULT = TableName("main", "orgdata_result")
+_READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+_LONGEST = 400  # characters of a hint such as a list of candidate functions
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result as a table of `connection`. `columns`: name -> DuckDB type. `rows`: their number."""
+
+    connection: duckdb.DuckDBPyConnection
+    columns: dict[str, str]
+    rows: int
+
+    @property
+    def table(self) -> str:
+        """The table, quoted for SQL."""
+        return f"{SCRATCH}.{_RESULT.sql}"
+
+
+@contextmanager
+def result_of(sql: str, warehouse: Warehouse | None = None) -> Iterator[Result]:
+    """Run one statement that reads. The result can be read until the context ends.
+
+    Raises UserError for a statement that is wrong, that writes, or that is not one. Raises WarehouseError if the
+    warehouse cannot be read.
+    """
+    table = f"{SCRATCH}.{_RESULT.sql}"
+    opened = warehouse or Warehouse(settings.warehouse_uri(), scratch=settings.staging())
+    with opened.scratch_connection() as connection:
+        # names of Python variables must not be taken for tables
+        connection.execute("SET preserve_insertion_order = true; SET python_enable_replacements = false")
+
+        lines_before = 0
+
+        def run() -> None:
+            nonlocal lines_before
+            with opened.reading(connection):
+                connection.execute(f"DROP TABLE IF EXISTS {table}")  # of an attempt with less memory
+                statement = _checked(connection, sql)
+                if statement.type == duckdb.StatementType.EXPLAIN:
+                    rows = connection.execute(sql).fetchall()
+                    connection.execute(f"CREATE TABLE {table} (explain_key VARCHAR, explain_value VARCHAR)")
+                    connection.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)
+                else:
+                    lines_before = 1
+                    connection.execute(f"CREATE TABLE {table} AS FROM (\n{_without_end(statement.query or sql)}\n)")
+
+        try:
+            with_room(connection, run)
+            columns = columns_of(connection, _RESULT)
+            found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        except duckdb.Error as error:
+            raise UserError(f"the query failed: {told(error, lines_before)}") from None
+        yield Result(connection, columns, found[0] if found else 0)
+
+
+def told(error: duckdb.Error, lines_before: int = 0) -> str:
+    """A database error as one line: what is wrong, hints such as similar names, and the position.
+
+    lines_before: the lines of the statement that are not the user's.
+    """
+    text, _, where = str(error).partition("\n\nLINE ")
+    text = re.sub(r"^(?:[A-Z]\w*(?: \w+)? )?Error: ", "", text.strip())
+    words = " ".join(text.split())
+    words = words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
+    return f"{words} ({_position(where, lines_before)})" if where else words
+
+
+def _position(where: str, lines_before: int) -> str:
+    """Where DuckDB points to: `1: select x\\n          ^` is line 1, and the column above the caret."""
+    line, _, caret = where.partition("\n")
+    number, _, _ = line.partition(":")
+    at = caret.find("^") - len(f"LINE {number}: ") + 1
+    told_line = f"line {int(number) - lines_before}"
+    return f"{told_line}, column {at}" if at > 0 else told_line
+
+
+def _checked(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    """The one statement of the text. Raises UserError if there is another number of them, or if it writes."""
+    statements = connection.extract_statements(sql)
+    if not statements:
+        raise UserError('there is no statement; write one, such as orgdata query "select 1"')
+    written = _written(statements)
+    if len(written) > 1:
+        raise UserError(f"these are {len(written)} statements; write one per command")
+    if any(statement.type not in _READS for statement in written):
+        kind = written[0].type.name
+        raise UserError(
+            f"{kind} is not allowed: the warehouse is read-only here, so write a SELECT. For a file, use --csv, "
+            "--json or --parquet FILE"
+        )
+    return written[0]
+
+
+def _without_end(sql: str) -> str:
+    """The statement without its semicolons and what follows them, so that it can stand in parentheses."""
+    text = sql.encode()
+    end = len(text)
+    for at, _ in reversed(duckdb.tokenize(sql)):
+        if text[at : at + 1] != b";":
+            break
+        end = at
+    return text[:end].decode()
+
+
+def _written(statements: Sequence[duckdb.Statement]) -> Sequence[duckdb.Statement]:
+    """The statements that the user wrote: DuckDB turns one PIVOT into two without a text."""
+    return statements[-1:] if all(not statement.query for statement in statements) else statements

@@ -1,0 +1,220 @@
+"""`orgdata show TABLE`: columns with types, keys and descriptions, the coverage as a calendar, and the last rows.
+
+Here: collecting and printing this, for every table and view of the warehouse. Keep out: the state of all tables
+(status_report.py), the YAML options of a table (explain.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from calendar import monthrange
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+from typing import Any
+
+import duckdb
+from rich.console import Console
+from rich.text import Text
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.query import result_of
+from orgdata_dagster.cli.query.formats import rows_of
+from orgdata_dagster.cli.query.table import plain
+from orgdata_dagster.project import configured
+from orgdata_dagster.project.configured import NotConfigured
+from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.ledger import coverage
+from orgdata_dagster.warehouse.ledger.calendar import DayState, calendar
+from orgdata_dagster.warehouse.names import LOADED_AT, TableName
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+
+_LAST_ROWS = 3
+_MONTHS = 12
+_MARKS: dict[DayState, tuple[str, str, str]] = {  # in UTF-8, in ASCII, colour
+    "complete": ("█", "#", "green"),
+    "unfinished": ("▌", "+", "green"),
+    "incomplete": ("▒", "?", "yellow"),
+    "missing": ("×", "x", "red"),
+}
+_NOT_ASKED = ("·", ".", "dim")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. `description`: from the YAML or the vendor's document; "" if there is none."""
+
+    name: str
+    type: str
+    key: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table. `complete_until`: how far it is proven complete; None if nothing is. `last_rows`: the newest first."""
+
+    table: str
+    description: str
+    rows: int
+    columns: list[Column]
+    complete_until: datetime | None
+    days: dict[date, DayState]
+    last_rows: list[Mapping[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        days = {str(day): state for day, state in self.days.items()}
+        until = self.complete_until.isoformat() if self.complete_until else None
+        return {**vars(self), "columns": [vars(each) for each in self.columns], "complete_until": until, "days": days}
+
+
+def look(name: str, keys: Sequence[str] = (), now: datetime | None = None) -> Shown:
+    """Look at `vendor.table`, also written `vendor/table`. `keys`: its key columns.
+
+    Raises UserError if there is no such table or view.
+    """
+    warehouse = Warehouse(settings.warehouse_uri(), scratch=settings.staging())
+    with warehouse.reading() as connection:
+        table = _table(connection, name)
+        types = table_columns(connection, table)
+        described = _descriptions(connection, table)
+        known = coverage.known(connection, table)
+        counted = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()
+    ends = [part.end for parts in known.values() for part in parts if part.complete]
+    order = f"ORDER BY {LOADED_AT} DESC " if LOADED_AT in types else ""
+    with result_of(f"SELECT * FROM {table.sql} {order}LIMIT {_LAST_ROWS}", warehouse) as result:
+        last = list(rows_of(result))
+    return Shown(
+        str(table),
+        described.get("", ""),
+        counted[0] if counted else 0,
+        [Column(each, kind, each in keys, described.get(each, "")) for each, kind in types.items()],
+        max(ends, default=None),
+        calendar(known, now or datetime.now(UTC)),
+        last,
+    )
+
+
+def key_of(name: str) -> tuple[str, ...]:
+    """The key of a configured table, and of the views that are named after it; () for any other."""
+    for ending in ("", "_current", "_history"):
+        with suppress(NotConfigured):
+            return tuple(configured.find(name.removesuffix(ending)).stream.target.key)
+    return ()
+
+
+def _table(connection: duckdb.DuckDBPyConnection, name: str) -> TableName:
+    found = connection.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database() "
+        "ORDER BY ALL"
+    ).fetchall()
+    there = {f"{schema}.{table}": TableName(schema, table) for schema, table in found}
+    wanted = name.replace("/", ".", 1)
+    folded = {each.lower(): table for each, table in there.items()}
+    if table := there.get(wanted) or folded.get(wanted.lower()):
+        return table
+    close = get_close_matches(wanted, there, n=2)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(there) or 'none'}."
+    raise UserError(f"the warehouse has no table {wanted}; {hint} A configured table appears when it is first pulled")
+
+
+def _descriptions(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
+    """Column -> its comment; "" -> that of the table or view."""
+    where = "WHERE database_name = current_database() AND schema_name = ? AND comment IS NOT NULL AND "
+    found = connection.execute(
+        f"SELECT column_name, comment FROM duckdb_columns() {where} table_name = ? "
+        f"UNION ALL SELECT '', comment FROM duckdb_tables() {where} table_name = ? "
+        f"UNION ALL SELECT '', comment FROM duckdb_views() {where} view_name = ?",
+        [table.schema, table.name] * 3,
+    )
+    return dict(found.fetchall())
+
+
+def show(console: Console, shown: Shown) -> None:
+    """Print it, within the width of the terminal."""
+    width = min(console.width, 120)
+    _print(console, f"{shown.table}: {shown.rows:,} rows")
+    if shown.description:
+        console.print(shown.description, markup=False, highlight=False, width=width)
+    console.print()
+    _columns(console, shown.columns, width)
+    console.print()
+    until = f"{shown.complete_until:%Y-%m-%d %H:%M:%S} UTC" if shown.complete_until else "-"
+    _print(console, f"complete until {until}")
+    for line in months(shown.days, ascii_only=not _draws(console)):
+        console.print(line, soft_wrap=True)
+    if shown.last_rows:
+        console.print()
+        _last_rows(console, shown.last_rows, width)
+
+
+def months(days: Mapping[date, DayState], *, ascii_only: bool = False) -> Iterator[Text]:
+    """The calendar, a line per month with a mark per day, at most 80 columns wide; nothing without days."""
+    if not days:
+        return
+    every = sorted({(day.year, day.month) for day in days})
+    if earlier := every[:-_MONTHS]:
+        first, last = earlier[0], earlier[-1]
+        told = _told(state for day, state in days.items() if (day.year, day.month) in set(earlier))
+        yield Text(f"{_month(first)} to {_month(last)}: {told}")
+    for year, month in every[-_MONTHS:]:
+        dates = [date(year, month, day) for day in range(1, monthrange(year, month)[1] + 1)]
+        line = Text(f"{_month((year, month))}  ")
+        for each in dates:
+            mark, plain_mark, style = _MARKS[days[each]] if each in days else _NOT_ASKED
+            line.append(plain_mark if ascii_only else mark, style)
+        line.append(" " * (33 - len(dates)) + _told(days[each] for each in dates if each in days))
+        yield line
+    at = 1 if ascii_only else 0
+    yield Text(
+        "         " + "  ".join(f"{marks[at]} {state}" for state, marks in [*_MARKS.items(), ("not asked", _NOT_ASKED)])
+    )
+
+
+def _month(month: tuple[int, int]) -> str:
+    return f"{month[0]}-{month[1]:02}"
+
+
+def _told(states: Iterable[DayState]) -> str:
+    """How many days are in which state; all of them complete is said in one word."""
+    counted = Counter(states)
+    return ", ".join(f"{counted[state]} {state}" for state in _MARKS if counted[state])
+
+
+def _columns(console: Console, columns: Sequence[Column], width: int) -> None:
+    longest = min(max((len(each.name) for each in columns), default=6), 32)
+    kinds = min(max((len(each.type) for each in columns), default=4), 24)
+    for each in columns:
+        mark = "key" if each.key else ""
+        head = f"{plain(each.name):<{longest}}  {each.type:<{kinds}}  {mark:<3}"
+        _print(console, f"{head}  {_cut(plain(each.description), max(16, width - len(head) - 2))}".rstrip())
+
+
+def _last_rows(console: Console, rows: Sequence[Mapping[str, Any]], width: int) -> None:
+    """Columns downwards and rows sideways: a wide table stays readable."""
+    names = list(rows[0])
+    longest = min(max(map(len, names)), 32)
+    room = max(8, (width - longest) // len(rows) - 2)
+    _print(
+        console, f"{'last rows':<{longest}}  " + "  ".join(f"{number:<{room}}" for number in range(1, len(rows) + 1))
+    )
+    for name in names:
+        cells = [_cut(plain(None if row[name] is None else str(row[name])), room) for row in rows]
+        _print(console, f"{plain(name):<{longest}}  " + "  ".join(f"{cell:<{room}}" for cell in cells).rstrip())
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _draws(console: Console) -> bool:
+    return (console.encoding or sys.getdefaultencoding()).lower().startswith("utf")
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,85 @@
+"""The tables that a project's YAML files configure, each with its component and its place in the file.
+
+Here: finding them without building Dagster's definitions. Keep out: what is shown of them (cli/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pydantic
+import yaml
+
+from orgdata_dagster import settings
+from orgdata_dagster.project import yaml_files
+from orgdata_dagster.vendors.base.component import VendorComponent
+from orgdata_dagster.vendors.base.stream import Stream
+
+
+class NotConfigured(Exception):
+    """No YAML file has this table, or the files are not valid. The message says what there is, or what is wrong."""
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A table of a YAML file. `document`: the YAML of its component, with line numbers."""
+
+    component: VendorComponent
+    stream: Stream
+    file: Path
+    document: yaml.Node
+
+    @property
+    def name(self) -> str:
+        """`vendor/table`."""
+        return self.stream.key.to_user_string()
+
+
+@dataclass(frozen=True)
+class Written:
+    """A component as a YAML file has it. `document`: with line numbers."""
+
+    component: dg.Component
+    file: Path
+    document: yaml.Node
+
+
+def components(project: Path | None = None) -> Iterator[Written]:
+    """Every component of the project's YAML files. Raises NotConfigured for an invalid file."""
+    for file in yaml_files.of(project or settings.project_root()):
+        text = file.read_text(encoding="utf-8")
+        try:
+            for document in filter(None, yaml.compose_all(text, yaml.SafeLoader)):
+                content = yaml.safe_load(yaml.serialize(document))
+                kind = yaml_files.component(str((content or {}).get("type")))
+                if kind is not None and issubclass(kind, dg.Component) and issubclass(kind, dg.Resolvable):
+                    made: Any = kind.resolve_from_yaml(yaml.safe_dump(content.get("attributes") or {}))
+                    yield Written(made, file, document)
+        except (yaml.YAMLError, pydantic.ValidationError, ValueError, AttributeError) as error:
+            said = " ".join(str(error).split())
+            raise NotConfigured(f"{yaml_files.short(file)}: {said}; see `orgdata validate`") from None
+
+
+def tables(project: Path | None = None) -> Iterator[Configured]:
+    """Every table that a vendor is read into, file by file. Raises NotConfigured for an invalid file."""
+    for written in components(project):
+        if isinstance(written.component, VendorComponent):
+            for stream in written.component.streams():
+                yield Configured(written.component, stream, written.file, written.document)
+
+
+def find(name: str, project: Path | None = None) -> Configured:
+    """The table `vendor/table`, also written `vendor.table`. Raises NotConfigured if there is none."""
+    wanted, there = name.replace(".", "/"), list[str]()
+    for each in tables(project):
+        if each.name == wanted:
+            return each
+        there.append(each.name)
+    close = get_close_matches(wanted, there, n=2)
+    hint = f"did you mean {' or '.join(close)}? There" if close else "there"
+    raise NotConfigured(f"there is no table {name!r}; {hint} are: {', '.join(there) or 'none'}")

@@ -17,6 +17,7 @@ from orgdata_dagster.http import redaction
 from orgdata_dagster.orchestration.automation.alerts.sensor import alerts
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.conditions import downstream_sensor
+from orgdata_dagster.orchestration.automation.freshness import freshness_sensor
 from orgdata_dagster.orchestration.instance import pool_waits
 from orgdata_dagster.orchestration.instance.retention import retention_job, retention_schedule
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
@@ -52,7 +53,7 @@ def build_defs(
         loaded.definitions,
         dg.Definitions(
             resources={"warehouse": WarehouseResource()},
-            sensors=[catch_up_sensor(vendors), alerts, downstream_sensor()],
+            sensors=[catch_up_sensor(vendors), alerts, freshness_sensor, downstream_sensor()],
             jobs=[retention_job],
             schedules=[retention_schedule],
             executor=dg.in_process_executor,

@@ -1,20 +1,11 @@
 """Every check with its fault: planted, it is seen; and bad data never lands."""
 
-import sys
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.freshness import FreshnessState, TimeWindowFreshnessPolicy
-from dagster._core.remote_origin import InProcessCodeLocationOrigin
-from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, freeze_time
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._daemon.freshness import FreshnessDaemon
 
 from orgdata_dagster.cli import catalog
-from orgdata_dagster.orchestration.checks.freshness import freshness
 from orgdata_dagster.orchestration.tags import pulled_assets
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.server import Sandbox
@@ -61,9 +52,9 @@ def figures(check: dg.AssetCheckEvaluation) -> dict[str, Any]:
 
 
 def test_a_good_run_passes_all_of_them_with_figures(runs: Runs) -> None:
-    found = runs.checks()
+    found = runs.checks(DAY, today())
     assert {name: check.passed for name, check in found.items()} == dict.fromkeys(
-        ("coverage", "keys", "row_count", "schema", "volume"), True
+        ("coverage", "keys", "row_count", "schema", "volume", "freshness"), True
     )
     [(rows,)] = runs.home.sql("SELECT count(*) FROM institution_analytics.users")
     assert figures(found["row_count"]) == {"received": rows, "read": rows}
@@ -142,46 +133,8 @@ def test_a_day_with_far_more_or_fewer_rows_than_those_before_is_told(runs: Runs,
     assert figures(volume)["unusual"] == f"- {DAY}: 30 rows; the partitions before have 10 to 10"
 
 
-def test_freshness_follows_the_cron() -> None:
-    policy = freshness("15 */4 * * *")
-    assert isinstance(policy, TimeWindowFreshnessPolicy)
-    assert policy.warn_window is not None
-    assert (policy.warn_window.to_timedelta(), policy.fail_window.to_timedelta()) == (
-        timedelta(hours=4.5),
-        timedelta(hours=8.5),
-    )
-    weekdays = freshness("40 5 * * 1-5")  # from Friday to Monday
-    assert isinstance(weekdays, TimeWindowFreshnessPolicy)
-    assert weekdays.fail_window.to_timedelta() == timedelta(days=6, minutes=30)
-    assert freshness(None) is None
-
-
-def test_a_table_that_nobody_refreshes_becomes_stale(runs: Runs) -> None:
-    """By Dagster's own daemon, which reads the events of a real run; only its clock is set forward."""
-    runs.home.write_project(institution_analytics=institution_analytics(cron="0 */4 * * *"))
-    assert Runs(runs.home).checks()
-    code = LoadableTargetOrigin(module_name="orgdata_dagster.definitions", executable_path=sys.executable)
-    workspace = InProcessTestWorkspaceLoadTarget(InProcessCodeLocationOrigin(code))
-    users, untouched = dg.AssetKey(USERS.split("/")), dg.AssetKey(["institution_analytics", "events"])
-    with runs.home.instance() as instance, WorkspaceProcessContext(instance, workspace) as context:
-
-        def state(later: timedelta) -> FreshnessState:
-            with freeze_time(datetime.now(UTC) + later):
-                list(FreshnessDaemon().run_iteration(context))
-            found = instance.get_freshness_state_records([users, untouched])
-            assert found[untouched].freshness_state == FreshnessState.UNKNOWN
-            return found[users].freshness_state
-
-        assert state(timedelta(hours=4)) == FreshnessState.PASS
-        assert state(timedelta(hours=5)) == FreshnessState.WARN
-        assert state(timedelta(hours=9)) == FreshnessState.FAIL
-        assert Runs(runs.home).checks()
-        assert state(timedelta(hours=4)) == FreshnessState.PASS
-
-
 def test_every_table_of_the_project_has_the_checks() -> None:
     graph = build_defs().resolve_asset_graph()
     for key in pulled_assets(graph):
         names = {check.name for check in graph.asset_check_keys if check.asset_key == key}
-        assert names >= {"coverage", "row_count", "schema", "volume"}, key
-        assert graph.get(key).freshness_policy is not None, key
+        assert names >= {"coverage", "row_count", "schema", "volume", "freshness"}, key

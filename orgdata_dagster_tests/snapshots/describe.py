@@ -44,7 +44,6 @@ def _assets(defs: dg.Definitions) -> Iterator[str]:
                 "upstream": _list(parent.to_user_string() for parent in node.parent_keys),
                 "partitions": node.partitions_def,
                 "backfills": node.backfill_policy,
-                "freshness": _freshness(node.freshness_policy),
                 "automation": condition and _condition(condition),
                 "metadata": _list(set(node.metadata) - _DAGSTERS_OWN),
                 "checks": _list(
@@ -106,13 +105,6 @@ def _condition(condition: dg.AutomationCondition) -> str:
 
 def _field(value: object) -> object:
     return f"${value.env_var_name}" if isinstance(value, dg.EnvVar) else value
-
-
-def _freshness(policy: Any) -> str | None:
-    if policy is None:
-        return None
-    windows = {"warn": policy.warn_window, "fail": policy.fail_window}
-    return ", ".join(f"{name} after {window.to_timedelta()}" for name, window in windows.items() if window)
 
 
 def _list(values: Iterable[object] | None) -> str:

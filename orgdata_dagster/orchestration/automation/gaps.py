@@ -21,13 +21,13 @@ from orgdata_dagster.warehouse.names import TableName
 
 Coverage = Mapping[str | None, Sequence[Interval]]
 
-_PATIENCE = 10.0  # seconds to wait for the warehouse; Dagster gives a tick 60
+PATIENCE = 10.0  # seconds to wait for the warehouse; Dagster gives a tick 60
 
 
 def covered(warehouse: WarehouseResource, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, Coverage]:
     """Asset -> the coverage of its table; empty if nothing has landed."""
     opened = warehouse.open()
-    opened.patience = min(opened.patience, _PATIENCE)
+    opened.patience = min(opened.patience, PATIENCE)
     if not opened.exists:
         return {key: {} for key in keys}
     with opened.reading() as connection:

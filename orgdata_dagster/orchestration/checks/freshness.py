@@ -1,24 +1,101 @@
-"""Freshness policies: how old a table may become, derived from the cron that refreshes it.
+"""Freshness: how far behind now the coverage of a table may be, derived from the cron that refreshes it.
 
-Here: `freshness`. Keep out: schedules (automation/schedules.py).
+Here: the limits, the check's spec with them, and its result. Keep out: schedules (automation/schedules.py), and when
+the check is evaluated between runs (automation/freshness.py).
+
+The check looks at `complete_until`, how far the table is proven complete. Dagster's FreshnessPolicy looks at the time
+of the last materialization instead, and a backfill of an old day would satisfy it (docs/adr/0012).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import dagster as dg
 
+NAME = "freshness"
 _TICKS = 60
 _FORMAT = "%Y-%m-%dT%H:%M:%S"
 _RUN = timedelta(minutes=30)  # how long a run may take
+_WARN, _FAIL = "warn_after_seconds", "fail_after_seconds"
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """How old a table may become: `warn` after one missed tick, `fail` after two."""
+
+    warn: timedelta
+    fail: timedelta
+
+    def spec(self, key: dg.AssetKey) -> dg.AssetCheckSpec:
+        """The check of an asset."""
+        return dg.AssetCheckSpec(
+            NAME,
+            asset=key,
+            description=f"The table is complete until at most {_span(self.warn)} ago; an error from {_span(self.fail)} "
+            "on. What counts is the coverage, not the time of the last run.",
+            metadata={_WARN: self.warn.total_seconds(), _FAIL: self.fail.total_seconds()},
+        )
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How old a table is. `complete_until`: None if no part of it is proven complete."""
+
+    complete_until: datetime | None
+    allowed: Allowed
+    now: datetime
+
+    @property
+    def age(self) -> timedelta | None:
+        """The time since `complete_until`."""
+        return self.now - self.complete_until if self.complete_until else None
+
+    @property
+    def state(self) -> str:
+        """`fresh`, `late` after one missed tick, or `overdue`."""
+        age = self.age
+        if age is None or age > self.allowed.fail:
+            return "overdue"
+        return "late" if age > self.allowed.warn else "fresh"
+
+    def __str__(self) -> str:
+        if self.complete_until is None:
+            return "no part of the table is proven complete"
+        text = f"complete until {self.complete_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return text if self.state == "fresh" else f"{text}, more than {_span(self._exceeded)} ago"
+
+    @property
+    def _exceeded(self) -> timedelta:
+        return self.allowed.fail if self.state == "overdue" else self.allowed.warn
+
+    @property
+    def _judged(self) -> dict[str, Any]:
+        until = dg.MetadataValue.timestamp(self.complete_until) if self.complete_until else None
+        return {
+            "passed": self.state == "fresh",
+            "severity": dg.AssetCheckSeverity.ERROR if self.state == "overdue" else dg.AssetCheckSeverity.WARN,
+            "description": str(self),
+            "metadata": {"complete_until": until} if until else {},
+        }
+
+    def result(self) -> dg.AssetCheckResult:
+        """The result of the check in a run."""
+        return dg.AssetCheckResult(check_name=NAME, **self._judged)
+
+    def evaluation(self, key: dg.AssetKey) -> dg.AssetCheckEvaluation:
+        """The result of the check between two runs."""
+        return dg.AssetCheckEvaluation(asset_key=key, check_name=NAME, **self._judged)
 
 
 @cache  # a project has few different crons, and computing 60 ticks takes a few milliseconds
-def freshness(cron: str | None) -> dg.FreshnessPolicy | None:
-    """Warn after one missed tick and fail after two, by the longest time between ticks. None if there is no cron."""
+def allowed(cron: str | None) -> Allowed | None:
+    """What the longest time between two ticks of a cron allows. None if there is no cron."""
     if not cron:
         return None
     now = datetime.now(UTC)
@@ -27,4 +104,19 @@ def freshness(cron: str | None) -> dg.FreshnessPolicy | None:
     )
     ticks = [datetime.strptime(key, _FORMAT) for key in windows.get_partition_keys(current_time=now)]
     pause = max(later - earlier for earlier, later in pairwise(ticks))
-    return dg.FreshnessPolicy.time_window(fail_window=2 * pause + _RUN, warn_window=pause + _RUN)
+    return Allowed(pause + _RUN, 2 * pause + _RUN)
+
+
+def allowed_by(metadata: Mapping[str, Any]) -> Allowed:
+    """What the spec of a check says in its metadata."""
+    warn, fail = (_seconds(metadata[name]) for name in (_WARN, _FAIL))
+    return Allowed(warn, fail)
+
+
+def _seconds(value: Any) -> timedelta:
+    return timedelta(seconds=value.value if isinstance(value, dg.MetadataValue) else value)
+
+
+def _span(span: timedelta) -> str:
+    hours = span.total_seconds() / 3600
+    return f"{hours / 24:.3g} days" if hours >= 48 else f"{hours:.3g} hours"

@@ -4,29 +4,36 @@ Here: `build_asset`. Add here when: every asset shows or checks something new. K
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from orgdata_dagster.orchestration.assets.documents import document
 from orgdata_dagster.orchestration.assets.failures import explained
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
-from orgdata_dagster.orchestration.checks.freshness import freshness
+from orgdata_dagster.orchestration.checks import freshness
+from orgdata_dagster.orchestration.checks.freshness import Allowed, Freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.tags import pulls_tag
 from orgdata_dagster.vendors.base.stream import Event, Step, Stream
+from orgdata_dagster.warehouse.errors import WarehouseError
+from orgdata_dagster.warehouse.ledger import coverage
+from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 
 def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequence[str] = ()) -> dg.AssetsDefinition:
     """Build the asset `<vendor>/<table>`, which lands in the table of the same name.
 
     kind: the vendor's folder, which has its README.
-    cron: the vendor's cron, for a table without its own; the freshness policy follows it.
+    cron: the vendor's cron, for a table without its own; the check `freshness` follows it.
     owners: the vendor's owners, for a table without its own.
 
     The asset requires two resources: the vendor's, whose key is the vendor's name, and `warehouse`.
     """
     vendor, table = stream.target.table.schema, stream.table
+    fresh = freshness.allowed(table.cron or cron)
     extra = [dg.AssetCheckSpec(name, asset=stream.key, description=text) for name, text in stream.checks.items()]
 
     @dg.asset(
@@ -41,8 +48,11 @@ def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequ
         pool=pool(vendor),
         kinds={"duckdb", stream.file_format, vendor},
         owners=list(table.owners or owners),
-        freshness_policy=freshness(table.cron or cron),
-        check_specs=[*table_checks(*stream.key.path, keyed=bool(stream.target.key)), *extra],
+        check_specs=[
+            *table_checks(*stream.key.path, keyed=bool(stream.target.key)),
+            *extra,
+            *([fresh.spec(stream.key)] if fresh else []),
+        ],
         output_required=stream.pulls != "today",  # days that are over have no snapshot to report
         required_resource_keys={vendor, "warehouse"},
     )
@@ -56,8 +66,23 @@ def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequ
                 yield result
             else:
                 yield from result
+            if fresh:
+                yield _freshness(warehouse, stream.target.table, fresh)
 
     return pulled
+
+
+def _freshness(warehouse: Warehouse, table: TableName, fresh: Allowed) -> dg.AssetCheckResult:
+    """How fresh the table is after the run. A warehouse that cannot be read now is no reason to fail what landed."""
+    try:
+        with warehouse.reading() as connection:
+            until = coverage.complete_until(connection, table).get(table)
+    except WarehouseError as error:
+        severity = dg.AssetCheckSeverity.WARN
+        return dg.AssetCheckResult(
+            check_name=freshness.NAME, passed=False, severity=severity, description=f"could not be judged: {error}"
+        )
+    return Freshness(until, fresh, datetime.now(UTC)).result()
 
 
 def _backfill_policy(stream: Stream) -> dg.BackfillPolicy | None:

@@ -70,6 +70,24 @@ def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str |
     return {partition: until(parts, now) for partition, parts in result.items()}
 
 
+def complete_until(
+    connection: duckdb.DuckDBPyConnection, only: TableName | None = None
+) -> dict[TableName, datetime | None]:
+    """Table -> the end of its last complete interval, at most now; None if nothing of it is proven complete.
+
+    only: look at this table alone.
+    """
+    if not schema.exists(connection):
+        return {}
+    where = "WHERE schema_name = ? AND table_name = ? " if only else ""
+    rows = connection.execute(
+        "SELECT schema_name, table_name, least(max(to_instant) FILTER (complete), now()) FROM _orgdata.coverage "
+        f"{where}GROUP BY ALL",
+        [only.schema, only.name] if only else [],
+    ).fetchall()
+    return {TableName(vendor, name): until for vendor, name, until in rows}
+
+
 def landed_since(connection: duckdb.DuckDBPyConnection, table: TableName, since: datetime) -> set[str | None]:
     """The partitions that were committed at or after `since`, by our clock, and hold all that there was to have."""
     if not schema.exists(connection):

@@ -58,6 +58,11 @@ class Catalog:
         graph = self.defs.resolve_asset_graph()
         return sorted(graph.materializable_asset_keys, key=lambda key: tuple(key.path))
 
+    def shares_runs(self, key: dg.AssetKey) -> bool:
+        """Whether a pull may run the asset together with others: a failed step of the run is then that of one asset."""
+        graph = self.defs.resolve_asset_graph()
+        return graph.get_execution_set_asset_and_check_keys(key) == {key, *graph.get(key).check_keys}
+
     def sync(self, name: str) -> dg.AssetKey:
         """The writing asset with this name or asset key. Raises UserError if there is none."""
         for key, own in self.writing.items():

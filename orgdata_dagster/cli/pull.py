@@ -6,7 +6,7 @@ Here: which runs to start, how many at once, and what the user sees. Keep out: e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
@@ -31,6 +31,9 @@ from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.tags import GO_ON_TAG, PULL_BEGAN_TAG, RESUME_TAG
 
 _MOST_RUNS_AT_ONCE = 4
+# Many small tables share runs, because a run costs Dagster more than a small table. A run takes one of so many parts of
+# the tables that wait, so that the last runs have one table each and end together.
+_PARTS = 2 * _MOST_RUNS_AT_ONCE
 
 
 def day(text: str | None, option: str) -> date:
@@ -69,7 +72,8 @@ def pull(
 ) -> list[Outcome]:
     """Run every asset for the days from `first` to `last`, inclusive, and wait; outcomes in the order of `keys`.
 
-    A downstream asset runs after its upstream assets, and is skipped if one of them failed.
+    A downstream asset runs after its upstream assets, and is skipped if one of them failed. Many tables of a vendor
+    share runs.
 
     tags: added to every run.
     resume: skip what the last pull of an asset landed, if that pull failed, was stopped or was killed.
@@ -88,12 +92,17 @@ def pull(
     tasks = [replace(task, tags={**shared, **_resumed(began, key)}) for key, task in zip(keys, tasks, strict=True)]
     made_of = {key: (graph.get_ancestor_asset_keys(key) & set(keys)) - {key} for key in keys}
     after = {key.to_user_string(): {one.to_user_string() for one in made_of[key]} for key in keys}
+    kinds = {
+        task.asset: _kind(key, task, graph.get(key).partitions_def)
+        for key, task in zip(keys, tasks, strict=True)
+        if not made_of[key] and catalog.shares_runs(key)
+    }
     outcomes = {}
     view = ProgressView(console, [task.asset for task in tasks])
     try:
         with workers.executor(min(_MOST_RUNS_AT_ONCE, len(tasks)), catalog.job) as (pool, progress), view:
             view.listen(progress)
-            for outcome in _run_all(pool, tasks, after, _Slots(catalog.resources), view):
+            for outcome in _run_all(pool, tasks, after, kinds, _Slots(catalog.resources), view):
                 outcomes[outcome.task.asset] = outcome
                 view.ended(outcome.task.asset, outcome.error)
     except Interrupted as stop:
@@ -130,6 +139,11 @@ def _partitions(partitions: dg.PartitionsDefinition | None, first: date, last: d
     if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         return keys_between(partitions, first, last)
     return [key_of(partitions, day) for day in (first, last)] if partitions else []
+
+
+def _kind(key: dg.AssetKey, task: Task, partitions: dg.PartitionsDefinition | None) -> Hashable:
+    """What tables have in common that may share a run."""
+    return key.path[0], task.first, task.last, partitions, frozenset(task.tags.items())
 
 
 def _resumed(began: Mapping[dg.AssetKey, datetime], key: dg.AssetKey) -> dict[str, str]:
@@ -169,43 +183,48 @@ def _run_all(
     pool: ProcessPoolExecutor,
     tasks: Sequence[Task],
     after: Mapping[str, set[str]],
+    kinds: Mapping[str, Hashable],
     slots: _Slots,
     view: ProgressView,
 ) -> Iterator[Outcome]:
-    """Run all tasks. `after`: asset -> its upstream assets among the tasks, which must land first."""
-    waiting, going = list(tasks), dict[Future[Outcome], Task]()
+    """Run all tasks. `after`: asset -> its upstream assets among the tasks, which must land first. `kinds`: asset ->
+    what it has in common with those that may share a run with it.
+    """
+    waiting, going = list(tasks), dict[Future[list[Outcome]], Sequence[Task]]()
     landed, failed = set[str](), set[str]()
     while waiting or going:
         for task in [task for task in waiting if after[task.asset] & failed]:
             waiting.remove(task)
             failed.add(task.asset)
             yield Outcome(task, "", f"skipped because {', '.join(sorted(after[task.asset] & failed))} failed")
-        _begin(pool, waiting, going, slots, lambda task: after[task.asset] <= landed)
+        _begin(pool, waiting, going, slots, kinds, lambda task: after[task.asset] <= landed)
         done, _ = wait(going, timeout=0.2, return_when=FIRST_COMPLETED)
         view.catch_up()
         for future in done:
-            task = going.pop(future)
-            slots.give_back(task)
-            outcome = _outcome(future, task)
-            (failed if outcome.error else landed).add(task.asset)
-            yield outcome
+            together = going.pop(future)
+            slots.give_back(together[0])
+            for outcome in _outcomes(future, together):
+                (failed if outcome.error else landed).add(outcome.task.asset)
+                yield outcome
 
 
-def _outcome(future: Future[Outcome], task: Task) -> Outcome:
-    """The outcome of a task. A run that cannot start fails alone and must not stop the others."""
+def _outcomes(future: Future[list[Outcome]], tasks: Sequence[Task]) -> list[Outcome]:
+    """The outcomes of a run. One that cannot start fails alone and must not stop the others."""
     try:
         return future.result()
     except BrokenProcessPool:
-        return Outcome(task, "", "a worker process was killed; nothing is lost, run the pull again")
+        told = "a worker process was killed; nothing is lost, run the pull again"
     except Exception as error:  # noqa: BLE001 - every error becomes one line, never a traceback
-        return Outcome(task, "", reason(error))
+        told = reason(error)
+    return [Outcome(task, "", told) for task in tasks]
 
 
 def _begin(
     pool: ProcessPoolExecutor,
     waiting: list[Task],
-    going: dict[Future[Outcome], Task],
+    going: dict[Future[list[Outcome]], Sequence[Task]],
     slots: _Slots,
+    kinds: Mapping[str, Hashable],
     may: Callable[[Task], bool],
 ) -> None:
     """Start tasks, each time one of the vendor with the fewest runs, so that a slow vendor holds up no other."""
@@ -215,15 +234,23 @@ def _begin(
             return
         task = min(ready, key=slots.started)
         slots.take(task)
-        waiting.remove(task)
-        going[_submitted(pool, task)] = task
+        together = _together(task, waiting, kinds)
+        waiting[:] = [other for other in waiting if other not in together]
+        going[_submitted(pool, together)] = together
 
 
-def _submitted(pool: ProcessPoolExecutor, task: Task) -> Future[Outcome]:
-    """Submit the task to a worker; if the pool is broken, return a future that has failed."""
+def _together(task: Task, waiting: Sequence[Task], kinds: Mapping[str, Hashable]) -> list[Task]:
+    """The tasks that share the next run with `task`, which is the first of them."""
+    kind = kinds.get(task.asset)
+    alike = [other for other in waiting if kind is not None and kinds.get(other.asset) == kind and other != task]
+    return [task, *alike[: len(alike) // _PARTS]]
+
+
+def _submitted(pool: ProcessPoolExecutor, tasks: Sequence[Task]) -> Future[list[Outcome]]:
+    """Submit the tasks of a run to a worker; if the pool is broken, return a future that has failed."""
     try:
-        return pool.submit(workers.run, task)
+        return pool.submit(workers.run, tasks)
     except BrokenProcessPool as error:
-        failed: Future[Outcome] = Future()
+        failed: Future[list[Outcome]] = Future()
         failed.set_exception(error)
         return failed

@@ -46,6 +46,7 @@ from orgdata_dagster.state.processes import identity
 if TYPE_CHECKING:
     Reports = multiprocessing.Queue[ProgressReport]
 
+_UNKNOWN = "the run failed; its log in the UI says why"
 _PATIENCE = 1.8  # seconds that workers may take to end
 # What every run needs and what is imported only with the first run otherwise: once instead of once per worker.
 WARM = (
@@ -127,34 +128,50 @@ def _stop() -> None:
         worker.kill()
 
 
-def run(task: Task) -> Outcome:
-    """Materialize a task's asset in a Dagster run of the shared instance."""
+def run(tasks: Sequence[Task]) -> list[Outcome]:
+    """Materialize the assets of some tasks in one Dagster run of the shared instance.
+
+    The tasks have the same partitions and tags.
+    """
     global _running
     with ThreadPoolExecutor(1, thread_name_prefix="run") as beside:
         _running = str(uuid.uuid4())
         try:
-            return beside.submit(_run, task, _running).result()
+            return beside.submit(_run, tasks, _running).result()
         finally:
             _running = None
             if stopping.stopping():
                 _end()
 
 
-def _run(task: Task, run_id: str) -> Outcome:
-    tags = {PROCESS_TAG: identity(), **task.tags}
-    if task.first and task.last:
-        tags |= {RANGE_START: task.first, RANGE_END: task.last}
+def _run(tasks: Sequence[Task], run_id: str) -> list[Outcome]:
+    first = tasks[0]
+    tags = {PROCESS_TAG: identity(), **first.tags}
+    if first.first and first.last:
+        tags |= {RANGE_START: first.first, RANGE_END: first.last}
+    keys = [dg.AssetKey(task.asset.split("/")) for task in tasks]
     with watch(_queue.put):
         result = _job.execute_in_process(
             run_id=run_id,
             instance=_instance(),
-            asset_selection=[dg.AssetKey(task.asset.split("/"))],
+            asset_selection=keys,
             tags=tags,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
-    error = None if result.success else _reason(result.all_events)
-    return Outcome(task, run_id, error, _superseded(result.all_events))
+    return [_outcome(task, key, result) for task, key in zip(tasks, keys, strict=True)]
+
+
+def _outcome(task: Task, key: dg.AssetKey, result: dg.ExecuteInProcessResult) -> Outcome:
+    events = result.all_events
+    superseded = _superseded([event for event in events if event.asset_key == key])
+    if result.success:
+        return Outcome(task, result.run_id, None, superseded)
+    mine = [event for event in events if event.step_key == key.to_python_identifier()]
+    shared = len(result.dagster_run.asset_selection or ()) > 1
+    if shared and any(event.is_step_success for event in mine):  # the step of another table has failed
+        return Outcome(task, result.run_id, None, superseded)
+    return Outcome(task, result.run_id, _reason(mine) or _reason(events) or _UNKNOWN, superseded)
 
 
 @cache
@@ -165,13 +182,13 @@ def _instance() -> dg.DagsterInstance:
     return instance
 
 
-def _reason(events: Sequence[dg.DagsterEvent]) -> str:
+def _reason(events: Sequence[dg.DagsterEvent]) -> str | None:
     """The failed step's own words, in one line."""
     for event in events:
         if event.is_step_failure and (told := of_failed_step(event)):
             return told
     failed = [excerpt(" ".join(event.message.split()), 500) for event in events if event.is_failure and event.message]
-    return failed[-1] if failed else "the run failed; its log in the UI says why"
+    return failed[-1] if failed else None
 
 
 def _superseded(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:

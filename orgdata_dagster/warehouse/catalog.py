@@ -9,11 +9,42 @@ transaction when a statement fails.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from string import ascii_lowercase, ascii_uppercase
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import duckdb
 
 from orgdata_dagster.warehouse.names import TableName, folded
+
+T = TypeVar("T")
+_known: WeakKeyDictionary[duckdb.DuckDBPyConnection, dict[str, Any]] = WeakKeyDictionary()
+
+
+@contextmanager
+def remembering(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Ask the catalog only once for what exists, until the context ends: nobody else may change it meanwhile.
+
+    The catalog describes all of its tables for each question, which takes milliseconds where there are hundreds.
+    """
+    _known[connection] = {}
+    try:
+        yield
+    finally:
+        del _known[connection]
+
+
+def known(connection: duckdb.DuckDBPyConnection, what: str, ask: Callable[[], T]) -> T:
+    """The answer of `ask`, which is remembered if it is a good one: what is missing may be created at any time."""
+    answers = _known.get(connection, {})
+    if what in answers:
+        found: T = answers[what]
+        return found
+    if answer := ask():
+        answers[what] = answer
+    return answer
 
 
 def _folded(column: str) -> str:
@@ -21,15 +52,22 @@ def _folded(column: str) -> str:
     return f"translate({column}, '{ascii_uppercase}', '{ascii_lowercase}')"
 
 
-_EXISTS = (
-    "SELECT 1 FROM information_schema.tables WHERE table_catalog = current_database() "
-    f"AND {_folded('table_schema')} = ? AND {_folded('table_name')} = ?"
-)
+def _named(kind: str) -> str:
+    """SQL: whether there is one `kind` (table or view) of a name."""
+    return (
+        f"SELECT 1 FROM duckdb_{kind}s() WHERE database_name = current_database() "
+        f"AND {_folded('schema_name')} = ? AND {_folded(f'{kind}_name')} = ?"
+    )
+
+
+# not information_schema.tables, which takes four times as long
+_EXISTS = f"{_named('table')} UNION ALL {_named('view')}"
 
 
 def exists(connection: duckdb.DuckDBPyConnection, table: TableName) -> bool:
     """Whether there is a table or a view of this name."""
-    return connection.execute(_EXISTS, [folded(table.schema), folded(table.name)]).fetchone() is not None
+    name = [folded(table.schema), folded(table.name)]
+    return known(connection, f"table {name}", lambda: connection.execute(_EXISTS, name * 2).fetchone() is not None)
 
 
 def table_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.command import Command
 from orgdata_dagster_tests.integration.home import Home
-from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.integration.project import institution_analytics, today
 
 MAIN = "orgdata_dagster_tests.integration.forking:main"
 
@@ -51,3 +51,22 @@ def test_each_worker_ends_with_a_killed_command_whatever_the_others_do(home: Hom
     pull.kill()
     assert ended(workers[:1], pull)
     pull.kill_all()
+
+
+def test_many_tables_share_runs_and_one_that_fails_takes_no_other_with_it(home: Home, sandbox: Sandbox) -> None:
+    tables = [{"name": f"users_{number:02d}", "data_set": "users", "key": ["id"]} for number in range(17)]
+    home.write_project(institution_analytics=institution_analytics(tables=[{"name": "nothing"}, *tables]))
+    pull = home.orgdata("pull", "--json")
+    assert pull.status == 1, pull.everything
+    outcomes = json.loads(pull.out)
+    assert [(each["asset"], "400" in each["error"]) for each in outcomes if each["error"]] == [
+        ("institution_analytics/nothing", True)
+    ]
+    shared = [each for each in outcomes if each["run_id"] == outcomes[0]["run_id"]]
+    assert len(shared) == 3
+    assert len({each["run_id"] for each in outcomes}) == 12  # 3, 2, 2, 2, 2, then one at a time
+    [(counted,)] = home.sql("SELECT count(DISTINCT table_name) FROM _orgdata.loads WHERE status = 'landed'")
+    assert counted == 17
+    sandbox.log.clear()
+    assert home.orgdata("pull", "--resume").status == 1
+    assert {entry.query["data_set"] for entry in sandbox.log.entries()} == {"nothing"}

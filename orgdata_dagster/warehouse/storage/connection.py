@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from orgdata_dagster.state.file_lock import SAY_AFTER, StillHeld, locked
+from orgdata_dagster.warehouse.catalog import remembering
 from orgdata_dagster.warehouse.errors import WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage import instances
@@ -164,7 +165,8 @@ class Warehouse:
             self._attach(connection, read_only=read_only)
             try:
                 connection.execute(f"USE {ALIAS}; SET GLOBAL threads = {1 if in_room() else self.threads}")
-                yield connection
+                with remembering(connection):
+                    yield connection
             except BaseException:
                 with suppress(duckdb.Error):  # the first error is the one to report
                     connection.execute(_LEAVE)

@@ -10,7 +10,9 @@ import duckdb
 import pytest
 
 from orgdata_dagster.state.file_lock import holder
+from orgdata_dagster.warehouse.catalog import exists
 from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseHeld, WarehouseUnavailable
+from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster_tests.warehouse.conftest import Starter
 from orgdata_dagster_tests.warehouse.rig import Rig
@@ -23,7 +25,11 @@ def warehouse_at(path: Path, patience: float = 10) -> Warehouse:
 
 def write(warehouse: Warehouse) -> None:
     with warehouse.writing() as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS t (a INTEGER); INSERT INTO t VALUES (1)")
+        write_in(connection)
+
+
+def write_in(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("CREATE TABLE IF NOT EXISTS t (a INTEGER); INSERT INTO t VALUES (1)")
 
 
 def test_a_foreign_reader_delays_a_writer_but_does_not_break_it(rig: Rig, start: Starter) -> None:
@@ -55,6 +61,20 @@ def test_a_warehouse_that_is_not_there_yet(tmp_path: Path) -> None:
     assert not (tmp_path / "deep").exists()
     write(warehouse)
     assert warehouse.exists
+
+
+def test_what_exists_is_asked_again_each_time_the_warehouse_is_opened(tmp_path: Path) -> None:
+    warehouse, table = warehouse_at(tmp_path / "warehouse.duckdb"), TableName("main", "t")
+    with warehouse.scratch_connection() as scratch:
+        with warehouse.writing(scratch) as connection:
+            assert not exists(connection, table)
+            write_in(connection)
+            assert exists(connection, table)
+            assert not exists(connection, TableName("main", "u"))
+        with duckdb.connect(warehouse.uri) as somebody:
+            somebody.execute("DROP TABLE t")
+        with warehouse.reading(scratch) as connection:
+            assert not exists(connection, table)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

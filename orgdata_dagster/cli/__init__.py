@@ -119,8 +119,10 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     catalog = catalogs.load()
     keep(catalog.outline())
     since, until = days_of(first, last)
-    keys = catalog.with_days(catalog.keys if selection == "*" else catalog.select(selection), since, until)
+    keys = catalog.with_days(catalog.configured() if selection == "*" else catalog.select(selection), since, until)
     console = _console(stderr=as_json)
+    if selection == "*":
+        catalog.name_off(console)
     tags = {ACCEPT_SHRINK_TAG: "true"} if accept_shrink else {}
     again = [
         "orgdata",
@@ -159,7 +161,9 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 
     catalog = catalogs.load()
     since, until = days_of(first, last)
-    keys = catalog.with_days(catalog.keys if selection == "*" else catalog.select(selection), since, until)
+    keys = catalog.with_days(catalog.configured() if selection == "*" else catalog.select(selection), since, until)
+    if selection == "*":
+        catalog.name_off(_console(stderr=as_json))
     made = make(catalog, keys, since, until)
     if as_json:
         click.echo(json.dumps(plan_as_json(made), indent=2))
@@ -224,6 +228,7 @@ def validate() -> None:
 
     catalog = catalogs.load()
     catalog.check_loadable()
+    catalog.name_off(_console())
     click.echo(f"no problems: {len(catalog.keys)} assets of {len({key.path[0] for key in catalog.keys})} vendors")
 
 

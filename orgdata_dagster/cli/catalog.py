@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import dagster as dg
+from rich.console import Console
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
@@ -23,6 +24,8 @@ from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.tags import WRITES_TAG
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.project.yaml_errors import problems
+
+_HOW = ". Put them into the environment or into .env; see .env.example"
 
 
 @dataclass(frozen=True)
@@ -133,16 +136,40 @@ class Catalog:
         partitions = self.defs.resolve_asset_graph().get(key).partitions_def
         return partitions.start.date() if isinstance(partitions, dg.TimeWindowPartitionsDefinition) else None
 
-    def check_variables(self, keys: Sequence[dg.AssetKey]) -> None:
-        """Raise UserError if an environment variable that a run of these assets needs is not set."""
-        missing: dict[str, list[str]] = {}
-        for vendor in {key.path[0] for key in keys}:
-            resource = self.resources.get(vendor)
-            if isinstance(resource, VendorResource) and (variables := resource.missing_variables()):
-                missing[vendor] = variables
-        if missing:
-            names = "; ".join(f"{', '.join(variables)} (for {vendor})" for vendor, variables in missing.items())
-            raise UserError(f"not set: {names}. Put them into the environment or into .env; see .env.example")
+    @cached_property
+    def off(self) -> dict[str, str]:
+        """Vendor without credentials -> the variables to set, in words."""
+        vendors = [each for each in self.resources.values() if isinstance(each, VendorResource)]
+        return {each.vendor: told for each in vendors if (told := each.not_configured())}
+
+    def name_off(self, console: Console) -> None:
+        """Print the vendors without credentials, one line per vendor."""
+        for vendor, told in self.off.items():
+            console.print(f"{vendor} is {told} (its tables are skipped)", highlight=False, soft_wrap=True)
+
+    def configured(self) -> list[dg.AssetKey]:
+        """The assets that need no vendor that is off, and that are made of none of its tables.
+
+        Raises UserError if there are assets, but every one of them is off.
+        """
+        graph = self.defs.resolve_asset_graph()
+        off = {key for key in graph.get_all_asset_keys() if self._vendors_of(key) & self.off.keys()}
+        found = [key for key in self.keys if not {key, *graph.get_ancestor_asset_keys(key)} & off]
+        if self.keys and not found:
+            raise UserError(*(f"{vendor} is {told}{_HOW}" for vendor, told in self.off.items()))
+        return found
+
+    def check_configured(self, keys: Sequence[dg.AssetKey]) -> None:
+        """Raise UserError if a vendor that a run of these assets needs is off."""
+        if needed := sorted({vendor for key in keys for vendor in self._vendors_of(key)} & self.off.keys()):
+            raise UserError(*(f"{vendor} is {self.off[vendor]}{_HOW}" for vendor in needed))
+
+    def _vendors_of(self, key: dg.AssetKey) -> set[str]:
+        """The vendors whose resources a run of the asset needs."""
+        graph = self.defs.resolve_asset_graph()
+        if key not in graph.materializable_asset_keys:
+            return set()
+        return set(graph.get(key).assets_def.required_resource_keys)
 
 
 def _partitions(definition: dg.PartitionsDefinition | None) -> Partitions | None:

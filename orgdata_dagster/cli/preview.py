@@ -66,8 +66,8 @@ def find(name: str) -> tuple[VendorComponent, Stream]:
 def preview(component: VendorComponent, stream: Stream, day: str | None = None) -> Preview:
     """Ask for the table at most twice, for `day` where it has days (default: yesterday, or today's snapshot)."""
     resource = component.resource()
-    if missing := resource.missing_variables():
-        raise UserError(f"not set: {', '.join(missing)}. Put them into the environment or into .env")
+    if told := resource.not_configured():
+        raise UserError(f"{resource.vendor} is {told}. Put them into the environment or into .env")
     made = Preview(stream.key.to_user_string(), unproven=tuple(stream.unproven))
     log, count = RequestLog(), 0
 

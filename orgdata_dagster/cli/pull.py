@@ -79,9 +79,9 @@ def pull(
     resume: skip what the last pull of an asset landed, if that pull failed, was stopped or was killed.
     go_on: the command that continues this pull.
 
-    Raises UserError if an environment variable is missing. Raises Interrupted with what has landed and `go_on`.
+    Raises UserError if a vendor is not configured. Raises Interrupted with what has landed and `go_on`.
     """
-    catalog.check_variables(keys)
+    catalog.check_configured(keys)
     with shared_instance() as instance:
         for run_id in make_ready(instance, catalog.resources):
             console.print(f"cleaned up run {run_id[:8]}, whose process was killed", style="dim")

@@ -133,11 +133,19 @@ class VendorResource(dg.ConfigurableResource):
         plain = {name: getattr(self, name) for name in type(self).model_fields if name not in self.environment}
         return type(self).from_environment(**{**plain, **changes})
 
-    def missing_variables(self) -> list[str]:
-        """The required environment variables that are not set."""
+    def needed_variables(self) -> list[str]:
+        """The required environment variables."""
         optional = self.defaults_of(vars(self))
-        needed = [variable for name, variable in self.environment.items() if name not in optional]
-        return [variable for variable in needed if not os.environ.get(variable)]
+        return [variable for name, variable in self.environment.items() if name not in optional]
+
+    def missing_variables(self) -> list[str]:
+        """Those of them that are not set."""
+        return [variable for variable in self.needed_variables() if not os.environ.get(variable)]
+
+    def not_configured(self) -> str:
+        """Why the vendor is off, in words: the variables to set; "" if it has all that it needs."""
+        missing = self.missing_variables()
+        return f"not configured: set {', '.join(missing)}" if missing else ""
 
     def notices(self) -> list[str]:
         """Warnings about the variables, such as a token that expires soon."""

@@ -6,8 +6,9 @@ Here: `build_defs`. Add here when: a definition belongs to no vendor. Keep out: 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -24,6 +25,7 @@ from orgdata_dagster.orchestration.resources import VendorResource, WarehouseRes
 from orgdata_dagster.private import keep_private
 from orgdata_dagster.project import isolation
 from orgdata_dagster.project.stand_ins import stand_ins
+from orgdata_dagster.project.unconfigured import shown_as_off
 
 
 def build_defs(
@@ -37,7 +39,8 @@ def build_defs(
     for_ui: include the documentation of the Component types, which is slow, and replace broken parts by an asset
         with the reason (isolation.py). Without it, a broken part raises its error.
 
-    A resource that is used but not provided gets a stand-in (stand_ins.py). Steps run in the process of their run,
+    A resource that is used but not provided gets a stand-in (stand_ins.py), in the UI also that of a vendor without
+    credentials (unconfigured.py). Steps run in the process of their run,
     because the work is mostly waiting, and a process per step would cost seconds.
     """
     keep_private()
@@ -59,15 +62,17 @@ def build_defs(
             executor=dg.in_process_executor,
         ),
     )
-    if resource_overrides:
-        defs = _with_resources(defs, {**(defs.resources or {}), **resource_overrides})
+    assets, resources = list(defs.assets or ()), {**(defs.resources or {}), **(resource_overrides or {})}
+    if for_ui:
+        assets, resources = shown_as_off(defs, resources)
+    defs = _with(defs, assets, resources)
     missing = stand_ins(defs, loaded.broken, all_missing=for_ui)
     return dg.Definitions.merge(defs, dg.Definitions(resources=missing)) if missing else defs
 
 
-def _with_resources(defs: dg.Definitions, resources: Mapping[str, object]) -> dg.Definitions:
+def _with(defs: dg.Definitions, assets: Sequence[Any], resources: Mapping[str, Any]) -> dg.Definitions:
     return dg.Definitions(
-        assets=defs.assets,
+        assets=assets,
         asset_checks=defs.asset_checks,
         schedules=defs.schedules,
         sensors=defs.sensors,

@@ -16,6 +16,7 @@ from orgdata_dagster.orchestration.automation.conditions import upstream_landed
 from orgdata_dagster.orchestration.automation.schedules import asset_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.tables import Claim, Name
+from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.writeback import source
 from orgdata_dagster.writeback.asset import build_asset
@@ -84,11 +85,12 @@ class SyncComponent(dg.Component, dg.Model, dg.Resolvable):
         """The asset, its resource and its schedule. The sensor `downstream` evaluates the condition of `on_update`."""
         destination, resource = self.connected(context)
         asset = build_asset(self.sync(destination))
+        vendor = resource if isinstance(resource, VendorResource) else None
         about = f"Sends what changed for {asset.key.to_user_string()}."
         return dg.Definitions(
             assets=[asset],
             resources={destination.resource: resource},
-            schedules=[asset_schedule(asset, self.cron, about)] if self.cron else [],
+            schedules=[asset_schedule(asset, vendor, self.cron, about)] if self.cron else [],
         )
 
     def _automation(self) -> dg.AutomationCondition | None:

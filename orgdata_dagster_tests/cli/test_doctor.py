@@ -65,7 +65,9 @@ def test_vendors_that_do_not_answer_or_refuse_or_lack_a_variable(patient: Patien
     assert "a wrong one" not in refused.what
     patient.home.set(INSTITUTION_ANALYTICS_API_KEY="")
     asked = len(sandbox.log.entries())
-    assert patient.wrong()["institution_analytics"].what == "not set: INSTITUTION_ANALYTICS_API_KEY"
+    assert patient.wrong()["institution_analytics"].what == (
+        "not configured: set INSTITUTION_ANALYTICS_API_KEY; others of its variables are set"
+    )
     assert len(sandbox.log.entries()) == asked
 
 

@@ -16,7 +16,8 @@ from orgdata_dagster.cli.pauses import lift, pause_in_words
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.rate_limit import RateLimitTimeout
-from orgdata_dagster.orchestration.resources import VendorResource
+from orgdata_dagster.orchestration.automation.gaps import covered
+from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.orchestration.shared_state import shared_state
 
 PATIENCE = 15.0  # seconds to wait for the rate limit, and for the answer
@@ -37,7 +38,23 @@ def credentials(resource: VendorResource) -> str:
 def findings(catalog: Catalog, *, ask: bool) -> Iterator[Finding]:
     """All findings, vendor by vendor. `ask`: send each vendor one cheap request."""
     for resource in of(catalog):
-        yield from isolated(resource.vendor, partial(_of, resource, ask=ask))
+        if resource.not_configured():
+            yield from isolated(resource.vendor, partial(_off, catalog, resource))
+        else:
+            yield from isolated(resource.vendor, partial(_of, resource, ask=ask))
+
+
+def _off(catalog: Catalog, resource: VendorResource) -> Iterator[Finding]:
+    """A vendor without credentials: a problem only if some of them are set, or if it had them once."""
+    told, remedy = resource.not_configured(), "Put them into the environment or into .env; see .env.example"
+    keys = [key for key in catalog.keys if key.path[0] == resource.vendor]
+    some = set(resource.needed_variables()) > set(resource.missing_variables())
+    pulled = any(covered(WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE), keys).values())
+    if some or pulled:
+        why = "its tables have been pulled before" if pulled else "others of its variables are set"
+        yield Finding(resource.vendor, f"{told}; {why}", False, remedy)
+    else:
+        yield Finding(resource.vendor, f"{told}; its tables are skipped")
 
 
 def _of(resource: VendorResource, *, ask: bool) -> Iterator[Finding]:
@@ -47,9 +64,6 @@ def _of(resource: VendorResource, *, ask: bool) -> Iterator[Finding]:
     circuit_breaker = CircuitBreaker(resource.vendor, shared_state())
     if notice := circuit_breaker.read():
         yield Finding(resource.vendor, f"STOPPED: {notice}", False, circuit_breaker.remedy)
-    elif missing := resource.missing_variables():
-        remedy = "Put them into the environment or into .env; see .env.example"
-        yield Finding(resource.vendor, f"not set: {', '.join(missing)}", False, remedy)
     elif ask and resource.rate_limit().paused() is None:
         yield _answer(resource)
 

@@ -67,7 +67,7 @@ class Attempts:
 
 
 def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | None = None) -> dg.SensorDefinition:
-    """The sensor for all assets that land a vendor's table. `vendors`: those whose pauses it keeps."""
+    """The sensor for all assets that land a vendor's table. `vendors`: those that may be off or paused."""
     vendors = tuple(vendors)
 
     @dg.sensor(
@@ -130,9 +130,10 @@ def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | N
 
 
 def _paused(vendors: Iterable[VendorResource]) -> dict[str, str]:
-    """Vendor -> until when it is not asked."""
-    pauses = {each.vendor: each.rate_limit().paused() for each in vendors}
-    return {
+    """Vendor -> why it is not asked now."""
+    without = {each.vendor: told for each in vendors if (told := each.not_configured())}
+    pauses = {each.vendor: each.rate_limit().paused() for each in vendors if each.vendor not in without}
+    return {vendor: f"{vendor} ({told})" for vendor, told in without.items()} | {
         vendor: f"{vendor} (it asked for a pause: {span(pause.seconds)} left)"
         for vendor, pause in pauses.items()
         if pause is not None

@@ -16,7 +16,7 @@ import dagster as dg
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.automation.queued_runs import waiting
 from orgdata_dagster.orchestration.partitions import DAY, bounds, days, key_of
-from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import PARTITION_NAME_TAG, RANGE_END, RANGE_START
 from orgdata_dagster.warehouse.ledger import coverage
@@ -32,7 +32,7 @@ Due = Callable[[datetime, WarehouseResource], Iterator[dg.RunRequest]]
 
 
 def due_schedules(
-    name: str, vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition], *, again_days: int = 0
+    name: str, vendor: VendorResource, cron: str, assets: Sequence[dg.AssetsDefinition], *, again_days: int = 0
 ) -> list[dg.ScheduleDefinition]:
     """Schedules that launch one run per asset and tick, from its first incomplete day of the last week to today.
 
@@ -50,7 +50,7 @@ def due_schedules(
 
 
 def _due(
-    name: str, vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition], again_days: int
+    name: str, vendor: VendorResource, cron: str, assets: Sequence[dg.AssetsDefinition], again_days: int
 ) -> dg.ScheduleDefinition:
     def due(tick: datetime, warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
         for asset in assets:
@@ -68,12 +68,14 @@ def _due(
     return _schedule(name, vendor, cron, dg.AssetSelection.assets(*assets), due, about)
 
 
-def today_schedule(name: str, vendor: str, cron: str, assets: Sequence[dg.AssetsDefinition]) -> dg.ScheduleDefinition:
+def today_schedule(
+    name: str, vendor: VendorResource, cron: str, assets: Sequence[dg.AssetsDefinition]
+) -> dg.ScheduleDefinition:
     """A schedule that launches one run of all assets per tick, always for today, even if the tick is late."""
 
     def due(tick: datetime, _warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
         yield dg.RunRequest(
-            run_key=f"{vendor} {tick.isoformat()}",
+            run_key=f"{vendor.vendor} {tick.isoformat()}",
             asset_selection=[asset.key for asset in assets],
             partition_key=datetime.now(UTC).date().isoformat(),
         )
@@ -82,14 +84,19 @@ def today_schedule(name: str, vendor: str, cron: str, assets: Sequence[dg.Assets
     return _schedule(f"{name}_due", vendor, cron, dg.AssetSelection.assets(*assets), due, about)
 
 
-def asset_schedule(asset: dg.AssetsDefinition, cron: str, description: str = "") -> dg.ScheduleDefinition:
-    """The schedule of one asset without partitions. Each asset has its own, so that it can be switched off alone."""
+def asset_schedule(
+    asset: dg.AssetsDefinition, vendor: VendorResource | None, cron: str, description: str = ""
+) -> dg.ScheduleDefinition:
+    """The schedule of one asset without partitions. Each asset has its own, so that it can be switched off alone.
+
+    vendor: None for an asset that needs no vendor.
+    """
 
     def due(tick: datetime, _warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
         run_key = f"{asset.key.to_user_string()} {tick.isoformat()}"
         yield dg.RunRequest(run_key=run_key, asset_selection=[asset.key])
 
-    name, vendor = f"{'_'.join(asset.key.path)}_due", asset.key.path[0]
+    name = f"{'_'.join(asset.key.path)}_due"
     return _schedule(
         name, vendor, cron, dg.AssetSelection.assets(asset.key), due, description or f"Pulls {_listed([asset])}."
     )
@@ -100,12 +107,13 @@ def _listed(assets: Sequence[dg.AssetsDefinition]) -> str:
 
 
 def _schedule(
-    name: str, vendor: str, cron: str, target: dg.AssetSelection, due: Due, description: str
+    name: str, vendor: VendorResource | None, cron: str, target: dg.AssetSelection, due: Due, description: str
 ) -> dg.ScheduleDefinition:
     """A schedule that launches the runs that are `due`.
 
-    A tick is skipped while the vendor's circuit breaker is open. A run is skipped if an earlier one, which has not
-    started yet, covers it; otherwise runs would pile up if they take longer than the time between ticks.
+    A tick is skipped while the vendor is not configured, or its circuit breaker is open. A run is skipped if an earlier
+    one, which has not started yet, covers it; otherwise runs would pile up if they take longer than the time between
+    ticks.
     """
 
     @dg.schedule(
@@ -119,7 +127,7 @@ def _schedule(
     def tick(
         context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        if stopped := open_circuit(vendor):
+        if vendor is not None and (stopped := off(vendor)):
             return stopped
         asked = waiting(context.instance, name)
         requests = due(context.scheduled_execution_time.astimezone(UTC), warehouse)
@@ -141,6 +149,13 @@ def _window(tags: Mapping[str, str]) -> tuple[str, str]:
     """The first and last partition of a run with these tags; "" if there are none."""
     one = tags.get(PARTITION_NAME_TAG, "")
     return tags.get(RANGE_START, one), tags.get(RANGE_END, one)
+
+
+def off(vendor: VendorResource) -> dg.SkipReason | None:
+    """Why no request can or may be sent to the vendor now; None if it can."""
+    if told := vendor.not_configured():
+        return dg.SkipReason(f"{vendor.vendor}: {told}")
+    return open_circuit(vendor.vendor)
 
 
 def open_circuit(vendor: str) -> dg.SkipReason | None:

@@ -77,31 +77,32 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
         return dg.Definitions(
             assets=list(assets.values()),
             asset_checks=[each.reconciliation(assets[each.key]) for each in streams if each.reconciliation],
-            schedules=self._schedules(resource.vendor, streams, assets),
+            schedules=self._schedules(resource, streams, assets),
             sensors=[changes_sensor(resource, probes, assets)] if probes else [],
             resources={resource.vendor: resource},
         )
 
     def _schedules(
-        self, vendor: str, streams: Sequence[Stream], assets: dict[dg.AssetKey, dg.AssetsDefinition]
+        self, resource: VendorResource, streams: Sequence[Stream], assets: dict[dg.AssetKey, dg.AssetsDefinition]
     ) -> list[dg.ScheduleDefinition]:
         """One schedule per table without partitions or with its own cron; the other tables share one."""
         made: list[dg.ScheduleDefinition] = []
+        vendor = resource.vendor
         shared: dict[str, list[dg.AssetsDefinition]] = {"days": [], "today": []}
         for stream in streams:
             asset, own = assets[stream.key], stream.table.cron
             if stream.pulls == "whole":
-                made += [asset_schedule(asset, cron)] if (cron := own or self.cron) else []
+                made += [asset_schedule(asset, resource, cron)] if (cron := own or self.cron) else []
             elif own is None:
                 shared[stream.pulls].append(asset)
             elif stream.pulls == "today":
-                made.append(today_schedule(f"{vendor}_{stream.table.name}", vendor, own, [asset]))
+                made.append(today_schedule(f"{vendor}_{stream.table.name}", resource, own, [asset]))
             else:
                 made += due_schedules(
-                    f"{vendor}_{stream.table.name}", vendor, own, [asset], again_days=self.again_days()
+                    f"{vendor}_{stream.table.name}", resource, own, [asset], again_days=self.again_days()
                 )
         if self.cron and shared["days"]:
-            made += due_schedules(vendor, vendor, self.cron, shared["days"], again_days=self.again_days())
+            made += due_schedules(vendor, resource, self.cron, shared["days"], again_days=self.again_days())
         if self.cron and shared["today"]:
-            made.append(today_schedule(vendor, vendor, self.cron, shared["today"]))
+            made.append(today_schedule(vendor, resource, self.cron, shared["today"]))
         return made

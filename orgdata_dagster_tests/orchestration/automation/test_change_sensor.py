@@ -48,7 +48,7 @@ def defs(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
         name.lower(): yaml.safe_dump({"type": f"orgdata_dagster.{name}", "attributes": each})
         for name, each in attributes.items()
     }
-    return build_defs(project=project.write(tmp_path_factory.mktemp("changes"), files))
+    return build_defs(project=project.write(tmp_path_factory.mktemp("changes"), files), for_ui=False)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.project.build import build_defs
+from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
@@ -21,6 +22,12 @@ from orgdata_dagster_tests.integration.project import institution_analytics, tod
 ORIGIN = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("localhost", 1), "__repository__").get_job_origin("job")
 RETENTION = "retention_due"
 QUEUED, NOT_STARTED = dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED
+
+
+@pytest.fixture(autouse=True)
+def configured(new_home: Home) -> None:
+    """Vendors without credentials are skipped."""
+    new_home.set(**environment("http://127.0.0.1:1"))
 
 
 def ask(instance: dg.DagsterInstance, at: datetime | None = None) -> list[dg.RunRequest]:

@@ -89,6 +89,7 @@ def test_the_doctor_says_when_the_token_expires(
     token = jwt(left)
     monkeypatch.setenv("ORGDATA_HOME", str(tmp_path))
     monkeypatch.setenv("ACCUTICS_API_TOKEN", token)
+    monkeypatch.setenv("ACCUTICS_BASE_URL", "http://127.0.0.1:1")
     console = Console(record=True, width=200)
     show(console, findings(Catalog(rig.definitions()), ask=False))
     told = console.export_text()

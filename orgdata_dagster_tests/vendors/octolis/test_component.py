@@ -44,7 +44,8 @@ def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
 
 
 @pytest.mark.usefixtures("new_home")
-def test_no_schedule_asks_while_a_circuit_breaker_is_open() -> None:
+def test_no_schedule_asks_while_a_circuit_breaker_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCTOLIS_API_KEY", "key")
     defs = definitions()
     schedule = next(iter(defs.schedules or ()))
     assert isinstance(schedule, dg.ScheduleDefinition)

@@ -6,7 +6,9 @@ Keep out: which page comes next (paginators.py), requests (a vendor's client.py)
 With page numbers and offsets a row that leaves the list, or moves to its end because it was touched, makes all rows
 behind it move up: one of them passes the border between two pages unseen. Three things tell, for a list in any order:
 
-- The total was the same on every page, and so many different keys were seen: nothing passed unseen.
+- The total was the same on every page, and so many different keys were seen: nothing passed unseen, unless a row was
+  deleted and another one added between the same two requests. Such a walk is believed if no row has changed since it
+  began, or if the next one brought the same keys in the same order: it would have the added row.
 - Two walks, one after the other, brought the same rows in the same order, none twice: nothing moved.
 - The list is sorted by the instant of the last change, newest first. A touched row then moves to the front and pushes
   the others back (some are seen twice); rows move up only where some have left, so that the total fell, for which the
@@ -21,7 +23,7 @@ read, and one without a row after one with rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -39,7 +41,8 @@ class Answer(Generic[P]):
     """A page, the keys of its rows, and the total (None where the vendor tells none).
 
     `newest_first`: its rows are in the order of their last change, newest first. `stands_at_row`: the page began behind
-    a row. `content`: what tells its rows, with their values, from others. `doubt`: why the list may go on behind it.
+    a row. `unchanged`: none of its rows was added or changed since the walk began. `content`: what tells its rows, with
+    their values, from others. `doubt`: why the list may go on behind it.
     """
 
     page: P
@@ -47,6 +50,7 @@ class Answer(Generic[P]):
     total: int | None = None
     newest_first: bool = False
     stands_at_row: bool = False
+    unchanged: bool = False
     content: str = ""
     doubt: str | None = None
 
@@ -74,6 +78,7 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
     pages: list[P] = []
     keys: set[str] = set()
     before: list[str] | None = None
+    matched_before: list[str] | None = None
     reason = RESTLESS
     for _ in range(walks):
         answers = list(once())
@@ -82,16 +87,20 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
         totals = {answer.total for answer in answers}
         is_told = None not in totals
         contradicted = is_told and 2 * (answers[-1].total or 0) < len(keys | {*seen})
+        steady = len(answers) == 1 or all(answer.stands_at_row for answer in answers)
+        in_order = newest_first and all(answer.newest_first for answer in answers)
         # rows may have left since the last walk, but not all of them
-        if totals == {len({*seen})} and (seen or not keys):
+        matched = totals == {len({*seen})} and bool(seen or not keys)
+        if matched and (steady or in_order or all(answer.unchanged for answer in answers)):
             return Walked(mine, "the total matches")
+        if matched and seen == matched_before:
+            return Walked(mine, "two walks agree")
+        matched_before = seen if matched else None
         if (doubt := answers[-1].doubt) is not None:
             return Walked(mine, None, doubt)
-        steady = len(answers) == 1 or all(answer.stands_at_row for answer in answers)
         if steady and not is_told:
             return Walked(mine, "end of list reached")
-        if steady and len(totals) == 1:
-            reason = f"the vendor counts {answers[-1].total} rows, and {len(keys | {*seen})} came"
+        reason = _reason(answers, len(keys | {*seen}), steady=steady)
         content = [answer.content for answer in answers]
         if not is_told and content == before and len({*seen}) == len(seen):
             return Walked(mine, "two walks agree")
@@ -99,7 +108,15 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
         pages += mine
         keys |= {*seen}
         # a page without rows shows no order: rows may be missing from it
-        in_order = newest_first and all(answer.newest_first and answer.keys for answer in answers)
-        if in_order and is_told and not contradicted and len(keys) >= (answers[-1].total or 0):
+        shows_order = in_order and all(answer.keys for answer in answers)
+        if shows_order and is_told and not contradicted and len(keys) >= (answers[-1].total or 0):
             return Walked(tuple(pages), "newest first")
     return Walked(tuple(pages), None, reason)
+
+
+def _reason(answers: Sequence[Answer[P]], came: int, *, steady: bool) -> str:
+    """Why this walk shows nothing, so far as it says more than that rows moved. `came`: rows of all walks."""
+    totals = {answer.total for answer in answers}
+    if len(totals) == 1 and None not in totals and (steady or not all(answer.keys for answer in answers)):
+        return f"the vendor counts {answers[-1].total} rows, and {came} came"
+    return RESTLESS

@@ -40,6 +40,7 @@ P = TypeVar("P")
 Row = Mapping[str, Any]
 
 RECORDS = "data"  # the array in the envelope
+_CLOCKS = timedelta(minutes=1)  # by so much may the clocks of the vendor's own machines differ
 _ERROR_MEMBERS = {"error", "errors", "code", "message", "detail", "status"}
 REMEDIES = {
     "invalid_route": "Unknown endpoint: correct `path` in defs.yaml or ACCUTICS_BASE_URL.",
@@ -97,24 +98,34 @@ class AccuticsClient:
 
         def once() -> Iterator[Answer[P]]:
             before: Mapping[str, str] | None = None
+            began: datetime | None = None
             pages = paginator(listing.paging, self._base_url, listing.page_size)
             seen: list[str] = []
             while pages.has_next_page:
                 params = _query(listing, conditions)
                 pages.update_request(params)
-                page, rows, pagination = self._page(listing.path, params, folder / f"page-{next(number):06}.json", read)
+                into = folder / f"page-{next(number):06}.json"
+                page, rows, pagination, at = self._page(listing.path, params, into, read)
+                began = began or at
                 if not rows and listing.paging == "cursor" and (before is not None or _goes_on(pagination)):
                     # a page between others, or one that a cursor has promised, without a row: is it always so?
                     into = folder / f"page-{next(number):06}.json"
                     if before is not None and not self._page(listing.path, before, into, lambda _: None)[1]:
                         raise BadBody("the list ends where it had rows before: the vendor answers with none now")
-                    page, rows, pagination = self._page(listing.path, params, into, read)
+                    page, rows, pagination, _ = self._page(listing.path, params, into, read)
                 before = params if rows else before
                 pages.update_state(pagination, rows)
                 keys = _keys(rows, listing.key)
                 seen += keys
-                newest_first = _newest_first(rows, listing.cursor_column)
-                yield Answer(page, keys, pages.total, newest_first, stands_at_row=listing.paging == "cursor")
+                changes = _instants(rows, listing.cursor_column)
+                yield Answer(
+                    page,
+                    keys,
+                    pages.total,
+                    newest_first=newest_first(changes),
+                    stands_at_row=listing.paging == "cursor",
+                    unchanged=unchanged(changes, began),
+                )
             _check_types(seen, listing.key)
 
         try:
@@ -131,16 +142,18 @@ class AccuticsClient:
         paginator(listing.paging, self._base_url, 1).update_request(params)
         with tempfile.TemporaryDirectory() as folder:
             into = Path(folder) / "peek.json"
-            _, rows, pagination = self._page(listing.path, params, into, lambda _download: None)
+            _, rows, pagination, _ = self._page(listing.path, params, into, lambda _download: None)
         total = pagination.get("total_items")
         return rows, total if isinstance(total, int) else None
 
     def _page(
         self, path: str, params: Mapping[str, str], into: Path, read: Callable[[Download], P]
-    ) -> tuple[P, list[Row], Pagination]:
-        def parsed(download: Download) -> tuple[P, list[Row], Pagination]:
+    ) -> tuple[P, list[Row], Pagination, datetime | None]:
+        """A page, its rows, its pagination, and the vendor's time."""
+
+        def parsed(download: Download) -> tuple[P, list[Row], Pagination, datetime | None]:
             rows, pagination = _opened(download)
-            return read(download), rows, pagination
+            return read(download), rows, pagination, download.server_time
 
         return self._http.fetch(path, params=params, into=into, read=parsed)
 
@@ -202,9 +215,22 @@ def _check_types(keys: Sequence[str], key: Sequence[str]) -> None:
             )
 
 
-def _newest_first(rows: Sequence[Row], column: str | None) -> bool:
+def _instants(rows: Sequence[Row], column: str | None) -> list[datetime] | None:
+    """When the rows were last changed; None if that cannot be told of all."""
     try:
-        instants = [datetime.fromisoformat(row[column]) for row in rows] if column else []
-        return all(later >= earlier for later, earlier in itertools.pairwise(instants))
+        found = [datetime.fromisoformat(row[column]) for row in rows] if column else None
     except (ValueError, LookupError, TypeError):
+        return None
+    return found if found is not None and len({at.tzinfo is None for at in found}) < 2 else None
+
+
+def newest_first(changes: Sequence[datetime] | None) -> bool:
+    """Whether rows are in the order of their last change."""
+    return changes is not None and all(later >= earlier for later, earlier in itertools.pairwise(changes))
+
+
+def unchanged(changes: Sequence[datetime] | None, since: datetime | None) -> bool:
+    """Whether no row was added or changed since an instant on the vendor's clock."""
+    if changes is None or since is None:
         return False
+    return all(at.tzinfo is not None and at < since - _CLOCKS for at in changes)

@@ -73,12 +73,14 @@ class PageNumberPaginator(_Checks):
         {"next": "https://.../records?page=3", "items_per_page": 100, "total_items": 245, ...}
 
     If `total_items` fell since the last page, rows have left the list and later rows have moved up. At most as many
-    rows are now before the requested page, so the paginator steps back by as many pages.
+    rows are now before the requested page, so the paginator steps back by as many pages. A few pages without rows, one
+    after the other, end the walk, which then lacks rows that `total_items` counts.
     """
 
     def __init__(self, base_url: str, page_size: int) -> None:
         super().__init__(base_url, page_size)
         self.page = 1
+        self._empty = 0
 
     def update_request(self, params: dict[str, str]) -> None:
         """Add `page_size`, and `page` except for the first page."""
@@ -95,11 +97,17 @@ class PageNumberPaginator(_Checks):
         if fell > 0 and self.page > 1:
             self.page = max(1, self.page + fell // -size)
             self._last = None  # stepping back repeats a page
-        elif self._is_last(following, rows, reached=self.page * size >= total):
+        elif self._is_last(following, rows, reached=self.page * size >= total) or self._is_gone(rows):
             self.has_next_page = False
         else:
-            self._not_again(rows)
+            if rows:
+                self._not_again(rows)
             self.page += 1
+
+    def _is_gone(self, rows: Rows) -> bool:
+        """Whether this is one page too many without rows."""
+        self._empty = 0 if rows else self._empty + 1
+        return self._empty == _SAME_PAGE
 
     def _is_last(self, following: links.Following, rows: Rows, *, reached: bool) -> bool:
         """Whether the list ends here. `reached`: the pages so far have the vendor's number of rows."""

@@ -126,7 +126,7 @@ def unproven(table: RestTable) -> list[str]:
         found.append("no `key`: rows that come twice cannot be told apart, and rows that move may be missing")
     if not total:
         found.append("no `total`: that the list is whole is the vendor's word, or that of two walks that agree")
-    if getattr(paging, "stands_at", "row") == "number" and not total:
+    if getattr(paging, "stands_at", "row") == "number":
         found.append("links are taken to hold page numbers: every list of several pages is read at least twice")
     if table.incremental and not table.partitions:
         found.append("only a lower bound: rows that are gone at the vendor stay in the table")

@@ -139,7 +139,7 @@ class _Links(_Told):
     stands_at: Literal["row", "number"] = Field(
         default="number",
         description="What a link holds: `row` for a cursor, which no row can pass unseen; `number` for a page number "
-        "or an offset. A list of the second kind without `total` is read until two walks agree.",
+        "or an offset. A list of the second kind is read until two walks agree.",
     )
 
 

@@ -69,7 +69,8 @@ def test_a_second_pull_with_nothing_changed_costs_little_and_changes_no_row(pull
     pulled.sandbox.log.clear()
     assert pulled.pull(name).success
     assert pulled.sql(everything) == before
-    assert 1 <= len(pulled.sandbox.log.entries()) <= 5  # two of them compare the number of rows
+    # two of them compare the number of rows; without a cursor column it takes two walks to show that nothing moved
+    assert 1 <= len(pulled.sandbox.log.entries()) <= (8 if name == "users" else 5)
 
 
 class Churn:

@@ -73,7 +73,7 @@ def test_rows_that_move_while_they_are_read_are_there_or_the_gap_is_told(rig: Ri
         ("links", "two walks agree"),
         ("charges", "end of list reached"),
         ("contacts", "the total matches"),
-        ("orders", "the total matches"),
+        ("orders", "two walks agree"),
     ],
 )
 def test_what_shows_that_the_list_is_whole_is_stored_with_the_coverage(rig: Rig, name: str, proof: str) -> None:

@@ -213,7 +213,7 @@ def status(as_json: bool) -> None:
         click.echo(json.dumps(everything, indent=2, default=str))
     else:
         console = _console()
-        console.print(f"warehouse {settings.warehouse_uri()}", highlight=False, soft_wrap=True)
+        console.print(f"warehouse {settings.warehouse_uri()} (times are UTC)", highlight=False, soft_wrap=True)
         status_report.show_tables(console, statuses)
         status_report.show_rate_limits(console, rate_limits)
         status_report.show_pauses(console, paused)

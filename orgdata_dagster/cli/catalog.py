@@ -95,9 +95,19 @@ class Catalog:
                 ) from None
             if found:
                 return sorted(found & set(self.keys), key=lambda key: tuple(key.path))
-        close = get_close_matches(selection, [*names, *{key.path[0] for key in self.keys}], n=2)
-        hint = f"did you mean {' or '.join(close)}? Known" if close else "known"
-        raise UserError(f"unknown selection {selection!r}; {hint}: {', '.join(names) or 'no assets'}")
+        raise UserError(f"unknown selection {selection!r}; {self._meant(selection)}")
+
+    def _meant(self, selection: str) -> str:
+        """What a selection that names nothing may have meant, as a clause: a table or vendor, or else all vendors."""
+        vendors = sorted({key.path[0] for key in self.keys})
+        names = {key.to_user_string(): key.to_user_string() for key in self.keys} | {name: name for name in vendors}
+        bare = {key.path[-1]: key.to_user_string() for key in self.keys}  # `user` is near to a table without its vendor
+        close = get_close_matches(selection, names, n=2) or [
+            bare[name] for name in get_close_matches(selection.rpartition("/")[2], bare, n=2)
+        ]
+        if close:
+            return f"did you mean {' or '.join(close)}?"
+        return f"vendors are {', '.join(vendors) or 'not configured'}; `orgdata status` lists their tables"
 
     def outline(self) -> Outline:
         """What `status` has to know of it."""

@@ -13,9 +13,9 @@ from typing import Any
 
 import dagster as dg
 from rich.console import Console
-from rich.table import Table
 
 from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.cli.layout import WIDE, counted, duration, figures, hanging
 from orgdata_dagster.orchestration.partitions import days, key_of, keys_between
 from orgdata_dagster.orchestration.planning.estimates import estimate_of
 from orgdata_dagster.orchestration.planning.plans import (
@@ -80,31 +80,27 @@ def as_json(made: PullPlan) -> Mapping[str, Any]:
 
 def show(console: Console, made: PullPlan) -> None:
     """Print the plan."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("table", "partitions", "requests", "points", "by"):
-        table.add_column(name, justify="left" if name in ("table", "by") else "right")
+    table, vendor = figures("table", "partitions", "requests", "points", "by"), ""
     for one in made.assets:
-        more = "at least " if one.at_least else ""
-        table.add_row(one.asset, str(one.partitions), f"{more}{one.requests:,}", f"{one.points:,.0f}", one.basis)
+        name = one.asset
+        if console.width < WIDE:
+            if (own := name.split("/")[0]) != vendor:
+                vendor = own
+                table.add_row(vendor, style="bold")
+            name = f"  {name.partition('/')[2]}"
+        more = "+" if one.at_least else ""
+        by = counted(one.loads, "load") if one.loads else "vendor's rules"
+        table.add_row(name, f"{one.partitions:,}", f"{one.requests:,}{more}", f"{one.points:,.0f}{more}", by)
     console.print(table)
-    for vendor in made.vendors:
-        share = "no limit" if vendor.share is None else f"{vendor.share:.2%} of a day's rate limit"
-        done = datetime.now(UTC) + timedelta(seconds=vendor.seconds)
-        more = "at least " if vendor.at_least else ""
-        console.print(
-            f"{vendor.vendor}: {more}{vendor.requests:,} requests, {vendor.points:,.0f} points ({share}), "
-            f"{timedelta(seconds=ceil_seconds(vendor.seconds))} h, done at {done:%Y-%m-%d %H:%M} UTC if started now",
-            highlight=False,
-        )
+    for each in made.vendors:
+        share = "no limit" if each.share is None else f"{each.share:.2%} of a day's rate limit"
+        done = datetime.now(UTC) + timedelta(seconds=each.seconds)
+        more = "at least " if each.at_least else ""
+        cost = f"{more}{counted(each.requests, 'request')}, {counted(each.points, 'point')} ({share})"
+        text = f"{cost}; takes {duration(each.seconds)}, done at {done:%Y-%m-%d %H:%M} UTC if started now"
+        hanging(console, f"{each.vendor}: ", text, indent=2)
     for one in made.assets:
         if one.impossible:
             span = one.impossible[0] if len(one.impossible) == 1 else f"{one.impossible[0]} to {one.impossible[-1]}"
-            line = (
-                f"unavailable: {one.asset} {span} ({len(one.impossible)} days): the vendor has only the current state"
-            )
-            console.print(line, style="yellow", highlight=False)
-
-
-def ceil_seconds(seconds: float) -> int:
-    """Round to whole seconds, at least one."""
-    return max(1, round(seconds))
+            text = f"{one.asset} {span} ({counted(len(one.impossible), 'day')}): the vendor has only the current state"
+            hanging(console, "unavailable: ", text, indent=2, style="yellow")

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.layout import hanging
 from orgdata_dagster.http import redaction
 from orgdata_dagster.http.connection import REQUESTS_LOG
 from orgdata_dagster.http.records import Download, RequestRecord
@@ -200,7 +201,7 @@ def show(console: Console, made: Preview) -> None:
     """Print it."""
 
     def line(name: str, text: str) -> None:
-        console.print(f"{name:<16}{text}", highlight=False, markup=False, soft_wrap=True)
+        hanging(console, f"{name:<16}", text)
 
     line("table", made.table)
     for number, request in enumerate(made.requests, 1):

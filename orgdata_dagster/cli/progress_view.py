@@ -1,4 +1,4 @@
-"""Progress in the terminal: one bar per asset, or single lines where the output is not a terminal.
+"""Progress in the terminal: the running tables, and a line for each one that has ended. In files and pipes, only lines.
 
 Here: `ProgressView`. Keep out: what is reported (orchestration/assets/progress.py).
 """
@@ -8,47 +8,48 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
 
+from orgdata_dagster.cli.layout import clock, counted, hanging
 from orgdata_dagster.orchestration.assets.progress import Progress, ProgressReport, Waiting
 
 _SECONDS_BETWEEN_LINES = 2.0
+_BAR = 20
 
 
 class ProgressView:
-    """Show the progress per asset: partitions, pages, rows, seconds spent waiting for the rate limit."""
+    """Show the progress per asset: partitions, rows, rows per second, requests, and what is being waited for.
 
-    def __init__(self, console: Console, assets: Sequence[str]) -> None:
+    Times are those of a clock on the wall; threads that work or wait at the same time are not added up.
+    """
+
+    def __init__(self, console: Console, assets: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[facts]}"),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._tasks: dict[str, TaskID] = {
-            asset: self._bars.add_task(asset, total=None, start=False, facts="waiting") for asset in assets
-        }
+        self._clock = clock
+        self._began = clock()
+        self._assets = list(assets)
+        self._started: dict[str, float] = {}  # in order
+        self._ended: dict[str, str | None] = {}  # asset -> its error
         self._last: dict[str, Progress] = {}
         self._printed: dict[str, float] = {}
         self._waiting: dict[str, str] = {}
         self._reports: multiprocessing.Queue[ProgressReport] | None = None
+        self._live = Live(console=console, get_renderable=self.picture, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        if self._console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        self._live.stop()
 
     def listen(self, reports: multiprocessing.Queue[ProgressReport]) -> None:
         """Read reports from this queue whenever `catch_up` is called."""
@@ -66,47 +67,100 @@ class ProgressView:
         found = [each for each in self._last.values() if each.unit == "rows"]
         return ", ".join(f"{each.done:,} of {each.total:,} rows have been written" for each in found)
 
+    def begun(self, asset: str) -> None:
+        """Show that the run of an asset has started."""
+        self._started.setdefault(asset, self._clock())
+
     def show(self, progress: ProgressReport) -> None:
         """Show a report of a run."""
+        self.begun(progress.asset)
         if isinstance(progress, Waiting):
             self._wait(progress)
             return
         self._waiting.pop(progress.asset, None)
         self._last[progress.asset] = progress
-        task = self._tasks[progress.asset]
-        self._bars.start_task(task)
-        self._bars.update(task, completed=progress.done, total=progress.total, facts=_facts(progress))
         if not self._console.is_terminal:
-            now = time.monotonic()
-            if now - self._printed.get(progress.asset, 0) >= _SECONDS_BETWEEN_LINES:
+            now = self._clock()
+            if now - self._printed.get(progress.asset, float("-inf")) >= _SECONDS_BETWEEN_LINES:
                 self._printed[progress.asset] = now
-                self._line(progress.asset, _facts(progress))
+                self._line(progress.asset, self._facts(progress))
 
     def ended(self, asset: str, error: str | None) -> None:
         """Show that the run of an asset has ended; `error`: why it failed."""
         progress = self._last.get(asset)
-        facts = f"{_end(progress)}: {_facts(progress)}" if progress else "done"
-        self._bars.update(self._tasks[asset], facts="failed" if error else facts)
-        if not self._console.is_terminal:
-            self._line(asset, f"failed: {error}" if error else facts)
+        facts = f"{_end(progress)}: {self._facts(progress)}" if progress else "done"
+        self._ended[asset] = error
+        self._line(asset, f"failed: {error}" if error else facts, "red" if error else "")
+
+    def picture(self) -> Group:
+        """What the terminal shows below the lines: the running tables, and how far the whole command is."""
+        running = [asset for asset in self._started if asset not in self._ended]
+        lines = [line for asset in running for line in self._running(asset)]
+        return Group(*lines, *self._whole(running))
+
+    def _running(self, asset: str) -> Iterator[Text]:
+        progress, width = self._last.get(asset), self._console.width
+        if progress is None:
+            yield _cut(f"{asset}: starting", width)
+        else:
+            count = f" {progress.done:,} of {progress.total:,} {progress.unit}"
+            full = round(_BAR * progress.done / max(1, progress.total))
+            bar = _bar(full) if len(asset) + 1 + _BAR + len(count) <= width else Text()
+            yield _cut(f"{asset} ", width).append_text(bar).append(count)
+            yield _cut(f"  {self._speed(progress)}", width)
+        if what := self._waiting.get(asset):
+            yield _cut(f"  {what}", width, "yellow")
+
+    def _whole(self, running: Sequence[str]) -> Iterator[Text]:
+        width, failed = self._console.width, sum(error is not None for error in self._ended.values())
+        rows, requests = (sum(getattr(each, name) for each in self._last.values()) for name in ("rows", "requests"))
+        done = f"{len(self._ended) - failed} of {len(self._assets)} tables done{f', {failed} failed' if failed else ''}"
+        passed = clock(self._clock() - self._began)
+        yield _cut(f"{done}; {rows:,} rows, {counted(requests, 'request')}, {passed}", width, "bold")
+        if told := self._queued(running):
+            yield _cut(f"queued: {told}", width, "dim")
+
+    def _queued(self, running: Sequence[str]) -> str:
+        """Which tables have not started, and behind which vendor's."""
+        left = Counter(_vendor(asset) for asset in self._assets if asset not in self._started | self._ended)
+        busy = {_vendor(asset) for asset in running}
+        behind = [f"{count} behind {vendor}" for vendor, count in left.items() if vendor in busy]
+        free = sum(count for vendor, count in left.items() if vendor not in busy)
+        return ", ".join([*behind, *([f"{free} for a free run"] if free else [])])
 
     def _wait(self, waiting: Waiting) -> None:
-        self._bars.update(self._tasks[waiting.asset], facts=waiting.what)
         if not self._console.is_terminal and self._waiting.get(waiting.asset) != waiting.what:
             self._line(waiting.asset, waiting.what)
         self._waiting[waiting.asset] = waiting.what
 
-    def _line(self, asset: str, text: str) -> None:
-        self._console.print(f"{asset}: {text}", markup=False, highlight=False, soft_wrap=True)
+    def _line(self, asset: str, text: str, style: str = "") -> None:
+        hanging(self._console, f"{asset}: ", text, indent=2, style=style)
+
+    def _facts(self, progress: Progress) -> str:
+        stale = f", {progress.superseded} not stored (the warehouse has newer snapshots)" if progress.superseded else ""
+        return f"{progress.done} of {progress.total} {progress.unit}{stale}, {self._speed(progress)}"
+
+    def _speed(self, progress: Progress) -> str:
+        passed = self._clock() - self._started[progress.asset]
+        speed = f" ({progress.rows / passed:,.0f} rows/s)" if passed >= 1 and progress.rows else ""
+        waited = f" ({clock(progress.waited)} for the rate limit)" if progress.waited >= 1 else ""
+        return f"{progress.rows:,} rows{speed}, {counted(progress.requests, 'request')}, {clock(passed)}{waited}"
+
+
+def _vendor(asset: str) -> str:
+    return asset.split("/")[0]
+
+
+def _bar(full: int) -> Text:
+    return Text("━" * full, "green").append("━" * (_BAR - full), "bright_black")
+
+
+def _cut(text: str, width: int, style: str = "") -> Text:
+    """The text on one line: what does not fit is cut off."""
+    line = Text(text, style, no_wrap=True, overflow="ellipsis")
+    line.truncate(width, overflow="ellipsis")
+    return line
 
 
 def _end(progress: Progress) -> str:
     return "superseded" if progress.superseded and progress.superseded == progress.done else "done"
-
-
-def _facts(progress: Progress) -> str:
-    parts = (
-        f"{progress.done} of {progress.total} {progress.unit}, {progress.pages} {progress.page}, {progress.rows:,} rows"
-    )
-    stale = f", {progress.superseded} not stored (the warehouse has newer snapshots)" if progress.superseded else ""
-    return f"{parts}{stale}, {progress.waited:.0f} s waiting for the rate limit"

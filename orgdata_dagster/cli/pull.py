@@ -6,7 +6,7 @@ Here: which runs to start, how many at once, and what the user sees. Keep out: e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
@@ -30,10 +30,10 @@ from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.tags import GO_ON_TAG, PULL_BEGAN_TAG, RESUME_TAG
 
-_MOST_RUNS_AT_ONCE = 4
+_RUNS_AT_ONCE, _MOST_RUNS_AT_ONCE = 4, 8  # one per vendor within these bounds, so that slow vendors hold nobody up
 # Many small tables share runs, because a run costs Dagster more than a small table. A run takes one of so many parts of
 # the tables that wait, so that the last runs have one table each and end together.
-_PARTS = 2 * _MOST_RUNS_AT_ONCE
+_PARTS = 2 * _RUNS_AT_ONCE
 
 
 def day(text: str | None, option: str) -> date:
@@ -100,9 +100,10 @@ def pull(
     outcomes = {}
     view = ProgressView(console, [task.asset for task in tasks])
     try:
-        with workers.executor(min(_MOST_RUNS_AT_ONCE, len(tasks)), catalog.job) as (pool, progress), view:
+        slots = _Slots(catalog.resources, _at_once(tasks))
+        with workers.executor(slots.at_once, catalog.job) as (pool, progress), view:
             view.listen(progress)
-            for outcome in _run_all(pool, tasks, after, kinds, _Slots(catalog.resources), view):
+            for outcome in _run_all(pool, tasks, after, kinds, slots, view):
                 outcomes[outcome.task.asset] = outcome
                 view.ended(outcome.task.asset, outcome.error)
     except Interrupted as stop:
@@ -150,33 +151,46 @@ def _resumed(began: Mapping[dg.AssetKey, datetime], key: dg.AssetKey) -> dict[st
     return {RESUME_TAG: began[key].isoformat()} if key in began else {}
 
 
+def _vendor(task: Task) -> str:
+    return task.asset.split("/")[0]
+
+
+def _at_once(tasks: Sequence[Task]) -> int:
+    """How many runs at once."""
+    vendors = len(set(map(_vendor, tasks)))
+    return min(len(tasks), _MOST_RUNS_AT_ONCE, max(_RUNS_AT_ONCE, vendors))
+
+
 @dataclass
 class _Slots:
-    """Limits the concurrent runs per vendor to the size of its pool; more runs would only wait for a slot."""
+    """Who may run next: vendors take turns, and none has more runs than its pool has slots, where they would wait.
+
+    at_once: number of runs at the same time.
+    """
 
     resources: Any
+    at_once: int
     taken: Counter[str] = field(default_factory=Counter)
-    ever: Counter[str] = field(default_factory=Counter)
+    begun: Counter[str] = field(default_factory=Counter)
 
-    def free(self, task: Task) -> bool:
-        resource = self.resources.get(_vendor(task))
-        limit = resource.rule().in_flight if isinstance(resource, VendorResource) else None
-        return limit is None or self.taken[_vendor(task)] < limit
-
-    def started(self, task: Task) -> tuple[int, int]:
-        """How many runs of the task's vendor are under way, and how many there have been."""
-        return self.taken[_vendor(task)], self.ever[_vendor(task)]
-
-    def take(self, task: Task) -> None:
-        self.taken[_vendor(task)] += 1
-        self.ever[_vendor(task)] += 1
+    def next(self, waiting: Iterable[Task]) -> Task | None:
+        """Take a slot for a task of the vendor with the fewest runs now, and of those, with the fewest so far."""
+        if self.taken.total() >= self.at_once:
+            return None
+        free = (task for task in waiting if self._has_room(_vendor(task)))
+        task = min(free, key=lambda task: (self.taken[_vendor(task)], self.begun[_vendor(task)]), default=None)
+        if task is not None:
+            self.taken[_vendor(task)] += 1
+            self.begun[_vendor(task)] += 1
+        return task
 
     def give_back(self, task: Task) -> None:
         self.taken[_vendor(task)] -= 1
 
-
-def _vendor(task: Task) -> str:
-    return task.asset.split("/")[0]
+    def _has_room(self, vendor: str) -> bool:
+        resource = self.resources.get(vendor)
+        limit = resource.rule().in_flight if isinstance(resource, VendorResource) else None
+        return limit is None or self.taken[vendor] < limit
 
 
 def _run_all(
@@ -197,13 +211,17 @@ def _run_all(
             waiting.remove(task)
             failed.add(task.asset)
             yield Outcome(task, "", f"skipped because {', '.join(sorted(after[task.asset] & failed))} failed")
-        _begin(pool, waiting, going, slots, kinds, lambda task: after[task.asset] <= landed)
+        while begun := slots.next(one for one in waiting if after[one.asset] <= landed):
+            together = _together(begun, waiting, kinds)
+            waiting = [other for other in waiting if other not in together]
+            going[_submitted(pool, together)] = together
+            view.begun(begun.asset)
         done, _ = wait(going, timeout=0.2, return_when=FIRST_COMPLETED)
         view.catch_up()
         for future in done:
-            together = going.pop(future)
-            slots.give_back(together[0])
-            for outcome in _outcomes(future, together):
+            ended = going.pop(future)
+            slots.give_back(ended[0])
+            for outcome in _outcomes(future, ended):
                 (failed if outcome.error else landed).add(outcome.task.asset)
                 yield outcome
 
@@ -217,26 +235,6 @@ def _outcomes(future: Future[list[Outcome]], tasks: Sequence[Task]) -> list[Outc
     except Exception as error:  # noqa: BLE001 - every error becomes one line, never a traceback
         told = reason(error)
     return [Outcome(task, "", told) for task in tasks]
-
-
-def _begin(
-    pool: ProcessPoolExecutor,
-    waiting: list[Task],
-    going: dict[Future[list[Outcome]], Sequence[Task]],
-    slots: _Slots,
-    kinds: Mapping[str, Hashable],
-    may: Callable[[Task], bool],
-) -> None:
-    """Start tasks, each time one of the vendor with the fewest runs, so that a slow vendor holds up no other."""
-    while len(going) < _MOST_RUNS_AT_ONCE:
-        ready = [task for task in waiting if may(task) and slots.free(task)]
-        if not ready:
-            return
-        task = min(ready, key=slots.started)
-        slots.take(task)
-        together = _together(task, waiting, kinds)
-        waiting[:] = [other for other in waiting if other not in together]
-        going[_submitted(pool, together)] = together
 
 
 def _together(task: Task, waiting: Sequence[Task], kinds: Mapping[str, Hashable]) -> list[Task]:

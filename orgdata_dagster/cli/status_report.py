@@ -12,11 +12,12 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
-from rich.table import Table
 
 from orgdata_dagster import settings
+from orgdata_dagster.cli.layout import WIDE, figures, hanging
 from orgdata_dagster.cli.outline import Outline, Partitions
 from orgdata_dagster.cli.pauses import lift, pause_in_words
+from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.days import day_of
 from orgdata_dagster.warehouse.ledger.overview import missing_days, overview
 from orgdata_dagster.warehouse.names import TableName
@@ -96,41 +97,44 @@ def pauses(outline: Outline) -> dict[str, str]:
 
 
 def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
-    """Print the tables."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("table", "rows", "days complete", "not complete", "complete until (UTC)", "last loaded (UTC)"):
-        table.add_column(name, justify="right" if name in ("rows", "days complete") else "left", overflow="fold")
+    """Print the tables; below each other by vendor where full names do not fit."""
+    table, vendor, now = figures("table", "rows", "days", "gaps", "complete until", "age"), "", datetime.now(UTC)
     for status in statuses:
-        missing = _shortened(status.missing_partitions + status.incomplete)
+        name = status.table
+        if console.width < WIDE:
+            if (own := name.split(".")[0]) != vendor:
+                vendor = own
+                table.add_row(vendor, style="bold")
+            name = f"  {name.partition('.')[2]}"
+        gaps = len(status.missing_partitions + status.incomplete)
         table.add_row(
-            status.table,
+            name,
             f"{status.rows:,}",
-            str(status.days_complete) if status.first_day else "-",
-            missing or "-",
+            f"{status.days_complete:,}" if status.first_day else "-",
+            f"{gaps:,}" if gaps else "-",
             _time(status.complete_until),
-            _time(status.last_loaded) if status.last_loaded else "never",
+            span((now - status.last_loaded).total_seconds()) if status.last_loaded else "never",
         )
     console.print(table)
     for status in statuses:
+        if gaps_of := _shortened(status.missing_partitions + status.incomplete):
+            hanging(console, f"{status.table} ", f"is not complete: {gaps_of}", indent=2)
         for note in status.notes:
-            console.print(f"{status.table} {note}", highlight=False, markup=False, soft_wrap=True)
+            hanging(console, f"{status.table} ", note, indent=2)
 
 
 def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:
     """Print how much of the rate limits is used."""
     for row in rows:
         share = row["spent"] / row["points"]
-        console.print(
-            f"rate limit of {row['vendor']}: {row['spent']:g} of {row['points']:g} points in {row['seconds']:g} s "
-            f"({share:.0%})",
-            highlight=False,
-        )
+        text = f"{row['spent']:g} of {row['points']:g} points in {row['seconds']:g} s ({share:.0%})"
+        hanging(console, f"rate limit of {row['vendor']}: ", text, indent=2)
 
 
 def show_pauses(console: Console, found: Mapping[str, str]) -> None:
     """Print which vendors are paused, and how to lift the pause."""
     for vendor, told in found.items():
-        console.print(f"{vendor} is PAUSED: {told}. {lift(vendor)}", style="red", markup=False, soft_wrap=True)
+        hanging(console, f"{vendor} is PAUSED: ", f"{told}. {lift(vendor)}", indent=2, style="red")
 
 
 def _status(
@@ -167,7 +171,7 @@ def _of_other_kind(partitions: Partitions, names: Sequence[str]) -> list[str]:
 
 
 def _time(instant: datetime | None) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if instant else "-"
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if instant else "-"
 
 
 def _shortened(days: list[str]) -> str:

@@ -30,7 +30,7 @@ class Wait:
     def __str__(self) -> str:
         if self.until is None or self.seconds is None:
             return f"waiting for {self.reason}"
-        return f"waiting until {self.until:%H:%M:%S} UTC ({self.seconds:.0f} s) for {self.reason}"
+        return f"waiting for {self.reason} until {self.until:%H:%M:%S} UTC ({self.seconds:.0f} s)"
 
 
 def span(seconds: float) -> str:

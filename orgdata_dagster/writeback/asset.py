@@ -132,7 +132,7 @@ class _Run:
 
     def _progress(self, total: int, requests: RequestLog, tally: Tally) -> None:
         asset, answered = self.sync.asset_key.to_user_string(), tally.written + tally.refused
-        report(Progress(asset, answered, total, tally.requests, tally.written, requests.waited, "rows", "requests"))
+        report(Progress(asset, answered, total, tally.written, tally.requests, requests.waited, "rows"))
 
     def _check(self, rejected: int) -> dg.AssetCheckResult:
         told = f"{rejected} rows are rejected; `{self.sync.results}` says why" if rejected else "every row is accepted"

@@ -40,7 +40,8 @@ def test_a_wrong_argument(told: Home) -> None:
     loaded = catalog.load()
     for selection, words in [
         ("institution_analitics", "did you mean institution_analytics"),
-        ("nobody", "unknown selection 'nobody'; known: institution_analytics/courses"),
+        ("nobody", "unknown selection 'nobody'; vendors are institution_analytics; `orgdata status` lists"),
+        ("event", "did you mean institution_analytics/events?"),
         ("key:(", "'key:(' is not a valid selection"),
         ("key:nothing*", "unknown selection 'key:nothing*'"),
     ]:

@@ -105,8 +105,8 @@ def test_every_wait_is_announced_with_its_end(rig: Rig, tmp_path: Path) -> None:
         ("acme", "the rate limit", 63),
         ("acme", "the end of the pause that the vendor asked for", 600),
     ]
-    assert str(heard[-1]).startswith("waiting until ")
-    assert str(heard[-1]).endswith(" UTC (600 s) for the end of the pause that the vendor asked for")
+    assert str(heard[-1]).startswith("waiting for the end of the pause that the vendor asked for until ")
+    assert str(heard[-1]).endswith(" UTC (600 s)")
 
 
 def test_a_wait_for_other_requests_to_end_is_announced(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import completeness, instance, machine, vendors
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.layout import hanging
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.instance.setup import shared_instance
@@ -110,8 +111,7 @@ def show(console: Console, findings: Iterable[Finding]) -> bool:
     for finding in findings:
         mark, style = ("ok   ", "") if finding.good else ("WRONG", "red")
         healthy = healthy and finding.good
-        line = f"{mark} {finding.about}: {finding.what}"
-        console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
+        hanging(console, f"{mark} ", f"{finding.about}: {finding.what}", style=style)
         if not finding.good and finding.remedy:
-            console.print(f"      {finding.remedy}", highlight=False, markup=False, soft_wrap=True)
+            hanging(console, "      ", finding.remedy)
     return healthy

@@ -71,7 +71,6 @@ class _Run:
     total: int = 0
     landed: dict[str | None, metadata.Metadata] = field(default_factory=dict)
     found: Landed = field(default_factory=Landed)
-    pages: int = 0
     rows: int = 0
     superseded: int = 0
 
@@ -204,7 +203,6 @@ class _Run:
         self.landed[load.partition] = metadata.of_partition(load, done, intake.watermark, self.window(load.partition))
         self.found.shrunk += intake.shrunk if load.partition in done.rows else []
         self.found.gaps += [(load.partition, interval) for interval in load.coverage if not interval.complete]
-        self.pages += load.pages
         self.rows += rows
 
     def progress(self) -> None:
@@ -215,8 +213,8 @@ class _Run:
                 asset,
                 len(self.landed),
                 self.total,
-                self.pages,
                 self.rows,
+                self.requests.count,
                 self.requests.waited,
                 superseded=self.superseded,
             )

@@ -15,19 +15,18 @@ class Progress:
     """The progress of an asset's run.
 
     done, total: number of partitions (or what `unit` names) that are done, and of all.
-    pages, rows: so far. `page`: what `pages` counts.
-    waited: seconds spent waiting for the rate limit.
+    rows, requests: so far.
+    waited: seconds in which at least one thread waited for the rate limit.
     superseded: number of the done ones that were not stored because the warehouse has a newer snapshot.
     """
 
     asset: str
     done: int
     total: int
-    pages: int
     rows: int
+    requests: int
     waited: float
     unit: str = "partitions"
-    page: str = "pages"
     superseded: int = 0
 
 

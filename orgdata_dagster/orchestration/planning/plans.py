@@ -27,7 +27,7 @@ class AssetPlan:
     partitions: number of partitions to pull; 1 for a table without partitions.
     impossible: partitions that the vendor no longer has.
     at_least: the figures are a minimum, because the number of pages is unknown.
-    basis: where the figures come from, in words.
+    basis: where the figures come from, in words. `loads`: the number of loads in the ledger, if from these.
     """
 
     asset: str
@@ -37,6 +37,7 @@ class AssetPlan:
     points: float
     at_least: bool
     basis: str
+    loads: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,17 +68,18 @@ def plan_of(
     possible = [today] if kind == "today" and today in partitions else list(partitions) if kind == "days" else []
     count = 1 if kind == "whole" else len(possible)
     impossible = tuple(name for name in partitions if name != today) if kind == "today" else ()
-    if estimate.exact or not past:
+    loads = 0 if estimate.exact else len(past)
+    if not loads:
         requests = count * estimate.requests + (estimate.per_run if count else 0)
         basis = "the vendor's rules" if estimate.exact else "the vendor's rules; no earlier partition has landed"
     else:
         mean = sum(past.values()) / len(past)
         names: Sequence[str | None] = [None] if kind == "whole" else possible
         requests = sum(past.get(name, mean) for name in names)
-        basis = f"{len(past)} loads in the ledger"
+        basis = f"{len(past)} load{'' if len(past) == 1 else 's'} in the ledger"
     whole = ceil(requests - 1e-9)
     at_least = not estimate.exact and not past and count > 0
-    return AssetPlan(asset, count, impossible, whole, whole * estimate.cost, at_least, basis)
+    return AssetPlan(asset, count, impossible, whole, whole * estimate.cost, at_least, basis, loads)
 
 
 def total(vendor: str, plans: Iterable[AssetPlan], rule: Rule, answer: float | None) -> VendorPlan:

@@ -1,0 +1,61 @@
+"""How the command line lays out text that is longer than a line.
+
+Here: `hanging`, tables of figures, durations. Add here when: several commands print something in the same way.
+Keep out: what a command prints (its module).
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+from rich.console import Console
+from rich.table import Table
+
+WIDE = 100  # columns from which on a table has room for full names
+
+
+def hanging(console: Console, lead: str, text: str, *, indent: int | None = None, style: str = "") -> None:
+    """Print `lead` and `text`. On a terminal the text is wrapped between words, below its own begin.
+
+    indent: of the further lines, instead of the length of `lead`.
+
+    In files and pipes every text is one line, so that programs find it whole.
+    """
+    line = lead + text
+    if console.is_terminal:
+        below = " " * min(len(lead) if indent is None else indent, console.width // 3)
+        line = "\n".join(textwrap.wrap(line, console.width, subsequent_indent=below, break_on_hyphens=False))
+    console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def figures(name: str, *columns: str) -> Table:
+    """An empty table: a name, then columns of figures. On a narrow console a name is cut off, never a figure."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), collapse_padding=True)
+    table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
+    return table
+
+
+def counted(number: float, what: str) -> str:
+    """A number of things: `1 request`, `1,234 requests`."""
+    return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
+
+
+def clock(seconds: float) -> str:
+    """A duration that runs: `4:05`, `1:00:04`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def duration(seconds: float) -> str:
+    """A duration in words: `5 s`, `2 min 4 s`, `3 h 10 min`, `2 d 1 h`."""
+    whole = max(1, round(seconds))
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    first = next(index for index, (_, size) in enumerate(units) if whole >= size)
+    parts = []
+    for unit, size in units[first : first + 2]:
+        count, whole = divmod(whole, size)
+        parts += [f"{count:,} {unit}"] if count else []
+    return " ".join(parts)

@@ -294,6 +294,14 @@ def dev(port: int) -> None:
     sys.exit(serve_ui(_console(), port=port))
 
 
+@orgdata.command()
+def prepare() -> None:
+    """Create Dagster's tables and set the pools' limits, after a deployment without `orgdata dev`."""
+    from orgdata_dagster.cli.prepare import prepare as run
+
+    run(_console())
+
+
 def _end_with_input() -> None:
     # reads the file descriptor: the interpreter cannot end while a thread reads from the buffer of sys.stdin
     while os.read(0, 1024):

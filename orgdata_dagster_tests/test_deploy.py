@@ -85,6 +85,8 @@ def test_every_folder_of_deploy_is_in_its_table() -> None:
 
 
 def test_prepare_sets_the_pools_of_a_new_instance(new_home: Home) -> None:
+    new_home.set(INSTITUTION_ANALYTICS_BASE_URL="http://127.0.0.1:9", INSTITUTION_ANALYTICS_API_KEY="hidden")
+
     done = new_home.orgdata("prepare")
 
     assert done.status == 0, done.everything

@@ -86,12 +86,12 @@ def missing_partitions() -> dict[str, list[str]]:
 
     graph = catalog.load().defs.resolve_asset_graph()
     kinds = pulled_assets(graph)
-    known = missing.covered(WarehouseResource(), list(kinds))
+    reach = missing.reaches(WarehouseResource(), kinds)
     now = datetime.now(UTC)
     with shared_instance() as instance:
         found = {
             key.to_user_string(): missing.missing_partitions(
-                instance, key, kind, graph.get(key).partitions_def, known[key], now
+                instance, key, kind, graph.get(key).partitions_def, reach[key], now
             )
             for key, kind in kinds.items()
         }

@@ -6,6 +6,7 @@ Here: partition definitions, and the time window of a partition. Keep out: what 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import dagster as dg
@@ -68,6 +69,16 @@ def bounds(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> tuple[dat
     return window.start.astimezone(UTC), window.end.astimezone(UTC)
 
 
+def end_of(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> float:
+    """The end of a partition, in Unix seconds."""
+    return _end_of_day(key) if _are_days(partitions) else bounds(partitions, key)[1].timestamp()
+
+
+@lru_cache(maxsize=10_000)
+def _end_of_day(partition: str) -> float:
+    return day_bounds(partition)[1].timestamp()
+
+
 def day_bounds(partition: str) -> tuple[datetime, datetime]:
     """The time window `[start, end)` of a daily partition."""
     day = date.fromisoformat(partition)
@@ -77,4 +88,9 @@ def day_bounds(partition: str) -> tuple[datetime, datetime]:
 
 def days(first: date, last: date) -> list[str]:
     """The partition keys from the first to the last day, inclusive."""
-    return [(first + DAY * number).isoformat() for number in range((last - first).days + 1)]
+    return [*_days(first, last)]
+
+
+@lru_cache(maxsize=100)  # many tables begin on the same day
+def _days(first: date, last: date) -> tuple[str, ...]:
+    return tuple((first + DAY * number).isoformat() for number in range((last - first).days + 1))

@@ -16,9 +16,10 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.cli.doctor.machine import PATIENCE
 from orgdata_dagster.orchestration.assets.resuming import unfinished_pulls
-from orgdata_dagster.orchestration.automation.gaps import Coverage, covered, missing_partitions
+from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
+from orgdata_dagster.warehouse.ledger.coverage import Reach
 
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
@@ -29,7 +30,7 @@ def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding
 def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     graph = catalog.defs.resolve_asset_graph()
     kinds, now = pulled_assets(graph), datetime.now(UTC)
-    known = covered(WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE), list(kinds))
+    reach = reaches(WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE), kinds)
     found = 0
     unfinished = unfinished_pulls(instance)
     continued = {key: command for command, keys in unfinished.items() for key in keys}
@@ -40,7 +41,7 @@ def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     for key, kind in kinds.items():
         name, partitions = key.to_user_string(), graph.get(key).partitions_def
         for finding in isolated(
-            name, partial(_of, instance, key, kind, partitions, known[key], now, continued.get(key))
+            name, partial(_of, instance, key, kind, partitions, reach[key], now, continued.get(key))
         ):
             found += 1
             yield finding
@@ -53,11 +54,11 @@ def _of(
     key: dg.AssetKey,
     kind: PullKind,
     partitions: dg.PartitionsDefinition | None,
-    known: Coverage,
+    reach: Reach,
     now: datetime,
     go_on: str | None,
 ) -> Iterator[Finding]:
-    missing = missing_partitions(instance, key, kind, partitions, known, now)
+    missing = missing_partitions(instance, key, kind, partitions, reach, now)
     if not missing:
         return
     name, first, last = key.to_user_string(), missing[0], missing[-1]

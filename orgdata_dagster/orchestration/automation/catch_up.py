@@ -18,7 +18,7 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.waiting import span
-from orgdata_dagster.orchestration.automation.gaps import covered, missing_partitions
+from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.automation.schedules import open_circuit
 from orgdata_dagster.orchestration.checks.specs import COVERAGE
@@ -83,7 +83,7 @@ def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | N
         bearing = patience or Policy(pause=settings.catch_up_pause())
         graph = context.repository_def.asset_graph  # type: ignore[union-attr]
         kinds, now = pulled_assets(graph), datetime.now(UTC)
-        known = covered(warehouse, list(kinds))
+        reach = reaches(warehouse, kinds)
         busy = under_way(context.instance)
         state = {name: Attempts(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
         paused = _paused(vendors)
@@ -95,7 +95,7 @@ def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | N
             try:
                 missing = [
                     partition or ALL
-                    for partition in missing_partitions(context.instance, key, kind, partitions, known[key], now)
+                    for partition in missing_partitions(context.instance, key, kind, partitions, reach[key], now)
                 ]
             except Exception as error:  # noqa: BLE001 - a problem with one table must not stop the others
                 context.log.error(f"{name} is skipped: {reason(error)}")

@@ -6,16 +6,19 @@ Keep out: pulling them (catch_up.py), and printing them (cli/).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 import dagster as dg
+import duckdb
 
 from orgdata_dagster.orchestration.days import day_of
-from orgdata_dagster.orchestration.partitions import DAY, bounds, keys_between
+from orgdata_dagster.orchestration.partitions import DAY, end_of, keys_between
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind
 from orgdata_dagster.warehouse.ledger import coverage
+from orgdata_dagster.warehouse.ledger.coverage import Reach
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.names import TableName
 
@@ -26,12 +29,27 @@ PATIENCE = 10.0  # seconds to wait for the warehouse; Dagster gives a tick 60
 
 def covered(warehouse: WarehouseResource, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, Coverage]:
     """Asset -> the coverage of its table; empty if nothing has landed."""
+    with _reading(warehouse) as connection:
+        return {key: coverage.known(connection, TableName(*key.path)) if connection else {} for key in keys}
+
+
+def reaches(warehouse: WarehouseResource, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, Reach]:
+    """Asset -> how far its table's partitions are covered."""
+    with _reading(warehouse) as connection:
+        found = coverage.reaches(connection) if connection else {}
+    return {key: found.get(TableName(*key.path), Reach()) for key in keys}
+
+
+@contextmanager
+def _reading(warehouse: WarehouseResource) -> Iterator[duckdb.DuckDBPyConnection | None]:
+    """A connection to the warehouse; None if there is no warehouse yet."""
     opened = warehouse.open()
     opened.patience = min(opened.patience, PATIENCE)
     if not opened.exists:
-        return {key: {} for key in keys}
+        yield None
+        return
     with opened.reading() as connection:
-        return {key: coverage.known(connection, TableName(*key.path)) for key in keys}
+        yield connection
 
 
 def missing_partitions(
@@ -39,7 +57,7 @@ def missing_partitions(
     key: dg.AssetKey,
     kind: PullKind,
     partitions: dg.PartitionsDefinition | None,
-    known: Coverage,
+    reach: Reach,
     now: datetime,
 ) -> list[str | None]:
     """The partitions (None: the whole table) to pull again, oldest first.
@@ -50,30 +68,29 @@ def missing_partitions(
     """
     if kind == "days" and isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         failed = _failed(instance, key, partitions, now)
-        closed = [name for name in _since_first(partitions, known, now) if _missing(known.get(name), partitions, name)]
+        closed = [name for name in _since_first(partitions, reach, now) if _missing(reach, partitions, name)]
         return [*sorted({*closed, *failed})]
     if kind == "today":
-        newest = max((part.end for parts in known.values() for part in parts), default=None)
-        missed = newest is not None and now - newest > 1.05 * DAY
+        newest = max(reach.ends.values(), default=None)
+        missed = newest is not None and now.timestamp() - newest > 1.05 * DAY.total_seconds()
         return [now.date().isoformat()] if missed or _last_run_failed(instance, key) else []
-    doubtful = any(part.reason for part in known.get(None, ()))
-    return [None] if doubtful or _last_run_failed(instance, key) else []
+    return [None] if None in reach.incomplete or _last_run_failed(instance, key) else []
 
 
-def _since_first(partitions: dg.TimeWindowPartitionsDefinition, known: Coverage, now: datetime) -> list[str]:
+def _since_first(partitions: dg.TimeWindowPartitionsDefinition, reach: Reach, now: datetime) -> list[str]:
     """The closed partitions from the first covered one on, or from the configured start if that is later.
 
     The ledger may have partitions of an earlier configuration, with another start, or weeks instead of days.
     """
-    covered_days = [day for name in known if (day := day_of(name)) is not None]
-    if not covered_days or partitions.start.date() > now.date():
+    names = sorted(name for name in reach.ends if name is not None)
+    first = next((day for name in names if (day := day_of(name)) is not None), None)
+    if first is None or partitions.start.date() > now.date():
         return []
-    return keys_between(partitions, min(covered_days), now.date())[:-1]
+    return keys_between(partitions, first, now.date())[:-1]
 
 
-def _missing(parts: Sequence[Interval] | None, partitions: dg.TimeWindowPartitionsDefinition, name: str) -> bool:
-    end = bounds(partitions, name)[1]
-    return not parts or max(part.end for part in parts) < end or any(part.reason for part in parts)
+def _missing(reach: Reach, partitions: dg.TimeWindowPartitionsDefinition, name: str) -> bool:
+    return reach.ends.get(name, 0.0) < end_of(partitions, name) or name in reach.incomplete
 
 
 def _failed(

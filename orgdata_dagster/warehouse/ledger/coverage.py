@@ -6,7 +6,8 @@ Keep out: arithmetic on intervals (intervals.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
@@ -68,6 +69,39 @@ def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str |
         result[partition] = (*result.get(partition, ()), Interval(start, end, reason, shown_by))
     now = datetime.now(UTC)
     return {partition: until(parts, now) for partition, parts in result.items()}
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a table's partitions are covered.
+
+    ends: partition -> end of its last interval, at most now, in Unix seconds.
+    incomplete: the partitions of which a part is not proven complete.
+    """
+
+    ends: Mapping[str | None, float] = field(default_factory=dict)
+    incomplete: frozenset[str | None] = frozenset()
+
+
+def reaches(connection: duckdb.DuckDBPyConnection) -> dict[TableName, Reach]:
+    """Table -> its reach; less than `known`, and so read in one go for years of all tables."""
+    if not schema.exists(connection):
+        return {}
+    rows = connection.execute(
+        """
+        SELECT schema_name, table_name, list(partition_key), list(until), list(partition_key) FILTER (NOT whole)
+        FROM (
+            SELECT schema_name, table_name, partition_key, epoch(least(max(to_instant), now())) AS until,
+                bool_and(complete) AS whole
+            FROM _orgdata.coverage WHERE from_instant < now() GROUP BY ALL
+        )
+        GROUP BY ALL
+        """
+    ).fetchall()
+    return {
+        TableName(vendor, name): Reach(dict(zip(partitions, ends, strict=True)), frozenset(incomplete or ()))
+        for vendor, name, partitions, ends, incomplete in rows
+    }
 
 
 def complete_until(

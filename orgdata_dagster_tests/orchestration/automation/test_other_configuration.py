@@ -18,7 +18,7 @@ from orgdata_dagster.orchestration.automation.gaps import missing_partitions
 from orgdata_dagster.orchestration.partitions import by_grain, daily, day_bounds
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.server import Sandbox
-from orgdata_dagster.warehouse.ledger.intervals import Interval
+from orgdata_dagster.warehouse.ledger.coverage import Reach
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 
@@ -69,10 +69,10 @@ def test_a_removed_table_and_a_dropped_one_are_named(home: Home, sandbox: Sandbo
     assert looked_at(home)["institution_analytics.users"].notes == []
 
 
-def covered(first: str, last: str) -> dict[str | None, list[Interval]]:
+def covered(first: str, last: str) -> Reach:
     span = (date.fromisoformat(last) - date.fromisoformat(first)).days
     days = [str(date.fromisoformat(first) + timedelta(days=number)) for number in range(span + 1)]
-    return {day: [Interval(*day_bounds(day))] for day in days}
+    return Reach({day: day_bounds(day)[1].timestamp() for day in days})
 
 
 @pytest.mark.parametrize(

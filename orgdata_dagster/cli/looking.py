@@ -1,7 +1,7 @@
-"""Commands that look at what there is: `query`, `show`, `explain`; and `completion`.
+"""Commands that only read the warehouse or the project: `query`, `show`, `explain`, `export`; and `completion`.
 
 Here: their arguments and options. Add here when: a new command only reads.
-Keep out: what they do (query/, show.py, explain.py).
+Keep out: what they do (query/, show.py, explain.py, export.py).
 """
 
 from __future__ import annotations
@@ -86,4 +86,25 @@ def completion(context: click.Context, shell: str) -> None:
     click.echo(completing.script(context.find_root().command, shell))
 
 
-COMMANDS = (query, show, explain, completion)
+@click.command()
+@click.argument("folder")
+@click.argument("tables", nargs=-1, metavar="[TABLE]...", shell_complete=completing.tables)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def export(folder: str, tables: tuple[str, ...], as_json: bool) -> None:
+    """Write TABLEs (default: all) to FOLDER as Parquet, a file per partition; only what changed since the last time.
+
+    FOLDER may be in an object store (s3://bucket/folder), with credentials in AWS's own variables.
+    """
+    from orgdata_dagster.cli.export import export_tables
+
+    done = []
+    for each in export_tables(folder, tables):
+        done.append({"table": str(each.table), "rows": each.rows, "written": each.written, "unchanged": each.unchanged})
+        if not as_json:
+            files = f"{each.written} file{'' if each.written == 1 else 's'} written, {each.unchanged} unchanged"
+            click.echo(f"{each.table}: {each.rows:,} rows, {files}")
+    if as_json:
+        click.echo(json.dumps(done, indent=2))
+
+
+COMMANDS = (query, show, explain, export, completion)

@@ -27,12 +27,11 @@ from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.query import Result
 from orgdata_dagster.warehouse.names import literal, quoted
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
+from orgdata_dagster.warehouse.types.parquet import storable
 
 _BATCH = 2_000  # rows
 _AS_THEY_ARE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN|DOUBLE|VARCHAR")
 _NESTED = re.compile(r"\]$|^(STRUCT|MAP|UNION|LIST)\b")
-_HUGE = re.compile(r"\bU?HUGEINT\b")
-_NOT_IN_PARQUET = re.compile(r"\b(UNION|TIME WITH TIME ZONE)\b")
 
 
 def write_csv(result: Result, out: BinaryIO) -> None:
@@ -58,7 +57,8 @@ def write_parquet(result: Result, file: Path) -> None:
     """Write a Parquet file, or leave the old one as it was. Raises UserError if it cannot be written."""
     made = file.with_name(f".{file.name}.{os.getpid()}")
     columns = ", ".join(
-        f"{_for_parquet(result, name, kind)} AS {quoted(name)}" for name, kind in result.columns.items()
+        f"{storable(result.connection, result.table, name, kind)} AS {quoted(name)}"
+        for name, kind in result.columns.items()
     )
     try:
         result.connection.execute(
@@ -92,19 +92,6 @@ def _for_json(name: str, kind: str) -> str:
         text = f"regexp_replace({text}, '^(\\d+-\\d\\d-\\d\\d) ', '\\1T')"
         return f"regexp_replace({text}, '\\+00$', '+00:00')"
     return text
-
-
-def _for_parquet(result: Result, name: str, kind: str) -> str:
-    """SQL: a column in a type that Parquet keeps."""
-    column = quoted(name)
-    if _NOT_IN_PARQUET.search(kind):
-        return f"CAST({column} AS VARCHAR)"
-    if not _HUGE.search(kind):
-        return column
-    exact = f"TRY_CAST({column} AS {_HUGE.sub('DECIMAL(38,0)', kind)})"
-    lost = f"CAST({exact} AS VARCHAR) IS DISTINCT FROM CAST({column} AS VARCHAR)"
-    found = result.connection.execute(f"SELECT count(*) FROM {result.table} WHERE {lost}").fetchone()
-    return exact if found == (0,) else f"CAST({column} AS VARCHAR)"
 
 
 def _value(value: Any) -> Any:

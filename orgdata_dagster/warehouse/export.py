@@ -1,0 +1,136 @@
+"""Tables as Parquet files, one per partition, for programs that do not read the warehouse.
+
+Here: `export`, which writes only what changed since the last time. Keep out: which tables (cli/export.py), and the
+types of Parquet (types/parquet.py).
+
+    FOLDER/octolis/contacts/rows.parquet                                    a table without partitions
+    FOLDER/institution_analytics/users/partition=2026-11-01/rows.parquet    one file per partition
+    FOLDER/institution_analytics/users/exported.parquet                     what was exported, per partition
+
+A partition is written again if its number of rows, its newest load or the table's columns have changed. The file of a
+partition that has gone is replaced by one without rows, since an object store cannot delete in SQL. A file is replaced
+at once or not at all. A reader that comes while an export runs may see some partitions of before and some of after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import duckdb
+
+from orgdata_dagster.warehouse.catalog import columns_of
+from orgdata_dagster.warehouse.errors import WarehouseUnavailable
+from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, TableName, literal, quoted
+from orgdata_dagster.warehouse.storage.causes import first_line
+from orgdata_dagster.warehouse.storage.connection import SCRATCH, Warehouse
+from orgdata_dagster.warehouse.storage.memory import with_room
+from orgdata_dagster.warehouse.types.parquet import storable
+
+_EXPORTED = "exported.parquet"
+_ROWS = "rows.parquet"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was exported of a table. `written`, `unchanged`: numbers of files. `rows`: all rows of the table."""
+
+    table: TableName
+    written: int
+    unchanged: int
+    rows: int
+
+
+class _Partition(NamedTuple):
+    """A partition's state. `newest`: its newest load, as text. `columns`: those of the table, with their types."""
+
+    key: str | None
+    rows: int
+    newest: str | None
+    columns: str
+
+
+def export(warehouse: Warehouse, table: TableName, folder: str) -> Exported:
+    """Bring the Parquet files of a table below `folder` (a path, or the URL of an object store) up to date.
+
+    Writers wait until the table's changed partitions are written, so that its files show one state.
+
+    Raises WarehouseUnavailable if a file cannot be read or written.
+    """
+    place = f"{folder.rstrip('/')}/{quote(table.schema)}/{quote(table.name)}"
+
+    def run() -> Exported:
+        with warehouse.reading(connection):
+            types = columns_of(connection, table)
+            now = list(_partitions(connection, table, types))
+            before = set(_exported(connection, place))
+            there = {each.key for each in now}
+            columns = _described(types)
+            gone = [_Partition(old.key, 0, None, columns) for old in before if old.key not in there]
+            wanted = [*now, *gone]
+            changed = [each for each in wanted if each not in before]
+            if changed:
+                _write(connection, table, types, changed, wanted, place)
+            return Exported(table, len(changed), len(wanted) - len(changed), sum(each.rows for each in now))
+
+    with warehouse.alone().scratch_connection() as connection:
+        try:
+            return with_room(connection, run)
+        except (OSError, duckdb.IOException) as error:
+            said = error.strerror if isinstance(error, OSError) else first_line(error)
+            raise WarehouseUnavailable(f"Cannot export {table} to {place}: {said}.") from None
+
+
+def _partitions(connection: duckdb.DuckDBPyConnection, table: TableName, types: dict[str, str]) -> Iterator[_Partition]:
+    columns = _described(types)
+    found = connection.execute(
+        f"SELECT {PARTITION}, count(*), CAST(max({LOADED_AT}) AS VARCHAR) FROM {table.sql} GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    return (_Partition(key, rows, newest, columns) for key, rows, newest in found)
+
+
+def _exported(connection: duckdb.DuckDBPyConnection, place: str) -> Iterator[_Partition]:
+    """What the last export wrote; nothing if there was none."""
+    file = literal(f"{place}/{_EXPORTED}")
+    if not connection.execute(f"SELECT 1 FROM glob({file})").fetchall():
+        return iter(())
+    return (_Partition(*row) for row in connection.execute(f"SELECT * FROM read_parquet({file})").fetchall())
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    table: TableName,
+    types: dict[str, str],
+    changed: list[_Partition],
+    wanted: list[_Partition],
+    place: str,
+) -> None:
+    columns = ", ".join(
+        f"{storable(connection, table.sql, name, kind)} AS {quoted(name)}" for name, kind in types.items()
+    )
+    for partition in changed:
+        where = f"{PARTITION} IS NULL" if partition.key is None else f"{PARTITION} = {literal(partition.key)}"
+        below = "" if partition.key is None else f"partition={quote(partition.key, safe='')}/"
+        _copy(connection, f"SELECT {columns} FROM {table.sql} WHERE {where}", f"{place}/{below}{_ROWS}")
+    # last: if the export breaks off before, the next one writes these partitions again
+    made = f"{SCRATCH}.orgdata_exported"
+    connection.execute(
+        f"CREATE OR REPLACE TABLE {made} (partition VARCHAR, row_count BIGINT, newest_load VARCHAR, columns VARCHAR)"
+    )
+    connection.executemany(f"INSERT INTO {made} VALUES (?, ?, ?, ?)", wanted)
+    _copy(connection, f"FROM {made}", f"{place}/{_EXPORTED}")
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, file: str) -> None:
+    local = "://" not in file
+    if local:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    # an object store shows a file when it is whole; a folder would show a part of it
+    connection.execute(f"COPY ({query}) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE {local})")
+
+
+def _described(types: dict[str, str]) -> str:
+    return ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())

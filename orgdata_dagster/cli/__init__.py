@@ -193,12 +193,13 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
 @orgdata.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def status(as_json: bool) -> None:
-    """Show tables, rows, coverage with its gaps, freshness, and use of the rate limits."""
+    """Show tables, rows, coverage with its gaps, failing checks, and use of the rate limits."""
     from orgdata_dagster.cli import current, status_report
     from orgdata_dagster.state import StateUnavailable
 
     outline = current.outline()
     statuses, trouble = status_report.table_statuses(outline), None
+    failing = status_report.failing(outline)
     rate_limits, paused = list[dict[str, Any]](), dict[str, str]()
     try:
         rate_limits, paused = status_report.rate_limits(outline), status_report.pauses(outline)
@@ -209,12 +210,14 @@ def status(as_json: bool) -> None:
             "tables": [asdict(status) for status in statuses],
             "rate_limits": rate_limits,
             "paused": paused,
+            "failing_checks": [asdict(check) for check in failing],
         }
         click.echo(json.dumps(everything, indent=2, default=str))
     else:
         console = _console()
         console.print(f"warehouse {settings.warehouse_uri()} (times are UTC)", highlight=False, soft_wrap=True)
         status_report.show_tables(console, statuses)
+        status_report.show_failing(console, failing)
         status_report.show_rate_limits(console, rate_limits)
         status_report.show_pauses(console, paused)
     if trouble is not None:

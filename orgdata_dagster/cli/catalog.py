@@ -118,6 +118,7 @@ class Catalog:
             tuple(Vendor(each.vendor, each.rule(), each.longest_pause()) for each in vendors),
             tuple(sorted({variable for each in vendors for variable in each.environment.values()})),
             tuple(self.writing.values()),
+            tuple(sorted((key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys)),
         )
 
     def check_loadable(self) -> None:

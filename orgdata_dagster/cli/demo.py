@@ -56,13 +56,16 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False) -> int:
         outcomes = pull(catalog, catalog.keys, first, last, console, resume=resume, go_on="orgdata demo --resume")
         failed = [outcome for outcome in outcomes if outcome.error]
         console.print()
-        status_report.show_tables(console, status_report.table_statuses(catalog.outline()))
+        outline = catalog.outline()
+        status_report.show_tables(console, status_report.table_statuses(outline))
+        checks = status_report.failing(outline)
+        status_report.show_failing(console, checks)
         for outcome in failed:
             console.print(f"failed: {outcome.task.asset}: {outcome.error}", style="red", markup=False)
         console.print(_NEXT.format(folder=FOLDER, database=os.path.relpath(folder / ".orgdata" / "warehouse.duckdb")))
         if ui:
             serve_ui(console, port=port, go_on="orgdata demo --resume")
-    return 1 if failed else 0
+    return 1 if failed or checks else 0
 
 
 def _project(first_day: date) -> Path:

@@ -63,13 +63,14 @@ class Vendor:
 class Outline:
     """`tables`: schema.table -> its partitions, None without any. `variables`: those that the vendors read.
 
-    `syncs`: names for `orgdata sync`.
+    `syncs`: names for `orgdata sync`. `checks`: the asset (its key, joined by slashes) and the name of every check.
     """
 
     tables: Mapping[str, Partitions | None]
     vendors: tuple[Vendor, ...]
     variables: tuple[str, ...] = ()
     syncs: tuple[str, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
 
 
 def keep(outline: Outline) -> None:
@@ -90,8 +91,9 @@ def kept() -> Outline | None:
         if found["made_of"] != _made_of(found["variables"]):
             return None
         tables = {name: _partitions(each) for name, each in found["tables"].items()}
+        checks = tuple((asset, check) for asset, check in found["checks"])
         vendors = tuple(map(_vendor, found["vendors"]))
-        return Outline(tables, vendors, tuple(found["variables"]), tuple(found["syncs"]))
+        return Outline(tables, vendors, tuple(found["variables"]), tuple(found["syncs"]), checks)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -5,9 +5,11 @@ Here: collecting and printing this. Keep out: queries on the ledger (warehouse/l
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -17,6 +19,7 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli.layout import WIDE, figures, hanging
 from orgdata_dagster.cli.outline import Outline, Partitions
 from orgdata_dagster.cli.pauses import lift, pause_in_words
+from orgdata_dagster.dagster_internals.failing_checks import FailingCheck, failing_checks
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.days import day_of
 from orgdata_dagster.warehouse.ledger.overview import missing_days, overview
@@ -94,6 +97,19 @@ def pauses(outline: Outline) -> dict[str, str]:
     found = {vendor.name: vendor.rate_limit().paused() for vendor in sorted(outline.vendors, key=lambda one: one.name)}
     now = datetime.now(UTC)
     return {vendor: pause_in_words(pause, now) for vendor, pause in found.items() if pause}
+
+
+def failing(outline: Outline) -> list[FailingCheck]:
+    """The checks whose last result is a failure."""
+    folder = os.environ.get("DAGSTER_HOME") or settings.dagster_home()
+    return failing_checks(Path(folder), set(outline.checks))
+
+
+def show_failing(console: Console, found: Iterable[FailingCheck]) -> None:
+    """Print the failing checks, one line per check."""
+    for one in found:
+        style = "red" if one.error else "yellow"
+        hanging(console, "", f"{one} (since {_time(one.at)})", style=style)
 
 
 def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:

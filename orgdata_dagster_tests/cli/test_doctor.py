@@ -1,6 +1,9 @@
 """What the doctor finds wrong, what it says to do, and what it mends."""
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +15,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from orgdata_dagster.cli.catalog import Catalog, load
 from orgdata_dagster.cli.doctor import Opened, examine, mend
 from orgdata_dagster.cli.doctor.finding import Finding
+from orgdata_dagster.orchestration.instance.processes import age
 from orgdata_dagster.orchestration.instance.setup import make_ready
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster.sandbox.faults import Status
@@ -49,7 +53,7 @@ def test_a_healthy_home_costs_one_request_a_vendor(patient: Patient, sandbox: Sa
     assert [one for one in found if not one.good] == []
     assert {one.about for one in found} == {
         "versions", "folder", "private", "warehouse", "institution_analytics", "pools", "runs", "slots", "reports",
-        "daemon", "event log", "coverage", "memory",
+        "daemon", "event log", "coverage", "memory", "checks",
     }  # fmt: skip
     assert any("answers, and accepts the credentials; its clock differs by" in one.what for one in found)
     [asked] = sandbox.log.entries()
@@ -102,6 +106,17 @@ def test_a_daemon_that_fell_silent(patient: Patient) -> None:
     silent = patient.wrong(ask=False)["daemon"]
     assert "SCHEDULER" in silent.what
     assert silent.remedy == "orgdata dev"
+
+
+def test_a_daemon_that_has_just_started(patient: Patient) -> None:
+    environment = {**os.environ, "DAGSTER_HOME": patient.instance.root_directory}
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()", "dagster._daemon", "run"], stdin=subprocess.PIPE, env=environment
+    ) as daemon:
+        found = {one.about: one for one in examine(Opened(patient.catalog, patient.instance), ask=False)}
+        assert found["daemon"].what.startswith(f"is starting (process {daemon.pid})")
+        assert 0 < age(daemon.pid) < 60
+        daemon.kill()
 
 
 def test_missing_partitions_are_told_with_the_pull_that_fills_them(patient: Patient) -> None:

@@ -73,6 +73,7 @@ def _all(one: Opened, *, ask: bool) -> Iterator[Finding]:
     if catalog is not None and dagster is not None:
         yield from instance.findings(catalog, dagster)
         yield from completeness.findings(catalog, dagster)
+        yield from completeness.checks(catalog)
 
 
 def mend(findings: Iterable[Finding]) -> Iterator[str]:
@@ -109,9 +110,9 @@ def show(console: Console, findings: Iterable[Finding]) -> bool:
     """Print findings as they arrive; returns whether all are good."""
     healthy = True
     for finding in findings:
-        mark, style = ("ok   ", "") if finding.good else ("WRONG", "red")
+        mark, style = ("WARN ", "yellow") if finding.warning else ("ok   ", "") if finding.good else ("WRONG", "red")
         healthy = healthy and finding.good
         hanging(console, f"{mark} ", f"{finding.about}: {finding.what}", style=style)
-        if not finding.good and finding.remedy:
+        if (finding.warning or not finding.good) and finding.remedy:
             hanging(console, "      ", finding.remedy)
     return healthy

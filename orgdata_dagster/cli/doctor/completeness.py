@@ -1,4 +1,4 @@
-"""Findings about the tables: pulls that failed or were stopped, and gaps in the coverage.
+"""Findings about the tables: pulls that failed or were stopped, gaps in the coverage, failing checks.
 
 Here: the findings. Keep out: what a gap is (orchestration/automation/gaps.py), and the state of tables
 (cli/status_report.py).
@@ -15,6 +15,7 @@ import dagster as dg
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.cli.doctor.machine import PATIENCE
+from orgdata_dagster.cli.status_report import failing
 from orgdata_dagster.orchestration.assets.resuming import unfinished_pulls
 from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches
 from orgdata_dagster.orchestration.resources import WarehouseResource
@@ -25,6 +26,20 @@ from orgdata_dagster.warehouse.ledger.coverage import Reach
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     """One finding per unfinished pull and per table with gaps; one good finding if there are none."""
     yield from isolated("coverage", lambda: _all(catalog, instance))
+
+
+def checks(catalog: Catalog) -> Iterator[Finding]:
+    """One finding per check whose last result is a failure, one good finding if there are none."""
+    yield from isolated("checks", lambda: _checks(catalog))
+
+
+def _checks(catalog: Catalog) -> Iterator[Finding]:
+    found = failing(catalog.outline())
+    for one in found:
+        remedy = f"see Checks on the page of {one.asset} in the UI (`orgdata dev`)"
+        yield Finding("checks", str(one), not one.error, remedy, warning=not one.error)
+    if not found:
+        yield Finding("checks", "no check fails")
 
 
 def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:

@@ -10,13 +10,18 @@ from orgdata_dagster.orchestration.reasons import reason
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one examination. `remedy`: the command that fixes it. `fix`: applies the fix, if that is safe."""
+    """The result of one examination.
+
+    warning: it is worth a look, but nothing is wrong.
+    remedy: the command that fixes it. fix: applies the fix, if that is safe.
+    """
 
     about: str
     what: str
     good: bool = True
     remedy: str = ""
     fix: Callable[[], str] | None = None
+    warning: bool = False
 
 
 def isolated(about: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

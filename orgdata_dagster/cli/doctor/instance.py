@@ -16,6 +16,7 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.orchestration.instance.orphaned_runs import dead_runs, leaked_slots, reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits, wrong_limits
+from orgdata_dagster.orchestration.instance.processes import age, daemons
 from orgdata_dagster.orchestration.instance.unreported import ended_early, report_landed, unreported
 from orgdata_dagster.warehouse.errors import WarehouseError
 
@@ -75,10 +76,13 @@ def _pools(catalog: Catalog, instance: dg.DagsterInstance) -> Finding:
 
 def _daemon(instance: dg.DagsterInstance) -> Finding:
     beats = instance.get_daemon_heartbeats()
-    if not beats:
-        return Finding("daemon", "has never run here; schedules and sensors need `orgdata dev`")
     now = datetime.now(UTC).timestamp()
     silent = sorted(kind for kind, beat in beats.items() if now - beat.timestamp > _SILENT)
+    running = daemons(Path(instance.root_directory)) if silent or not beats else []
+    if running and age(running[0]) < _SILENT:
+        return Finding("daemon", f"is starting (process {running[0]}); its first heartbeat comes within a minute")
+    if not beats:
+        return Finding("daemon", "has never run here; schedules and sensors need `orgdata dev`")
     broken = sorted(kind for kind, beat in beats.items() if beat.errors)
     if silent:
         last = datetime.fromtimestamp(max(beat.timestamp for beat in beats.values()), UTC)

@@ -15,7 +15,7 @@ import duckdb
 
 from orgdata_dagster.orchestration.assets import metadata
 from orgdata_dagster.orchestration.checks.results import Landed, of_landed
-from orgdata_dagster.orchestration.checks.volume import Volume, volumes, whole_volume
+from orgdata_dagster.orchestration.checks.volume import Volume, not_comparable, volumes, whole_volume
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -47,7 +47,8 @@ def result(
         table, beside = with_room(scratch, partial(look, scratch))
     if None in found.partitions:
         beside = whole_volume(context.instance, context.asset_key, table)
-    checks = of_landed(found, target, beside)
+    without = not_comparable(context.asset_key.to_user_string(), context.assets_def.partitions_def, found.partitions)
+    checks = of_landed(found, target, beside, without)
     if len(landed) <= 1:
         figures = next(iter(landed.values()), {})
         return dg.MaterializeResult(metadata={**table, **figures}, check_results=checks)

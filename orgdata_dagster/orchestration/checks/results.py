@@ -56,19 +56,31 @@ class Landed:
         self.partitions |= set(done.rows)
 
 
-def of_landed(found: Landed, target: Target, volumes: Sequence[volume.Volume]) -> list[dg.AssetCheckResult]:
-    """The check results of a run in which every partition landed."""
+def not_yet(why: str) -> str:
+    """The description of a check that has nothing to compare with, which is no failure."""
+    return f"not comparable yet: {why}"
+
+
+def of_landed(
+    found: Landed, target: Target, volumes: Sequence[volume.Volume], without: str
+) -> list[dg.AssetCheckResult]:
+    """The check results of a run in which every partition landed.
+
+    without: why there is nothing to compare the volume with, if there are no `volumes`.
+    """
     strange = [*(str(each) for each in volumes if each.strange), *found.shrunk]
     gaps = [f"- {partition or ''} {gap.start.isoformat()}: {gap.reason}" for partition, gap in found.gaps]
     results = [
         _result(specs.COVERAGE, not gaps, {"partitions": len(found.partitions), "incomplete_instants": len(gaps),
-                                           **_listed("incomplete", gaps)}),
+                                           **_listed("incomplete", gaps)}, gaps),
         _result(specs.ROW_COUNT, found.received == found.rows, {"received": found.received, "read": found.rows},
                 error=True),
         _result(specs.SCHEMA, not found.changes, {"changes": len(found.changes),
-                                                  **_listed("changed", [f"- {each}" for each in found.changes])}),
+                                                  **_listed("changed", [f"- {each}" for each in found.changes])},
+                found.changes),
         _result(specs.VOLUME, not strange, {"partitions": len(volumes), "strange": len(strange),
-                                            **_listed("unusual", [f"- {each}" for each in strange])}),
+                                            **_listed("unusual", [f"- {each}" for each in strange])},
+                strange or ([] if volumes else [not_yet(without)])),
     ]  # fmt: skip
     if target.key:
         figures = {
@@ -109,9 +121,15 @@ def of_unasked(error: VendorError) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=text)
 
 
-def _result(name: str, passed: bool, figures: Mapping[str, Any], *, error: bool = False) -> dg.AssetCheckResult:
+def _result(
+    name: str, passed: bool, figures: Mapping[str, Any], why: Sequence[str] = (), *, error: bool = False
+) -> dg.AssetCheckResult:
+    more = f" (and {len(why) - 1} more)" if len(why) > 1 else ""
+    description = why[0].removeprefix("- ") + more if why else None
     severity = dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN
-    return dg.AssetCheckResult(check_name=name, passed=passed, severity=severity, metadata=dict(figures))
+    return dg.AssetCheckResult(
+        check_name=name, passed=passed, severity=severity, description=description, metadata=dict(figures)
+    )
 
 
 def _listed(name: str, lines: Sequence[str]) -> dict[str, dg.MetadataValue]:

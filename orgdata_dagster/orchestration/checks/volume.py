@@ -1,6 +1,7 @@
 """The volume check: whether a partition has about as many rows as the partitions before it.
 
-Here: `volumes`, `whole_volume`. Keep out: rejecting a snapshot that shrank too much (warehouse/commit/snapshots.py).
+Here: `volumes`, `whole_volume`, `not_comparable`. Keep out: rejecting a snapshot that shrank too much
+(warehouse/commit/snapshots.py).
 
 The range is from half the minimum to twice the maximum of the 28 partitions before, so that a table that is empty on
 weekends causes no warning. With fewer than 7 partitions before there is no check. A table without partitions is
@@ -16,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import duckdb
 
+from orgdata_dagster.orchestration.partitions import bounds
 from orgdata_dagster.warehouse.names import PARTITION, TableName
 
 _BEFORE, _FEWEST = 28, 7
@@ -64,6 +66,18 @@ def volumes(
     sql = _SQL.format(table=table.sql, partition=PARTITION)
     rows = connection.execute(sql, [table.schema, table.name, today, asked]).fetchall()
     return [Volume(*row) for row in rows]
+
+
+def not_comparable(asset: str, definition: dg.PartitionsDefinition | None, pulled: Collection[str | None]) -> str:
+    """Why there is nothing to compare a pull with, and what makes it so."""
+    if not isinstance(definition, dg.TimeWindowPartitionsDefinition) or None in pulled:
+        return f"fewer than {_FEWEST} earlier pulls in {_BEFORE} days; later pulls make it so"
+    start, end = bounds(definition, min(name for name in pulled if name))
+    earlier = max(start - _FEWEST * (end - start), definition.start)
+    text = f"fewer than {_FEWEST} partitions before it have landed"
+    if earlier >= start:
+        return f"{text}, because the table begins with it; the next days make it so, or an earlier start_date"
+    return f"{text}; `orgdata pull {asset} --from {earlier.date()}` makes it so, unless the vendor has no past"
 
 
 def whole_volume(

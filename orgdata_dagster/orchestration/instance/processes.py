@@ -1,6 +1,6 @@
 """The Dagster daemons of this machine.
 
-Here: `daemons`. Keep out: the identity of a process (state/processes.py), runs (orphaned_runs.py).
+Here: `daemons`, `age`. Keep out: the identity of a process (state/processes.py), runs (orphaned_runs.py).
 """
 
 from __future__ import annotations
@@ -19,6 +19,15 @@ def daemons(instance: Path) -> list[int]:
     """The process ids of the Dagster daemons on the instance in this folder, however they were started."""
     found = _by_proc() if Path("/proc/self/cmdline").exists() else _by_ps()
     return sorted(pid for pid, text in found.items() if _DAEMON.search(text) and str(instance) in text)
+
+
+def age(pid: int) -> float:
+    """How many seconds ago a process started; 0 if that cannot be known."""
+    try:
+        started = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        return float(Path("/proc/uptime").read_text().split()[0]) - started / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _by_proc() -> dict[int, str]:

@@ -14,7 +14,7 @@ import dagster as dg
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.gaps import covered
-from orgdata_dagster.orchestration.checks.results import of_unasked
+from orgdata_dagster.orchestration.checks.results import not_yet, of_unasked
 from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.vendors.accutics.client import Listing
@@ -46,7 +46,8 @@ def build_check(asset: dg.AssetsDefinition, listing: Listing) -> dg.AssetChecksD
         vendor: AccuticsResource = getattr(context.resources, key.path[0])
         known = [part for parts in covered(warehouse, [key])[key].values() for part in parts if part.complete]
         if not known:
-            return dg.AssetCheckResult(passed=True, description="nothing has landed yet")
+            why = f"no partition is complete; `orgdata pull {key.to_user_string()}` makes it so"
+            return dg.AssetCheckResult(passed=True, description=not_yet(why))
         span = joined(known)[-1]  # the last time without a gap: of days that were never pulled nothing can be said
         begin, until = span.start.replace(microsecond=0), span.end.replace(microsecond=0)
         cursor = listing.cursor_column

@@ -18,7 +18,7 @@ from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.gaps import covered
-from orgdata_dagster.orchestration.checks.results import of_unasked
+from orgdata_dagster.orchestration.checks.results import not_yet, of_unasked
 from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.partitions import DAY, bounds
 from orgdata_dagster.orchestration.resources import WarehouseResource
@@ -66,7 +66,9 @@ def build_check(
         while any(one[1] != next_one[0] for one, next_one in itertools.pairwise(windows)):
             windows = windows[1:]
         if not windows:
-            return dg.AssetCheckResult(passed=True, description="no closed partition of the last days has landed yet")
+            day = (datetime.now(UTC) - (_REACH - DAY)).date()
+            why = f"no closed partition of the last days has landed; `orgdata pull {key.to_user_string()} --from {day}`"
+            return dg.AssetCheckResult(passed=True, description=not_yet(f"{why} makes it so"))
         start, end = windows[0][0], windows[-1][1]
         requests = RequestLog()
         try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.alteration import Alteration
 from orgdata_dagster.warehouse.commit.target import Contract
 from orgdata_dagster.warehouse.errors import ContractViolation, Refused
 from orgdata_dagster.warehouse.excerpts import excerpt
@@ -44,13 +45,15 @@ class Evolution:
     """What a table and its rows need.
 
     created: the table does not exist yet.
-    statements: SQL that changes the table, in order.
+    alteration: the changes of the table's columns.
+    statements: SQL that creates or changes the table, in order.
     converted: column -> SQL that converts its text, available as `CONVERTED` + column, so that it is parsed only once.
     casts: column -> SQL of the stored value, from the text columns of a page and from `converted`.
     changes: the changes to record.
     """
 
     created: bool
+    alteration: Alteration = field(default_factory=Alteration)
     statements: list[str] = field(default_factory=list)
     casts: dict[str, str] = field(default_factory=dict)
     converted: dict[str, str] = field(default_factory=dict)
@@ -92,9 +95,8 @@ def plan(
     if contract == "freeze" and existing and last_columns(connection, table):
         # a table to which only empty loads were committed has nothing to freeze
         _refuse(table, result, stage)
-    if not existing:
-        added = {change.column: change.after or lossless.TEXT for change in result.changes}
-        result.statements = creation(table, {**added, **own})
+    added = result.alteration.added
+    result.statements = result.alteration.statements(table) if existing else creation(table, {**added, **own})
     return result
 
 
@@ -141,15 +143,14 @@ def _plan_free(
     """A column without a declared type: it gets the preferred type that holds all new and all stored values."""
     wanted = types.fits[0] if types.filled and types.fits else lossless.TEXT
     if current is None:
-        result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(name)} {wanted}")
+        result.alteration.added[name] = wanted
         result.changes.append(SchemaChange(name, "added", None, wanted))
         current = wanted
     elif types.filled and current not in types.fits and wanted != current:
         target = _common_type(connection, table, stored, current, types)
         if target != current:
-            text = lossless.as_text(stored, current)
-            alter = f"ALTER TABLE {table.sql} ALTER COLUMN {quoted(stored)} SET DATA TYPE {target}"
-            result.statements.append(f"{alter} USING {lossless.from_text(text, target)}")
+            result.alteration.texts[stored] = lossless.as_text(stored, current)
+            result.alteration.values[stored] = lossless.from_text(quoted(stored), target)
             result.changes.append(SchemaChange(stored, "widened", current, target))
             current = target
     if stage.exact or current == lossless.TEXT:
@@ -197,7 +198,7 @@ def _plan_declared(
             "it. Nothing was stored. Declare TIMESTAMPTZ or VARCHAR, or leave the column out of `columns`."
         )
     if name not in existing:
-        result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(name)} {kind}")
+        result.alteration.added[name] = kind
         result.changes.append(SchemaChange(name, "added", None, kind))
     elif existing[name] != kind:
         text = lossless.as_text(name, existing[name])
@@ -205,10 +206,10 @@ def _plan_declared(
         source = f"(SELECT {text} AS {quoted(name)} FROM {table.sql})"
         stored_misfits = bool(connection.execute(f"SELECT 1 FROM {source} WHERE {misfit} LIMIT 1").fetchone())
     if (types.misfits or stored_misfits) and extra not in existing:
-        result.statements.append(f"ALTER TABLE {table.sql} ADD COLUMN {quoted(extra)} {lossless.TEXT}")
+        result.alteration.added[extra] = lossless.TEXT
         result.changes.append(SchemaChange(extra, "variant", kind, lossless.TEXT))
     if name in existing and existing[name] != kind:
-        _retype(result, table, name, existing[name], kind, fits, stored_misfits)
+        _retype(result, name, existing[name], kind, fits, extra=extra if stored_misfits else None)
     if types.misfits or extra in existing:
         result.casts[name] = f"CASE WHEN {fits} THEN {value} END"
         result.casts[extra] = f"CASE WHEN NOT {fits} THEN {quoted(name)} END"
@@ -231,22 +232,17 @@ def _guarded(test: str, cast: str, column: str) -> str:
     return f"CASE WHEN {test} THEN {cast} ELSE error({literal(f'{SURPRISE} {column}')}) END"
 
 
-def _retype(
-    result: Evolution, table: TableName, name: str, before: str, kind: str, fits: str, stored_misfits: bool
-) -> None:
-    """Change a stored column to a newly declared type, via text; values that do not fit move to the variant column."""
-    column = quoted(name)
-    alter = f"ALTER TABLE {table.sql} ALTER COLUMN {column} SET DATA TYPE"
-    if before != lossless.TEXT:
-        result.statements.append(f"{alter} VARCHAR USING {lossless.as_text(name, before)}")
-    if stored_misfits:
-        # no UPDATE: DuckDB does not commit an UPDATE that is followed by an ALTER of the same table
-        variant = quoted(lossless.variant(name))
-        result.statements.append(
-            f"ALTER TABLE {table.sql} ALTER COLUMN {variant} SET DATA TYPE VARCHAR "
-            f"USING CASE WHEN {column} IS NOT NULL AND NOT {fits} THEN {column} ELSE {variant} END"
-        )
-    result.statements.append(f"{alter} {kind} USING CASE WHEN {fits} THEN {lossless.converted(name, kind)} END")
+def _retype(result: Evolution, name: str, before: str, kind: str, fits: str, *, extra: str | None) -> None:
+    """Change a stored column to a newly declared type, via text.
+
+    extra: the variant column, which gets the values that do not fit; None if there are none.
+    """
+    text = quoted(name)
+    result.alteration.texts[name] = lossless.as_text(name, before)
+    result.alteration.values[name] = f"CASE WHEN {fits} THEN {lossless.converted(name, kind)} END"
+    if extra is not None:
+        kept = "NULL" if extra in result.alteration.added else quoted(extra)
+        result.alteration.values[extra] = f"CASE WHEN {text} IS NOT NULL AND NOT {fits} THEN {text} ELSE {kept} END"
     result.changes.append(SchemaChange(name, "retyped", before, kind))
 
 

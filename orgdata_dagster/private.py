@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,9 +27,12 @@ def keep_private() -> None:
     os.umask(_OTHERS)
 
 
-def exposed() -> Iterator[Path]:
-    """Paths in the home, the warehouse and the Dagster instance that other users can access. Ignores symbolic links."""
-    home, uri = settings.home(), settings.warehouse_uri()
+def exposed(warehouse: Iterable[Path]) -> Iterator[Path]:
+    """Paths in the home, the warehouse and the Dagster instance that other users can access. Ignores symbolic links.
+
+    warehouse: its files and folders on this machine. What is in a folder is not looked at: nobody gets in.
+    """
+    home = settings.home()
     places = [home, Path(os.environ.get("DAGSTER_HOME") or home / "dagster")]
     seen = set[str]()
     for place in places:
@@ -37,16 +40,15 @@ def exposed() -> Iterator[Path]:
             if str(path) not in seen and _is_exposed(path):
                 seen.add(str(path))
                 yield path
-    warehouse = Path(uri)
-    for path in (warehouse, Path(f"{uri}.wal"), Path(f"{uri}.lock")):
-        if str(path) not in seen and path.is_file() and _is_exposed(path):
+    for path in warehouse:
+        if str(path) not in seen and _is_exposed(path):
             yield path
 
 
-def tighten() -> int:
-    """Restrict exposed files and folders to their owner; returns their number."""
+def tighten(warehouse: Iterable[Path]) -> int:
+    """Restrict exposed files and folders to their owner; returns their number. warehouse: as for `exposed`."""
     count = 0
-    for path in list(exposed()):
+    for path in list(exposed(warehouse)):
         with suppress(FileNotFoundError):
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OTHERS)
             count += 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -22,8 +21,6 @@ PROJECT = "ORGDATA_PROJECT"
 TEST_SERVER_PACE = "ORGDATA_TEST_SERVER_PACE"
 TEST_SERVER_PROBES = "ORGDATA_TEST_SERVER_PROBES"
 CATCH_UP = "ORGDATA_CATCH_UP_SECONDS"
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_WAREHOUSES = ("ducklake:", "md:")
 _CONFIGURATIONS = {"dg.toml": (), "pyproject.toml": ("tool", "dg")}  # file -> the tables above [project]
 _PRIVATE = 0o700  # only the owner may read tables and vendors' answers
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -140,19 +137,11 @@ def dagster_home() -> Path:
 
 
 def warehouse_uri() -> str:
-    """The warehouse's URI: `ORGDATA_WAREHOUSE`, default a DuckDB file in the home.
+    """The warehouse's URI: `ORGDATA_WAREHOUSE`, default a DuckDB file in the home. It may contain a password.
 
-    A relative path is below the project's root. Raises SettingsError for an unsupported scheme.
+    Relative paths in it are below the project's root.
     """
-    configured = os.environ.get(WAREHOUSE)
-    if not configured:
-        return str(home() / "warehouse.duckdb")
-    if (scheme := _SCHEME.match(configured)) and scheme.group() not in _WAREHOUSES:
-        raise SettingsError(
-            f"{WAREHOUSE}: {scheme.group()}... is not supported; set it to the path of a DuckDB file, or to "
-            f"{' or '.join(f'{each}...' for each in _WAREHOUSES)}"
-        )
-    return configured if scheme else str(_below_project(_path(WAREHOUSE, configured)))
+    return os.environ.get(WAREHOUSE) or str(home() / "warehouse.duckdb")
 
 
 def test_server_pace(base_url: str) -> float | None:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from orgdata_dagster_tests import warehouses
+
 # Properties are about what is true, not about how fast a busy machine finds out.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
@@ -47,11 +49,17 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     base = tmp_path_factory.getbasetemp()
     try:
         with running(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) as server:
+            warehouses.servers[:] = [server]
             yield server
     except NotInstalled as reason:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session", autouse=warehouses.KIND == warehouses.POSTGRES)
+def warehouse_server(postgres: Server) -> None:
+    """Starts the server before any test when the session's warehouses are lakes on it."""
 
 
 @pytest.fixture

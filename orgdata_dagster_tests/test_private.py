@@ -28,7 +28,7 @@ def test_a_pull_leaves_nothing_that_others_may_read(new_home: Home, sandbox: San
     found = modes(new_home.folder)
     assert {"warehouse.duckdb", "dagster/history/runs.db"} <= set(found)
     assert {name: oct(mode) for name, mode in found.items() if mode & 0o077} == {}
-    assert not list(private.exposed())
+    assert not list(private.exposed([]))
 
 
 def test_the_code_location_makes_its_process_private(new_home: Home) -> None:

@@ -23,7 +23,6 @@ from typing import Any, NoReturn
 
 import click
 
-from orgdata_dagster import settings
 from orgdata_dagster.cli import completing, looking, signals
 from orgdata_dagster.cli.console import console as _console
 from orgdata_dagster.cli.errors import Commands
@@ -195,6 +194,7 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
 def status(as_json: bool) -> None:
     """Show tables, rows, coverage with its gaps, failing checks, and use of the rate limits."""
     from orgdata_dagster.cli import current, status_report
+    from orgdata_dagster.orchestration import opening
     from orgdata_dagster.state import StateUnavailable
 
     outline = current.outline()
@@ -215,7 +215,7 @@ def status(as_json: bool) -> None:
         click.echo(json.dumps(everything, indent=2, default=str))
     else:
         console = _console()
-        console.print(f"warehouse {settings.warehouse_uri()} (times are UTC)", highlight=False, soft_wrap=True)
+        console.print(f"warehouse {opening.warehouse().uri} (times are UTC)", highlight=False, soft_wrap=True)
         status_report.show_tables(console, statuses)
         status_report.show_failing(console, failing)
         status_report.show_rate_limits(console, rate_limits)

@@ -20,18 +20,17 @@ import duckdb
 from rich.console import Console
 from rich.text import Text
 
-from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.query import result_of
 from orgdata_dagster.cli.query.formats import rows_of
 from orgdata_dagster.cli.query.table import plain
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.project import configured
 from orgdata_dagster.project.configured import NotConfigured
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.calendar import DayState, calendar
 from orgdata_dagster.warehouse.names import LOADED_AT, TableName
-from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 _LAST_ROWS = 3
 _MONTHS = 12
@@ -78,7 +77,7 @@ def look(name: str, keys: Sequence[str] = (), now: datetime | None = None) -> Sh
 
     Raises UserError if there is no such table or view.
     """
-    warehouse = Warehouse(settings.warehouse_uri(), scratch=settings.staging())
+    warehouse = opening.warehouse()
     with warehouse.reading() as connection:
         table = _table(connection, name)
         types = table_columns(connection, table)

@@ -15,16 +15,16 @@ from typing import Any
 import duckdb
 from rich.console import Console
 
-from orgdata_dagster import settings
 from orgdata_dagster.cli.layout import WIDE, figures, hanging
 from orgdata_dagster.cli.outline import Outline, Partitions
 from orgdata_dagster.cli.pauses import lift, pause_in_words
 from orgdata_dagster.dagster_internals.failing_checks import FailingCheck, failing_checks
 from orgdata_dagster.http.waiting import span
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.days import day_of
+from orgdata_dagster.warehouse.catalog import stored
 from orgdata_dagster.warehouse.ledger.overview import missing_days, overview
-from orgdata_dagster.warehouse.names import TableName
-from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.names import TableName, folded
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,14 @@ class TableStatus:
 
 def table_statuses(outline: Outline) -> list[TableStatus]:
     """The status of every table of an asset, and of every other table in the ledger."""
-    warehouse, configured = Warehouse(settings.warehouse_uri(), scratch=settings.staging()), outline.tables
+    warehouse, configured = opening.warehouse(), outline.tables
     known: dict[str, TableStatus] = {}
     if warehouse.exists:
         with warehouse.reading() as connection:
+            there = stored(connection)
             for row in overview(connection):
                 name = TableName(str(row["schema_name"]), str(row["table_name"]))
-                rows = _count(connection, name)
+                rows = _count(connection, name) if folded(str(name)) in there else None
                 notes = [] if str(name) in configured else ["is no longer in the configuration; its rows are kept"]
                 notes += [] if rows is not None else ["was dropped from the warehouse; its next pull creates it again"]
                 known[str(name)] = _status(str(name), row, rows or 0, configured.get(str(name)), notes)
@@ -66,12 +67,8 @@ def table_statuses(outline: Outline) -> list[TableStatus]:
     return sorted(known.values(), key=lambda status: status.table)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, table: TableName) -> int | None:
-    """The number of rows; None if there is no such table."""
-    try:
-        row = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()
-    except duckdb.CatalogException:
-        return None
+def _count(connection: duckdb.DuckDBPyConnection, table: TableName) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()
     return row[0] if row else 0
 
 

@@ -21,9 +21,10 @@ import duckdb
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.redaction import excerpt, redact
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.state import StateUnavailable
-from orgdata_dagster.warehouse.errors import WarehouseError
-from orgdata_dagster.warehouse.storage.causes import explained, first_line, full
+from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseUnavailable
+from orgdata_dagster.warehouse.storage.causes import first_line, full
 
 _LONGEST = 500
 _NO_ROOM = 1 << 20  # bytes
@@ -73,7 +74,7 @@ def _known(error: BaseException) -> str | None:
     if isinstance(error, (VendorError, WarehouseError, StateUnavailable, settings.SettingsError)):
         return " ".join(str(error).split())
     if isinstance(error, duckdb.Error):
-        meant = explained(error, settings.warehouse_uri())
+        meant = _of_warehouse(error)
         return (
             str(meant)
             if meant
@@ -84,6 +85,13 @@ def _known(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno is not None:
         return _of_system(error)
     return None
+
+
+def _of_warehouse(error: duckdb.Error) -> WarehouseError | None:
+    try:
+        return opening.warehouse().explained(error)
+    except (WarehouseError, settings.SettingsError) as worse:  # it cannot even be opened
+        return WarehouseUnavailable(str(worse))
 
 
 def _of_system(error: OSError) -> str | None:

@@ -25,6 +25,7 @@ from orgdata_dagster.http.errors import ErrorDetail
 from orgdata_dagster.http.rate_limit import RateLimit, Rule
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.config.limits import Limits
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -40,7 +41,8 @@ ErrorReader = Callable[[bytes, httpx.Headers], ErrorDetail]
 class WarehouseResource(dg.ConfigurableResource):
     """The warehouse, for assets, checks and notebooks: `warehouse.query("select ...")` returns a DataFrame.
 
-    uri: default ORGDATA_WAREHOUSE, or the DuckDB file in ORGDATA_HOME.
+    uri: default ORGDATA_WAREHOUSE, or the DuckDB file in ORGDATA_HOME. One with a password belongs in a variable
+        (`dg.EnvVar`), because the UI shows what is written here.
     patience: seconds to wait for a foreign program that holds the warehouse.
     queue_patience: seconds to wait for other processes of orgdata (None: as long as they work).
     """
@@ -51,10 +53,7 @@ class WarehouseResource(dg.ConfigurableResource):
 
     def open(self) -> Warehouse:
         """Open the warehouse, for code that writes to it."""
-        uri = self.uri or settings.warehouse_uri()
-        opened = Warehouse(uri, scratch=settings.staging(), patience=self.patience)
-        opened.queue_patience = self.queue_patience
-        return opened
+        return opening.warehouse(self.uri, patience=self.patience, queue_patience=self.queue_patience)
 
     def query(self, sql: str, parameters: list[object] | None = None) -> pd.DataFrame:
         """The rows of one SELECT. Times are UTC. DECIMAL becomes float, so do exact arithmetic in SQL."""

@@ -40,7 +40,7 @@ def locked(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _open(path) as held:
-        with _open(path.with_name(path.name + ".queue")) as queue, _told(waiting) as begin:
+        with _open(path.with_name(path.name + ".queue")) as queue, told_while(waiting) as begin:
             deadline = None if patience is None else time.monotonic() + patience
             for descriptor, kind in (
                 (queue, fcntl.LOCK_EX),
@@ -87,8 +87,8 @@ def _wait(descriptor: int, kind: int, deadline: float | None) -> None:
 
 
 @contextmanager
-def _told(waiting: Callable[[], None] | None) -> Iterator[Callable[[], None]]:
-    """Give a function that starts to call `waiting` at intervals, until the context ends."""
+def told_while(waiting: Callable[[], None] | None) -> Iterator[Callable[[], None]]:
+    """Give a function that starts to call `waiting` at intervals in another thread, until the context ends."""
     over = threading.Event()
 
     def tell() -> None:

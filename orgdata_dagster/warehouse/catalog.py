@@ -70,6 +70,15 @@ def exists(connection: duckdb.DuckDBPyConnection, table: TableName) -> bool:
     return known(connection, f"table {name}", lambda: connection.execute(_EXISTS, name * 2).fetchone() is not None)
 
 
+def stored(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The tables and views that exist, as folded `schema.name`."""
+    every = " UNION ALL ".join(
+        f"SELECT schema_name || '.' || {kind}_name FROM duckdb_{kind}s() WHERE database_name = current_database()"
+        for kind in ("table", "view")
+    )
+    return {folded(name) for (name,) in connection.execute(every).fetchall()}
+
+
 def table_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
     """Column -> type of a table or view, in order; empty if it does not exist."""
     return columns_of(connection, table) if exists(connection, table) else {}

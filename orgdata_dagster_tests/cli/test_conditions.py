@@ -25,7 +25,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from orgdata_dagster.cli import catalog, orgdata, status_report, workers
+from orgdata_dagster.cli import catalog, orgdata, workers
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
@@ -321,7 +322,7 @@ def broken_home(new_home: Home, landed: Path, sandbox: Sandbox, monkeypatch: pyt
         return opened
 
     monkeypatch.setattr(WarehouseResource, "open", impatient)
-    monkeypatch.setattr(status_report, "Warehouse", partial(connection.Warehouse, patience=0.3))
+    monkeypatch.setattr(opening, "Warehouse", partial(connection.Warehouse, patience=0.3))
     loaded: list[catalog.Catalog] = []
     real = catalog.load
     monkeypatch.setattr(catalog, "load", lambda **_: loaded[0] if loaded else loaded.append(real()) or loaded[0])

@@ -9,7 +9,6 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.sandbox.server import Sandbox
-from orgdata_dagster.state.file_lock import holder
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
@@ -74,7 +73,7 @@ def check_after_a_clean_pull(home: Home, sandbox: Sandbox) -> None:
         assert statuses.count(dg.DagsterRunStatus.FAILURE) > KILLS / 4  # kills that met a run, not only a start
         pool = instance.event_log_storage.get_concurrency_info(f"{VENDOR}_api")
         assert (pool.slot_count, pool.active_slot_count, pool.pending_step_count) == (2, 0, 0)
-    assert holder(home.warehouse.lock_path) is None
+    assert home.warehouse.storage.writer() == ""
     rate_limit = InstitutionAnalyticsResource.from_environment(per_minute=100_000).rate_limit()
     with rate_limit.spend(timeout=1), rate_limit.spend(timeout=1):
         pass  # both leases, and room for points

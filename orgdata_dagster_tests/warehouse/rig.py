@@ -19,11 +19,12 @@ from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.commit.committed import Committed
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.commit.transaction import commit
-from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, literal, quoted
+from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
 from orgdata_dagster.warehouse.pages.extents import extent
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.types import lossless
+from orgdata_dagster_tests import warehouses
 
 ITEMS = Target(TableName("acme", "items"))
 DAY = "2026-03-01"
@@ -31,11 +32,15 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class Rig:
-    """`connection` stages pages and looks into the warehouse: to open another one for each look takes 25 ms."""
+    """`connection` stages pages and looks into the warehouse: to open another one for each look takes 25 ms.
 
-    def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    `location`: the warehouse's URI, with its password; the default is of the kind that the session tests.
+    """
+
+    def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection, location: str = "") -> None:
         self.folder = folder
-        self.warehouse = Warehouse(str(folder / "warehouse.duckdb"), scratch=folder / "scratch", patience=10)
+        self.location = location or warehouses.location(folder)
+        self.warehouse = Warehouse(self.location, scratch=folder / "scratch", patience=10)
         self.connection = connection
         self._numbers = itertools.count()
         self._expected: dict[TableName, Mapping[str, str]] = {}
@@ -80,7 +85,10 @@ class Rig:
 
     @contextmanager
     def looking(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        self.connection.execute(f"ATTACH {literal(self.warehouse.uri)} AS looked_at (READ_ONLY); USE looked_at")
+        storage = self.warehouse.storage
+        storage.load(self.connection)
+        storage.attach(self.connection, "looked_at", read_only=True)
+        self.connection.execute("USE looked_at")
         try:
             yield self.connection
         finally:

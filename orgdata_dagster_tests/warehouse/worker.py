@@ -26,10 +26,9 @@ from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
 def with_rig(work: Callable[..., None], uri: str, folder: Path, *args: object) -> None:
     """Run `work(rig, ...)` with a rig of its own at the shared warehouse."""
     folder.mkdir()
-    warehouse = Warehouse(uri, scratch=folder / "scratch", patience=30)
-    with warehouse.scratch_connection() as connection:
-        rig = Rig(folder, connection)
-        rig.warehouse = warehouse
+    with Warehouse(uri, scratch=folder / "scratch").scratch_connection() as connection:
+        rig = Rig(folder, connection, uri)
+        rig.warehouse.patience = 30
         work(rig, *args)
 
 

@@ -18,8 +18,7 @@ from packaging.requirements import Requirement
 
 from orgdata_dagster import private, settings
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
-from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.state.file_lock import holder
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.warehouse.errors import LedgerIncomplete
 from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -57,7 +56,7 @@ def _home() -> Iterator[Finding]:
 
 
 def _private() -> Finding:
-    open_to_others = list(private.exposed())
+    open_to_others = list(private.exposed(_files()))
     if not open_to_others:
         return Finding("private", "only their owner can read the home and the warehouse")
     first = f"{open_to_others[0]} (mode {stat.S_IMODE(open_to_others[0].stat().st_mode):04o})"
@@ -65,8 +64,13 @@ def _private() -> Finding:
     return Finding("private", text, False, "orgdata doctor --fix", _tighten)
 
 
+def _files() -> list[Path]:
+    """The warehouse's files on this machine."""
+    return list(opening.warehouse().storage.files())
+
+
 def _tighten() -> str:
-    return f"restricted {private.tighten()} files and folders to their owner"
+    return f"restricted {private.tighten(_files())} files and folders to their owner"
 
 
 def _room(about: str, folder: Path, variable: str) -> Finding:
@@ -80,22 +84,21 @@ def _memory() -> Iterator[Finding]:
 
 
 def _warehouse() -> Iterator[Finding]:
-    warehouse = WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE).open()
+    warehouse = opening.warehouse(patience=PATIENCE, queue_patience=PATIENCE)
     if not warehouse.exists:
         yield Finding("warehouse", f"{warehouse.uri}: nothing has been pulled yet")
         return
-    if warehouse.is_file and os.path.dirname(warehouse.uri) != str(settings.home()):
-        yield _room("warehouse", Path(warehouse.uri).parent, settings.WAREHOUSE)
+    for folder in warehouse.storage.folders():
+        if folder != settings.home():
+            yield _room("warehouse", folder, settings.WAREHOUSE)
     try:
         with warehouse.reading() as connection:
             known = schema.exists(connection)
     except LedgerIncomplete as error:
         yield Finding("warehouse", str(error), False, fix=partial(_repair, warehouse))
         return
-    writer = holder(warehouse.lock_path)
-    if writer is not None and not os.path.exists(f"/proc/{writer}") and os.path.isdir("/proc"):
-        writer = None  # a process of another machine, or one that has just ended
-    busy = f", process {writer} is writing" if writer else ", no process is writing"
+    writer = warehouse.storage.writer()
+    busy = f", {writer} is writing" if writer else ", no process is writing"
     yield Finding("warehouse", f"{warehouse.uri}{busy}{'' if known else ', no table yet'}")
 
 

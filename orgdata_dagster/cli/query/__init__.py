@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.warehouse.catalog import columns_of
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import SCRATCH, Warehouse
@@ -50,7 +50,7 @@ def result_of(sql: str, warehouse: Warehouse | None = None) -> Iterator[Result]:
     warehouse cannot be read.
     """
     table = f"{SCRATCH}.{_RESULT.sql}"
-    opened = warehouse or Warehouse(settings.warehouse_uri(), scratch=settings.staging())
+    opened = warehouse or opening.warehouse()
     with opened.scratch_connection() as connection:
         # names of Python variables must not be taken for tables
         connection.execute("SET preserve_insertion_order = true; SET python_enable_replacements = false")

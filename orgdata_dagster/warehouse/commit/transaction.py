@@ -103,7 +103,7 @@ def _attempt(
 
     def work() -> Committed:
         nonlocal done
-        if done and _has_landed(warehouse, stage, target.table, run_id, done):
+        if done and _has_landed(warehouse, target.table, run_id, done):
             return done
         with warehouse.transaction(stage.connection) as connection:
             done = _transaction(connection, target, stage, loads, run_id, requests, ready)
@@ -112,17 +112,18 @@ def _attempt(
     try:
         return with_room(stage.connection, work)
     except Exception:
-        if done and _has_landed(warehouse, stage, target.table, run_id, done):
+        if done and _has_landed(warehouse, target.table, run_id, done):
             return done
         raise
 
 
-def _has_landed(warehouse: Warehouse, stage: Stage, table: TableName, run_id: str, done: Committed) -> bool:
+def _has_landed(warehouse: Warehouse, table: TableName, run_id: str, done: Committed) -> bool:
     """Whether an attempt that failed at or after its COMMIT was committed all the same.
 
     The ledger knows, because the load's record is part of the transaction. Another attempt would append the rows again.
+    The stage's own DuckDB instance is not asked: it cannot be used any more after an internal error.
     """
-    with warehouse.reading(stage.connection) as connection:
+    with warehouse.reading() as connection:
         return done.at is not None and has_load(connection, table, run_id, done.at)
 
 

@@ -37,6 +37,16 @@ def explained(error: BaseException, uri: str) -> WarehouseError | None:
     return next((make(error, uri) for means, make in _MEANINGS if means(said)), None)
 
 
+def broken(error: BaseException, uri: str) -> WarehouseError | None:
+    """An error of DuckDB itself as a sentence; its instance cannot be used any more, but the tables can."""
+    if not isinstance(error, (duckdb.InternalException, duckdb.FatalException)):
+        return None
+    return WarehouseUnavailable(
+        f"DuckDB failed inside while working on {uri} ({first_line(error)[:200]}). Nothing was committed. Run this "
+        "again; if it happens again, report it with the command and the table."
+    )
+
+
 def system_error(error: OSError, path: str) -> WarehouseError:
     """An error of the system about a file. path: the file to name if the error does not name one."""
     named, reason = str(error.filename or path), error.strerror or str(error)

@@ -1,21 +1,19 @@
 """Opening the warehouse for reading or writing, by any number of processes.
 
-Here: `Warehouse`, which knows where the tables are and how to open them. Add here: another kind of URI.
-Keep out: SQL on tables (commit/, ledger/) and Dagster.
+Here: `Warehouse`: connections, transactions, waiting. Keep out: SQL on tables (commit/, ledger/), what differs between
+a file, a lake and MotherDuck (storage.py), Dagster.
 
-Every connection is an in-memory DuckDB that ATTACHes the URI and USEs it, so that the same SQL runs on a file, on
-DuckLake or on MotherDuck. A file has one writer or several readers. Our processes queue at a kernel lock. If another
-program (a notebook, the duckdb shell) has the file open, the attempt is repeated until `patience` is over. A process
-that waits says which process it waits for. Errors of the database and the system are raised as WarehouseError
-(causes.py), unless they are about a query.
+Every connection is an in-memory DuckDB that ATTACHes the warehouse and USEs it, so that the same SQL runs on all kinds.
+A file has one writer or several readers, a lake on PostgreSQL one writer and any number of readers. Our processes queue
+at a lock. If another program (a notebook, the duckdb shell) has the file open, the attempt is repeated until `patience`
+is over. A process that waits says which process it waits for. Errors of the database and the system are raised as
+WarehouseError (causes.py), unless they are about a query.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -25,25 +23,21 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from orgdata_dagster.state.file_lock import SAY_AFTER, StillHeld, locked
+from orgdata_dagster.state.file_lock import SAY_AFTER, StillHeld
 from orgdata_dagster.warehouse.catalog import remembering
-from orgdata_dagster.warehouse.errors import WarehouseHeld, WarehouseUnavailable
-from orgdata_dagster.warehouse.names import literal
+from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.storage import instances
-from orgdata_dagster.warehouse.storage.causes import explained, first_line, system_error
-from orgdata_dagster.warehouse.storage.holders import holders, told
+from orgdata_dagster.warehouse.storage.causes import broken, first_line, system_error
 from orgdata_dagster.warehouse.storage.memory import allowed, in_room, with_room
 from orgdata_dagster.warehouse.storage.scratch import process_folder
+from orgdata_dagster.warehouse.storage.storage import Confirm
+from orgdata_dagster.warehouse.storage.uri import storage_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger("orgdata.warehouse")
 ALIAS = "warehouse"
-# v1.4.0: text compresses in two thirds of the time that the format of 1.2 takes. Block size: appending to a table takes
-# two blocks per column at once, with the default of 256 KB a gigabyte for 2,000 columns; below 64 KB text no longer
-# compresses well.
-_NEW_FILE = "STORAGE_VERSION 'v1.4.0', BLOCK_SIZE 65536"
 SCRATCH = "memory"  # the database's name for what a connection keeps in memory
 _LEAVE = f"USE {SCRATCH}; DETACH {ALIAS}"
 
@@ -55,16 +49,26 @@ _LETTING_GO = 10.0  # seconds
 class Warehouse:
     """The database that holds the tables.
 
-    uri: a path to a DuckDB file, or anything else that DuckDB's ATTACH accepts (`ducklake:...`, `md:...`).
-    scratch: a folder for locks of remote URIs and for DuckDB's spill files.
+    uri: a path to a DuckDB file, `ducklake:...` or `md:...` (uri.py); shown without its password afterwards.
+    scratch: a folder for DuckDB's spill files, and for locks of databases elsewhere.
+    base: called for the folder of relative paths in the URI.
     memory: DuckDB's memory limit, such as `512MB`; None for the default (memory.py).
     patience: seconds to wait for another program that has the file open.
     queue_patience: seconds to wait for processes of ours, whose locks are short and end with them; None: no limit.
     say: called with a message when something has to wait.
     """
 
-    def __init__(self, uri: str, *, scratch: Path, memory: str | None = None, patience: float = 60) -> None:
-        self.uri = uri
+    def __init__(
+        self,
+        uri: str,
+        *,
+        scratch: Path,
+        base: Callable[[], Path] = Path.cwd,
+        memory: str | None = None,
+        patience: float = 60,
+    ) -> None:
+        self.storage = storage_of(uri, base=base, scratch=scratch)
+        self.uri = self.storage.shown
         self.scratch = scratch
         self.memory = memory
         self.patience = patience
@@ -72,21 +76,11 @@ class Warehouse:
         self.say: Callable[[str], None] = _log.warning
         # leave one core for the next page, which is fetched and measured at the same time
         self.threads = min(4, max(1, (os.cpu_count() or 1) - 1))
-        self.is_file = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", uri) is None
-        if self.is_file:
-            self.uri = str(Path(uri).expanduser().absolute())
-
-    @property
-    def lock_path(self) -> Path:
-        """The lock file at which the processes that use this warehouse queue."""
-        if self.is_file:
-            return Path(self.uri + ".lock")
-        return self.scratch / f"{hashlib.sha256(self.uri.encode()).hexdigest()[:16]}.lock"
 
     @property
     def exists(self) -> bool:
-        """Whether there is something to read; False only for a file that does not exist yet."""
-        return not self.is_file or Path(self.uri).exists()
+        """Whether there is something to read; at MotherDuck that is taken for granted."""
+        return self.storage.exists
 
     def alone(self) -> Warehouse:
         """A copy that uses one more core, for work during which nothing else is fetched."""
@@ -101,19 +95,17 @@ class Warehouse:
         scratch: a `scratch_connection` to attach the warehouse to, so that its own tables can be read too. If None, a
             new one is used.
         """
-        with self._sentences():
-            if self.is_file:
-                self._make_folder()
-            with self._locked(shared=False), self._attached(read_only=False, scratch=scratch) as connection:
-                yield connection
+        with self._writing(scratch) as (connection, _):
+            yield connection
 
     @contextmanager
     def transaction(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """As `writing`, in one transaction, which an exception rolls back."""
-        with self.writing(scratch) as connection:
+        with self._writing(scratch) as (connection, confirm):
             connection.execute("BEGIN")
             try:
                 yield connection
+                confirm()
                 connection.execute("COMMIT")
             except BaseException:
                 with suppress(duckdb.Error):  # after a failed COMMIT the ROLLBACK fails too
@@ -122,7 +114,8 @@ class Warehouse:
 
     @contextmanager
     def reading(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-only connection. Writers wait until it is closed. scratch: as for `writing`.
+        """A read-only connection, which sees one state. Writers of a file wait until it is closed. scratch: as for
+        `writing`.
 
         Raises WarehouseUnavailable if there is no warehouse yet.
         """
@@ -130,8 +123,9 @@ class Warehouse:
             raise WarehouseUnavailable(f"There is no warehouse at {self.uri} yet: pull something first.")
         with (
             self._sentences(),
-            self._locked(shared=True),
+            self._locked(shared=True) if self.storage.consistent else nullcontext(),
             self._attached(read_only=True, scratch=scratch) as connection,
+            nullcontext() if self.storage.consistent else _one_state(connection),
         ):
             yield connection
 
@@ -158,6 +152,18 @@ class Warehouse:
                 yield connection
 
     @contextmanager
+    def _writing(
+        self, scratch: duckdb.DuckDBPyConnection | None
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Confirm]]:
+        with self._sentences():
+            self.storage.make_ready()
+            with (
+                self._locked(shared=False) as confirm,
+                self._attached(read_only=False, scratch=scratch) as connection,
+            ):
+                yield connection, confirm
+
+    @contextmanager
     def _attached(
         self, *, read_only: bool, scratch: duckdb.DuckDBPyConnection | None = None
     ) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -174,15 +180,14 @@ class Warehouse:
             connection.execute(_LEAVE)
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
-        new = self.is_file and not self.exists
-        option = " (READ_ONLY)" if read_only else f" ({_NEW_FILE})" if new else ""
+        self.storage.load(connection)
         began = time.monotonic()
         said = False
         # it is still attached if detaching failed the last time
         connection.execute(f"USE {SCRATCH}; DETACH DATABASE IF EXISTS {ALIAS}")
         while True:
             try:
-                connection.execute(f"ATTACH {literal(self.uri)} AS {ALIAS}{option}")
+                self.storage.attach(connection, ALIAS, read_only=read_only)
                 return
             except duckdb.Error as error:
                 # DuckDB does not wait if another process has the file open: it fails at once
@@ -190,9 +195,8 @@ class Warehouse:
                 if _ALREADY_ATTACHED in str(error) and waited < _LETTING_GO:
                     time.sleep(0.002)
                     continue
-                meant = explained(error, self.uri)
+                meant = self.explained(error)
                 if not isinstance(meant, WarehouseHeld) or waited > self.patience:
-                    self._forget_empty(new=new)
                     raise meant or WarehouseUnavailable(
                         f"Cannot open the warehouse {self.uri}: {first_line(error)}. See ORGDATA_WAREHOUSE."
                     ) from None
@@ -202,19 +206,23 @@ class Warehouse:
                 time.sleep(0.02)
 
     @contextmanager
-    def _locked(self, *, shared: bool) -> Iterator[None]:
+    def _locked(self, *, shared: bool) -> Iterator[Confirm]:
         with ExitStack() as stack:
-            lock = locked(self.lock_path, shared=shared, waiting=self._say_who, patience=self.queue_patience)
+            lock = self.storage.locked(shared=shared, waiting=self._say_who, patience=self.queue_patience)
             try:
-                stack.enter_context(lock)
+                confirm = stack.enter_context(lock)
             except StillHeld:
                 raise WarehouseHeld(
-                    f"{self._who() or 'another process'} has held the warehouse {self.uri} for more than "
+                    f"{self.storage.holders() or 'another process'} has held the warehouse {self.uri} for more than "
                     f"{self.queue_patience:.0f} s: wait for its end, or end it."
                 ) from None
             except OSError as error:
                 raise system_error(error, self.uri) from None
-            yield
+            yield confirm
+
+    def explained(self, error: duckdb.Error) -> WarehouseError | None:
+        """The error as a sentence; None if it is about a query."""
+        return self.storage.explained(error) or broken(error, self.uri)
 
     @contextmanager
     def _sentences(self) -> Iterator[None]:
@@ -222,37 +230,23 @@ class Warehouse:
         try:
             yield
         except duckdb.Error as error:
-            if (meant := explained(error, self.uri)) is None:
+            if (meant := self.explained(error)) is None:
                 raise
             raise meant from None
 
     def _say_who(self) -> None:
-        if who := self._who():
+        if who := self.storage.holders():
             self.say(f"waiting for the warehouse {self.uri}: {who} holds it")
 
-    def _who(self) -> str:
-        """The other processes that hold the warehouse, for a message; "" if there are none."""
-        files = (Path(self.uri), self.lock_path) if self.is_file else (self.lock_path,)
-        found = dict.fromkeys(holder for file in files for holder in holders(file))
-        return told(found) if found else ""
 
-    def _forget_empty(self, *, new: bool) -> None:
-        """Delete the empty file that a failed first attempt leaves: it would be taken for a damaged database."""
-        path = Path(self.uri)
-        with suppress(OSError):
-            if new and path.is_file() and not path.stat().st_size:
-                path.unlink()
-
-    def _make_folder(self) -> None:
-        folder = Path(self.uri).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WarehouseUnavailable(
-                f"Cannot create the folder {folder}: {(error.strerror or str(error)).lower()}. Set ORGDATA_WAREHOUSE "
-                "to a path that you may write to."
-            ) from None
-        if not os.access(folder, os.W_OK):
-            raise WarehouseUnavailable(
-                f"The folder {folder} is not writable. Make it so, or set ORGDATA_WAREHOUSE to another path."
-            )
+@contextmanager
+def _one_state(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All statements see what was committed when the first one began."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        with suppress(duckdb.Error):  # the first error is the one to report
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")  # what was made in the connection's own memory stays

@@ -79,8 +79,13 @@ def _by_lsof(path: Path) -> set[int]:
     return {int(word) for word in listed.stdout.split() if word.isdigit()}
 
 
+def named(pid: int) -> Holder:
+    """The process of this machine with this id."""
+    return Holder(pid, _command(pid))
+
+
 def _named(pids: set[int]) -> list[Holder]:
-    return [Holder(pid, _command(pid)) for pid in sorted(pids - {os.getpid()})]
+    return [named(pid) for pid in sorted(pids - {os.getpid()})]
 
 
 def _command(pid: int) -> str:

@@ -91,9 +91,12 @@ def test_the_vendors_own_valid_from(rig: Rig) -> None:
 
 
 def test_other_programs_can_read_the_views(rig: Rig) -> None:
-    """They open the file itself, under whatever name, and know nothing of ours."""
+    """They open the file or the lake itself, under whatever name, and know nothing of ours."""
     take(rig, 0, "1,Ada")
-    with duckdb.connect(rig.warehouse.uri, read_only=True) as connection:
+    with duckdb.connect() as connection:
+        rig.warehouse.storage.load(connection)
+        rig.warehouse.storage.attach(connection, "theirs", read_only=True)
+        connection.execute("USE theirs")
         for view in ("current", "history"):
             assert connection.sql(f"SELECT count(*) FROM acme.users_{view}").fetchall() == [(1,)]
 

@@ -22,7 +22,7 @@ def test_a_killed_commit_leaves_the_old_partition_or_the_new_one(rig: Rig, start
     moment, runs = random.Random(1), set()
     for number in range(KILLS):
         folder, ready = rig.folder / f"killed{number}", rig.folder / f"ready{number}"
-        process = start(with_rig, commit_for_ever, rig.warehouse.uri, folder, ready)
+        process = start(with_rig, commit_for_ever, rig.location, folder, ready)
         start.wait_for(ready)
         time.sleep(moment.random() * 0.15)
         process.kill()
@@ -41,9 +41,7 @@ def test_a_killed_commit_leaves_the_old_partition_or_the_new_one(rig: Rig, start
 def test_two_processes_may_bring_the_same_partition_at_once(rig: Rig, start: Starter) -> None:
     """Two transactions that delete nothing and insert both commit in DuckDB: only one may be under way."""
     barrier, rounds = PROCESSES.Barrier(2), 8
-    both = [
-        start(with_rig, commit_rounds, rig.warehouse.uri, rig.folder / name, barrier, rounds) for name in ("x", "y")
-    ]
+    both = [start(with_rig, commit_rounds, rig.location, rig.folder / name, barrier, rounds) for name in ("x", "y")]
     for process in both:
         process.join(60)
     assert [process.exitcode for process in both] == [0, 0]
@@ -55,8 +53,8 @@ def test_writers_and_a_reader_do_not_disturb_each_other(rig: Rig, start: Starter
     writers, days = 4, 12
     rig.land("who\n" + "first\n" * 10)
     stop, reads = rig.folder / "stop", rig.folder / "reads"
-    reader = start(read_until, rig.warehouse.uri, rig.folder / "reader", stop, reads)
-    crowd = [start(with_rig, commit_days, rig.warehouse.uri, rig.folder / f"w{at}", days) for at in range(writers)]
+    reader = start(read_until, rig.location, rig.folder / "reader", stop, reads)
+    crowd = [start(with_rig, commit_days, rig.location, rig.folder / f"w{at}", days) for at in range(writers)]
     for process in crowd:
         process.join(90)
     stop.touch()

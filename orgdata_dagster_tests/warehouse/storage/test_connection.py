@@ -9,7 +9,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orgdata_dagster.state.file_lock import holder
 from orgdata_dagster.warehouse.catalog import exists
 from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import TableName
@@ -121,22 +120,14 @@ def test_a_query_is_a_data_frame_in_utc(rig: Rig) -> None:
 
 
 def test_the_lock_knows_its_writer_and_dies_with_it(rig: Rig, start: Starter) -> None:
-    assert holder(rig.warehouse.lock_path) is None
+    assert rig.warehouse.storage.writer() == ""
     process = start(hold_lock, rig.warehouse, rig.folder / "ready")
     start.wait_for(rig.folder / "ready")
-    assert holder(rig.warehouse.lock_path) == process.pid
+    assert f"process {process.pid} (" in rig.warehouse.storage.writer()
     process.kill()
     process.join(10)
-    assert holder(rig.warehouse.lock_path) is None
+    assert rig.warehouse.storage.writer() == ""
     write(rig.warehouse)
-
-
-@pytest.mark.parametrize("uri", ["ducklake:sqlite:/x/catalog.db", "md:org"])
-def test_a_remote_warehouse_queues_in_the_scratch_folder(tmp_path: Path, uri: str) -> None:
-    warehouse = Warehouse(uri, scratch=tmp_path)
-    assert (warehouse.uri, warehouse.exists) == (uri, True)
-    assert warehouse.lock_path.parent == tmp_path
-    assert warehouse.lock_path == Warehouse(uri, scratch=tmp_path).lock_path
 
 
 @pytest.mark.parametrize("foreign", [True, False])

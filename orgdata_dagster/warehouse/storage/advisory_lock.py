@@ -1,0 +1,131 @@
+"""A lock on a PostgreSQL server that ends with its holder, for writers on any number of machines.
+
+Here: `held`, and `holders`. Keep out: what is locked (postgres_catalog.py), locks on one machine (state/file_lock.py).
+
+The lock belongs to a connection of its own (`pg_advisory_lock`). The server releases it when the connection ends: at
+once after kill -9, and within half a minute after a machine or the network has gone. Waiters are served in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from orgdata_dagster.state.file_lock import StillHeld, told_while
+from orgdata_dagster.warehouse.errors import WarehouseUnavailable
+from orgdata_dagster.warehouse.storage.holders import named
+from orgdata_dagster.warehouse.storage.storage import Confirm
+
+if TYPE_CHECKING:
+    import psycopg
+
+DRIVER = "needs the driver psycopg: pip install 'orgdata[lake]'"
+_CONNECTING = "10"  # seconds
+# A connection whose machine has gone is given up after 10 + 3 * 5 seconds. An idle one is kept: it holds the lock.
+_SESSION = {
+    "idle_session_timeout": "0",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+_SET = "SELECT set_config(name, (%s::jsonb) ->> name, false) FROM pg_settings WHERE (%s::jsonb) ? name"
+_HOLDERS = """
+SELECT DISTINCT a.application_name, host(a.client_addr), a.pid FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database = (
+    SELECT oid FROM pg_database WHERE datname = current_database())
+AND (l.classid::bigint << 32) + l.objid::bigint = %s ORDER BY 3
+"""
+_NAME = "orgdata on "
+_LONGEST = 300  # characters of a message
+
+
+@contextmanager
+def held(
+    parameters: Mapping[str, str], key: int, *, waiting: Callable[[], None], patience: float | None
+) -> Iterator[Confirm]:
+    """Hold the lock until the context ends.
+
+    parameters: of the connection, in libpq's words. key: which lock, a 64-bit number.
+
+    Raises StillHeld when `patience` is over, and WarehouseUnavailable if the server cannot be reached.
+    """
+    with connected(parameters) as connection:
+        with told_while(waiting) as begin:
+            (got,) = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone() or (False,)
+            if not got:
+                begin()
+                _wait(connection, key, patience)
+
+        def confirm() -> None:
+            import psycopg
+
+            try:
+                connection.execute("SELECT 1")
+            except psycopg.Error as error:
+                raise WarehouseUnavailable(
+                    f"The connection to PostgreSQL that held the warehouse's lock was lost ({_said(error)}). Nothing "
+                    "was committed: run this again."
+                ) from None
+
+        yield confirm
+
+
+def holders(parameters: Mapping[str, str], key: int) -> list[str]:
+    """Who holds the lock, for a message; empty if nobody does, or if the server does not say."""
+    with connected(parameters) as connection:
+        rows = connection.execute(_HOLDERS, [key]).fetchall()
+    return [_holder(name, address) for name, address, _ in rows]
+
+
+@contextmanager
+def connected(parameters: Mapping[str, str]) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection in autocommit mode. Raises WarehouseUnavailable if the server cannot be reached."""
+    try:
+        import psycopg
+        from psycopg.conninfo import make_conninfo
+    except ImportError:
+        raise WarehouseUnavailable(f"A warehouse whose catalog is on PostgreSQL {DRIVER}") from None
+    name = f"{_NAME}{socket.gethostname()[:30]}, process {os.getpid()}"
+    mine = {"connect_timeout": _CONNECTING, "application_name": name[:63], **parameters}
+    try:
+        connection = psycopg.connect(make_conninfo(**mine), autocommit=True, prepare_threshold=None)
+    except psycopg.Error as error:
+        raise WarehouseUnavailable(
+            f"Cannot connect to the warehouse's catalog on PostgreSQL: {_said(error)}. See ORGDATA_WAREHOUSE, "
+            "PGPASSWORD and PGSERVICE."
+        ) from None
+    try:
+        session = json.dumps(_SESSION)
+        connection.execute(_SET, [session, session])
+        yield connection
+    finally:
+        connection.close()
+
+
+def _wait(connection: psycopg.Connection[tuple[object, ...]], key: int, patience: float | None) -> None:
+    import psycopg
+
+    connection.execute(f"SET lock_timeout = {int((patience or 0) * 1000)}")  # 0: no limit
+    try:
+        connection.execute("SELECT pg_advisory_lock(%s)", [key])
+    except psycopg.errors.LockNotAvailable:
+        raise StillHeld from None
+
+
+def _holder(name: object, address: object) -> str:
+    """The process that a connection's name tells, with its command if it runs on this machine."""
+    host, _, pid = str(name).removeprefix(_NAME).partition(", process ")
+    if not str(name).startswith(_NAME) or not pid.isdigit():
+        return f"a program at {address or 'the server'} ({name or 'without a name'})"
+    if host == socket.gethostname()[:30] and os.path.exists(f"/proc/{pid}"):
+        return str(named(int(pid)))
+    return f"process {pid} on {host}"
+
+
+def _said(error: Exception) -> str:
+    """The driver's message in one line. It never contains a password."""
+    return (" ".join(str(error).split())[:_LONGEST] or type(error).__name__).rstrip(".")

@@ -1,0 +1,110 @@
+"""Where a lake keeps its catalog: in a file of DuckDB or SQLite on this machine, or on a PostgreSQL server.
+
+Here: `Catalog`, and `LocalCatalog`. The catalog on PostgreSQL is in postgres_catalog.py, because it needs a driver.
+Add here: another file format. Keep out: the lake's own files and options (lake.py).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import duckdb
+
+from orgdata_dagster.warehouse.errors import WarehouseError
+from orgdata_dagster.warehouse.storage.duckdb_file import make_folder
+from orgdata_dagster.warehouse.storage.local_lock import LocalLock
+from orgdata_dagster.warehouse.storage.storage import Confirm
+
+
+class Catalog(ABC):
+    """Where a lake keeps its tables' description, and how its writers take turns.
+
+    shown: what follows `ducklake:` in the URI, without a password.
+    path: the same as DuckDB is given it.
+    extensions: DuckDB's extensions that it needs.
+    secrets: values that must never be shown.
+    readers_wait: whether readers wait for writers, and these for them.
+    """
+
+    shown: str
+    path: str
+    extensions: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    readers_wait: bool = True
+
+    @property
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether there is a lake in it. Raises WarehouseUnavailable if that cannot be found out."""
+
+    @property
+    def default_data_path(self) -> Path | None:
+        """The folder of a new lake's files if no other is named; None if one has to be named."""
+        return None
+
+    def make_ready(self) -> None:  # noqa: B027 - a server is ready
+        """Called before a lake is created in it."""
+
+    def authenticate(self, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:  # noqa: ARG002
+        """Set secrets; returns options of ATTACH, name -> value."""
+        return {}
+
+    @abstractmethod
+    def locked(
+        self, *, shared: bool, waiting: Callable[[], None], patience: float | None
+    ) -> AbstractContextManager[Confirm]:
+        """See Storage.locked."""
+
+    @abstractmethod
+    def holders(self) -> str:
+        """See Storage.holders."""
+
+    @abstractmethod
+    def writer(self) -> str:
+        """See Storage.writer."""
+
+    def explained(self, error: duckdb.Error) -> WarehouseError | None:  # noqa: ARG002
+        """The error as a sentence, if it is about the catalog."""
+        return None
+
+    def files(self) -> list[Path]:
+        """Its files on this machine."""
+        return []
+
+
+class LocalCatalog(Catalog):
+    """A file. file: its absolute path. sqlite: it is a SQLite database, else one of DuckDB."""
+
+    def __init__(self, file: Path, *, sqlite: bool) -> None:
+        self.file = file
+        self.path = self.shown = f"sqlite:{file}" if sqlite else str(file)
+        self.extensions = ("sqlite_scanner",) if sqlite else ()
+        self.lock = LocalLock(Path(f"{file}.lock"), (file,))
+
+    @property
+    def exists(self) -> bool:
+        return self.file.is_file() and self.file.stat().st_size > 0
+
+    @property
+    def default_data_path(self) -> Path | None:
+        return Path(f"{self.file}.files")
+
+    def make_ready(self) -> None:
+        make_folder(self.file.parent)
+
+    def locked(
+        self, *, shared: bool, waiting: Callable[[], None], patience: float | None
+    ) -> AbstractContextManager[Confirm]:
+        return self.lock.held(shared=shared, waiting=waiting, patience=patience)
+
+    def holders(self) -> str:
+        return self.lock.holders()
+
+    def writer(self) -> str:
+        return self.lock.writer()
+
+    def files(self) -> list[Path]:
+        return [self.file, Path(f"{self.file}.wal"), self.lock.path]

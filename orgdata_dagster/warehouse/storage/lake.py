@@ -1,0 +1,119 @@
+"""A lake: tables as Parquet files in a folder or an object store, described in a catalog (DuckLake).
+
+Here: `Lake`. Keep out: the catalogs (catalogs.py, postgres_catalog.py), credentials of object stores
+(object_store.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import duckdb
+
+from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseError, WarehouseHeld, WarehouseUnavailable
+from orgdata_dagster.warehouse.names import literal
+from orgdata_dagster.warehouse.storage import extensions
+from orgdata_dagster.warehouse.storage.catalogs import Catalog
+from orgdata_dagster.warehouse.storage.causes import explained, first_line
+from orgdata_dagster.warehouse.storage.duckdb_file import make_folder
+from orgdata_dagster.warehouse.storage.object_store import SCHEMES, ObjectStore
+from orgdata_dagster.warehouse.storage.storage import Confirm, Storage
+
+DATA_PATH = "DATA_PATH"
+OPTIONS = (DATA_PATH, "METADATA_SCHEMA", "ENCRYPTED", "OVERRIDE_DATA_PATH", "AUTOMATIC_MIGRATION")
+# Rows kept in the catalog instead of a file: a NUL character in a list of them makes the commit fail, and a commit with
+# many small inserts takes longer with them than without.
+_ALWAYS = {"DATA_INLINING_ROW_LIMIT": "0"}
+# Parquet has no such type, or a coarser one: HUGEINT comes back as DOUBLE, INTERVAL without microseconds, and so on.
+_UNUSABLE = re.compile(r"\b(U?HUGEINT|INTERVAL|TIME WITH TIME ZONE|TIME_NS|BIT|ENUM|BIGNUM|UNION|VARIANT)\b|\[\d+\]")
+
+
+class Lake(Storage):
+    """catalog: where the tables are described. options: options of DuckLake's ATTACH, name -> value."""
+
+    def __init__(self, catalog: Catalog, options: Mapping[str, str]) -> None:
+        self.catalog = catalog
+        self._options = dict(options)
+        self.shown = f"ducklake:{catalog.shown}"
+        self.consistent = catalog.readers_wait
+        place = self._options.get(DATA_PATH) or str(catalog.default_data_path or "")
+        self._store = ObjectStore(place) if place.partition("://")[0] in SCHEMES else None
+        self._folder = Path(place) if place and not self._store else None
+        self.secrets = (*catalog.secrets, *(self._store.secrets if self._store else ()))
+
+    @property
+    def exists(self) -> bool:
+        return self.catalog.exists
+
+    def make_ready(self) -> None:
+        self.catalog.make_ready()
+        if self._folder:
+            make_folder(self._folder)
+        elif not self._store and not self.exists:
+            raise WarehouseUnavailable(
+                f"There is no lake in {self.shown} yet, and a new one needs a place for its files: add it to "
+                f"ORGDATA_WAREHOUSE, as ...?{DATA_PATH}=/srv/lake or ...?{DATA_PATH}=s3://bucket/lake."
+            )
+
+    def load(self, connection: duckdb.DuckDBPyConnection) -> None:
+        store = self._store.extensions if self._store else ()
+        extensions.load(connection, ("ducklake", *self.catalog.extensions, *store), why="A lake")
+
+    def attach(self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool) -> None:
+        if self._store:
+            self._store.authenticate(connection)
+        options = {name: literal(value) for name, value in self._options.items()}
+        if self._folder and not read_only:
+            options[DATA_PATH] = literal(str(self._folder))
+        options |= _ALWAYS | self.catalog.authenticate(connection)
+        listed = ", ".join([*(["READ_ONLY"] if read_only else []), *(f"{name} {sql}" for name, sql in options.items())])
+        connection.execute(f"ATTACH {literal(f'ducklake:{self.catalog.path}')} AS {alias} ({listed})")
+
+    def locked(
+        self, *, shared: bool, waiting: Callable[[], None], patience: float | None
+    ) -> AbstractContextManager[Confirm]:
+        return self.catalog.locked(shared=shared, waiting=waiting, patience=patience)
+
+    def holders(self) -> str:
+        return self.catalog.holders()
+
+    def writer(self) -> str:
+        return self.catalog.writer()
+
+    def explained(self, error: duckdb.Error) -> WarehouseError | None:
+        said = " ".join(str(error).split())
+        if meant := self.catalog.explained(error):
+            return meant
+        if "creating a new DuckLake is explicitly disabled" in said:
+            return WarehouseUnavailable(f"There is no lake in {self.shown} yet: pull something first.")
+        if "DATA_PATH parameter" in said and "does not match" in said:
+            return WarehouseUnavailable(
+                f"The lake in {self.shown} has its files in another place than {DATA_PATH} says ({first_line(error)}). "
+                f"Remove {DATA_PATH} from ORGDATA_WAREHOUSE, or add OVERRIDE_DATA_PATH=true if you moved the files."
+            )
+        if "database is locked" in said:
+            return WarehouseHeld(
+                f"{self.holders() or 'another program'} holds the catalog {self.shown}: end it, or wait for its end, "
+                "then run this again."
+            )
+        if re.search(r'Cannot open file ".*\.parquet"', said):
+            return WarehouseDamaged(
+                f"A file of the lake in {self.shown} cannot be opened ({first_line(error)[:300]}). {DATA_PATH} must be "
+                "the same folder on every machine; a file that is really gone has to be restored from a backup."
+            )
+        return explained(error, self.shown)
+
+    def folders(self) -> list[Path]:
+        places = [self._folder, *(file.parent for file in self.catalog.files()[:1])]
+        return list(dict.fromkeys(place for place in places if place and place.is_dir()))
+
+    def files(self) -> Iterator[Path]:
+        yield from self.catalog.files()
+        if self._folder:
+            yield self._folder
+
+    def unusable(self, data_type: str) -> bool:
+        return _UNUSABLE.search(data_type) is not None

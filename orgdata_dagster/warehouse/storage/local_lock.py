@@ -1,0 +1,45 @@
+"""The lock of a warehouse that lies on this machine, and who holds it.
+
+Here: `LocalLock`. Keep out: how the lock works (state/file_lock.py), how holders are found (holders.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orgdata_dagster.state.file_lock import holder, locked
+from orgdata_dagster.warehouse.storage.holders import holders, named, told
+from orgdata_dagster.warehouse.storage.storage import Confirm
+
+
+@dataclass(frozen=True)
+class LocalLock:
+    """A kernel lock: it ends with its process, so it cannot be lost.
+
+    path: the lock file. files: the files that it protects, which other programs may have open.
+    """
+
+    path: Path
+    files: tuple[Path, ...] = ()
+
+    @contextmanager
+    def held(self, *, shared: bool, waiting: Callable[[], None], patience: float | None) -> Iterator[Confirm]:
+        """Hold it; see Storage.locked."""
+        with locked(self.path, shared=shared, waiting=waiting, patience=patience):
+            yield lambda: None
+
+    def holders(self) -> str:
+        """See Storage.holders."""
+        found = dict.fromkeys(each for file in (*self.files, self.path) for each in holders(file))
+        return told(found) if found else ""
+
+    def writer(self) -> str:
+        """See Storage.writer."""
+        pid = holder(self.path)
+        if pid is None or (os.path.isdir("/proc") and not os.path.exists(f"/proc/{pid}")):
+            return ""  # none, one of another machine, or one that has just ended
+        return str(named(pid))

@@ -1,0 +1,121 @@
+"""A lake's catalog on a PostgreSQL server, for any number of machines.
+
+Here: `PostgresCatalog`. Keep out: the lock itself (advisory_lock.py).
+
+Only writers take the lock. Readers see the lake as it was when they began, whatever is written meanwhile.
+
+The password goes to DuckDB as a secret and never as a part of the URI: DuckDB prints the URI in its errors and lists it
+in `duckdb_databases()`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, suppress
+
+import duckdb
+
+from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseUnavailable
+from orgdata_dagster.warehouse.names import literal
+from orgdata_dagster.warehouse.storage import advisory_lock
+from orgdata_dagster.warehouse.storage.catalogs import Catalog
+from orgdata_dagster.warehouse.storage.storage import Confirm
+
+_SECRET = "orgdata_catalog"
+_SECRETS = ("password", "sslpassword")
+_EXISTS = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = 'ducklake_metadata'"
+
+
+class PostgresCatalog(Catalog):
+    """dsn: libpq's connection string, as keywords or as `postgresql://...`. schema: the schema of the lake's tables.
+
+    What it leaves out comes from libpq's own variables and files: PGPASSWORD, PGSERVICE, PGPASSFILE and so on.
+
+    Raises WarehouseUnavailable if the driver is missing or the string is malformed.
+    """
+
+    extensions = ("postgres_scanner",)
+    readers_wait = False
+
+    def __init__(self, dsn: str, *, schema: str) -> None:
+        self._parameters = _parsed(dsn)
+        self._schema = schema
+        self._known = False
+        self._password = self._parameters.get("password")
+        self.secrets = tuple(self._parameters[name] for name in _SECRETS if name in self._parameters)
+        self.path = f"postgres:{_written(self._parameters, without=_SECRETS[:1])}"
+        self.shown = f"postgres:{_written(self._parameters, without=_SECRETS)}"
+
+    @property
+    def exists(self) -> bool:
+        if not self._known:
+            with advisory_lock.connected(self._parameters) as connection:
+                self._known = connection.execute(_EXISTS, [self._schema]).fetchone() is not None
+        return self._known
+
+    def authenticate(self, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+        if not self._password:
+            return {}
+        connection.execute(f"CREATE OR REPLACE SECRET {_SECRET} (TYPE postgres, PASSWORD {literal(self._password)})")
+        return {"META_SECRET": literal(_SECRET)}
+
+    def locked(
+        self, *, shared: bool, waiting: Callable[[], None], patience: float | None
+    ) -> AbstractContextManager[Confirm]:
+        assert not shared, "readers need no lock"
+        return advisory_lock.held(self._parameters, self._key, waiting=waiting, patience=patience)
+
+    def holders(self) -> str:
+        with suppress(WarehouseError):
+            return " and ".join(advisory_lock.holders(self._parameters, self._key))
+        return ""
+
+    def writer(self) -> str:
+        return self.holders()
+
+    def explained(self, error: duckdb.Error) -> WarehouseError | None:
+        said = " ".join(str(error).split())
+        if found := re.search(r'Unable to connect to Postgres at ".*?": (.*)', said):
+            return WarehouseUnavailable(
+                f"Cannot connect to the warehouse's catalog {self.shown}: {found[1]}. See ORGDATA_WAREHOUSE, "
+                "PGPASSWORD and PGSERVICE."
+            )
+        if "server closed the connection" in said or "connection to server was lost" in said:
+            return WarehouseUnavailable(
+                f"The connection to the warehouse's catalog {self.shown} was lost. Nothing was committed unless the "
+                "commit was under way: run this again."
+            )
+        return None
+
+    @property
+    def _key(self) -> int:
+        """Locks are numbers, one list per database: the schema tells the lakes of a database apart."""
+        return int.from_bytes(hashlib.sha256(f"orgdata lake {self._schema}".encode()).digest()[:8], signed=True)
+
+
+def _parsed(dsn: str) -> dict[str, str]:
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError:
+        raise WarehouseUnavailable(f"A warehouse whose catalog is on PostgreSQL {advisory_lock.DRIVER}") from None
+    try:
+        return {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
+    except ProgrammingError:
+        raise WarehouseUnavailable(
+            "ORGDATA_WAREHOUSE: what follows `ducklake:postgres:` is no connection string. Write `dbname=lake "
+            "host=db.example.com user=orgdata` or `postgresql://orgdata@db.example.com/lake`."
+        ) from None
+
+
+def _written(parameters: dict[str, str], *, without: Collection[str]) -> str:
+    """libpq's keywords, quoted where needed."""
+
+    def quoted(value: str) -> str:
+        if re.fullmatch(r"[^\s'\\]+", value):
+            return value
+        return "'" + value.replace("\\", r"\\").replace("'", r"\'") + "'"
+
+    return " ".join(f"{name}={quoted(value)}" for name, value in parameters.items() if name not in without)

@@ -1,0 +1,81 @@
+"""What the warehouse's URI means, and what is said about one that means nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from orgdata_dagster.warehouse.errors import WarehouseUnavailable
+from orgdata_dagster.warehouse.storage.lake import Lake
+from orgdata_dagster.warehouse.storage.storage import Storage
+from orgdata_dagster.warehouse.storage.uri import storage_of
+
+BASE = Path("/base")
+
+
+def storage(uri: str) -> Storage:
+    return storage_of(uri, base=lambda: BASE, scratch=BASE)
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("w.duckdb", "/base/w.duckdb"),
+        ("/srv/w.duckdb", "/srv/w.duckdb"),
+        ("ducklake:c.ducklake", "ducklake:/base/c.ducklake"),
+        ("DuckLake:sqlite:c.sqlite?data_path=files", "ducklake:sqlite:/base/c.sqlite"),
+        ("ducklake:postgres:dbname=lake password=hidden", "ducklake:postgres:dbname=lake"),
+        ("ducklake:postgres:dbname='a b' password=hidden", "ducklake:postgres:dbname='a b'"),
+        (
+            "ducklake:postgres:postgresql://me:hidden@db/lake?sslmode=require&DATA_PATH=/d",
+            "ducklake:postgres:user=me dbname=lake host=db sslmode=require",
+        ),
+        ("ducklake:postgresql://me:hidden@db/lake", "ducklake:postgres:user=me dbname=lake host=db"),
+        ("ducklake:postgres:", "ducklake:postgres:"),  # all of it is in PGSERVICE
+        ("md:org", "md:org"),
+    ],
+)
+def test_what_a_uri_means(uri: str, shown: str) -> None:
+    assert storage(uri).shown == shown
+    assert "hidden" not in storage(uri).shown
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("ftp://me:hidden@x/y", "ftp:... is not supported. Set it to the path of a DuckDB file"),
+        ("postgresql://me:hidden@db/lake", "did you mean ducklake:postgres:..."),
+        ("ducklake:", "file of the lake's catalog is missing"),
+        ("ducklake:mysql:x", "catalog cannot be mysql:"),
+        ("ducklake:c?PATH=hidden", "unknown option PATH of a lake; known are DATA_PATH"),
+        ("ducklake:postgres:dbname=x?DATAPATH=hidden", "did you mean DATA_PATH=...?"),
+        ("ducklake:postgres:postgresql://me:hidden@db:port/x?nonsense=1", "is no connection string"),
+        ("ducklake:postgres:host=x hidden", "is no connection string"),
+        ("~nobody-here/w.duckdb", "names an unknown user"),
+    ],
+)
+def test_a_uri_that_means_nothing(uri: str, said: str) -> None:
+    with pytest.raises(WarehouseUnavailable) as caught:
+        storage(uri)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("ORGDATA_WAREHOUSE: ")
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_lake_says_which_files_and_disks_are_its_own() -> None:
+    lake = storage("ducklake:c.ducklake")
+    assert isinstance(lake, Lake)
+    assert list(map(str, lake.files())) == [
+        "/base/c.ducklake", "/base/c.ducklake.wal", "/base/c.ducklake.lock", "/base/c.ducklake.files",
+    ]  # fmt: skip
+    assert lake.folders() == []  # those that exist
+    assert list(storage("ducklake:postgres:dbname=x?DATA_PATH=s3://bucket/lake").files()) == []
+
+
+def test_types_that_a_lake_would_change(tmp_path: Path) -> None:
+    """Parquet has no such type: 170141183460469231731687303715884105727 came back as 1.7014118346046923e+38."""
+    lake, file = storage(f"ducklake:{tmp_path}/c"), storage(f"{tmp_path}/w")
+    for kind in ("HUGEINT", "UHUGEINT[]", "INTERVAL", "TIME WITH TIME ZONE", "ENUM('a')", "INTEGER[3]"):
+        assert lake.unusable(kind), kind
+        assert not file.unusable(kind)
+    for kind in ("VARCHAR", "BIGINT[]", "TIMESTAMP WITH TIME ZONE", "DECIMAL(38,12)", "STRUCT(a INTEGER)", "TIME"):
+        assert not lake.unusable(kind), kind

@@ -1,0 +1,31 @@
+"""Which kind of warehouse the tests use: a DuckDB file, a lake on SQLite, or a lake on PostgreSQL.
+
+Here: `location`. ORGDATA_TEST_WAREHOUSE chooses the kind for a whole session (`make test-growth` runs all); a test that
+is about a kind names it. Keep out: the server (postgres.py).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from orgdata_dagster_tests.postgres import Server
+
+VARIABLE = "ORGDATA_TEST_WAREHOUSE"
+FILE, SQLITE, POSTGRES = KINDS = ("file", "sqlite", "postgres")
+KIND = os.environ.get(VARIABLE) or FILE
+LAKES = (SQLITE, POSTGRES)
+
+only_files = f"about a file that others have open: not with {VARIABLE}={KIND}"
+servers: list[Server] = []  # the session's, if it needs one (conftest.py)
+
+
+def location(folder: Path, kind: str = KIND) -> str:
+    """The URI of a new warehouse of this kind, in this folder as far as it is local."""
+    assert kind in KINDS, f"{VARIABLE}: {kind!r} is not one of {', '.join(KINDS)}"
+    if kind == FILE:
+        return str(folder / "warehouse.duckdb")
+    if kind == SQLITE:
+        return f"ducklake:sqlite:{folder}/catalog.sqlite?DATA_PATH={folder}/lake"
+    [server] = servers
+    return f"ducklake:postgres:{server.keywords(server.new_database())}?DATA_PATH={folder}/lake"

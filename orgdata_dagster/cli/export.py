@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.warehouse.catalog import columns_of
 from orgdata_dagster.warehouse.export import Exported, export
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, TableName
@@ -21,7 +21,7 @@ def export_tables(folder: str, names: Sequence[str]) -> Iterator[Exported]:
 
     Raises UserError if a name matches no table. Raises WarehouseError if a file cannot be written.
     """
-    warehouse = Warehouse(settings.warehouse_uri(), scratch=settings.staging())
+    warehouse = opening.warehouse()
     place = folder if "://" in folder else str(Path(folder).expanduser().absolute())
     for table in _chosen(_tables(warehouse), names):
         yield export(warehouse, table, place)

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 from rich.console import Console
 
+from orgdata_dagster import settings
 from orgdata_dagster.cli.layout import WIDE, figures, hanging
 from orgdata_dagster.cli.outline import Outline, Partitions
 from orgdata_dagster.cli.pauses import lift, pause_in_words

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 import click
 
-from orgdata_dagster.cli import completing, looking, signals
+from orgdata_dagster.cli import alerting, completing, looking, signals
 from orgdata_dagster.cli.console import console as _console
 from orgdata_dagster.cli.errors import Commands
 from orgdata_dagster.cli.ports import check_free
@@ -37,7 +37,7 @@ def orgdata() -> None:
     """Copy the data of five SaaS vendors into complete, typed DuckDB tables, on Dagster."""
 
 
-for _command in looking.COMMANDS:
+for _command in (*looking.COMMANDS, alerting.alerts):
     orgdata.add_command(_command)
 
 

@@ -22,7 +22,7 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog, lifeline, signals
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.ports import check_free
-from orgdata_dagster.orchestration.automation.alerts.sensor import UI_URL
+from orgdata_dagster.orchestration.automation.alerts.messages import UI_URL
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.processes import daemons
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance

@@ -10,5 +10,5 @@ from orgdata_dagster.state import FileState, State
 
 
 def shared_state() -> State:
-    """The store in which processes share rate limits, circuit breakers, locks, claims and notes of sent alerts."""
+    """The store in which processes share rate limits, circuit breakers, locks and claims."""
     return FileState(settings.home())

@@ -15,7 +15,8 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.dagster_internals import step_failures
 from orgdata_dagster.http import redaction
-from orgdata_dagster.orchestration.automation.alerts.sensor import alerts
+from orgdata_dagster.orchestration.automation.alerts import channels, heartbeat
+from orgdata_dagster.orchestration.automation.alerts.sensor import alerts_sensor
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.conditions import downstream_sensor
 from orgdata_dagster.orchestration.automation.freshness import freshness_sensor
@@ -45,6 +46,7 @@ def build_defs(
     """
     keep_private()
     redaction.install()
+    channels.channels(), heartbeat.url()  # their URLs are redacted from now on
     pool_waits.install()
     step_failures.install()
     root = project or settings.project_root()
@@ -56,7 +58,7 @@ def build_defs(
         loaded.definitions,
         dg.Definitions(
             resources={"warehouse": WarehouseResource()},
-            sensors=[catch_up_sensor(vendors), alerts, freshness_sensor, downstream_sensor()],
+            sensors=[catch_up_sensor(vendors), alerts_sensor(vendors), freshness_sensor, downstream_sensor()],
             jobs=[retention_job],
             schedules=[retention_schedule],
             executor=dg.in_process_executor,

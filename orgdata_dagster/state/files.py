@@ -10,9 +10,8 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -154,14 +153,6 @@ class FileNotes:
     def remove(self, key: str) -> None:
         """Remove a note; see Notes."""
         self._path(key).unlink(missing_ok=True)
-
-    def remove_older(self, seconds: float) -> None:
-        """Remove old notes; see Notes."""
-        before = time.time() - seconds
-        with suppress(FileNotFoundError):  # no note yet, or another process removes them too
-            for path in self._folder.iterdir():
-                if path.stat().st_mtime < before:
-                    path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self._folder / key.replace("/", "__")

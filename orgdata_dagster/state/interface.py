@@ -55,9 +55,6 @@ class Notes(Protocol):
     def remove(self, key: str) -> None:
         """Remove a note if it is there."""
 
-    def remove_older(self, seconds: float) -> None:
-        """Remove the notes that were added more than `seconds` ago."""
-
 
 class Rows(Protocol):
     """The answer to a statement. rowcount: number of changed rows."""

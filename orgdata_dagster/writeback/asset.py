@@ -18,6 +18,7 @@ from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import tell, waits_told
+from orgdata_dagster.orchestration.checks.specs import REJECTED
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECTED_TAG, WRITES_TAG
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -31,7 +32,6 @@ from orgdata_dagster.writeback.results import ResultsTable
 from orgdata_dagster.writeback.sent_rows import SentRows
 from orgdata_dagster.writeback.sync import Sync
 
-REJECTED_CHECK = "rejected"
 _NOTHING_SENT = "Dry run: nothing was sent."
 
 
@@ -58,7 +58,7 @@ def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.
         owners=list(sync.owners),
         automation_condition=sync.automation,
         check_specs=[
-            dg.AssetCheckSpec(REJECTED_CHECK, asset=sync.asset_key, description="No row of the source is rejected.")
+            dg.AssetCheckSpec(REJECTED, asset=sync.asset_key, description="No row of the source is rejected.")
         ],
         required_resource_keys={destination.resource, "warehouse"},
     )
@@ -122,6 +122,8 @@ class _Run:
         metadata = {**planned, **done}
         if tally.ended_by is not None:
             self.context.log_event(dg.AssetObservation(self.sync.asset_key, metadata=metadata))
+            if tally.rejected > allowed:
+                self.context.log_event(self._too_many(tally.rejected, allowed))
             left = counts.send - tally.written - tally.refused
             tally.ended_by.remedy += f" {left} of {counts.send} rows are left."
             raise failure(self.context, {None: tally.ended_by})
@@ -134,10 +136,22 @@ class _Run:
         asset, answered = self.sync.asset_key.to_user_string(), tally.written + tally.refused
         report(Progress(asset, answered, total, tally.written, tally.requests, requests.waited, "rows"))
 
+    def _too_many(self, rejected: int, allowed: int) -> dg.AssetCheckEvaluation:
+        """The failed check of a run that stopped because of `max_rejected`; alerts tell of it."""
+        return dg.AssetCheckEvaluation(
+            asset_key=self.sync.asset_key,
+            check_name=REJECTED,
+            passed=False,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"{rejected} rows are rejected, and max_rejected allows {allowed}; "
+            f"`{self.sync.results}` says why",
+            metadata={"rejected": rejected},
+        )
+
     def _check(self, rejected: int) -> dg.AssetCheckResult:
         told = f"{rejected} rows are rejected; `{self.sync.results}` says why" if rejected else "every row is accepted"
         return dg.AssetCheckResult(
-            check_name=REJECTED_CHECK,
+            check_name=REJECTED,
             passed=rejected == 0,
             severity=dg.AssetCheckSeverity.WARN,
             description=told,

@@ -72,6 +72,10 @@ def test_too_many_rejected_rows_end_the_run(rig: Rig) -> None:
     assert "shop refused all of the first 10 rows. The last reason: CHECK" in rig.run().failure
     rig.write("UPDATE marts.people SET points = 18446744073709551616 WHERE id < 20")
     assert "20 rows are rejected, and max_rejected allows 10" in rig.run().failure
+    key = dg.AssetCheckKey(dg.AssetKey(["shop", "out_table"]), "rejected")
+    evaluation = rig.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key].evaluation
+    assert evaluation is not None
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)  # of which alerts tell
 
 
 def test_a_source_that_does_not_fit_is_one_error_and_nothing_is_sent(rig: Rig) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from orgdata_dagster.cli import catalog as catalogs
 from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.cli.doctor import completeness, instance, machine, vendors
+from orgdata_dagster.cli.doctor import alerting, completeness, instance, machine, vendors
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.layout import hanging
@@ -66,6 +66,7 @@ def examine(one: Opened, *, ask: bool) -> Iterator[Finding]:
 
 def _all(one: Opened, *, ask: bool) -> Iterator[Finding]:
     yield from machine.findings()
+    yield from alerting.findings()
     yield from one.troubles
     catalog, dagster = one.catalog, one.instance
     if catalog is not None:

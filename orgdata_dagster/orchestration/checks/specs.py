@@ -8,6 +8,7 @@ from __future__ import annotations
 import dagster as dg
 
 COVERAGE, KEYS, ROW_COUNT, SCHEMA, VOLUME = "coverage", "keys", "row_count", "schema", "volume"
+REJECTED = "rejected"  # of assets that write to a vendor; an error if more rows are rejected than the YAML allows
 
 _DESCRIPTIONS = {
     COVERAGE: "What was pulled is proven complete.",

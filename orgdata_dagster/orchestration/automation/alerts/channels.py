@@ -1,30 +1,28 @@
-"""The channels of alerts: a Slack-compatible webhook, and e-mail.
+"""Where alerts are sent: one Apprise URL per environment variable, and sending through Apprise.
 
-Here: `channels`, which the environment configures, and sending. Add here when: there is another channel.
-Keep out: the text of a message, and when it is sent.
+Here: the variables, and `send`. Keep out: the text of a message, and when it is sent.
 
-ORGDATA_SLACK_WEBHOOK_URL: receives `{"text": ...}` as JSON.
-ORGDATA_SMTP_URL: `smtp://user:password@host:587`, with STARTTLS if the server offers it, or `smtps://`.
-ORGDATA_ALERT_TO: addresses, separated by commas. ORGDATA_ALERT_FROM: default is the first of them.
-Both URLs are secrets.
+`ORGDATA_ALERT_URL`, and any variable whose name begins with `ORGDATA_ALERT_URL_`, holds one URL: `slack://...`,
+`mailto://...`, `json://...` and everything else that Apprise knows. The URLs are secrets; messages and errors name the
+variable. Apprise is the extra `alerts`, and is imported when a message is sent.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-import smtplib
-import ssl
-from collections.abc import Callable
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import EmailMessage
+from importlib.util import find_spec
 from urllib.parse import unquote, urlsplit
-
-import httpx
 
 from orgdata_dagster.http import redaction
 
-SLACK, SMTP, TO, FROM = "ORGDATA_SLACK_WEBHOOK_URL", "ORGDATA_SMTP_URL", "ORGDATA_ALERT_TO", "ORGDATA_ALERT_FROM"
-_SECONDS = 15
+URL = "ORGDATA_ALERT_URL"
+_BETWEEN = re.compile(r"[/?&=,:@]+")
+_SHORT, _LONG = 8, 20  # characters of a token with a digit, and of one without
+REMEDY = "install Apprise with pip install 'orgdata[alerts]'"
 
 
 class NotSent(Exception):
@@ -33,62 +31,80 @@ class NotSent(Exception):
 
 @dataclass(frozen=True)
 class Message:
-    """A message: subject line and text."""
+    """A message. `good`: it only says that problems have ended."""
 
     subject: str
     text: str
+    good: bool = False
 
 
-Send = Callable[[Message], None]
-
-
-def channels() -> dict[str, Send]:
-    """Configured channel -> function that sends a message or raises NotSent. Raises ValueError for a bad setting."""
-    found: dict[str, Send] = {}
-    if url := os.environ.get(SLACK):
-        redaction.register(url, urlsplit(url).path)
-        found["Slack"] = lambda message: _post(url, message)
-    if server := os.environ.get(SMTP):
-        parts = urlsplit(server)
-        redaction.register(server, *filter(None, [parts.password, unquote(parts.password or "")]))
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-            raise ValueError(f"{SMTP} is not of the form smtp://user:password@host:587")
-        if not os.environ.get(TO):
-            raise ValueError(f"{SMTP} is set, but {TO} is not: set it to the addresses that receive the messages")
-        found["e-mail"] = lambda message: _mail(server, message)
+def channels() -> Mapping[str, str]:
+    """Variable -> its URL, by name. The URLs are redacted from now on."""
+    found = {name: os.environ[name].strip() for name in sorted(os.environ) if name == URL or name.startswith(f"{URL}_")}
+    found = {name: url for name, url in found.items() if url}
+    for url in found.values():
+        register(url)
     return found
 
 
-def _post(url: str, message: Message) -> None:
-    try:
-        answer = httpx.post(url, json={"text": f"*{message.subject}*\n{message.text}"}, timeout=_SECONDS)
-        answer.raise_for_status()
-    except httpx.HTTPStatusError as error:
-        raise NotSent(f"{SLACK}: HTTP {error.response.status_code}") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NotSent(f"{SLACK}: {type(error).__name__}") from None  # the message may contain the URL
+def register(url: str) -> None:
+    """Redact from now on what may be secret in a URL: password, path, tokens. Not all of it: it has the host's name."""
+    parts = urlsplit(url)
+    words = [word for word in _BETWEEN.split(url) if _may_be_a_token(word)]
+    if "." in (host := parts.hostname or ""):  # else it may be a token, as in slack://TOKEN/...
+        words = [word for word in words if word.lower() != host]
+    passwords = [parts.password or "", unquote(parts.password or "")]
+    redaction.register(parts.path, *words, *map(unquote, words), *passwords)
 
 
-def _mail(server: str, message: Message) -> None:
-    parts = urlsplit(server)
-    to = [address.strip() for address in os.environ.get(TO, "").split(",") if address.strip()]
-    mail = EmailMessage()
-    mail["Subject"], mail["From"], mail["To"] = message.subject, os.environ.get(FROM) or to[0], ", ".join(to)
-    mail.set_content(message.text)
-    host, encrypted = parts.hostname or "", parts.scheme == "smtps"
+def _may_be_a_token(word: str) -> bool:
+    """Whether a part of a URL may be a token. Words such as `services` are not: they occur in other texts."""
+    return len(word) >= _LONG or (len(word) >= _SHORT and any(map(str.isdigit, word)))
+
+
+def is_installed() -> bool:
+    """Whether Apprise is installed. Looks for it without importing it."""
+    return find_spec("apprise") is not None
+
+
+def send(variable: str, url: str, message: Message) -> None:
+    """Send a message to the URL of a variable. Raises NotSent."""
+    if not is_installed():
+        raise NotSent(f"{variable} is set, but Apprise is not installed: {REMEDY}")
+    import apprise
+
+    told = _Told()
+    logger = logging.getLogger("apprise")
+    logger.addHandler(told)
+    propagates, logger.propagate = logger.propagate, False
     try:
-        trusted = ssl.create_default_context()
-        with (
-            smtplib.SMTP_SSL(host, parts.port or 465, timeout=_SECONDS, context=trusted)
-            if encrypted
-            else smtplib.SMTP(host, parts.port or 587, timeout=_SECONDS)
-        ) as connection:
-            connection.ehlo()
-            if not encrypted and connection.has_extn("starttls"):
-                connection.starttls(context=trusted)
-                connection.ehlo()
-            if parts.username:
-                connection.login(unquote(parts.username), unquote(parts.password or ""))
-            connection.send_message(mail)
-    except (smtplib.SMTPException, OSError) as error:
-        raise NotSent(redaction.redact(f"{SMTP}: {type(error).__name__} {error}")) from None
+        channel = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+        if channel is None:
+            raise NotSent(f"{variable} is not a URL that Apprise knows: see https://appriseit.com/services/")
+        kind = apprise.NotifyType.SUCCESS if message.good else apprise.NotifyType.FAILURE
+        sent = apprise.Apprise()
+        sent.add(channel)
+        if not sent.notify(title=message.subject, body=message.text, notify_type=kind):
+            raise NotSent(redaction.redact(f"{variable}: not sent{told}"))
+    except NotSent:
+        raise
+    except Exception as error:  # noqa: BLE001 - a hundred services have as many kinds of errors
+        raise NotSent(redaction.redact(f"{variable}: {type(error).__name__}: {error}")) from None
+    finally:
+        logger.removeHandler(told)
+        logger.propagate = propagates
+
+
+class _Told(logging.Handler):
+    """What Apprise logs while it sends: the only place where it says why it failed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        self.lines.append(" ".join(record.getMessage().split()))
+
+    def __str__(self) -> str:
+        return f" ({'; '.join(self.lines[:3])})" if self.lines else ""

@@ -1,82 +1,129 @@
-"""The sensor `alerts`: it sends one message per failed asset and day.
+"""The sensor `alerts`: it looks for problems once a minute and tells each channel what began and what ended.
 
-Here: which assets failed and why, and sending each message once. Keep out: the channels (channels.py).
+Here: the order of a tick. Keep out: the kinds of problems (runs.py, tables.py, vendors.py), the channels (channels.py).
 
-A note in the shared state records each message. It is added before the message is sent and removed if that fails,
-so that only one of two daemons sends it, and the next failure tries again.
+The cursor holds, per channel, the problems that it was told of. A message that could not be sent changes nothing there,
+so the next tick sends it again. In quiet hours nothing is sent, and what began and ended meanwhile is never told.
 """
 
-import os
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from orgdata_dagster.http.redaction import excerpt
-from orgdata_dagster.orchestration.automation.alerts.channels import Message, NotSent, channels
-from orgdata_dagster.orchestration.reasons import of_failed_step
-from orgdata_dagster.orchestration.shared_state import shared_state
+from orgdata_dagster.orchestration.automation.alerts import heartbeat, runs, tables
+from orgdata_dagster.orchestration.automation.alerts import vendors as of_vendors
+from orgdata_dagster.orchestration.automation.alerts.channels import NotSent, channels, send
+from orgdata_dagster.orchestration.automation.alerts.messages import message_of
+from orgdata_dagster.orchestration.automation.alerts.problems import Found, Kind, Problem, by_vendor
+from orgdata_dagster.orchestration.automation.alerts.quiet_hours import is_quiet
+from orgdata_dagster.orchestration.reasons import reason
+from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 
 NAME = "alerts"
-UI_URL = "ORGDATA_UI_URL"
-WILL_RETRY = "dagster/will_retry"
-_KEPT_DAYS = 30
-_LONGEST = 1500  # characters of a reason
+Told = dict[str, Problem]
+"""Key -> a problem that a channel was told of, or that is seen now."""
 
 
-@dg.run_failure_sensor(
-    name=NAME,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Sends one message per failing asset and day to the Slack webhook and the mail server that the "
-    "environment configures (see .env.example). Does nothing without them.",
-)
-def alerts(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-    """Send a message for each failed asset of a run."""
-    try:
+def alerts_sensor(
+    vendors: Iterable[VendorResource] = (), clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> dg.SensorDefinition:
+    """The sensor for the whole project. `vendors`: their resources."""
+    resources = tuple(vendors)
+
+    @dg.sensor(
+        name=NAME,
+        asset_selection=dg.AssetSelection.all(),
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells people when a problem begins and when it ends, through the URLs that the environment "
+        "configures, and pings the heartbeat URL (see .env.example). Does nothing without them.",
+    )
+    def alerts(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
         ways = channels()
-    except ValueError as error:
-        return dg.SkipReason(str(error))
-    if not ways:
-        return dg.SkipReason("neither ORGDATA_SLACK_WEBHOOK_URL nor ORGDATA_SMTP_URL is set")
-    if context.dagster_run.tags.get(WILL_RETRY) == "true":
-        return dg.SkipReason("Dagster retries this run")
-    troubles = []
-    sent = shared_state().notes("alerts")
-    sent.remove_older(_KEPT_DAYS * 86_400)
-    for asset, reason in reasons(context.dagster_run, context.failure_event, context.get_step_failure_events()).items():
-        message = message_of(asset, reason, context.dagster_run.run_id)
-        for way, send in ways.items():
-            today = f"{datetime.now(UTC).date()} {asset} {way}"
-            if sent.add(today):
-                try:
-                    send(message)
-                except NotSent as error:
-                    sent.remove(today)
-                    troubles.append(str(error))
-    if troubles:
-        context.log.error("; ".join(troubles))
-        return dg.SkipReason("; ".join(troubles))
-    return None
+        if not ways and heartbeat.url() is None:
+            return dg.SensorResult(skip_reason="no variable ORGDATA_ALERT_URL... and no ORGDATA_HEARTBEAT_URL is set")
+        now, troubles = clock(), _stale_daemons(context.instance)
+        before = _told(context.cursor)
+        after = before
+        if ways and not is_quiet(now):
+            found = look(context, warehouse, resources, now)
+            after = {}
+            for name, url in ways.items():
+                after[name] = _tell(name, url, before.get(name, {}), found, now, troubles)
+        try:
+            heartbeat.ping("; ".join(troubles))
+        except NotSent as error:
+            troubles.append(str(error))
+        for trouble in troubles:
+            context.log.error(trouble)
+        open_now = max(map(len, after.values()), default=0)
+        return dg.SensorResult(
+            skip_reason="; ".join(troubles) or f"{open_now} problems",
+            cursor=json.dumps({name: [each.as_json() for each in told.values()] for name, told in after.items()}),
+        )
+
+    return alerts
 
 
-def reasons(run: dg.DagsterRun, failure: dg.DagsterEvent, steps: Sequence[dg.DagsterEvent]) -> dict[str, str]:
-    """Failed asset -> the reason. For a run without failed steps: all its assets, or the job."""
-    assets = {"__".join(key.path): key.to_user_string() for key in run.asset_selection or ()}
-    found = {
-        assets.get(event.step_key or "", event.step_key or run.job_name): of_failed_step(event)
-        or event.message
-        or "the step failed"
-        for event in steps
+def look(
+    context: dg.SensorEvaluationContext, warehouse: WarehouseResource, vendors: Iterable[VendorResource], now: datetime
+) -> Found:
+    """All problems that there are now. A kind that cannot be looked at stays as it was."""
+    found, instance, repository = Found(), context.instance, context.repository_def
+    assert repository is not None
+    kinds: Mapping[Kind, Callable[[], None]] = {
+        "run": lambda: runs.failed_runs(instance, repository, found),
+        "check": lambda: runs.failing_checks(instance, repository, found),
+        "sensor": lambda: runs.failing_sensors(
+            instance, repository, _owners(repository, vendors), found, own_name=NAME
+        ),
+        "overdue": lambda: tables.overdue(repository, warehouse, now, found),
+        "gap": lambda: tables.given_up(instance, found),
+        "pause": lambda: of_vendors.paused(vendors, now, found),
+        "token": lambda: of_vendors.expiring(vendors, found),
     }
-    if not found:
-        found = dict.fromkeys(assets.values() or [run.job_name], failure.message or "the run failed")
+    for kind, each in kinds.items():
+        try:
+            each()
+        except Exception as error:  # noqa: BLE001 - one kind must not keep the others from being told
+            context.log.error(f"alerts of kind {kind}: {reason(error)}")
+            found.all_undecided |= {kind, "rejections"} if kind == "check" else {kind}
     return found
 
 
-def message_of(asset: str, reason: str, run_id: str) -> Message:
-    """The message for a failed asset."""
-    ui = os.environ.get(UI_URL) or "http://127.0.0.1:3000"
-    text = excerpt(reason, _LONGEST)
-    return Message(
-        f"orgdata: {asset} failed", f"{text}\n{ui.rstrip('/')}/runs/{run_id}\nNo more messages about this asset today."
-    )
+def _tell(name: str, url: str, told: Told, found: Found, now: datetime, troubles: list[str]) -> Told:
+    """Tell a channel what changed, a message per vendor; returns what it knows then."""
+    after = found.after(told, now.isoformat())
+    began = by_vendor(each for key, each in after.items() if key not in told)
+    ended = by_vendor(each for key, each in told.items() if key not in after)
+    for vendor in sorted({*began, *ended}):
+        try:
+            send(name, url, message_of(vendor, began.get(vendor, ()), ended.get(vendor, ()), now))
+        except NotSent as error:
+            troubles.append(str(error))
+            after = {key: each for key, each in after.items() if key in told or each.vendor != vendor}
+            after |= {each.key: each for each in ended.get(vendor, ())}
+    return after
+
+
+def _told(cursor: str | None) -> dict[str, Told]:
+    try:
+        kept = json.loads(cursor or "{}")
+        return {name: {(one := Problem(**each)).key: one for each in problems} for name, problems in kept.items()}
+    except (ValueError, TypeError, AttributeError):  # of another version
+        return {}
+
+
+def _owners(repository: dg.RepositoryDefinition, vendors: Iterable[VendorResource]) -> set[str]:
+    """The names with which a vendor's sensors and schedules begin."""
+    keys = repository.asset_graph.get_all_asset_keys()
+    return {each.vendor for each in vendors} | {key.path[0] for key in keys if len(key.path) > 1}
+
+
+def _stale_daemons(instance: dg.DagsterInstance) -> list[str]:
+    """A sentence per daemon that ran once and no longer does; the one that evaluates this sensor is alive."""
+    statuses = instance.get_daemon_statuses().values()
+    stale = [each.daemon_type for each in statuses if each.required and each.healthy is False and each.last_heartbeat]
+    return [f"Dagster's {name.lower()} daemon has stopped" for name in sorted(stale)]

@@ -1,0 +1,63 @@
+"""`orgdata alerts`: whether messages arrive.
+
+Here: the command and its output. Keep out: sending (orchestration/automation/alerts/).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+
+import click
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A variable that was tried. `error`: None if the message was sent."""
+
+    variable: str
+    error: str | None
+
+
+@click.group()
+def alerts() -> None:
+    """Messages to people when a problem begins and when it ends."""
+
+
+@alerts.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def test(as_json: bool) -> None:
+    """Send a message to every ORGDATA_ALERT_URL..., and ping ORGDATA_HEARTBEAT_URL."""
+    tried = attempts()
+    if as_json:
+        click.echo(json.dumps({"tried": [vars(each) for each in tried]}, indent=2))
+    for each in tried if not as_json else ():
+        click.echo(f"{each.variable}: sent" if each.error is None else each.error)
+    if not tried and not as_json:
+        click.echo("nothing to try: set ORGDATA_ALERT_URL, ORGDATA_ALERT_URL_<NAME> or ORGDATA_HEARTBEAT_URL")
+    sys.exit(0 if tried and not any(each.error for each in tried) else 1)
+
+
+def attempts() -> list[Tried]:
+    """Try every variable."""
+    from orgdata_dagster.http import redaction
+    from orgdata_dagster.orchestration.automation.alerts import channels, heartbeat
+    from orgdata_dagster.orchestration.automation.alerts.channels import Message, NotSent
+
+    redaction.install()
+    message = Message("orgdata: test", "This is a test. Alerts of orgdata arrive here.", good=True)
+    found = list[Tried]()
+    for name, url in channels.channels().items():
+        try:
+            channels.send(name, url, message)
+            found.append(Tried(name, None))
+        except NotSent as error:
+            found.append(Tried(name, str(error)))
+    if heartbeat.url() is not None:
+        try:
+            heartbeat.ping()
+            found.append(Tried(heartbeat.VARIABLE, None))
+        except NotSent as error:
+            found.append(Tried(heartbeat.VARIABLE, str(error)))
+    return found

@@ -16,6 +16,7 @@ import duckdb
 from rich.console import Console
 
 from orgdata_dagster import settings
+from orgdata_dagster.cli.emptied import ACCEPT, acceptance, in_words
 from orgdata_dagster.cli.layout import WIDE, figures, hanging
 from orgdata_dagster.cli.outline import Outline, Partitions
 from orgdata_dagster.cli.pauses import lift, pause_in_words
@@ -24,6 +25,7 @@ from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.days import day_of
 from orgdata_dagster.warehouse.catalog import stored
+from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.overview import missing_days, overview
 from orgdata_dagster.warehouse.names import TableName, folded
 
@@ -35,7 +37,8 @@ class TableStatus:
     first_day, last_day: None if nothing has landed.
     missing_partitions: partitions between first and last day without coverage; `incomplete`: with incomplete coverage.
     complete_until, last_loaded: None if nothing has landed.
-    notes: clauses about partitions or tables in the ledger that the configuration or the warehouse no longer has.
+    notes: clauses about partitions or tables in the ledger that the configuration or the warehouse no longer has, and
+        about partitions that look emptied at the vendor.
     """
 
     table: str
@@ -56,12 +59,15 @@ def table_statuses(outline: Outline) -> list[TableStatus]:
     known: dict[str, TableStatus] = {}
     if warehouse.exists:
         with warehouse.reading() as connection:
+            emptied = coverage.waiting_for(connection, ACCEPT)
             there = stored(connection)
             for row in overview(connection):
                 name = TableName(str(row["schema_name"]), str(row["table_name"]))
                 rows = _count(connection, name) if folded(str(name)) in there else None
                 notes = [] if str(name) in configured else ["is no longer in the configuration; its rows are kept"]
                 notes += [] if rows is not None else ["was dropped from the warehouse; its next pull creates it again"]
+                if gone := emptied.get(name):
+                    notes.append(f"may be outdated: {in_words(gone)}. {acceptance(f'{name.schema}/{name.name}', gone)}")
                 known[str(name)] = _status(str(name), row, rows or 0, configured.get(str(name)), notes)
     for table in configured:
         known.setdefault(table, TableStatus(table, 0, 0, None, None, [], [], None, None))

@@ -6,7 +6,7 @@ Here: the findings. Keep out: what a gap is (orchestration/automation/gaps.py), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -15,9 +15,10 @@ import dagster as dg
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.cli.doctor.machine import PATIENCE
+from orgdata_dagster.cli.emptied import ACCEPT, acceptance, in_words
 from orgdata_dagster.cli.status_report import failing
 from orgdata_dagster.orchestration.assets.resuming import unfinished_pulls
-from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches
+from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches, waiting_for
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
 from orgdata_dagster.warehouse.ledger.coverage import Reach
@@ -45,7 +46,8 @@ def _checks(catalog: Catalog) -> Iterator[Finding]:
 def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     graph = catalog.defs.resolve_asset_graph()
     kinds, now = pulled_assets(graph), datetime.now(UTC)
-    reach = reaches(WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE), kinds)
+    warehouse = WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE)
+    reach, emptied = reaches(warehouse, kinds), waiting_for(warehouse, ACCEPT)
     found = 0
     unfinished = unfinished_pulls(instance)
     continued = {key: command for command, keys in unfinished.items() for key in keys}
@@ -55,9 +57,11 @@ def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
         yield Finding("pull", text, False, command)
     for key, kind in kinds.items():
         name, partitions = key.to_user_string(), graph.get(key).partitions_def
-        for finding in isolated(
-            name, partial(_of, instance, key, kind, partitions, reach[key], now, continued.get(key))
-        ):
+        findings_of = partial(_of, instance, key, kind, partitions, reach[key], now, continued.get(key))
+        if gone := emptied.get(key, []):
+            found += 1
+            yield Finding(name, in_words(gone), False, acceptance(name, gone))
+        for finding in isolated(name, partial(findings_of, gone)):
             found += 1
             yield finding
     if not found:
@@ -72,8 +76,9 @@ def _of(
     reach: Reach,
     now: datetime,
     go_on: str | None,
+    emptied: Sequence[str | None],
 ) -> Iterator[Finding]:
-    missing = missing_partitions(instance, key, kind, partitions, reach, now)
+    missing = [one for one in missing_partitions(instance, key, kind, partitions, reach, now) if one not in emptied]
     if not missing:
         return
     name, first, last = key.to_user_string(), missing[0], missing[-1]

@@ -31,9 +31,16 @@ def doubt(
     if not stored:
         return None
     which = "".join(f" of {name} {value}" for name, value in (values or {}).items())
+    return until_accepted(
+        f"the vendor answers with no row{which} where {stored} are stored, also when it is asked again"
+    )
+
+
+def until_accepted(why: str) -> str:
+    """The reason of a partition whose stored rows are kept because of `why`, and what ends that."""
     return (
-        f"the vendor answers with no row{which} where {stored} are stored, also when it is asked again; what is stored "
-        f"stays. If the rows are gone indeed, pull with --accept-shrink (run tag {ACCEPT_SHRINK_TAG}=true)"
+        f"{why}; the stored rows are kept, and this stays incomplete until rows come. If they are gone at the vendor "
+        f"indeed, accept that: pull with --accept-shrink (run tag {ACCEPT_SHRINK_TAG}=true)"
     )
 
 

@@ -40,6 +40,13 @@ def reaches(warehouse: WarehouseResource, keys: Iterable[dg.AssetKey]) -> dict[d
     return {key: found.get(TableName(*key.path), Reach()) for key in keys}
 
 
+def waiting_for(warehouse: WarehouseResource, words: str) -> dict[dg.AssetKey, list[str | None]]:
+    """Asset -> its partitions that are incomplete for a reason with these words."""
+    with _reading(warehouse) as connection:
+        found = coverage.waiting_for(connection, words) if connection else {}
+    return {dg.AssetKey([table.schema, table.name]): partitions for table, partitions in found.items()}
+
+
 @contextmanager
 def _reading(warehouse: WarehouseResource) -> Iterator[duckdb.DuckDBPyConnection | None]:
     """A connection to the warehouse; None if there is no warehouse yet."""

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
+from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank, until_accepted
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
-from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient, FormField, instant
 from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
 from orgdata_dagster.warehouse.ledger.intervals import intervals
@@ -104,10 +103,8 @@ def _fell_to_zero(intake: Intake, endpoint: Endpoint, page: MeasuredPage, about:
     ]
     if not fell:
         return None
-    return (
-        f"the vendor answers with 0 {', '.join(fell)} for channel {about['channel_id']} where more was stored; what is "
-        f"stored stays. If that is right, pull with --accept-shrink (run tag {ACCEPT_SHRINK_TAG}=true)"
-    )
+    zeros = f"0 {', '.join(fell)} for channel {about['channel_id']}"
+    return until_accepted(f"the vendor answers with {zeros} where more was stored, also when it is asked again")
 
 
 def pull_fields(client: ChannelReportsClient, channels: Sequence[int], intake: Intake) -> Pulled:

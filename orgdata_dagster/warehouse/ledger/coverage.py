@@ -104,6 +104,19 @@ def reaches(connection: duckdb.DuckDBPyConnection) -> dict[TableName, Reach]:
     }
 
 
+def waiting_for(connection: duckdb.DuckDBPyConnection, words: str) -> dict[TableName, list[str | None]]:
+    """Table -> its partitions, in order, that are incomplete for a reason with these words."""
+    if not schema.exists(connection):
+        return {}
+    rows = connection.execute(
+        "SELECT schema_name, table_name, list(DISTINCT partition_key) FROM ("
+        "SELECT schema_name, table_name, coalesce(partition_key, '') AS partition_key "
+        "FROM _orgdata.coverage WHERE contains(reason, ?)) GROUP BY ALL",
+        [words],
+    ).fetchall()
+    return {TableName(vendor, name): [one or None for one in sorted(found)] for vendor, name, found in rows}
+
+
 def complete_until(
     connection: duckdb.DuckDBPyConnection, only: TableName | None = None
 ) -> dict[TableName, datetime | None]:

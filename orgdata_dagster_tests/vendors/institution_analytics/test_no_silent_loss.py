@@ -111,6 +111,12 @@ def test_a_day_that_is_empty_indeed_can_be_accepted(home: Home, sandbox: Sandbox
     vendor = holds(sandbox, rows())
     assert home.materialize(USERS, DAY).success
     vendor.data_sets["users"].delete(lambda _: True)
+    assert home.orgdata("pull", USERS, "--from", DAY, "--to", DAY).status == 0
+    [(reason,)] = home.sql(INCOMPLETE)
+    assert "the stored rows are kept, and this stays incomplete until rows come" in reason
+    accept = f"orgdata pull {USERS} --from {DAY} --to {DAY} --accept-shrink"
+    assert accept in home.orgdata("status").out
+    assert accept in home.orgdata("doctor", "--offline").everything
     assert home.orgdata("pull", USERS, "--from", DAY, "--to", DAY, "--accept-shrink").status == 0
     assert home.sql(ALL) == []
     assert home.sql(INCOMPLETE) == []

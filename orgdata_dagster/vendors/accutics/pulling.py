@@ -15,9 +15,8 @@ from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.accutics.client import RECORDS, AccuticsClient, Listing
 from orgdata_dagster.vendors.accutics.search import Condition, where
-from orgdata_dagster.warehouse.ledger.intervals import Interval
+from orgdata_dagster.warehouse.ledger.intervals import EVER, Interval
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 LOCAL = "the vendor's times do not say their zone: rows may belong to another day"
 

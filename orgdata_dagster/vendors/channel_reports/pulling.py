@@ -16,7 +16,7 @@ from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient, FormField, instant
 from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
-from orgdata_dagster.warehouse.ledger.intervals import intervals
+from orgdata_dagster.warehouse.ledger.intervals import EVER, Interval, intervals
 from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT
 
 Bounds = tuple[datetime, datetime]
@@ -113,4 +113,5 @@ def pull_fields(client: ChannelReportsClient, channels: Sequence[int], intake: I
     for channel_id in channels:
         fields = client.form_fields(channel_id, into=intake.file(f"forms-{channel_id}.json"), count=intake.count)
         intake.take_rows([asdict(field) for field in fields])
-    return Pulled(intake.first_answer or began)
+    as_of = intake.first_answer or began
+    return Pulled(as_of, coverage=(Interval(EVER, as_of),))  # the Forms API lists every form

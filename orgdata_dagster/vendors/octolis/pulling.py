@@ -21,13 +21,12 @@ from orgdata_dagster.vendors.octolis.client import MODIFIED_AT, OctolisClient, Q
 from orgdata_dagster.vendors.octolis.merges import follow_merges
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.commit.target import Target
-from orgdata_dagster.warehouse.ledger.intervals import Interval, intervals
+from orgdata_dagster.warehouse.ledger.intervals import EVER, Interval, intervals
 from orgdata_dagster.warehouse.ledger.state import LAST_FULL_WALK
 from orgdata_dagster.warehouse.names import TableName, quoted
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 COUNT_CHECK = "count"
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
 RECORDS = "records"  # the envelope's array
 
 

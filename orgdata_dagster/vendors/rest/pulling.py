@@ -24,10 +24,9 @@ from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.rest.client import Bound, Listing, RestClient
 from orgdata_dagster.vendors.rest.parents import Parents
 from orgdata_dagster.vendors.rest.tables import DAY, FROM, UNTIL, RestTable
-from orgdata_dagster.warehouse.ledger.intervals import Interval, joined
+from orgdata_dagster.warehouse.ledger.intervals import EVER, Interval, joined
 from orgdata_dagster.warehouse.pages import json_pages
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 LOCAL = "the vendor's times do not say their zone: rows may belong to another day"
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""The start of an interval that reaches back to whatever the vendor has."""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ def test_the_fields_of_every_type_are_a_table_and_those_that_count_are_asked_for
     found = pulled.sql(f"SELECT {', '.join(FIELD_COLUMNS)} FROM channel_reports.fields")
     assert sorted(found) == sorted(truth)
     assert len({row[-1] for row in found}) > 3
+    covered = pulled.sql("SELECT complete FROM _orgdata.coverage WHERE table_name = 'fields'")
+    assert covered == [(True,)], "or the check `freshness` fails"
     asked = {(int(each.query["channel_id"]), int(each.query["field_id"])) for each in pulled.asked(SELECTIONS)}
     assert asked == {(row[0], row[3]) for row in truth if row[-1] in ("Category", "DropDown", "Radio")}
 

@@ -11,21 +11,21 @@ from __future__ import annotations
 
 import atexit
 import gc
-import json
 import os
 import shlex
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from orgdata_dagster.cli import alerting, completing, looking, signals
+from orgdata_dagster.cli import alerting, checking, completing, looking, signals
+from orgdata_dagster.cli.checking import as_json_option
 from orgdata_dagster.cli.console import console as _console
 from orgdata_dagster.cli.errors import Commands
+from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.http import redaction
 from orgdata_dagster.private import keep_private
@@ -37,29 +37,31 @@ def orgdata() -> None:
     """Copy the data of five SaaS vendors into complete, typed DuckDB tables, on Dagster."""
 
 
-for _command in (*looking.COMMANDS, alerting.alerts):
+for _command in (*looking.COMMANDS, *checking.COMMANDS, alerting.alerts):
     orgdata.add_command(_command)
 
 
 @orgdata.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 @click.option("--vendors", metavar="A,B", help="The vendors, or all, or none (default: ask).")
-def init(folder: Path, vendors: str | None) -> None:
+@as_json_option
+def init(folder: Path, vendors: str | None, as_json: bool) -> None:
     """Create a project of your own in FOLDER (default: here), which must be empty or new."""
     from orgdata_dagster.cli.init import init as run
 
-    run(folder, vendors)
+    run(folder, vendors, as_json=as_json)
 
 
 @orgdata.command()
 @click.option("--ui/--no-ui", default=True, help="Serve the Dagster UI afterwards.")
 @click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
 @click.option("--resume", is_flag=True, help="Skip what the last demo landed before it was stopped.")
-def demo(ui: bool, port: int, resume: bool) -> None:
+@as_json_option
+def demo(ui: bool, port: int, resume: bool, as_json: bool) -> None:
     """Pull 7 days of every table from simulated vendors into .orgdata-demo, then serve the UI."""
     from orgdata_dagster.cli.demo import demo as run
 
-    sys.exit(run(_console(), ui=ui, port=port, resume=resume))
+    sys.exit(run(_console(stderr=as_json), ui=ui, port=port, resume=resume, as_json=as_json))
 
 
 @orgdata.command()
@@ -76,7 +78,8 @@ def demo(ui: bool, port: int, resume: bool) -> None:
     hidden=True,
     help="End when standard input is closed: when the parent ends.",
 )
-def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None:
+@as_json_option
+def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json: bool) -> None:
     """Serve the simulated vendor APIs."""
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
@@ -85,6 +88,9 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
     from orgdata_dagster.sandbox.server import default_vendors, serve
 
     def announce(url: str) -> None:
+        if as_json:
+            print_json({"url": url, "environment": environment(url)})
+            return
         click.echo(f"simulated vendor APIs at {url}")
         for name, value in environment(url).items():
             click.echo(f"export {name}={value}")
@@ -103,7 +109,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool) -> None
 @click.option(
     "--accept-shrink", is_flag=True, help="Store an empty or much smaller answer, or a snapshot without a key column."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@as_json_option
 def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/table, or Dagster's selection syntax (default: every table)."""
     from orgdata_dagster.cli import catalog as catalogs
@@ -136,7 +142,7 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     go_on = shlex.join([*again, "--resume"])
     outcomes = run(catalog, keys, since, until, console, tags=tags, resume=resume, go_on=go_on)
     if as_json:
-        click.echo(json.dumps(outcomes_as_json(outcomes), indent=2))
+        print_json(outcomes_as_json(outcomes))
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
         click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)
@@ -147,7 +153,7 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
 @click.argument("selection", default="*", shell_complete=completing.selections)
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last day).")
 @click.option("--to", "last", metavar="DATE", help="Last day, inclusive (default: today, UTC).")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@as_json_option
 def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> None:
     """Show what `pull` with the same arguments would cost: requests, points, time. It sends no request."""
     from orgdata_dagster.cli import catalog as catalogs
@@ -165,7 +171,7 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
         catalog.name_off(_console(stderr=as_json))
     made = make(catalog, keys, since, until)
     if as_json:
-        click.echo(json.dumps(plan_as_json(made), indent=2))
+        print_json(plan_as_json(made))
     else:
         show(_console(), made)
 
@@ -177,20 +183,23 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 @click.option(
     "--all", "everything", is_flag=True, help="Send every row, also rows that did not change since they were accepted."
 )
-def sync(name: str, dry_run: bool, rejected: bool, everything: bool) -> None:
+@as_json_option
+def sync(name: str, dry_run: bool, rejected: bool, everything: bool, as_json: bool) -> None:
     """Send to a vendor what changed in the source of the sync or webhook NAME."""
     from orgdata_dagster.cli import catalog as catalogs
     from orgdata_dagster.cli.sync import Options
     from orgdata_dagster.cli.sync import sync as run
 
-    outcome = run(catalogs.load(), name, _console(), Options(dry_run, rejected, everything))
+    outcome = run(
+        catalogs.load(), name, _console(stderr=as_json), Options(dry_run, rejected, everything), as_json=as_json
+    )
     if outcome.error:
         click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)
     sys.exit(1 if outcome.error else 0)
 
 
 @orgdata.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@as_json_option
 def status(as_json: bool) -> None:
     """Show tables, rows, coverage with its gaps, failing checks, and use of the rate limits."""
     from orgdata_dagster.cli import current, status_report
@@ -207,12 +216,12 @@ def status(as_json: bool) -> None:
         trouble = error
     if as_json:
         everything: dict[str, Any] = {
-            "tables": [asdict(status) for status in statuses],
+            "tables": statuses,
             "rate_limits": rate_limits,
             "paused": paused,
-            "failing_checks": [asdict(check) for check in failing],
+            "failing_checks": failing,
         }
-        click.echo(json.dumps(everything, indent=2, default=str))
+        print_json(everything)
     else:
         console = _console()
         console.print(f"warehouse {opening.warehouse().uri} (times are UTC)", highlight=False, soft_wrap=True)
@@ -225,84 +234,22 @@ def status(as_json: bool) -> None:
 
 
 @orgdata.command()
-def validate() -> None:
-    """List every problem in the YAML files: file, line, field, problem, allowed values. It sends no request."""
-    from orgdata_dagster.cli import catalog as catalogs
-
-    catalog = catalogs.load()
-    catalog.check_loadable()
-    catalog.name_off(_console())
-    click.echo(f"no problems: {len(catalog.keys)} assets of {len({key.path[0] for key in catalog.keys})} vendors")
-
-
-@orgdata.command()
-@click.argument("table", metavar="VENDOR/TABLE", shell_complete=completing.tables)
-@click.option("--day", metavar="DATE", help="The day to ask for, where the table has days (default: yesterday).")
-def preview(table: str, day: str | None) -> None:
-    """Ask for TABLE at most twice, and show requests, answer, columns and what cannot be shown. Nothing is stored."""
-    # from the module itself: this package's attribute `preview` is the command
-    from orgdata_dagster.cli.preview import find, show
-    from orgdata_dagster.cli.preview import preview as look
-
-    made = look(*find(table), day)
-    show(_console(), made)
-    sys.exit(1 if made.error else 0)
-
-
-@orgdata.command()
-@click.argument("file", type=click.Path(dir_okay=False), default="-")
-def schema(file: str) -> None:
-    """Write the JSON schema of all defs.yaml to FILE (default: print it), for completion in editors."""
-    from orgdata_dagster.cli.schema import schema as make
-
-    with click.open_file(file, "w") as target:
-        target.write(json.dumps(make(), indent=2) + "\n")
-
-
-@orgdata.command()
-@click.option(
-    "--clear",
-    "vendor",
-    metavar="VENDOR",
-    shell_complete=completing.vendors,
-    help="Allow requests to VENDOR again, after it rejected the credentials or before a pause ends.",
-)
-@click.option("--fix", is_flag=True, help="Apply the safe fixes: pools, slots, orphaned runs, file modes, the ledger.")
-@click.option("--offline", is_flag=True, help="Send no request to any vendor.")
-def doctor(vendor: str | None, fix: bool, offline: bool) -> None:
-    """List every problem with the command that fixes it. Sends one cheap request per vendor."""
-    from orgdata_dagster.cli import catalog as catalogs
-
-    # from the module itself: this package's attribute `doctor` is the command
-    from orgdata_dagster.cli.doctor import clear, examine, mend, opened, show
-
-    if vendor:
-        click.echo(clear(catalogs.load(), vendor))
-        return
-    console = _console()
-    with opened() as one:
-        if fix:
-            for done in mend(examine(one, ask=False)):
-                console.print(done, highlight=False, markup=False, soft_wrap=True)
-        healthy = show(console, examine(one, ask=not offline))
-    sys.exit(0 if healthy else 1)
-
-
-@orgdata.command()
 @click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
-def dev(port: int) -> None:
+@as_json_option
+def dev(port: int, as_json: bool) -> None:
     """Serve the Dagster UI and run the schedules."""
     from orgdata_dagster.cli.dev import serve_ui
 
-    sys.exit(serve_ui(_console(), port=port))
+    sys.exit(serve_ui(_console(stderr=as_json), port=port, as_json=as_json))
 
 
 @orgdata.command()
-def prepare() -> None:
+@as_json_option
+def prepare(as_json: bool) -> None:
     """Create Dagster's tables and set the pools' limits, after a deployment without `orgdata dev`."""
     from orgdata_dagster.cli.prepare import prepare as run
 
-    run(_console())
+    run(_console(), as_json=as_json)
 
 
 def _end_with_input() -> None:

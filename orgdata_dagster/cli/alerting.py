@@ -5,11 +5,13 @@ Here: the command and its output. Keep out: sending (orchestration/automation/al
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 
 import click
+
+from orgdata_dagster.cli.checking import as_json_option
+from orgdata_dagster.cli.json_output import print_json
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,12 @@ def alerts() -> None:
 
 
 @alerts.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@as_json_option
 def test(as_json: bool) -> None:
     """Send a message to every ORGDATA_ALERT_URL..., and ping ORGDATA_HEARTBEAT_URL."""
     tried = attempts()
     if as_json:
-        click.echo(json.dumps({"tried": [vars(each) for each in tried]}, indent=2))
+        print_json({"tried": tried})
     for each in tried if not as_json else ():
         click.echo(f"{each.variable}: sent" if each.error is None else each.error)
     if not tried and not as_json:

@@ -20,7 +20,9 @@ from orgdata_dagster.cli import catalog as catalogs
 from orgdata_dagster.cli import status_report
 from orgdata_dagster.cli.dev import UI_HOST, serve_ui
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
+from orgdata_dagster.cli.pull import as_json as pulled_as_json
 from orgdata_dagster.cli.pull import pull
 from orgdata_dagster.project import scaffold
 from orgdata_dagster.sandbox.environment import environment
@@ -38,7 +40,7 @@ Next:
 The tables are in {database}, for any program that reads DuckDB."""
 
 
-def demo(console: Console, *, ui: bool, port: int, resume: bool = False) -> int:
+def demo(console: Console, *, ui: bool, port: int, resume: bool = False, as_json: bool = False) -> int:
     """Pull the last 7 days of every table from the sandbox, print the tables, serve the UI; returns the exit status.
 
     It is 1 if a table did not land or a check failed.
@@ -57,8 +59,11 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False) -> int:
         failed = [outcome for outcome in outcomes if outcome.error]
         console.print()
         outline = catalog.outline()
-        status_report.show_tables(console, status_report.table_statuses(outline))
-        checks = status_report.failing(outline)
+        tables, checks = status_report.table_statuses(outline), status_report.failing(outline)
+        if as_json:
+            pulled = pulled_as_json(outcomes)
+            print_json({"url": url, "pulled": pulled, "tables": tables, "failing_checks": checks})
+        status_report.show_tables(console, tables)
         status_report.show_failing(console, checks)
         for outcome in failed:
             console.print(f"failed: {outcome.task.asset}: {outcome.error}", style="red", markup=False)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 import dagster as dg
 import yaml
@@ -21,6 +22,7 @@ from rich.console import Console
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog, lifeline, signals
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.orchestration.automation.alerts.messages import UI_URL
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
@@ -36,10 +38,11 @@ _LOCK = "dev"
 _REFUSED = "{who} already runs on this instance, and two would start every run twice. Use that one, or end it first"
 
 
-def serve_ui(console: Console, *, port: int, go_on: str = "") -> int:
+def serve_ui(console: Console, *, port: int, go_on: str = "", as_json: bool = False) -> int:
     """Serve the UI and the daemon until interrupted; returns the exit status of `dagster dev`.
 
     go_on: the command that starts it again, if it is not `orgdata dev`.
+    as_json: print the URL as JSON; Dagster's log goes to standard error.
 
     Raises UserError if the port is in use or another daemon works on the instance. Raises Interrupted with what the
     stopped runs have landed, and `go_on`.
@@ -51,8 +54,11 @@ def serve_ui(console: Console, *, port: int, go_on: str = "") -> int:
             reap(instance, no_daemon=True)
             make_ready(instance, catalog.load(without_broken=True).resources)
         console.print(f"\nDagster UI: http://{UI_HOST}:{port} (Ctrl-C to stop)", highlight=False)
+        if as_json:
+            print_json({"url": f"http://{UI_HOST}:{port}", "process": os.getpid()})
+            sys.stdout.flush()
         os.environ.setdefault(UI_URL, f"http://{UI_HOST}:{port}")  # for the links in alerts
-        return _run(_command(port), go_on or f"orgdata dev --port {port}")
+        return _run(_command(port), go_on or f"orgdata dev --port {port}", sys.stderr if as_json else None)
 
 
 def _command(port: int) -> list[str]:
@@ -76,11 +82,11 @@ def _workspace(project: Path) -> Path:
     return made
 
 
-def _run(command: list[str], go_on: str) -> int:
+def _run(command: list[str], go_on: str, out: TextIO | None = None) -> int:
     settings.use_project(settings.project_root())  # for the processes of Dagster, whose working folder is another
     # not in the project's folder, where Dagster would read that dagster.yaml as well
     guard = subprocess.Popen(
-        lifeline.command(*command), cwd=settings.home(), stdin=subprocess.PIPE, start_new_session=True
+        lifeline.command(*command), cwd=settings.home(), stdin=subprocess.PIPE, stdout=out, start_new_session=True
     )
     assert guard.stdin is not None
     signals.kill_at_once(guard.terminate)

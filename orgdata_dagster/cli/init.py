@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.project import scaffold
 
 _DAYS = 7  # so much history a new project begins with; more is a change of start_date
@@ -20,7 +21,7 @@ _DAYS = 7  # so much history a new project begins with; more is a change of star
 _HARMLESS = {".git", ".venv"}  # nothing of them is overwritten
 
 
-def init(folder: Path, vendors: str | None) -> None:
+def init(folder: Path, vendors: str | None, *, as_json: bool = False) -> None:
     """Create a project in `folder` and print what to do next.
 
     vendors: names separated by commas, `all` or `none`; None: ask on the terminal.
@@ -34,8 +35,12 @@ def init(folder: Path, vendors: str | None) -> None:
         )
     chosen = _chosen(vendors if vendors is not None else _asked())
     first = datetime.now(UTC).date() - timedelta(days=_DAYS - 1)
-    for path in scaffold.create(root, chosen, first):
-        click.echo(f"  {folder / path}")
+    files = [str(folder / path) for path in scaffold.create(root, chosen, first)]
+    if as_json:
+        print_json({"folder": str(root), "vendors": chosen, "files": files})
+        return
+    for file in files:
+        click.echo(f"  {file}")
     steps = [] if root == Path.cwd() else [f"cd {folder}"]
     steps += ["cp .env.example .env     # and fill in the credentials"] if chosen else []
     steps += ["orgdata doctor           # says what is missing", "orgdata pull", "orgdata dev"]

@@ -6,14 +6,15 @@ Keep out: what they do (query/, show.py, explain.py, export.py).
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from orgdata_dagster.cli import completing
+from orgdata_dagster.cli.checking import as_json_option
 from orgdata_dagster.cli.console import console
+from orgdata_dagster.cli.json_output import print_json
 
 _FORMATS = "--csv, --json and --parquet"
 
@@ -46,28 +47,28 @@ def query(sql: str, as_csv: bool, as_json: bool, parquet: Path | None) -> None:
 
 @click.command()
 @click.argument("table", metavar="TABLE", shell_complete=completing.tables)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@as_json_option
 def show(table: str, as_json: bool) -> None:
     """Show a TABLE of the warehouse, such as octolis.contacts: columns, coverage as a calendar, last rows."""
     from orgdata_dagster.cli import show as view
 
     shown = view.look(table, view.key_of(table))
     if as_json:
-        click.echo(json.dumps(shown.as_json(), indent=2))
+        print_json(shown.as_json())
     else:
         view.show(console(), shown)
 
 
 @click.command()
 @click.argument("asset", metavar="VENDOR/TABLE", shell_complete=completing.tables)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@as_json_option
 def explain(asset: str, as_json: bool) -> None:
     """List every YAML option that applies to a table or a sync: value, file and line or default, meaning."""
     from orgdata_dagster.cli import explain as view
 
     explained = view.explain(asset)
     if as_json:
-        click.echo(json.dumps(explained.as_json(), indent=2))
+        print_json(explained.as_json())
     else:
         view.show(console(), explained)
 
@@ -89,7 +90,7 @@ def completion(context: click.Context, shell: str) -> None:
 @click.command()
 @click.argument("folder")
 @click.argument("tables", nargs=-1, metavar="[TABLE]...", shell_complete=completing.tables)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@as_json_option
 def export(folder: str, tables: tuple[str, ...], as_json: bool) -> None:
     """Write TABLEs (default: all) to FOLDER as Parquet, a file per partition; only what changed since the last time.
 
@@ -104,7 +105,7 @@ def export(folder: str, tables: tuple[str, ...], as_json: bool) -> None:
             files = f"{each.written} file{'' if each.written == 1 else 's'} written, {each.unchanged} unchanged"
             click.echo(f"{each.table}: {each.rows:,} rows, {files}")
     if as_json:
-        click.echo(json.dumps(done, indent=2))
+        print_json(done)
 
 
 COMMANDS = (query, show, explain, export, completion)

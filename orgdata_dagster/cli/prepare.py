@@ -8,16 +8,22 @@ from __future__ import annotations
 from rich.console import Console
 
 from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.orchestration.instance.pools import limits_of
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 
 
-def prepare(console: Console) -> None:
+def prepare(console: Console, *, as_json: bool = False) -> None:
     """Create the tables that are missing, set the pools' limits, and fail the runs whose process died."""
     resources = catalog.load(without_broken=True).resources
     with shared_instance() as instance:
-        for run_id in make_ready(instance, resources):
-            console.print(f"cleaned up run {run_id[:8]}, whose process was killed", highlight=False)
-        console.print(f"Dagster instance ready: {instance.root_directory}", highlight=False, soft_wrap=True)
-    for name, limit in limits_of(resources).items():
+        cleaned_up = list(make_ready(instance, resources))
+        folder, pools = instance.root_directory, limits_of(resources)
+    if as_json:
+        print_json({"instance": folder, "cleaned_up_runs": cleaned_up, "pools": dict(pools)})
+        return
+    for run_id in cleaned_up:
+        console.print(f"cleaned up run {run_id[:8]}, whose process was killed", highlight=False)
+    console.print(f"Dagster instance ready: {folder}", highlight=False, soft_wrap=True)
+    for name, limit in pools.items():
         console.print(f"pool {name}: {limit} steps at once", highlight=False)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -121,7 +121,9 @@ def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """The outcomes as `--json` prints them."""
     return [
         {
-            **asdict(outcome.task),
+            "asset": outcome.task.asset,
+            "first": outcome.task.first,
+            "last": outcome.task.last,
             "run_id": outcome.run_id,
             "error": outcome.error,
             "superseded": list(outcome.superseded),

@@ -6,6 +6,7 @@ Here: which run to start, and what the user sees. Keep out: what is sent (writeb
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import dagster as dg
@@ -14,6 +15,7 @@ from rich.markdown import Markdown
 
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.pull import day, pull
 from orgdata_dagster.cli.workers import Outcome
 from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
@@ -44,23 +46,31 @@ class Options:
         return [(option, tag) for option, tag, given in every if given]
 
 
-def sync(catalog: Catalog, name: str, console: Console, options: Options) -> Outcome:
-    """Run the sync and print its table. Raises UserError for an unknown sync, or contradicting options."""
+def sync(catalog: Catalog, name: str, console: Console, options: Options, *, as_json: bool = False) -> Outcome:
+    """Run the sync and print its table, or its figures as JSON.
+
+    Raises UserError for an unknown sync, or contradicting options.
+    """
     if options.rejected and options.everything:
         raise UserError("--rejected and --all contradict each other: use only one of them")
     key, today = catalog.sync(name), day(None, "")
     tags = {tag: "true" for _, tag in options.given()}
     go_on = shlex.join(["orgdata", "sync", name, *(option for option, _ in options.given())])
     (outcome,) = pull(catalog, [key], today, today, console, tags=tags, go_on=go_on)
-    if table := _table(outcome.run_id, key):
-        console.print(Markdown(table))
+    figures = _figures(outcome.run_id, key)
+    if as_json:
+        plain = {name: value for name, value in figures.items() if isinstance(value, int | float)}
+        task = outcome.task.asset
+        print_json({"asset": task, "run_id": outcome.run_id, "error": outcome.error, "figures": plain})
+    elif table := figures.get(SYNC_SUMMARY):
+        console.print(Markdown(str(table)))
     return outcome
 
 
-def _table(run_id: str, key: dg.AssetKey) -> str | None:
-    """The table in the run's materialization, or in its observation if the run failed later."""
+def _figures(run_id: str, key: dg.AssetKey) -> Mapping[str, object]:
+    """The metadata of the run's materialization, or of its observation if the run failed later."""
     if not run_id:
-        return None
+        return {}
     kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}
     with shared_instance() as instance:
         records = instance.get_records_for_run(run_id, of_type=kinds).records
@@ -69,7 +79,6 @@ def _table(run_id: str, key: dg.AssetKey) -> str | None:
         if event is None or event.asset_key != key:
             continue
         shown = record.event_log_entry.asset_materialization or record.event_log_entry.asset_observation
-        value = shown.metadata.get(SYNC_SUMMARY) if shown else None
-        if isinstance(value, dg.MarkdownMetadataValue):
-            return value.md_str
-    return None
+        if shown and SYNC_SUMMARY in shown.metadata:
+            return {name: value.value for name, value in shown.metadata.items()}
+    return {}

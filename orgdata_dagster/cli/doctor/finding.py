@@ -21,6 +21,11 @@ class Finding:
     good: bool = True
     remedy: str = ""
     fix: Callable[[], str] | None = None
+
+    def as_json(self) -> dict[str, str | bool]:
+        """As `--json` prints it."""
+        return {"about": self.about, "what": self.what, "good": self.good, "remedy": self.remedy}
+
     warning: bool = False
 
 

@@ -1,0 +1,120 @@
+"""Commands that examine the project: `validate`, `preview`, `schema`, `doctor`.
+
+Here: their arguments and options. Add here when: a new command looks for problems, or asks a vendor without storing.
+Keep out: what they do (doctor/, preview.py, schema.py).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import click
+
+from orgdata_dagster.cli import completing
+from orgdata_dagster.cli.console import console
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.json_output import print_json
+
+_PROBLEM = re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+) (?P<problem>.*)")
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+@click.command()
+@as_json_option
+def validate(as_json: bool) -> None:
+    """List every problem in the YAML files: file, line, field, problem, allowed values. It sends no request."""
+    from orgdata_dagster.cli import catalog as catalogs
+
+    try:
+        catalog = catalogs.load()
+        catalog.check_loadable()
+    except UserError as error:
+        if not as_json:
+            raise
+        print_json({"problems": [_problem(line) for line in str(error).splitlines()], "assets": 0, "vendors": 0})
+        sys.exit(2)
+    vendors = len({key.path[0] for key in catalog.keys})
+    if as_json:
+        print_json({"problems": [], "assets": len(catalog.keys), "vendors": vendors})
+        return
+    catalog.name_off(console())
+    click.echo(f"no problems: {len(catalog.keys)} assets of {vendors} vendors")
+
+
+def _problem(line: str) -> dict[str, str | int | None]:
+    found = _PROBLEM.fullmatch(line)
+    if found is None:
+        return {"file": None, "line": None, "problem": line}
+    return {"file": found["file"], "line": int(found["line"]), "problem": found["problem"]}
+
+
+@click.command()
+@click.argument("table", metavar="VENDOR/TABLE", shell_complete=completing.tables)
+@click.option("--day", metavar="DATE", help="The day to ask for, where the table has days (default: yesterday).")
+@as_json_option
+def preview(table: str, day: str | None, as_json: bool) -> None:
+    """Ask for TABLE at most twice, and show requests, answer, columns and what cannot be shown. Nothing is stored."""
+    # from the module itself: this package's attribute `preview` is the command
+    from orgdata_dagster.cli.preview import find, show
+    from orgdata_dagster.cli.preview import preview as look
+
+    made = look(*find(table), day)
+    if as_json:
+        print_json(made)
+    else:
+        show(console(), made)
+    sys.exit(1 if made.error else 0)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False), default="-")
+def schema(file: str) -> None:
+    """Write the JSON schema of all defs.yaml to FILE (default: print it), for completion in editors."""
+    from orgdata_dagster.cli.schema import schema as make
+
+    with click.open_file(file, "w") as target:
+        target.write(json.dumps(make(), indent=2) + "\n")
+
+
+@click.command()
+@click.option(
+    "--clear",
+    "vendor",
+    metavar="VENDOR",
+    shell_complete=completing.vendors,
+    help="Allow requests to VENDOR again, after it rejected the credentials or before a pause ends.",
+)
+@click.option("--fix", is_flag=True, help="Apply the safe fixes: pools, slots, orphaned runs, file modes, the ledger.")
+@click.option("--offline", is_flag=True, help="Send no request to any vendor.")
+@as_json_option
+def doctor(vendor: str | None, fix: bool, offline: bool, as_json: bool) -> None:
+    """List every problem with the command that fixes it. Sends one cheap request per vendor."""
+    from orgdata_dagster.cli import catalog as catalogs
+
+    # from the module itself: this package's attribute `doctor` is the command
+    from orgdata_dagster.cli.doctor import clear, examine, mend, opened, show
+
+    if vendor:
+        done = [clear(catalogs.load(), vendor)]
+        if as_json:
+            print_json({"healthy": True, "fixed": done, "findings": []})
+        else:
+            click.echo(done[0])
+        return
+    out = console()
+    with opened() as one:
+        fixed = list(mend(examine(one, ask=False))) if fix else []
+        if as_json:
+            found = list(examine(one, ask=not offline))
+            healthy = all(each.good for each in found)
+            print_json({"healthy": healthy, "fixed": fixed, "findings": [each.as_json() for each in found]})
+        else:
+            for each in fixed:
+                out.print(each, highlight=False, markup=False, soft_wrap=True)
+            healthy = show(out, examine(one, ask=not offline))
+    sys.exit(0 if healthy else 1)
+
+
+COMMANDS = (validate, preview, schema, doctor)

@@ -16,7 +16,7 @@ OTHER = .venv-dagster-$(V)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-dagster test-duckdb snapshot check bench soak clean
+.PHONY: help demo dev test test-install test-dagster test-duckdb snapshot check bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ dev: $(READY) ## the Dagster UI and daemon on your own data
 
 test: $(READY) ## the whole test suite
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(T)
+
+test-install: $(READY) ## install the wheel with its dependencies on every Python 3.11 to 3.13 of this machine, and try it
+	@ORGDATA_TEST_INSTALL=1 $(BIN)/python -m pytest -n 0 $(T) orgdata_dagster_tests/test_wheel.py
 
 test-dagster: ## the suite against another Dagster, in an environment of its own: make test-dagster V=1.13.12
 	@test -n "$(V)" || { echo "say which version: make test-dagster V=1.13.12" >&2; exit 2; }

@@ -16,7 +16,7 @@ OTHER = .venv-dagster-$(V)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-install test-dagster test-duckdb snapshot check bench soak clean
+.PHONY: help demo dev test test-growth test-install test-dagster test-duckdb snapshot check bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,13 +38,16 @@ dev: $(READY) ## the Dagster UI and daemon on your own data
 test: $(READY) ## the whole test suite
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(T)
 
+test-growth: $(READY) ## more than one machine: every test of it on each store and warehouse, 20 minutes at most
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m growth $(T)
+
 test-install: $(READY) ## install the wheel with its dependencies on every Python 3.11 to 3.13 of this machine, and try it
 	@ORGDATA_TEST_INSTALL=1 $(BIN)/python -m pytest -n 0 $(T) orgdata_dagster_tests/test_wheel.py
 
 test-dagster: ## the suite against another Dagster, in an environment of its own: make test-dagster V=1.13.12
 	@test -n "$(V)" || { echo "say which version: make test-dagster V=1.13.12" >&2; exit 2; }
 	@test -x $(OTHER)/bin/pytest || $(PYTHON) -m venv $(OTHER)
-	@sed -E 's/^(dagster[a-z-]*)==.*/\1==$(V)/' constraints.txt > $(OTHER)/constraints.txt
+	@sed -E -e 's/^(dagster[a-z-]*)==1\..*/\1==$(V)/' -e 's/^(dagster-postgres)==.*/\1==0.$(shell expr $(word 2,$(subst ., ,$(V))) + 16).$(word 3,$(subst ., ,$(V)))/' constraints.txt > $(OTHER)/constraints.txt
 	@$(OTHER)/bin/python -m pip install -qq --no-compile --disable-pip-version-check -c $(OTHER)/constraints.txt -e '.[dev]'
 	@$(OTHER)/bin/python -m pytest -n 3 --dist worksteal $(T)
 

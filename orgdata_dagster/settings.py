@@ -16,11 +16,13 @@ from urllib.parse import urlsplit
 
 HOME = "ORGDATA_HOME"
 WAREHOUSE = "ORGDATA_WAREHOUSE"
+STATE = "ORGDATA_STATE"
 PROJECT = "ORGDATA_PROJECT"
 
 TEST_SERVER_PACE = "ORGDATA_TEST_SERVER_PACE"
 TEST_SERVER_PROBES = "ORGDATA_TEST_SERVER_PROBES"
 CATCH_UP = "ORGDATA_CATCH_UP_SECONDS"
+_STATES = ("postgresql://", "postgres://")
 _CONFIGURATIONS = {"dg.toml": (), "pyproject.toml": ("tool", "dg")}  # file -> the tables above [project]
 _PRIVATE = 0o700  # only the owner may read tables and vendors' answers
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -142,6 +144,20 @@ def warehouse_uri() -> str:
     Relative paths in it are below the project's root.
     """
     return os.environ.get(WAREHOUSE) or str(home() / "warehouse.duckdb")
+
+
+def state_uri() -> str | None:
+    """The database with the state that several machines share: `ORGDATA_STATE`; None for files in the home.
+
+    Raises SettingsError, without the value, which may have a password.
+    """
+    configured = os.environ.get(STATE)
+    if configured and not configured.startswith(_STATES):
+        raise SettingsError(
+            f"{STATE} is not supported; set it to a PostgreSQL database such as postgresql://USER@HOST:5432/DATABASE, "
+            f"or leave it unset: the state is then in files in {HOME}"
+        )
+    return configured or None
 
 
 def test_server_pace(base_url: str) -> float | None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SAY_AFTER = 2.0  # seconds of waiting before the first message
-_SAY_AGAIN_AFTER = 60.0
+SAY_AGAIN_AFTER = 60.0
 _POLL = 0.05
 
 
@@ -95,7 +95,7 @@ def told_while(waiting: Callable[[], None] | None) -> Iterator[Callable[[], None
         pause = SAY_AFTER
         while waiting is not None and not over.wait(pause):
             waiting()
-            pause = _SAY_AGAIN_AFTER
+            pause = SAY_AGAIN_AFTER
 
     thread = threading.Thread(target=tell, name="lock-waiting", daemon=True)
 

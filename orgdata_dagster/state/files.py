@@ -28,6 +28,10 @@ class FileState:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def describe(self) -> str:
+        """Where the state is."""
+        return f"files in {self.folder}, for the processes of this machine"
+
     def lock(
         self, name: str, *, waiting: Callable[[], None] | None = None, patience: float | None = None
     ) -> AbstractContextManager[None]:

@@ -68,20 +68,32 @@ class Rows(Protocol):
 
 
 class StoreClock(NamedTuple):
-    """The store's own time: Unix time in seconds, and an id that changes when its past may be lost."""
+    """The store's own time.
+
+    wall: Unix time in seconds. boot: changes when the store may have lost its last transactions.
+    age: seconds since the store read its clock, at most; more if the answer took long.
+    """
 
     wall: float
     boot: str
+    age: float
 
 
 class Transaction(Protocol):
     """An open transaction. Statements are in the SQL that all stores understand, with parameters such as `:name`."""
 
+    @property
+    def first(self) -> Sequence[Sequence[Any]]:
+        """The rows of each query that was to be read with the beginning, see Tables.run."""
+
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Rows:
-        """Run a statement."""
+        """Run a statement now."""
+
+    def change(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement before the next one that is executed, or before the commit: its answer is not needed."""
 
     def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
-        """Insert one row; returns its `id`."""
+        """Insert one row, whose `:id` is made here, like `change`; returns the id. Ids increase."""
 
     def clock(self) -> StoreClock | None:
         """The store's time, which counts for all processes. None: the machine's clocks count."""
@@ -93,15 +105,23 @@ class Tables(Protocol):
     def exists(self) -> bool:
         """Whether the tables have been used."""
 
-    def run(self, work: Callable[[Transaction], T]) -> T:
+    def run(self, work: Callable[[Transaction], T], first: Sequence[str] = ()) -> T:
         """Run `work(transaction)` in one exclusive transaction; commit when it returns, roll back when it raises.
+
+        first: queries to read with the beginning, in the same message to a distant store; see Transaction.first.
 
         Raises StateUnavailable.
         """
 
+    def change(self, statement: str, parameters: Mapping[str, Any]) -> None:
+        """Run one statement in a transaction that is not exclusive. Raises StateUnavailable."""
+
 
 class State(Protocol):
     """A store of shared state. All locks end with the process that holds them, however it ends."""
+
+    def describe(self) -> str:
+        """Where the state is, in words, after a look whether it can be used. Raises StateUnavailable."""
 
     def lock(
         self, name: str, *, waiting: Callable[[], None] | None = None, patience: float | None = None
@@ -133,4 +153,4 @@ class State(Protocol):
         """The notes of a kind."""
 
     def tables(self, name: str, schema: str) -> Tables:
-        """The tables of this name. schema: the statements that create them, with `{id}` for a numbered key."""
+        """The tables of this name. schema: the statements that create them, with `{id}` as the type of an id."""

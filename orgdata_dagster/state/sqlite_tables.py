@@ -11,7 +11,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,16 +28,21 @@ _inherited: list[sqlite3.Connection] = []
 class SqliteTransaction:
     """A transaction on a SQLite file; see Transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, first: Sequence[str]) -> None:
         self._connection = connection
+        self.first = [connection.execute(query).fetchall() for query in first]
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> sqlite3.Cursor:
         """Run a statement."""
         return self._connection.execute(statement, parameters or {})
 
+    def change(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement."""
+        self._connection.execute(statement, parameters or {})
+
     def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
         """Insert one row; returns its `id`."""
-        return self._connection.execute(statement, parameters).lastrowid or 0
+        return self._connection.execute(statement, {**parameters, "id": None}).lastrowid or 0
 
     def clock(self) -> None:
         """The machine's clocks count."""
@@ -60,8 +65,12 @@ class SqliteTables:
         """Whether the file has been used."""
         return self.path.exists()
 
-    def run(self, work: Callable[[SqliteTransaction], T]) -> T:
-        """Run `work(transaction)` in one transaction; commit when it returns, roll back when it raises.
+    def change(self, statement: str, parameters: Mapping[str, Any]) -> None:
+        """Run one statement; see Tables."""
+        self.run(lambda transaction: transaction.change(statement, parameters))
+
+    def run(self, work: Callable[[SqliteTransaction], T], first: Sequence[str] = ()) -> T:
+        """Run `work(transaction)` in one transaction; see Tables.
 
         A damaged file is moved to `<name>.corrupt`, and the work is repeated on a new one. Raises StateUnavailable if
         that does not help.
@@ -69,12 +78,12 @@ class SqliteTables:
         try:
             with self._alone():
                 try:
-                    return self._transact(work)
+                    return self._transact(work, first)
                 except sqlite3.DatabaseError as error:
                     if not _is_corrupt(error):
                         raise
                     self._move_aside()
-                    return self._transact(work)
+                    return self._transact(work, first)
         except (sqlite3.Error, OSError) as error:
             why = "it is a folder" if self.path.is_dir() else str(getattr(error, "strerror", None) or error).lower()
             raise StateUnavailable(
@@ -112,11 +121,11 @@ class SqliteTables:
             finally:
                 fcntl.flock(self._gate, fcntl.LOCK_UN)
 
-    def _transact(self, work: Callable[[SqliteTransaction], T]) -> T:
+    def _transact(self, work: Callable[[SqliteTransaction], T], first: Sequence[str]) -> T:
         connection = self._connect()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            result = work(SqliteTransaction(connection))
+            result = work(SqliteTransaction(connection, first))
             connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):

@@ -53,7 +53,7 @@ def test_a_healthy_home_costs_one_request_a_vendor(patient: Patient, sandbox: Sa
     assert [one for one in found if not one.good] == []
     assert {one.about for one in found} == {
         "versions", "folder", "private", "warehouse", "institution_analytics", "pools", "runs", "slots", "reports",
-        "daemon", "event log", "coverage", "memory", "checks", "alerts",
+        "daemon", "event log", "coverage", "memory", "checks", "alerts", "state",
     }  # fmt: skip
     assert any("answers, and accepts the credentials; its clock differs by" in one.what for one in found)
     [asked] = sandbox.log.entries()

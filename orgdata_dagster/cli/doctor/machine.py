@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from orgdata_dagster import private, settings
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.orchestration import opening
+from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.warehouse.errors import LedgerIncomplete
 from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -30,7 +31,13 @@ _LEAST_FREE = 1 << 30
 
 def findings() -> Iterator[Finding]:
     """All findings of this module."""
-    for about, look in (("versions", _versions), ("folder", _home), ("memory", _memory), ("warehouse", _warehouse)):
+    for about, look in (
+        ("versions", _versions),
+        ("folder", _home),
+        ("memory", _memory),
+        ("state", _state),
+        ("warehouse", _warehouse),
+    ):
         yield from isolated(about, look)
 
 
@@ -81,6 +88,10 @@ def _room(about: str, folder: Path, variable: str) -> Finding:
 
 def _memory() -> Iterator[Finding]:
     yield Finding("memory", str(allowed()))  # raises if ORGDATA_MEMORY is not an amount
+
+
+def _state() -> Iterator[Finding]:
+    yield Finding("state", shared_state().describe())
 
 
 def _warehouse() -> Iterator[Finding]:

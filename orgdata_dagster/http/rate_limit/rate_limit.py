@@ -17,7 +17,16 @@ from typing import Concatenate, ParamSpec, TypeVar
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.payment import VendorPaused
 from orgdata_dagster.http.rate_limit.lease import NoLease, take_lease
-from orgdata_dagster.http.rate_limit.reservations import SCHEMA, Ledger, Pause, Reservation, WindowUsage
+from orgdata_dagster.http.rate_limit.reservations import (
+    FIRST,
+    GIVE_BACK,
+    MARK_SENT,
+    SCHEMA,
+    Ledger,
+    Pause,
+    Reservation,
+    WindowUsage,
+)
 from orgdata_dagster.http.rate_limit.rule import Rule
 from orgdata_dagster.http.rate_limit.timeline import Reading, boot_id, read_clocks
 from orgdata_dagster.http.waiting import announce
@@ -196,11 +205,14 @@ class RateLimit:
             # The clocks are read here, because waiting for the transaction takes time.
             here = read_clocks(self.clock, self._boot())
             store = transaction.clock()
-            reading = here if store is None else Reading(store.wall, store.wall, store.boot)
-            ledger = Ledger(transaction, self.rule, reading, here.monotonic, self._longest_pause)
+            if store is None:
+                ledger = Ledger(transaction, self.rule, here, here.monotonic, self._longest_pause)
+            else:  # earlier rather than later, so that a request whose answers take long is not sent late
+                reading = Reading(store.wall, store.wall, store.boot)
+                ledger = Ledger(transaction, self.rule, reading, here.monotonic - store.age, self._longest_pause)
             return work(ledger, *args, **kwargs)
 
-        return self._tables.run(open_and_work)
+        return self._tables.run(open_and_work, FIRST)
 
     def _lease(self, deadline: float | None) -> AbstractContextManager[None]:
         if self.rule.in_flight is None:
@@ -234,7 +246,7 @@ class RateLimit:
                 announce(self.name, reason, reservation.due - now, self.clock)
                 reservation = self._wait_out_pause(reservation) if reservation.paused else self._wait_for(reservation)
         except BaseException:
-            self._book(Ledger.give_back, reservation)
+            self._tables.change(GIVE_BACK, {"id": reservation.id})
             raise
         return reservation
 
@@ -259,7 +271,7 @@ class RateLimit:
         if now - reservation.due > self.rule.patience:
             reservation = self._wait(self._book(Ledger.confirm, reservation), now, None)
         if self.rule.has_choice:
-            self._book(Ledger.mark_sent, reservation)
+            self._tables.change(MARK_SENT, {"id": reservation.id})
         return reservation
 
     def _leave(self, reservation: Reservation) -> None:

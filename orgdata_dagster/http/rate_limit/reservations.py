@@ -27,7 +27,6 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS payment (
     id {id}, at DOUBLE PRECISION NOT NULL, cost DOUBLE PRECISION NOT NULL,
     windows TEXT NOT NULL, state TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS payment_at ON payment (at);
 CREATE TABLE IF NOT EXISTS timeline (
     logical DOUBLE PRECISION NOT NULL, wall DOUBLE PRECISION NOT NULL, monotonic DOUBLE PRECISION NOT NULL,
     boot TEXT NOT NULL, paused_until DOUBLE PRECISION NOT NULL);
@@ -35,11 +34,18 @@ CREATE TABLE IF NOT EXISTS refusal (until DOUBLE PRECISION NOT NULL, asked DOUBL
 CREATE TABLE IF NOT EXISTS backoff (failures INTEGER NOT NULL, at DOUBLE PRECISION NOT NULL);
 """
 
-_OLD = "WHERE at < :before AND state <> 'summed'"
-_SUM_UP = f"""
-INSERT INTO payment (at, cost, windows, state)
-SELECT max(at), sum(cost), windows, 'summed' FROM payment {_OLD} GROUP BY windows, CAST(at / :step AS BIGINT)
-"""
+# What a transaction of `Ledger` reads first.
+FIRST = (
+    "SELECT logical, wall, monotonic, boot, paused_until FROM timeline",
+    "SELECT id, at, cost, windows, state FROM payment",
+)
+# Changes that need no look at the other payments. `sent`: other requests may rely on this payment from now on.
+MARK_SENT = "UPDATE payment SET state = 'sent' WHERE id = :id"
+GIVE_BACK = "DELETE FROM payment WHERE id = :id"
+
+_INSERT = "INSERT INTO payment (id, at, cost, windows, state) VALUES (:id, :at, :cost, :windows, :state)"
+# Up to this number, rows that no longer matter stay, because deleting them one by one costs more than reading them.
+_FEW_OLD = 20
 # Up to this number, rows are not summed up, so that a rule of one request per minute keeps each of them.
 _LONG = 200
 
@@ -99,7 +105,8 @@ class Ledger:
         self._longest_pause = longest_pause
         self._monotonic = monotonic
         self._paused_until = 0.0
-        self.now = self._open(reading)
+        timeline, self._payments = transaction.first[0], list(transaction.first[1])
+        self.now = self._open(timeline[0] if timeline else None, reading)
 
     def reserve(self, cost: float) -> Reservation:
         """Reserve the earliest slot after all waiting requests."""
@@ -108,7 +115,7 @@ class Ledger:
         at, windows = earliest(self._rule, past, cost, start)
         if at <= start:  # nothing delayed the request, so its time is now
             at, windows = earliest(self._rule, past, cost, max(self.now, self._paused_until))
-        return self._insert(at, cost, windows)
+        return self._reserved(at, cost, windows)
 
     def confirm(self, reservation: Reservation) -> Reservation:
         """Check the reservation when its time has come: a request may have been late, or a pause may have started.
@@ -119,17 +126,15 @@ class Ledger:
         at, windows = earliest(self._rule, self._past(reservation), reservation.cost, start)
         if at == reservation.at and windows == reservation.windows:
             return self._reservation(reservation.id, at, reservation.cost, windows)
-        moved = self._db.execute(
+        if all(
+            payment[0] != reservation.id for payment in self._payments
+        ):  # so late that the row was deleted or summed up
+            return self._reserved(at, reservation.cost, windows)
+        self._db.change(
             "UPDATE payment SET at = :at, windows = :windows WHERE id = :id",
             {"at": at, "windows": self._labels(windows), "id": reservation.id},
         )
-        if moved.rowcount == 0:  # so late that the row was deleted or summed up
-            return self._insert(at, reservation.cost, windows)
         return self._reservation(reservation.id, at, reservation.cost, windows)
-
-    def mark_sent(self, reservation: Reservation) -> None:
-        """Record that the request is being sent: from now on other requests may rely on this payment."""
-        self._db.execute("UPDATE payment SET state = 'sent' WHERE id = :id", {"id": reservation.id})
 
     def mark_late(self, reservation: Reservation, ago: float = 0.0) -> None:
         """Record that the request arrived only now, or `ago` seconds before. Never moves a time back.
@@ -137,29 +142,26 @@ class Ledger:
         If a less preferred window was charged, a preferred one may have had room by then, so it counts against all.
         """
         windows = "[]" if any(reservation.windows) else self._labels(reservation.windows)
-        self._db.execute(
+        self._db.change(
             "UPDATE payment SET at = CASE WHEN at > :then THEN at ELSE :then END, windows = :windows WHERE id = :id",
             {"then": self.now - ago, "windows": windows, "id": reservation.id},
         )
-
-    def give_back(self, reservation: Reservation) -> None:
-        """Cancel a reservation that was not sent."""
-        self._db.execute("DELETE FROM payment WHERE id = :id", {"id": reservation.id})
 
     def renew(self, reservation: Reservation) -> Reservation:
         """Move a reservation to the earliest slot if its pause was lifted."""
         if self._paused_until > self.now:
             return replace(reservation, ready=False)
-        self.give_back(reservation)
+        self._db.change(GIVE_BACK, {"id": reservation.id})
+        self._payments = [payment for payment in self._payments if payment[0] != reservation.id]
         return self.reserve(reservation.cost)
 
     def pause(self, seconds: float, asked: float | None) -> None:
         """Pause for `seconds` from now; never shortens a pause. `asked`: see Pause."""
         until = self.now + min(seconds, self._longest_pause)
-        self._db.execute("UPDATE timeline SET paused_until = :until WHERE paused_until < :until", {"until": until})
+        self._db.change("UPDATE timeline SET paused_until = :until WHERE paused_until < :until", {"until": until})
         if asked is not None:
-            self._db.execute("DELETE FROM refusal")
-            self._db.execute("INSERT INTO refusal VALUES (:until, :asked)", {"until": until, "asked": self.now + asked})
+            self._db.change("DELETE FROM refusal")
+            self._db.change("INSERT INTO refusal VALUES (:until, :asked)", {"until": until, "asked": self.now + asked})
 
     def paused(self) -> Pause | None:
         """The current pause; None if there is none."""
@@ -170,9 +172,9 @@ class Ledger:
 
     def resume(self) -> None:
         """End the pause, and reset the count of failures."""
-        self._db.execute("UPDATE timeline SET paused_until = 0")
-        self._db.execute("DELETE FROM refusal")
-        self._db.execute("DELETE FROM backoff")
+        self._db.change("UPDATE timeline SET paused_until = 0")
+        self._db.change("DELETE FROM refusal")
+        self._db.change("DELETE FROM backoff")
 
     def failed(self) -> int:
         """Count a failure of the vendor; returns the number since its last success, in all processes.
@@ -181,13 +183,13 @@ class Ledger:
         """
         row = self._db.execute("SELECT failures, at FROM backoff").fetchone()
         failures = row[0] + 1 if row and self.now - row[1] < 2 * self._longest_pause else 1
-        self._db.execute("DELETE FROM backoff")
-        self._db.execute("INSERT INTO backoff VALUES (:failures, :now)", {"failures": failures, "now": self.now})
+        self._db.change("DELETE FROM backoff")
+        self._db.change("INSERT INTO backoff VALUES (:failures, :now)", {"failures": failures, "now": self.now})
         return failures
 
     def succeeded(self) -> None:
         """Reset the count of failures."""
-        self._db.execute("DELETE FROM backoff")
+        self._db.change("DELETE FROM backoff")
 
     def usage(self) -> list[WindowUsage]:
         """The usage of each window, in the rule's order. Reservations in the future do not count."""
@@ -198,21 +200,20 @@ class Ledger:
             for number, window in enumerate(bucket)
         ]
 
-    def _open(self, reading: Reading) -> float:
-        row = self._db.execute("SELECT logical, wall, monotonic, boot, paused_until FROM timeline").fetchone()
-        anchor = Anchor(row[0], Reading(*row[1:4])) if row else None
+    def _open(self, timeline: tuple[float, float, float, str, float] | None, reading: Reading) -> float:
+        anchor = Anchor(timeline[0], Reading(*timeline[1:4])) if timeline else None
         now, known = advance(anchor, reading)
         anchored = {"logical": now, **reading._asdict()}
-        if row is None:
-            self._db.execute("INSERT INTO timeline VALUES (:logical, :wall, :monotonic, :boot, 0)", anchored)
-        elif not known or now - row[0] > _ANCHOR_AGE:
-            self._db.execute(
+        if timeline is None:
+            self._db.change("INSERT INTO timeline VALUES (:logical, :wall, :monotonic, :boot, 0)", anchored)
+        elif not known or now - timeline[0] > _ANCHOR_AGE:
+            self._db.change(
                 "UPDATE timeline SET logical = :logical, wall = :wall, monotonic = :monotonic, boot = :boot", anchored
             )
-        self._paused_until = row[4] if row else 0.0
+        self._paused_until = timeline[4] if timeline else 0.0
         if self._paused_until > now + self._longest_pause:  # noted under another setting: no pause is obeyed unbounded
             self._paused_until = now + self._longest_pause
-            self._db.execute("UPDATE timeline SET paused_until = :until", {"until": self._paused_until})
+            self._db.change("UPDATE timeline SET paused_until = :until", {"until": self._paused_until})
         self._tidy(now)
         if not known and self._rule.unknown_past == "spent":
             self._spend_everything(now)
@@ -221,44 +222,59 @@ class Ledger:
     def _tidy(self, now: float) -> None:
         """Delete payments that no longer matter, and sum up old ones, because reading thousands of rows per request
         would delay the others.
+        """
+        if len(self._payments) <= _FEW_OLD:
+            return
+        before = now - self._rule.memory
+        found, self._payments = self._payments, [payment for payment in self._payments if payment[1] >= before]
+        if len(found) - len(self._payments) > _FEW_OLD:
+            self._db.change("DELETE FROM payment WHERE at < :before", {"before": before})
+        if len(self._payments) >= _LONG:
+            self._sum_up(now)
+
+    def _sum_up(self, now: float) -> None:
+        """Sum up old payments.
 
         Rows that can decide which window is charged are kept. Older ones matter for longer windows only; they are
         summed in steps of 1/200 of the shortest such window, with the latest time of each step.
         """
-        self._db.execute("DELETE FROM payment WHERE at < :before", {"before": now - self._rule.memory})
         slack = self._rule.slack
         deciding = [window.seconds for bucket in self._rule.buckets for window in bucket[:-1]]
         single = max(deciding, default=0.0) + slack
-        old = {"before": now - single}
-        if self._db.execute(f"SELECT count(*) FROM payment {_OLD}", old).fetchone()[0] < _LONG:
+        old = [payment for payment in self._payments if payment[1] < now - single and payment[4] != "summed"]
+        if len(old) < _LONG:
             return
         seconds = [window.seconds for bucket in self._rule.buckets for window in bucket]
         step = min(length for length in seconds if length + slack > single) / 200
-        self._db.execute(_SUM_UP, {**old, "step": step})
-        self._db.execute(f"DELETE FROM payment {_OLD}", old)
+        groups: dict[tuple[str, int], tuple[float, float]] = {}
+        for _, at, cost, windows, _ in old:
+            latest, total = groups.get((windows, int(at / step)), (at, 0.0))
+            groups[windows, int(at / step)] = max(at, latest), total + cost
+        gone = {payment[0] for payment in old}
+        self._payments = [payment for payment in self._payments if payment[0] not in gone]
+        self._db.change("DELETE FROM payment WHERE at < :before AND state <> 'summed'", {"before": now - single})
+        for (windows, _), (at, cost) in groups.items():
+            self._insert(at, cost, windows, "summed")
 
     def _spend_everything(self, now: float) -> None:
         for index, bucket in enumerate(self._rule.buckets):
             for window in bucket:
                 labels = [""] * len(self._rule.buckets)
                 labels[index] = window.label
-                self._db.execute(
-                    "INSERT INTO payment (at, cost, windows, state) VALUES (:at, :cost, :windows, 'guess')",
-                    {"at": now, "cost": window.points, "windows": json.dumps(labels)},
-                )
+                self._insert(now, window.points, json.dumps(labels), "guess")
 
     def _past(self, reservation: Reservation | None = None) -> list[Spent]:
-        """The payments before `reservation` (None: all), newest first.
+        """The payments before `reservation` (None: all).
 
         These are all earlier ones in the queue, and later ones whose time has come, because they may have been sent.
         Later ones that still wait consider this reservation when they wake up.
         """
-        before = "TRUE" if reservation is None else "id <> :id AND (id < :id OR at <= :now)"
-        query = f"SELECT at, cost, windows, state FROM payment WHERE {before} ORDER BY at DESC"
-        bounds = {"id": reservation and reservation.id, "now": self.now}
+        mine = math.inf if reservation is None else reservation.id
         counted: dict[str, tuple[tuple[tuple[int, ...], ...], bool]] = {}
         past = []
-        for at, cost, text, state in self._db.execute(query, bounds):
+        for number, at, cost, text, state in self._payments:
+            if number == mine or (number > mine and at > self.now):
+                continue
             if text not in counted:
                 counted[text] = self._counts_against(text)
             windows, exact = counted[text]
@@ -285,12 +301,15 @@ class Ledger:
             windows.append(() if label == "" else known or tuple(range(len(bucket))))
         return tuple(windows), exact
 
-    def _insert(self, at: float, cost: float, windows: tuple[int, ...]) -> Reservation:
-        number = self._db.insert(
-            "INSERT INTO payment (at, cost, windows, state) VALUES (:at, :cost, :windows, 'reserved')",
-            {"at": at, "cost": cost, "windows": self._labels(windows)},
-        )
+    def _reserved(self, at: float, cost: float, windows: tuple[int, ...]) -> Reservation:
+        number = self._insert(at, cost, self._labels(windows), "reserved")
         return self._reservation(number, at, cost, windows)
+
+    def _insert(self, at: float, cost: float, windows: str, state: str) -> int:
+        row = {"at": at, "cost": cost, "windows": windows, "state": state}
+        number = self._db.insert(_INSERT, row)
+        self._payments.append((number, at, cost, windows, state))
+        return number
 
     def _reservation(self, number: int, at: float, cost: float, windows: tuple[int, ...]) -> Reservation:
         ready = at <= self.now + _INSTANT

@@ -1,0 +1,85 @@
+"""What a database that cannot be used is called in a message, and which errors pass.
+
+Here: messages without credentials, and the kinds of errors. Add here when: a server fails in another way.
+Keep out: attempts (session.py).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+INVALID = (
+    "ORGDATA_STATE is not a valid address of a database. Write postgresql://USER@HOST:5432/DATABASE, with characters "
+    "such as @ and % in a password escaped as %40 and %25."
+)
+LOST = (
+    "This process was without a connection to the shared state at {place} for so long that it was taken for dead, and "
+    "{what} was given up. It sends nothing more; what it was doing is done again by another run."
+)
+# classes of SQLSTATE, and single ones: connection lost, resources short, shut down or starting up, and a transaction
+# that was chosen to give way or took too long
+_PASSING = ("08", "53", "57P", "57014", "40", "25P03", "58")
+# libpq has no SQLSTATE for an attempt to connect
+_REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted to log in")
+
+
+def place(parameters: Mapping[str, Any]) -> str:
+    """Host, port and database of connection parameters."""
+    host = parameters.get("host") or os.environ.get("PGHOST") or "the local socket"
+    port = parameters.get("port") or os.environ.get("PGPORT") or 5432
+    user = parameters.get("user") or os.environ.get("PGUSER")
+    database = parameters.get("dbname") or os.environ.get("PGDATABASE") or user or "the default database"
+    return f"{host}:{port}/{database}"
+
+
+def client_options(uri: str) -> dict[str, Any]:
+    """Options of the connection that the URI does not set."""
+    wanted = {
+        "application_name": f"orgdata {socket.gethostname()}:{os.getpid()}",
+        "connect_timeout": 10,
+        "keepalives_idle": 4,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
+    named = conninfo_to_dict(uri)
+    return {name: value for name, value in wanted.items() if name not in named}
+
+
+def passes(error: psycopg.Error) -> bool:
+    """Whether another attempt may succeed."""
+    if error.sqlstate is not None:
+        return error.sqlstate.startswith(_PASSING)
+    return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)) and not any(
+        text in str(error) for text in _REFUSED
+    )
+
+
+def waiting(where: str, error: psycopg.Error) -> str:
+    """The sentence that a process logs once while it tries to connect."""
+    return f"Waiting for the shared state at {where}, without which no request is sent: {_words(error)}"
+
+
+def silent(where: str, error: psycopg.Error) -> str:
+    """The message when the server did not answer in time."""
+    return (
+        f"The shared state at {where} does not answer: {_words(error)}. No request is sent without it. Start the "
+        "server or check ORGDATA_STATE, then try again."
+    )
+
+
+def refused(where: str, error: psycopg.Error) -> str:
+    """The message when the server refuses."""
+    return f"The shared state at {where} cannot be used: {_words(error)}. Check ORGDATA_STATE and the user's rights."
+
+
+def _words(error: psycopg.Error) -> str:
+    text = error.diag.message_primary or str(error)
+    first = [line.strip() for line in text.splitlines() if line.strip()][:1] or [type(error).__name__]
+    return first[0].rpartition("failed: ")[2].removeprefix("FATAL:").strip().rstrip(".?")

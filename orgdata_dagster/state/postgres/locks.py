@@ -1,0 +1,147 @@
+"""Locks, claims and leases as rows that name the process which holds them.
+
+Here: `Locks`. Add here when: a lock has another property. Keep out: signs of life (session.py).
+
+A released lock keeps its row without a process, so that taking it again changes the row in place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from orgdata_dagster.state.file_lock import SAY_AFTER, SAY_AGAIN_AFTER, StillHeld
+from orgdata_dagster.state.interface import Holder
+from orgdata_dagster.state.postgres.schema import SCHEMA
+from orgdata_dagster.state.postgres.session import Connection, Session
+
+_FIRST_POLL, _LONGEST_POLL = 0.01, 0.25  # seconds
+_LOOK_FOR_DEAD = 1.0  # seconds between two searches for dead holders of the same locks
+
+_TAKE = f"""
+UPDATE {SCHEMA}.lock SET process = %(me)s, since = clock_timestamp() WHERE name = (
+    SELECT name FROM {SCHEMA}.lock WHERE name = ANY(%(names)s) AND process IS NULL AND NOT revoked
+    LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING name
+"""
+_MAKE = f"INSERT INTO {SCHEMA}.lock (name) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING"
+# Whether the process of a row is dead: no recent sign of life, and its session is gone. The probe is shared, so that
+# two processes that look at the same time do not take each other for the holder. To this session its own lock is free.
+_DEAD = (
+    "(p.number <> %(me)s AND p.seen < clock_timestamp() - make_interval(secs => %(grace)s)"
+    " AND pg_try_advisory_xact_lock_shared(p.number))"
+)
+_FREE_DEAD = f"""
+UPDATE {SCHEMA}.lock SET process = NULL FROM {SCHEMA}.process p
+WHERE name = ANY(%(names)s) AND process = p.number AND NOT revoked AND {_DEAD}
+"""
+_HOLDER = f"""
+SELECT p.identity, l.since, p.seen, NOT (l.revoked OR {_DEAD})
+FROM {SCHEMA}.lock l JOIN {SCHEMA}.process p ON p.number = l.process WHERE l.name = %(name)s
+"""
+_REVOKE = f"""
+UPDATE {SCHEMA}.lock SET revoked = true FROM {SCHEMA}.process p
+WHERE name = %(name)s AND process = p.number AND (revoked OR {_DEAD})
+"""
+
+
+class HeldLock:
+    """A lock that this process holds. remove: whether its row is removed with it."""
+
+    def __init__(self, session: Session, name: str, *, remove: bool) -> None:
+        self._session, self._name, self._remove = session, name, remove
+        self._number = session.number
+
+    def release(self) -> None:
+        """Give the lock back; see Held."""
+        if self._session.number == self._number:  # not in a forked child, which holds nothing
+            self._session.release(self._name, self._give_back)
+
+    def _give_back(self, connection: Connection) -> None:
+        change = f"DELETE FROM {SCHEMA}.lock" if self._remove else f"UPDATE {SCHEMA}.lock SET process = NULL"
+        connection.execute(f"{change} WHERE name = %s AND process = %s AND NOT revoked", (self._name, self._number))
+
+
+class Locks:
+    """The locks of a session. grace: see PostgresState."""
+
+    def __init__(self, session: Session, grace: float) -> None:
+        self._session, self._grace = session, grace
+        self._made: set[str] = set()
+        self._looked: dict[str, float] = {}
+
+    def take(self, names: Sequence[str], *, lasting: bool = False, remove: bool = False) -> HeldLock | None:
+        """Take a free one of these locks; None if all are taken.
+
+        lasting: this process must not go on once the lock was given to another one.
+        """
+
+        def work(connection: Connection) -> str | None:
+            self._session.register(connection)
+            return self._taken(connection, names, lasting=lasting, remove=remove)
+
+        name = self._session.run(work)
+        if name is None:
+            return None
+        if lasting:
+            self._session.keep_alive()
+        return HeldLock(self._session, name, remove=remove)
+
+    def wait(self, name: str, waiting: Callable[[], None] | None, patience: float | None) -> HeldLock:
+        """Take the lock when it is free. Raises StillHeld."""
+        began, poll = time.monotonic(), _FIRST_POLL
+        told = began + SAY_AFTER
+        while (held := self.take([name], lasting=True)) is None:
+            now = time.monotonic()
+            if patience is not None and now - began >= patience:
+                raise StillHeld
+            if waiting is not None and now > told:
+                waiting()
+                told = now + SAY_AGAIN_AFTER
+            time.sleep(poll)
+            poll = min(1.5 * poll, _LONGEST_POLL)
+        return held
+
+    def holder(self, name: str) -> Holder | None:
+        """Who holds the lock, or died with it."""
+        found = self._arguments(name=name)
+        row = self._session.run(lambda connection: connection.execute(_HOLDER, found).fetchone())
+        return None if row is None else Holder(row[0], row[1], alive=row[3], seen=row[2])
+
+    def revoke(self, name: str) -> bool:
+        """Whether the lock was taken away from a dead holder, or has none."""
+        found = self._arguments(name=name)
+        if self._session.run(lambda connection: connection.execute(_REVOKE, found).rowcount):
+            return True
+        return self.holder(name) is None
+
+    def forget(self, name: str) -> None:
+        """Remove the row."""
+        self._session.run(lambda connection: connection.execute(f"DELETE FROM {SCHEMA}.lock WHERE name = %s", (name,)))
+
+    def _arguments(self, **others: object) -> dict[str, object]:
+        return {"me": self._session.number, "grace": self._grace, **others}
+
+    def _taken(self, connection: Connection, names: Sequence[str], *, lasting: bool, remove: bool) -> str | None:
+        arguments = self._arguments(names=list(names))
+        row = connection.execute(_TAKE, arguments).fetchone()
+        if row is None and self._may_become_free(connection, arguments, names, remove=remove):
+            row = connection.execute(_TAKE, arguments).fetchone()
+        if row is None:
+            return None
+        self._session.held[row[0]] = lasting
+        return str(row[0])
+
+    def _may_become_free(
+        self, connection: Connection, arguments: dict[str, object], names: Sequence[str], *, remove: bool
+    ) -> bool:
+        """Make rows that are not there, and free those of dead processes; returns whether there were any."""
+        made = 0
+        if remove or any(name not in self._made for name in names):
+            made = connection.execute(_MAKE, arguments).rowcount
+            self._made |= set() if remove else set(names)
+        now = time.monotonic()
+        if not made and now - self._looked.get(names[0], -_LOOK_FOR_DEAD) < _LOOK_FOR_DEAD:
+            return False
+        self._looked[names[0]] = now
+        return made + connection.execute(_FREE_DEAD, arguments).rowcount > 0

@@ -1,0 +1,197 @@
+"""What the store in PostgreSQL promises beyond the contract: lost connections, zombies, passwords, bad addresses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from orgdata_dagster import settings
+from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
+from orgdata_dagster.http.redaction import redact
+from orgdata_dagster.orchestration.shared_state import shared_state
+from orgdata_dagster.state import FileState, StateUnavailable, StillHeld
+from orgdata_dagster_tests.postgres import PASSWORD, Server
+from orgdata_dagster_tests.state.conftest import BEAT, GRACE, PATIENCE, Processes
+
+RULE = Rule(buckets=((Window(3, 60),),))
+
+
+@pytest.fixture
+def database(postgres: Server) -> str:
+    return postgres.new_database()
+
+
+def opened(postgres: Server, database: str, **options: float):  # type: ignore[no-untyped-def]
+    from orgdata_dagster.state.postgres import PostgresState
+
+    wanted = {"beat": BEAT, "grace": GRACE, "patience": PATIENCE, **options}
+    return PostgresState(postgres.url(database), **wanted)
+
+
+def hang_up(postgres: Server, database: str) -> None:
+    """End all sessions, as a server does that restarts."""
+    postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
+
+
+def test_a_lost_connection_costs_nothing(postgres: Server, database: str, caplog: pytest.LogCaptureFixture) -> None:
+    one, other = opened(postgres, database), opened(postgres, database)
+    rate_limit = RateLimit("vendor", RULE, one)
+    with one.lock("syncs/one"):
+        for _ in range(3):
+            with rate_limit.spend():
+                hang_up(postgres, database)
+        with pytest.raises(StillHeld), other.lock("syncs/one", patience=3 * GRACE):
+            pass
+        with pytest.raises(TimeoutError), rate_limit.spend(timeout=1):
+            pass
+    assert rate_limit.usage()[0].spent == 3
+    told = [record.getMessage() for record in caplog.records if record.name == "orgdata"]
+    assert told
+    assert all("Waiting for the shared state at 127.0.0.1:" in line and PASSWORD not in line for line in told)
+
+
+def test_who_was_taken_for_dead_sends_nothing_more(postgres: Server, database: str) -> None:
+    """A machine that was cut off comes back, and another one has taken over what it did."""
+    zombie, other = opened(postgres, database, beat=3600), opened(postgres, database)
+    rate_limit = RateLimit("vendor", RULE, zombie)
+    claim = zombie.claim("runs/one")
+    assert claim is not None
+    hang_up(postgres, database)
+    time.sleep(1.5 * GRACE)
+    assert other.revoke("runs/one")
+    for _ in range(2):
+        with pytest.raises(StateUnavailable, match=r"taken for dead, and runs/one was given up"), rate_limit.spend():
+            raise AssertionError("a zombie sends")
+    claim.release()
+    with rate_limit.spend():
+        pass
+
+
+def test_a_process_that_is_stopped_for_a_while_lives(postgres: Server, database: str) -> None:
+    frozen, other = opened(postgres, database, beat=3600), opened(postgres, database)
+    assert frozen.claim("runs/one") is not None
+    time.sleep(2 * GRACE)
+    found = other.holder("runs/one")
+    assert found is not None
+    assert found.alive
+    assert not other.revoke("runs/one")
+
+
+@pytest.mark.parametrize("port", [1])
+def test_without_a_server_nothing_is_sent(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orgdata_dagster.state.postgres import PostgresState, session
+
+    monkeypatch.setattr(session, "_PATIENCE_AT_FIRST", 0.6)
+    state = PostgresState(f"postgresql://me:{PASSWORD}@127.0.0.1:{port}/lost")
+    with pytest.raises(StateUnavailable) as caught, RateLimit("vendor", RULE, state).spend():
+        raise AssertionError("sent without a reservation")
+    assert str(caught.value) == (
+        f"The shared state at 127.0.0.1:{port}/lost does not answer: Connection refused. No request is sent without "
+        "it. Start the server or check ORGDATA_STATE, then try again."
+    )
+
+
+def test_a_refusal_is_told_at_once(postgres: Server, database: str) -> None:
+    from orgdata_dagster.state.postgres import PostgresState
+
+    for uri, reason in (
+        (postgres.url(database).replace(PASSWORD, "wrong-password"), "password authentication failed"),
+        (postgres.url("not_there"), 'database "not_there" does not exist'),
+    ):
+        began = time.monotonic()
+        with pytest.raises(StateUnavailable, match=reason) as caught:
+            PostgresState(uri).describe()
+        assert time.monotonic() - began < 5
+        assert "wrong-password" not in str(caught.value)
+        assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [f"postgresql://me:{PASSWORD}%@host/x", f"mysql://me:{PASSWORD}@host/x", f"postgresql://{PASSWORD}:x:y@[h/x"],
+)
+def test_a_bad_address_is_told_without_its_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORGDATA_STATE", value)
+    with pytest.raises((StateUnavailable, settings.SettingsError), match="ORGDATA_STATE is not") as caught:
+        shared_state()
+    assert PASSWORD not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_password_is_redacted_everywhere(
+    postgres: Server, database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ORGDATA_STATE", postgres.url(database))
+    monkeypatch.setenv("ORGDATA_HOME", str(tmp_path))
+    state = shared_state()
+    assert PASSWORD not in repr(state)
+    assert PASSWORD not in redact(f"a library quotes {postgres.url(database)}")
+    assert shared_state() is state
+
+
+def test_the_default_is_files_and_imports_nothing_new(tmp_path: Path) -> None:
+    code = (
+        "import sys; from orgdata_dagster.orchestration.shared_state import shared_state\n"
+        "import orgdata_dagster.project.build, orgdata_dagster.cli.pull\n"
+        "assert type(shared_state()).__name__ == 'FileState'\n"
+        "print([name for name in sys.modules if name.startswith(('psycopg', 'dagster_postgres', "
+        "'orgdata_dagster.state.postgres'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, env={"ORGDATA_HOME": str(tmp_path)}
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in sys.modules if name.startswith(("psycopg", "orgdata_dagster.state.postgres"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.setenv("ORGDATA_STATE", "postgresql://me@host/x")
+    monkeypatch.setenv("ORGDATA_HOME", str(tmp_path))
+    with pytest.raises(StateUnavailable, match=r"pip install 'orgdata\[postgres\]'"):
+        shared_state()
+    monkeypatch.delenv("ORGDATA_STATE")
+    assert isinstance(shared_state(), FileState)
+
+
+def first_use(url: str) -> None:
+    from orgdata_dagster.state.postgres import PostgresState
+
+    with RateLimit("vendor", RULE, PostgresState(url)).spend(0.375):
+        pass
+
+
+def test_two_machines_may_start_at_once_on_an_empty_database(postgres: Server, database: str, start: Processes) -> None:
+    processes = [start(first_use, postgres.url(database)) for _ in range(8)]
+    for process in processes:
+        process.join(20)
+    assert [process.exitcode for process in processes] == [0] * 8
+    assert RateLimit("vendor", RULE, opened(postgres, database)).usage()[0].spent == 3
+
+
+def test_threads_share_the_connection(postgres: Server, database: str) -> None:
+    state, errors = opened(postgres, database), list[BaseException]()
+    rate_limit = RateLimit("vendor", Rule(buckets=((Window(1e9, 1),),), in_flight=4), state)
+
+    def work() -> None:
+        try:
+            for _ in range(10):
+                with rate_limit.spend():
+                    pass
+        except BaseException as error:  # noqa: BLE001 - shown below
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert errors == []
+    sessions = postgres.sql(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'")
+    assert sessions == [["1"]]

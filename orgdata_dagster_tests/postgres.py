@@ -136,6 +136,8 @@ def _use(folder: Path) -> int | None:
 def _start(folder: Path) -> None:
     secret = folder / "password"
     secret.write_text(PASSWORD)
+    if user := _owner():
+        shutil.chown(secret, user)  # a test may have set a umask that keeps others out
     _run(
         folder, _program("initdb"), "-D", str(folder / "data"), "-U", USER, "--pwfile", str(secret),
         "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",

@@ -1,7 +1,8 @@
-"""Commands that only read the warehouse or the project: `query`, `show`, `explain`, `export`; and `completion`.
+"""Commands that only read the warehouse or the project: `query`, `show`, `explain`, `export`, `dbt init`;
+and `completion`.
 
 Here: their arguments and options. Add here when: a new command only reads.
-Keep out: what they do (query/, show.py, explain.py, export.py).
+Keep out: what they do (query/, show.py, explain.py, export.py, dbt.py).
 """
 
 from __future__ import annotations
@@ -108,4 +109,19 @@ def export(folder: str, tables: tuple[str, ...], as_json: bool) -> None:
         print_json(done)
 
 
-COMMANDS = (query, show, explain, export, completion)
+@click.group()
+def dbt() -> None:
+    """Use the tables in dbt."""
+
+
+@dbt.command("init")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
+def dbt_init(folder: Path | None) -> None:
+    """Write profiles.yml, dbt_project.yml and the sources for dbt-duckdb to FOLDER (default: dbt in the project)."""
+    from orgdata_dagster.cli.dbt import init
+
+    for file in init(folder):
+        click.echo(f"{'wrote' if file.written else 'kept '} {file.path}")
+
+
+COMMANDS = (query, show, explain, export, dbt, completion)

@@ -137,7 +137,12 @@ def _table(table: Configured, types: Mapping[str, str]) -> dict[str, Any]:
 def _column(name: str, data_type: str | None, table: Configured) -> dict[str, Any]:
     target = table.stream.target
     tests = ["not_null", *(["unique"] if target.key == (name,) else [])] if name in target.key else []
-    about = {"description": target.column_descriptions.get(name, ""), "data_type": data_type, "data_tests": tests}
+    about = {
+        "description": target.column_descriptions.get(name, ""),
+        "data_type": data_type,
+        "quote": bool(tests),  # a vendor's name may hold blanks, such as `User ID`
+        "data_tests": tests,
+    }
     return {"name": name, **{option: value for option, value in about.items() if value}}
 
 

@@ -1,0 +1,82 @@
+"""`orgdata dbt init`: the sources are those of the project, and what is the user's is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli import dbt
+from orgdata_dagster_tests.integration.home import Home
+
+PROJECT = """
+type: orgdata_dagster.Together
+attributes:
+  tables:
+    - {name: users, key: [User ID], column_descriptions: {User ID: The user's id.}}
+"""
+
+
+@pytest.fixture
+def folder(new_home: Home, tmp_path: Path) -> Path:
+    new_home.write_project(together=PROJECT)
+    return tmp_path / "dbt"
+
+
+def read(folder: Path, name: str) -> Any:
+    return yaml.safe_load((folder / name).read_text())
+
+
+def test_a_source_has_the_key_of_its_asset_and_reads_one_row_per_key(folder: Path) -> None:
+    list(dbt.init(folder))
+
+    (source,) = read(folder, "models/orgdata.yml")["sources"]
+    (users,) = source["tables"]
+    assert (source["name"], source["schema"], source["database"]) == ("together", "together", "warehouse")
+    assert (users["name"], users["identifier"]) == ("users", "users_current")
+    key = {column["name"]: column for column in users["columns"]}["User ID"]
+    assert key == {
+        "name": "User ID",
+        "description": "The user's id.",
+        "quote": True,
+        "data_tests": ["not_null", "unique"],
+    }
+
+
+def test_freshness_follows_the_coverage(folder: Path) -> None:
+    list(dbt.init(folder))
+
+    config = read(folder, "models/orgdata.yml")["sources"][0]["tables"][0]["config"]
+    assert "max(to_instant) from warehouse._orgdata.coverage where complete" in config["loaded_at_query"]
+    assert config["freshness"]["warn_after"]["count"] < config["freshness"]["error_after"]["count"]
+
+
+def test_only_the_sources_are_written_again(folder: Path) -> None:
+    list(dbt.init(folder))
+    for name in ("profiles.yml", "models/orgdata.yml"):
+        (folder / name).write_text("changed: true\n")
+
+    written = {file.path.name: file.written for file in dbt.init(folder)}
+
+    assert written == {"dbt_project.yml": False, "profiles.yml": False, "orgdata.yml": True}
+    assert read(folder, "profiles.yml") == {"changed": True}
+    assert "sources" in read(folder, "models/orgdata.yml")
+
+
+def test_the_warehouse_is_attached_for_reading(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    list(dbt.init(folder))
+    (profile,) = read(folder, "profiles.yml").values()
+    (attached,) = profile["outputs"]["dev"]["attach"]
+    assert attached["read_only"] is True
+    assert settings.warehouse_uri() in attached["path"]
+
+    (folder / "profiles.yml").unlink()
+    monkeypatch.setenv("ORGDATA_WAREHOUSE", f"ducklake:sqlite:{tmp_path}/catalog?DATA_PATH=/lake")
+    list(dbt.init(folder))
+    (profile,) = read(folder, "profiles.yml").values()
+    (attached,) = profile["outputs"]["dev"]["attach"]
+    assert attached["path"] == f"ducklake:sqlite:{tmp_path}/catalog"
+    assert attached["options"] == {"DATA_PATH": "/lake"}

@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
+from orgdata_dagster.warehouse.storage.extensions import wheel_of
 from orgdata_dagster_tests.postgres import Server
 
 VARIABLE = "ORGDATA_TEST_WAREHOUSE"
@@ -16,8 +19,14 @@ FILE, SQLITE, POSTGRES = KINDS = ("file", "sqlite", "postgres")
 KIND = os.environ.get(VARIABLE) or FILE
 LAKES = (SQLITE, POSTGRES)
 
-only_files = f"about a file that others have open: not with {VARIABLE}={KIND}"
 servers: list[Server] = []  # the session's, if it needs one (conftest.py)
+
+
+def need_lakes() -> None:
+    """Skip the test where the wheels of the extra `lake` are not installed. In CI they have to be."""
+    if os.environ.get("CI") or all(map(wheel_of, ("ducklake", "postgres_scanner", "sqlite_scanner"))):
+        return
+    pytest.skip("the extra `lake` is not installed, or not for this version of DuckDB: pip install -e '.[dev]'")
 
 
 def location(folder: Path, kind: str = KIND) -> str:

@@ -20,7 +20,7 @@ from orgdata_dagster.orchestration.automation.alerts.sensor import alerts_sensor
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.conditions import downstream_sensor
 from orgdata_dagster.orchestration.automation.freshness import freshness_sensor
-from orgdata_dagster.orchestration.instance import pool_waits
+from orgdata_dagster.orchestration.instance import lake_maintenance, pool_waits
 from orgdata_dagster.orchestration.instance.retention import retention_job, retention_schedule
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.private import keep_private
@@ -63,6 +63,7 @@ def build_defs(
             schedules=[retention_schedule],
             executor=dg.in_process_executor,
         ),
+        lake_maintenance.definitions(),
     )
     assets, resources = list(defs.assets or ()), {**(defs.resources or {}), **(resource_overrides or {})}
     if for_ui:

@@ -29,7 +29,11 @@ _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagste
 
 def kept(variable: str) -> timedelta:
     """How long something is kept: the variable's duration, or its default. Raises SettingsError."""
-    text = os.environ.get(variable) or DEFAULTS[variable]
+    return duration(variable, os.environ.get(variable) or DEFAULTS[variable])
+
+
+def duration(variable: str, text: str) -> timedelta:
+    """The duration that a variable's text means. Raises SettingsError."""
     try:
         return parse_duration(text)
     except ValueError as error:

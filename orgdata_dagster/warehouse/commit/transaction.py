@@ -23,6 +23,7 @@ from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise,
 from orgdata_dagster.warehouse.commit.merging import keep_newest, merge
 from orgdata_dagster.warehouse.commit.ready import ReadyRows, move
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
+from orgdata_dagster.warehouse.errors import Refused
 from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.ledger.coverage import write_coverage
 from orgdata_dagster.warehouse.ledger.intervals import Interval, until
@@ -64,6 +65,7 @@ def commit(
     Raises ContractViolation (frozen columns changed), Refused (by the target's own rule), RowCountMismatch (other rows
     were read than the pages hold); the warehouse is then as it was.
     """
+    _refuse_types(warehouse, target, stage)
     stage.look()  # before the lock
     if stage.wide and not stage.exact:
         stage.prove()
@@ -79,6 +81,15 @@ def commit(
             if stage.wide:
                 stage.analyse()
         ready = ()
+
+
+def _refuse_types(warehouse: Warehouse, target: Target, stage: Stage) -> None:
+    for column, kind in stage.configured.items():
+        if warehouse.storage.unusable(kind):
+            raise Refused(
+                f"{target.table}: `columns`: {column!r} is declared {kind}, which a lake cannot hold without changing "
+                "values. Nothing was stored. Declare another type, such as VARCHAR."
+            )
 
 
 def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run_id: str) -> None:

@@ -38,6 +38,11 @@ _idle: defaultdict[int, list[duckdb.DuckDBPyConnection]] = defaultdict(list)
 _numbers = itertools.count()
 
 
+def idle() -> list[duckdb.DuckDBPyConnection]:
+    """This process's instances that nobody uses now."""
+    return _idle[os.getpid()]
+
+
 @contextmanager
 def lent(*, memory: str, threads: int, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to an empty in-memory instance in UTC with these limits, which is reset at the end.
@@ -46,9 +51,8 @@ def lent(*, memory: str, threads: int, spill: Path) -> Iterator[duckdb.DuckDBPyC
     spill: a folder of this process. Each instance spills to a folder of its own in it, because DuckDB uses the same
         file names in every instance.
     """
-    idle = _idle[os.getpid()]
     try:
-        instance = idle.pop()
+        instance = idle().pop()
     except IndexError:
         instance = duckdb.connect(config=_SETTINGS)
     try:
@@ -63,7 +67,7 @@ def lent(*, memory: str, threads: int, spill: Path) -> Iterator[duckdb.DuckDBPyC
         instance.close()
         raise
     if _emptied(instance):
-        idle.append(instance)
+        idle().append(instance)
 
 
 def _emptied(instance: duckdb.DuckDBPyConnection) -> bool:

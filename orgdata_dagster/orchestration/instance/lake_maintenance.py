@@ -1,0 +1,72 @@
+"""Maintenance of a lake: a job merges its files and forgets old states once a day, and shows what it did.
+
+Here: the job `lake_maintenance`, its schedule, and how long things are kept. A project has them only if its warehouse
+is a lake. Keep out: DuckLake's procedures (warehouse/storage/maintenance.py), records of the ledger (retention.py).
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from orgdata_dagster import settings
+from orgdata_dagster.orchestration.instance.retention import duration
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.warehouse.storage.lake import Lake
+from orgdata_dagster.warehouse.storage.maintenance import maintain
+
+KEEP_SNAPSHOTS = "ORGDATA_KEEP_SNAPSHOTS"
+KEEP_UNUSED_FILES = "ORGDATA_KEEP_UNUSED_FILES"
+DEFAULTS = {KEEP_SNAPSHOTS: "7d", KEEP_UNUSED_FILES: "1d"}
+
+
+def definitions() -> dg.Definitions:
+    """The job and its schedule if ORGDATA_WAREHOUSE is a lake."""
+    if not settings.warehouse_uri().lower().startswith("ducklake:"):
+        return dg.Definitions()
+    return dg.Definitions(jobs=[lake_maintenance_job], schedules=[lake_maintenance_schedule])
+
+
+@dg.op(name="maintain_lake", out=dg.Out(dg.Nothing))
+def _maintain(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output[None]]:
+    now = datetime.now(UTC)
+    keep = {name: duration(name, os.environ.get(name) or default) for name, default in DEFAULTS.items()}
+    figures: dict[str, int | str] = {
+        name.lower().removeprefix("orgdata_"): os.environ.get(name) or default for name, default in DEFAULTS.items()
+    }
+    opened = warehouse.open()
+    if isinstance(opened.storage, Lake) and opened.exists:
+        done = maintain(opened, snapshots_before=now - keep[KEEP_SNAPSHOTS], files_before=now - keep[KEEP_UNUSED_FILES])
+        figures |= {
+            "files_rewritten": done.rewritten,
+            "files_merged": done.merged,
+            "snapshots_expired": done.snapshots,
+            "files_deleted": done.deleted,
+            "files": done.files,
+            "bytes": done.bytes,
+        }
+        context.log.info(
+            f"merged {done.merged} files, forgot {done.snapshots} states and deleted {done.deleted} files; the lake "
+            f"has {done.files} files ({done.bytes / 1e6:.1f} MB)"
+        )
+    yield dg.Output(None, metadata=figures)
+
+
+@dg.job(name="lake_maintenance", description="Merges the lake's small files, forgets old states, deletes their files.")
+def lake_maintenance_job() -> None:
+    """One op, which takes the write lock for one step at a time."""
+    _maintain()
+
+
+@dg.schedule(
+    name="lake_maintenance_due",
+    job=lake_maintenance_job,
+    cron_schedule="40 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Once a day; how long is set by ORGDATA_KEEP_SNAPSHOTS and ORGDATA_KEEP_UNUSED_FILES.",
+)
+def lake_maintenance_schedule() -> dg.RunRequest:
+    """Request the job."""
+    return dg.RunRequest()

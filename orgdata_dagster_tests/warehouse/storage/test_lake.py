@@ -1,0 +1,237 @@
+"""A lake keeps the promises of a file: on SQLite and on PostgreSQL, with real ones of both.
+
+The whole of the warehouse's tests runs on lakes with `make test-growth`; here is what is most likely to break.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orgdata_dagster.warehouse.errors import Refused, WarehouseError, WarehouseHeld, WarehouseUnavailable
+from orgdata_dagster.warehouse.storage import instances
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.maintenance import maintain
+from orgdata_dagster_tests import warehouses
+from orgdata_dagster_tests.postgres import PASSWORD, Server
+from orgdata_dagster_tests.warehouse.conftest import Starter
+from orgdata_dagster_tests.warehouse.rig import ITEMS, NOON, Rig
+from orgdata_dagster_tests.warehouse.worker import commit_days, commit_for_ever, hold_lock, with_rig
+
+KEYED = replace(ITEMS, key=("id",), write_disposition="merge", description="Items.")
+
+
+@pytest.fixture(params=warehouses.LAKES)
+def lake(request: pytest.FixtureRequest, tmp_path: Path, scratch: duckdb.DuckDBPyConnection) -> Rig:
+    warehouses.need_lakes()
+    if request.param == warehouses.POSTGRES:
+        request.getfixturevalue("postgres")
+    return Rig(tmp_path, scratch, warehouses.location(tmp_path, request.param))
+
+
+@pytest.fixture
+def on_postgres(tmp_path: Path, scratch: duckdb.DuckDBPyConnection, postgres: Server) -> Rig:
+    warehouses.need_lakes()
+    assert postgres.port
+    return Rig(tmp_path, scratch, warehouses.location(tmp_path, warehouses.POSTGRES))
+
+
+def test_a_lake_that_is_not_there_yet_is_made_by_the_first_writer(lake: Rig) -> None:
+    assert not lake.warehouse.exists
+    with pytest.raises(WarehouseUnavailable, match=r"There is no warehouse at ducklake:.* yet"):
+        lake.warehouse.query("SELECT 1")
+    assert not lake.warehouse.exists
+    lake.land("id,v\n1,a\n")
+    assert lake.warehouse.exists
+    assert lake.texts() == [("1", "a")]
+    assert lake.warehouse.query("SELECT count(*) AS n FROM acme.items")["n"].tolist() == [1]
+
+
+def test_rows_columns_views_and_comments(lake: Rig) -> None:
+    """Replace, merge, a wider type, a declared type with a variant column, and all of it readable afterwards."""
+    target = replace(KEYED, column_descriptions={"v": "A value."})
+    lake.land("id,v,w\n1,10,x\n2,20,y\n", target=target)
+    lake.land("id,v,w,new\n2,2.5,y,1\n3,n/a,z,\n", target=target)
+    assert lake.texts("id", target) == [("1", "10", "x", None), ("2", "2.5", "y", "1"), ("3", "n/a", "z", None)]
+    lake.land("id,v,w,new\n4,7,z,2\n", target=target, declared={"v": "BIGINT"})
+    assert lake.types(target) == {
+        "id": "BIGINT",
+        "v": "BIGINT",
+        "w": "VARCHAR",
+        "new": "BIGINT",
+        "v__v_text": "VARCHAR",
+    }
+    assert lake.sql("SELECT id, v, v__v_text FROM acme.items_current ORDER BY id") == [
+        (1, 10, None), (2, None, "2.5"), (3, None, "n/a"), (4, 7, None),
+    ]  # fmt: skip
+    comments = "SELECT comment FROM duckdb_columns() WHERE table_name = 'items' AND column_name = 'v' AND "
+    assert lake.sql(f"{comments} database_name = current_database()") == [("A value.",)]
+
+
+def test_a_partition_is_replaced_and_what_cannot_be_stored_is_refused(lake: Rig) -> None:
+    lake.land('id,list\n1,"[""a"",""\x00""]"\n2,\n')
+    lake.land("id,list\n3,x\n")
+    assert lake.texts() == [("3", "x")]
+    with pytest.raises(Refused, match=r"acme.items: `columns`: 'id' is declared HUGEINT, which a lake cannot hold"):
+        lake.land("id\n1\n", declared={"id": "HUGEINT"})
+    assert lake.texts() == [("3", "x")]
+
+
+def test_a_killed_writer_leaves_a_whole_partition_and_blocks_nobody(lake: Rig, start: Starter) -> None:
+    ready = lake.folder / "ready"
+    process = start(with_rig, commit_for_ever, lake.location, lake.folder / "w", ready)
+    start.wait_for(ready)
+    time.sleep(0.1)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join(10)
+    [(count, versions)] = lake.sql("SELECT count(*), count(DISTINCT v) FROM acme.items")
+    assert (count in (700, 1100), versions) == (True, 1)
+    lake.land("v,n\nmine,1\n", partition="other")
+    assert lake.sql("SELECT count(*) FROM acme.items") == [(count + 1,)]
+
+
+def test_two_processes_write_at_once_and_nothing_is_lost(lake: Rig, start: Starter) -> None:
+    """They also make the lake, and its tables, at the same time."""
+    days = 2
+    crowd = [start(with_rig, commit_days, lake.location, lake.folder / f"w{at}", days) for at in range(2)]
+    for process in crowd:
+        process.join(60)
+        assert process.exitcode == 0
+    found = lake.sql("SELECT _orgdata_partition, count(*) FROM acme.items GROUP BY ALL ORDER BY ALL")
+    assert found == [(f"w{at}-{day}", 10) for at in range(2) for day in range(days)]
+
+
+def test_who_waits_for_a_writer_names_it(lake: Rig, start: Starter) -> None:
+    lake.land("id\n1\n")
+    process = start(hold_lock, lake.warehouse, lake.folder / "holds")
+    start.wait_for(lake.folder / "holds")
+    assert f"process {process.pid} (" in lake.warehouse.storage.writer()
+    lake.warehouse.queue_patience = 0.3
+    with pytest.raises(WarehouseHeld, match=rf"process {process.pid} \(.*\) has held the warehouse ducklake:"):
+        lake.land("id\n2\n")
+
+
+def test_readers_on_postgres_wait_for_nobody_and_see_one_state(on_postgres: Rig, start: Starter) -> None:
+    on_postgres.land("id\n1\n")
+    count = "SELECT count(*) FROM acme.items"
+    with on_postgres.warehouse.reading() as connection:
+        assert connection.execute(count).fetchone() == (1,)
+        writing = threading.Thread(target=lambda: _with_own(on_postgres, lambda rig: rig.land("id\n2\n3\n")))
+        writing.start()
+        writing.join(60)
+        assert connection.execute(count).fetchone() == (1,), "a reader sees the state in which it began"
+    start(hold_lock, on_postgres.warehouse, on_postgres.folder / "holds")
+    start.wait_for(on_postgres.folder / "holds")
+    assert on_postgres.sql(count) == [(2,)]
+
+
+def _with_own(rig: Rig, work: Callable[[Rig], object]) -> None:
+    with Warehouse("", scratch=rig.folder / "other").scratch_connection() as connection:
+        work(Rig(rig.folder, connection, rig.location))
+
+
+def test_a_writer_that_lost_its_lock_commits_nothing(on_postgres: Rig, postgres: Server) -> None:
+    on_postgres.land("id\n1\n")
+    holders = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = "
+
+    def lose(*_: object) -> None:
+        name = _database(on_postgres)
+        assert postgres.sql(f"{holders} (SELECT oid FROM pg_database WHERE datname = '{name}')") == [["t"]]
+
+    with pytest.raises(WarehouseUnavailable, match="held the warehouse's lock was lost"):
+        on_postgres.land("id\n2\n", target=replace(ITEMS, afterwards=lose))
+    assert on_postgres.texts() == [("1",)]
+
+
+def _database(rig: Rig) -> str:
+    return next(word for word in rig.location.split() if word.startswith("dbname=")).removeprefix("dbname=")
+
+
+def test_the_password_is_nowhere(on_postgres: Rig, postgres: Server, tmp_path: Path) -> None:
+    assert PASSWORD in on_postgres.location
+    on_postgres.land("id\n1\n")
+    assert PASSWORD not in on_postgres.warehouse.uri
+    listed = "SELECT string_agg(d::VARCHAR, '') || (SELECT string_agg(s::VARCHAR, '') FROM duckdb_secrets() AS s) "
+    with on_postgres.warehouse.reading() as connection:
+        assert PASSWORD not in str(connection.execute(f"{listed} FROM duckdb_databases() AS d").fetchall())
+    wrong = [
+        on_postgres.location.replace(f"port={postgres.port}", "port=1"),
+        on_postgres.location.replace("user=orgdata", "user=nobody"),
+        on_postgres.location.replace(f"dbname={_database(on_postgres)}", "dbname=none"),
+        on_postgres.location.replace(f"={tmp_path}/lake", f"={tmp_path}/elsewhere"),
+        f"ducklake:postgres:{postgres.url(postgres.new_database())}",
+    ]
+    for location in wrong:
+        with pytest.raises(WarehouseError) as caught, Warehouse(location, scratch=tmp_path).writing():
+            pass
+        assert PASSWORD not in str(caught.value)
+        assert "ORGDATA_WAREHOUSE" in str(caught.value)
+
+
+def test_the_password_may_come_from_the_environment(
+    on_postgres: Rig, postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_postgres.land("id\n1\n")
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    location = f"ducklake:postgres:{postgres.keywords(_database(on_postgres), password=False)}"
+    with Warehouse(location, scratch=tmp_path).reading() as connection:
+        assert connection.execute("SELECT count(*) FROM acme.items").fetchone() == (1,)
+    (tmp_path / "services").write_text(
+        f"[lake]\nhost=127.0.0.1\nport={postgres.port}\nuser=orgdata\ndbname={_database(on_postgres)}\n"
+    )
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    monkeypatch.setenv("PGSERVICE", "lake")
+    with Warehouse("ducklake:postgres:", scratch=tmp_path).reading() as connection:
+        assert connection.execute("SELECT count(*) FROM acme.items").fetchone() == (1,)
+
+
+def test_maintenance_merges_files_and_forgets_states(lake: Rig) -> None:
+    for number in range(3):
+        lake.land(f"id\n{number}\n", partition=f"day-{number}")
+        lake.land(f"id\n{number}\n")
+    files = len(list((lake.folder / "lake").rglob("*.parquet")))
+    hence = datetime.now(UTC) + timedelta(hours=1)
+    kept = maintain(lake.warehouse, snapshots_before=NOON, files_before=NOON)
+    assert (kept.snapshots, kept.deleted) == (0, 0)
+    done = maintain(lake.warehouse, snapshots_before=hence, files_before=hence)
+    assert (kept.merged > 4, done.snapshots > 6, done.deleted > 4) == (True, True, True)
+    left = len(list((lake.folder / "lake").rglob("*.parquet")))
+    assert done.files <= left < files / 2
+    assert len(lake.texts()) == 4
+    lake.land("id\n9\n")
+    assert len(lake.texts()) == 4
+
+
+def test_an_instance_with_an_internal_error_is_not_used_again(lake: Rig) -> None:
+    """DuckDB refuses everything after an internal error, in all connections of the instance."""
+    lake.land("id\n1\n")
+    before = [*instances.idle()]
+    failing = lake.warehouse.writing()
+    failing.__enter__()
+    assert len(instances.idle()) == len(before) - 1
+    with pytest.raises(WarehouseUnavailable, match=r"DuckDB failed inside while .* on ducklake:.* Run this again"):
+        failing.__exit__(duckdb.InternalException, duckdb.InternalException("INTERNAL Error: index 0"), None)
+    assert len(instances.idle()) == len(before) - 1
+    assert lake.warehouse.query("SELECT 1 AS x")["x"].tolist() == [1]
+
+
+def test_a_load_that_fails_at_its_commit_says_so_and_the_next_one_lands(on_postgres: Rig, postgres: Server) -> None:
+    """After a failed COMMIT of a lake the ROLLBACK raises too."""
+    on_postgres.land("id\n1\n")
+    backends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name NOT LIKE 'orgdata on %'"
+
+    def cut(*_: object) -> None:
+        assert postgres.sql(f"{backends} AND datname = '{_database(on_postgres)}'")
+
+    with pytest.raises(WarehouseUnavailable, match=r"connection to the warehouse's catalog .* was lost"):
+        on_postgres.land("id\n2\n", target=replace(ITEMS, afterwards=cut))
+    assert on_postgres.texts() == [("1",)]
+    on_postgres.land("id\n3\n")
+    assert on_postgres.texts() == [("3",)]

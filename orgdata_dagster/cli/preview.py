@@ -122,7 +122,7 @@ class _Looking(Intake):
     def __init__(
         self, made: Preview, stage: Stage, partition: str | None, folder: Path, make: Callable[[], ReadyRows]
     ) -> None:
-        super().__init__(partition, folder, make)
+        super().__init__(partition, folder, make, one_by_one=True)
         self._made = made
         self._stage = stage
 

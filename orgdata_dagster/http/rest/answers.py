@@ -1,13 +1,17 @@
-"""One page as it is asked for, and as it is answered: what paginators work on.
+"""The request for one page and its answer: what paginators work on.
 
-Here: `PageRequest`, `PageAnswer`. Add here: another fact of an answer that paging may go by.
+Here: `PageRequest`, `PageAnswer`. Add here when: paging depends on another fact of an answer.
 Keep out: sending (a vendor's client.py), paging (paginators.py).
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from orgdata_dagster.http.errors import PermanentError
@@ -18,9 +22,10 @@ Row = Mapping[str, Any]
 
 @dataclass
 class PageRequest:
-    """The request for one page. `in_body`: parameters go into the JSON body, by dotted path, instead of the query.
+    """The request for one page.
 
-    `link`: the whole address, where the vendor gave one.
+    in_body: parameters go into the JSON body, by dotted path, instead of the query.
+    link: the whole address, if the vendor gave one.
     """
 
     params: dict[str, str] = field(default_factory=dict)
@@ -29,7 +34,7 @@ class PageRequest:
     link: str | None = None
 
     def set(self, parameter: str, value: str | int) -> None:
-        """Set a parameter, which stays as it is typed in a body and is text in a query."""
+        """Set a parameter. In a body it keeps its type, in a query it is text."""
         if not self.in_body:
             self.params[parameter] = str(value)
             return
@@ -43,12 +48,27 @@ class PageRequest:
 
 @dataclass(frozen=True)
 class PageAnswer:
-    """The answer to it: `body` is the JSON document without a limit to its shape (None for CSV), `rows` its records."""
+    """The answer to a PageRequest.
+
+    body: the JSON document; None for CSV and JSON lines.
+    rows: its records.
+    base_url: the origin that its links may have; empty: any.
+    is_no_data: the vendor says that there is nothing, by a status or a code.
+    server_time: the vendor's clock when it answered.
+    """
 
     body: Any
     headers: Mapping[str, str]
     rows: Sequence[Row]
+    base_url: str = ""
+    is_no_data: bool = False
+    server_time: datetime | None = None
+
+    @cached_property
+    def content(self) -> str:
+        """A hash of its rows."""
+        return hashlib.sha256(json.dumps(self.rows, default=str).encode()).hexdigest()
 
     def find(self, path: str) -> Any:
-        """The value at a path, see paths.find_in_answer."""
+        """The value at a path; see paths.find_in_answer."""
         return paths.find_in_answer(self.body, self.headers, path)

@@ -1,14 +1,14 @@
-"""How a vendor tells errors: where code and message are, and what follows from a status or a code.
+"""A vendor's error format: where code and message are, and what follows from a code.
 
-Here: `ErrorRules`, for refusals and for errors inside an answer of 200. Add here: another thing that a vendor's errors
-say. Keep out: what statuses mean in general (http/errors.py).
+Here: `ErrorRules`, for refusals and for errors with status 200. Add here when: errors have another part that matters.
+Keep out: what statuses mean in general (http/errors.py).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import httpx
@@ -19,12 +19,17 @@ from orgdata_dagster.http.rest.paths import MISSING, find
 
 
 class NoData(PermanentError):
-    """The vendor's way to say that there are no rows."""
+    """The vendor says that there are no rows."""
 
 
 @dataclass(frozen=True)
 class ErrorRules:
-    """Where an error is, and what it means. `success`: codes that are no error. The other sets hold codes, as text."""
+    """Where an error is, and what it means.
+
+    code_at, message_at: paths in the answer.
+    success: codes that are not errors. The other sets hold codes, too, as text.
+    remedies: code -> what to do about it.
+    """
 
     code_at: str = ""
     message_at: str = ""
@@ -32,9 +37,10 @@ class ErrorRules:
     retryable: frozenset[str] = frozenset()
     permanent: frozenset[str] = frozenset()
     no_data: frozenset[str] = frozenset()
+    remedies: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, content: bytes, headers: httpx.Headers) -> ErrorDetail:
-        """Code, message and recovery of a refusal; the common shapes where the rules find nothing."""
+        """Code, message and recovery of a refusal, in the common shapes if the rules find nothing."""
         try:
             document = json.loads(content)
         except ValueError:
@@ -48,12 +54,12 @@ class ErrorRules:
         return ErrorDetail(code, usual.message if message is MISSING else str(message), recovery)
 
     def check(self, document: Any) -> None:
-        """Raise the error that an answer of 200 holds, if it holds one. BadBody is tried again."""
+        """Raise the error in an answer with status 200, if there is one. A BadBody is retried."""
         code = self._code(document)
         if not code or code in self.success:
             return
         message = find(document, self.message_at) if self.message_at else MISSING
-        told = str(message) if message is not MISSING else "an error inside an answer of 200"
+        told = str(message) if message is not MISSING else "an error with status 200"
         if code in self.no_data:
             raise NoData(told, code=code)
         if code in self.permanent:

@@ -1,19 +1,19 @@
-"""Paginators (dlt's word): objects that ask for one page after the other, chosen in YAML and never guessed.
+"""Paginators (dlt's word): they request one page after the other. They are chosen in YAML and never guessed.
 
-Here: the rule of each kind of paging: which page is next, and when the list has ended. Add here: another paging.
+Here: the rule of each paging: which page is next, and where the list ends. Add here when: there is another paging.
 Keep out: sending (a vendor's client.py), rows that move while they are paged (walk.py), cursors and links (told.py).
 
-| class                 | the next page                       | the list ends                                  |
+| class                 | next page                           | end of the list                                |
 |-----------------------|-------------------------------------|------------------------------------------------|
-| SinglePage            | there is none                       | after the one answer                           |
+| SinglePage            | there is none                       | after the only answer                          |
 | PageNumber            | number + 1                          | by its `Stop`                                  |
-| Offset                | offset + rows received              | by its `Stop`                                  |
-| LastId                | behind the id of the last row       | by its `Stop`                                  |
-| Cursor                | the cursor of the body or a header  | where the cursor is null, empty or missing     |
-| Link                  | the link of the body or `Link`      | where there is no link                         |
+| Offset                | offset + received rows              | by its `Stop`                                  |
+| LastId                | after the id of the last row        | by its `Stop`                                  |
+| Cursor                | the cursor in the body or a header  | the cursor is null, empty or missing           |
+| Link                  | the link in the body or in `Link`   | there is no link                               |
 
-A page number and an offset count rows, so rows that move can pass them unseen: `stands_at_row` is false. A cursor and
-an id stand behind a row.
+Page numbers and offsets count rows, so a row that moves can be missed: `stands_at_row` is false. With a cursor and with
+an id, a page begins after a row.
 """
 
 from __future__ import annotations
@@ -26,127 +26,161 @@ from typing import Any, Literal
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest
+from orgdata_dagster.http.rest.following import following
 from orgdata_dagster.http.rest.paths import MISSING
 
-_SAME_PAGE = 3  # times in a row: rows that move may bring a page twice, but hardly three times
+_SAME_PAGE = 3  # times in a row; moving rows may repeat a page twice, but hardly three times
 
 
 @dataclass(frozen=True)
 class Stop:
-    """When a list that is counted has ended. `at`: the path of the total or of the flag."""
+    """The rule by which a counted list ends. `at`: path of the total, of the flag or of the next page."""
 
-    rule: Literal["empty_page", "short_page", "total", "has_more"]
+    rule: Literal["empty_page", "short_page", "total", "has_more", "next"]
     at: str = ""
 
 
 class Paginator(ABC):
-    """Asks for one page after the other until there is none. Made anew for every walk.
+    """Requests one page after the other until there is none. Every walk needs a new one.
 
-    `total_at`: the path of the number of rows, where the vendor tells it; `total` is the last one told.
-    `was_promised`: the vendor said that the page just answered would be there. `doubt`: why the end of the list cannot
-    be believed, if so.
+    total_at: path of the vendor's number of rows, if it has one. `total` is the number in the last answer.
+    page_size, size_parameter: rows per page to request, and the parameter for it.
+    remedy: what to do about a paging that fails.
+
+    `fell`: by how many rows the total fell since the last page. `doubt`: why the end of the list is not believed.
     """
 
     stands_at_row = True
 
-    def __init__(self, total_at: str = "") -> None:
+    def __init__(
+        self, *, total_at: str = "", page_size: int | None = None, size_parameter: str = "", remedy: str = ""
+    ) -> None:
         self.has_next_page = True
-        self.was_promised = False
         self.total: int | None = None
         self.fell = 0
         self.doubt: str | None = None
+        self.page_size = page_size
+        self._size_parameter = size_parameter
         self._total_at = total_at
+        self._remedy = remedy
         self._last = ""
         self._times = 0
 
-    @abstractmethod
     def update_request(self, request: PageRequest) -> None:
-        """Add to the request what names the page."""
+        """Add the parameters of the page to the request."""
+        if self._size_parameter and self.page_size:
+            request.set(self._size_parameter, self.page_size)
 
     def update_state(self, answer: PageAnswer) -> None:
-        """Take in the page that was asked for. Raises PermanentError where the paging has no end."""
-        self._read_total(answer)
-        before = self.has_next_page and self._times > 0
-        self.has_next_page = self._advance(answer)
-        self.was_promised = before
+        """Process the answer of the requested page. Raises PermanentError if the paging does not end."""
+        self.read_total(answer)
+        self.has_next_page = not answer.is_no_data and self._advance(answer)
         if self.has_next_page and answer.rows:
             self._refuse_repeats(answer)
 
     @abstractmethod
     def _advance(self, answer: PageAnswer) -> bool:
-        """Go on to the next page; whether there is one."""
+        """Continue with the next page; returns whether there is one."""
 
-    def _read_total(self, answer: PageAnswer) -> None:
+    def read_total(self, answer: PageAnswer) -> None:
+        """Read the vendor's number of rows, if it has one. Raises PermanentError if it is not there."""
         if not self._total_at:
+            return
+        if answer.is_no_data:
+            self.total = self.total or 0
             return
         total = whole_number(answer.find(self._total_at))
         if total is None:
             raise PermanentError(
                 f"there is no number at {self._total_at!r}: {shown(answer.find(self._total_at))}",
-                remedy="Correct `total` in defs.yaml, or leave it out where the vendor tells no total.",
+                remedy=self._remedy or "Correct `total` in defs.yaml, or remove it if the vendor has no total.",
             )
         self.fell = max(0, (self.total or 0) - total)
         self.total = total
 
     def _refuse_repeats(self, answer: PageAnswer) -> None:
-        page = json.dumps(answer.rows, sort_keys=True, default=str)
-        self._times = self._times + 1 if page == self._last else 1
-        self._last = page
+        self._times = self._times + 1 if answer.content == self._last else 1
+        self._last = answer.content
         if self._times == _SAME_PAGE:
-            raise endless(f"the same page of {len(answer.rows)} rows came {_SAME_PAGE} times in a row")
+            raise self._endless(f"the same page of {len(answer.rows)} rows came {_SAME_PAGE} times in a row")
+
+    def _endless(self, message: str) -> PermanentError:
+        """The error for a paging that leads nowhere."""
+        return PermanentError(
+            f"the paging does not end: {message}",
+            remedy=self._remedy or "Check `paginator` and `path` in defs.yaml.",
+        )
 
 
 class SinglePage(Paginator):
     """The whole list is one answer."""
-
-    def update_request(self, request: PageRequest) -> None:
-        """Nothing to add."""
 
     def _advance(self, answer: PageAnswer) -> bool:  # noqa: ARG002
         return False
 
 
 class _Counted(Paginator):
-    """What page numbers and offsets share: the stop rules, and pages that the vendor makes smaller than asked for."""
+    """What page numbers, offsets and ids share: the stop rules, and vendors that limit the page size.
+
+    size_at: path of the page size that the vendor has applied, if the answer has it.
+    """
 
     stands_at_row = False
 
-    def __init__(
-        self,
-        *,
-        parameter: str,
-        stop: Stop,
-        page_size: int | None = None,
-        size_parameter: str = "",
-        total_at: str = "",
-    ) -> None:
-        super().__init__(total_at or (stop.at if stop.rule == "total" else ""))
+    def __init__(self, *, parameter: str, stop: Stop, total_at: str = "", size_at: str = "", **options: Any) -> None:
+        super().__init__(total_at=total_at or (stop.at if stop.rule == "total" else ""), **options)
         self._parameter = parameter
         self._stop = stop
-        self._page_size = page_size
-        self._size_parameter = size_parameter
-        self._full = page_size or 1
+        self._size_at = size_at
+        self._full = self.page_size or 1
         self._pages = 0
         self._may_be_cut = False
+        self._empty = 0
 
-    def _set_size(self, request: PageRequest) -> None:
-        if self._size_parameter and self._page_size:
-            request.set(self._size_parameter, self._page_size)
+    def update_state(self, answer: PageAnswer) -> None:
+        """Process the answer. Three consecutive pages without rows end the list, whatever else the vendor says."""
+        super().update_state(answer)
+        self._empty = 0 if answer.rows else self._empty + 1
+        if self.has_next_page and self._empty == _SAME_PAGE:
+            self.has_next_page = False
+            if self.total is None:
+                self.doubt = f"the vendor says that more rows follow, and {_SAME_PAGE} pages had none"
+
+    @property
+    def _place(self) -> int | None:
+        """The place of the requested page, as `next` would name it; None if that is not a number."""
+        return None
 
     def _ends(self, answer: PageAnswer, *, reached: int) -> bool:
-        """Whether the list ends with this page. `reached`: how many rows lie before the next page."""
+        """Whether the list ends with this page. `reached`: number of rows before the next page."""
         self._pages += 1
         match self._stop.rule:
             case "total":
                 return reached >= (self.total or 0) or (not answer.rows and reached > 0 and self._pages > 1)
             case "has_more":
                 return not flag(answer, self._stop.at)
+            case "next":
+                return self._next_is_nothing(answer, reached=self.total is not None and reached >= self.total)
             case "empty_page":
                 return not answer.rows
         return self._ends_short(len(answer.rows))
 
+    def _next_is_nothing(self, answer: PageAnswer, *, reached: bool) -> bool:
+        """`reached`: the pages so far have as many rows as the vendor counts."""
+        told = following(answer, self._stop.at, self._parameter)
+        if told.end is not None:
+            return told.end
+        place = self._place
+        if place is not None and told.value is not None and told.value.isdecimal() and int(told.value) <= place:
+            if reached:  # the last page names itself
+                return True
+            raise self._endless(f"page {place} names page {int(told.value)} as the next one")
+        if self.total is None:
+            return not told.is_told
+        return reached and (not answer.rows or not told.is_told)
+
     def _ends_short(self, rows: int) -> bool:
-        """A short first page may be one that the vendor cut to a maximum of its own: the next page tells."""
+        """A short first page may mean that the vendor limits the page size: the next page shows it."""
         if self._may_be_cut and rows:
             self._full = max(self._full, rows)
         self._may_be_cut = False
@@ -155,28 +189,47 @@ class _Counted(Paginator):
             return False
         return rows < self._full
 
+    def _size(self, answer: PageAnswer) -> int:
+        """The number of rows of a full page."""
+        if not self._size_at:
+            return len(answer.rows)
+        if not (size := whole_number(answer.find(self._size_at))):
+            raise PermanentError(
+                f"there is no page size at {self._size_at!r}: {shown(answer.find(self._size_at))}",
+                remedy=self._remedy or "Correct `actual_size` of the paginator in defs.yaml, or remove it.",
+            )
+        return size
+
 
 class PageNumber(_Counted):
-    """Counts pages up: `?page=2&per_page=100`.
+    """Counts pages: `?page=2&per_page=100`.
 
-    Where the total fell, rows have left the list and those behind them have moved up: it goes back by as many.
+    If the total fell, rows have left the list and later rows have moved up: it steps back by as many rows.
+
+    sends_first: whether the first page is requested by its number, too.
     """
 
-    def __init__(self, *, first: int = 1, **options: Any) -> None:
+    def __init__(self, *, first: int = 1, sends_first: bool = True, **options: Any) -> None:
         super().__init__(**options)
         self._first = self.page = first
+        self._sends_first = sends_first
         self._longest = 0
 
     def update_request(self, request: PageRequest) -> None:
-        """Set the page, also where it is the first."""
-        request.set(self._parameter, self.page)
-        self._set_size(request)
+        """Set the page."""
+        super().update_request(request)
+        if self._sends_first or self.page > self._first:
+            request.set(self._parameter, self.page)
+
+    @property
+    def _place(self) -> int:
+        return self.page
 
     def _advance(self, answer: PageAnswer) -> bool:
-        self._longest = max(self._longest, len(answer.rows))
+        self._longest = self._size(answer) if self._size_at else max(self._longest, len(answer.rows))
         if self.fell and self.page > self._first and self._longest:
             self.page = max(self._first, self.page + self.fell // -self._longest)
-            self._last = ""  # going back brings the same page again
+            self._last = ""  # stepping back repeats a page
             return True
         if self._ends(answer, reached=(self.page - self._first + 1) * self._longest):
             return False
@@ -185,16 +238,20 @@ class PageNumber(_Counted):
 
 
 class Offset(_Counted):
-    """Counts rows: `?offset=200&limit=100`. It goes on by the rows that came, not by those asked for."""
+    """Counts rows: `?offset=200&limit=100`. The next offset follows the received rows, not the requested ones."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.offset = 0
 
     def update_request(self, request: PageRequest) -> None:
-        """Set the offset, also where it is 0."""
+        """Set the offset, also if it is 0."""
+        super().update_request(request)
         request.set(self._parameter, self.offset)
-        self._set_size(request)
+
+    @property
+    def _place(self) -> int:
+        return self.offset
 
     def _advance(self, answer: PageAnswer) -> bool:
         if self.fell and self.offset:
@@ -208,7 +265,7 @@ class Offset(_Counted):
 
 
 class LastId(_Counted):
-    """Goes on behind the last row: `?starting_after=<its id>`."""
+    """Continues after the last row: `?starting_after=<its id>`."""
 
     stands_at_row = True
 
@@ -220,43 +277,38 @@ class LastId(_Counted):
         self._rows = 0
 
     def update_request(self, request: PageRequest) -> None:
-        """Set the id of the last row; nothing for the first page."""
+        """Set the id of the last row; the first page has none."""
+        super().update_request(request)
         if self._after is not None:
             request.set(self._parameter, self._after)
-        self._set_size(request)
 
     def _advance(self, answer: PageAnswer) -> bool:
         self._rows += len(answer.rows)
         if self._ends(answer, reached=self._rows):
             return False
         if not answer.rows:
-            raise endless(f"a page without rows says that more follow ({self._stop.at})")
+            raise self._endless(f"a page without rows says that more follow ({self._stop.at})")
         last = PageAnswer(answer.rows[-1], {}, ()).find(self._id_at)
         if not isinstance(last, str | int):
             raise PermanentError(
                 f"the last row of a page has no {self._id_at!r}", remedy="Correct `id` of the paginator in defs.yaml."
             )
         if last in self._seen:
-            raise endless(f"the id {excerpt(str(last), 60)!r} was the last one of two pages")
+            raise self._endless(f"the id {excerpt(str(last), 60)!r} was the last one of two pages")
         self._seen.add(last)
         self._after = last
         return True
 
 
 def whole_number(value: Any) -> int | None:
-    """A count, also where it is written as text; None for anything else."""
+    """A count, also one that is written as text; None for anything else."""
     if isinstance(value, str) and value.strip().isdecimal():
         return int(value)
     return value if type(value) is int and value >= 0 else None
 
 
-def endless(message: str) -> PermanentError:
-    """The error of a paging that leads nowhere."""
-    return PermanentError(f"the paging has no end: {message}", remedy="Check `paginator` and `path` in defs.yaml.")
-
-
 def flag(answer: PageAnswer, path: str) -> bool:
-    """The true or false at a path of the answer. Raises PermanentError where there is neither."""
+    """The true or false at a path of the answer. Raises PermanentError if there is neither."""
     value = answer.find(path)
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
@@ -268,5 +320,5 @@ def flag(answer: PageAnswer, path: str) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A value of an answer as an error quotes it."""
+    """A value of an answer, for an error message."""
     return "nothing is there" if value is MISSING else excerpt(json.dumps(value, default=str), 80)

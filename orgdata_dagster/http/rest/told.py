@@ -1,6 +1,6 @@
-"""Paginators for lists whose answers say where they go on: by a cursor, or by a link.
+"""Paginators for lists whose answers name the next page: by a cursor, or by a link.
 
-Here: `Cursor` and `Link`. Keep out: lists that are counted, and what all paginators share (paginators.py).
+Here: `Cursor` and `Link`. Keep out: counted lists, and what all paginators share (paginators.py).
 """
 
 from __future__ import annotations
@@ -11,25 +11,18 @@ from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.http.rest import links
 from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest
-from orgdata_dagster.http.rest.paginators import Paginator, endless, flag, shown
+from orgdata_dagster.http.rest.following import following, is_nothing, may_be_nothing
+from orgdata_dagster.http.rest.paginators import Paginator, flag, shown
 from orgdata_dagster.http.rest.paths import MISSING
 
 
 class _Told(Paginator):
-    """What cursors and links share: the vendor says where it goes on, and the same place never comes twice."""
+    """What cursors and links share: the vendor names the next page, and never the same one twice."""
 
-    def __init__(
-        self,
-        *,
-        page_size: int | None = None,
-        size_parameter: str = "",
-        has_more: str = "",
-        end: str = "",
-        total_at: str = "",
-    ) -> None:
-        super().__init__(total_at)
-        self._page_size = page_size
-        self._size_parameter = size_parameter
+    _named = ""
+
+    def __init__(self, *, has_more: str = "", end: str = "", **options: Any) -> None:
+        super().__init__(**options)
         self._has_more = has_more
         self._end = end
         self._next: str | int | None = None
@@ -37,13 +30,8 @@ class _Told(Paginator):
         self._ever_told = False
 
     def _place(self, answer: PageAnswer) -> Any:
+        """The next page's cursor or link as the answer has it; MISSING if it has none."""
         raise NotImplementedError
-
-    _named = ""
-
-    def _set_size(self, request: PageRequest) -> None:
-        if self._size_parameter and self._page_size:
-            request.set(self._size_parameter, self._page_size)
 
     def _advance(self, answer: PageAnswer) -> bool:
         place = self._place(answer)
@@ -52,44 +40,61 @@ class _Told(Paginator):
             return False
         if self._end and flag(answer, self._end):
             return False
-        if place is MISSING or place is None or place is False or place in ("", [], {}):
+        if place is MISSING or is_nothing(place):
             if self._has_more or self._end:
-                raise endless(f"more rows are announced ({self._has_more or self._end}), but {self._named} is empty")
-            full = self._page_size is not None and len(answer.rows) >= self._page_size
+                raise self._endless(f"{self._has_more or self._end} says that more rows follow, {self._named} is empty")
+            full = self.page_size is not None and len(answer.rows) >= self.page_size
             if full and not self._ever_told:
-                self.doubt = f"the page is full and says nothing at {self._named}: is that the right place?"
+                self.doubt = f"the page is full and has nothing at {self._named}: is that the right path?"
             return False
         if not isinstance(place, str | int):
             raise PermanentError(f"{self._named} is neither text nor a number: {shown(place)}")
         if place in self._seen:
-            raise endless(f"{self._named} {excerpt(str(place), 60)!r} came twice")
+            raise self._endless(f"{self._named} {excerpt(str(place), 60)!r} came twice")
         self._seen.add(place)
         self._next = place
         return True
 
 
 class Cursor(_Told):
-    """Hands back the cursor of the body or of a header: `{"meta": {"next_cursor": "255"}}`."""
+    """Sends the cursor of the last answer: `{"meta": {"next_cursor": "255"}}`.
 
-    def __init__(self, *, cursor_at: str, parameter: str, **options: Any) -> None:
+    next_at: path of the next page's link, if the answer has both. The link is used if the cursor is missing, and it
+    decides about cursors such as "null" and 0. An answer with neither is an error.
+    """
+
+    def __init__(self, *, cursor_at: str, parameter: str, next_at: str = "", **options: Any) -> None:
         super().__init__(**options)
         self._cursor_at = self._named = cursor_at
         self._parameter = parameter
+        self._next_at = next_at
 
     def update_request(self, request: PageRequest) -> None:
-        """Set the cursor; nothing for the first page."""
+        """Set the cursor; the first page has none."""
+        super().update_request(request)
         if self._next is not None:
             request.set(self._parameter, self._next)
-        self._set_size(request)
 
     def _place(self, answer: PageAnswer) -> Any:
-        return answer.find(self._cursor_at)
+        found = answer.find(self._cursor_at)
+        if not self._next_at:
+            return found
+        link = following(answer, self._next_at, self._parameter)
+        if found is not MISSING:
+            return None if link.end and may_be_nothing(found) else found
+        if link.value is None and link.end is not True:
+            raise PermanentError(
+                f"there is no cursor at {self._cursor_at!r} nor in the link at {self._next_at!r}",
+                remedy=self._remedy or "Correct `cursor` and `next` of the paginator in defs.yaml.",
+            )
+        return link.value
 
 
 class Link(_Told):
-    """Follows the link of the body, `{"next": "https://..."}`, or of the `Link` header with `rel="next"`.
+    """Follows the link in the body, `{"next": "https://..."}`, or in the `Link` header with `rel="next"`.
 
-    `next_at`: the path of the link; empty for the header. `stands_at_row`: the link holds a cursor, not a number.
+    next_at: path of the link; empty for the header.
+    stands_at_row: whether the link holds a cursor, not a page number.
     """
 
     def __init__(self, *, next_at: str = "", relation: str = "next", stands_at_row: bool = False, **options: Any):
@@ -100,9 +105,9 @@ class Link(_Told):
         self.stands_at_row = stands_at_row
 
     def update_request(self, request: PageRequest) -> None:
-        """Ask for the link; the first page is asked for as the table says."""
+        """Request the link. The first page is requested as the table says."""
         if self._next is None:
-            self._set_size(request)
+            super().update_request(request)
         else:
             request.link = str(self._next)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class Intake:
         instant, only rows with a later cursor.
     accept_shrink: the user says that rows which do not come again are gone.
     shrunk: what the check `volume` is to say of rows that were stored and did not come again.
+    one_by_one: requests must be sent one after the other.
     first_answer: the vendor's time at the first answer. `watermark`: the highest cursor value so far.
     """
 
@@ -60,6 +62,7 @@ class Intake:
     state: Mapping[str, str] = field(default_factory=dict)
     stored: Stored = nothing_stored
     accept_shrink: bool = False
+    one_by_one: bool = False
     bytes: int = 0
     requests: int = 0
     waited: float = 0.0
@@ -68,6 +71,7 @@ class Intake:
     watermark: datetime | None = None
     shrunk: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
+    lock: threading.Lock = field(default_factory=threading.Lock)  # several threads may read pages
 
     @cached_property
     def ready(self) -> ReadyRows:
@@ -133,12 +137,13 @@ class Intake:
 
     def count(self, download: Download) -> None:
         """Count the cost of a page that is not read by `reader` or `json_reader`."""
-        self.bytes += download.bytes
-        self.requests += download.attempts
-        self.waited += download.waited
-        self.replaced_characters += download.replaced_characters
-        if self.first_answer is None and download.server_time is not None:
-            self.first_answer = not_ahead(download.server_time)
+        with self.lock:
+            self.bytes += download.bytes
+            self.requests += download.attempts
+            self.waited += download.waited
+            self.replaced_characters += download.replaced_characters
+            if self.first_answer is None and download.server_time is not None:
+                self.first_answer = not_ahead(download.server_time)
 
     @property
     def kept(self) -> int:

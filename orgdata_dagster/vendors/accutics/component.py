@@ -1,46 +1,28 @@
 """The YAML of accutics (`defs/accutics/defs.yaml`), and the streams made from it.
 
-Here: the vendor's own options.
-Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
+Here: the vendor's own options. Keep out: options of every table (orchestration/config/tables.py), the requests
+(entity.py), the pull, the change probe and the reconciliation (vendors/rest/).
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
-import dagster as dg
 from pydantic import Field, model_validator
 
-from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
-from orgdata_dagster.orchestration.automation.change_sensor import ChangeProbe
-from orgdata_dagster.orchestration.automation.gaps import Coverage
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.limits import Limits, Retries
 from orgdata_dagster.orchestration.config.tables import Day, Table
-from orgdata_dagster.orchestration.partitions import daily
-from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing
-from orgdata_dagster.vendors.accutics.probing import newest
-from orgdata_dagster.vendors.accutics.pulling import pull_all, pull_day
-from orgdata_dagster.vendors.accutics.reconciling import build_check
+from orgdata_dagster.vendors.accutics.entity import COLUMNS, Paging, changed_within, listing
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import Kind, parse
 from orgdata_dagster.vendors.base.component import VendorComponent
-from orgdata_dagster.vendors.base.stream import Step, Stream, target
-
-# what the vendor's document searches by, and calls alike in every entity
-_COLUMNS = {
-    "id": "accutics' id of the entity.",
-    "record_id": "accutics' id of the record that the row belongs to.",
-    "created_at": "When the entity was created (UTC).",
-    "updated_at": "When the entity was last changed (UTC).",
-    "submission": "Name of the submission that the record came with.",
-    "author": "Who created the entity; accutics searches it by name and e-mail address.",
-    "updater": "Who last changed the entity; accutics searches it by name and e-mail address.",
-    "match_status": "How far the record matches the data of the channel, such as synced, outdated, unmatched or "
-    "out_of_sync.",
-}
+from orgdata_dagster.vendors.base.stream import Stream
+from orgdata_dagster.vendors.rest.lists import Filters, RestList
+from orgdata_dagster.vendors.rest.streams import stream_of
 
 Path = Annotated[str, Field(pattern=r"^/[^?#\s]+$")]
 
@@ -49,10 +31,8 @@ class EntityTable(Table):
     """One entity: one asset, one table."""
 
     path: Path = Field(description="Path of the list, after ACCUTICS_BASE_URL.")
-    paging: Literal["page", "cursor"] = Field(description="The paging of the list.")
-    page_size: int = Field(
-        default=500, ge=1, description="Most rows per page. The vendor limits it to its own maximum."
-    )
+    paging: Paging = Field(description="The paging of the list.")
+    page_size: int = Field(default=500, ge=1, description="Most rows per page. The vendor has a maximum of its own.")
     key: list[str] = Field(min_length=1, description="Columns that identify a row.")
     cursor_column: str | None = Field(
         default=None,
@@ -60,9 +40,7 @@ class EntityTable(Table):
         "table has daily partitions; without it every pull reads the whole list.",
     )
     search: str = Field(default="", description="More conditions, such as `match_status:eq:synced;author:exists`.")
-    dimensions: dict[str, Kind] = Field(
-        default={}, description="Dimension of `search`: its kind, against which the operators are checked."
-    )
+    dimensions: dict[str, Kind] = Field(default={}, description="Dimension of `search`: its kind, to check operators.")
     sort: str = Field(
         default="",
         description="Order of the list. `-<cursor_column>`, if the vendor supports it, finds every row in one walk "
@@ -76,17 +54,19 @@ class EntityTable(Table):
             raise ValueError("sort: a list that pages by cursor has its own order")
         return self
 
-    @property
-    def listing(self) -> Listing:
-        """The listing of this table."""
-        return Listing(
-            path=self.path,
-            paging=self.paging,
-            key=tuple(self.key),
-            page_size=self.page_size,
-            cursor_column=self.cursor_column,
-            conditions=parse(self.search, self.dimensions),
-            sort=self.sort,
+    def source(self, lookback: timedelta) -> RestList:
+        """How the entity becomes a table."""
+        column, conditions = self.cursor_column, parse(self.search, self.dimensions)
+        within, reach = partial(changed_within, column or ""), Filters.margin
+        filters = Filters(within, column=column, option="cursor_column", lookback=lookback, reach=reach)
+        return RestList(
+            self,
+            listing(self.path, self.paging, self.key, self.page_size, column, conditions, self.sort),
+            filters if column else None,
+            by_day=column is not None,
+            is_probed=True,
+            documented=COLUMNS,
+            is_reconciled=self.paging == "page",  # only a list by page number tells its length
         )
 
 
@@ -113,48 +93,5 @@ class Accutics(VendorComponent):
 
     def streams(self) -> list[Stream]:
         """One stream per entity: by day of the last change, or whole if the list does not have it."""
-        return [self._stream(table) for table in self.tables]
-
-    def _stream(self, table: EntityTable) -> Stream:
-        listing = table.listing
-        about = table.description or f"`{table.path}` of accutics."
-        in_days = listing.cursor_column is not None
-        days = "A day's partition holds the rows last changed on it (UTC); a row that changes moves to that day."
-        return Stream(
-            table,
-            target(
-                self.account,
-                table,
-                f"{about} One row per {', '.join(table.key)}.",
-                configured={"cursor_column": [table.cursor_column] if table.cursor_column else []},
-                cursor=listing.cursor_column,
-                write_disposition="merge",
-                documented=_COLUMNS,
-            ),
-            description=f"{about} {days if in_days else 'Compared as a whole at every pull.'}",
-            file_format="json",
-            run=partial(self._run, listing),
-            pulls="days" if in_days else "whole",
-            partitions=daily(self.start_date) if in_days else None,
-            probe=_probe(listing),
-            # only a list by page number tells its length
-            reconciliation=partial(build_check, listing=listing) if table.paging == "page" else None,
-        )
-
-    def _run(self, listing: Listing, step: Step) -> dg.MaterializeResult:
         lookback = parse_duration(self.lookback)
-
-        def pull(intake: Intake) -> Pulled:
-            if step.stream.partitions:
-                return pull_day(step.client, listing, intake, lookback)
-            return pull_all(step.client, listing, intake)
-
-        return step.land(pull, workers=step.resource.concurrent or 4)
-
-
-def _probe(listing: Listing) -> ChangeProbe:
-    def probe(client: AccuticsClient, known: Coverage) -> str:
-        complete = [part.end for parts in known.values() for part in parts if part.complete]
-        return newest(client, listing, max(complete, default=None))
-
-    return probe
+        return [stream_of(self.account, table.source(lookback), self.start_date) for table in self.tables]

@@ -15,6 +15,7 @@ import dagster as dg
 import duckdb
 
 from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
+from orgdata_dagster.orchestration.assets.full_walks import full_walk_is_due, last_full_walk
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.vendors.octolis.client import MODIFIED_AT, OctolisClient, Query
@@ -139,12 +140,7 @@ def _contradicts(count: int, shown: int) -> bool:
 
 def start_of(intake: Intake, warehouse: Warehouse, table: TableName, manner: Manner) -> datetime | None:
     """The `__modified_at__` from which on to request changes; None for a full walk."""
-    walked = last_full_walk(intake)
-    if (
-        walked is None
-        or not intake.known
-        or (manner.walk_every is not None and datetime.now(UTC) - walked >= manner.walk_every)
-    ):
+    if full_walk_is_due(intake, manner.walk_every):
         return None
     with warehouse.reading() as connection:
         if MODIFIED_AT not in table_columns(connection, table):
@@ -157,10 +153,3 @@ def start_of(intake: Intake, warehouse: Warehouse, table: TableName, manner: Man
     # records need not come from the clock that answers requests.
     settled = intake.known[-1].end.astimezone(UTC) - manner.settle
     return min(row[0].astimezone(UTC), settled)
-
-
-def last_full_walk(intake: Intake) -> datetime | None:
-    """When the last full walk took place; None if there was none, or if its time is ahead of our clock."""
-    walked = intake.state.get(LAST_FULL_WALK)
-    at = datetime.fromisoformat(walked).astimezone(UTC) if walked else None
-    return at if at and at <= datetime.now(UTC) else None

@@ -1,87 +1,60 @@
-"""Any REST API that YAML describes: lists page by page, over any paginator.
+"""Lists of any REST API, page by page, with any paginator.
 
     GET {base_url}/projects/7/issues?updated_since=...&after=...  ->  tracker.issues
 
-Here: `Listing`, the request for one page, and a whole list as pages. Add here: another thing that a request may say.
-Keep out: Dagster, DuckDB; which rows are asked for (pulling.py). What a page becomes is the caller's (`read`).
+Here: the request for one page, and a whole list as pages. Add here when: an answer can be bad in another way.
+Keep out: Dagster and DuckDB (the caller passes a reader), what is requested (listing.py, pulling.py).
 
-Paging quirk: all of them (http/rest/paginators.py); rows that move while they are paged (http/rest/walk.py).
+Paging quirk: all of them (http/rest/paginators.py), and rows that move while they are paged (http/rest/walk.py).
 
 Environment: <VENDOR>_BASE_URL and the variables that `auth` names.
 """
 
 from __future__ import annotations
 
-import hashlib
+import copy
 import itertools
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import quote, urljoin
-
-import httpx
+from urllib.parse import urljoin
 
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
 from orgdata_dagster.http.records import Download
-from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.http.rest import formats
 from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest, Row
 from orgdata_dagster.http.rest.auth import Auth
 from orgdata_dagster.http.rest.errors import ErrorRules, NoData
 from orgdata_dagster.http.rest.paginators import Paginator, SinglePage
 from orgdata_dagster.http.rest.walk import Answer, Walked, settle
+from orgdata_dagster.vendors.rest import rows
+from orgdata_dagster.vendors.rest.listing import Listing
 
 P = TypeVar("P")
-Bound = tuple[str, str | int]
+Advice = Callable[[VendorError], str | None]
 
-PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_LARGE = 4 << 20  # bytes; a larger answer is no error, and is not read into memory to see whether it is one
-
-
-@dataclass(frozen=True)
-class Listing:
-    """How a table's rows are listed: the table of YAML without what is Dagster's and the warehouse's.
-
-    `paginate` makes a paginator for one walk. `key`: the columns that tell rows apart. `in_body`: paging and bounds go
-    into the JSON body. `no_data`: statuses that mean "no rows".
-    """
-
-    path: str
-    paginate: Callable[[], Paginator] = SinglePage
-    method: str = "GET"
-    params: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    in_body: bool = False
-    format: formats.Format = "json"
-    records: str = ""
-    key: tuple[str, ...] = ()
-    cost: float = 1
-    no_data: frozenset[int] = frozenset()
-
-    def filled(self, values: Mapping[str, str]) -> Listing:
-        """The listing with `{name}` replaced in its path, parameters, headers and body."""
-        return replace(
-            self,
-            path=PLACEHOLDER.sub(lambda match: quote(values.get(match[1], match[0]), safe=""), self.path),
-            params=fill(self.params, values),
-            headers=fill(self.headers, values),
-            body=fill(self.body, values),
-        )
+_LARGE = 4 << 20  # bytes; a single answer above this is data, and is not parsed here to see whether it is an error
+_NO_DATA = PageAnswer(None, {}, (), is_no_data=True)
 
 
 class RestClient:
-    """Reads lists through `http`, which pays the rate limit and retries; `auth` gives what each request carries."""
+    """Reads lists through `http`, which keeps the rate limit and retries.
 
-    def __init__(self, http: HttpClient, auth: Auth, errors: ErrorRules) -> None:
+    auth: adds credentials to every request.
+    errors: the vendor's error format.
+    advice: what to do about a permanent error, if the vendor's own code does not say it.
+    """
+
+    def __init__(self, http: HttpClient, auth: Auth, errors: ErrorRules, advice: Advice = lambda _: None) -> None:
         self._http = http
         self._auth = auth
         self._errors = errors
+        self._advice = advice
         self._numbers = itertools.count()  # of pages: a pull walks several lists into one folder
 
     def __enter__(self) -> Self:
@@ -91,13 +64,13 @@ class RestClient:
         self._auth.close()
         self._http.close()
 
-    def pages(
-        self, listing: Listing, bounds: Sequence[Bound] = (), *, folder: Path, read: Callable[[Download], P]
-    ) -> Walked[P]:
-        """The pages that hold every row within the bounds (parameter and value).
+    def pages(self, listing: Listing, *, folder: Path, read: Callable[[Download], P]) -> Walked[P]:
+        """The pages with every row of the list.
 
-        Every page is a file of its own in `folder`, with its envelope when `read` gets it. A BadBody from `read` is
-        retried. Raises the errors of HttpClient.fetch, and PermanentError where the paging goes astray.
+        folder: receives one file per page, with its envelope.
+        read: reads a page; a BadBody from it is retried.
+
+        Raises the errors of HttpClient.fetch, and PermanentError if the paging fails.
         """
 
         def ask(request: PageRequest) -> tuple[P | None, PageAnswer]:
@@ -105,35 +78,60 @@ class RestClient:
 
         def once() -> Iterator[Answer[P | None]]:
             before: PageRequest | None = None
+            began: datetime | None = None
             pages = listing.paginate()
+            seen: list[str] = []
             while pages.has_next_page:
-                request = first_request(listing, bounds)
+                request = listing.first_request()
                 pages.update_request(request)
                 page, answer = ask(request)
-                if not answer.rows and before is not None:
+                began = began or answer.server_time
+                if not answer.rows and (before is not None or _goes_on(pages, answer)):
                     page, answer = self._empty_again(ask, request, before)
                 before = request if answer.rows else before
                 pages.update_state(answer)
-                keys = _keys(answer.rows, listing.key)
+                keys = rows.keys(answer.rows, listing.key)
+                seen += keys
+                changes = rows.instants(answer.rows, listing.changed_at)
+                is_compared = pages.total is None and not pages.stands_at_row
                 yield Answer(
                     page,
                     keys,
                     pages.total,
+                    newest_first=rows.newest_first(changes),
                     stands_at_row=pages.stands_at_row,
-                    content=_digest(answer.rows),
+                    unchanged=rows.unchanged(changes, began),
+                    content=answer.content if is_compared else "",
                     doubt=pages.doubt,
                 )
+            rows.check_types(seen, listing.key)
 
         try:
-            walked = settle(once)
+            walked = settle(once, newest_first=listing.newest_first)
         except VendorError as error:
-            raise error.about(vendor=self._http.vendor, endpoint=listing.path, status=None) from None
+            raise self._explained(error, listing) from None
         return Walked(tuple(page for page in walked.pages if page is not None), walked.proof, walked.reason)
+
+    def peek(self, listing: Listing) -> tuple[list[Row], int | None]:
+        """The first row of a list, if there is one, and the vendor's number of rows, if it has one.
+
+        Sends one request. Raises the errors of HttpClient.fetch.
+        """
+        pages, request = listing.paginate(), listing.first_request()
+        pages.page_size = 1
+        pages.update_request(request)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                _, answer = self.page(listing, request, Path(folder) / "peek", lambda _: None)
+            pages.read_total(answer)
+        except VendorError as error:
+            raise self._explained(error, listing) from None
+        return list(answer.rows[:1]), pages.total
 
     def page(
         self, listing: Listing, request: PageRequest, into: Path, read: Callable[[Download], P]
     ) -> tuple[P | None, PageAnswer]:
-        """One page, and what `read` makes of it; None where the vendor says that there is nothing."""
+        """One page, and what `read` makes of it; None if the vendor says that there is no data."""
 
         def parse(download: Download) -> tuple[P | None, PageAnswer]:
             answer = self._opened(listing, download)
@@ -142,10 +140,10 @@ class RestClient:
         try:
             return self._fetch(listing, request, into, parse)
         except NoData:
-            return None, PageAnswer(None, {}, ())
+            return None, _NO_DATA
         except VendorError as error:
-            if error.status in listing.no_data:
-                return None, PageAnswer(None, {}, ())
+            if error.status in listing.no_data or error.code in self._errors.no_data:
+                return None, _NO_DATA
             raise
 
     def _fetch(
@@ -173,87 +171,65 @@ class RestClient:
         raise AssertionError("the second attempt returns or raises")
 
     def _opened(self, listing: Listing, download: Download) -> PageAnswer:
+        """The answer for the paginator; the file becomes one that the warehouse can parse. Raises BadBody."""
         if download.status in listing.no_data:
             raise NoData("no content", status=download.status)
-        single = isinstance(listing.paginate(), SinglePage)
-        if single and download.bytes > _LARGE:
-            answer = PageAnswer(None, download.headers, ())
-        else:
-            self._check(listing, download)
-            body, rows = formats.parsed(download.path, listing.format, listing.records)
-            answer = PageAnswer(body, download.headers, rows)
-        formats.rewrite(download.path, listing.format, listing.records)
-        return answer
+        body: Any = None
+        found: list[Row] = []
+        if download.bytes <= _LARGE or not isinstance(listing.paginate(), SinglePage):
+            body = self._document(listing, download)
+            found = formats.rows(download.path, listing.format, listing.records, body)
+            formats.check_objects(body, listing.expects)
+            rows.refuse_errors(found, listing.key)
+        elif listing.format == "csv_in_json":
+            body = formats.document(download.path, listing.format, listing.records)
+        formats.rewrite(download.path, listing.format, listing.records, body)
+        return PageAnswer(body, download.headers, found, self._http.base_url, server_time=download.server_time)
 
-    def _check(self, listing: Listing, download: Download) -> None:
-        """Raise the error that the answer holds instead of data; also where data would be no JSON."""
-        text = download.path.read_bytes()
-        if listing.format in ("json", "csv_in_json") or (text.lstrip()[:1] == b"{" and listing.format == "csv"):
-            try:
-                document = json.loads(text)
-            except (ValueError, RecursionError):
-                return  # told by whoever needs it to be JSON
-            self._errors.check(document)
+    def _document(self, listing: Listing, download: Download) -> Any:
+        """The JSON document, which must not be an error; None for other formats."""
+        if listing.format in ("csv", "jsonl"):
+            self._check_text(download)
+            return None
+        body = formats.document(download.path, listing.format, listing.records)
+        self._errors.check(body)
+        return body
+
+    def _check_text(self, download: Download) -> None:
+        """Raise the error that is there as JSON in place of CSV or JSON lines."""
+        with download.path.open("rb") as file:
+            if file.read(256).lstrip()[:1] != b"{":
+                return
+        try:
+            document = json.loads(download.path.read_bytes())
+        except (ValueError, RecursionError):
+            return  # several lines, or a CSV
+        self._errors.check(document)
 
     def _empty_again(
-        self, ask: Callable[[PageRequest], tuple[P | None, PageAnswer]], request: PageRequest, before: PageRequest
+        self,
+        ask: Callable[[PageRequest], tuple[P | None, PageAnswer]],
+        request: PageRequest,
+        before: PageRequest | None,
     ) -> tuple[P | None, PageAnswer]:
-        """A page without rows behind one with rows: does the vendor still answer as it did?"""
+        """Request a page without rows again. It may follow pages with rows: those must still have them."""
         page, answer = ask(replace(request))
-        if not answer.rows and not ask(replace(before))[1].rows:
+        if not answer.rows and before is not None and not ask(replace(before))[1].rows:
             raise BadBody("the list ends where it had rows before: the vendor answers with none now")
         return page, answer
 
-
-def first_request(listing: Listing, bounds: Sequence[Bound]) -> PageRequest:
-    """The request for the first page, before a paginator adds to it."""
-    request = PageRequest(dict(listing.params), listing.body, listing.in_body)
-    for parameter, value in bounds:
-        request.set(parameter, value)
-    return request
+    def _explained(self, error: VendorError, listing: Listing) -> VendorError:
+        """Add to the error what it is about and what to do."""
+        if isinstance(error, PermanentError):
+            error.remedy = self._advice(error) or self._errors.remedies.get(error.code, error.remedy)
+        return error.about(vendor=self._http.vendor, endpoint=listing.path, status=None)
 
 
-def fill(value: Any, values: Mapping[str, str]) -> Any:
-    """The value with `{name}` replaced in all of its texts."""
-    if isinstance(value, str):
-        return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), value)
-    if isinstance(value, Mapping):
-        return {name: fill(each, values) for name, each in value.items()}
-    return [fill(each, values) for each in value] if isinstance(value, list) else value
-
-
-def placeholders(*values: Any) -> set[str]:
-    """The names in braces, anywhere in these values."""
-    found = set[str]()
-    for value in values:
-        if isinstance(value, str):
-            found |= {match[1] for match in PLACEHOLDER.finditer(value)}
-        elif isinstance(value, Mapping):
-            found |= placeholders(*value.values())
-        elif isinstance(value, list):
-            found |= placeholders(*value)
-    return found
-
-
-def shown(http_base: str, listing: Listing, request: PageRequest) -> str:
-    """The request as a person reads it, without credentials: those are added later."""
-    url = request.link or str(httpx.URL(f"{http_base.rstrip('/')}{listing.path}", params=request.params or None))
-    body = f" {json.dumps(request.body)}" if request.body is not None else ""
-    return excerpt(f"{listing.method} {url}{body}", 2000)
-
-
-def _keys(rows: Sequence[Row], key: Sequence[str]) -> tuple[str, ...]:
-    """What tells rows apart: their keys, else all of their values."""
-    if not key:
-        return tuple(json.dumps(row, sort_keys=True, default=str) for row in rows)
-    if missing := sorted({name for row in rows for name in key if row.get(name) is None}):
-        close = [near for name in missing for near in get_close_matches(name, rows[0], n=1)]
-        raise PermanentError(
-            f"rows without the key column {', '.join(missing)}; a row has {excerpt(', '.join(rows[0]), 300)}",
-            remedy=f"Correct `key` in defs.yaml{f': did you mean {close[0]!r}?' if close else '.'}",
-        )
-    return tuple(json.dumps([row[name] for name in key], default=str) for row in rows)
-
-
-def _digest(rows: Sequence[Row]) -> str:
-    return hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest()
+def _goes_on(pages: Paginator, answer: PageAnswer) -> bool:
+    """Whether a page without rows says that more follow."""
+    tried = copy.deepcopy(pages)
+    try:
+        tried.update_state(answer)
+    except PermanentError:
+        return True  # a contradiction, unless it comes again
+    return tried.has_next_page

@@ -1,7 +1,7 @@
-"""How a person writes `limits:` and `errors:` of a RestApi.
+"""The YAML of `limits:` and `errors:` of a RestApi.
 
-Here: windows, weights and headers of a rate limit; where errors are, and what they mean. Keep out: what is done about
-them (http/).
+Here: windows, costs and headers of a rate limit; where errors are, and what they mean. Keep out: what follows from them
+(http/).
 """
 
 from __future__ import annotations
@@ -21,25 +21,27 @@ class LimitWindow(dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    points: float = Field(gt=0, description="Points; a request costs one, or the `cost` of its table.")
-    per: Duration = Field(description="Length of the interval, as 1s or 1m.")
+    points: float = Field(gt=0, description="Number of points. A request costs one point, or the `cost` of its table.")
+    per: Duration = Field(description="Length of the interval, such as 1s or 1m.")
 
 
 class RestLimits(dg.Model, dg.Resolvable):
-    """How hard the vendor may be asked; every window holds."""
+    """The rate limit; a request must fit into every window."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    concurrent: AtLeastOne | None = Field(default=2, description="Requests under way at once, over all processes.")
+    concurrent: AtLeastOne | None = Field(
+        default=2, description="Concurrent requests, over all processes; null: no bound."
+    )
     windows: list[LimitWindow] = Field(
-        default=[LimitWindow(points=120, per="1m")], description="Points per time, over all processes; [] for no limit."
+        default=[LimitWindow(points=120, per="1m")], description="Points per time, over all processes; []: no bound."
     )
     headers: Literal["auto", "ignore"] = Field(
         default="auto",
-        description="auto: RateLimit-*, X-RateLimit-* and Retry-After are read, and nobody asks before there is room. "
-        "ignore: only Retry-After.",
+        description="auto: RateLimit-*, X-RateLimit-* and Retry-After are read, and no request is sent before the "
+        "vendor allows one. ignore: only Retry-After.",
     )
-    charged: str = Field(default="", description="Header of an answer with the points that the request cost indeed.")
+    charged: str = Field(default="", description="Header of an answer with the points that the request really cost.")
 
     def fields(self) -> dict[str, Any]:
         """The same as fields of a RestApiResource."""
@@ -54,7 +56,7 @@ class RestLimits(dg.Model, dg.Resolvable):
 
 def _may_be_retried(statuses: list[int | str]) -> list[int | str]:
     if wrong := [each for each in statuses if each in NEVER_RETRIED]:
-        raise ValueError(f"{wrong[0]} is never retried as a status; name the vendor's code for what passes")
+        raise ValueError(f"the status {wrong[0]} is never retried; write the vendor's code of the error that passes")
     return statuses
 
 
@@ -63,22 +65,25 @@ Retryable = Annotated[Meaning, AfterValidator(_may_be_retried)]
 
 
 class RestErrors(dg.Model, dg.Resolvable):
-    """How the vendor tells errors. Numbers from 100 to 599 are statuses, all else are codes."""
+    """The vendor's error format. Numbers from 100 to 599 are statuses, everything else is a code."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    code: str = Field(default="", description="Path of the code in a JSON answer; also looked at in answers of 200.")
+    code: str = Field(default="", description="Path of the code in a JSON answer, also in one with status 200.")
     message: str = Field(default="", description="Path of the message.")
-    success: Meaning = Field(default=[], description="Codes that mean that all is well.")
-    retryable: Retryable = Field(default=[], description="Statuses and codes that pass.")
-    permanent: Meaning = Field(default=[], description="Codes that do not pass.")
-    no_data: Meaning = Field(default=[], description="Statuses and codes that mean: no rows; as 204.")
+    success: Meaning = Field(default=[], description="Codes that are not errors.")
+    retryable: Retryable = Field(default=[], description="Statuses and codes of errors that pass.")
+    permanent: Meaning = Field(default=[], description="Codes of errors that do not pass.")
+    no_data: Meaning = Field(
+        default=[], description="Statuses and codes that mean that there are no rows, such as 204."
+    )
+    remedies: dict[str, str] = Field(default={}, description="Code: what to do about it, shown with the error.")
 
     def fields(self) -> dict[str, Any]:
         """The same as fields of a RestApiResource."""
         sets = {name: [str(each) for each in getattr(self, name)] for name in _SETS}
         return {
-            "errors": {"code": self.code, "message": self.message, **sets},
+            "errors": {"code": self.code, "message": self.message, "remedies": self.remedies, **sets},
             "retryable_statuses": [each for each in self.retryable if is_status(each)],
         }
 

@@ -1,6 +1,6 @@
-"""How a person writes `paginator:` in YAML: which paging a list has, and by what it ends.
+"""The YAML of `paginator:`: which paging a list has, and where it ends.
 
-Here: one model per paginator, in dlt's words. Add here: the options of another one.
+Here: one model per paginator, in dlt's words. Add here when: there is another paginator.
 Keep out: what paginators do (http/rest/paginators.py).
 """
 
@@ -18,11 +18,11 @@ from orgdata_dagster.vendors.rest.unions import by_type
 
 _TOTAL = Field(
     default="",
-    description="Path of the number of all rows (`meta.total`, `header:X-Total-Count`): proves that none is missing.",
+    description="Path of the number of all rows (`meta.total`, `header:X-Total-Count`). It proves completeness.",
 )
-_HAS_MORE = Field(default="", description="Path of the flag that is true where more rows follow.")
-_PAGE_SIZE = Field(default=None, ge=1, description="Rows per page that are asked for.")
-_SIZE_PARAMETER = Field(default="", description="Parameter that takes `page_size`.")
+_HAS_MORE = Field(default="", description="Path of the flag that is true if more rows follow.")
+_PAGE_SIZE = Field(default=None, ge=1, description="Rows per page to request.")
+_SIZE_PARAMETER = Field(default="", description="Parameter for `page_size`.")
 
 
 class _Model(dg.Model, dg.Resolvable):
@@ -30,7 +30,7 @@ class _Model(dg.Model, dg.Resolvable):
 
 
 class SinglePage(_Model):
-    """The whole list comes in one answer."""
+    """The whole list is one answer."""
 
     type: Literal["single_page"]
 
@@ -43,51 +43,59 @@ class _Counted(_Model):
     parameter: str
     page_size: int | None = _PAGE_SIZE
     size_parameter: str = _SIZE_PARAMETER
-    stop: Literal["empty_page", "short_page", "total", "has_more"] = Field(
-        description="By what the list ends: a page without rows, a page with fewer than `page_size`, the number of "
-        "rows at `total`, or the flag at `has_more`."
+    stop: Literal["empty_page", "short_page", "total", "has_more", "next"] = Field(
+        description="Where the list ends: at a page without rows, at a page with fewer rows than `page_size`, at the "
+        "number of rows at `total`, by the flag at `has_more`, or where there is no next page at `next`."
     )
     total: str = _TOTAL
     has_more: str = _HAS_MORE
+    next: str = Field(
+        default="", description="Path of the link or number of the next page. A link is read, never followed."
+    )
+    actual_size: str = Field(
+        default="", description="Path of the page size that the vendor has applied, if the answer has it."
+    )
 
     @model_validator(mode="after")
     def _stop_has_its_place(self) -> _Counted:
-        if self.stop in ("total", "has_more") and not getattr(self, self.stop):
-            raise ValueError(f"stop: {self.stop} needs {self.stop}: the path of it in the answer")
+        if self.stop in ("total", "has_more", "next") and not getattr(self, self.stop):
+            raise ValueError(f"stop: {self.stop} needs {self.stop}: its path in the answer")
         if self.stop == "short_page" and not self.page_size:
-            raise ValueError("stop: short_page needs page_size: how many rows a full page has")
+            raise ValueError("stop: short_page needs page_size: the number of rows of a full page")
         if self.size_parameter and not self.page_size:
             raise ValueError("size_parameter needs page_size: the value to send")
         return self
 
     def _options(self) -> dict[str, Any]:
-        at = {"total": self.total, "has_more": self.has_more}.get(self.stop, "")
+        at = {"total": self.total, "has_more": self.has_more, "next": self.next}.get(self.stop, "")
         return {
             "parameter": self.parameter,
             "stop": Stop(self.stop, at),
             "page_size": self.page_size,
             "size_parameter": self.size_parameter,
             "total_at": self.total,
+            "size_at": self.actual_size,
         }
 
 
 class PageNumber(_Counted):
-    """Pages with numbers: `?page=2`."""
+    """Numbered pages: `?page=2`."""
 
     type: Literal["page_number"]
-    parameter: str = Field(default="page", description="Parameter that takes the number.")
+    parameter: str = Field(default="page", description="Parameter for the number.")
     first: int = Field(default=1, ge=0, description="Number of the first page.")
+    sends_first: bool = Field(default=True, description="Whether the first page is requested by its number, too.")
 
     def made(self) -> Paginator:
         """A paginator for one walk."""
-        return paginators.PageNumber(first=self.first, **self._options())
+        return paginators.PageNumber(first=self.first, sends_first=self.sends_first, **self._options())
 
 
 class Offset(_Counted):
-    """Rows are skipped: `?offset=200&limit=100`."""
+    """The number of rows to skip: `?offset=200&limit=100`."""
 
     type: Literal["offset"]
-    parameter: str = Field(default="offset", description="Parameter that takes the number of rows to skip.")
+    parameter: str = Field(default="offset", description="Parameter for the number of rows to skip.")
 
     def made(self) -> Paginator:
         """A paginator for one walk."""
@@ -95,11 +103,11 @@ class Offset(_Counted):
 
 
 class LastId(_Counted):
-    """A page begins behind the last row of the one before: `?starting_after=<its id>`."""
+    """A page begins after the last row of the one before: `?starting_after=<its id>`."""
 
     type: Literal["last_id"]
-    parameter: str = Field(description="Parameter that takes the id of the last row.")
-    id: str = Field(default="id", description="Where a row has its id.")
+    parameter: str = Field(description="Parameter for the id of the last row.")
+    id: str = Field(default="id", description="Path of the id in a row.")
 
     def made(self) -> Paginator:
         """A paginator for one walk."""
@@ -110,7 +118,7 @@ class _Told(_Model):
     page_size: int | None = _PAGE_SIZE
     size_parameter: str = _SIZE_PARAMETER
     has_more: str = _HAS_MORE
-    end_of_list: str = Field(default="", description="Path of the flag that is true where no more rows follow.")
+    end_of_list: str = Field(default="", description="Path of the flag that is true if no more rows follow.")
     total: str = _TOTAL
 
     def _options(self) -> dict[str, Any]:
@@ -124,27 +132,32 @@ class _Told(_Model):
 
 
 class Cursor(_Told):
-    """The answer has a cursor, which is handed back; the list ends where it is null, empty or missing."""
+    """The answer has a cursor for the next page. The list ends if it is null, empty or missing."""
 
     type: Literal["cursor"]
     cursor: str = Field(description="Path of the cursor, or `header:Name`.")
-    parameter: str = Field(description="Parameter that takes the cursor.")
+    parameter: str = Field(description="Parameter for the cursor.")
+    next: str = Field(
+        default="",
+        description="Path of the link of the next page, if answers have both. It is read if the cursor is missing, and "
+        "never followed. An answer with neither is an error.",
+    )
 
     def made(self) -> Paginator:
         """A paginator for one walk."""
-        return told.Cursor(cursor_at=self.cursor, parameter=self.parameter, **self._options())
+        return told.Cursor(cursor_at=self.cursor, parameter=self.parameter, next_at=self.next, **self._options())
 
 
 class _Links(_Told):
     stands_at: Literal["row", "number"] = Field(
         default="number",
-        description="What a link holds: `row` for a cursor, which no row can pass unseen; `number` for a page number "
-        "or an offset. A list of the second kind is read until two walks agree.",
+        description="What a link contains: `row` for a cursor, so that no row is missed; `number` for a page number "
+        "or an offset. Such a list is read until two walks agree.",
     )
 
 
 class JsonLink(_Links):
-    """The answer has the link of the next page; the list ends where there is none."""
+    """The answer has the link of the next page. The list ends if there is none."""
 
     type: Literal["json_link"]
     next: str = Field(description="Path of the link.")
@@ -155,7 +168,7 @@ class JsonLink(_Links):
 
 
 class HeaderLink(_Links):
-    """The header `Link` has the next page with `rel="next"`; the list ends where it has none."""
+    """The header `Link` has the next page with `rel="next"`. The list ends if it has none."""
 
     type: Literal["header_link"]
     relation: str = Field(default="next", description="The relation of the next page.")

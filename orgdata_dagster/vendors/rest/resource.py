@@ -1,30 +1,40 @@
 """The Dagster resource of a vendor that YAML describes.
 
-Here: its variables and limits, and the client made of them. Keep out: requests (client.py), options (component.py).
+Here: its variables and limits, and its client. Keep out: requests (client.py), YAML (component.py).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from orgdata_dagster.http.announced import LimitHeaders
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.rate_limit import Rule, Window
+from orgdata_dagster.http.rest import jwt
 from orgdata_dagster.http.rest.auth import Auth, ClientCredentials, Fixed, basic, bearer
 from orgdata_dagster.http.rest.errors import ErrorRules
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.resources import Observer, VendorResource
 from orgdata_dagster.vendors.rest.authentication import ApiKey, Bearer, HttpBasic, OAuth2ClientCredentials, auth_of
 from orgdata_dagster.vendors.rest.client import RestClient
+from orgdata_dagster.vendors.rest.frames import list_frame
+from orgdata_dagster.vendors.rest.listing import Listing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class RestApiResource(VendorResource):
-    """Reads the lists of one vendor, within the limits that its YAML says and all processes share.
+    """Reads the lists of one vendor within the rate limit that all processes share.
 
-    `auth`: the options of authentication; `identity` and `secret` are the values of the variables that it names.
-    `windows`: points and seconds. `least_remaining`: see LimitHeaders; `errors`: as ErrorRules.
+    auth: the options of authentication. `identity`, `secret`: the values of the variables that it names.
+    windows: pairs of points and seconds. `least_remaining`, `charged_header`: see LimitHeaders.
+    errors: the fields of ErrorRules.
     """
 
     kind: ClassVar[str] = "rest"
@@ -47,12 +57,12 @@ class RestApiResource(VendorResource):
 
     @classmethod
     def environment_of(cls, fields: Mapping[str, Any]) -> dict[str, str]:
-        """Its base URL's variable, and those that `auth` names."""
+        """The variables of the base URL and of `auth`."""
         return {**super().environment_of(fields), **auth_of(fields["auth"]).variables()}
 
     @classmethod
     def defaults_of(cls, fields: Mapping[str, Any]) -> dict[str, str]:
-        """The base URL of the YAML, where there is one."""
+        """The base URL of the YAML, if there is one."""
         return {"base_url": fields["default_base_url"]} if fields.get("default_base_url") else {}
 
     def rule(self) -> Rule:
@@ -61,7 +71,7 @@ class RestApiResource(VendorResource):
         return Rule(buckets=buckets, in_flight=self.concurrent)
 
     def retry_policy(self) -> RetryPolicy:
-        """As of every vendor, with the statuses that this one means to be retried."""
+        """The policy of every vendor, with this vendor's retryable statuses."""
         usual = super().retry_policy()
         return RetryPolicy(
             attempts=usual.attempts,
@@ -71,11 +81,11 @@ class RestApiResource(VendorResource):
         )
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
-        """The first list that needs nothing filled in."""
+        """The first list whose request has no placeholders."""
         return (self.probe_path, {}) if self.probe_path else None
 
     def http(self, observer: Observer | None = None) -> HttpClient:
-        """The HTTP client with credentials that stay as they are."""
+        """The HTTP client with credentials, for a single request."""
         options = auth_of(self.auth)
         params, headers = dict(self.params), {**self.headers, **self._fixed()}
         if isinstance(options, ApiKey) and options.location == "query":
@@ -87,7 +97,7 @@ class RestApiResource(VendorResource):
         return self._http(headers, params, observer)
 
     def client(self, observer: Observer | None = None) -> RestClient:
-        """A client that pays the shared rate limit; `observer` sees every request."""
+        """A client that keeps the shared rate limit. `observer` is called for every request."""
         options, rules = auth_of(self.auth), self.error_rules()
         params = dict(self.params)
         auth: Auth = Fixed(self._fixed())
@@ -95,12 +105,24 @@ class RestApiResource(VendorResource):
             params[options.name] = self.secret
         if isinstance(options, OAuth2ClientCredentials):
             auth = self._client_credentials(options, observer)
-        return RestClient(self._http(self.headers, params, observer), auth, rules)
+        advice = partial(jwt.refused, self.secret, jwt.RENEW)
+        return RestClient(self._http(self.headers, params, observer), auth, rules, advice)
+
+    def rows(self, listing: Listing) -> pd.DataFrame:
+        """The rows of a list; see frames.py. Nothing is stored."""
+        return list_frame(self.client(), listing)
+
+    def notices(self) -> list[str]:
+        """A warning if the token is a JWT that has expired or expires within a week."""
+        variable = self.environment.get("secret", "")
+        said = jwt.notice(os.environ.get(variable, ""), datetime.now(UTC))
+        return [f"{variable}: {said}"] if said else []
 
     def error_rules(self) -> ErrorRules:
-        """How the vendor tells errors."""
+        """The vendor's error format."""
         sets = {name: frozenset(map(str, self.errors.get(name, ()))) for name in _CODES}
-        return ErrorRules(self.errors.get("code", ""), self.errors.get("message", ""), **sets)
+        remedies = self.errors.get("remedies", {})
+        return ErrorRules(self.errors.get("code", ""), self.errors.get("message", ""), remedies=remedies, **sets)
 
     def _fixed(self) -> dict[str, str]:
         match auth_of(self.auth):

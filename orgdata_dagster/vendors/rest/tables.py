@@ -1,168 +1,160 @@
-"""How a person writes an entry of `tables:` of a RestApi.
+"""The YAML of one entry of `tables:` of a RestApi.
 
-Here: `RestTable` and `Incremental`, and what of their options contradicts each other. Add here: an option of a table.
-Keep out: options of every vendor's tables (orchestration/config/tables.py), paginators (paging.py).
+Here: `RestTable`, and which of its options contradict each other. Add here when: a table has another option.
+Keep out: options of every vendor's tables (orchestration/config/tables.py), paginators (paging.py), filters
+(incremental.py).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-import dagster as dg
-from pydantic import ConfigDict, Field, model_validator
-from typing_extensions import TypeAliasType
+from pydantic import Field, model_validator
 
-from orgdata_dagster.http.rest.bounds import Bounds
 from orgdata_dagster.http.rest.formats import Format
-from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
-from orgdata_dagster.orchestration.config.tables import Day, Table
-from orgdata_dagster.vendors.rest.client import Listing, placeholders
+from orgdata_dagster.orchestration.config.tables import Table
+from orgdata_dagster.vendors.rest.incremental import DAY, FROM, OWN, UNTIL, IncrementalOptions, of_day
+from orgdata_dagster.vendors.rest.listing import Listing, placeholders
+from orgdata_dagster.vendors.rest.lists import Filters, RestList
 from orgdata_dagster.vendors.rest.paging import PaginatorOptions
-from orgdata_dagster.vendors.rest.unions import by_type
+from orgdata_dagster.vendors.rest.parents import table_of
 
 Path = Annotated[str, Field(pattern=r"^/[^?#\s]*$")]
 Text = str | int | float | bool
-
-DAY, FROM, UNTIL = "day", "from", "until"
-OWN = {DAY, FROM, UNTIL}
-"""What is filled in without `each`: the day of the partition, and the two bounds."""
-
-
-class Incremental(dg.Model):
-    """How the vendor filters by the instant of a row's last change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    column: str = Field(description="Column with the instant.")
-    from_: str | None = Field(default=None, alias="from", description="Parameter of the lower bound.")
-    until: str | None = Field(default=None, description="Parameter of the upper bound.")
-    format: Literal["iso8601", "date", "epoch", "epoch_ms"] = Field(
-        default="iso8601",
-        description="How bounds are written: an instant in UTC, a day, epoch seconds or milliseconds.",
-    )
-    column_format: Literal["iso8601", "epoch", "epoch_ms"] = Field(
-        default="iso8601", description="How the column is written; a day counts as iso8601."
-    )
-    from_is_inclusive: bool = Field(default=True, description="Whether a row at the lower bound comes.")
-    until_is_inclusive: bool = Field(default=False, description="Whether a row at the upper bound comes.")
-    initial_value: Day | None = Field(
-        default=None, description="Day with which the first pull begins; if left out, it has no lower bound."
-    )
-    lookback: Duration = Field(
-        default="60s", description="How far back the next pull begins: rows may become visible so late."
-    )
-
-    @property
-    def bounds(self) -> Bounds:
-        """The two bounds as the vendor takes them."""
-        return Bounds(self.format, self.from_is_inclusive, self.until_is_inclusive)
-
-    @property
-    def back(self) -> timedelta:
-        """`lookback` as a span."""
-        return parse_duration(self.lookback)
-
-
-_Written = TypeAliasType("_Written", Incremental | None)
-IncrementalOptions = Annotated[_Written, by_type(_Written)]  # Dagster's own resolving knows no alias, as `from` is one
 
 
 class RestTable(Table):
     """One list of the vendor: one asset, one table."""
 
-    path: Path = Field(description="Path behind the base URL; `{name}` is filled in from `each`, `{day}` from the day.")
-    method: Literal["GET", "POST"] = Field(default="GET", description="The method of the request.")
-    params: dict[str, Text] = Field(default={}, description="More parameters of the query; `{name}` as in the path.")
-    headers: dict[str, str] = Field(default={}, description="More headers; never credentials: those go to `auth`.")
-    body: dict[str, Any] | None = Field(default=None, description="JSON body of a POST; `{name}` as in the path.")
+    path: Path = Field(
+        description="Path after the base URL. `{name}` is replaced from `each`, `{day}`, `{from}` and `{until}` from "
+        "the requested time."
+    )
+    method: Literal["GET", "POST"] = Field(default="GET", description="Method of the request.")
+    params: dict[str, Text] = Field(default={}, description="More query parameters, with `{name}` as in the path.")
+    headers: dict[str, str] = Field(default={}, description="More headers. Credentials belong in `auth`.")
+    body: dict[str, Any] | None = Field(default=None, description="JSON body of a POST, with `{name}` as in the path.")
     parameters_in: Literal["query", "body"] | None = Field(
         default=None,
-        description="Where paging and bounds go: names are dotted paths in a body. If left out: body for POST.",
+        description="Where paging and bounds go; in a body by dotted paths. Default: body for POST, else query.",
     )
     each: dict[str, str] = Field(
-        default={}, description="One walk per row of another table: `{project: projects.id}` fills `{project}`."
+        default={},
+        description="One walk per row of another table: `{project: projects.id}` replaces `{project}`. That table may "
+        "have `each` itself.",
     )
-    format: Literal["json", "jsonl", "csv", "csv_in_json"] = Field(default="json", description="What an answer is.")
+    format: Literal["json", "jsonl", "csv", "csv_in_json"] = Field(default="json", description="Format of an answer.")
     records: str = Field(
-        default="", description="Path of the rows in an answer, as data.items; if left out, the answer is the array."
+        default="", description="Path of the rows in an answer, such as data.items. Default: the answer is the array."
     )
-    paginator: PaginatorOptions = Field(description="How the list is paged, and by what it ends.")
+    expects: list[str] = Field(
+        default=[],
+        description="Paths of objects that every answer has, such as `meta`. An answer without one is requested again.",
+    )
+    paginator: PaginatorOptions = Field(description="How the list is paged, and where it ends.")
     incremental: IncrementalOptions = Field(default=None, description="How the list is filtered by time.")
     partitions: Literal["day"] | None = Field(
-        default=None, description="`day`: a partition per UTC day. If left out, one table is kept equal to the list."
+        default=None, description="`day`: one partition per UTC day. Default: one table that is kept equal to the list."
     )
-    cost: float = Field(default=1, gt=0, description="Points of the limits that one request costs.")
+    change_probe: bool = Field(
+        default=False,
+        description="Whether the change sensor requests one row every 5 minutes, and pulls the table if it changed.",
+    )
+    reconcile: bool = Field(
+        default=False,
+        description="Whether the check `total_items` compares the table with the vendor's `total` after every pull.",
+    )
+    cost: float = Field(default=1, gt=0, description="Points per request, of those in `limits`.")
 
     @model_validator(mode="after")
     def _consistent(self) -> RestTable:
-        problems = [*self._of_requests(), *self._of_time()]
+        problems = [*self._of_requests(), *self._of_time(), *self._of_checks()]
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
-    def _of_requests(self) -> list[str]:
-        found = []
+    def _of_requests(self) -> Iterator[str]:
         if self.body is not None and self.method != "POST":
-            found.append("body: only a POST has one; write `method: POST`")
+            yield "body: only a POST has one; write `method: POST`"
         if self.parameters_in == "body" and self.method != "POST":
-            found.append("parameters_in: only a POST has a body; write `method: POST`")
-        used = placeholders(self.path, self.params, self.headers, self.body)
-        if unknown := sorted(used - OWN - {*self.each}):
-            found.append(
-                f"{{{unknown[0]}}} is filled in by nothing; name it in `each`, or write {{day}}, {{from}}, {{until}}"
-            )
-        if unused := sorted({*self.each} - used):
-            found.append(
-                f"each: {unused[0]!r} is used nowhere; write {{{unused[0]}}} in the path, a parameter or the body"
-            )
+            yield "parameters_in: only a POST has a body; write `method: POST`"
+        if unknown := sorted(self.placeholders - OWN - {*self.each}):
+            yield f"nothing replaces {{{unknown[0]}}}; name it in `each`, or use {{day}}, {{from}}, {{until}}"
+        if unused := sorted({*self.each} - self.placeholders):
+            yield f"each: {unused[0]!r} is not used; write {{{unused[0]}}} in the path, a parameter or the body"
         for name, source in self.each.items():
             if len(source.split(".")) != 2:
-                found.append(f"each: {name}: {source!r} is not of the form table.column, as projects.id")
-        if self.format in ("jsonl", "csv") and self.records:
-            found.append(f"records: {self.format} has no place to name; leave it out")
+                yield f"each: {name}: {source!r} is not of the form table.column, such as projects.id"
+        if self.format in ("jsonl", "csv") and (self.records or self.expects):
+            yield f"{'records' if self.records else 'expects'}: {self.format} has no paths; remove it"
         if self.format == "csv_in_json" and not self.records:
-            found.append("records: name the path of the text that is the CSV")
-        return found
+            yield "records: write the path of the text that is the CSV"
 
-    def _of_time(self) -> list[str]:
-        found, filters = [], self.incremental
-        used = placeholders(self.path, self.params, self.headers, self.body)
+    def _of_time(self) -> Iterator[str]:
+        filters, used = self.incremental, self.placeholders
         has_from = bool(filters and filters.from_) or FROM in used
         has_until = bool(filters and filters.until) or UNTIL in used
         if filters is None and {FROM, UNTIL} & used:
-            found.append("incremental: say how {from} and {until} are written")
+            yield "incremental: say how {from} and {until} are written"
         if filters and not (has_from or DAY in used):
-            found.append("incremental: name the parameter of the lower bound as `from`")
+            yield "incremental: write the parameter of the lower bound as `from`"
         if self.partitions == "day" and not (DAY in used or (has_from and has_until)):
-            found.append(
+            yield (
                 "partitions: a day needs both bounds, `incremental: {from: ..., until: ...}`, or {day} in the request; "
-                "without them leave `partitions` out"
+                "otherwise remove `partitions`"
             )
         if self.partitions is None and DAY in used:
-            found.append("partitions: {day} needs `partitions: day`")
+            yield "partitions: {day} needs `partitions: day`"
         if self.partitions is None and has_until:
-            found.append("partitions: with both bounds write `partitions: day`, or leave `until` out")
+            yield "partitions: with both bounds write `partitions: day`, or remove `until`"
         if self.partitions is None and FROM in used and filters and not filters.initial_value:
-            found.append("incremental: {from} needs initial_value: the day with which the first pull begins")
+            yield "incremental: {from} needs initial_value: the first day of the first pull"
         if self.partitions is None and filters and not self.key:
-            found.append("key: rows that come again are told by their key; name its columns")
-        return found
+            yield "key: changed rows are merged by their key; write its columns"
 
-    @property
-    def in_body(self) -> bool:
-        """Whether paging and bounds go into the body."""
-        return self.method == "POST" if self.parameters_in is None else self.parameters_in == "body"
-
-    @property
-    def cursor(self) -> str | None:
-        """The column by which versions of a row are ordered, where the warehouse can read it as an instant."""
+    def _of_checks(self) -> Iterator[str]:
         filters = self.incremental
-        return filters.column if filters and filters.column_format == "iso8601" else None
+        by_day_alone = self.partitions == "day" and (filters is None or DAY in self.placeholders)
+        for name, is_on in (("change_probe", self.change_probe), ("reconcile", self.reconcile)):
+            if is_on and self.each:
+                yield f"{name}: a list per row of another table would cost one request per row; remove it"
+            elif is_on and by_day_alone:
+                yield f"{name}: needs both bounds in `incremental`; remove it"
+        if self.reconcile and not self.has_total:
+            yield "reconcile: needs `total` in `paginator`: the path of the vendor's number of rows"
+        if self.reconcile and filters and filters.cursor is None:
+            yield "reconcile: needs a column in iso8601"
+        if self.change_probe and filters is None and not self.has_total:
+            yield "change_probe: needs `incremental`, or `total` in `paginator`"
 
-    def listing(self, no_data: frozenset[int]) -> Listing:
-        """What the client needs of it."""
+    @property
+    def placeholders(self) -> set[str]:
+        """The names in braces."""
+        return placeholders(self.path, self.params, self.headers, self.body)
+
+    @property
+    def has_total(self) -> bool:
+        """Whether answers have the vendor's number of rows."""
+        return bool(getattr(self.paginator, "total", ""))
+
+    def source(self, no_data: frozenset[int]) -> RestList:
+        """The list as plain values. `no_data`: statuses that mean "no rows"."""
+        filters = self.incremental
+        return RestList(
+            self,
+            self._listing(no_data),
+            filters.filters(self.placeholders) if filters else Filters(of_day) if self.partitions else None,
+            by_day=self.partitions is not None,
+            each=self.each,
+            is_probed=self.change_probe,
+            is_reconciled=self.reconcile,
+            unproven=tuple(self._unproven()),
+        )
+
+    def _listing(self, no_data: frozenset[int]) -> Listing:
         form: Format = self.format
+        filters = self.incremental
         return Listing(
             path=self.path,
             paginate=self.paginator.made,
@@ -170,15 +162,35 @@ class RestTable(Table):
             params={name: as_text(value) for name, value in self.params.items()},
             headers=self.headers,
             body=self.body,
-            in_body=self.in_body,
+            in_body=self.method == "POST" if self.parameters_in is None else self.parameters_in == "body",
             format=form,
             records=self.records,
             key=tuple(name for name in self.key if name not in self.each),
+            changed_at=(filters and filters.cursor) or "",
+            newest_first=bool(filters and filters.newest_first),
+            expects=tuple(self.expects),
             cost=self.cost,
             no_data=no_data,
         )
 
+    def _unproven(self) -> Iterator[str]:
+        """What the YAML leaves open, and what a pull cannot prove."""
+        filters = self.incremental
+        if not self.key:
+            yield "no `key`: repeated rows cannot be told apart, and rows that move may be missing"
+        if not self.has_total:
+            yield "no `total`: that the list is complete is the vendor's word, or that of two walks that agree"
+        if getattr(self.paginator, "stands_at", "row") == "number":
+            yield "links are taken to contain page numbers: a list of several pages is read at least twice"
+        if filters and not self.partitions:
+            every = filters.full_walk_every
+            yield "only a lower bound: rows that are deleted at the vendor stay in the table" + (
+                f" until the next full walk (every {every})" if every else "; set `full_walk_every` to see deletions"
+            )
+        if self.each:
+            yield f"rows of `{table_of(self.each)}` that have not landed yet are not walked"
+
 
 def as_text(value: Text) -> str:
-    """The value of a parameter as a query has it."""
+    """The value of a parameter in a query."""
     return str(value).lower() if isinstance(value, bool) else str(value)

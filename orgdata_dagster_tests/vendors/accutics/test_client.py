@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,25 @@ import pytest
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, PermanentError, RetriesExhausted
 from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.rest import jwt as tokens
+from orgdata_dagster.http.rest.auth import Fixed
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.sandbox.accutics import Accutics, demo, jwt
 from orgdata_dagster.sandbox.faults import ShortBody
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
-from orgdata_dagster.vendors.accutics.client import AccuticsClient, Listing, _check_types
+from orgdata_dagster.vendors.accutics.entity import ERRORS, listing, searched
+from orgdata_dagster.vendors.accutics.resource import RENEW
 from orgdata_dagster.vendors.accutics.search import where
+from orgdata_dagster.vendors.rest.client import RestClient
+from orgdata_dagster.vendors.rest.listing import Listing
+from orgdata_dagster.vendors.rest.rows import check_types
 from orgdata_dagster_tests.http.loopback import Loopback, Reply, loopback
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-USERS = Listing("/users", "page", ("id",))
-INPUTS = Listing("/inputs", "page", ("id",), 10, "updated_at", sort="-updated_at")
-RECORDS = Listing("/records", "cursor", ("id",), 20, "updated_at")
+USERS = listing("/users", "page", ("id",))
+INPUTS = listing("/inputs", "page", ("id",), 10, "updated_at", sort="-updated_at")
+RECORDS = listing("/records", "cursor", ("id",), 20, "updated_at")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +48,7 @@ def vendor(sandbox: Sandbox) -> Accutics:
 
 
 @contextmanager
-def client(url: str, token: str = "") -> Iterator[AccuticsClient]:
+def client(url: str, token: str = "") -> Iterator[RestClient]:
     token = token or jwt(3600, now=NOW)
     http = HttpClient(
         "accutics",
@@ -49,8 +56,9 @@ def client(url: str, token: str = "") -> Iterator[AccuticsClient]:
         headers={"Authorization": f"Bearer {token}"},
         secrets=[token],
         retry=RetryPolicy(attempts=3, first_wait=0.001),
+        error_reader=ERRORS.read,
     )
-    with AccuticsClient(http, base_url=url, api_token=token, now=lambda: NOW) as opened:
+    with RestClient(http, Fixed(), ERRORS, partial(tokens.refused, token, RENEW, now=lambda: NOW)) as opened:
         yield opened
 
 
@@ -59,26 +67,26 @@ def rows(download: Download) -> list[dict[str, Any]]:
     return found
 
 
-def pull(url: str, folder: Path, listing: Listing, *conditions: Any, token: str = "") -> list[dict[str, Any]]:
+def pull(url: str, folder: Path, entity: Listing, *conditions: Any, token: str = "") -> list[dict[str, Any]]:
     with client(url, token) as opened:
-        walked = opened.pages(listing, *conditions, folder=folder, read=rows)
+        walked = opened.pages(searched(entity, *conditions), folder=folder, read=rows)
     assert walked.settled
     return [row for page in walked.pages for row in page]
 
 
-@pytest.mark.parametrize("listing", [USERS, INPUTS, RECORDS], ids=["users", "inputs", "records"])
+@pytest.mark.parametrize("entity", [USERS, INPUTS, RECORDS], ids=["users", "inputs", "records"])
 def test_a_whole_list_is_what_the_vendor_has(
-    sandbox: Sandbox, vendor: Accutics, tmp_path: Path, listing: Listing
+    sandbox: Sandbox, vendor: Accutics, tmp_path: Path, entity: Listing
 ) -> None:
-    found = pull(f"{sandbox.url}/accutics", tmp_path, listing)
-    truth = vendor.entities[listing.path[1:]].truth()
+    found = pull(f"{sandbox.url}/accutics", tmp_path, entity)
+    truth = vendor.entities[entity.path[1:]].truth()
     assert sorted(found, key=str) == sorted(truth, key=str)
-    assert len(sandbox.log.entries()) == -(-len(truth) // min(listing.page_size, 100))
+    assert len(sandbox.log.entries()) == -(-len(truth) // min(entity.paginate().page_size or 0, 100))
 
 
 def test_conditions_are_the_listings_and_the_callers(sandbox: Sandbox, vendor: Accutics, tmp_path: Path) -> None:
     day = where("updated_at", "gte", NOW.replace(hour=0)), where("updated_at", "lt", NOW.replace(day=11, hour=0))
-    synced = Listing("/records", "cursor", ("id",), conditions=(where("match_status", "eq", "synced"),))
+    synced = listing("/records", "cursor", ("id",), conditions=(where("match_status", "eq", "synced"),))
     found = pull(f"{sandbox.url}/accutics", tmp_path, synced, *day)
     truth = [row for row in vendor.entities["records"].truth() if row["match_status"] == "synced"]
     assert sorted(row["id"] for row in found) == sorted(row["id"] for row in truth if row["updated_at"] >= "2026-03-10")
@@ -94,7 +102,7 @@ def test_rows_that_are_touched_while_they_are_paged(tmp_path: Path) -> None:
     before = {row["id"] for row in inputs.truth()}
     vendor.on_request = lambda asked: inputs.update(asked.number) if 1 < asked.number < 5 else None
     with Sandbox(vendor) as running:
-        by_default_order = Listing("/inputs", "page", ("id",), 10)
+        by_default_order = listing("/inputs", "page", ("id",), 10)
         found = pull(f"{running.url}/accutics", tmp_path, by_default_order)
     assert {row["id"] for row in found} == before
 
@@ -106,7 +114,7 @@ def test_a_cut_body_is_asked_for_again(sandbox: Sandbox, vendor: Accutics, tmp_p
 
 def test_a_wrong_path_is_said(sandbox: Sandbox, tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="correct `path` in defs") as caught:
-        pull(f"{sandbox.url}/accutics", tmp_path, Listing("/nothing", "page", ("id",)))
+        pull(f"{sandbox.url}/accutics", tmp_path, listing("/nothing", "page", ("id",)))
     assert (caught.value.status, caught.value.code) == (400, "invalid_route")
     assert len(sandbox.log.entries()) == 1
 
@@ -190,7 +198,7 @@ def test_a_page_that_the_callers_parser_refuses_is_asked_for_again(server: Loopb
 def test_a_key_column_that_is_not_there(server: Loopback, tmp_path: Path) -> None:
     server.answer(Reply(body=body({"next_cursor": None}, 1)))
     with pytest.raises(PermanentError, match="accutics /records: rows without the key column uuid; a row has id"):
-        pull(server.url, tmp_path, Listing("/records", "cursor", ("id", "uuid")))
+        pull(server.url, tmp_path, listing("/records", "cursor", ("id", "uuid")))
 
 
 def test_keys_that_differ_only_in_type_are_not_merged_in_silence(server: Loopback, tmp_path: Path) -> None:
@@ -204,6 +212,6 @@ def test_keys_that_differ_only_in_type_are_not_merged_in_silence(server: Loopbac
 
 
 def test_a_key_of_two_columns_is_compared_as_a_whole() -> None:
-    _check_types(['["a", 1]', '["1", "a"]', '[1, "b"]'], ["a", "b"])
+    check_types(['["a", 1]', '["1", "a"]', '[1, "b"]'], ["a", "b"])
     with pytest.raises(PermanentError, match="differ only in type"):
-        _check_types(['["a", 1]', '["a", "1"]'], ["a", "b"])
+        check_types(['["a", 1]', '["a", "1"]'], ["a", "b"])

@@ -15,8 +15,8 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import show
 from orgdata_dagster.cli.doctor.vendors import findings
 from orgdata_dagster.sandbox.accutics import jwt
-from orgdata_dagster.vendors.accutics.client import Listing
 from orgdata_dagster.vendors.accutics.component import Accutics
+from orgdata_dagster.vendors.accutics.entity import listing
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import where
 from orgdata_dagster_tests.loading import Refused
@@ -72,12 +72,12 @@ def test_rows_straight_from_the_vendor(rig: Rig, monkeypatch: pytest.MonkeyPatch
     for name, value in rig.variables().items():
         monkeypatch.setenv(name, value)
     resource = AccuticsResource.from_environment(per_minute=None)
-    listing = Listing("/records", "cursor", ("id",))
+    records = listing("/records", "cursor", ("id",))
     truth = rig.vendor.entities["records"].truth()
-    assert sorted(resource.rows(listing)["id"]) == sorted(row["id"] for row in truth)
-    synced = resource.rows(listing, where("match_status", "eq", "synced"))
+    assert sorted(resource.rows(records)["id"]) == sorted(row["id"] for row in truth)
+    synced = resource.rows(records, where("match_status", "eq", "synced"))
     assert len(synced) == sum(row["match_status"] == "synced" for row in truth)
-    assert resource.rows(listing, where("match_status", "eq", "none")).empty
+    assert resource.rows(records, where("match_status", "eq", "none")).empty
 
 
 @pytest.mark.parametrize(

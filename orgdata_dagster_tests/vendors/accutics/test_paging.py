@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from orgdata_dagster.http.errors import PermanentError
-from orgdata_dagster.vendors.accutics import links
-from orgdata_dagster.vendors.accutics.paging import CursorPaginator, PageNumberPaginator, Paginator, Paging, paginator
+from orgdata_dagster.http.rest import following as next_page
+from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest
+from orgdata_dagster.http.rest.paginators import Paginator
+from orgdata_dagster.vendors.accutics.entity import Paging, listing
 
 BASE = "https://api.example.org/v1"
 
@@ -26,29 +28,38 @@ def cursor(following: object) -> dict[str, Any]:
     return {"next": link, "next_cursor": following, "items_per_page": 10, "cursor_param": "cursor"}
 
 
+def paginator(paging: Paging, page_size: int = 10) -> Paginator:
+    return listing("/x", paging, ["id"], page_size).paginate()
+
+
+def answer(pages: Paginator, pagination: dict[str, Any], rows: list[Any]) -> None:
+    body = {"data": rows, "meta": {"endpoint": "x", "pagination": pagination}}
+    pages.update_state(PageAnswer(body, {}, rows, BASE))
+
+
 def asked(pages: Paginator) -> dict[str, str]:
-    params: dict[str, str] = {}
-    pages.update_request(params)
-    return params
+    request = PageRequest()
+    pages.update_request(request)
+    return request.params
 
 
 def test_by_number_until_next_is_null_although_the_size_was_clamped() -> None:
-    pages = PageNumberPaginator(BASE, 500)
+    pages = paginator("page", 500)
     sent = []
     for number in (1, 2, 3):
         assert pages.has_next_page
         sent.append(asked(pages))
-        pages.update_state(numbered(number, 25), [{"id": number}])
+        answer(pages, numbered(number, 25), [{"id": number}])
     assert not pages.has_next_page
     assert sent == [{"page_size": "500"}, {"page_size": "500", "page": "2"}, {"page_size": "500", "page": "3"}]
 
 
 def test_by_cursor_until_next_cursor_is_null() -> None:
-    pages = CursorPaginator(BASE, 500)
+    pages = paginator("cursor", 500)
     sent = []
     for number, following in enumerate(("255", 342, None)):
         sent.append(asked(pages))
-        pages.update_state(cursor(following), [{"id": number}])
+        answer(pages, cursor(following), [{"id": number}])
     assert not pages.has_next_page
     assert [params.get("cursor") for params in sent] == [None, "255", "342"]
 
@@ -60,20 +71,20 @@ def test_by_cursor_until_next_cursor_is_null() -> None:
 def test_a_list_that_shrank_is_read_again_from_where_its_rows_have_moved_to(
     before: int, after: int, expected: str | None
 ) -> None:
-    pages = PageNumberPaginator(BASE, 10)
-    pages.update_state(numbered(1, before), [1])
-    pages.update_state(numbered(2, before), [2])
-    pages.update_state(numbered(3, after, next=f"{BASE}/x?page=4"), [3])
+    pages = paginator("page")
+    answer(pages, numbered(1, before), [1])
+    answer(pages, numbered(2, before), [2])
+    answer(pages, numbered(3, after, next=f"{BASE}/x?page=4"), [3])
     assert pages.has_next_page
     assert asked(pages).get("page") == expected
 
 
 def test_a_list_that_shrank_at_its_end_is_not_over() -> None:
-    pages = PageNumberPaginator(BASE, 10)
-    pages.update_state(numbered(1, 11), [1])
-    pages.update_state(numbered(2, 10), [])
+    pages = paginator("page")
+    answer(pages, numbered(1, 11), [1])
+    answer(pages, numbered(2, 10), [])
     assert pages.has_next_page
-    pages.update_state(numbered(1, 10), [1])
+    answer(pages, numbered(1, 10), [1])
     assert not pages.has_next_page
 
 
@@ -90,11 +101,11 @@ FOREIGN = [
 @pytest.mark.parametrize("link", FOREIGN)
 def test_a_foreign_link_is_a_warning_once(paging: Paging, link: str, caplog: pytest.LogCaptureFixture) -> None:
     """Behind a proxy links have another scheme or an internal host; only the number or cursor in them counts."""
-    links._warn_once.cache_clear()
-    pages = paginator(paging, BASE, 10)
+    next_page._warn_once.cache_clear()
+    pages = paginator(paging)
     for number in (1, 2):
         found = numbered(number, 30, next=link) if paging == "page" and number == 1 else numbered(number, 30)
-        pages.update_state({**cursor(str(number + 1)), "next": link} if paging == "cursor" else found, [number])
+        answer(pages, {**cursor(str(number + 1)), "next": link} if paging == "cursor" else found, [number])
     assert pages.has_next_page
     assert asked(pages)[paging] == "3"
     assert len(caplog.records) == (0 if link.startswith("/v1") else 1)
@@ -102,10 +113,10 @@ def test_a_foreign_link_is_a_warning_once(paging: Paging, link: str, caplog: pyt
 
 @pytest.mark.parametrize("end", [None, "", False, " ", "null", "None", [], {}, {"href": None}])
 def test_other_spellings_of_no_further_page(end: object) -> None:
-    pages = PageNumberPaginator(BASE, 10)
-    pages.update_state(numbered(1, 5, next=end), [1])
-    by_cursor = CursorPaginator(BASE, 10)
-    by_cursor.update_state({**cursor(None), "next_cursor": end if not isinstance(end, dict) else None}, [1])
+    pages = paginator("page")
+    answer(pages, numbered(1, 5, next=end), [1])
+    by_cursor = paginator("cursor")
+    answer(by_cursor, {**cursor(None), "next_cursor": end if not isinstance(end, dict) else None}, [1])
     assert (pages.has_next_page, by_cursor.has_next_page) == (False, False)
 
 
@@ -121,91 +132,91 @@ def test_other_spellings_of_no_further_page(end: object) -> None:
     ],
 )
 def test_other_spellings_of_the_next_page(changes: dict[str, Any], is_over: bool) -> None:
-    pages = PageNumberPaginator(BASE, 10)
-    pages.update_state(numbered(1, 25) | changes, [1])
+    pages = paginator("page")
+    answer(pages, numbered(1, 25) | changes, [1])
     assert pages.has_next_page is not is_over
 
 
 def test_without_next_the_total_decides() -> None:
-    pages = PageNumberPaginator(BASE, 10)
+    pages = paginator("page")
     for number, more in ((1, True), (2, True), (3, False)):
         found = numbered(number, 25)
         del found["next"]
-        pages.update_state(found, [number])
+        answer(pages, found, [number])
         assert pages.has_next_page is more
 
 
 def test_a_next_that_never_ends_does_where_the_total_is_reached() -> None:
-    pages = PageNumberPaginator(BASE, 10)
+    pages = paginator("page")
     for number, rows in ((1, [1]), (2, [2]), (3, [])):
-        pages.update_state(numbered(number, 20, next=f"{BASE}/x?page={number + 1}"), rows)
+        answer(pages, numbered(number, 20, next=f"{BASE}/x?page={number + 1}"), rows)
     assert not pages.has_next_page
 
 
 @pytest.mark.parametrize("word", ["0", "null", -1])
 def test_a_cursor_that_may_mean_nothing(word: object) -> None:
     """It ends the list only where `next` says so too."""
-    pages = CursorPaginator(BASE, 10)
-    pages.update_state({**cursor("7"), "next_cursor": word}, [1])
+    pages = paginator("cursor")
+    answer(pages, {**cursor("7"), "next_cursor": word}, [1])
     assert asked(pages)["cursor"] == str(word)
-    pages.update_state({**cursor(None), "next_cursor": word}, [2])
+    answer(pages, {**cursor(None), "next_cursor": word}, [2])
     assert not pages.has_next_page
 
 
 def test_the_cursor_may_stand_in_the_link_alone_or_be_left_out_at_the_end() -> None:
-    pages = CursorPaginator(BASE, 10)
+    pages = paginator("cursor")
     found = cursor("7")
     del found["next_cursor"]
-    pages.update_state(found, [1])
+    answer(pages, found, [1])
     assert asked(pages)["cursor"] == "7"
-    pages.update_state({"next": None, "items_per_page": 10}, [2])
+    answer(pages, {"next": None, "items_per_page": 10}, [2])
     assert not pages.has_next_page
 
 
 def test_a_next_page_that_is_not_further_on() -> None:
-    pages = PageNumberPaginator(BASE, 10)
-    pages.update_state(numbered(1, 100), [1])
+    pages = paginator("page")
+    answer(pages, numbered(1, 100), [1])
     with pytest.raises(PermanentError, match="page 2 names page 2"):
-        pages.update_state(numbered(2, 100, next=f"{BASE}/x?page=2"), [2])
+        answer(pages, numbered(2, 100, next=f"{BASE}/x?page=2"), [2])
 
 
 def test_a_vendor_that_ignores_the_page_number() -> None:
-    pages, rows = PageNumberPaginator(BASE, 10), [{"id": 1}]
+    pages, rows = paginator("page"), [{"id": 1}]
     for number in (1, 2):
-        pages.update_state(numbered(number, 10**6), rows)
+        answer(pages, numbered(number, 10**6), rows)
     with pytest.raises(PermanentError, match="does not end: the same page of 1 rows"):
-        pages.update_state(numbered(3, 10**6), rows)
+        answer(pages, numbered(3, 10**6), rows)
 
 
 def test_three_pages_without_rows_end_the_walk() -> None:
-    pages = PageNumberPaginator(BASE, 10)
+    pages = paginator("page")
     for number, rows in enumerate([[1], [], [2], [], []], start=1):
-        pages.update_state(numbered(number, 10**6), rows)
+        answer(pages, numbered(number, 10**6), rows)
         assert pages.has_next_page
-    pages.update_state(numbered(6, 10**6), [])
+    answer(pages, numbered(6, 10**6), [])
     assert not pages.has_next_page
 
 
 def test_a_repeated_cursor() -> None:
-    pages = CursorPaginator(BASE, 10)
+    pages = paginator("cursor")
     for following in ("a", "b"):
-        pages.update_state(cursor(following), [following])
+        answer(pages, cursor(following), [following])
     with pytest.raises(PermanentError, match="'a' came twice"):
-        pages.update_state(cursor("a"), ["c"])
+        answer(pages, cursor("a"), ["c"])
 
 
 def test_a_vendor_that_ignores_the_cursor_but_makes_new_ones() -> None:
-    pages = CursorPaginator(BASE, 10)
+    pages = paginator("cursor")
     for number in (1, 2):
-        pages.update_state(cursor(number), [{"id": 1}])
+        answer(pages, cursor(number), [{"id": 1}])
     with pytest.raises(PermanentError, match="3 times in a row"):
-        pages.update_state(cursor(3), [{"id": 1}])
+        answer(pages, cursor(3), [{"id": 1}])
 
 
 def test_empty_pages_by_cursor_are_no_repetition() -> None:
-    pages = CursorPaginator(BASE, 10)
+    pages = paginator("cursor")
     for number in range(9):
-        pages.update_state(cursor(number), [])
+        answer(pages, cursor(number), [])
     assert pages.has_next_page
 
 
@@ -213,5 +224,5 @@ def test_empty_pages_by_cursor_are_no_repetition() -> None:
 def test_the_other_paging_is_said(paging: Paging, other: Paging) -> None:
     found = cursor("255") if paging == "page" else numbered(1, 25)
     with pytest.raises(PermanentError) as caught:
-        paginator(paging, BASE, 10).update_state(found, [1])
+        answer(paginator(paging), found, [1])
     assert f"paging: {other}" in str(caught.value)

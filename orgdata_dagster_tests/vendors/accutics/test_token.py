@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orgdata_dagster.http.rest.jwt import expiry, notice
 from orgdata_dagster.sandbox.accutics import jwt
-from orgdata_dagster.vendors.accutics.token import expiry, notice
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

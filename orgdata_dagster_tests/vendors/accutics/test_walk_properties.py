@@ -1,7 +1,7 @@
 """Rows that move while a list is paged: all that were not touched meanwhile are read, or the walk says it is not sure.
 
 The vendor is the sandbox's own list, asked without HTTP; its rows are touched, deleted and added between any two pages.
-A single walk without the rules of walk.py and paging.py must fail the same property.
+A single walk without the rules of walk.py and paginators.py must fail the same property.
 """
 
 import os
@@ -15,11 +15,12 @@ from hypothesis import Phase, example, find, given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import URL
 
+from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest
 from orgdata_dagster.http.rest.walk import Answer, Walked, settle
 from orgdata_dagster.sandbox.accutics import Dimension, Entity
 from orgdata_dagster.sandbox.accutics.paging import page_meta
-from orgdata_dagster.vendors.accutics.client import _instants, newest_first, unchanged
-from orgdata_dagster.vendors.accutics.paging import PageNumberPaginator
+from orgdata_dagster.vendors.accutics.entity import listing
+from orgdata_dagster.vendors.rest.rows import instants, newest_first, unchanged
 
 EXAMPLES = int(os.environ.get("ORGDATA_TEST_EXAMPLES", "100"))
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -73,13 +74,15 @@ class Vendor:
         return rows[(page - 1) * self.size : page * self.size], page_meta(URL(URL_), page, self.size, len(rows))
 
     def once(self) -> Iterator[Answer[Page]]:
-        pages, began = PageNumberPaginator(URL_, self.size), None
+        pages, began = listing("/inputs", "page", ["id"], self.size).paginate(), None
         while pages.has_next_page:
             began = began or self.now
-            rows, pagination = self.ask(pages.page)
-            pages.update_state(pagination, rows)
+            request = PageRequest()
+            pages.update_request(request)
+            rows, pagination = self.ask(int(request.params.get("page", 1)))
+            pages.update_state(PageAnswer({"meta": {"pagination": pagination}}, {}, rows, URL_))
             keys = tuple(str(row["id"]) for row in rows)
-            changes = _instants(rows, "updated_at" if self.dated else None)
+            changes = instants(rows, "updated_at" if self.dated else "")
             yield Answer(
                 rows, keys, pagination["total_items"], newest_first(changes), unchanged=unchanged(changes, began)
             )

@@ -178,11 +178,11 @@ def test_a_parent_that_is_not_there_yet_is_named(rig: Rig) -> None:
         ({"paginator": {"type": "cursor", "cursr": "x", "parameter": "a"}}, "paginator.cursor.cursr: unknown field"),
         ({"paginator": {"type": "offset", "stop": "total"}}, "stop: total needs total"),
         ({"paginator": {"type": "pages"}}, "single_page"),
-        ({"path": "/x/{project}"}, "filled in by nothing"),
+        ({"path": "/x/{project}"}, "nothing replaces {project}"),
         ({"body": {"a": 1}}, "method: POST"),
         ({"partitions": "day"}, "a day needs both bounds"),
-        ({"incremental": {"column": "at", "from": "since"}}, "name its columns"),
-        ({"each": {"project": "projects.id"}, "path": "/{project}"}, "no table here"),
+        ({"incremental": {"column": "at", "from": "since"}}, "write its columns"),
+        ({"each": {"project": "projects.id"}, "path": "/{project}"}, "not a table here"),
     ],
 )
 def test_what_cannot_be_right_is_told_with_its_field(rig: Rig, change: dict[str, Any], told: str) -> None:

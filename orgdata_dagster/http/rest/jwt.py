@@ -1,6 +1,6 @@
-"""The API user's token, a JWT: when it expires.
+"""Tokens that are JWTs: when they expire.
 
-Here: reading `exp` without verifying the signature, and a message about it. Keep out: sending the token.
+Here: reading `exp` without verifying the signature, and a message about it. Keep out: sending tokens (auth.py).
 """
 
 from __future__ import annotations
@@ -8,9 +8,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from orgdata_dagster.http.errors import VendorError
+
 AHEAD = timedelta(days=7)
+RENEW = "renew it"
 
 
 def expiry(token: str) -> datetime | None:
@@ -25,15 +29,25 @@ def expiry(token: str) -> datetime | None:
         return None
 
 
-def notice(token: str, now: datetime, *, ahead: timedelta = AHEAD) -> str | None:
-    """A sentence about a token that has expired or will expire within `ahead`; None otherwise."""
+def notice(token: str, now: datetime, *, ahead: timedelta = AHEAD, renew: str = RENEW) -> str | None:
+    """A sentence about a token that has expired or will expire within `ahead`; None otherwise.
+
+    renew: how to get a new one, as an imperative.
+    """
     end = expiry(token)
     if end is None or end - now > ahead:
         return None
     when = f"{end:%Y-%m-%d %H:%M} UTC"
     if end <= now:
-        return f"The token expired on {when} ({_span(now - end)} ago): ask accutics support for a new one."
-    return f"The token expires on {when} (in {_span(end - now)}): ask accutics support for a new one."
+        return f"The token expired on {when} ({_span(now - end)} ago): {renew}."
+    return f"The token expires on {when} (in {_span(end - now)}): {renew}."
+
+
+def refused(
+    token: str, renew: str, error: VendorError, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> str | None:
+    """The sentence if a request was refused and its token has expired: vendors often do not say that."""
+    return notice(token, now(), ahead=timedelta(0), renew=renew) if error.status in (401, 403) else None
 
 
 def _span(time: timedelta) -> str:

@@ -1,0 +1,32 @@
+"""The change probe of a list, for one row.
+
+Here: the probe. Keep out: the sensor (orchestration/automation/change_sensor.py), pulls (pulling.py).
+
+It is made of the newest row if the list is requested newest first; otherwise of a row that changed since the table was
+complete; otherwise, for a list without filters, of the number of rows. A deleted row is noticed only by the number.
+"""
+
+from __future__ import annotations
+
+from orgdata_dagster.orchestration.automation.change_sensor import ChangeProbe
+from orgdata_dagster.orchestration.automation.gaps import Coverage
+from orgdata_dagster.vendors.rest.client import RestClient
+from orgdata_dagster.vendors.rest.lists import RestList
+
+
+def probe_of(source: RestList) -> ChangeProbe:
+    """The change probe of a list. Its mark is empty if nothing has changed since the table was complete."""
+    listing, filters = source.listing, source.filters
+
+    def probe(client: RestClient, known: Coverage) -> str:
+        complete = [part.end for parts in known.values() for part in parts if part.complete]
+        asked = listing
+        if filters and not listing.newest_first:
+            since = max(complete).replace(microsecond=0) if complete else filters.initial
+            asked = filters.within(listing, since, None)
+        rows, total = client.peek(asked)
+        changes = [filters.column] if filters and filters.column else []
+        seen = [str(row.get(name)) for row in rows for name in (*changes, *listing.key)]
+        return " ".join(seen if filters else [str(total), *seen])
+
+    return probe

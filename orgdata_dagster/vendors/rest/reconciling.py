@@ -1,0 +1,101 @@
+"""Reconciliation of a table with the vendor's own number of rows.
+
+Here: the check `total_items` for lists whose answers have a total. It runs after every pull.
+Keep out: pulls (pulling.py).
+
+Rows change between two pulls, so the two numbers need not be equal. The table must have every row that has not changed
+since it was complete, and may have at most as many more as have changed since.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import dagster as dg
+
+from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.automation.gaps import covered
+from orgdata_dagster.orchestration.checks.results import not_yet, of_unasked
+from orgdata_dagster.orchestration.instance.pools import pool
+from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
+from orgdata_dagster.vendors.rest.client import RestClient
+from orgdata_dagster.vendors.rest.lists import RestList
+from orgdata_dagster.warehouse.commit.transaction import record_requests
+from orgdata_dagster.warehouse.ledger.intervals import Interval, joined
+from orgdata_dagster.warehouse.names import TableName, quoted
+
+TOTAL_CHECK = "total_items"
+
+
+def build_check(asset: dg.AssetsDefinition, source: RestList) -> dg.AssetChecksDefinition:
+    """Build the check of one list. It costs two requests, or one without filters."""
+    key = asset.key
+    vendor, table = key.path[0], TableName(*key.path)
+
+    @dg.asset_check(
+        asset=key,
+        name=TOTAL_CHECK,
+        pool=pool(vendor),
+        required_resource_keys={vendor, "warehouse"},
+        description=f"The table has as many rows as {vendor}.",
+    )
+    def total_items(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        warehouse: WarehouseResource = context.resources.warehouse
+        resource: VendorResource = getattr(context.resources, vendor)
+        known = [part for parts in covered(warehouse, [key])[key].values() for part in parts if part.complete]
+        if not known:
+            why = f"no partition is complete; `orgdata pull {key.to_user_string()}` makes it so"
+            return dg.AssetCheckResult(passed=True, description=not_yet(why))
+        begin, until = _span(known)
+        requests = RequestLog()
+        try:
+            with resource.client(requests) as client:
+                settled, later = _counts(client, source, begin, until)
+        except VendorError as error:
+            return of_unasked(error)
+        finally:
+            record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
+        rows = _rows(warehouse, table, source, begin, until)
+        filtered = source.cursor is not None
+        return dg.AssetCheckResult(
+            passed=settled <= rows <= settled + later,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"{_time(begin, until) if filtered else 'In all'}, {vendor} counts {settled} rows, "
+            f"and {later} that changed since; the table has {rows}.",
+            metadata={vendor: settled, "changed_since": later, "table": rows},
+        )
+
+    return total_items
+
+
+def _span(known: Sequence[Interval]) -> tuple[datetime, datetime]:
+    """The last time without a gap: of days that were never pulled nothing can be said."""
+    span = joined(known)[-1]
+    return span.start.replace(microsecond=0), span.end.replace(microsecond=0)
+
+
+def _counts(client: RestClient, source: RestList, begin: datetime, until: datetime) -> tuple[int, int]:
+    """The vendor's number of rows in `[begin, until)`, and of rows that changed later."""
+    listing, filters = source.listing, source.filters
+    if filters is None or filters.column is None:
+        return client.peek(listing)[1] or 0, 0
+    if filters.has_end:
+        settled = client.peek(filters.within(listing, begin, until))[1] or 0
+        return settled, client.peek(filters.within(listing, until, None))[1] or 0
+    later = client.peek(filters.within(listing, until, None))[1] or 0
+    return max(0, (client.peek(filters.within(listing, filters.initial, None))[1] or 0) - later), later
+
+
+def _rows(warehouse: WarehouseResource, table: TableName, source: RestList, begin: datetime, until: datetime) -> int:
+    """The table's number of rows in `[begin, until)`."""
+    held, bounds = f"SELECT count(*) FROM {table.sql}", list[datetime]()
+    if source.cursor:
+        at = f"CAST({quoted(source.cursor)} AS TIMESTAMPTZ)"
+        held, bounds = f"{held} WHERE {at} >= ? AND {at} < ?", [begin, until]
+    with warehouse.open().reading() as connection:
+        [rows] = connection.execute(held, bounds).fetchone() or (0,)
+    return int(rows)
+
+
+def _time(begin: datetime, until: datetime) -> str:
+    return f"From {begin:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S}"

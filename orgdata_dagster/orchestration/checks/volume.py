@@ -72,6 +72,8 @@ def not_comparable(asset: str, definition: dg.PartitionsDefinition | None, pulle
     """Why there is nothing to compare a pull with, and what makes it so."""
     if not isinstance(definition, dg.TimeWindowPartitionsDefinition) or None in pulled:
         return f"fewer than {_FEWEST} earlier pulls in {_BEFORE} days; later pulls make it so"
+    if not pulled:
+        return "no partition was replaced: what was pulled is not believed, or the warehouse has something newer"
     start, end = bounds(definition, min(name for name in pulled if name))
     earlier = max(start - _FEWEST * (end - start), definition.start)
     text = f"fewer than {_FEWEST} partitions before it have landed"

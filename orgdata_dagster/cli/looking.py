@@ -1,8 +1,8 @@
-"""Commands that only read the warehouse or the project: `query`, `show`, `explain`, `export`, `dbt init`;
-and `completion`.
+"""Commands that only read the warehouse or the project: `query`, `show`, `explain`, `export`, `dbt init`,
+`metrics`; and `completion`.
 
 Here: their arguments and options. Add here when: a new command only reads.
-Keep out: what they do (query/, show.py, explain.py, export.py, dbt.py).
+Keep out: what they do (query/, show.py, explain.py, export.py, dbt.py, metrics.py).
 """
 
 from __future__ import annotations
@@ -116,12 +116,30 @@ def dbt() -> None:
 
 @dbt.command("init")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
-def dbt_init(folder: Path | None) -> None:
+@as_json_option
+def dbt_init(folder: Path | None, as_json: bool) -> None:
     """Write profiles.yml, dbt_project.yml and the sources for dbt-duckdb to FOLDER (default: dbt in the project)."""
     from orgdata_dagster.cli.dbt import init
 
-    for file in init(folder):
+    files = init(folder)
+    if as_json:
+        print_json({"files": [{"path": str(file.path), "written": file.written} for file in files]})
+        return
+    for file in files:
         click.echo(f"{'wrote' if file.written else 'kept '} {file.path}")
 
 
-COMMANDS = (query, show, explain, export, dbt, completion)
+@click.command()
+@as_json_option
+def metrics(as_json: bool) -> None:
+    """Print OpenMetrics text for Prometheus: lag, gaps, rows, requests, waits, use of the limits, commits, queue."""
+    from orgdata_dagster.cli.metrics import collect, text
+
+    found = collect()
+    if as_json:
+        print_json({"metrics": [each.as_json() for each in found]})
+    else:
+        sys.stdout.write(text(found))
+
+
+COMMANDS = (query, show, explain, export, dbt, metrics, completion)

@@ -25,7 +25,7 @@ from orgdata_dagster.http.errors import ErrorDetail
 from orgdata_dagster.http.rate_limit import RateLimit, Rule
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
-from orgdata_dagster.orchestration import opening
+from orgdata_dagster.orchestration import opening, telemetry
 from orgdata_dagster.orchestration.config.limits import Limits
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -231,7 +231,7 @@ class VendorResource(dg.ConfigurableResource):
             limit_headers=limit_headers,
             retry=self.retry_policy() if self.patience is None else replace(self.retry_policy(), attempts=1),
             timeouts=Timeouts() if self.patience is None else Timeouts(read=self.patience, whole=self.patience),
-            observer=observer,
+            observer=telemetry.observing(observer),
             error_reader=error_reader,
             circuit_breaker=self.circuit_breaker(),
         )

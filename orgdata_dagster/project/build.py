@@ -58,7 +58,7 @@ def build_defs(
         loaded.definitions,
         dg.Definitions(
             resources={"warehouse": WarehouseResource()},
-            sensors=[catch_up_sensor(vendors), alerts_sensor(vendors), freshness_sensor, downstream_sensor()],
+            sensors=[catch_up_sensor(vendors), alerts_sensor(vendors), freshness_sensor(vendors), downstream_sensor()],
             jobs=[retention_job],
             schedules=[retention_schedule],
             executor=dg.in_process_executor,

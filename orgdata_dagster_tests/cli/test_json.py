@@ -23,7 +23,7 @@ EXAMPLES: dict[str, Any] = {
     for name, block in re.findall(r"^## `orgdata ([a-z ]+) --json`$.*?^```json$(.*?)^```$", DOCUMENT, re.M | re.S)
 }
 WITHOUT = {"schema", "completion"}
-BY_VALUE = {"days", "environment", "figures", "columns of preview", "pools", "paused"}  # the keys are data
+BY_VALUE = {"days", "environment", "figures", "columns of preview", "pools", "paused", "labels"}  # the keys are data
 ANY = {"value", "last_rows"}  # the values are data
 USERS = "institution_analytics/users"
 
@@ -87,6 +87,8 @@ def test_the_documents_have_the_documented_shape(told: Home, tmp_path: Path) -> 
     found["query"] = printed("query", "SELECT 9007199254740993 AS id, 1.10 AS amount, NULL AS note, now() AS at")
     found["show"] = printed("show", USERS)
     found["explain"] = printed("explain", USERS)
+    found["metrics"] = printed("metrics")
+    found["dbt init"] = printed("dbt", "init", str(tmp_path / "dbt"))
     found["export"] = printed("export", str(tmp_path / "files"))
     found["validate"] = printed("validate")
     found["preview"] = printed("preview", USERS)

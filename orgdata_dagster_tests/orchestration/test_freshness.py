@@ -74,7 +74,7 @@ def sensor(home: Home, cursor: str | None = None) -> list[tuple[str, bool, dg.As
     defs = catalog.load().defs
     with home.instance() as instance:
         context = dg.build_sensor_context(instance, cursor=cursor, repository_def=defs.get_repository_def())
-        result = freshness_sensor(context, warehouse=WarehouseResource())
+        result = freshness_sensor()(context, warehouse=WarehouseResource())
     assert isinstance(result, dg.SensorResult)
     found = [event for event in result.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
     assert {event.asset_key for event in found} <= {KEY}

@@ -7,6 +7,7 @@ Add here when: something holds for the flow of every vendor. Keep out: paging (a
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ import dagster as dg
 import duckdb
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration import telemetry
 from orgdata_dagster.orchestration.assets import metadata, resuming
 from orgdata_dagster.orchestration.assets.batches import LONGEST, Batches
 from orgdata_dagster.orchestration.assets.failures import ends_run, explained, failure
@@ -154,11 +156,13 @@ class _Run:
         loads = [arrival.load() for arrival in arrivals]
         calls, run_id = self.requests.take(), self.context.run.run_id
         warehouse = self.warehouse.alone() if self.total == 1 else self.warehouse
+        began = time.monotonic()
         try:
             done = commit(warehouse, self.target, stage, loads, run_id=run_id, requests=calls, ready=ready)
         except BaseException:
             self.requests.give_back(calls)  # the requests were sent, even if their rows did not land
             raise
+        telemetry.committed(self.target.table.schema, self.target.table.name, done.inserted, time.monotonic() - began)
         self.expected = dict(done.expected)
         self.found.add(done, sum(arrival.intake.kept for arrival in arrivals if arrival.partition in done.rows))
         for load, arrival in zip(loads, arrivals, strict=True):
@@ -257,6 +261,7 @@ def land(
                 raise interrupted(len(run.landed), run.total) from error
             finally:
                 _record_requests(run)
+                telemetry.flush()
         if errors:
             keep_landed(context, run.landed)
             for check in of_refused(context.asset_key, errors.values()):

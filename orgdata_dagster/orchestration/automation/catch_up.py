@@ -18,6 +18,7 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.waiting import span
+from orgdata_dagster.orchestration import telemetry
 from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.automation.schedules import open_circuit
@@ -100,6 +101,7 @@ def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | N
             except Exception as error:  # noqa: BLE001 - a problem with one table must not stop the others
                 context.log.error(f"{name} is skipped: {reason(error)}")
                 continue
+            telemetry.gauge("orgdata.gaps", len(missing), vendor=key.path[0], table=key.path[-1])
             asked = state.setdefault(name, Attempts())
             if not next_batch(asked, missing, patience=bearing, whole=kind != "days"):
                 continue

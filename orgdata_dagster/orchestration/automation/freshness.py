@@ -6,16 +6,17 @@ Runs evaluate the check too, but a table becomes overdue because there is no run
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.automation import gauges
 from orgdata_dagster.orchestration.automation.gaps import PATIENCE
 from orgdata_dagster.orchestration.checks import freshness
 from orgdata_dagster.orchestration.checks.freshness import Freshness
-from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.names import TableName
 
@@ -39,22 +40,28 @@ def freshness_of(graph: Any, warehouse: WarehouseResource, now: datetime) -> Map
     }
 
 
-@dg.sensor(
-    name="freshness",
-    asset_selection=dg.AssetSelection.all(),
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Evaluates the check `freshness` when the coverage of a table falls behind, or has caught up.",
-)
-def freshness_sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
-    """Report what has changed since the last tick."""
-    graph = context.repository_def.asset_graph  # type: ignore[union-attr]
-    found = freshness_of(graph, warehouse, datetime.now(UTC))
-    before: dict[str, str] = json.loads(context.cursor or "{}")
-    changed = [key for key, each in found.items() if before.get(key.to_user_string(), "fresh") != each.state]
-    stale = sorted(key.to_user_string() for key, each in found.items() if each.state != "fresh")
-    return dg.SensorResult(
-        skip_reason=f"not fresh: {', '.join(stale)}" if stale else "every table is fresh",
-        asset_events=[found[key].evaluation(key) for key in changed],
-        cursor=json.dumps({key.to_user_string(): each.state for key, each in found.items()}),
+def freshness_sensor(vendors: Iterable[VendorResource] = ()) -> dg.SensorDefinition:
+    """The sensor for all tables. `vendors`: those whose rate limits OpenTelemetry is told of."""
+    resources = tuple(vendors)
+
+    @dg.sensor(
+        name="freshness",
+        asset_selection=dg.AssetSelection.all(),
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Evaluates the check `freshness` when the coverage of a table falls behind, or has caught up.",
     )
+    def sensor(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
+        graph = context.repository_def.asset_graph  # type: ignore[union-attr]
+        found = freshness_of(graph, warehouse, datetime.now(UTC))
+        gauges.record(context.instance, resources, found)
+        before: dict[str, str] = json.loads(context.cursor or "{}")
+        changed = [key for key, each in found.items() if before.get(key.to_user_string(), "fresh") != each.state]
+        stale = sorted(key.to_user_string() for key, each in found.items() if each.state != "fresh")
+        return dg.SensorResult(
+            skip_reason=f"not fresh: {', '.join(stale)}" if stale else "every table is fresh",
+            asset_events=[found[key].evaluation(key) for key in changed],
+            cursor=json.dumps({key.to_user_string(): each.state for key, each in found.items()}),
+        )
+
+    return sensor

@@ -9,6 +9,7 @@ stays, whichever run commits last.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -147,6 +148,7 @@ def _transaction(
     requests: Sequence[ApiRequest],
     ready: Sequence[ReadyRows],
 ) -> Committed:
+    began = time.monotonic()
     schema.create(connection)
     present = datetime.now(UTC)
     loads = [_not_ahead(load, present) for load in loads]
@@ -183,6 +185,7 @@ def _transaction(
     doubt = target.afterwards(connection, target, now, run_id) if target.afterwards else None
     rows = _rows_by_partition(connection, target.table, now, fresh)
     changes = _note_changes(connection, target, planned, run_id, now)
+    seconds = time.monotonic() - began
     records = [
         LoadRecord(
             table=target.table,
@@ -199,6 +202,7 @@ def _transaction(
             waited=load.waited,
             columns=sorted(stage.columns),
             replaced_characters=load.replaced_characters,
+            commit_seconds=seconds,
         )
         for load in loads
     ]

@@ -37,6 +37,7 @@ class LoadRecord:
     seconds, waited: duration of the pull, and how much of it was spent waiting for the rate limit.
     columns: the columns that the vendor sent.
     replaced_characters: number of invalid characters that became U+FFFD.
+    commit_seconds: duration of the whole commit under the write lock, up to its load records.
     """
 
     table: TableName
@@ -53,6 +54,7 @@ class LoadRecord:
     waited: float
     columns: Sequence[str]
     replaced_characters: int = 0
+    commit_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,7 @@ def write_loads(connection: duckdb.DuckDBPyConnection, loads: Sequence[LoadRecor
             "waited_seconds": load.waited,
             "column_names": list(load.columns),
             "replaced_characters": load.replaced_characters,
+            "commit_seconds": load.commit_seconds,
         }
         for load in loads
     ]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import duckdb
 
 _LATER_TABLES = {"columns", "state"}
-_LATER_COLUMNS = {("loads", "replaced_characters"), ("coverage", "proof")}
+_LATER_COLUMNS = {("loads", "replaced_characters"), ("loads", "commit_seconds"), ("coverage", "proof")}
 
 STATE = """(
     SELECT schema_name, table_name, 'last_full_walk' AS key, CAST(min(to_instant) AS VARCHAR) AS value,

@@ -22,7 +22,8 @@ CREATE SCHEMA IF NOT EXISTS _orgdata;
 CREATE TABLE IF NOT EXISTS _orgdata.loads (
     schema_name VARCHAR, table_name VARCHAR, partition_key VARCHAR, run_id VARCHAR, status VARCHAR,
     as_of TIMESTAMP WITH TIME ZONE, loaded_at TIMESTAMP WITH TIME ZONE, row_count BIGINT, pages BIGINT, bytes BIGINT,
-    requests BIGINT, seconds DOUBLE, waited_seconds DOUBLE, column_names VARCHAR[], replaced_characters BIGINT);
+    requests BIGINT, seconds DOUBLE, waited_seconds DOUBLE, column_names VARCHAR[], replaced_characters BIGINT,
+    commit_seconds DOUBLE);
 CREATE TABLE IF NOT EXISTS _orgdata.coverage (
     schema_name VARCHAR, table_name VARCHAR, partition_key VARCHAR, from_instant TIMESTAMP WITH TIME ZONE,
     to_instant TIMESTAMP WITH TIME ZONE, complete BOOLEAN, reason VARCHAR, proof VARCHAR,
@@ -40,7 +41,8 @@ CREATE TABLE IF NOT EXISTS _orgdata.state (
     schema_name VARCHAR, table_name VARCHAR, key VARCHAR, value VARCHAR, updated_at TIMESTAMP WITH TIME ZONE);
 COMMENT ON TABLE _orgdata.loads IS
     'One row per partition and commit. status: landed, superseded (a newer snapshot was there already), or doubted (the
-     answer contradicts the stored rows, which stay). replaced_characters: invalid characters that became U+FFFD.';
+     answer contradicts the stored rows, which stay). replaced_characters: invalid characters that became U+FFFD.
+     commit_seconds: of the whole commit under the write lock, the same for all its partitions.';
 COMMENT ON TABLE _orgdata.coverage IS
     'Which interval [from_instant, to_instant) of which table is proven complete, by which run and proof; if not, why.';
 COMMENT ON TABLE _orgdata.schema_changes IS

@@ -1,0 +1,43 @@
+"""Figures of the last time that `orgdata metrics` shows: requests by status, waits, rows that landed, commit times.
+
+Here: the queries. Keep out: the state of tables (overview.py), names of metrics (cli/metrics.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+
+from orgdata_dagster.warehouse.catalog import columns_of
+from orgdata_dagster.warehouse.ledger import schema
+from orgdata_dagster.warehouse.names import TableName
+
+
+@dataclass(frozen=True)
+class Measures:
+    """requests: vendor, HTTP status (None: no answer), number, seconds waited. loads: vendor, table, rows, seconds of
+    the last commit (None if it is not recorded)."""
+
+    requests: list[tuple[str, int | None, int, float]] = field(default_factory=list)
+    loads: list[tuple[str, str, int, float | None]] = field(default_factory=list)
+
+
+def measure(connection: duckdb.DuckDBPyConnection, since: datetime) -> Measures:
+    """The figures since an instant; of a table that had no load since then, only the last commit's seconds."""
+    if not schema.exists(connection):
+        return Measures()
+    requests = connection.execute(
+        "SELECT vendor, status, count(*), sum(waited_seconds) FROM _orgdata.requests WHERE sent_at >= ? "
+        "GROUP BY ALL ORDER BY ALL",
+        [since],
+    ).fetchall()
+    there = columns_of(connection, TableName("_orgdata", "loads"))
+    seconds = "arg_max(commit_seconds, loaded_at)" if "commit_seconds" in there else "NULL"  # a previous version's
+    loads = connection.execute(
+        "SELECT schema_name, table_name, coalesce(sum(row_count) FILTER (loaded_at >= ? AND status = 'landed'), 0), "
+        f"{seconds} FROM _orgdata.loads GROUP BY schema_name, table_name ORDER BY ALL",
+        [since],
+    ).fetchall()
+    return Measures(requests, loads)

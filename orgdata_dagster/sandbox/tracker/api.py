@@ -4,6 +4,7 @@ Here: routes, credentials, tokens, data for demos. Add here: another list. Keep 
 """
 
 import asyncio
+import base64
 import random
 import secrets
 import time
@@ -76,6 +77,8 @@ class Tracker(Vendor):
         if request.url.path.endswith("/oauth/token"):
             return "tokens"
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if given == f"Basic {base64.b64encode(f'{CLIENT}:{SECRET}'.encode()).decode()}":
+            return CLIENT
         known = given == TOKEN or self.tokens.get(given, 0) > time.monotonic()
         return given if known else (request.query_params.get("api_key") == TOKEN and TOKEN) or None
 
@@ -129,10 +132,16 @@ class Tracker(Vendor):
                 return await shapes.search(request, rows, self.size)
             case "events":
                 return shapes.csv_of_day(request, rows)
+            case "stream":
+                return shapes.header_cursor(request, rows, self.size)
+            case "lines":
+                return shapes.json_lines(request, rows)
+            case "texts":
+                return shapes.csv_in_json(request, rows)
         return shapes.offset(request, rows, self.size)
 
 
-LISTS = ("links", "charges", "tickets", "contacts", "orders", "events")
+LISTS = ("links", "charges", "tickets", "contacts", "orders", "events", "stream", "lines", "texts")
 
 
 def demo(

@@ -5,6 +5,7 @@ Keep out: rows (`rows`), routes and credentials (`api`).
 """
 
 import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -87,6 +88,35 @@ def offset(request: Request, rows: Rows, size: int) -> Response:
     page = found[start : start + min(limit, size)]
     count_rows(request, len(page))
     return JSONResponse({"total": len(found), "items": page})
+
+
+def header_cursor(request: Request, rows: Rows, size: int) -> Response:
+    """A cursor in the header `X-Next`; changes as epoch seconds and milliseconds, filtered by `since` (epoch)."""
+    since, after = int(request.query_params.get("since", 0)), int(request.query_params.get("after", 0))
+    left = [row for row in rows.all() if row["id"] > after and instant(row["updated_at"]).timestamp() >= since]
+    page = [
+        {"id": row["id"], "title": row["title"], "at": int(instant(row["updated_at"]).timestamp()),
+         "at_ms": round(instant(row["updated_at"]).timestamp() * 1000)}
+        for row in left[:size]
+    ]  # fmt: skip
+    count_rows(request, len(page))
+    return JSONResponse(page, headers={"x-next": str(page[-1]["id"])} if len(left) > size else {})
+
+
+def json_lines(request: Request, rows: Rows) -> Response:
+    """All rows, one JSON object per line."""
+    found = rows.all()
+    count_rows(request, len(found))
+    return Response("".join(f"{json.dumps(row)}\n" for row in found), media_type="application/x-ndjson")
+
+
+def csv_in_json(request: Request, rows: Rows) -> Response:
+    """All rows as CSV in the string `report.text`."""
+    found = rows.all()
+    names = ("id", "updated_at", "title", "points")
+    texts = ([None if row.get(name) is None else str(row[name]) for name in names] for row in found)
+    count_rows(request, len(found))
+    return JSONResponse({"report": {"text": b"".join(line(row, "\n") for row in (names, *texts)).decode()}})
 
 
 def csv_of_day(request: Request, rows: Rows) -> Response:

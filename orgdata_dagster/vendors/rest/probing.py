@@ -3,7 +3,8 @@
 Here: the probe. Keep out: the sensor (orchestration/automation/change_sensor.py), pulls (pulling.py).
 
 It is made of the newest row if the list is requested newest first; otherwise of a row that changed since the table was
-complete; otherwise, for a list without filters, of the number of rows. A deleted row is noticed only by the number.
+complete; for a list without filters, of the first row. The vendor's number of rows is added if it has one: only by that
+number is a deleted row noticed.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ def probe_of(source: RestList) -> ChangeProbe:
             since = max(complete).replace(microsecond=0) if complete else filters.initial
             asked = filters.within(listing, since, None)
         rows, total = client.peek(asked)
+        if filters and not rows:
+            return ""
         changes = [filters.column] if filters and filters.column else []
         seen = [str(row.get(name)) for row in rows for name in (*changes, *listing.key)]
-        return " ".join(seen if filters else [str(total), *seen])
+        return " ".join([*([] if total is None else [str(total)]), *seen])
 
     return probe

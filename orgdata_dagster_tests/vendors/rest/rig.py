@@ -5,6 +5,7 @@ What lives here: what the tests of whole pulls share. Add here: when two of them
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -32,7 +33,7 @@ class Rig:
         self.vendor = vendor or demo(days=DAYS, rows=70, limits=UNLIMITED)
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
-        self._instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        self.instance = stack.enter_context(dg.DagsterInstance.ephemeral())
 
     def variables(self) -> dict[str, str]:
         return {"TRACKER_BASE_URL": f"{self.sandbox.url}/tracker", "TRACKER_TOKEN": TOKEN}
@@ -42,7 +43,9 @@ class Rig:
         written = yaml.safe_load(HEAD.replace("START", today(back=DAYS)) + tables)["attributes"]
         return loaded(RestApi, {**written, **changes}, warehouse=self.warehouse)
 
-    def pull(self, tables: str, *names: str, **changes: Any) -> dg.ExecuteInProcessResult:
+    def pull(
+        self, tables: str, *names: str, tags: Mapping[str, str] | None = None, **changes: Any
+    ) -> dg.ExecuteInProcessResult:
         """Materialize tables, all days of the demo of those that have days."""
         job = self.definitions(tables, **changes).resolve_implicit_global_asset_job_def()
         result = None
@@ -50,14 +53,25 @@ class Rig:
             has_days = job.asset_layer.get(dg.AssetKey(["tracker", name])).partitions_def is not None
             days = {RANGE_START: today(back=DAYS), RANGE_END: today()} if has_days else {}
             result = job.execute_in_process(
-                instance=self._instance,
+                instance=self.instance,
                 asset_selection=[dg.AssetKey(["tracker", name])],
-                tags=days,
+                tags={**days, **(tags or {})},
                 raise_on_error=False,
                 run_config=QUIET,
             )
         assert result is not None
         return result
+
+    def check(self, tables: str) -> dg.ExecuteInProcessResult:
+        """Run the checks that are no part of a table's pull."""
+        defs = self.definitions(tables)
+        return dg.materialize(
+            [*(defs.assets or ()), *(defs.asset_checks or ())],  # type: ignore[list-item]
+            selection=dg.AssetSelection.checks(*(defs.asset_checks or ())),  # type: ignore[arg-type]
+            resources=defs.resources,
+            instance=self.instance,
+            run_config=QUIET,
+        )
 
     def sql(self, sql: str) -> list[tuple[Any, ...]]:
         with self.warehouse.open().reading() as connection:

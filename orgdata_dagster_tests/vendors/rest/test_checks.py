@@ -1,0 +1,171 @@
+"""Change probes, reconciliations, full walks, and lists per row of tables that are lists per row themselves."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster import settings
+from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
+from orgdata_dagster.sandbox.faults import Empty, Status
+from orgdata_dagster.sandbox.tracker import Asked
+from orgdata_dagster_tests.loading import Refused
+from orgdata_dagster_tests.vendors.rest.rig import Rig
+from orgdata_dagster_tests.vendors.rest.shapes import CONTACTS, ISSUES, LINKS, ORDERS
+
+CHECKED = "      change_probe: true\n      reconcile: true\n"
+
+
+def tick(rig: Rig, tables: str, cursor: str | None = None) -> dg.SensorResult:
+    defs = rig.definitions(tables)
+    [sensor] = defs.sensors or ()
+    assert isinstance(sensor, dg.SensorDefinition)
+    assert sensor.name == "tracker_changes"
+    with dg.build_sensor_context(
+        rig.instance, cursor=cursor, repository_def=defs.get_repository_def(), resources={"warehouse": rig.warehouse}
+    ) as context:
+        found = sensor(context)
+        assert isinstance(found, dg.SensorResult)
+        return found
+
+
+@pytest.mark.parametrize(("name", "shape"), [("contacts", CONTACTS), ("orders", ORDERS)])
+def test_the_sensor_pulls_what_changed_and_nothing_else(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, name: str, shape: str
+) -> None:
+    monkeypatch.setenv(settings.TEST_SERVER_PROBES, "0")
+    yaml = shape.replace("lookback: 60s", "lookback: 0s") + "      change_probe: true\n"
+    assert rig.pull(yaml, name).success
+    first = tick(rig, yaml)
+    rig.sandbox.log.clear()
+    quiet = tick(rig, yaml, first.cursor)
+    assert not quiet.run_requests
+    assert len(rig.sandbox.log.entries()) == 1  # a row
+    time.sleep(0.01)
+    rig.vendor.lists[name].insert(title="new", project=1, points=1)
+    [asked] = tick(rig, yaml, quiet.cursor).run_requests or ()
+    assert asked.asset_selection == [dg.AssetKey(["tracker", name])]
+
+
+def total_items(rig: Rig, tables: str) -> dg.AssetCheckEvaluation:
+    [found] = [check for check in rig.check(tables).get_asset_check_evaluations() if check.check_name == "total_items"]
+    return found
+
+
+@pytest.mark.parametrize(("name", "shape"), [("contacts", CONTACTS), ("orders", ORDERS)])
+def test_the_table_is_compared_with_the_vendors_total(rig: Rig, name: str, shape: str) -> None:
+    yaml = shape + CHECKED
+    assert rig.pull(yaml, name).success
+    good = total_items(rig, yaml)
+    assert good.passed, good.description
+    if name == "contacts":  # of a list with filters, what changed since is no fault of the table
+        rig.vendor.lists[name].insert(title="new", project=1, points=1)
+        moved = total_items(rig, yaml)
+        assert moved.passed, moved.description
+    with rig.warehouse.open().writing() as connection:
+        connection.execute(f"DELETE FROM tracker.{name} WHERE id IN (3, 4)")
+    bad = total_items(rig, yaml)
+    assert (bad.passed, bad.severity) == (False, dg.AssetCheckSeverity.ERROR)
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "said"),
+    [
+        (LINKS, "      reconcile: true\n", "needs `total`"),
+        (ISSUES, "      change_probe: true\n", "one request per row"),
+        (ORDERS.replace("total: total", "").replace("stop: total", "stop: empty_page"), "      change_probe: true\n",
+         "needs `incremental`"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_checked_is_refused(rig: Rig, shape: str, changes: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        rig.definitions(shape + changes)
+
+
+@pytest.mark.parametrize(("every", "is_seen"), [("0s", True), ("7d", False), ("null", False)])
+def test_a_full_walk_shows_what_was_deleted(rig: Rig, every: str, is_seen: bool) -> None:
+    yaml = LINKS.replace("lookback: 60s", f"lookback: 60s, full_walk_every: {every}")
+    assert rig.pull(yaml, "links").success
+    rig.vendor.lists["links"].delete(5)
+    assert rig.pull(yaml, "links").success
+    assert (rig.table("links") == rig.truth("links")) is is_seen
+    assert set(rig.coverage("links")) == {None}
+    assert rig.pull(yaml, "links", tags={FULL_WALK_TAG: "true"}).success
+    assert rig.table("links") == rig.truth("links")
+
+
+def test_a_full_walk_that_brings_no_row_removes_none(rig: Rig) -> None:
+    yaml = LINKS.replace("lookback: 60s", "lookback: 60s, full_walk_every: 0s")
+    assert rig.pull(yaml, "links").success
+    rig.vendor.faults.add(Empty("rows"), times=90)
+    rig.pull(yaml, "links")
+    assert rig.table("links") == rig.truth("links")
+    assert any(rig.coverage("links"))
+    rig.vendor.faults.clear()
+    assert rig.pull(yaml, "links").success
+    assert set(rig.coverage("links")) == {None}
+
+
+NESTED = """
+    - {name: projects, path: /v2/projects, records: data.items, paginator: {type: single_page}, key: [id]}
+    - name: issues
+      path: /v2/projects/{project}/issues
+      each: {project: projects.id}
+      records: data.items
+      paginator: {type: cursor, cursor: meta.next_cursor, parameter: after}
+      key: [id]
+    - name: again
+      path: /v2/projects/{project}/issues
+      params: {about: "{issue}"}
+      each: {project: issues.project, issue: issues.id}
+      records: data.items
+      paginator: {type: cursor, cursor: meta.next_cursor, parameter: after}
+      key: [issue, id]
+"""
+
+
+def test_a_list_per_row_of_a_list_per_row_and_several_at_once(rig: Rig) -> None:
+    for number in range(9, 71):
+        rig.vendor.lists["issues"].delete(number)
+    under_way, most, lock = 0, 0, threading.Lock()
+
+    def watch(_: Asked) -> None:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.03)
+        with lock:
+            under_way -= 1
+
+    rig.vendor.on_request = watch
+    assert rig.pull(NESTED, "projects", "issues", "again").success
+    assert 2 <= most <= 4  # within `limits.concurrent`
+    of = {row["id"]: row["project"] for row in rig.vendor.lists["issues"].all()}
+    expected = sorted((str(issue), other) for issue in of for other in of if of[other] == of[issue])
+    assert sorted(rig.sql("SELECT CAST(issue AS VARCHAR), id FROM tracker.again")) == expected
+
+
+def test_each_must_not_lead_in_a_circle(rig: Rig) -> None:
+    with pytest.raises(Refused, match="leads in a circle"):
+        rig.definitions(NESTED.replace("each: {project: projects.id}", "each: {project: again.issue}"))
+
+
+def test_an_empty_first_page_that_says_that_more_follow_loses_no_row(rig: Rig) -> None:
+    rig.vendor.faults.add(Empty("rows"))
+    shape = CONTACTS.replace(", total: total", "")
+    assert rig.pull(shape, "contacts").success
+    assert rig.table("contacts") == rig.truth("contacts")
+
+
+def test_no_data_ends_a_list_that_has_a_total(rig: Rig) -> None:
+    """A status that means "no rows" once failed, because its answer has no total."""
+    rows = rig.vendor.lists["orders"]
+    for number in range(1, 71):
+        rows.delete(number)
+    rig.vendor.faults.add(Status(404), times=9)
+    assert rig.pull(ORDERS, "orders", errors={"no_data": [404]}).success
+    assert set(rig.coverage("orders")) == {None}

@@ -38,3 +38,11 @@ def location(folder: Path, kind: str = KIND) -> str:
         return f"ducklake:sqlite:{folder}/catalog.sqlite?DATA_PATH={folder}/lake"
     [server] = servers
     return f"ducklake:postgres:{server.keywords(server.new_database())}?DATA_PATH={folder}/lake"
+
+
+def variable(folder: Path) -> str:
+    """ORGDATA_WAREHOUSE for a home in this folder; "": its own file."""
+    return "" if KIND == FILE else location(folder)
+
+
+only_files = pytest.mark.skipif(KIND != FILE, reason="about a file that other programs have open")

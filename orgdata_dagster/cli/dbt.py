@@ -20,12 +20,13 @@ import yaml
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.checks.freshness import allowed
 from orgdata_dagster.project import configured
 from orgdata_dagster.project.configured import Configured, NotConfigured
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, literal
-from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.duckdb_file import DuckDBFile
 
 DATABASE = "warehouse"
 _SOURCES = "models/orgdata.yml"
@@ -75,17 +76,16 @@ def _dbt_project(name: str) -> dict[str, Any]:
 
 
 def _profiles(name: str) -> dict[str, Any]:
-    """The models' own file, with the warehouse attached for reading."""
-    uri = settings.warehouse_uri()
-    lake = "://" in uri or uri.startswith(("ducklake:", "md:"))
-    address, _, options = uri.partition("?") if lake else (uri, "", "")
+    """The models' own file, with the warehouse attached for reading. A password is left to PGPASSWORD."""
+    warehouse = opening.warehouse()
+    file = isinstance(warehouse.storage, DuckDBFile)
     attached: dict[str, Any] = {
-        "path": address if lake else _variable(settings.WAREHOUSE, address),
+        "path": _variable(settings.WAREHOUSE, warehouse.uri) if file else warehouse.uri,
         "alias": DATABASE,
         "read_only": True,
     }
-    if options:
-        attached["options"] = dict(option.split("=", 1) for option in options.split("&"))
+    if warehouse.storage.options:
+        attached["options"] = dict(warehouse.storage.options)
     output = {
         "type": "duckdb",
         "path": _variable("DBT_DUCKDB_PATH", str(settings.home() / "dbt.duckdb")),
@@ -103,7 +103,7 @@ def _sources(tables: Sequence[Configured]) -> Iterator[dict[str, Any]]:
     vendors: dict[str, list[Configured]] = {}
     for table in tables:
         vendors.setdefault(table.stream.target.table.schema, []).append(table)
-    warehouse = Warehouse(settings.warehouse_uri(), scratch=settings.staging())
+    warehouse = opening.warehouse()
     types: dict[TableName, Mapping[str, str]] = {}
     if warehouse.exists:
         with warehouse.reading() as connection:

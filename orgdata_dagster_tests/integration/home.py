@@ -16,9 +16,11 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration import command, project
 
 
@@ -31,8 +33,9 @@ class Home:
         self._monkeypatch = monkeypatch
         self._started: list[command.Command] = []
         self._loaded: catalog.Catalog | None = None
-        for name in ("DAGSTER_HOME", settings.WAREHOUSE):
-            monkeypatch.setenv(name, "")  # not deleted: so that what the test sets is undone at its end
+        # not deleted: so that what the test sets is undone at its end
+        monkeypatch.setenv("DAGSTER_HOME", "")
+        monkeypatch.setenv(settings.WAREHOUSE, warehouses.variable(folder))
         monkeypatch.setenv(settings.HOME, str(self.folder))
         self.write_project(institution_analytics=project.institution_analytics())
 
@@ -85,7 +88,7 @@ class Home:
     @property
     def warehouse(self) -> Warehouse:
         """The warehouse as a reader beside the runs sees it."""
-        return Warehouse(settings.warehouse_uri(), scratch=self.folder / "staging")
+        return opening.warehouse()
 
     def sql(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a SELECT."""

@@ -9,15 +9,15 @@ import time
 from collections import defaultdict
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration import opening
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import TableName
-from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 
 def main() -> None:
     """Read until there is a file `enough` in the home; print the number of reads, the duplicates, and a day's sizes."""
     table = TableName("institution_analytics", sys.argv[1])
-    warehouse = Warehouse(settings.warehouse_uri(), scratch=settings.staging())
+    warehouse = opening.warehouse()
     reads = duplicates = 0
     sizes: defaultdict[str, set[int]] = defaultdict(set)
     last = False

@@ -16,6 +16,7 @@ from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox import octolis
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration import project
 
 HOME_KEY, FR_KEY = "canary-of-home-4711", "canary-of-france-0815"
@@ -40,7 +41,7 @@ def test_two_accounts_of_octolis_have_all_of_their_own(tmp_path: Path, monkeypat
         dataset = next(iter(home.octolis.datasets))
         for name, value in {
             settings.HOME: str(tmp_path / "home"),
-            settings.WAREHOUSE: "",
+            settings.WAREHOUSE: warehouses.variable(tmp_path),
             "OCTOLIS_BASE_URL": f"{home.url}/octolis/v1/data",
             "OCTOLIS_API_KEY": HOME_KEY,
             "OCTOLIS_FR_BASE_URL": f"{france.url}/octolis/v1/data",

@@ -12,6 +12,7 @@ from orgdata_dagster.sandbox.faults import BadCharacter
 from orgdata_dagster.sandbox.octolis import DATASETS
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.octolis.walk import MAX_PAGE_SIZE
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.accutics.rig import Rig as Accutics
@@ -30,7 +31,7 @@ def replaced(what: str) -> int:
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv(settings.HOME, str(tmp_path))
-    monkeypatch.setenv(settings.WAREHOUSE, "")
+    monkeypatch.setenv(settings.WAREHOUSE, warehouses.variable(tmp_path))
     with ExitStack() as stack:
         yield stack
 

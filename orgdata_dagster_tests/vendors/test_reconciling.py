@@ -22,6 +22,7 @@ from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.channel_reports.component import ChannelReports
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration.project import today
 
 Kind = type[VendorResource]
@@ -30,7 +31,7 @@ Kind = type[VendorResource]
 @pytest.fixture
 def vendors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     monkeypatch.setenv(settings.HOME, str(tmp_path))
-    monkeypatch.setenv(settings.WAREHOUSE, "")
+    monkeypatch.setenv(settings.WAREHOUSE, warehouses.variable(tmp_path))
     reports = channel_reports_sandbox.demo(days=6, limits=UNLIMITED)
     with Sandbox(accutics_sandbox.demo(days=4, rows=200, limits=UNLIMITED), reports) as running:
         for name, value in environment(running.url).items():

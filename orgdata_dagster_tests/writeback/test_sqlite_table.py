@@ -16,6 +16,7 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.writeback.destination import Pace
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.writeback.rig import Rig
 
 RESULTS = "SELECT outcome, count(*) FROM shop.out_results GROUP BY 1 ORDER BY 1"
@@ -24,7 +25,7 @@ RESULTS = "SELECT outcome, count(*) FROM shop.out_results GROUP BY 1 ORDER BY 1"
 @pytest.fixture
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     monkeypatch.setenv(settings.HOME, str(tmp_path))
-    monkeypatch.setenv(settings.WAREHOUSE, "")
+    monkeypatch.setenv(settings.WAREHOUSE, warehouses.variable(tmp_path))
     with dg.DagsterInstance.ephemeral() as instance:
         yield Rig(tmp_path / "shop.sqlite", instance)
 

@@ -32,14 +32,14 @@ _UNUSABLE = re.compile(r"\b(U?HUGEINT|INTERVAL|TIME WITH TIME ZONE|TIME_NS|BIT|E
 
 
 class Lake(Storage):
-    """catalog: where the tables are described. options: options of DuckLake's ATTACH, name -> value."""
+    """catalog: where the tables are described. options: some of OPTIONS, name -> value."""
 
     def __init__(self, catalog: Catalog, options: Mapping[str, str]) -> None:
         self.catalog = catalog
-        self._options = dict(options)
+        self.options = dict(options)
         self.shown = f"ducklake:{catalog.shown}"
         self.consistent = catalog.readers_wait
-        place = self._options.get(DATA_PATH) or str(catalog.default_data_path or "")
+        place = self.options.get(DATA_PATH) or str(catalog.default_data_path or "")
         self._store = ObjectStore(place) if place.partition("://")[0] in SCHEMES else None
         self._folder = Path(place) if place and not self._store else None
         self.secrets = (*catalog.secrets, *(self._store.secrets if self._store else ()))
@@ -65,7 +65,7 @@ class Lake(Storage):
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool) -> None:
         if self._store:
             self._store.authenticate(connection)
-        options = {name: literal(value) for name, value in self._options.items()}
+        options = {name: literal(value) for name, value in self.options.items()}
         if self._folder and not read_only:
             options[DATA_PATH] = literal(str(self._folder))
         options |= _ALWAYS | self.catalog.authenticate(connection)

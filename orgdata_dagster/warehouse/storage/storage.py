@@ -7,9 +7,10 @@ warehouse has to do differently. Keep out: opening and transactions, which are t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
@@ -22,12 +23,14 @@ Confirm = Callable[[], None]
 class Storage(ABC):
     """Where the tables are.
 
-    shown: the URI for messages, without a password.
+    shown: the URI for messages, without a password and without options.
+    options: what DuckDB's ATTACH is given besides, name -> value.
     secrets: values that must never be shown.
     consistent: a reader's statements see one state without further ado, because writers wait for it.
     """
 
     shown: str
+    options: Mapping[str, str] = MappingProxyType({})
     secrets: tuple[str, ...] = ()
     consistent: bool = True
 

@@ -8,6 +8,7 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.sandbox.accutics import Accutics
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.vendors.accutics.rig import ENTITIES, Rig
 
 
@@ -15,7 +16,7 @@ from orgdata_dagster_tests.vendors.accutics.rig import ENTITIES, Rig
 def opened(home: Path, made: Accutics | None = None) -> Iterator[Rig]:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setenv(settings.HOME, str(home))
-        patch.setenv(settings.WAREHOUSE, "")
+        patch.setenv(settings.WAREHOUSE, warehouses.variable(home))
         rig = Rig(stack, made)
         for name, value in rig.variables().items():
             patch.setenv(name, value)

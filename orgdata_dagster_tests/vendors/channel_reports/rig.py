@@ -27,6 +27,7 @@ from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.channel_reports import component
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.loading import loaded
 
@@ -153,7 +154,7 @@ def opened(home: Path) -> Iterator[Rig]:
     """A rig with a home in this folder, and the environment of both."""
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setenv(settings.HOME, str(home))
-        patch.setenv(settings.WAREHOUSE, "")
+        patch.setenv(settings.WAREHOUSE, warehouses.variable(home))
         rig = Rig(stack)
         for name, value in environment(rig.sandbox.url).items():
             patch.setenv(name, value)

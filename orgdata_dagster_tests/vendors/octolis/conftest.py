@@ -10,6 +10,7 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.sandbox.octolis import DATASETS
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.vendors.octolis.rig import Rig, people
 
 
@@ -22,7 +23,7 @@ def stack() -> Iterator[ExitStack]:
 @pytest.fixture
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(settings.HOME, str(tmp_path))
-    monkeypatch.setenv(settings.WAREHOUSE, "")
+    monkeypatch.setenv(settings.WAREHOUSE, warehouses.variable(tmp_path))
     return tmp_path
 
 
@@ -30,8 +31,9 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def pulled_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """The demo's five datasets, pulled once; for tests that change nothing."""
     with pytest.MonkeyPatch.context() as patch, ExitStack() as opened:
-        patch.setenv(settings.HOME, str(tmp_path_factory.mktemp("octolis")))
-        patch.setenv(settings.WAREHOUSE, "")
+        home = tmp_path_factory.mktemp("octolis")
+        patch.setenv(settings.HOME, str(home))
+        patch.setenv(settings.WAREHOUSE, warehouses.variable(home))
         rig = Rig(opened)
         for name in DATASETS:
             rig.first[name] = rig.pull(name)

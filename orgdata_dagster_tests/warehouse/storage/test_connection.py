@@ -13,6 +13,7 @@ from orgdata_dagster.warehouse.catalog import exists
 from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.warehouse.conftest import Starter
 from orgdata_dagster_tests.warehouse.rig import Rig
 from orgdata_dagster_tests.warehouse.worker import hold_lock, hold_open
@@ -31,6 +32,7 @@ def write_in(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE IF NOT EXISTS t (a INTEGER); INSERT INTO t VALUES (1)")
 
 
+@warehouses.only_files
 def test_a_foreign_reader_delays_a_writer_but_does_not_break_it(rig: Rig, start: Starter) -> None:
     write(rig.warehouse)
     start(hold_open, rig.warehouse.uri, rig.folder / "ready", 0.5)
@@ -130,6 +132,7 @@ def test_the_lock_knows_its_writer_and_dies_with_it(rig: Rig, start: Starter) ->
     write(rig.warehouse)
 
 
+@warehouses.only_files
 @pytest.mark.parametrize("foreign", [True, False])
 def test_who_waits_says_within_seconds_for_which_process(
     rig: Rig, start: Starter, tmp_path: Path, foreign: bool

@@ -38,8 +38,13 @@ dev: $(READY) ## the Dagster UI and daemon on your own data
 test: $(READY) ## the whole test suite
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(T)
 
+# `make test` has the warehouse's and the vendors' tests on a file
+GROWTH = orgdata_dagster_tests/warehouse orgdata_dagster_tests/vendors
+
 test-growth: $(READY) ## more than one machine: every test of it on each store and warehouse, 20 minutes at most
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m growth $(T)
+	@CI=true $(BIN)/python -m pytest -n 3 --dist worksteal -m growth $(T)
+	@for kind in sqlite postgres; do echo "warehouse: a lake on $$kind"; \
+		CI=true ORGDATA_TEST_WAREHOUSE=$$kind $(BIN)/python -m pytest -n 3 --dist worksteal $(T) $(GROWTH) || exit 1; done
 
 test-install: $(READY) ## install the wheel with its dependencies on every Python 3.11 to 3.13 of this machine, and try it
 	@ORGDATA_TEST_INSTALL=1 $(BIN)/python -m pytest -n 0 $(T) orgdata_dagster_tests/test_wheel.py

@@ -39,6 +39,7 @@ from orgdata_dagster.http import stopping
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
 from orgdata_dagster.orchestration.assets.progress import ProgressReport, watch
+from orgdata_dagster.orchestration.instance.claims import claimed
 from orgdata_dagster.orchestration.reasons import of_failed_step
 from orgdata_dagster.orchestration.tags import PROCESS_TAG, RANGE_END, RANGE_START
 from orgdata_dagster.state.processes import identity
@@ -150,7 +151,7 @@ def _run(tasks: Sequence[Task], run_id: str) -> list[Outcome]:
     if first.first and first.last:
         tags |= {RANGE_START: first.first, RANGE_END: first.last}
     keys = [dg.AssetKey(task.asset.split("/")) for task in tasks]
-    with watch(_queue.put):
+    with watch(_queue.put), claimed(run_id):
         result = _job.execute_in_process(
             run_id=run_id,
             instance=_instance(),

@@ -20,6 +20,7 @@ from orgdata_dagster.orchestration.automation.alerts.sensor import alerts_sensor
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.conditions import downstream_sensor
 from orgdata_dagster.orchestration.automation.freshness import freshness_sensor
+from orgdata_dagster.orchestration.automation.orphans import orphaned_runs_sensor
 from orgdata_dagster.orchestration.instance import lake_maintenance, pool_waits
 from orgdata_dagster.orchestration.instance.retention import retention_job, retention_schedule
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
@@ -58,7 +59,13 @@ def build_defs(
         loaded.definitions,
         dg.Definitions(
             resources={"warehouse": WarehouseResource()},
-            sensors=[catch_up_sensor(vendors), alerts_sensor(vendors), freshness_sensor(vendors), downstream_sensor()],
+            sensors=[
+                catch_up_sensor(vendors),
+                alerts_sensor(vendors),
+                freshness_sensor(vendors),
+                downstream_sensor(),
+                orphaned_runs_sensor,
+            ],
             jobs=[retention_job],
             schedules=[retention_schedule],
             executor=dg.in_process_executor,

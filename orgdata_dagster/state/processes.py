@@ -35,7 +35,7 @@ def alive(name: str) -> bool:
 def in_words(name: str) -> str:
     """The process of an `identity` in an English sentence."""
     host, pid = name.split(":")[0], name.split(":")[-2] if name.count(":") >= 2 else ""
-    return f"process {pid} on {host}" if pid else "its process"
+    return f"process {pid} on {host}" if pid else "process"
 
 
 def _start(pid: int) -> str:

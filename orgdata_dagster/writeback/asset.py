@@ -19,6 +19,7 @@ from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import tell, waits_told
 from orgdata_dagster.orchestration.checks.specs import REJECTED
+from orgdata_dagster.orchestration.instance.claims import claim
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECTED_TAG, WRITES_TAG
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -65,6 +66,7 @@ def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.
     def written(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         resource = getattr(context.resources, destination.resource)
         lock = f"syncs/{sync.asset_key.path[-1]}"
+        claim(context.instance, context.run)
         with explained(context), waits_told(context, destination.vendor), ExitStack() as held:
             busy = f"waiting for another run of {sync.asset_key.to_user_string()} to end"
             held.enter_context(shared_state().lock(lock, waiting=partial(tell, context, busy)))

@@ -29,7 +29,7 @@ from orgdata_dagster.orchestration.assets.reporting import keep_landed, result
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import tell, waits_told
 from orgdata_dagster.orchestration.checks.results import Landed, of_refused
-from orgdata_dagster.orchestration.instance.orphaned_runs import claim
+from orgdata_dagster.orchestration.instance.claims import claim
 from orgdata_dagster.orchestration.instance.unreported import report_landed
 from orgdata_dagster.orchestration.partitions import bounds
 from orgdata_dagster.orchestration.reasons import reason

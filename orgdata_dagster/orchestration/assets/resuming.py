@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.instance.claims import is_worked_on
 from orgdata_dagster.orchestration.tags import GO_ON_TAG, PROCESS_TAG, PULL_BEGAN_TAG, RESUME_TAG
 from orgdata_dagster.state.processes import alive
 
@@ -77,8 +78,7 @@ def _interrupted_runs(instance: dg.DagsterInstance) -> Iterator[tuple[dg.RunReco
 
 
 def _cut_short(run: dg.DagsterRun) -> bool:
-    process = run.tags.get(PROCESS_TAG)
-    return run.is_failure_or_canceled or (not run.is_finished and process is not None and not alive(process))
+    return run.is_failure_or_canceled or (not run.is_finished and is_worked_on(run) is False)
 
 
 def _broken_pulls(runs: Iterable[dg.DagsterRun]) -> set[str]:

@@ -2,8 +2,9 @@
 
 Here: deciding whether a run is dead (`dead_runs`), and cleaning up (`reap`). Keep out: limits of pools (pools.py).
 
-A process that is killed with -9 leaves its run STARTED and its slot taken for ever. Every run therefore stores the
-identity of its process in a tag as soon as it starts (`claim`), so that others can see whether the process is alive.
+A process that is killed with -9, or whose machine is gone, leaves its run STARTED and its slot taken for ever. Every
+run is therefore claimed by its process as soon as it starts (claims.py). Whoever looks finds its death within seconds:
+the sensor `orphaned_runs`, a step that waits for a slot, the start of a pull, `orgdata doctor`.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Collection, Mapping
+from datetime import UTC
 from typing import Any
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.instance.claims import name_of, worker
 from orgdata_dagster.orchestration.instance.unreported import ended_early, report_landed
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import GRPC_INFO_TAG, PROCESS_TAG
-from orgdata_dagster.state.processes import alive, identity
+from orgdata_dagster.state import Holder
+from orgdata_dagster.state.processes import alive, in_words
 
 _LAUNCHED = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 _NOT_ENDED = [
@@ -30,12 +34,6 @@ _NOT_ENDED = [
 ]
 
 
-def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Store in the run's tags that this process works on it."""
-    if run.tags.get(PROCESS_TAG) != (mine := identity()):
-        instance.add_run_tags(run.run_id, {PROCESS_TAG: mine})
-
-
 def reap(instance: dg.DagsterInstance, *, no_daemon: bool = False) -> list[str]:
     """Fail orphaned runs, free slots that they or ended runs hold, and report to Dagster what they have landed.
 
@@ -44,10 +42,8 @@ def reap(instance: dg.DagsterInstance, *, no_daemon: bool = False) -> list[str]:
     Returns the ids of the failed runs.
     """
     with shared_state().lock("reaper"):  # otherwise two processes could both fail the same run
-        dead = dead_runs(instance) + (_half_launched(instance) if no_daemon else [])
-        for run in dead:
-            process = run.tags.get(PROCESS_TAG, "which launched it")
-            instance.report_run_failed(run, f"The process that worked on this run ({process}) is gone.")
+        found = dead_runs(instance) + (_half_launched(instance) if no_daemon else [])
+        dead = [run for run in found if _fail(instance, run)]
         for run_id in leaked_slots(instance, dead):
             instance.event_log_storage.free_concurrency_slots_for_run(run_id)
         report_landed(instance, ended_early(instance))
@@ -57,6 +53,26 @@ def reap(instance: dg.DagsterInstance, *, no_daemon: bool = False) -> list[str]:
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """The runs that have not ended although their process has."""
     return [run for run in instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED)) if _is_dead(instance, run)]
+
+
+def _fail(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Fail a run with the reason; False if its process is alive after all."""
+    state, claim = shared_state(), name_of(run.run_id)
+    found = state.holder(claim)
+    if not state.revoke(claim):
+        return False
+    instance.report_run_failed(run, _what_happened(run, found))
+    state.forget(claim)
+    return True
+
+
+def _what_happened(run: dg.DagsterRun, holder: Holder | None) -> str:
+    if holder is None:
+        process = run.tags.get(PROCESS_TAG)
+        return f"The {in_words(process) if process else 'process'} that worked on this run is gone."
+    seen = f" It was last seen at {holder.seen.astimezone(UTC):%H:%M:%S} UTC." if holder.seen else ""
+    since = f"{holder.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"The {in_words(holder.process)}, which worked on this run since {since}, is gone.{seen}"
 
 
 def _half_launched(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
@@ -79,6 +95,8 @@ def leaked_slots(instance: dg.DagsterInstance, dead: Collection[dg.DagsterRun] =
 
 def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether the run's process is gone or, if the run has not stored one, the code server that launched it."""
+    if (found := worker(run.run_id)) is not None:
+        return not found.alive
     if process := _process(instance, run):
         return not alive(process)
     launched = run.tags.get(GRPC_INFO_TAG)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import dagster as dg
+from sqlalchemy.exc import IntegrityError
 
 from orgdata_dagster.orchestration.resources import VendorResource
 
@@ -25,7 +26,10 @@ def pool(vendor: str) -> str:
 def apply_limits(instance: dg.DagsterInstance, resources: Mapping[str, object]) -> dict[str, int]:
     """Set every vendor's pool to its limit; returns pool -> limit."""
     for name, limit in wrong_limits(instance, resources).items():
-        instance.event_log_storage.set_concurrency_slots(name, limit)
+        try:
+            instance.event_log_storage.set_concurrency_slots(name, limit)
+        except IntegrityError:  # another machine has just made the same pool, perhaps for an older defs.yaml
+            instance.event_log_storage.set_concurrency_slots(name, limit)
     return limits_of(resources)
 
 

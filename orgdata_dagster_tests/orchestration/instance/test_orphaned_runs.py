@@ -2,13 +2,18 @@
 
 import multiprocessing
 import os
+import socket
+import time
+from functools import cache, partial
 
 import dagster as dg
 import pytest
 
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.instance import pools
-from orgdata_dagster.orchestration.instance.orphaned_runs import claim, reap
+from orgdata_dagster.orchestration.instance.claims import claim
+from orgdata_dagster.orchestration.instance.orphaned_runs import reap
+from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster.state import processes
 from orgdata_dagster_tests.integration.home import Home
@@ -78,6 +83,55 @@ def test_runs_of_dead_processes_fail_and_their_slots_are_free(home: Home, ended:
         assert reap(instance) == []
 
 
+def work_on(home: Home, run_id: str, url: str) -> None:
+    os.environ["ORGDATA_STATE"] = url
+    with home.instance() as instance:
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        claim(instance, run)
+        (home.folder / "working").touch()
+        time.sleep(60)
+
+
+@pytest.mark.parametrize("kept", ["files", "postgres"])
+def test_a_run_whose_process_was_killed_fails_with_the_reason(
+    home: Home, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    """Whatever launched it: the claim says so, and on PostgreSQL every machine knows."""
+    url = request.getfixturevalue("postgres_database") if kept == "postgres" else ""
+    if url:
+        from orgdata_dagster.state import postgres
+
+        monkeypatch.setattr(postgres, "postgres_state", cache(partial(postgres.PostgresState, beat=0.1, grace=0.5)))
+    monkeypatch.setenv("ORGDATA_STATE", url)
+    with home.instance() as instance:
+        pools.apply_limits(instance, catalog.load().resources)
+        run_id = started_run(instance, {})
+        process = multiprocessing.get_context("fork").Process(target=work_on, args=(home, run_id, url), daemon=True)
+        process.start()
+        while not (home.folder / "working").exists():
+            time.sleep(0.02)
+        name = processes.identity(process.pid)
+        assert reap(instance) == []
+        # as if it were another machine's: what its tag says, nobody here can look up
+        instance.add_run_tags(run_id, {PROCESS_TAG: "elsewhere:1:1"})
+        process.kill()
+        process.join()
+        killed = time.monotonic()
+        while reap(instance) == []:
+            assert time.monotonic() < killed + 20
+            time.sleep(0.1)
+        took = time.monotonic() - killed
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        assert run.status == dg.DagsterRunStatus.FAILURE
+        assert holders(instance) == set()
+        reasons = [record.event_log_entry.message for record in instance.get_records_for_run(run_id).records]
+        assert any(f"The process {process.pid} on {socket.gethostname()}, which worked on" in text for text in reasons)
+        assert shared_state().holder(f"runs/{run_id}") is None
+        assert took < 5, name
+
+
 def test_the_retry_of_a_killed_run_is_not_taken_for_killed(home: Home, ended: str) -> None:
     """Dagster gives a retry all tags of the run before it, the dead process among them."""
     with home.instance() as instance:
@@ -91,8 +145,6 @@ def test_the_retry_of_a_killed_run_is_not_taken_for_killed(home: Home, ended: st
         begun = instance.get_run_by_id(retry.run_id)
         assert begun is not None
         assert begun.tags[PROCESS_TAG] == processes.identity()
-        instance.add_run_tags(retry.run_id, {PROCESS_TAG: f"{ended}9"})  # and killed in its turn
-        assert reap(instance) == [retry.run_id]
 
 
 def test_slots_of_runs_that_have_ended_are_freed(home: Home) -> None:

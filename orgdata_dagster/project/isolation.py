@@ -19,7 +19,7 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.dagster_internals import components
-from orgdata_dagster.project import table_names
+from orgdata_dagster.project import file_problems
 from orgdata_dagster.project.yaml_errors import problems
 
 BROKEN = "not_loaded"
@@ -35,17 +35,17 @@ class Loaded:
 
 def load_whole(project: Path) -> Loaded:
     """Load a project's defs folder without the UI's documentation of Component types. Raises if any part is broken."""
-    table_names.check(project)
+    file_problems.check(project)
     return Loaded(components.load_whole(project))
 
 
 def load(project: Path) -> Loaded:
     """Load a project's defs folder; a broken part becomes the asset `<folder>/not_loaded`."""
     try:
-        table_names.check(project)
+        file_problems.check(project)
         return Loaded(dg.load_from_defs_folder(path_within_project=project))
     except Exception as reason:
-        clashing = {file.parent for files in table_names.clashes(project).values() for file in files}
+        clashing = {file.parent for files in file_problems.found(project).values() for file in files}
         parts, broken = components.load_parts(project, settings.defs_folder(project), without=clashing)
         broken |= dict.fromkeys(sorted(clashing), reason)
         if not broken:

@@ -21,14 +21,6 @@ from orgdata_dagster.project import yaml_files
 from orgdata_dagster.warehouse.names import folded
 
 
-class TablesClash(Exception):
-    """Two entries of the YAML files would create the same table. `lines`: one line per clash."""
-
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__("; ".join(lines))
-        self.lines = lines
-
-
 class _Placed(NamedTuple):
     claim: Claim
     file: Path
@@ -47,12 +39,6 @@ def clashes(project: Path) -> dict[str, set[Path]]:
             if (other.file, other.place, other.field) != (first.file, first.place, first.field):
                 found[_line(first, other)] = {first.file, other.file}
     return found
-
-
-def check(project: Path) -> None:
-    """Raise TablesClash if two entries of the project would create the same table."""
-    if lines := list(clashes(project)):
-        raise TablesClash(lines)
 
 
 def _line(first: _Placed, other: _Placed) -> str:

@@ -9,7 +9,8 @@ again with the Components' own models, which find all problems at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import pydantic
@@ -18,7 +19,8 @@ import yaml
 
 import orgdata_dagster
 from orgdata_dagster.http.redaction import excerpt
-from orgdata_dagster.project import table_names, yaml_files
+from orgdata_dagster.project import file_problems, yaml_files
+from orgdata_dagster.project.yaml_fields import fields_at
 
 
 def problems(error: BaseException, project: Path, part: Path | None = None) -> list[str]:
@@ -29,7 +31,7 @@ def problems(error: BaseException, project: Path, part: Path | None = None) -> l
     """
     files = yaml_files.of(project, part)
     found = [line for file in files for line in _of_file(file)]
-    found += [line for line, places in table_names.clashes(project).items() if places & {*files}]
+    found += [line for line, places in file_problems.found(project).items() if part is None or places & {*files}]
     if found:
         return found
     while cause := error.__cause__ or error.__context__:
@@ -63,16 +65,24 @@ def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
         for item in error.errors(include_url=False):
             if "{{" not in str(item["input"]):  # only Dagster can resolve a template
                 place = f"{yaml_files.short(file)}:{yaml_files.line(document, ('attributes', *item['loc']))}"
-                yield f"{place} {vendor}{yaml_files.field(item['loc'])}: {_message(item)}"
+                yield f"{place} {vendor}{yaml_files.field(item['loc'])}: {_message(item, component)}"
 
 
-def _message(item: pydantic_core.ErrorDetails) -> str:
+def _message(item: pydantic_core.ErrorDetails, component: type[pydantic.BaseModel]) -> str:
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
-        return "unknown field; the vendor's README lists the known ones"
+        return _unknown(str(item["loc"][-1]), fields_at(component, item["loc"][:-1]))
     if item["type"] == "missing":
         return "is required"
     if item["type"] == "secret":
         return message
+    if item["type"] == "string_type" and isinstance(item["input"], (int, float)):
+        return f"{message}, not {item['input']}; write it in quotes"
     shown = repr(item["input"])
     return message if shown[:20] in message or len(shown) > 80 else f"{message}, not {shown}"
+
+
+def _unknown(name: str, allowed: Sequence[str]) -> str:
+    close = get_close_matches(name, allowed, n=1, cutoff=0.6)
+    meant = f"did you mean {close[0]}? " if close else ""
+    return f"unknown field; {meant}{'Allowed' if meant else 'allowed'}: {', '.join(allowed)}"

@@ -1,6 +1,6 @@
 """The defs.yaml files of a project, and the line of a field in one of them.
 
-Here: what yaml_errors.py and table_names.py share. Keep out: finding problems.
+Here: what yaml_errors.py, file_problems.py and table_names.py share. Keep out: finding problems.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from pydantic import ConfigDict, Field, field_validator
 from orgdata_dagster.orchestration.automation.conditions import upstream_landed
 from orgdata_dagster.orchestration.automation.schedules import asset_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.tables import Claim, Name
+from orgdata_dagster.orchestration.config.tables import Claim, Name, Owner
+from orgdata_dagster.orchestration.config.verbatim import Verbatim
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.writeback import source
@@ -26,7 +27,7 @@ from orgdata_dagster.writeback.sync import Sync, results_table
 Text = Annotated[str, Field(min_length=1)]
 
 
-class SyncComponent(dg.Component, dg.Model, dg.Resolvable):
+class SyncComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
     """Rows of the warehouse written to one destination. A subclass has the destination's options and `connected`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -40,7 +41,7 @@ class SyncComponent(dg.Component, dg.Model, dg.Resolvable):
     cron: Cron | None = Field(default=None, description="When to send what changed (UTC); null: no schedule.")
     on_update: bool = Field(default=False, description="Send what changed whenever a table of the source is updated.")
     description: str = Field(default="", description="Shown in the UI.")
-    owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
+    owners: list[Owner] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
 
     vendor: ClassVar[str]
     ending: ClassVar[str]  # of the asset's name

@@ -7,6 +7,7 @@ import yaml
 
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.project.yaml_errors import problems
+from orgdata_dagster.vendors.octolis.component import Octolis
 from orgdata_dagster_tests.integration import project
 
 USERS = {"name": "users", "key": ["id"]}
@@ -22,10 +23,21 @@ def problems_of(folder: Path, text: str) -> list[str]:
 
 
 CASES: dict[str, tuple[dict[str, object], list[str]]] = {
-    "unknown field": ({"start": "2026-01-01"}, ["institution_analytics.start: unknown field"]),
+    "unknown field": (
+        {"start": "2026-01-01"},
+        ["institution_analytics.start: unknown field; did you mean start_date? Allowed: name, tables, cron, "],
+    ),
+    "no owner": (
+        {"tables": [{"name": "users", "owners": ["bob"]}]},
+        ["institution_analytics.tables[0].owners[0]: 'bob' is not an owner; write an e-mail address, or a team as"],
+    ),
+    "a day to come": (
+        {"start_date": "2999-01-01"},
+        ["institution_analytics.start_date: 2999-01-01 is in the future; write a day up to today ("],
+    ),
     "unknown field of a data set": (
         {"tables": [USERS, {"name": "events", "keys": ["id"]}]},
-        ["institution_analytics.tables[1].keys: unknown field"],
+        ["institution_analytics.tables[1].keys: unknown field; did you mean key? Allowed: name, key, "],
     ),
     "wrong type": ({"lookback": "soon"}, ["institution_analytics.lookback: ", "'soon' is not a duration"]),
     "wrong type in a list": ({"tables": [{"name": 7}]}, ["institution_analytics.tables[0].name: ", "not 7"]),
@@ -102,10 +114,68 @@ def test_a_type_that_does_not_exist(tmp_path: Path, kind: str) -> None:
     assert "orgdata_dagster.InstitutionAnalytics" in problem
 
 
+FILES: dict[str, tuple[dict[str, str], str]] = {
+    "empty": ({"together": ""}, "defs/together/defs.yaml:1 together: the file is empty; write `type: orgdata_dagster."),
+    "only a comment": ({"octolis": "# later\n"}, "defs/octolis/defs.yaml:1 octolis: the file is empty; write `type:"),
+    "a field twice": (
+        {"together": "type: orgdata_dagster.Together\nattributes:\n  cron: null\n  cron: 1 * * * *\n"},
+        "defs/together/defs.yaml:4 together.cron: is given twice, also in line 3; keep one of them",
+    ),
+    "a field of a table twice": (
+        {"together": "type: orgdata_dagster.Together\nattributes:\n  tables:\n  - {name: users, key: [a], key: [b]}\n"},
+        "defs/together/defs.yaml:4 together.tables[0].key: is given twice, also in line 4",
+    ),
+    "a vendor in two files": (
+        {
+            "together": "type: orgdata_dagster.Together\nattributes: {tables: [{name: users}]}\n",
+            "together_too": "type: orgdata_dagster.Together\nattributes: {tables: [{name: sessions}]}\n",
+        },
+        "defs/together_too/defs.yaml:1 together_too: together is already configured in ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_file_that_dagster_would_accept_or_explain_without_its_name(tmp_path: Path, case: str) -> None:
+    files, words = FILES[case]
+    written = project.write(tmp_path / "project", files)
+    with pytest.raises(Exception) as caught:
+        build_defs(project=written, for_ui=False)
+    [found] = problems(caught.value, written)
+    assert words in found
+    shown = build_defs(project=written).resolve_asset_graph()
+    parts = [key.path[0] for key in shown.get_all_asset_keys() if key.path[1:] == ["not_loaded"]]
+    assert sorted(parts) == sorted(files), "the UI shows them, and loads the others"
+
+
+def test_a_file_with_another_name_is_not_read_and_that_is_said(tmp_path: Path) -> None:
+    written = project.write(tmp_path / "project", {"together": "type: orgdata_dagster.Together\n"})
+    [file] = written.glob("*/defs/together/defs.yaml")
+    file.rename(file.with_name("def.yaml"))
+    (file.parent / "countries.yaml").write_text("- a list of their own\n")
+    with pytest.raises(Exception) as caught:
+        build_defs(project=written, for_ui=False)
+    [found] = problems(caught.value, written)
+    assert "defs/together/def.yaml:1 together: is not read, because only defs.yaml is; rename the file" in found
+
+
+@pytest.mark.parametrize("text", ["123", "1e5", "True", "1.10", "0x1F", "1, 2", "'x'", "None", "007"])
+def test_a_text_in_quotes_stays_that_text(text: str) -> None:
+    """Dagster's templating made the number 123 of it, and the file was refused in the UI only."""
+    table = {"name": "contacts", "id": text, "columns": {text: "VARCHAR"}, "description": text}
+    [made] = Octolis.resolve_from_yaml(yaml.safe_dump({"tables": [table]})).tables
+    assert (made.id, dict(made.columns), made.description) == (text, {text: "VARCHAR"}, text)
+
+
+def test_templates_are_still_rendered() -> None:
+    [table] = Octolis.resolve_from_yaml("tables: [{name: contacts, id: '{{ 40 + 2 }}x'}]").tables
+    assert table.id == "42x"
+
+
 def test_null_switches_limits_and_the_schedule_off(tmp_path: Path) -> None:
     """null once crashed the loading: Dagster compared it with the field's lower bound."""
     text = project.institution_analytics(limits={"concurrent": None, "per_minute": None}, cron=None)
-    defs = build_defs(project=project.write(tmp_path / "project", {"institution_analytics": text}))
+    defs = build_defs(project=project.write(tmp_path / "project", {"institution_analytics": text}), for_ui=False)
     assert [schedule.name for schedule in defs.schedules or ()] == ["retention_due"]
     rule = defs.resources["institution_analytics"].rule()  # type: ignore[index]
     assert (rule.buckets, rule.in_flight) == ((), None)

@@ -6,7 +6,8 @@ Keep out: options of one vendor (its component.py), and the effects of the optio
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal, NamedTuple
 
 import dagster as dg
@@ -25,8 +26,25 @@ def checked_day(text: str) -> str:
         raise ValueError(f"{text!r} is not a day; write YYYY-MM-DD") from None
 
 
+def checked_start(text: str) -> str:
+    """The same for a first day, which must not lie in the future."""
+    day, today = checked_day(text), datetime.now(UTC).date().isoformat()
+    if day > today:
+        raise ValueError(f"{day} is in the future; write a day up to today ({today}, UTC)")
+    return day
+
+
+def checked_owner(text: str) -> str:
+    """An owner as Dagster accepts it. Raises ValueError for any other text."""
+    if re.fullmatch(r"team:.+|[^@\s]+@[^@\s]+\.[^@\s.]+", text):
+        return text
+    raise ValueError(f"{text!r} is not an owner; write an e-mail address, or a team as team:{text}")
+
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Day = Annotated[str, AfterValidator(checked_day)]
+StartDate = Annotated[str, AfterValidator(checked_start)]
+Owner = Annotated[str, AfterValidator(checked_owner)]
 
 
 class Claim(NamedTuple):
@@ -55,7 +73,7 @@ class Table(dg.Model, dg.Resolvable):
         description="freeze: a new or changed column fails the pull. evolve: it changes the table.",
     )
     description: str = Field(default="", description="Shown in the UI and as the table's comment.")
-    owners: list[str] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
+    owners: list[Owner] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
     cron: Cron | None = Field(default=None, description="Cron of this table (UTC), if it differs from the vendor's.")
 
     @field_validator("columns")

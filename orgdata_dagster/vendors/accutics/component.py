@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.limits import Limits, Retries
-from orgdata_dagster.orchestration.config.tables import Day, Table
+from orgdata_dagster.orchestration.config.tables import StartDate, Table
 from orgdata_dagster.vendors.accutics.entity import COLUMNS, Paging, changed_within, listing
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import Kind, parse
@@ -75,7 +75,7 @@ class Accutics(VendorComponent):
 
     kind: ClassVar[str] = AccuticsResource.kind
 
-    start_date: Day = Field(description="First day to pull, YYYY-MM-DD (UTC).")
+    start_date: StartDate = Field(description="First day to pull, YYYY-MM-DD (UTC).")
     tables: list[EntityTable] = Field(min_length=1, description="The tables to pull, one per entity.")
     cron: Cron | None = Field(default="45 */4 * * *", description="Cron of the schedule (UTC); null: no schedule.")
     limits: Limits = Field(default=Limits(), description="Rate limit. The vendor documents none; null: no bound.")

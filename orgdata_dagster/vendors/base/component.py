@@ -15,13 +15,14 @@ from pydantic import ConfigDict, Field
 from orgdata_dagster.orchestration.automation.change_sensor import changes_sensor
 from orgdata_dagster.orchestration.automation.schedules import asset_schedule, due_schedules, today_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.tables import Claim, Name, Table
+from orgdata_dagster.orchestration.config.tables import Claim, Name, Owner, Table
+from orgdata_dagster.orchestration.config.verbatim import Verbatim
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.vendors.base.asset import build_asset
 from orgdata_dagster.vendors.base.stream import Stream
 
 
-class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
+class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
     """The tables of one vendor. A subclass adds the vendor's options, `resource` and `streams`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -33,7 +34,7 @@ class VendorComponent(dg.Component, dg.Model, dg.Resolvable):
     )
     tables: Sequence[Table] = Field(min_length=1, description="The tables to pull.")
     cron: Cron | None = Field(default=None, description="Cron of the schedule (UTC); null: no schedule.")
-    owners: list[str] = Field(
+    owners: list[Owner] = Field(
         default=[], description="Owners of the tables without their own: e-mail addresses, or teams as `team:name`."
     )
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.limits import AtLeastOne, Limits, Retries
-from orgdata_dagster.orchestration.config.tables import Day, Table
+from orgdata_dagster.orchestration.config.tables import StartDate, Table
 from orgdata_dagster.orchestration.partitions import Grain, bounds, by_grain
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.vendors.base.component import VendorComponent
@@ -65,7 +65,7 @@ class ChannelReports(VendorComponent):
 
     kind: ClassVar[str] = ChannelReportsResource.kind
 
-    start_date: Day = Field(description="First day to pull, YYYY-MM-DD (UTC).")
+    start_date: StartDate = Field(description="First day to pull, YYYY-MM-DD (UTC).")
     channels: list[AtLeastOne] = Field(min_length=1, description="The channels' ids.")
     tables: list[ReportTable] = Field(
         default=[ReportTable(name=name) for name in ENDPOINTS],

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.limits import Limits, Retries
-from orgdata_dagster.orchestration.config.tables import Day, Table
+from orgdata_dagster.orchestration.config.tables import StartDate, Table
 from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Step, Stream, target
@@ -63,7 +63,7 @@ class InstitutionAnalytics(VendorComponent):
 
     kind: ClassVar[str] = InstitutionAnalyticsResource.kind
 
-    start_date: Day = Field(description="First day to pull, YYYY-MM-DD (UTC).")
+    start_date: StartDate = Field(description="First day to pull, YYYY-MM-DD (UTC).")
     tables: list[DataSetTable] = Field(min_length=1, description="The tables to pull, one per data set.")
     cron: Cron | None = Field(default="15 */4 * * *", description="Cron of the schedule (UTC); null: no schedule.")
     limits: Limits = Field(default=Limits(), description="Rate limit. The vendor documents none; null: no bound.")

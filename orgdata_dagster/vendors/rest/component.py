@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.limits import Retries
-from orgdata_dagster.orchestration.config.tables import Day, Name
+from orgdata_dagster.orchestration.config.tables import Name, StartDate
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Stream
 from orgdata_dagster.vendors.rest.authentication import AuthOptions
@@ -40,7 +40,9 @@ class RestApi(VendorComponent):
     params: dict[str, Text] = Field(
         default={}, description="Query parameters of every request. Credentials belong in `auth`."
     )
-    start_date: Day = Field(default="2026-01-01", description="First day of tables with `partitions: day`, YYYY-MM-DD.")
+    start_date: StartDate = Field(
+        default="2026-01-01", description="First day of tables with `partitions: day`, YYYY-MM-DD."
+    )
     tables: list[RestTable] = Field(min_length=1, description="The tables to pull, one per list.")
     cron: Cron | None = Field(default="25 */4 * * *", description="Cron of the schedule (UTC); null: no schedule.")
     limits: RestLimits = Field(default=RestLimits(), description="Rate limit of the vendor.")

@@ -17,7 +17,7 @@ from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.assets.snapshots import accept_shrink_remedy, land_snapshot
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.limits import longest_pause
-from orgdata_dagster.orchestration.config.tables import Day, Table
+from orgdata_dagster.orchestration.config.tables import StartDate, Table
 from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.vendors.base.component import VendorComponent
@@ -72,7 +72,7 @@ class Together(VendorComponent):
     limits: TogetherLimits = Field(default=TogetherLimits(), description="The rate limit.")
     retries: TogetherRetries = Field(default=TogetherRetries(), description="Retries of a request.")
     cron: Cron | None = Field(default="40 5 * * *", description="Cron of the schedule (UTC); null: no schedule.")
-    start_date: Day = Field(
+    start_date: StartDate = Field(
         default="2026-01-01", description="First day with a partition, YYYY-MM-DD. Days that are over cannot be pulled."
     )
     shrink_limit: float = Field(

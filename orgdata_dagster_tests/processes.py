@@ -21,6 +21,7 @@ PROCESSES.set_forkserver_preload(
         "orgdata_dagster.cli.catalog",
         "orgdata_dagster.cli.pull",
         "orgdata_dagster.cli.status_report",
+        "orgdata_dagster.overview.tables",
         *(f"orgdata_dagster.vendors.{vendor}.component" for vendor in _VENDORS),
         "orgdata_dagster.cli.sync",
         "orgdata_dagster.vendors.octolis.sync.component",

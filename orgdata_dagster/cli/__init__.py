@@ -113,13 +113,13 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json
 def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/table, or Dagster's selection syntax (default: every table)."""
     from orgdata_dagster.cli import catalog as catalogs
-    from orgdata_dagster.cli.outline import keep
 
     # from the module itself: this package's attribute `pull` is the command
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
     from orgdata_dagster.cli.pull import days_of
     from orgdata_dagster.cli.pull import pull as run
     from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
+    from orgdata_dagster.overview.outline import keep
 
     catalog = catalogs.load()
     keep(catalog.outline())
@@ -200,18 +200,28 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool, as_json: bo
 
 @orgdata.command()
 @as_json_option
-def status(as_json: bool) -> None:
+@click.option(
+    "--html", "file", type=click.Path(dir_okay=False), help="Write it as a page to FILE, with what fails since when."
+)
+def status(as_json: bool, file: str | None) -> None:
     """Show tables, rows, coverage with its gaps, failing checks, and use of the rate limits."""
+    if file:
+        from orgdata_dagster.cli.status_page import write
+
+        write(file)
+        return
     from orgdata_dagster.cli import current, status_report
     from orgdata_dagster.orchestration import opening
+    from orgdata_dagster.overview import limits, tables
+    from orgdata_dagster.overview.checks import failing as failing_checks
     from orgdata_dagster.state import StateUnavailable
 
     outline = current.outline()
-    statuses, trouble = status_report.table_statuses(outline), None
-    failing = status_report.failing(outline)
+    statuses, trouble = tables.table_statuses(outline), None
+    failing = failing_checks(outline)
     rate_limits, paused = list[dict[str, Any]](), dict[str, str]()
     try:
-        rate_limits, paused = status_report.rate_limits(outline), status_report.pauses(outline)
+        rate_limits, paused = limits.rate_limits(outline), limits.pauses(outline)
     except StateUnavailable as error:  # show the tables anyway
         trouble = error
     if as_json:

@@ -18,10 +18,10 @@ from rich.console import Console
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
-from orgdata_dagster.cli.outline import Outline, Partitions, Vendor, grain_of
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.resources import VendorResource
-from orgdata_dagster.orchestration.tags import WRITES_TAG
+from orgdata_dagster.overview.from_definitions import outline_of, syncs_of
+from orgdata_dagster.overview.outline import Outline
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.project.yaml_errors import problems
 
@@ -52,9 +52,7 @@ class Catalog:
     @cached_property
     def writing(self) -> dict[dg.AssetKey, str]:
         """Asset that writes to a vendor -> its name for `orgdata sync`, sorted. No pull may start these assets."""
-        graph = self.defs.resolve_asset_graph()
-        tags = {key: graph.get(key).tags for key in self._materializable}
-        return {key: tag[WRITES_TAG] for key, tag in tags.items() if WRITES_TAG in tag}
+        return syncs_of(self.defs.resolve_asset_graph())
 
     @property
     def _materializable(self) -> list[dg.AssetKey]:
@@ -111,15 +109,7 @@ class Catalog:
 
     def outline(self) -> Outline:
         """What `status` has to know of it."""
-        graph = self.defs.resolve_asset_graph()
-        vendors = [each for each in self.resources.values() if isinstance(each, VendorResource)]
-        return Outline(
-            {".".join(key.path): _partitions(graph.get(key).partitions_def) for key in self.keys},
-            tuple(Vendor(each.vendor, each.rule(), each.longest_pause()) for each in vendors),
-            tuple(sorted({variable for each in vendors for variable in each.environment.values()})),
-            tuple(self.writing.values()),
-            tuple(sorted((key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys)),
-        )
+        return outline_of(self.defs.resolve_asset_graph(), self.resources)
 
     def check_loadable(self) -> None:
         """Raise UserError if the UI could not load the project. Only this resolves schedules, sensors and jobs."""
@@ -181,13 +171,6 @@ class Catalog:
         if key not in graph.materializable_asset_keys:
             return set()
         return set(graph.get(key).assets_def.required_resource_keys)
-
-
-def _partitions(definition: dg.PartitionsDefinition | None) -> Partitions | None:
-    if not isinstance(definition, dg.TimeWindowPartitionsDefinition):
-        return None
-    start = definition.start.date()
-    return Partitions(start, grain_of(definition.cron_schedule, start))
 
 
 def load(*, without_broken: bool = False) -> Catalog:

@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 from orgdata_dagster import settings
 from orgdata_dagster.cli import current
 from orgdata_dagster.cli.dotenv import load_environment
-from orgdata_dagster.cli.outline import Outline
+from orgdata_dagster.overview.outline import Outline
 
 SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_ORGDATA_COMPLETE"

@@ -5,8 +5,8 @@ Here: `outline`. Keep out: whether the cached one is valid (outline.py), loading
 
 from __future__ import annotations
 
-from orgdata_dagster.cli import outline as outlines
-from orgdata_dagster.cli.outline import Outline
+from orgdata_dagster.overview import outline as outlines
+from orgdata_dagster.overview.outline import Outline
 
 
 def outline() -> Outline:

@@ -24,6 +24,8 @@ from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.cli.pull import as_json as pulled_as_json
 from orgdata_dagster.cli.pull import pull
+from orgdata_dagster.overview.checks import failing
+from orgdata_dagster.overview.tables import table_statuses
 from orgdata_dagster.project import scaffold
 from orgdata_dagster.sandbox.environment import environment
 
@@ -59,7 +61,7 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False, as_json
         failed = [outcome for outcome in outcomes if outcome.error]
         console.print()
         outline = catalog.outline()
-        tables, checks = status_report.table_statuses(outline), status_report.failing(outline)
+        tables, checks = table_statuses(outline), failing(outline)
         if as_json:
             pulled = pulled_as_json(outcomes)
             print_json({"url": url, "pulled": pulled, "tables": tables, "failing_checks": checks})

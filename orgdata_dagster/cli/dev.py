@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 import dagster as dg
+import duckdb
 import yaml
 from rich.console import Console
 
@@ -30,8 +31,10 @@ from orgdata_dagster.orchestration.instance.processes import daemons
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 from orgdata_dagster.orchestration.instance.unreported import landed_by
 from orgdata_dagster.orchestration.shared_state import shared_state
+from orgdata_dagster.overview import asset as overview
 from orgdata_dagster.state import StillHeld
 from orgdata_dagster.state.processes import in_words
+from orgdata_dagster.warehouse.errors import WarehouseError
 
 UI_HOST = "127.0.0.1"
 _LOCK = "dev"
@@ -52,8 +55,11 @@ def serve_ui(console: Console, *, port: int, go_on: str = "", as_json: bool = Fa
         with shared_instance() as instance:
             _check_alone(Path(instance.root_directory))
             reap(instance, no_daemon=True)
-            make_ready(instance, catalog.load(without_broken=True).resources)
+            loaded = catalog.load(without_broken=True)
+            make_ready(instance, loaded.resources)
+            _show_overview(instance, loaded)
         console.print(f"\nDagster UI: http://{UI_HOST}:{port} (Ctrl-C to stop)", highlight=False)
+        console.print(f"Look first: http://{UI_HOST}:{port}/assets/orgdata/overview", highlight=False)
         if as_json:
             print_json({"url": f"http://{UI_HOST}:{port}", "process": os.getpid()})
             sys.stdout.flush()
@@ -98,6 +104,15 @@ def _run(command: list[str], go_on: str, out: TextIO | None = None) -> int:
         guard.wait()
         stop.told = f"{_settle(began)}; continue with: {go_on}"
         raise
+
+
+def _show_overview(instance: dg.DagsterInstance, loaded: catalog.Catalog) -> None:
+    """Report the overview, so that it is there when the page is first opened; the sensor would take a minute."""
+    try:
+        seen = overview.look(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
+    except (WarehouseError, duckdb.Error):  # the UI must start anyway, and `orgdata doctor` says why
+        return
+    instance.report_runless_asset_event(overview.materialization(seen))
 
 
 @contextmanager

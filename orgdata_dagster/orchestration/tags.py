@@ -9,9 +9,9 @@ from typing import Any, Literal, cast
 
 import dagster as dg
 
-# of assets
-PULLS_TAG = "orgdata/pulls"  # which partitions can be pulled, see PullKind
-WRITES_TAG = "orgdata/writes"  # the asset writes to a vendor; its value is the name for `orgdata sync`
+# of assets; the UI shows tags with this prefix only among the system tags
+PULLS_TAG = ".dagster/orgdata_pulls"  # which partitions can be pulled, see PullKind
+WRITES_TAG = ".dagster/orgdata_writes"  # the asset writes to a vendor; its value is the name for `orgdata sync`
 
 # of runs, for orgdata itself; the UI does not show tags with this prefix
 PULL_BEGAN_TAG = ".dagster/orgdata_pull_began"  # the same for all runs of one `orgdata pull`, see resuming.pull_began

@@ -24,6 +24,7 @@ from orgdata_dagster.orchestration.automation.orphans import orphaned_runs_senso
 from orgdata_dagster.orchestration.instance import lake_maintenance, pool_waits
 from orgdata_dagster.orchestration.instance.retention import retention_job, retention_schedule
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
+from orgdata_dagster.overview import asset as overview
 from orgdata_dagster.private import keep_private
 from orgdata_dagster.project import isolation
 from orgdata_dagster.project.stand_ins import stand_ins
@@ -72,7 +73,10 @@ def build_defs(
         ),
         lake_maintenance.definitions(),
     )
-    assets, resources = list(defs.assets or ()), {**(defs.resources or {}), **(resource_overrides or {})}
+    resources = {**(defs.resources or {}), **(resource_overrides or {})}
+    seen = dg.Definitions(assets=[overview.spec], sensors=[overview.overview_sensor(resources)])
+    defs = dg.Definitions.merge(defs, seen)
+    assets = list(defs.assets or ())
     if for_ui:
         assets, resources = shown_as_off(defs, resources)
     defs = _with(defs, assets, resources)

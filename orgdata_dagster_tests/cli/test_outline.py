@@ -10,7 +10,7 @@ import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog, outline
-from orgdata_dagster.cli.outline import Partitions, grain_of
+from orgdata_dagster.overview.outline import Partitions, grain_of
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics
 

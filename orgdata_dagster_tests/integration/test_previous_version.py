@@ -16,12 +16,13 @@ import pytest
 import yaml
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog, status_report
+from orgdata_dagster.cli import catalog
 from orgdata_dagster.cli.doctor import Opened, examine
 from orgdata_dagster.cli.plan import plan
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
+from orgdata_dagster.overview import tables
 from orgdata_dagster.sandbox import octolis
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.instants import utc_now
@@ -82,7 +83,7 @@ def vendors(old_home: Home) -> Iterator[Sandbox]:
         yield running
 
 
-def status(home: Home) -> dict[str, status_report.TableStatus]:
+def status(home: Home) -> dict[str, tables.TableStatus]:
     """What `orgdata status` says, while doctor, plan and the sensor `catch_up` find nothing wrong either."""
     loaded = catalog.load()
     with home.instance() as instance:
@@ -98,7 +99,7 @@ def status(home: Home) -> dict[str, status_report.TableStatus]:
     assert all(day >= LAST for day in days), "days that the previous version proved complete are not asked for again"
     today = datetime.now(UTC).date()
     assert plan(loaded, loaded.keys, today, today).assets
-    return {one.table: one for one in status_report.table_statuses(loaded.outline())}
+    return {one.table: one for one in tables.table_statuses(loaded.outline())}
 
 
 def ledger(home: Home) -> set[str]:

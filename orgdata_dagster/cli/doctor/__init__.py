@@ -2,7 +2,7 @@
 
 Here: the order of the groups of findings, printing and fixing them, and resetting circuit breakers.
 Add here when: there is a new group of findings (in a module of its own).
-Keep out: what landed (cli/status_report.py); what a circuit breaker is (http/circuit_breaker.py).
+Keep out: what landed (overview/); what a circuit breaker is (http/circuit_breaker.py).
 """
 
 from __future__ import annotations

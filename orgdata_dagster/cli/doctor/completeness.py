@@ -1,7 +1,7 @@
 """Findings about the tables: pulls that failed or were stopped, gaps in the coverage, failing checks.
 
 Here: the findings. Keep out: what a gap is (orchestration/automation/gaps.py), and the state of tables
-(cli/status_report.py).
+(overview/).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import dagster as dg
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.cli.doctor.machine import PATIENCE
-from orgdata_dagster.cli.emptied import ACCEPT, acceptance, in_words
-from orgdata_dagster.cli.status_report import failing
 from orgdata_dagster.orchestration.assets.resuming import unfinished_pulls
 from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches, waiting_for
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
+from orgdata_dagster.overview.checks import failing
+from orgdata_dagster.overview.emptied import ACCEPT, acceptance, in_words
 from orgdata_dagster.warehouse.ledger.coverage import Reach
 
 

@@ -12,13 +12,13 @@ from functools import partial
 
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
-from orgdata_dagster.cli.pauses import lift, pause_in_words
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.rate_limit import RateLimitTimeout
 from orgdata_dagster.orchestration.automation.gaps import covered
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.orchestration.shared_state import shared_state
+from orgdata_dagster.overview.pauses import lift, pause_in_words
 
 PATIENCE = 15.0  # seconds to wait for the rate limit, and for the answer
 _SKEW = 30.0  # seconds of difference between the clocks that do no harm

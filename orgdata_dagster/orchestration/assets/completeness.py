@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from orgdata_dagster.warehouse.ledger.intervals import Interval
+from orgdata_dagster.warehouse.ledger.intervals import EVER, Interval
 
 Window = tuple[datetime, datetime]
 
@@ -51,8 +51,7 @@ def complete_until(coverage: Sequence[Interval]) -> datetime | None:
 
 
 def _gap(part: Interval) -> str:
-    # a gap of a whole table begins before there was any row
-    start = f"from {_instant(part.start)} " if part.start.year > 1970 else ""
+    start = f"from {_instant(part.start)} " if part.start > EVER else ""
     return f"{start}to {_instant(part.end)}: {part.reason}"
 
 

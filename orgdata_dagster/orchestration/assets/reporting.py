@@ -14,6 +14,7 @@ import dagster as dg
 import duckdb
 
 from orgdata_dagster.orchestration.assets import metadata
+from orgdata_dagster.orchestration.assets.day_pictures import of_days
 from orgdata_dagster.orchestration.checks.results import Landed, of_landed
 from orgdata_dagster.orchestration.checks.volume import Volume, not_comparable, volumes, whole_volume
 from orgdata_dagster.orchestration.partitions import key_of
@@ -39,7 +40,7 @@ def result(
 
     def look(scratch: duckdb.DuckDBPyConnection) -> tuple[metadata.Metadata, list[Volume]]:
         with warehouse.reading(scratch) as connection:
-            shown = metadata.of_table(connection, target)
+            shown = {**metadata.of_table(connection, target), **of_days(connection, target)}
             return shown, volumes(connection, target.table, found.partitions, today)
 
     # what has landed must not fail because a wide table cannot be shown in a run's share of the memory

@@ -1,7 +1,7 @@
 """The state of every table, as `orgdata status` shows it.
 
 Here: one query over loads and coverage, and the days that are missing between two others.
-Keep out: what is shown and how (cli/status_report.py).
+Keep out: what is shown and how (overview/).
 """
 
 from __future__ import annotations

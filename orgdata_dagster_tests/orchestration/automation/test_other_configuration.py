@@ -10,13 +10,14 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli import catalog, status_report
+from orgdata_dagster.cli import catalog
 from orgdata_dagster.cli.doctor import Opened, examine
 from orgdata_dagster.cli.plan import plan
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.gaps import missing_partitions
 from orgdata_dagster.orchestration.partitions import by_grain, daily, day_bounds
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.overview import tables
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.ledger.coverage import Reach
 from orgdata_dagster_tests.integration.home import Home
@@ -25,7 +26,7 @@ from orgdata_dagster_tests.integration.project import institution_analytics, tod
 USERS = "institution_analytics/users"
 
 
-def looked_at(home: Home) -> dict[str, status_report.TableStatus]:
+def looked_at(home: Home) -> dict[str, tables.TableStatus]:
     """Everything that reads the ledger, without a failure; returns the status of the tables."""
     loaded = catalog.load()
     with home.instance() as instance:
@@ -38,7 +39,7 @@ def looked_at(home: Home) -> dict[str, status_report.TableStatus]:
     assert isinstance(ticked, dg.SensorResult)
     now = datetime.now(UTC).date()
     assert plan(loaded, loaded.keys, now, now).assets
-    return {one.table: one for one in status_report.table_statuses(loaded.outline())}
+    return {one.table: one for one in tables.table_statuses(loaded.outline())}
 
 
 def test_a_later_start_date_counts(home: Home, sandbox: Sandbox) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orgdata_dagster.cli.emptied import ACCEPT, acceptance, in_words
 from orgdata_dagster.orchestration.assets.doubts import until_accepted
+from orgdata_dagster.overview.emptied import ACCEPT, acceptance, in_words
 
 
 def test_the_reason_of_such_a_partition_says_so() -> None:

@@ -1,0 +1,26 @@
+"""`orgdata status --html FILE`: the overview as a page.
+
+Here: writing the file. Keep out: what is in it (overview/), the terminal (status_report.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orgdata_dagster.cli import catalog as catalogs
+from orgdata_dagster.orchestration.instance.setup import shared_instance
+from orgdata_dagster.overview.asset import look
+from orgdata_dagster.overview.page import page
+
+
+def write(file: str) -> None:
+    """Write the page; "-" is standard output."""
+    catalog = catalogs.load()
+    with shared_instance() as instance:
+        seen = look(instance, catalog.defs.resolve_asset_graph(), catalog.resources)
+    with click.open_file(file, "w", encoding="utf-8") as target:
+        target.write(page(seen))
+    if file != "-":
+        click.echo(f"wrote {Path(file).absolute()}")

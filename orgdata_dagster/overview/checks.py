@@ -1,0 +1,19 @@
+"""The checks that fail now.
+
+Here: `failing`. Keep out: since when, and other failures (failures.py); anything that imports Dagster.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from orgdata_dagster import settings
+from orgdata_dagster.dagster_internals.failing_checks import FailingCheck, failing_checks
+from orgdata_dagster.overview.outline import Outline
+
+
+def failing(outline: Outline) -> list[FailingCheck]:
+    """The checks whose last result is a failure."""
+    folder = os.environ.get("DAGSTER_HOME") or settings.dagster_home()
+    return failing_checks(Path(folder), set(outline.checks))

@@ -1,0 +1,99 @@
+"""The state of everything at one moment, and what it amounts to per vendor.
+
+Here: `Overview`, `collect`. Add here when: the overview should know something else. Keep out: showing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from orgdata_dagster.overview import limits
+from orgdata_dagster.overview.outline import Outline
+from orgdata_dagster.overview.tables import TableStatus, table_statuses
+from orgdata_dagster.state import StateUnavailable
+from orgdata_dagster.warehouse.ledger.history import VendorDay
+
+if TYPE_CHECKING:
+    from orgdata_dagster.overview.failures import Failure
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class VendorSummary:
+    """One vendor.
+
+    gaps: partitions that are missing or incomplete. complete_until: of the table that is furthest behind.
+    requests, points, failed, waited: of today (UTC), see VendorDay. share: of what the rate limit allows in a day;
+        None without a limit.
+    paused: until when no request is sent, in words; "" if requests are sent.
+    """
+
+    name: str
+    tables: int
+    rows: int
+    gaps: int
+    complete_until: datetime | None
+    last_loaded: datetime | None
+    today: VendorDay
+    share: float | None
+    paused: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything at `now`. `failures`: what fails, the oldest first."""
+
+    now: datetime
+    tables: Sequence[TableStatus]
+    vendors: Sequence[VendorSummary]
+    use: Sequence[VendorDay]
+    windows: Sequence[dict[str, Any]] = ()
+    failures: Sequence[Failure] = field(default_factory=tuple)
+
+    @property
+    def gaps(self) -> int:
+        """Partitions that are missing or incomplete, of all tables."""
+        return sum(vendor.gaps for vendor in self.vendors)
+
+
+def collect(outline: Outline, failures: Sequence[Failure] = (), now: datetime | None = None) -> Overview:
+    """Look at the warehouse and the rate limits. What cannot be read of the limits is left out."""
+    now = now or datetime.now(UTC)
+    tables, use = table_statuses(outline), limits.use_of_days(now)
+    windows, paused = list[dict[str, Any]](), dict[str, str]()
+    with suppress(StateUnavailable):  # `orgdata doctor` says why; the tables can be shown
+        windows, paused = limits.rate_limits(outline), limits.pauses(outline)
+    speeds = {vendor.name: vendor.rule.points_per_second for vendor in outline.vendors}
+    names = list(dict.fromkeys(sorted([*speeds, *(table.table.partition(".")[0] for table in tables)])))
+    vendors = [_summary(name, tables, use, speeds.get(name), paused.get(name, ""), now) for name in names]
+    return Overview(now, tables, vendors, use, windows, failures)
+
+
+def _summary(
+    name: str, tables: Sequence[TableStatus], use: Sequence[VendorDay], speed: float | None, paused: str, now: datetime
+) -> VendorSummary:
+    mine = [table for table in tables if table.table.partition(".")[0] == name]
+    day = now.strftime("%Y-%m-%d")
+    today = next((each for each in use if (each.vendor, each.day) == (name, day)), VendorDay(name, day, 0, 0.0, 0, 0.0))
+    until = [table.complete_until for table in mine]
+    return VendorSummary(
+        name,
+        len(mine),
+        sum(table.rows for table in mine),
+        sum(map(gaps_of, mine)),
+        min((each for each in until if each), default=None) if all(until) else None,
+        max((table.last_loaded for table in mine if table.last_loaded), default=None),
+        today,
+        today.points / (speed * _DAY) if speed else None,
+        paused,
+    )
+
+
+def gaps_of(table: TableStatus) -> int:
+    """Partitions that are missing or incomplete."""
+    return len(table.missing_partitions) + len(table.incomplete)

@@ -1,0 +1,101 @@
+"""Figures of the overview in words, the same on the page and in Markdown.
+
+Here: the rows of its tables as text. Keep out: HTML (page.py), Markdown (markdown.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from orgdata_dagster.http.waiting import span
+from orgdata_dagster.orchestration.pictures.plots import bars
+from orgdata_dagster.overview.state import Overview, gaps_of
+
+VENDORS = ("vendor", "tables", "rows", "complete until", "loaded", "gaps", "requests today", "of the daily limit",
+           "waited today", "failed requests")  # fmt: skip
+TABLES = ("table", "rows", "days", "complete until", "loaded", "gaps")
+FAILURES = ("what", "since", "why")
+_NAMED = 5
+
+
+def vendors(seen: Overview) -> Iterator[Sequence[str]]:
+    """A row per vendor, in the columns VENDORS."""
+    for each in seen.vendors:
+        yield (
+            f"{each.name} (paused: {each.paused})" if each.paused else each.name,
+            f"{each.tables:,}",
+            f"{each.rows:,}",
+            instant(each.complete_until),
+            ago(each.last_loaded, seen.now),
+            f"{each.gaps:,}" if each.gaps else "-",
+            f"{each.today.requests:,}",
+            "no limit" if each.share is None else f"{each.share:.2%}",
+            span(each.today.waited),
+            f"{each.today.failed:,}" if each.today.failed else "-",
+        )
+
+
+def tables(seen: Overview) -> Iterator[Sequence[str]]:
+    """A row per table, in the columns TABLES."""
+    for each in seen.tables:
+        yield (
+            each.table,
+            f"{each.rows:,}",
+            f"{each.days_complete:,}" if each.first_day else "-",
+            instant(each.complete_until),
+            ago(each.last_loaded, seen.now),
+            f"{gaps_of(each):,}" if gaps_of(each) else "-",
+        )
+
+
+def failures(seen: Overview) -> Iterator[Sequence[str]]:
+    """A row per failure, in the columns FAILURES."""
+    for each in seen.failures:
+        yield (each.name, f"{instant(each.since)} ({ago(each.since, seen.now)})", each.what)
+
+
+def gaps(seen: Overview) -> Iterator[tuple[str, str]]:
+    """Table -> the days that are not complete, and other things to know of it."""
+    for each in seen.tables:
+        days = [*(f"{day} (missing)" for day in each.missing_partitions), *(f"{day}" for day in each.incomplete)]
+        more = f" and {len(days) - _NAMED} more" if len(days) > _NAMED else ""
+        if days:
+            yield each.table, f"not complete: {', '.join(days[:_NAMED])}{more}"
+        for note in each.notes:
+            yield each.table, note
+
+
+def headline(seen: Overview) -> str:
+    """One sentence for all of it."""
+    rows, errors = sum(each.rows for each in seen.tables), sum(each.error for each in seen.failures)
+    warnings = len(seen.failures) - errors
+    parts = [f"{len(seen.tables):,} tables of {len(seen.vendors):,} vendors", f"{rows:,} rows"]
+    parts.append(f"{seen.gaps:,} partitions are missing or incomplete" if seen.gaps else "no gaps")
+    parts.append(f"{errors:,} failing" if errors else "nothing fails")
+    return ", ".join(parts + ([f"{warnings:,} warnings"] if warnings else []))
+
+
+def plot(seen: Overview) -> str | None:
+    """Requests and waits per day, of all vendors together, as SVG; None without matplotlib."""
+    days = sorted({each.day for each in seen.use})
+    return bars(
+        days,
+        {
+            "requests": [sum(each.requests for each in seen.use if each.day == day) for day in days],
+            "failed requests": [sum(each.failed for each in seen.use if each.day == day) for day in days],
+            "seconds of waiting for rate limits": [
+                sum(each.waited for each in seen.use if each.day == day) for day in days
+            ],
+        },
+    )
+
+
+def instant(at: datetime | None) -> str:
+    """A time in UTC, to the minute."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if at else "-"
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """How long ago."""
+    return f"{span(max(0.0, (now - at).total_seconds()))} ago" if at else "never"

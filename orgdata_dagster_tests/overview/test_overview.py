@@ -1,0 +1,139 @@
+"""The overview: what it knows, what fails since when, the page, and the sensor that keeps it up to date."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.overview import asset
+from orgdata_dagster.overview.asset import OVERVIEW, look, overview_sensor
+from orgdata_dagster.overview.page import page
+from orgdata_dagster.overview.state import Overview
+from orgdata_dagster.sandbox.faults import Status
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import today
+
+VENDOR = "institution_analytics"
+
+
+def seen(home: Home) -> Overview:
+    loaded = catalog.load()
+    with home.instance() as instance:
+        return look(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
+
+
+class _Page(HTMLParser):
+    """What a browser would load from elsewhere, and the cells of the tables."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elsewhere: list[str] = []
+        self.cells: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elsewhere += [value or "" for name, value in attrs if name in ("src", "href") and "#" not in (value or "")]
+        if tag == "td":
+            self.cells.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.cells:
+            self.cells[-1] += data
+
+
+def test_a_project_that_was_never_pulled(home: Home) -> None:
+    found = seen(home)
+    [vendor] = found.vendors
+    assert (vendor.name, vendor.rows, vendor.complete_until, vendor.today.requests) == (VENDOR, 0, None, 0)
+    assert found.failures == []
+    assert "nothing fails" in page(found)
+
+
+def test_what_was_pulled_and_what_fails_since_when(home: Home, sandbox: Sandbox) -> None:
+    assert home.materialize(f"{VENDOR}/users", today(back=3), today(back=2)).success
+    assert home.materialize(f"{VENDOR}/users", today()).success
+    ended = []
+    for _ in range(2):
+        sandbox.institution_analytics.faults.add(Status(404))
+        assert not home.materialize(f"{VENDOR}/events", today()).success
+        ended.append(datetime.now(UTC))
+    found = seen(home)
+    [vendor] = found.vendors
+    asked = sandbox.log.entries()
+    assert (vendor.today.requests, vendor.today.failed) == (len(asked), 2)
+    assert vendor.gaps == 1  # yesterday
+    assert vendor.complete_until is None  # a table has nothing yet
+    [failure] = found.failures
+    assert failure.name == f"{VENDOR}/events"
+    assert "404" in failure.what
+    assert failure.since <= ended[0]  # the first of both
+
+    text = page(found)
+    read = _Page(text)
+    assert read.elsewhere == []  # the file is all there is
+    assert f"{VENDOR}/events" in read.cells
+    assert "prefers-color-scheme: dark" in text
+    assert not re.search(r"<script|@import|url[(](?!#)", text)
+
+    assert home.materialize(f"{VENDOR}/events", today()).success
+    assert seen(home).failures == []
+
+
+def test_the_page_by_command(home: Home, sandbox: Sandbox) -> None:
+    assert home.materialize(f"{VENDOR}/users", today(back=1)).success
+    users = len(sandbox.institution_analytics.data_sets["users"].truth())
+    assert users
+    file = home.folder.parent / "status.html"
+    done = home.orgdata("status", "--html", str(file))
+    assert (done.status, done.out.strip()) == (0, f"wrote {file}"), done.everything
+    assert f"{VENDOR}.users" in _Page(file.read_text()).cells
+
+
+def ticked(home: Home, cursor: str | None) -> dg.SensorResult:
+    loaded = catalog.load()
+    with home.instance() as instance:
+        context = dg.build_sensor_context(
+            instance, cursor=cursor, repository_def=loaded.defs.get_repository_def(), resources={}
+        )
+        result = overview_sensor(loaded.resources)(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def test_the_sensor_refreshes_after_a_change_and_costs_nothing_without(
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sandbox.url
+    first = ticked(home, None)
+    [event] = first.asset_events
+    assert event.asset_key == OVERVIEW
+    shown = event.metadata
+    assert list(shown)[:4] == ["summary", "as of", "vendors", "rate limits"]
+    assert all(len(str(value.value)) < 1000 for value in shown.values())  # or the UI would hide it behind a click
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asset, "look", lambda *_: pytest.fail("nothing has changed"))
+        assert ticked(home, first.cursor).skip_reason
+    assert home.materialize(f"{VENDOR}/users", today(back=1)).success
+    with monkeypatch.context() as patch:
+        patch.setattr(asset, "look", lambda *_: pytest.fail("the last refresh was a moment ago"))
+        assert ticked(home, first.cursor).skip_reason
+    monkeypatch.setattr(asset, "_AT_MOST_EVERY", asset._AT_MOST_EVERY * 0)
+    [event] = ticked(home, first.cursor).asset_events
+    assert f"tables of {VENDOR}" in event.metadata
+
+
+def test_it_is_in_every_project_and_no_pull_runs_it(home: Home) -> None:
+    assert home.folder
+    loaded = catalog.load()
+    assert OVERVIEW in loaded.defs.resolve_asset_graph().get_all_asset_keys()
+    assert OVERVIEW not in loaded.keys
+    assert "orgdata.overview" not in loaded.outline().tables
+    assert isinstance(loaded.resources["warehouse"], WarehouseResource)

@@ -97,6 +97,7 @@ def test_a_killed_writer_leaves_a_whole_partition_and_blocks_nobody(lake: Rig, s
     assert lake.sql("SELECT count(*) FROM acme.items") == [(count + 1,)]
 
 
+@pytest.mark.growth
 def test_two_processes_write_at_once_and_nothing_is_lost(lake: Rig, start: Starter) -> None:
     """They also make the lake, and its tables, at the same time."""
     days = 2
@@ -175,6 +176,7 @@ def test_the_password_is_nowhere(on_postgres: Rig, postgres: Server, tmp_path: P
         assert "ORGDATA_WAREHOUSE" in str(caught.value)
 
 
+@pytest.mark.growth
 def test_the_password_may_come_from_the_environment(
     on_postgres: Rig, postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +194,7 @@ def test_the_password_may_come_from_the_environment(
         assert connection.execute("SELECT count(*) FROM acme.items").fetchone() == (1,)
 
 
+@pytest.mark.growth
 def test_maintenance_merges_files_and_forgets_states(lake: Rig) -> None:
     for number in range(3):
         lake.land(f"id\n{number}\n", partition=f"day-{number}")
@@ -222,6 +225,7 @@ def test_an_instance_with_an_internal_error_is_not_used_again(lake: Rig) -> None
     assert lake.warehouse.query("SELECT 1 AS x")["x"].tolist() == [1]
 
 
+@pytest.mark.growth
 def test_a_load_that_fails_at_its_commit_says_so_and_the_next_one_lands(on_postgres: Rig, postgres: Server) -> None:
     """After a failed COMMIT of a lake the ROLLBACK raises too."""
     on_postgres.land("id\n1\n")

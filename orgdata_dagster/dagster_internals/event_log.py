@@ -35,9 +35,8 @@ from sqlalchemy.event import listen
 
 from orgdata_dagster.dagster_internals import require
 from orgdata_dagster.dagster_internals.migrations import read_once
+from orgdata_dagster.dagster_internals.storage import in_batches
 
-_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"  # unless this is set, Dagster passes single events
-_EVENTS_AT_ONCE = "500"
 _APART = 0.0011  # seconds between two materializations: more than a millisecond, which floats round
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 
@@ -56,7 +55,7 @@ class BatchingEventLog(SqliteEventLogStorage):
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """Called by Dagster in every process that uses the instance."""
-        os.environ.setdefault(_BATCH_SIZE, _EVENTS_AT_ONCE)
+        in_batches()
         read_once()
         return cls(inst_data=inst_data, **config_value)
 

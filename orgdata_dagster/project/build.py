@@ -14,6 +14,7 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.dagster_internals import step_failures
+from orgdata_dagster.dagster_internals.storage import in_batches
 from orgdata_dagster.http import redaction
 from orgdata_dagster.orchestration.automation.alerts import channels, heartbeat
 from orgdata_dagster.orchestration.automation.alerts.sensor import alerts_sensor
@@ -51,6 +52,7 @@ def build_defs(
     channels.channels(), heartbeat.url()  # their URLs are redacted from now on
     pool_waits.install()
     step_failures.install()
+    in_batches()
     root = project or settings.project_root()
     if (importable := str(settings.package_folder(root).parent)) not in sys.path:
         sys.path.append(importable)  # for projects that are not installed; last, so that it shadows nothing

@@ -1,0 +1,57 @@
+"""Dagster's storage and the shared state on PostgreSQL: two homes that have nothing else in common but a warehouse."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster import settings
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.integration.truth import difference
+from orgdata_dagster_tests.postgres import PASSWORD, Server
+
+VENDOR = "institution_analytics"
+FIRST = today(back=5)
+STORAGE = "\nstorage:\n  postgres:\n    postgres_url: {env: DAGSTER_POSTGRES_URL}\n"
+
+
+@pytest.mark.growth
+def test_two_machines_start_at_once_on_an_empty_database(
+    new_home: Home, sandbox: Sandbox, postgres: Server, tmp_path: Path
+) -> None:
+    instance_file = Path(os.environ[settings.PROJECT]) / "dagster.yaml"
+    instance_file.write_text(instance_file.read_text() + STORAGE)
+    new_home.set(
+        DAGSTER_POSTGRES_URL=postgres.url(postgres.new_database()),
+        ORGDATA_STATE=postgres.url(postgres.new_database()),
+        ORGDATA_WAREHOUSE=str(tmp_path / "shared.duckdb"),
+    )
+    homes, tables = (tmp_path / "one", tmp_path / "other"), ("users", "courses")
+    started = []
+    for home, table in zip(homes, tables, strict=True):
+        new_home.set(ORGDATA_HOME=str(home))
+        started.append(new_home.start("pull", f"{VENDOR}/{table}", "--from", FIRST))
+    for done in [command.wait() for command in started]:
+        assert done.status == 0, done.everything
+    for table in tables:
+        truth = sandbox.institution_analytics.data_sets[table].truth()
+        assert difference(new_home.warehouse, f"{VENDOR}.{table}", truth) == {}
+    with new_home.instance() as instance:
+        assert type(instance.event_log_storage).__name__ == "PostgresEventLogStorage"
+        runs = instance.get_runs()
+        assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 2
+        for table in tables:
+            assert len(instance.get_materialized_partitions(dg.AssetKey([VENDOR, table]))) == 6
+        info = instance.event_log_storage.get_concurrency_info(f"{VENDOR}_api")
+        assert (info.slot_count, list(info.claimed_slots)) == (2, [])
+    doctor = new_home.orgdata("doctor")
+    assert "ok    state: PostgreSQL" in doctor.out, doctor.everything
+    assert "every run has its process" in doctor.out, doctor.everything
+    for home in homes:
+        assert [path for path in home.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()] == []
+    assert PASSWORD not in doctor.everything

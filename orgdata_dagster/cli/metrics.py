@@ -1,7 +1,7 @@
 """`orgdata metrics`: the state of tables, vendors and the queue as OpenMetrics text, for Prometheus and others.
 
 Here: which metrics there are, and the text. Keep out: OpenTelemetry (orchestration/telemetry.py), the figures
-themselves (status_report.py, warehouse/ledger/measures.py).
+themselves (overview/, warehouse/ledger/measures.py).
 
 All are gauges of now or of the last 24 hours: the ledger is pruned, so it has no counters that only grow.
 """
@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import current, status_report
+from orgdata_dagster.cli import current
 from orgdata_dagster.orchestration import opening
+from orgdata_dagster.overview import limits
+from orgdata_dagster.overview.checks import failing as failing_checks
+from orgdata_dagster.overview.tables import table_statuses
 from orgdata_dagster.warehouse.ledger import measures
 
 _DAY = timedelta(days=1)
@@ -54,7 +57,7 @@ def _tables(outline: Any, now: datetime) -> Iterator[Metric]:
     until = Metric("orgdata_complete_until_timestamp_seconds", "End of the last complete interval.", "seconds")
     gaps = Metric("orgdata_gaps", "Partitions that are missing or incomplete.")
     rows = Metric("orgdata_table_rows", "Rows in the table.")
-    for each in status_report.table_statuses(outline):
+    for each in table_statuses(outline):
         vendor, _, table = each.table.partition(".")
         labels = {"vendor": vendor, "table": table}
         if each.complete_until is not None:
@@ -67,13 +70,13 @@ def _tables(outline: Any, now: datetime) -> Iterator[Metric]:
 
 def _limits(outline: Any) -> Iterator[Metric]:
     used = Metric("orgdata_rate_limit_used_ratio", "Spent part of a window of the rate limit.", "ratio")
-    for each in status_report.rate_limits(outline):
+    for each in limits.rate_limits(outline):
         # a vendor may have two limits over the same span, such as of the key and of the account
         window = {"window_seconds": f"{each['seconds']:g}", "points": f"{each['points']:g}"}
         used.add(each["spent"] / each["points"], vendor=each["vendor"], **window)
     yield used
     paused = Metric("orgdata_vendor_paused", "1 if the vendor gets no request now, because it asked for a pause.")
-    pauses = status_report.pauses(outline)
+    pauses = limits.pauses(outline)
     for vendor in outline.vendors:
         paused.add(vendor.name in pauses, vendor=vendor.name)
     yield paused
@@ -99,7 +102,7 @@ def _ledger(now: datetime) -> Iterator[Metric]:
 
 def _checks(outline: Any) -> Iterator[Metric]:
     failing = Metric("orgdata_check_failing", "1 for each check whose last result is a failure.")
-    for each in status_report.failing(outline):
+    for each in failing_checks(outline):
         failing.add(1, asset=each.asset, check=each.check, severity="error" if each.error else "warning")
     yield failing
 

@@ -21,7 +21,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-import orgdata_dagster
 from orgdata_dagster import settings
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.orchestration.shared_state import shared_state
@@ -132,7 +131,7 @@ def _made_of(variables: Iterable[str]) -> str:
 
 def _files(root: Path) -> Iterator[Path]:
     yield from (path for name in ("pyproject.toml", "dg.toml") if (path := root / name).exists())
-    packages = {Path(orgdata_dagster.__file__).parent, settings.package_folder(root)}
+    packages = {Path(settings.__file__).parent, settings.package_folder(root)}
     for package in sorted(packages):
         for folder, folders, names in os.walk(package):
             folders[:] = sorted(name for name in folders if name != "__pycache__")

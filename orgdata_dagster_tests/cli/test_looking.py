@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from orgdata_dagster.cli import catalog, explain, orgdata, outline, show
+from orgdata_dagster.cli import catalog, explain, orgdata, show
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.overview import outline
 from orgdata_dagster.warehouse.ledger.calendar import calendar
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster_tests.integration.home import Home

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog, outline
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.overview import outline
 from orgdata_dagster.overview.outline import Partitions, grain_of
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics

@@ -4,7 +4,6 @@ The vendor is the sandbox's own list, asked without HTTP; its rows are touched, 
 A single walk without the rules of walk.py and paginators.py must fail the same property.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,8 +20,8 @@ from orgdata_dagster.sandbox.accutics import Dimension, Entity
 from orgdata_dagster.sandbox.accutics.paging import page_meta
 from orgdata_dagster.vendors.accutics.entity import listing
 from orgdata_dagster.vendors.rest.rows import instants, newest_first, unchanged
+from orgdata_dagster_tests.examples import examples
 
-EXAMPLES = int(os.environ.get("ORGDATA_TEST_EXAMPLES", "100"))
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = "updated_at:gte:2026-03-01T00:00:00Z;updated_at:lt:2026-03-02T00:00:00Z"
 OPEN = "updated_at:gte:2026-03-01T00:00:00Z"
@@ -134,21 +133,21 @@ NEWEST_FIRST = st.just("-updated_at,id")
 ANY_ORDER = st.sampled_from(["", "id", "-id", "updated_at"])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(vendors(OPEN, NEWEST_FIRST, ("touch", "insert", "delete")))
 def test_an_open_window_newest_first_always_settles_without_a_loss(vendor: Vendor) -> None:
     assert check(vendor).settled
 
 
 @example(vendor=Vendor([0] * 5, 4, DAY, "-updated_at,id", {2: [("touch", 0), ("touch", 1), ("touch", 2)]}))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(vendors(DAY, NEWEST_FIRST, ("touch", "delete")))
 def test_a_closed_day_newest_first_always_settles_without_a_loss(vendor: Vendor) -> None:
     """Rows only leave it: a touched one lies in another day."""
     assert check(vendor).settled
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(vendors(DAY, ANY_ORDER, ("touch", "delete")))
 def test_a_closed_day_in_any_order_loses_nothing_that_it_does_not_own_up_to(vendor: Vendor) -> None:
     check(vendor)
@@ -157,13 +156,13 @@ def test_a_closed_day_in_any_order_loses_nothing_that_it_does_not_own_up_to(vend
 # a row is deleted and another one added between the same two requests: `total_items` does not tell
 @example(vendor=Vendor([0] * 7, 3, OPEN, "id", {2: [("delete", 0), ("insert", 0)]}))
 @example(vendor=Vendor([0] * 7, 3, "", "id", {2: [("delete", 0), ("insert", 0)]}))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(vendors(OPEN, ANY_ORDER, ("touch", "insert", "delete"), st.booleans()))
 def test_an_open_window_or_snapshot_in_any_order_loses_nothing_that_it_does_not_own_up_to(vendor: Vendor) -> None:
     check(vendor)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(vendors(OPEN, st.one_of(NEWEST_FIRST, ANY_ORDER), ("touch",)))
 def test_once_nothing_moves_one_walk_is_enough_and_reads_every_row_once(vendor: Vendor) -> None:
     vendor.moves = {}
@@ -186,7 +185,7 @@ def shrinking(rows: int, at: int) -> Vendor:
 @example(vendor=shrinking(7, at=3), empty=frozenset({2}), down=1_000_000, totals=False)
 @example(vendor=shrinking(4, at=2), empty=frozenset(), down=2, totals=False)
 @example(vendor=Vendor([0] * 10, 3, DAY, "-updated_at,id", {}), empty=frozenset(), down=2, totals=False)
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     vendors(DAY, st.one_of(NEWEST_FIRST, ANY_ORDER), ("touch", "delete")),
     st.lists(st.integers(2, 9), max_size=3).map(frozenset),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from orgdata_dagster.vendors.institution_analytics.walk import CONTRADICTED, EPOCH, MICROSECOND, MINUTE, SECOND, walk
 from orgdata_dagster.vendors.institution_analytics.window import BoundsIgnored, Gap, Slice, Window
+from orgdata_dagster_tests.examples import examples
 from orgdata_dagster_tests.vendors.institution_analytics.fake_vendor import MILLISECOND, FakePage, FakeVendor
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -108,7 +109,7 @@ def of_the_day(*instants: datetime) -> Scenario:
 
 
 @example(scenario=of_the_day(START + DAY, START + DAY))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(scenarios(st.integers(2, 7)))
 def test_every_row_of_the_window_is_kept_once(scenario: Scenario) -> None:
     vendor = scenario.vendor()
@@ -117,7 +118,7 @@ def test_every_row_of_the_window_is_kept_once(scenario: Scenario) -> None:
     check(scenario, vendor, items)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(scenarios(st.integers(10, 20)))
 def test_pages_may_be_cut_anywhere_near_their_size(scenario: Scenario) -> None:
     vendor = scenario.vendor()
@@ -208,7 +209,7 @@ WEST = {"offset": timedelta(hours=-5)}
 @example(made=odd(of_the_day(START + MICROSECOND, START - SECOND), **EAST, empty=frozenset({2, 4})))
 @example(made=odd(of_the_day(START + MICROSECOND, START - SECOND), **EAST, down=2))
 @example(made=odd(of_the_day(START + DAY / 2, START + DAY + SECOND), **WEST))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(odd_vendors())
 def test_whatever_the_vendor_does_rows_are_there_or_a_gap_says_so(made: tuple[Scenario, FakeVendor]) -> None:
     scenario, vendor = made

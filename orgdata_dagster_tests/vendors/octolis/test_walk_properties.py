@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +12,10 @@ from hypothesis import Phase, event, find, given, settings
 from hypothesis import strategies as st
 
 from orgdata_dagster.vendors.octolis.walk import Leaf, NoProgress, Span, walk
+from orgdata_dagster_tests.examples import examples
 from orgdata_dagster_tests.vendors.octolis.fake_vendor import FakePage, FakeVendor, Happening, at
 
 SIZE = 20
-EXAMPLES = int(os.environ.get("ORGDATA_TEST_EXAMPLES", "150"))
 Walk = Callable[[FakeVendor, datetime | None], Iterator[Leaf[FakePage]]]
 
 
@@ -74,19 +73,19 @@ def missed(scenario: Scenario, how: Walk) -> set[int]:
     return set(range(len(scenario.instants))) & set(vendor.held) - {key for leaf in leaves for key, _ in leaf.page.rows}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(scenarios())
 def test_the_pull_after_the_changes_has_every_record_in_its_newest_version(scenario: Scenario) -> None:
     assert lost(scenario, ours) == set()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(scenarios())
 def test_a_walk_to_the_end_has_every_record_that_was_there_all_the_time(scenario: Scenario) -> None:
     assert missed(scenario, ours) == set()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(scenarios(), st.integers(-1, 40))
 def test_a_walk_since_a_watermark_has_everything_from_there_on(scenario: Scenario, second: int) -> None:
     """Deletions and touches may happen: a touched record is newer than the walk and the next one's."""
@@ -115,7 +114,7 @@ def lost_to_empty_answers(vendor: FakeVendor, how: Walk) -> set[int]:
     return before & set(vendor.held) - {key for leaf in leaves for key, _ in leaf.page.rows}
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(odd_vendors())
 def test_an_empty_answer_ends_no_walk(vendor: FakeVendor) -> None:
     assert lost_to_empty_answers(vendor, ours) == set()

@@ -25,6 +25,7 @@ from orgdata_dagster.http.rest.auth import Fixed
 from orgdata_dagster.http.rest.errors import ErrorRules
 from orgdata_dagster.http.rest.paginators import Paginator, Stop
 from orgdata_dagster.vendors.rest.client import Listing, RestClient
+from orgdata_dagster_tests.examples import examples
 
 Item = dict[str, Any]
 
@@ -159,7 +160,7 @@ def walked(vendor: Vendor, paginate: Callable[[], Paginator]) -> tuple[set[int],
 
 
 @pytest.mark.parametrize("kind", PAGES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.data(), st.sampled_from([1, 2]))
 def test_what_was_not_touched_is_read_or_the_walk_is_not_sure(kind: str, data: st.DataObject, asked: int) -> None:
     vendor = data.draw(vendors(kind))
@@ -168,7 +169,7 @@ def test_what_was_not_touched_is_read_or_the_walk_is_not_sure(kind: str, data: s
 
 
 @pytest.mark.parametrize("kind", PAGES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.data())
 def test_a_list_that_stays_as_it_is_is_read_whole(kind: str, data: st.DataObject) -> None:
     vendor = data.draw(vendors(kind, moving=False))

@@ -143,8 +143,9 @@ def test_an_open_window_newest_first_always_settles_without_a_loss(vendor: Vendo
 @settings(max_examples=examples(100), deadline=None)
 @given(vendors(DAY, NEWEST_FIRST, ("touch", "delete")))
 def test_a_closed_day_newest_first_always_settles_without_a_loss(vendor: Vendor) -> None:
-    """Rows only leave it: a touched one lies in another day."""
-    assert check(vendor).settled
+    """Rows only leave it: a touched one lies in another day. If all of them leave, the answers look like empty ones."""
+    settled = check(vendor).settled
+    assert settled or not vendor.entity.matching(DAY, vendor.sort)
 
 
 @settings(max_examples=examples(100), deadline=None)

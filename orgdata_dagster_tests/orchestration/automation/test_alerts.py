@@ -290,6 +290,14 @@ def test_a_message_that_did_not_arrive_is_sent_again_to_that_channel_alone(world
     assert len(world.tick()) == 1
 
 
+def test_a_channel_that_does_not_answer_is_tried_once_per_tick(world: World) -> None:
+    a_pause(world)
+    a_failing_sensor(world)
+    world.receiver.refuse = 1
+    assert world.tick() == []  # two vendors, one attempt
+    assert len(world.tick()) == 2
+
+
 def test_nothing_is_decided_while_a_run_is_retried_or_under_way(world: World) -> None:
     world.failing = {CONTACTS}
     world.run(CONTACTS, tags={"dagster/will_retry": "true"})
@@ -325,6 +333,9 @@ def test_quiet_hours_hold_messages_back(world: World) -> None:
     world.now += HOUR
     [told] = world.tick()
     assert told.startswith("orgdata: accutics: pause began")
+    the_pause_is_lifted(world)
+    world.home.set(**{quiet_hours.VARIABLE: "at night"})
+    assert len(world.tick()) == 1  # malformed ones keep nobody from being told
 
 
 @pytest.mark.parametrize(

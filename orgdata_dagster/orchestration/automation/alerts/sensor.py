@@ -20,6 +20,7 @@ from orgdata_dagster.orchestration.automation.alerts.problems import Found, Kind
 from orgdata_dagster.orchestration.automation.alerts.quiet_hours import is_quiet
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
+from orgdata_dagster.settings import SettingsError
 
 NAME = "alerts"
 Told = dict[str, Problem]
@@ -47,7 +48,7 @@ def alerts_sensor(
         now, troubles = clock(), _stale_daemons(context.instance)
         before = _told(context.cursor)
         after = before
-        if ways and not is_quiet(now):
+        if ways and not _quiet(now, troubles):
             found = look(context, warehouse, resources, now)
             after = {}
             for name, url in ways.items():
@@ -98,14 +99,27 @@ def _tell(name: str, url: str, told: Told, found: Found, now: datetime, troubles
     after = found.after(told, now.isoformat())
     began = by_vendor(each for key, each in after.items() if key not in told)
     ended = by_vendor(each for key, each in told.items() if key not in after)
+    broken = False
     for vendor in sorted({*began, *ended}):
         try:
-            send(name, url, message_of(vendor, began.get(vendor, ()), ended.get(vendor, ()), now))
+            if not broken:
+                send(name, url, message_of(vendor, began.get(vendor, ()), ended.get(vendor, ()), now))
         except NotSent as error:
             troubles.append(str(error))
+            broken = True  # a tick has a minute, and each attempt may take seconds
+        if broken:
             after = {key: each for key, each in after.items() if key in told or each.vendor != vendor}
             after |= {each.key: each for each in ended.get(vendor, ())}
     return after
+
+
+def _quiet(now: datetime, troubles: list[str]) -> bool:
+    """Whether these are quiet hours. Malformed ones are a trouble, and keep nobody from being told."""
+    try:
+        return is_quiet(now)
+    except SettingsError as error:
+        troubles.append(str(error))
+        return False
 
 
 def _told(cursor: str | None) -> dict[str, Told]:

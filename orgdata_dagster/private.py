@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orgdata_dagster import settings
@@ -25,6 +25,16 @@ def keep_private() -> None:
     instance. It sets the umask, because DuckDB, SQLite and Dagster create files too.
     """
     os.umask(_OTHERS)
+
+
+@contextmanager
+def usual_modes() -> Iterator[None]:
+    """Create files with the usual modes (0644, folders 0755), for what holds neither data nor state."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def exposed(warehouse: Iterable[Path]) -> Iterator[Path]:

@@ -64,3 +64,8 @@ def test_what_is_open_to_others_is_found_and_mended(home: Home) -> None:
     [mended] = [one for one in machine.findings() if one.about == "private"]
     assert mended.good
     assert stat.S_IMODE(old.stat().st_mode) == private.FILE
+
+
+def test_a_schema_file_is_no_secret(home: Home, tmp_path: Path) -> None:
+    assert home.orgdata("schema", str(tmp_path / "schema.json")).status == 0
+    assert oct((tmp_path / "schema.json").stat().st_mode & 0o777) == "0o644"

@@ -84,7 +84,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
     check_free(host, port)
-    from orgdata_dagster.sandbox.environment import environment
+    from orgdata_dagster.sandbox.environment import TRACKER, environment
     from orgdata_dagster.sandbox.server import default_vendors, serve
 
     def announce(url: str) -> None:
@@ -93,6 +93,8 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json
             return
         click.echo(f"simulated vendor APIs at {url}")
         for name, value in environment(url).items():
+            if name == TRACKER:
+                click.echo("# tracker: the example of docs/add_a_vendor.md, for a vendor described in YAML alone")
             click.echo(f"export {name}={value}")
 
     gc.enable()  # it runs for long

@@ -16,6 +16,7 @@ from orgdata_dagster.cli import completing
 from orgdata_dagster.cli.console import console
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.json_output import print_json
+from orgdata_dagster.private import usual_modes
 
 _PROBLEM = re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+) (?P<problem>.*)")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -74,7 +75,7 @@ def schema(file: str) -> None:
     """Write the JSON schema of all defs.yaml to FILE (default: print it), for completion in editors."""
     from orgdata_dagster.cli.schema import schema as make
 
-    with click.open_file(file, "w") as target:
+    with usual_modes(), click.open_file(file, "w") as target:
         target.write(json.dumps(make(), indent=2) + "\n")
 
 

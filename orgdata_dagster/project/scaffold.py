@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 import orgdata_dagster
+from orgdata_dagster.private import usual_modes
 from orgdata_dagster.project import yaml_files
 from orgdata_dagster.vendors.base.component import VendorComponent
 
@@ -61,9 +62,10 @@ def create(folder: Path, chosen: Sequence[str], first_day: date, limits: Mapping
     contents |= {f"{package}/__init__.py": "", f"{package}/defs/__init__.py": ""}
     contents |= {f"{package}/defs/{vendor}/defs.yaml": _defs_yaml(vendor, first_day, limits or {}) for vendor in chosen}
     contents[".env.example"] = (_TEMPLATES / "env.example.txt").read_text() + "".join(map(_variables, chosen))
-    for path, text in contents.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
+    with usual_modes():
+        for path, text in contents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
     return [Path(path) for path in sorted(contents)]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from orgdata_dagster.sandbox.accutics import jwt
 from orgdata_dagster.sandbox.tracker import TOKEN as TRACKER_TOKEN
 
+TRACKER = "TRACKER_BASE_URL"  # the first of the variables of a vendor that the shipped project does not have
+
 
 def environment(url: str) -> dict[str, str]:
     """Variable -> value for a sandbox at `url` with its demo data."""
@@ -20,10 +22,10 @@ def environment(url: str) -> dict[str, str]:
         "CHANNEL_REPORTS_API_TOKEN": "sandbox-token",
         "OCTOLIS_BASE_URL": f"{url}/octolis/v1/data",
         "OCTOLIS_API_KEY": "sandbox-octolis-key",
-        "TRACKER_BASE_URL": f"{url}/tracker",
-        "TRACKER_TOKEN": TRACKER_TOKEN,
         "TOGETHER_BASE_URL": f"{url}/together",
         "TOGETHER_ORGANIZATION_ID": "sandbox-organization",
         "TOGETHER_CLIENT_ID": "sandbox-client",
         "TOGETHER_API_KEY": "sandbox-key",
+        TRACKER: f"{url}/tracker",
+        "TRACKER_TOKEN": TRACKER_TOKEN,
     }

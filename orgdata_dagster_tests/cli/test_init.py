@@ -36,6 +36,8 @@ def test_a_project_of_ones_own(init: Init, tmp_path: Path) -> None:
     assert "\nTOGETHER_API_KEY=\n" in example
     assert "\n# TOGETHER_BASE_URL=https://api.togetherplatform.com\n" in example
     assert "ACCUTICS" not in example
+    modes = {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "mine").rglob("*") if path.is_file()}
+    assert modes == {"0o644"}, "a project holds neither data nor state"
     assert ".env\n" in (tmp_path / "mine/.gitignore").read_text()
 
 
@@ -48,7 +50,7 @@ def test_its_own_test_passes_and_its_commands_find_it_from_any_folder_in_it(init
             [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("no problems: 24 assets of 5 vendors")
+    assert done.stdout.endswith("no problems: 24 assets of 5 vendors\n")
 
 
 def test_a_folder_with_something_in_it_is_left_alone(init: Init, tmp_path: Path) -> None:

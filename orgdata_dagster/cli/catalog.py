@@ -20,6 +20,7 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.resources import VendorResource
+from orgdata_dagster.orchestration.tags import pulled_assets
 from orgdata_dagster.overview.from_definitions import outline_of, syncs_of
 from orgdata_dagster.overview.outline import Outline
 from orgdata_dagster.project.build import build_defs
@@ -63,6 +64,12 @@ class Catalog:
         """Whether a pull may run the asset together with others: a failed step of the run is then that of one asset."""
         graph = self.defs.resolve_asset_graph()
         return graph.get_execution_set_asset_and_check_keys(key) == {key, *graph.get(key).check_keys}
+
+    def is_ours(self, key: dg.AssetKey) -> bool:
+        """Whether a run of the asset executes nothing that a user has written."""
+        graph, resource = self.defs.resolve_asset_graph(), self.resources.get(key.path[0])
+        shipped = type(resource).__module__.startswith("orgdata_dagster.") and key in pulled_assets(graph)
+        return shipped and self.shares_runs(key)
 
     def sync(self, name: str) -> dg.AssetKey:
         """The writing asset with this name or asset key. Raises UserError if there is none."""

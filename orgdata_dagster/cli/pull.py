@@ -101,7 +101,8 @@ def pull(
     view = ProgressView(console, [task.asset for task in tasks])
     try:
         slots = _Slots(catalog.resources, _at_once(tasks))
-        with workers.executor(slots.at_once, catalog.job) as (pool, progress), view:
+        with_pandas = not all(map(catalog.is_ours, keys))
+        with workers.executor(slots.at_once, catalog.job, with_pandas=with_pandas) as (pool, progress), view:
             view.listen(progress)
             for outcome in _run_all(pool, tasks, after, kinds, slots, view):
                 outcomes[outcome.task.asset] = outcome

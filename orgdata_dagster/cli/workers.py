@@ -18,6 +18,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import uuid
@@ -55,7 +56,6 @@ WARM = (
     "orgdata_dagster.dagster_internals.event_log",
     "httpcore",
     "encodings.idna",
-    "pandas",  # DuckDB imports it with the first parameter of a statement
 )
 # A run makes hundreds of thousands of objects that live until it ends. With Python's own thresholds the collector looks
 # through them time and again, for a tenth of the run's CPU time.
@@ -87,13 +87,18 @@ class Outcome:
 
 
 @contextmanager
-def executor(workers: int, job: dg.JobDefinition) -> Iterator[tuple[ProcessPoolExecutor, Reports]]:
+def executor(
+    workers: int, job: dg.JobDefinition, *, with_pandas: bool = True
+) -> Iterator[tuple[ProcessPoolExecutor, Reports]]:
     """A pool of workers that run assets of `job`, and the queue on which they report progress. Where the block is left
     early, the workers end their runs, or are killed after a moment.
 
     Call it while the process has one thread and no database open.
     """
-    for module in WARM:
+    hidden = not with_pandas and "pandas" not in sys.modules
+    if hidden:
+        sys.modules["pandas"] = None  # type: ignore[assignment] # nothing in the workers can import it
+    for module in (*WARM, "pandas"):
         with suppress(ImportError):
             import_module(module)
     context = multiprocessing.get_context("fork")
@@ -107,6 +112,8 @@ def executor(workers: int, job: dg.JobDefinition) -> Iterator[tuple[ProcessPoolE
         pool.submit(os.getpid)  # forks all of them now; the pool has a thread afterwards
     gc.enable()
     os.close(held)
+    if hidden:
+        del sys.modules["pandas"]
     try:
         yield pool, progress
     except BaseException:

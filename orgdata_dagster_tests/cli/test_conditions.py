@@ -311,7 +311,7 @@ def broken_home(new_home: Home, landed: Path, sandbox: Sandbox, monkeypatch: pyt
     shutil.copytree(landed, new_home.folder)
     new_home.write_project(**project())
     progress: queue.Queue[Any] = queue.Queue()
-    monkeypatch.setattr(workers, "executor", lambda _, job: inline(progress, job))
+    monkeypatch.setattr(workers, "executor", lambda _, job, **__: inline(progress, job))
     monkeypatch.setattr(workers, "_queue", progress)
     monkeypatch.setattr(connection, "SAY_AFTER", 0.1)
     open_patiently = WarehouseResource.open

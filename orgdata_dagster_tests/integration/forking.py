@@ -21,6 +21,11 @@ def _tell() -> None:
     if "dagster" not in sys.modules:
         return
     files = [os.path.realpath(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd")]
-    told = {"threads": threading.active_count(), "tasks": len(os.listdir("/proc/self/task")), "files": files}
+    told = {
+        "threads": threading.active_count(),
+        "tasks": len(os.listdir("/proc/self/task")),
+        "files": files,
+        "pandas": bool(sys.modules.get("pandas")),
+    }
     with open("forks", "a") as out:
         out.write(json.dumps(told) + "\n")

@@ -34,6 +34,7 @@ def test_workers_are_forked_while_there_is_one_thread_and_no_database_open(home:
     for fork in forks:
         assert (fork["threads"], fork["tasks"]) == (1, 1)
         assert [file for file in fork["files"] if str(home.folder) in file] == []
+        assert not fork["pandas"]  # DuckDB would import it, and nothing in these runs needs it
 
 
 def test_each_worker_ends_with_a_killed_command_whatever_the_others_do(home: Home, sandbox: Sandbox) -> None:

@@ -146,3 +146,26 @@ def test_a_count_that_falls_to_0_is_asked_for_again_and_leaves_the_row(rig: Rig)
     [(reason,)] = rig.sql("SELECT reason FROM _orgdata.coverage WHERE NOT complete")
     assert "0 total_reads for channel 1" in reason
     assert "--accept-shrink" in reason
+
+
+def states(count: int) -> ErrorBody:
+    """An answer with so many states."""
+    return ErrorBody([{"id": n, "name": f"state {n}", "account_id": 1, "report_count": n} for n in range(count)])
+
+
+def test_a_report_that_shrinks_by_most_is_asked_for_again_and_then_believed(rig: Rig) -> None:
+    """The answer may be cut: the second one decides, and the check `volume` tells."""
+    name, one = "reports_per_state", {"channels": [1]}
+
+    def pulled(*answers: int) -> tuple[int, bool]:
+        for count in answers:
+            rig.vendor.faults.add(states(count))
+        done = rig.pull(name, first=YESTERDAY, **one)
+        assert done.success
+        rig.vendor.faults.clear()
+        [volume] = [check for check in done.get_asset_check_evaluations() if check.check_name == "volume"]
+        return sum(rig.rows(name).values()), volume.passed
+
+    assert pulled(30) == (30, True)
+    assert pulled(3, 30) == (30, True)
+    assert pulled(3, 3) == (3, False)

@@ -215,6 +215,39 @@ class _Shorter:
         return self._dataset.newest_first()[:500]  # type: ignore[attr-defined]
 
 
+def test_a_dataset_that_shrinks_by_most_is_read_again_and_then_believed(people_rig: Rig) -> None:
+    """The pages may have ended too early: the second walk decides, and the check `volume` tells."""
+    people_rig.pull("people")
+    dataset = people_rig.vendor.datasets["people"]
+    for record in dataset.truth()[100:]:
+        dataset.delete(record["__masterid__"])
+    people_rig.sandbox.log.clear()
+    pulled = people_rig.pull("people", tags={FULL_WALK_TAG: "true"})
+    assert people_rig.difference("people") == {}
+    told = pulled.checks["volume"]
+    assert (told.passed, told.metadata["unusual"].value) == (False, "- now: 100 rows, 2500 were stored before")
+    counts = [each for each in people_rig.sandbox.log.entries() if each.endpoint.endswith("/count")]
+    assert len(counts) == 2, "each walk asks for the count"
+
+
+def test_a_walk_and_a_count_that_are_cut_once_take_nothing_away(people_rig: Rig) -> None:
+    people_rig.pull("people")
+    vendor, answers = people_rig.vendor, [0]
+    records, count = vendor._list, vendor._count
+
+    def cut(dataset: object) -> object:
+        answers[0] += 1
+        return _Shorter(dataset) if answers[0] <= 2 else dataset  # the only page, and the count
+
+    vendor._list = lambda dataset, request: records(cut(dataset), request)  # type: ignore[method-assign,arg-type]
+    vendor._count = lambda dataset, request: count(cut(dataset), request)  # type: ignore[method-assign,arg-type]
+    everything = replace(MANNER, walk_every=timedelta(0), page_size=50_000)
+    pulled = people_rig.pull("people", everything)
+    assert pulled.success, pulled.failure
+    assert people_rig.difference("people") == {}
+    assert pulled.checks["coverage"].passed
+
+
 @pytest.mark.parametrize(
     ("key", "name", "said"),
     [

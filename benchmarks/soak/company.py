@@ -25,32 +25,42 @@ _TRIES = PULLS + READERS + 1
 
 def plan(limits: Limits, tally: Tally) -> None:
     """The one condition."""
-    tally.plan(f"company{limits.where}", _TRIES)
+    for each in limits.in_each_memory():
+        tally.plan(_condition(each), _TRIES)
 
 
 def run(limits: Limits, tally: Tally) -> None:
+    """With default settings and in a small memory."""
+    world = {"rows": limits.rows(_ROWS), "days": 1, "tables": PULLS}
+    with Server("csv_days", world, limits.folder / "company-truth") as server:
+        for each in limits.in_each_memory():
+            if each.left > 0:
+                _try(each, tally, server)
+
+
+def _condition(limits: Limits) -> str:
+    return f"company{limits.where}"
+
+
+def _try(limits: Limits, tally: Tally, server: Server) -> None:
     """Start them all, look at `status` until the pulls have ended, then compare."""
-    condition = f"company{limits.where}"
-    if limits.left < 0:
-        return
-    folder = limits.folder / f"company-{limits.memory}"
+    condition, folder = _condition(limits), limits.folder / f"company-{limits.memory}"
     enough = folder / "enough"
-    with Server("csv_days", {"rows": limits.rows(_ROWS), "days": 1, "tables": PULLS}, folder / "truth") as server:
-        home = Home(folder / "home", server, limit=limits.memory)
-        names = [table.name for table in server.tables]
-        pulls = [home.start(*home.pull_words(name.replace(".", "/"))) for name in names]
-        readers = [home.start(_READER, name, str(enough), words=[sys.executable]) for name in names[:READERS]]
-        while any(pull.running for pull in pulls):
-            looked = home.orgdata("status", timeout=_PATIENCE)
-            tally.ended(condition, "status", looked, may_fail=False)
-            if looked.stuck:
-                break
-        for name, pull in zip(names, pulls, strict=True):
-            ended = pull.wait(_PATIENCE)
-            tally.note(f"{condition}: pull of {name}: {ended.seconds:.0f} s, peak {ended.peak / 1e6:.0f} MB")
-            tally.ended(condition, f"pull of {name}", ended, may_fail=False)
-        enough.touch()
-        for reader in readers:
-            tally.ended(condition, "reader", reader.wait(_PATIENCE), may_fail=False)
-        tally.tried(condition, {"institution_analytics"}, _TRIES)
-        tally.compared(condition, "afterwards", home.differences(ended_well=True))
+    home = Home(folder / "home", server, limit=limits.memory)
+    names = [table.name for table in server.tables]
+    pulls = [home.start(*home.pull_words(name.replace(".", "/"))) for name in names]
+    readers = [home.start(_READER, name, str(enough), words=[sys.executable]) for name in names[:READERS]]
+    while any(pull.running for pull in pulls):
+        looked = home.orgdata("status", timeout=_PATIENCE)
+        tally.ended(condition, "status", looked, may_fail=False)
+        if looked.stuck:
+            break
+    for name, pull in zip(names, pulls, strict=True):
+        ended = pull.wait(_PATIENCE)
+        tally.note(f"{condition}: pull of {name}: {ended.seconds:.0f} s, peak {ended.peak / 1e6:.0f} MB")
+        tally.ended(condition, f"pull of {name}", ended, may_fail=False)
+    enough.touch()
+    for reader in readers:
+        tally.ended(condition, "reader", reader.wait(_PATIENCE), may_fail=False)
+    tally.tried(condition, {"institution_analytics"}, _TRIES)
+    tally.compared(condition, "afterwards", home.differences(ended_well=True))

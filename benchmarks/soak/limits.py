@@ -6,6 +6,7 @@ Here: `Limits`, handed to every section. Keep out: the command line (__main__.py
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ GIGABYTE = 1 << 30
 @dataclass(frozen=True)
 class Limits:
     """`folder`: for all files; `until`: monotonic; `scale` multiplies rows; `streams` homes are used side by side;
-    `match`: only conditions whose name has one of these, by comma."""
+    `match`: only conditions whose name has one of these, by comma; `memories`: bytes of the memory cgroups in which
+    large pulls are tried, None for none."""
 
     folder: Path
     until: float
@@ -25,6 +27,7 @@ class Limits:
     streams: int = 2
     memory: int | None = None
     match: str = ""
+    memories: tuple[int | None, ...] = (None,)
 
     @property
     def left(self) -> float:
@@ -34,6 +37,10 @@ class Limits:
     def within(self, seconds: float) -> Limits:
         """The same, for no longer than so many seconds from now."""
         return replace(self, until=min(self.until, time.monotonic() + seconds))
+
+    def in_each_memory(self) -> Iterator[Limits]:
+        """The same for each of the `memories`."""
+        return (replace(self, memory=memory) for memory in self.memories)
 
     def rows(self, count: int) -> int:
         return max(8, round(count * self.scale))

@@ -20,38 +20,47 @@ def sizes(limits: Limits) -> dict[str, tuple[str, dict[str, Any]]]:
     """Condition -> world. Columns are never scaled: it is their number that counts."""
     rows = limits.rows
     return {
+        "2,000 columns, CSV": ("wide_csv", {"columns": 2_000, "rows": 200}),
+        "2,000 columns, JSON": ("wide_json", {"columns": 2_000, "rows": 200}),
         f"26 days x {rows(40_000):,} CSV rows, concurrent 4": (
             "csv_days", {"rows": 26 * rows(40_000), "days": 26, "concurrent": 4}
         ),
+        f"{rows(1_000_000):,} octolis records": ("json_records", {"records": rows(1_000_000)}),
         f"{rows(2_000_000):,} CSV rows in one day": ("csv_days", {"rows": rows(2_000_000), "days": 1}),
         f"4 x {rows(900_000):,} CSV rows in one day at once": (
             "csv_days", {"rows": rows(900_000), "days": 1, "tables": 4, "concurrent": 4}
         ),
-        "2,000 columns, CSV": ("wide_csv", {"columns": 2_000, "rows": 200}),
-        "2,000 columns, JSON": ("wide_json", {"columns": 2_000, "rows": 200}),
-        f"{rows(1_000_000):,} octolis records": ("json_records", {"records": rows(1_000_000)}),
     }  # fmt: skip
 
 
 def plan(limits: Limits, tally: Tally) -> None:
     """One try each."""
     for name in sizes(limits):
-        if limits.wants(name + limits.where):
-            tally.plan(name + limits.where, 1)
+        for each in _wanted(limits, name):
+            tally.plan(name + each.where, 1)
 
 
 def run(limits: Limits, tally: Tally) -> None:
-    """One pull each, one after the other."""
+    """One pull each and for each memory, one after the other."""
     for number, (name, (builder, options)) in enumerate(sizes(limits).items()):
-        condition = name + limits.where
-        if limits.left < 0 or not limits.wants(condition):
+        wanted = _wanted(limits, name)
+        if limits.left < 0 or not wanted:
             continue
-        folder = limits.folder / f"size-{number}-{limits.memory}"
+        folder = limits.folder / f"size-{number}"
         with Server(builder, options, folder / "truth") as server:
-            home = Home(folder / "home", server, limit=limits.memory)
-            ended = home.orgdata(*home.pull_words(), timeout=_PATIENCE)
-            tally.note(f"{condition}: {ended.seconds:.0f} s, {ended.cpu:.0f} s of CPU, peak {ended.peak / 1e6:.0f} MB")
-            tally.tried(condition, {table.name.split(".")[0] for table in server.tables})
-            tally.ended(condition, f"pull, peak {ended.peak >> 20} MB", ended, may_fail=False)
-            tally.compared(condition, "pull", home.differences(ended_well=ended.status == 0))
+            for each in wanted:
+                if each.left > 0:
+                    _try(name + each.where, Home(folder / f"home-{each.memory}", server, limit=each.memory), tally)
         shutil.rmtree(folder)
+
+
+def _wanted(limits: Limits, name: str) -> list[Limits]:
+    return [each for each in limits.in_each_memory() if each.wants(name + each.where)]
+
+
+def _try(condition: str, home: Home, tally: Tally) -> None:
+    ended = home.orgdata(*home.pull_words(), timeout=_PATIENCE)
+    tally.note(f"{condition}: {ended.seconds:.0f} s, {ended.cpu:.0f} s of CPU, peak {ended.peak / 1e6:.0f} MB")
+    tally.tried(condition, {table.name.split(".")[0] for table in home.server.tables})
+    tally.ended(condition, f"pull, peak {ended.peak >> 20} MB", ended, may_fail=False)
+    tally.compared(condition, "pull", home.differences(ended_well=ended.status == 0))

@@ -221,9 +221,9 @@ def status(as_json: bool, file: str | None) -> None:
     outline = current.outline()
     statuses, trouble = tables.table_statuses(outline), None
     failing = failing_checks(outline)
-    rate_limits, paused = list[dict[str, Any]](), dict[str, str]()
+    rate_limits, paused = list[dict[str, Any]](), list[limits.VendorPause]()
     try:
-        rate_limits, paused = limits.rate_limits(outline), limits.pauses(outline)
+        rate_limits, paused = limits.rate_limits(outline), limits.paused(outline)
     except StateUnavailable as error:  # show the tables anyway
         trouble = error
     if as_json:

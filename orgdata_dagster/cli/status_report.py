@@ -5,7 +5,7 @@ Here: printing. Keep out: what is printed (overview/).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from orgdata_dagster.cli.layout import WIDE, figures, hanging
 from orgdata_dagster.dagster_internals.failing_checks import FailingCheck
 from orgdata_dagster.http.waiting import span
+from orgdata_dagster.overview.limits import VendorPause
 from orgdata_dagster.overview.pauses import lift
 from orgdata_dagster.overview.tables import TableStatus
 
@@ -60,10 +61,10 @@ def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:
         hanging(console, f"rate limit of {row['vendor']}: ", text, indent=2)
 
 
-def show_pauses(console: Console, found: Mapping[str, str]) -> None:
+def show_pauses(console: Console, found: Iterable[VendorPause]) -> None:
     """Print which vendors are paused, and how to lift the pause."""
-    for vendor, told in found.items():
-        hanging(console, f"{vendor} is PAUSED: ", f"{told}. {lift(vendor)}", indent=2, style="red")
+    for each in found:
+        hanging(console, f"{each.vendor} is PAUSED: ", f"{each.told}. {lift(each.vendor)}", indent=2, style="red")
 
 
 def _time(instant: datetime | None) -> str:

@@ -1,10 +1,11 @@
 """The use of the rate limits: of the current window, of the day, and pauses.
 
-Here: `rate_limits`, `pauses`, `use_of_days`. Keep out: limits themselves (http/rate_limit/), showing them.
+Here: `rate_limits`, `paused`, `use_of_days`. Keep out: limits themselves (http/rate_limit/), showing them.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,11 +34,29 @@ def rate_limits(outline: Outline) -> list[dict[str, Any]]:
     return result
 
 
-def pauses(outline: Outline) -> dict[str, str]:
-    """Paused vendor -> until when no request is sent, in words."""
+@dataclass(frozen=True)
+class VendorPause:
+    """A vendor that gets no request until an instant. `told`: that in words."""
+
+    vendor: str
+    until: datetime
+    told: str
+
+
+def paused(outline: Outline) -> list[VendorPause]:
+    """The vendors that are paused now."""
     found = {vendor.name: vendor.rate_limit().paused() for vendor in sorted(outline.vendors, key=lambda one: one.name)}
     now = datetime.now(UTC)
-    return {vendor: pause_in_words(pause, now) for vendor, pause in found.items() if pause}
+    return [
+        VendorPause(vendor, now + timedelta(seconds=pause.seconds), pause_in_words(pause, now))
+        for vendor, pause in found.items()
+        if pause
+    ]
+
+
+def pauses(outline: Outline) -> dict[str, str]:
+    """Paused vendor -> until when no request is sent, in words."""
+    return {each.vendor: each.told for each in paused(outline)}
 
 
 def use_of_days(now: datetime) -> list[VendorDay]:

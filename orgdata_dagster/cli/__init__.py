@@ -264,6 +264,29 @@ def prepare(as_json: bool) -> None:
     run(_console(), as_json=as_json)
 
 
+@orgdata.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def backup(folder: Path) -> None:
+    """Copy warehouse, shared state and Dagster's storage to a new FOLDER, as of one moment, while runs go on."""
+    from orgdata_dagster.cli.backup.making import make
+
+    made = make(folder)
+    click.echo(f"{folder}: {len(made.rows)} tables, {sum(made.rows.values()):,} rows, {len(made.files)} files")
+
+
+@orgdata.command()
+@click.argument("folder", type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.option("--replace", is_flag=True, help="Move what is there aside, and replace the tables of databases.")
+def restore(folder: Path, replace: bool) -> None:
+    """Restore the backup in FOLDER. `orgdata dev` and other daemons of the project must have ended."""
+    from orgdata_dagster.cli.backup.restoring import restore as run
+
+    description, moved = run(folder, replace=replace)
+    for path in moved:
+        click.echo(f"moved aside: {path}")
+    click.echo(f"restored as of {description.made_at}: {len(description.rows)} tables, as many rows in each as then")
+
+
 def _end_with_input() -> None:
     # reads the file descriptor: the interpreter cannot end while a thread reads from the buffer of sys.stdin
     while os.read(0, 1024):

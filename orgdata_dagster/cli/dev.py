@@ -51,9 +51,8 @@ def serve_ui(console: Console, *, port: int, go_on: str = "", as_json: bool = Fa
     stopped runs have landed, and `go_on`.
     """
     check_free(UI_HOST, port)
-    with _alone():
+    with alone():
         with shared_instance() as instance:
-            _check_alone(Path(instance.root_directory))
             reap(instance, no_daemon=True)
             loaded = catalog.load(without_broken=True)
             make_ready(instance, loaded.resources)
@@ -116,21 +115,23 @@ def _show_overview(instance: dg.DagsterInstance, loaded: catalog.Catalog) -> Non
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Hold the lock of the only `orgdata dev` of this home; the kernel releases it however this process ends."""
+def alone() -> Iterator[None]:
+    """Hold the lock of the only `orgdata dev` of this home; the kernel releases it however this process ends.
+
+    Raises UserError if it is held, or if another daemon works on the instance.
+    """
     state = shared_state()
     try:
         with state.lock(_LOCK, patience=0):
+            with shared_instance() as instance:
+                pids = daemons(Path(instance.root_directory))
+            if pids:
+                raise UserError(_REFUSED.format(who=f"a Dagster daemon (process {pids[0]})"))
             yield
     except StillHeld:
         holder = state.holder(_LOCK)
         who = f"`orgdata dev` ({in_words(holder.process)})" if holder else "`orgdata dev`"
         raise UserError(_REFUSED.format(who=who)) from None
-
-
-def _check_alone(instance: Path) -> None:
-    if pids := daemons(instance):
-        raise UserError(_REFUSED.format(who=f"a Dagster daemon (process {pids[0]})"))
 
 
 def _settle(began: datetime) -> str:

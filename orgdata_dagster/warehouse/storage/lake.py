@@ -32,7 +32,10 @@ _UNUSABLE = re.compile(r"\b(U?HUGEINT|INTERVAL|TIME WITH TIME ZONE|TIME_NS|BIT|E
 
 
 class Lake(Storage):
-    """catalog: where the tables are described. options: some of OPTIONS, name -> value."""
+    """catalog: where the tables are described. options: some of OPTIONS, name -> value.
+
+    folder: its files' folder on this machine; None if they are in an object store, or the catalog alone knows it.
+    """
 
     def __init__(self, catalog: Catalog, options: Mapping[str, str]) -> None:
         self.catalog = catalog
@@ -41,7 +44,7 @@ class Lake(Storage):
         self.consistent = catalog.readers_wait
         place = self.options.get(DATA_PATH) or str(catalog.default_data_path or "")
         self._store = ObjectStore(place) if place.partition("://")[0] in SCHEMES else None
-        self._folder = Path(place) if place and not self._store else None
+        self.folder = Path(place) if place and not self._store else None
         self.secrets = (*catalog.secrets, *(self._store.secrets if self._store else ()))
 
     @property
@@ -50,8 +53,8 @@ class Lake(Storage):
 
     def make_ready(self) -> None:
         self.catalog.make_ready()
-        if self._folder:
-            make_folder(self._folder)
+        if self.folder:
+            make_folder(self.folder)
         elif not self._store and not self.exists:
             raise WarehouseUnavailable(
                 f"There is no lake in {self.shown} yet, and a new one needs a place for its files: add it to "
@@ -66,8 +69,8 @@ class Lake(Storage):
         if self._store:
             self._store.authenticate(connection)
         options = {name: literal(value) for name, value in self.options.items()}
-        if self._folder and not read_only:
-            options[DATA_PATH] = literal(str(self._folder))
+        if self.folder and not read_only:
+            options[DATA_PATH] = literal(str(self.folder))
         options |= _ALWAYS | self.catalog.authenticate(connection)
         listed = ", ".join([*(["READ_ONLY"] if read_only else []), *(f"{name} {sql}" for name, sql in options.items())])
         connection.execute(f"ATTACH {literal(f'ducklake:{self.catalog.path}')} AS {alias} ({listed})")
@@ -107,13 +110,13 @@ class Lake(Storage):
         return explained(error, self.shown)
 
     def folders(self) -> list[Path]:
-        places = [self._folder, *(file.parent for file in self.catalog.files()[:1])]
+        places = [self.folder, *(file.parent for file in self.catalog.files()[:1])]
         return list(dict.fromkeys(place for place in places if place and place.is_dir()))
 
     def files(self) -> Iterator[Path]:
         yield from self.catalog.files()
-        if self._folder:
-            yield self._folder
+        if self.folder:
+            yield self.folder
 
     def unusable(self, data_type: str) -> bool:
         return _UNUSABLE.search(data_type) is not None

@@ -55,6 +55,11 @@ class PostgresCatalog(Catalog):
                 self._known = connection.execute(_EXISTS, [self._schema]).fetchone() is not None
         return self._known
 
+    @property
+    def address(self) -> str:
+        """The connection string with its password, for programs of PostgreSQL."""
+        return _written(self._parameters, without=())
+
     def authenticate(self, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         if not self._password:
             return {}

@@ -1,0 +1,144 @@
+"""`orgdata backup` and `orgdata restore`: warehouse, shared state and Dagster's storage, consistent with each other.
+
+Here: what a backup consists of, and the description of one (backup.json). Keep out: making (making.py) and restoring
+one (restoring.py), copies of files (copying.py) and of PostgreSQL databases (dumps.py).
+
+A backup is a folder:
+
+    backup.json       when it was made, of which version and kinds, the rows of each table, the checksum of each file
+    home/             ORGDATA_HOME: Dagster's storage and the shared state, if they are files
+    warehouse/        the DuckDB file; or a lake's files and its catalog, if that is a file
+    postgres/         dumps of those of Dagster's storage, shared state and the lake's catalog that are on PostgreSQL
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.orchestration.instance.setup import shared_instance
+from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.storage.catalogs import LocalCatalog
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.duckdb_file import DuckDBFile
+from orgdata_dagster.warehouse.storage.lake import Lake
+
+HOME, WAREHOUSE, POSTGRES = "home", "warehouse", "postgres"
+_DESCRIPTION = "backup.json"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Description:
+    """A backup's backup.json.
+
+    made_at: ISO 8601, UTC. orgdata: the version that made it.
+    warehouse: `file`, or `lake`.
+    databases: which parts are dumps of PostgreSQL databases.
+    rows: table -> number of rows, `_orgdata` included.
+    files: path in the folder -> SHA-256.
+    """
+
+    made_at: str
+    orgdata: str
+    warehouse: str
+    databases: list[str]
+    rows: Mapping[str, int]
+    files: Mapping[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write backup.json, the last file of a backup: without it the folder is none."""
+        (folder / _DESCRIPTION).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Description:
+        """Read it. Raises UserError if the folder is not a complete backup."""
+        try:
+            return cls(**json.loads((folder / _DESCRIPTION).read_text()))
+        except (OSError, ValueError, TypeError):
+            raise UserError(
+                f"{folder} is not a complete backup: it has no valid {_DESCRIPTION}, which `orgdata backup` writes last"
+            ) from None
+
+    def check(self, folder: Path) -> None:
+        """Raise UserError unless every file is as it was written."""
+        for name, digest in self.files.items():
+            if not (folder / name).is_file() or checksum(folder / name) != digest:
+                raise UserError(f"the backup {folder} is damaged: {name} is missing or was changed; use another one")
+
+
+def checksum(file: Path) -> str:
+    """The file's SHA-256."""
+    found = hashlib.sha256()
+    with file.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Path -> SHA-256 of every file below the folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): checksum(path) for path in files}
+
+
+def kind(warehouse: Warehouse) -> Literal["file", "lake"]:
+    """What has to be copied. Raises UserError for a warehouse of another kind."""
+    storage = warehouse.storage
+    if isinstance(storage, DuckDBFile):
+        return "file"
+    if isinstance(storage, Lake):
+        return "lake"
+    raise UserError(f"{warehouse.uri} cannot be backed up from here: use the means of its provider")
+
+
+def local_parts(warehouse: Warehouse) -> dict[str, Path]:
+    """Name in the backup -> the file or folder of the warehouse on this machine.
+
+    Raises UserError for a lake whose files are in an object store: its versions or its own backup have to keep them.
+    """
+    storage = warehouse.storage
+    if isinstance(storage, DuckDBFile):
+        return {"warehouse.duckdb": storage.path}
+    assert isinstance(storage, Lake)
+    if storage.folder is None:
+        raise UserError(
+            f"the files of {warehouse.uri} are not in a folder of this machine: back up the object store and the "
+            "catalog's database by their own means, the catalog first"
+        )
+    catalog = storage.catalog
+    return {"data": storage.folder, **({"catalog": catalog.file} if isinstance(catalog, LocalCatalog) else {})}
+
+
+def databases(warehouse: Warehouse) -> dict[str, str]:
+    """Part -> address of each PostgreSQL database that belongs to the project: `dagster`, `state`, `lake`."""
+    found: dict[str, str] = {}
+    with shared_instance() as instance:
+        if address := getattr(instance.event_log_storage, "postgres_url", None):
+            found["dagster"] = str(address)
+    if uri := settings.state_uri():
+        found["state"] = uri
+    catalog = getattr(warehouse.storage, "catalog", None)
+    if address := getattr(catalog, "address", None):
+        found["lake"] = str(address)
+    return found
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Table -> number of its rows."""
+    found = connection.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = current_database() ORDER BY ALL"
+    ).fetchall()
+    rows = {}
+    for table in (TableName(*name) for name in found):
+        counted = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()
+        rows[str(table)] = int(counted[0]) if counted else 0
+    return rows

@@ -1,0 +1,73 @@
+"""Copies of files that other processes may be changing.
+
+Here: `copy_in_a_process`, and what that process does. Keep out: which files (making.py).
+
+A process of its own copies them: closing a file drops all POSIX locks that the process holds on it, and SQLite and
+DuckDB protect their databases with such locks. A SQLite database is copied by SQLite, which sees one state of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from orgdata_dagster.cli.errors import UserError
+
+_SQLITE = b"SQLite format 3\0"
+_PASSING = ("staging", "outline.json")  # pages on their way, and what is made again when it is missing
+_BESIDE = (".lock", ".queue", "-wal", "-shm", "-journal")  # locks; what SQLite keeps beside a database
+_DATABASES = (".duckdb", ".wal")  # DuckDB's own files: the warehouse is copied under its lock, others are not ours
+
+
+def copy_in_a_process(source: Path, target: Path) -> None:
+    """Copy a file, or a folder with everything that belongs to the project. Raises UserError if that fails."""
+    command = [sys.executable, "-m", __name__, str(source), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it was killed"])[-1]
+        raise UserError(f"cannot copy {source} to {target}: {said}")
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy one file; a SQLite database as it is at one moment."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with source.open("rb") as file:
+        is_sqlite = file.read(len(_SQLITE)) == _SQLITE
+    if not is_sqlite:
+        shutil.copyfile(source, target)
+        return
+    database = sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=60)
+    with closing(database), closing(sqlite3.connect(target)) as made:
+        database.backup(made)
+
+
+def files_of(home: Path) -> Iterator[Path]:
+    """The files of a home, in an order that keeps them consistent; paths below it.
+
+    Dagster writes an event to the database of its run and then to the index. The index comes last, and the table of
+    runs first: a run that ends meanwhile is still running in the copy, and `orgdata restore` compares it with the
+    ledger.
+    """
+    found = [path.relative_to(home) for path in home.rglob("*") if path.is_file() and not path.is_symlink()]
+    kept = [path for path in found if not path.name.endswith((*_BESIDE, *_DATABASES)) and path.parts[0] not in _PASSING]
+    return iter(sorted(kept, key=lambda path: (path.name != "runs.db", path.name == "index.db", str(path))))
+
+
+def _main(source: Path, target: Path) -> None:
+    if source.is_file():
+        copy(source, target)
+        return
+    for path in files_of(source):
+        try:
+            copy(source / path, target / path)
+        except FileNotFoundError:
+            continue  # it was removed meanwhile, as the logs of an old run
+
+
+if __name__ == "__main__":
+    _main(*map(Path, sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""A backup that is made while a pull runs is restored as one consistent state, from which the pull goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster.cli.backup.making import make
+from orgdata_dagster.cli.backup.restoring import restore
+from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import institution_analytics, today
+from orgdata_dagster_tests.integration.truth import difference
+
+NAME = "events"
+TABLE = f"institution_analytics.{NAME}"
+FIRST = today(back=5)
+SEEDS = range(int(os.environ.get("ORGDATA_TEST_BACKUPS", "1")))  # moments of a pull at which a backup is made
+
+
+@pytest.fixture
+def small(home: Home, sandbox: Sandbox) -> Home:
+    """A project with one table, whose pull of some days takes a few seconds."""
+    sandbox.institution_analytics.page_rows = 25
+    home.write_project(
+        institution_analytics=institution_analytics(
+            limits={"concurrent": 2, "per_minute": 100_000}, tables=[{"name": NAME, "key": ["id"]}]
+        )
+    )
+    return home
+
+
+def move_away(home: Home) -> None:
+    """Another machine: nothing of the home is there."""
+    shutil.rmtree(home.folder)
+
+
+def consistent(home: Home) -> set[str]:
+    """Check that table, ledger and Dagster agree; returns the partitions that have landed."""
+    stored = dict(home.sql(f"SELECT _orgdata_partition, count(*) FROM {TABLE} GROUP BY ALL"))
+    ledger = dict(
+        home.sql(
+            "SELECT partition_key, last(row_count ORDER BY loaded_at) FROM _orgdata.loads "
+            "WHERE status = 'landed' GROUP BY 1"
+        )
+    )
+    with home.instance() as instance:
+        reported = instance.get_materialized_partitions(dg.AssetKey(["institution_analytics", NAME]))
+        unended = [run for run in instance.get_runs() if not run.is_finished]
+    assert stored == {partition: rows for partition, rows in ledger.items() if rows}
+    assert reported == set(ledger)
+    assert unended == []
+    return set(ledger)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_backup_under_load_is_one_state_and_the_pull_goes_on_from_it(
+    small: Home, sandbox: Sandbox, tmp_path: Path, seed: int
+) -> None:
+    moment = random.Random(seed)
+    pull = small.start("pull", "--from", FIRST)
+    requests = moment.randrange(2, 14)
+    until = time.monotonic() + 60
+    while len(sandbox.log.entries()) < requests and pull.running:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    made = small.orgdata("backup", str(tmp_path / "backup"))
+    assert made.status == 0, made.everything
+    assert pull.wait().status == 0
+    move_away(small)
+
+    done = small.orgdata("restore", str(tmp_path / "backup"))
+
+    assert done.status == 0, done.everything
+    if json.loads((tmp_path / "backup/backup.json").read_text())["rows"]:
+        consistent(small)
+    assert small.orgdata("pull", "--from", FIRST).status == 0
+    assert len(consistent(small)) == 6
+    truth = sandbox.institution_analytics.data_sets[NAME].truth()
+    wanted = [row for row in truth if str(row["updated_date"]) >= FIRST]
+    assert difference(small.warehouse, TABLE, wanted) == {}
+
+
+def test_what_is_there_is_moved_aside_but_what_vendors_were_asked_stays(small: Home, tmp_path: Path) -> None:
+    assert small.materialize(f"institution_analytics/{NAME}", FIRST).success
+    make(tmp_path / "backup")
+    asked = small.folder / "rate_limits" / "institution_analytics.sqlite"
+    asked.write_bytes(asked.read_bytes() + b"since the backup")
+
+    with pytest.raises(UserError, match=r"^there is data already: .*dagster, .*warehouse\.duckdb\. With --replace"):
+        restore(tmp_path / "backup", replace=False)
+    _, moved = restore(tmp_path / "backup", replace=True)
+
+    assert all(path.exists() for path in moved)
+    assert {path.name.partition(".before")[0] for path in moved} == {"dagster", "warehouse.duckdb"}
+    assert len(consistent(small)) == 6
+    assert asked.read_bytes().endswith(b"since the backup")
+
+
+def test_a_damaged_backup_changes_nothing(small: Home, tmp_path: Path) -> None:
+    assert small.materialize(f"institution_analytics/{NAME}").success
+    make(tmp_path / "backup")
+    before = {path: content for path, content in small.everything() if path.suffix in (".duckdb", ".db")}
+
+    (tmp_path / "backup/warehouse/warehouse.duckdb").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"is damaged: warehouse/warehouse\.duckdb is missing or was changed"):
+        restore(tmp_path / "backup", replace=True)
+    (tmp_path / "backup/backup.json").unlink()
+    with pytest.raises(UserError, match=r"is not a complete backup: it has no valid backup\.json"):
+        restore(tmp_path / "backup", replace=True)
+
+    assert {path: content for path, content in small.everything() if path in before} == before
+
+
+def test_a_backup_never_goes_into_a_folder_that_is_used(tmp_path: Path) -> None:
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "mine").touch()
+
+    with pytest.raises(UserError, match="backup is not empty: name a new folder for each backup"):
+        make(tmp_path / "backup")

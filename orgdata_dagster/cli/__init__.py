@@ -266,22 +266,32 @@ def prepare(as_json: bool) -> None:
 
 @orgdata.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def backup(folder: Path) -> None:
+@as_json_option
+def backup(folder: Path, as_json: bool) -> None:
     """Copy warehouse, shared state and Dagster's storage to a new FOLDER, as of one moment, while runs go on."""
     from orgdata_dagster.cli.backup.making import make
 
     made = make(folder)
-    click.echo(f"{folder}: {len(made.rows)} tables, {sum(made.rows.values()):,} rows, {len(made.files)} files")
+    if as_json:
+        found = {"folder": str(folder), "made_at": made.made_at, "rows": made.rows, "files": len(made.files)}
+        print_json(found)
+    else:
+        click.echo(f"{folder}: {len(made.rows)} tables, {sum(made.rows.values()):,} rows, {len(made.files)} files")
 
 
 @orgdata.command()
-@click.argument("folder", type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--replace", is_flag=True, help="Move what is there aside, and replace the tables of databases.")
-def restore(folder: Path, replace: bool) -> None:
+@as_json_option
+def restore(folder: Path, replace: bool, as_json: bool) -> None:
     """Restore the backup in FOLDER. `orgdata dev` and other daemons of the project must have ended."""
     from orgdata_dagster.cli.backup.restoring import restore as run
 
     description, moved = run(folder, replace=replace)
+    if as_json:
+        found = {"made_at": description.made_at, "rows": description.rows, "moved_aside": list(map(str, moved))}
+        print_json(found)
+        return
     for path in moved:
         click.echo(f"moved aside: {path}")
     click.echo(f"restored as of {description.made_at}: {len(description.rows)} tables, as many rows in each as then")

@@ -36,7 +36,7 @@ def differences(example: Any, found: Any, at: str = "") -> list[str]:
     if isinstance(example, list) and isinstance(found, list):
         return [line for each in found for line in (differences(example[0], each, at) if example else [])]
     if isinstance(example, dict) and isinstance(found, dict):
-        if name in BY_VALUE or (name == "columns" and "id" in example):
+        if name in BY_VALUE or (name == "columns" and "id" in example) or (name == "rows" and at == ".rows"):
             one = next(iter(example.values()))
             return [line for key, each in found.items() for line in differences(one, each, f"{at}.*{key}")]
         if example.keys() != found.keys():
@@ -98,6 +98,8 @@ def test_the_documents_have_the_documented_shape(told: Home, tmp_path: Path) -> 
     found["doctor"] = printed("doctor", "--fix")
     found["init"] = printed("init", str(tmp_path / "mine"), "--vendors", "together")
     found["prepare"] = printed("prepare")
+    found["backup"] = printed("backup", str(tmp_path / "backup"))
+    found["restore"] = printed("restore", str(tmp_path / "backup"), "--replace")
     for name, document in found.items():
         assert document, name
         assert differences(EXAMPLES[name], document) == [], name

@@ -90,7 +90,7 @@ def test_a_backup_under_load_is_one_state_and_the_pull_goes_on_from_it(
 
 
 def test_what_is_there_is_moved_aside_but_what_vendors_were_asked_stays(small: Home, tmp_path: Path) -> None:
-    assert small.materialize(f"institution_analytics/{NAME}", FIRST).success
+    assert small.materialize(f"institution_analytics/{NAME}", FIRST, today()).success
     make(tmp_path / "backup")
     asked = small.folder / "rate_limits" / "institution_analytics.sqlite"
     asked.write_bytes(asked.read_bytes() + b"since the backup")

@@ -64,8 +64,9 @@ def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
     except pydantic.ValidationError as error:
         for item in error.errors(include_url=False):
             if "{{" not in str(item["input"]):  # only Dagster can resolve a template
-                place = f"{yaml_files.short(file)}:{yaml_files.line(document, ('attributes', *item['loc']))}"
-                yield f"{place} {vendor}{yaml_files.field(item['loc'])}: {_message(item, component)}"
+                location = yaml_files.as_written(document, ("attributes", *item["loc"]))
+                place = f"{yaml_files.short(file)}:{yaml_files.line(document, location)}"
+                yield f"{place} {vendor}{yaml_files.field(location[1:])}: {_message(item, component)}"
 
 
 def _message(item: pydantic_core.ErrorDetails, component: type[pydantic.BaseModel]) -> str:

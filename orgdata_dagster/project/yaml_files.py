@@ -45,6 +45,27 @@ def line(node: yaml.Node, location: Sequence[int | str]) -> int:
     return int(node.start_mark.line) + 1
 
 
+def as_written(node: yaml.Node, location: Sequence[int | str]) -> tuple[int | str, ...]:
+    """A location of pydantic as the document has it: pydantic also names the chosen member of a union."""
+    found = list[int | str]()
+    inside: yaml.Node | None = node
+    is_chosen = False
+    for part in location:
+        if inside is None:
+            found.append(part)
+        elif isinstance(inside, yaml.SequenceNode) and isinstance(part, int):
+            found.append(part)
+            inside, is_chosen = inside.value[part], False
+        elif isinstance(inside, yaml.MappingNode):
+            fields = {key.value: value for key, value in inside.value}
+            if not is_chosen and "type" in fields and fields["type"].value == part:
+                is_chosen = True
+                continue
+            found.append(part)
+            inside, is_chosen = fields.get(part), False
+    return tuple(found)
+
+
 def written(node: yaml.Node, location: Sequence[int | str]) -> bool:
     """Whether the document has this field. `location`: keys and indexes from the top."""
     for part in location:

@@ -175,7 +175,15 @@ def test_a_parent_that_is_not_there_yet_is_named(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"paginator": {"type": "cursor", "cursr": "x", "parameter": "a"}}, "paginator.cursor.cursr: unknown field"),
+        (
+            {"paginator": {"type": "cursor", "cursr": "x", "parameter": "a"}},
+            "tables[0].paginator.cursr: unknown field; did you mean cursor? ",
+        ),
+        ({"paginator": {"type": "cursor", "cursor": "x", "parameter": 1}}, "tables[0].paginator.parameter: "),
+        ({"paginator": {"type": "cursor", "cursor": ["x"], "parameter": "a"}}, "tables[0].paginator.cursor: "),
+        ({"incremental": {"colum": "at"}}, "tables[0].incremental.colum: unknown field; did you mean column? "),
+        ({"pth": "/x"}, "tables[0].pth: unknown field; did you mean path? "),
+        ({"zzz": 1}, "unknown field; allowed: name, key, "),
         ({"paginator": {"type": "offset", "stop": "total"}}, "stop: total needs total"),
         ({"paginator": {"type": "pages"}}, "single_page"),
         ({"path": "/x/{project}"}, "nothing replaces {project}"),

@@ -43,7 +43,6 @@ class SyncComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
     description: str = Field(default="", description="Shown in the UI.")
     owners: list[Owner] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
 
-    vendor: ClassVar[str]
     ending: ClassVar[str]  # of the asset's name
 
     @field_validator("source")
@@ -51,6 +50,11 @@ class SyncComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
     def _one_select(cls, value: str) -> str:
         source.tables(value)
         return value
+
+    @property
+    def vendor(self) -> str:
+        """The name of the vendor, or of its account, that it writes to."""
+        raise NotImplementedError
 
     def connected(self, context: dg.ComponentLoadContext) -> tuple[Destination, object]:
         """The destination, and the resource that it is reached with."""

@@ -13,11 +13,14 @@ from starlette.requests import Request
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.project.build import build_defs
-from orgdata_dagster.sandbox import octolis
+from orgdata_dagster.sandbox import octolis, tracker
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration import project
+from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.vendors.rest.rig import QUIET
+from orgdata_dagster_tests.vendors.rest.shapes import HEAD, ORDERS
 
 HOME_KEY, FR_KEY = "canary-of-home-4711", "canary-of-france-0815"
 
@@ -31,6 +34,51 @@ def remember(keys: set[str], request: Request) -> str:
     """The credential that came."""
     keys.add(request.query_params["api-key"])
     return request.query_params["api-key"]
+
+
+def test_rows_of_a_rest_api_are_sent_to_a_named_account_and_to_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = [octolis.Column("number", "integer"), octolis.Column("title")]
+    people = [octolis.Dataset("orders", columns, (("number",),)) for _ in range(2)]
+    home, france = (Sandbox(octolis.Octolis([each], [], limits=UNLIMITED)) for each in people)
+    issues = tracker.demo(days=1, rows=9, limits=UNLIMITED)
+    with home, france, Sandbox(issues) as rest:
+        seen = {home: set[str](), france: set[str]()}
+        for one in (home, france):
+            monkeypatch.setattr(one.octolis, "credential", partial(remember, seen[one]))
+        for name, value in {
+            settings.HOME: str(tmp_path / "home"),
+            settings.WAREHOUSE: "",
+            "TRACKER_BASE_URL": f"{rest.url}/tracker",
+            "TRACKER_TOKEN": tracker.TOKEN,
+            "OCTOLIS_BASE_URL": f"{home.url}/octolis/v1/data",
+            "OCTOLIS_API_KEY": HOME_KEY,
+            "OCTOLIS_FR_BASE_URL": f"{france.url}/octolis/v1/data",
+            "OCTOLIS_FR_API_KEY": FR_KEY,
+        }.items():
+            monkeypatch.setenv(name, value)
+        sync = {
+            "name": "out", "account": "octolis_fr", "dataset": "orders", "key": ["number"], "dry_run": False,
+            "source": "SELECT id AS number, title FROM tracker.orders",
+        }  # fmt: skip
+        written = {"type": "orgdata_dagster.OctolisSync", "attributes": sync}
+        root = project.write(
+            tmp_path / "project",
+            {"tracker": HEAD.replace("START", today(back=1)) + ORDERS, "octolis_fr": yaml.safe_dump(written)},
+        )
+        defs = build_defs(project=root, for_ui=False)
+        orders, out = dg.AssetKey(["tracker", "orders"]), dg.AssetKey(["octolis_fr", "out_sync"])
+        node = defs.resolve_asset_graph().get(out)
+        assert (node.group_name, node.pools, node.parent_keys) == ("octolis_fr", {"octolis_fr_api"}, {orders})
+        job = defs.resolve_implicit_global_asset_job_def()
+        with dg.DagsterInstance.ephemeral() as instance:
+            for key in (orders, out):
+                assert job.execute_in_process(instance=instance, asset_selection=[key], raise_on_error=False).success
+        expected = {row["id"]: row["title"] or None for row in issues.lists["orders"].all()}
+        assert {row["number"]: row["title"] or None for row in people[1].truth()} == expected
+        assert people[0].truth() == []
+    assert seen == {home: set(), france: {FR_KEY}}
 
 
 def test_two_accounts_of_octolis_have_all_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +107,9 @@ def test_two_accounts_of_octolis_have_all_of_their_own(tmp_path: Path, monkeypat
         assert [defs.resolve_asset_graph().get(key).group_name for key in keys] == ["octolis", "octolis_fr"]
         job = defs.resolve_implicit_global_asset_job_def()
         with dg.DagsterInstance.ephemeral() as instance:
-            result = job.execute_in_process(instance=instance, asset_selection=keys, raise_on_error=False)
+            result = job.execute_in_process(
+                instance=instance, asset_selection=keys, raise_on_error=False, run_config=QUIET
+            )
         assert result.success
     assert seen[home] == {HOME_KEY}
     assert seen[france] == {FR_KEY}

@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import Field, model_validator
 
 from orgdata_dagster.orchestration.config.limits import Retries
+from orgdata_dagster.orchestration.config.tables import Name
 from orgdata_dagster.vendors.octolis.client import MASTERID
 from orgdata_dagster.vendors.octolis.component import Octolis, OctolisLimits, resource_for
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
@@ -27,8 +28,9 @@ from orgdata_dagster.writeback.destination import Destination
 class OctolisWriteback(SyncComponent):
     """What every Component that writes to octolis has."""
 
-    vendor: ClassVar[str] = OctolisResource.kind
-
+    account: Name | None = Field(
+        default=None, description="The account to write to: its `name` in `Octolis`. Default: the one without a name."
+    )
     limits: OctolisLimits | None = Field(
         default=None, description="octolis' own, or those of `Octolis` in this project; others for a test server only."
     )
@@ -36,18 +38,23 @@ class OctolisWriteback(SyncComponent):
         default=None, description="How often and how patiently a request is retried; or as `Octolis` says."
     )
 
+    @property
+    def vendor(self) -> str:
+        """The name of the account's schema, group, pool and resource."""
+        return self.account or OctolisResource.kind
+
     def destination(self, datasets: Mapping[str, str]) -> Destination:
         """Where it writes. `datasets`: those that the project reads, name -> id."""
         raise NotImplementedError
 
     def connected(self, context: dg.ComponentLoadContext) -> tuple[Destination, object]:
         """The destination and octolis' resource, with the limits and retries that reading has too."""
-        readers = [each for each in context.component_tree.get_all_components(Octolis) if each.name is None]
+        readers = [each for each in context.component_tree.get_all_components(Octolis) if each.account == self.vendor]
         limits = self.limits or (readers[0].limits if readers else OctolisLimits())
         retries = self.retries or (readers[0].retries if readers else Retries())
         counted = readers[0].tables[0].id if readers else self.writes_to
         destination = self.destination({table.name: table.id for reader in readers for table in reader.tables})
-        return destination, resource_for(limits, retries, counted)
+        return destination, resource_for(limits, retries, counted, self.account or "")
 
     @property
     def writes_to(self) -> str:
@@ -102,4 +109,4 @@ class OctolisSync(OctolisWriteback):
             erase_nulls=frozenset(self.erase_nulls),
         )
         read_into = tuple(TableName(self.vendor, name) for name, each in datasets.items() if each == id_)
-        return OctolisDataset(id_, self.mode, fields, self.batch_size, read_into)
+        return OctolisDataset(id_, self.mode, fields, self.batch_size, read_into, self.vendor)

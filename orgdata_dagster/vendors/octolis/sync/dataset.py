@@ -64,11 +64,12 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class OctolisDataset:
-    """A dataset. `read_into`: the tables of the warehouse that it is read into."""
+    """A dataset.
 
-    vendor: ClassVar[str] = VENDOR
-    resource: ClassVar[str] = VENDOR
-    pool: ClassVar[str] = pools.pool(VENDOR)
+    read_into: the tables of the warehouse that it is read into.
+    vendor: the name of the account.
+    """
+
     result_columns: ClassVar[Mapping[str, ResultColumn]] = _COLUMNS
 
     target: str
@@ -76,6 +77,17 @@ class OctolisDataset:
     fields: Fields
     batch_size: int
     read_into: tuple[TableName, ...] = ()
+    vendor: str = VENDOR
+
+    @property
+    def resource(self) -> str:
+        """The key of the account's resource."""
+        return self.vendor
+
+    @property
+    def pool(self) -> str:
+        """The account's concurrency pool."""
+        return pools.pool(self.vendor)
 
     def pace(self, resource: OctolisResource) -> Pace:
         """octolis' limits."""

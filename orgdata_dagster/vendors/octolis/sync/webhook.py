@@ -68,16 +68,17 @@ class OctolisWebhook(OctolisWriteback):
 
     def destination(self, datasets: Mapping[str, str]) -> Webhook:  # noqa: ARG002 - a webhook belongs to no dataset
         """The webhook."""
-        return Webhook(self.webhook_id, self.method, self.headers, tuple(self.key))
+        return Webhook(self.webhook_id, self.method, self.headers, tuple(self.key), self.vendor)
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook. `key`: the columns of the source that identify a row; empty: all columns."""
+    """A webhook.
 
-    vendor: ClassVar[str] = VENDOR
-    resource: ClassVar[str] = VENDOR
-    pool: ClassVar[str] = pools.pool(VENDOR)
+    key: the columns of the source that identify a row; empty: all columns.
+    vendor: the name of the account.
+    """
+
     batch_size: ClassVar[int] = 1
     result_columns: ClassVar[Mapping[str, ResultColumn]] = REQUEST_IDS
 
@@ -85,6 +86,17 @@ class Webhook:
     method: Method
     headers: Mapping[str, str]
     key: tuple[str, ...]
+    vendor: str = VENDOR
+
+    @property
+    def resource(self) -> str:
+        """The key of the account's resource."""
+        return self.vendor
+
+    @property
+    def pool(self) -> str:
+        """The account's concurrency pool."""
+        return pools.pool(self.vendor)
 
     def pace(self, resource: OctolisResource) -> Pace:
         """octolis' limits."""

@@ -56,12 +56,15 @@ def _problem(line: str) -> dict[str, str | int | None]:
 @click.option("--day", metavar="DATE", help="The day to ask for, where the table has days (default: yesterday).")
 @as_json_option
 def preview(table: str, day: str | None, as_json: bool) -> None:
-    """Ask for TABLE at most twice, and show requests, answer, columns and what cannot be shown. Nothing is stored."""
+    """Send at most two requests for TABLE, and show them, the answer, its columns and what a pull cannot prove.
+
+    Nothing is stored. The requests count towards the rate limit, so a preview may wait for it.
+    """
     # from the module itself: this package's attribute `preview` is the command
     from orgdata_dagster.cli.preview import find, show
     from orgdata_dagster.cli.preview import preview as look
 
-    made = look(*find(table), day)
+    made = look(*find(table), day, say=lambda text: console(stderr=True).print(text, highlight=False, markup=False))
     if as_json:
         print_json(made)
     else:

@@ -21,7 +21,7 @@ from rich.console import Console
 from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.layout import hanging
-from orgdata_dagster.http import redaction
+from orgdata_dagster.http import redaction, waiting
 from orgdata_dagster.http.connection import REQUESTS_LOG
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Read
@@ -64,8 +64,14 @@ def find(name: str) -> tuple[VendorComponent, Stream]:
     return found.component, found.stream
 
 
-def preview(component: VendorComponent, stream: Stream, day: str | None = None) -> Preview:
-    """Ask for the table at most twice, for `day` where it has days (default: yesterday, or today's snapshot)."""
+def preview(
+    component: VendorComponent, stream: Stream, day: str | None = None, *, say: Callable[[str], None] = lambda _: None
+) -> Preview:
+    """Send at most two requests for a table.
+
+    day: the partition, if the table has days. Default: yesterday, or today's snapshot.
+    say: receives what a request waits for, and until when.
+    """
     resource = component.resource()
     if told := resource.not_configured():
         raise UserError(f"{resource.vendor} is {told}. Put them into the environment or into .env")
@@ -84,6 +90,7 @@ def preview(component: VendorComponent, stream: Stream, day: str | None = None) 
     partition = (day or usual) if stream.partitions else None
     warehouse = WarehouseResource().open()
     with (
+        waiting.watch(lambda wait: say(f"{made.table}: {wait}")),
         _sent(made.requests),
         owned_folder(settings.staging()) as folder,
         warehouse.scratch_connection() as scratch,

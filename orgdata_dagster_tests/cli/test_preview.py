@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.preview import find, preview
+from orgdata_dagster.sandbox import tracker
 from orgdata_dagster.sandbox.environment import environment
+from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.vendors.rest.shapes import HEAD
 
+LIST = """
+    - name: orders
+      path: /orders
+      records: items
+      paginator: {type: offset, parameter: offset, stop: total, total: total}
+      key: [id]
+"""
 TABLES = [
     "institution_analytics/users",
     "channel_reports/reports_read",
@@ -37,3 +49,16 @@ def test_a_table_of_every_vendor_is_looked_at_with_two_requests(
             name for name, value in variables.items() if name.endswith(("KEY", "TOKEN", "CLIENT_ID")) and value in shown
         ]
     assert not home.warehouse.exists
+
+
+def test_it_says_what_it_waits_for_and_until_when(home: Home) -> None:
+    """The second preview of a slow vendor once waited for a minute without a word."""
+    with Sandbox(tracker.demo(days=1, rows=30, limits=UNLIMITED)) as sandbox:
+        home.set(TRACKER_BASE_URL=f"{sandbox.url}/tracker", TRACKER_TOKEN=tracker.TOKEN)
+        limited = HEAD.replace("windows: []", "windows: [{points: 1, per: 2.1s}]").replace("START", "2026-01-01")
+        home.write_project(tracker=limited + LIST)
+        done = home.orgdata("preview", "tracker/orders")
+    assert done.status == 0, done.everything
+    told = r"tracker/orders: waiting for the rate limit until \d\d:\d\d:\d\d UTC \(2 s\)\n"
+    assert re.fullmatch(told, done.err)
+    assert "waiting" not in done.out

@@ -32,6 +32,7 @@ def _below(model: Model, name: str) -> Iterator[Model]:
 
 
 def _models(annotation: Any) -> Iterator[Model]:
+    annotation = getattr(annotation, "__value__", annotation)  # what a type alias stands for
     if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
         yield annotation
     for inner in get_args(annotation):

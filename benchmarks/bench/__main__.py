@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.bench import report
+from benchmarks.bench import at_size, idle, report
 from benchmarks.bench.report import Run
 from benchmarks.bench.workloads import BARE, DLT, ORGDATA, Workload, workloads
 from benchmarks.outside import group as groups
@@ -26,6 +26,7 @@ from benchmarks.outside.home import Home
 from benchmarks.outside.server import Server
 
 _HERE = Path(__file__).parent
+_OPTIONAL = {"size": at_size.measure, "idle": idle.measure}  # take minutes, and have nobody to compare with
 _SCRIPTS = {BARE: "bare.py", DLT: "tuned_dlt.py"}
 
 
@@ -33,26 +34,34 @@ def main() -> int:
     """Run it; exit status 1 if anything failed or a table differs from the truth."""
     options = _options()
     groups.adopt()
-    chosen = [each for each in workloads(options.scale) if not options.only or each.name in options.only.split(",")]
+    names = options.only.split(",")
+    chosen = [each for each in workloads(options.scale) if not options.only or each.name in names]
     load = os.getloadavg()[0]
     runs: list[Run] = []
     with tempfile.TemporaryDirectory(prefix="orgdata-bench-") as folder, stopping.guarded():
         for workload in chosen:
             where = Path(folder) / workload.name
-            for run in _measure(workload, where, options.rounds, _rivals(workload, options)):
-                runs.append(run)
-                print(f"{run.workload}: {run.who}: {run.seconds:.2f} s, {run.cpu:.1f} s of CPU", file=sys.stderr)
+            _note(runs, _measure(workload, where, options.rounds, _rivals(workload, options)))
             shutil.rmtree(where)
+        for name in _OPTIONAL.keys() & {*names}:
+            _note(runs, _OPTIONAL[name](Path(folder) / name, options.rounds))
     print(report.text(runs))
     if options.write:
         report.write(runs, options.rounds, (load, os.getloadavg()[0]), _kind())
     return 1 if any(run.failed or run.wrong for run in runs) else 0
 
 
+def _note(runs: list[Run], measured: Iterator[Run]) -> None:
+    for run in measured:
+        runs.append(run)
+        print(f"{run.workload}: {run.who}: {run.seconds:.2f} s, {run.cpu:.1f} s of CPU", file=sys.stderr)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="Measure orgdata beside a bare loop and dlt.")
     names = ", ".join(each.name for each in workloads())
-    parser.add_argument("--only", default="", help=f"workloads, by comma: {names}")
+    optional = " and ".join(_OPTIONAL)
+    parser.add_argument("--only", default="", help=f"workloads, by comma: {names}; {optional} only if named here")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1, help="multiplies the rows; below 1 for a quick try")
     parser.add_argument("--alone", action="store_true", help="orgdata only")

@@ -16,9 +16,11 @@ from orgdata_dagster.cli.backup.making import make
 from orgdata_dagster.cli.backup.restoring import restore
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.integration.truth import difference
+from orgdata_dagster_tests.postgres import PASSWORD, Server
 
 NAME = "events"
 TABLE = f"institution_analytics.{NAME}"
@@ -126,3 +128,42 @@ def test_a_backup_never_goes_into_a_folder_that_is_used(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="backup is not empty: name a new folder for each backup"):
         make(tmp_path / "backup")
+
+
+@pytest.mark.growth
+def test_everything_on_postgresql_comes_back(
+    new_home: Home, sandbox: Sandbox, postgres: Server, tmp_path: Path
+) -> None:
+    warehouses.need_lakes()
+    project = new_home.write_project(
+        institution_analytics=institution_analytics(tables=[{"name": NAME, "key": ["id"]}])
+    )
+    instance_file = project / "dagster.yaml"
+    storage = "\nstorage:\n  postgres:\n    postgres_url: {env: DAGSTER_POSTGRES_URL}\n"
+    instance_file.write_text(instance_file.read_text() + storage)
+
+    def use_databases() -> None:
+        lake = postgres.keywords(postgres.new_database())
+        new_home.set(
+            DAGSTER_POSTGRES_URL=postgres.url(postgres.new_database()),
+            ORGDATA_STATE=postgres.url(postgres.new_database()),
+            ORGDATA_WAREHOUSE=f"ducklake:postgres:{lake}?DATA_PATH={tmp_path}/lake",
+        )
+
+    use_databases()
+    assert new_home.orgdata("pull", "--from", FIRST).status == 0
+    made = new_home.orgdata("backup", str(tmp_path / "backup"))
+    assert made.status == 0, made.everything
+    shutil.rmtree(new_home.folder)
+    shutil.rmtree(tmp_path / "lake")
+    use_databases()  # another server, with nothing on it
+
+    done = new_home.orgdata("restore", str(tmp_path / "backup"))
+
+    assert done.status == 0, done.everything
+    assert len(consistent(new_home)) == 6
+    truth = sandbox.institution_analytics.data_sets[NAME].truth()
+    assert difference(new_home.warehouse, TABLE, [row for row in truth if str(row["updated_date"]) >= FIRST]) == {}
+    assert PASSWORD not in made.everything + done.everything
+    again = new_home.orgdata("restore", str(tmp_path / "backup"))
+    assert (again.status, "the database of dagster" in again.everything) == (2, True), again.everything

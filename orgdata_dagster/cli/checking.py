@@ -34,11 +34,19 @@ def validate(as_json: bool) -> None:
     except UserError as error:
         if not as_json:
             raise
-        print_json({"problems": [_problem(line) for line in str(error).splitlines()], "assets": 0, "vendors": 0})
+        print_json(
+            {
+                "problems": [_problem(line) for line in str(error).splitlines()],
+                "assets": 0,
+                "vendors": 0,
+                "not_configured": [],
+            }
+        )
         sys.exit(2)
     vendors = len({key.path[0] for key in catalog.keys})
     if as_json:
-        print_json({"problems": [], "assets": len(catalog.keys), "vendors": vendors})
+        off = [{"vendor": vendor, "reason": told} for vendor, told in catalog.off.items()]
+        print_json({"problems": [], "assets": len(catalog.keys), "vendors": vendors, "not_configured": off})
         return
     catalog.name_off(console())
     click.echo(f"no problems: {len(catalog.keys)} assets of {vendors} vendors")

@@ -37,8 +37,9 @@ _LIMITS = "{concurrent: 2, per_minute: 2400} # of the simulated vendor"
 FOLDER = ".orgdata-demo"
 _NEXT = """
 Next:
-  cd {folder}        the demo is a project: orgdata status, doctor and dev work in it
-  orgdata init mine       makes a project of your own
+  cd {folder}     the demo is a project: status, doctor, dev and the other commands work in it
+  orgdata query "select * from octolis.contacts limit 5"
+  orgdata init mine    makes a project of your own, in another folder
 The tables are in {database}, for any program that reads DuckDB."""
 
 

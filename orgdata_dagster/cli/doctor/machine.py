@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import stat
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ def _versions() -> Iterator[Finding]:
     wrong = [f"{need.name} {version(need.name)} (needs {need.specifier})" for need in needed
              if not need.specifier.contains(version(need.name), prereleases=True)]  # fmt: skip
     have = f"Python {platform.python_version()}, dagster {version('dagster')}, duckdb {version('duckdb')}"
-    remedy = "make clean, then make dev: this installs the versions of constraints.txt again"
+    remedy = f"pip install {shlex.join(str(need) for need in needed)}"
     yield Finding("versions", ", ".join(wrong) or have, not wrong, remedy)
 
 

@@ -102,6 +102,12 @@ class Lake(Storage):
                 f"{self.holders() or 'another program'} holds the catalog {self.shown}: end it, or wait for its end, "
                 "then run this again."
             )
+        if self._store and (isinstance(error, duckdb.HTTPException) or " for HTTP " in said):
+            return WarehouseUnavailable(
+                f"The lake's files in {self._store.url} cannot be reached ({first_line(error)[:300]}). Nothing was "
+                f"committed. Check {DATA_PATH} in ORGDATA_WAREHOUSE, and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+                "AWS_REGION and AWS_ENDPOINT_URL."
+            )
         if re.search(r'Cannot open file ".*\.parquet"', said):
             return WarehouseDamaged(
                 f"A file of the lake in {self.shown} cannot be opened ({first_line(error)[:300]}). {DATA_PATH} must be "

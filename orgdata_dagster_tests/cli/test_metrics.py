@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -54,6 +56,12 @@ def test_before_anything_has_landed(new_home: Home) -> None:
     found = parsed(collect())
     assert set(found["orgdata_table_rows"].values()) == {0}
     assert "orgdata_coverage_lag_seconds" not in found
+
+
+@pytest.mark.usefixtures("new_home")
+def test_every_metric_is_documented() -> None:
+    document = (Path(__file__).parent.parent.parent / "docs" / "alerts_and_metrics.md").read_text()
+    assert {metric.name for metric in collect()} == set(re.findall(r"^\| `(orgdata_\w+)`", document, re.M))
 
 
 def test_awkward_labels_survive() -> None:

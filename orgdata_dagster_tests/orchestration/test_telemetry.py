@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -17,7 +19,7 @@ from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration import telemetry
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster_tests.integration.home import Home
-from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.integration.project import institution_analytics, today
 
 PULL = """
 import sys
@@ -71,6 +73,7 @@ def sent(bodies: list[bytes]) -> dict[str, dict[frozenset[tuple[str, str]], floa
 
 @pytest.mark.usefixtures("sandbox")
 def test_a_pull_and_the_sensors_are_measured(home: Home, collector: list[bytes]) -> None:
+    home.write_project(institution_analytics=institution_analytics(limits={"per_minute": 100_000}))
     assert home.materialize("institution_analytics/users", today(), today()).success
     defs = catalog.load().defs
     repository = defs.get_repository_def()
@@ -92,6 +95,8 @@ def test_a_pull_and_the_sensors_are_measured(home: Home, collector: list[bytes])
     assert found["orgdata.commit.duration"][users] == 1
     assert 0 <= found["orgdata.coverage.lag"][users] < 600
     assert found["orgdata.gaps"][users] == 0
+    document = (Path(__file__).parent.parent.parent / "docs" / "alerts_and_metrics.md").read_text()
+    assert found.keys() == set(re.findall(r"^\| `(orgdata\.[\w.]+)`", document, re.M))
     assert found["orgdata.queue"][frozenset({("status", "queued")})] == 0
 
 

@@ -12,6 +12,7 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.overview import outline
 from orgdata_dagster.overview.outline import Partitions, grain_of
+from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics
 
@@ -38,7 +39,9 @@ def test_it_is_read_as_it_was_made(made: outline.Outline) -> None:
     assert (settings.home() / "outline.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_status_needs_no_dagster(made: outline.Outline) -> None:
+def test_status_needs_no_dagster(made: outline.Outline, home: Home) -> None:
+    with home.warehouse.writing() as connection:
+        schema.create(connection)  # so that there is a ledger to query
     done = subprocess.run([sys.executable, "-c", STATUS], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert all(table in done.stdout for table in made.tables)

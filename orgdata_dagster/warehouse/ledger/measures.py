@@ -12,7 +12,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.catalog import columns_of
 from orgdata_dagster.warehouse.ledger import schema
-from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.names import TableName, literal
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ def measure(connection: duckdb.DuckDBPyConnection, since: datetime) -> Measures:
     """The figures since an instant; of a table that had no load since then, only the last commit's seconds."""
     if not schema.exists(connection):
         return Measures()
+    begin = f"CAST({literal(since.isoformat())} AS TIMESTAMPTZ)"  # not a parameter, for which DuckDB imports pandas
     requests = connection.execute(
-        "SELECT vendor, status, count(*), sum(waited_seconds) FROM _orgdata.requests WHERE sent_at >= ? "
-        "GROUP BY ALL ORDER BY ALL",
-        [since],
+        "SELECT vendor, status, count(*), sum(waited_seconds) FROM _orgdata.requests "
+        f"WHERE sent_at >= {begin} GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     there = columns_of(connection, TableName("_orgdata", "loads"))
     seconds = "arg_max(commit_seconds, loaded_at)" if "commit_seconds" in there else "NULL"  # a previous version's
     loads = connection.execute(
-        "SELECT schema_name, table_name, coalesce(sum(row_count) FILTER (loaded_at >= ? AND status = 'landed'), 0), "
-        f"{seconds} FROM _orgdata.loads GROUP BY schema_name, table_name ORDER BY ALL",
-        [since],
+        "SELECT schema_name, table_name, "
+        f"coalesce(sum(row_count) FILTER (loaded_at >= {begin} AND status = 'landed'), 0), {seconds} "
+        "FROM _orgdata.loads GROUP BY schema_name, table_name ORDER BY ALL"
     ).fetchall()
     return Measures(requests, loads)

@@ -21,14 +21,15 @@ from orgdata_dagster.warehouse.storage.causes import explained, first_line
 from orgdata_dagster.warehouse.storage.duckdb_file import make_folder
 from orgdata_dagster.warehouse.storage.object_store import SCHEMES, ObjectStore
 from orgdata_dagster.warehouse.storage.storage import Confirm, Storage
+from orgdata_dagster.warehouse.types.parquet import changes
 
 DATA_PATH = "DATA_PATH"
 OPTIONS = (DATA_PATH, "METADATA_SCHEMA", "ENCRYPTED", "OVERRIDE_DATA_PATH", "AUTOMATIC_MIGRATION")
 # Rows kept in the catalog instead of a file: a NUL character in a list of them makes the commit fail, and a commit with
 # many small inserts takes longer with them than without.
 _ALWAYS = {"DATA_INLINING_ROW_LIMIT": "0"}
-# Parquet has no such type, or a coarser one: HUGEINT comes back as DOUBLE, INTERVAL without microseconds, and so on.
-_UNUSABLE = re.compile(r"\b(U?HUGEINT|INTERVAL|TIME WITH TIME ZONE|TIME_NS|BIT|ENUM|BIGNUM|UNION|VARIANT)\b|\[\d+\]")
+# DuckLake has no such types; TIME_NS even breaks the DuckDB instance
+_UNKNOWN = re.compile(r"\b(TIME_NS|BIT|ENUM|BIGNUM)\b|\[\d+\]")
 
 
 class Lake(Storage):
@@ -63,12 +64,13 @@ class Lake(Storage):
 
     def load(self, connection: duckdb.DuckDBPyConnection) -> None:
         store = self._store.extensions if self._store else ()
-        extensions.load(connection, ("ducklake", *self.catalog.extensions, *store), why="A lake")
+        cipher = ("httpfs",) if self.options.get("ENCRYPTED", "").lower() == "true" else ()
+        extensions.load(connection, ("ducklake", *self.catalog.extensions, *store, *cipher), why="A lake")
 
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool) -> None:
         if self._store:
             self._store.authenticate(connection)
-        options = {name: literal(value) for name, value in self.options.items()}
+        options = {name: _sql(value) for name, value in self.options.items()}
         if self.folder and not read_only:
             options[DATA_PATH] = literal(str(self.folder))
         options |= _ALWAYS | self.catalog.authenticate(connection)
@@ -125,4 +127,8 @@ class Lake(Storage):
             yield self.folder
 
     def unusable(self, data_type: str) -> bool:
-        return _UNUSABLE.search(data_type) is not None
+        return changes(data_type) or _UNKNOWN.search(data_type) is not None
+
+
+def _sql(value: str) -> str:
+    return value if value.lower() in ("true", "false") else literal(value)

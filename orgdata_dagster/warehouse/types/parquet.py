@@ -1,9 +1,10 @@
 """Which type of Parquet keeps every value of a column.
 
-Here: `storable`. Keep out: writing files (export.py, cli/query/formats.py).
+Here: `storable`, and `changes` for tables that are stored as Parquet. Keep out: writing files (export.py,
+cli/query/formats.py), which types DuckLake knows (storage/lake.py).
 
-Parquet has DuckDB's types except for a few: HUGEINT would become a float, a UNION a struct, and a TIME WITH TIME ZONE
-would lose its offset.
+Parquet has DuckDB's types except for a few: HUGEINT would become a float, a UNION a struct, a TIME WITH TIME ZONE
+would lose its offset, and an INTERVAL its microseconds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ import duckdb
 from orgdata_dagster.warehouse.names import quoted
 
 _HUGE = re.compile(r"\bU?HUGEINT\b")
-_NOT_IN_PARQUET = re.compile(r"\b(UNION|TIME WITH TIME ZONE)\b")
+_NOT_IN_PARQUET = re.compile(r"\b(UNION|TIME WITH TIME ZONE|INTERVAL)\b")
+
+
+def changes(data_type: str) -> bool:
+    """Whether Parquet changes some values of this type, or of a type inside it."""
+    return bool(_HUGE.search(data_type) or _NOT_IN_PARQUET.search(data_type))
 
 
 def storable(connection: duckdb.DuckDBPyConnection, relation: str, column: str, data_type: str) -> str:

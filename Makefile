@@ -16,7 +16,10 @@ OTHER = .venv-dagster-$(V)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-growth test-install test-dagster test-duckdb snapshot check bench soak clean
+# docs: serve the site instead of building it
+SERVE ?=
+
+.PHONY: help demo dev docs test test-growth test-install test-dagster test-duckdb snapshot check bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +37,9 @@ demo: $(READY) ## simulated vendors, 7 days of every table, their status, then t
 
 dev: $(READY) ## the Dagster UI and daemon on your own data
 	@$(BIN)/orgdata dev
+
+docs: $(READY) ## the documentation site in .docs-site, warnings are errors; SERVE=1 serves it on 127.0.0.1:8000
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve -a 127.0.0.1:8000,build -q)
 
 test: $(READY) ## the whole test suite
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(T)

@@ -1,6 +1,6 @@
 """MkDocs hooks: pages of the site that are kept elsewhere in the repository.
 
-Here: which file becomes which page, and how its links change. Keep out: pages that are written for the site (docs/*.md).
+Here: which file becomes which page, and how its links change. Keep out: pages written for the site (docs/*.md).
 
 A vendor's README stays beside its code, and CONTRIBUTING.md where developers look for it; the site shows the same text.
 """

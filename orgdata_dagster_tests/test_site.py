@@ -1,4 +1,4 @@
-"""The documentation site builds without a warning and without a network, and shows every page that is kept elsewhere."""
+"""The documentation site builds without a warning and without a network, and has every page that is kept elsewhere."""
 
 from __future__ import annotations
 

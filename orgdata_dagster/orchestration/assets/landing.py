@@ -52,6 +52,7 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 _MOST_PARTITIONS, _MOST_ROWS = 400, 250_000  # of one commit; usually time ends a batch
+_MANY_ROWS = 20_000
 _GONE = (WarehouseUnavailable, WarehouseDamaged)
 
 
@@ -155,7 +156,9 @@ class _Run:
         stage = ready[0].stage if len(ready) == 1 else self._joined(ready)
         loads = [arrival.load() for arrival in arrivals]
         calls, run_id = self.requests.take(), self.context.run.run_id
-        warehouse = self.warehouse.alone() if self.total == 1 else self.warehouse
+        # a second thread costs a small commit more than it saves
+        alone = self.total == 1 and sum(arrival.intake.kept for arrival in arrivals) >= _MANY_ROWS
+        warehouse = self.warehouse.alone() if alone else self.warehouse
         began = time.monotonic()
         try:
             done = commit(warehouse, self.target, stage, loads, run_id=run_id, requests=calls, ready=ready)

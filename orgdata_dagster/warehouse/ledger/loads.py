@@ -136,10 +136,11 @@ def newest_snapshots(
     """
     rows = connection.execute(
         "SELECT partition_key, coalesce(max(as_of) FILTER (as_of <= ?), TIMESTAMPTZ 'epoch') FROM _orgdata.loads "
-        "WHERE schema_name = ? AND table_name = ? AND status = 'landed' GROUP BY ALL",
-        [now, table.schema, table.name],
+        "WHERE schema_name = ? AND table_name = ? AND status = 'landed' "
+        "AND (partition_key IN (SELECT unnest(CAST(? AS VARCHAR[]))) OR (partition_key IS NULL AND ?)) GROUP BY ALL",
+        [now, table.schema, table.name, partitions, None in partitions],
     ).fetchall()
-    return {partition: as_of for partition, as_of in rows if partition in set(partitions)}
+    return dict(rows)
 
 
 def past_requests(connection: duckdb.DuckDBPyConnection, table: TableName, today: str) -> dict[str | None, float]:

@@ -26,7 +26,7 @@ from orgdata_dagster.overview.outline import Outline
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.project.yaml_errors import problems
 
-_HOW = ". Put them into the environment or into .env; see .env.example"
+_HOW = " in the environment or in .env; see .env.example"
 
 
 @dataclass(frozen=True)

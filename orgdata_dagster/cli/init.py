@@ -5,6 +5,7 @@ Here: which folder, which vendors, and what the user does next. Keep out: the pr
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -17,7 +18,6 @@ from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.project import scaffold
 
 _DAYS = 7  # so much history a new project begins with; more is a change of start_date
-
 _HARMLESS = {".git", ".venv"}  # nothing of them is overwritten
 
 
@@ -41,7 +41,8 @@ def init(folder: Path, vendors: str | None, *, as_json: bool = False) -> None:
         return
     for file in files:
         click.echo(f"  {file}")
-    steps = [] if root == Path.cwd() else [f"cd {folder}"]
+    steps = [] if root == Path.cwd() else [f"cd {shlex.quote(str(folder))}"]
+    steps += [] if chosen else ["write defs/VENDOR/defs.yaml with `type: orgdata_dagster.RestApi` into its package"]
     steps += ["cp .env.example .env     # and fill in the credentials"] if chosen else []
     steps += ["orgdata doctor           # says what is missing", "orgdata pull", "orgdata dev"]
     click.echo(f"\nmade the project {root.name} with {', '.join(chosen) or 'no vendor'}. Next:")

@@ -74,7 +74,7 @@ def preview(
     """
     resource = component.resource()
     if told := resource.not_configured():
-        raise UserError(f"{resource.vendor} is {told}. Put them into the environment or into .env")
+        raise UserError(f"{resource.vendor} is {told} in the environment or in .env")
     made = Preview(stream.key.to_user_string(), unproven=tuple(stream.unproven))
     log, count = RequestLog(), 0
 

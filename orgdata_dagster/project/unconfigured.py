@@ -15,7 +15,7 @@ from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.project.stand_ins import stand_in
 
 TAG = {"configured": "no"}
-_HOW = "Put them into the environment or into .env, then reload the code location."
+_HOW = "in the environment or in .env, then reload the code location"
 
 
 def shown_as_off(defs: dg.Definitions, resources: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -25,7 +25,7 @@ def shown_as_off(defs: dg.Definitions, resources: Mapping[str, Any]) -> tuple[li
         for key, resource in resources.items()
         if isinstance(resource, VendorResource) and (told := resource.not_configured())
     }
-    replaced = {key: stand_in(f"{key} is {told}. {_HOW}") for key, told in off.items()}
+    replaced = {key: stand_in(f"{key} is {told} {_HOW}.") for key, told in off.items()}
     return [_marked(asset, off) for asset in defs.assets or ()], {**resources, **replaced}
 
 
@@ -38,7 +38,7 @@ def _marked(asset: Any, off: Mapping[str, str]) -> Any:
 
     def mark(spec: dg.AssetSpec) -> dg.AssetSpec:
         return spec.replace_attributes(
-            description=f"**{why}.** {_HOW} Until then no run of it can start.\n\n{spec.description or ''}",
+            description=f"**{why}** {_HOW}. Until then its runs fail.\n\n{spec.description or ''}",
             tags={**spec.tags, **TAG},
             automation_condition=None,
         )

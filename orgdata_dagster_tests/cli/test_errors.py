@@ -62,7 +62,10 @@ def test_a_wrong_argument(told: Home) -> None:
 def test_a_variable_that_is_not_set(told: Home) -> None:
     told.set(INSTITUTION_ANALYTICS_API_KEY="")
     line = the_line(told.orgdata("pull"))
-    assert "institution_analytics is not configured: set INSTITUTION_ANALYTICS_API_KEY. Put them into" in line
+    assert (
+        "institution_analytics is not configured: set INSTITUTION_ANALYTICS_API_KEY in the environment or in .env;"
+        in line
+    )
     assert ".env" in line
 
 

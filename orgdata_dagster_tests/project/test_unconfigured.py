@@ -48,7 +48,7 @@ def test_a_pull_of_everything_leaves_it_out_and_a_pull_of_it_is_one_error(both: 
     for selection in ("together", "together/users"):
         refused = both.orgdata("pull", selection)
         assert refused.status == 2
-        assert refused.everything == f"orgdata: {TOLD}. Put them into the environment or into .env; see .env.example\n"
+        assert refused.everything == f"orgdata: {TOLD} in the environment or in .env; see .env.example\n"
 
 
 def test_validate_and_doctor_name_it_once_and_are_content(both: Home) -> None:
@@ -69,7 +69,7 @@ def test_its_assets_say_so_and_schedules_and_catch_up_skip_it(both: Home) -> Non
     defs = build_defs()
     graph = defs.resolve_asset_graph()
     shown = graph.get(dg.AssetKey(["together", "users"]))
-    assert (shown.description or "").startswith(f"**{TOLD}.**")
+    assert (shown.description or "").startswith(f"**{TOLD}** in the environment or in .env")
     assert TAG.items() <= shown.tags.items()
     assert "not configured" not in (graph.get(dg.AssetKey(["institution_analytics", "users"])).description or "")
     repository = defs.get_repository_def()

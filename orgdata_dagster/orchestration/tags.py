@@ -9,9 +9,9 @@ from typing import Any, Literal, cast
 
 import dagster as dg
 
-# of assets; the UI shows tags with this prefix only among the system tags
-PULLS_TAG = ".dagster/orgdata_pulls"  # which partitions can be pulled, see PullKind
-WRITES_TAG = ".dagster/orgdata_writes"  # the asset writes to a vendor; its value is the name for `orgdata sync`
+# of assets; the UI shows tags with this prefix among the system tags, which are folded
+PULLS_TAG = "dagster/orgdata_pulls"  # which partitions can be pulled, see PullKind
+WRITES_TAG = "dagster/orgdata_writes"  # the asset writes to a vendor; its value is the name for `orgdata sync`
 
 # of runs, for orgdata itself; the UI does not show tags with this prefix
 PULL_BEGAN_TAG = ".dagster/orgdata_pull_began"  # the same for all runs of one `orgdata pull`, see resuming.pull_began
@@ -29,6 +29,7 @@ ALL_TAG = "orgdata/send_all"  # send every valid row, also rows that did not cha
 
 # Dagster's own tags, which have no public names
 PARTITION_NAME_TAG = "dagster/partition"
+PRIORITY_TAG = "dagster/priority"
 SCHEDULE_NAME_TAG = "dagster/schedule_name"
 GRPC_INFO_TAG = ".dagster/grpc_info"  # on runs of the UI and the daemon: the code server that launched them
 RANGE_START = "dagster/asset_partition_range_start"

@@ -13,9 +13,10 @@ from orgdata_dagster.orchestration.pictures.svg import markdown_of
 from orgdata_dagster.overview import wording
 from orgdata_dagster.overview.state import Overview
 
-# The UI shows Markdown of less than 1,000 characters at once, and more only after a click.
-_VENDOR = ("vendor", "tables", "rows", "complete until", "loaded", "gaps")
-_USE = ("vendor", "requests today", "of the daily limit", "waited today", "failed requests")
+# The UI shows Markdown of less than 1,000 characters at once, and more only after a click; about 40 columns are seen.
+_VENDOR = ("vendor", "rows", "behind", "gaps")
+_USE = ("vendor", "requests today", "of the daily limit", "waited today")
+_TABLE = ("table", "rows", "behind", "gaps")
 _NUMBERS = {"rows", "tables", "gaps", "days", "requests today", "of the daily limit", "failed requests"}
 
 
@@ -32,7 +33,7 @@ def metadata_of(seen: Overview) -> dict[str, dg.MetadataValue]:
     for vendor in seen.vendors:
         rows = [row for row in wording.tables(seen) if row[0].partition(".")[0] == vendor.name]
         short = [(row[0].partition(".")[2], *row[1:]) for row in rows]
-        shown[f"tables of {vendor.name}"] = dg.MetadataValue.md(_table(wording.TABLES, short))
+        shown[f"tables of {vendor.name}"] = dg.MetadataValue.md(_table(wording.TABLES, short, of=_TABLE))
     if gaps := [f"- {_cell(table)} {_cell(text)}" for table, text in wording.gaps(seen)]:
         shown["gaps"] = dg.MetadataValue.md("\n".join(gaps))
     if plot := wording.plot(seen):

@@ -26,7 +26,7 @@ th { color: var(--soft); font-weight: 600 } th, .number { white-space: nowrap }
 .number { text-align: right; font-variant-numeric: tabular-nums }
 svg { max-width: 100%; height: auto; color: var(--soft) }
 """
-_WORDS = {"vendor", "table", "what", "why", "since", "complete until", "loaded", "waited today"}
+_WORDS = {"vendor", "table", "what", "why", "since", "complete until", "behind", "loaded", "waited today"}
 
 
 def page(seen: Overview) -> str:

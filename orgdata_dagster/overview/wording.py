@@ -12,9 +12,9 @@ from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.pictures.plots import bars
 from orgdata_dagster.overview.state import Overview, gaps_of
 
-VENDORS = ("vendor", "tables", "rows", "complete until", "loaded", "gaps", "requests today", "of the daily limit",
-           "waited today", "failed requests")  # fmt: skip
-TABLES = ("table", "rows", "days", "complete until", "loaded", "gaps")
+VENDORS = ("vendor", "tables", "rows", "complete until", "behind", "loaded", "gaps", "requests today",
+           "of the daily limit", "waited today", "failed requests")  # fmt: skip
+TABLES = ("table", "rows", "days", "complete until", "behind", "loaded", "gaps")
 FAILURES = ("what", "since", "why")
 _NAMED = 5
 
@@ -27,6 +27,7 @@ def vendors(seen: Overview) -> Iterator[Sequence[str]]:
             f"{each.tables:,}",
             f"{each.rows:,}",
             instant(each.complete_until),
+            behind(each.complete_until, seen.now),
             ago(each.last_loaded, seen.now),
             f"{each.gaps:,}" if each.gaps else "-",
             f"{each.today.requests:,}",
@@ -44,6 +45,7 @@ def tables(seen: Overview) -> Iterator[Sequence[str]]:
             f"{each.rows:,}",
             f"{each.days_complete:,}" if each.first_day else "-",
             instant(each.complete_until),
+            behind(each.complete_until, seen.now),
             ago(each.last_loaded, seen.now),
             f"{gaps_of(each):,}" if gaps_of(each) else "-",
         )
@@ -94,6 +96,11 @@ def plot(seen: Overview) -> str | None:
 def instant(at: datetime | None) -> str:
     """A time in UTC, to the minute."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if at else "-"
+
+
+def behind(until: datetime | None, now: datetime) -> str:
+    """How far the proven data is behind now."""
+    return span(max(0.0, (now - until).total_seconds())) if until else "-"
 
 
 def ago(at: datetime | None, now: datetime) -> str:

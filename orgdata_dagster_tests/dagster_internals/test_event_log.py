@@ -142,7 +142,7 @@ def test_whoever_watches_a_run_hears_of_new_events_at_once(instance: dg.DagsterI
 def test_a_storage_that_a_person_configured_is_left_alone(
     own: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "pyproject.toml").write_text("[tool.dg.project]\nroot_module = 'mine'\n")
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(own))
     monkeypatch.setenv(settings.HOME, str(tmp_path / "home"))
     monkeypatch.setenv(settings.PROJECT, str(tmp_path))

@@ -25,6 +25,7 @@ _PLOTTED, _LISTED = 60, 7
 _NAMED = 10
 _MONTHS = 12
 _MARKS = {"complete": "█", "unfinished": "▌", "incomplete": "▒", "missing": "×"}
+_LEGEND = ("█ complete ▌ unfinished", "▒ incomplete × missing · not asked")  # about 40 columns are seen
 
 
 def of_days(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, dg.MetadataValue]:
@@ -73,8 +74,7 @@ def _months(days: Mapping[date, DayState]) -> str:
             _MARKS.get(days.get(date(year, month, number + 1), ""), "·") for number in range(monthrange(year, month)[1])
         )
         lines.append(f"{year}-{month:02} {marks}")
-    legend = " ".join(f"{mark} {state}" for state, mark in _MARKS.items())
-    return "\n".join(["```", *lines, f"{legend} · not asked", "```"])
+    return "\n".join(["```", *lines, *_LEGEND, "```"])
 
 
 def _activity(connection: duckdb.DuckDBPyConnection, target: Target) -> str:

@@ -22,6 +22,7 @@ from orgdata_dagster.orchestration import telemetry
 from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.automation.schedules import open_circuit
+from orgdata_dagster.orchestration.automation.turns import in_turns
 from orgdata_dagster.orchestration.checks.specs import COVERAGE
 from orgdata_dagster.orchestration.instance.unreported import ended_early, report_landed
 from orgdata_dagster.orchestration.reasons import reason
@@ -89,7 +90,8 @@ def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | N
         state = {name: Attempts(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
         paused = _paused(vendors)
         requests, given_up, waiting = list[dg.RunRequest](), list[dg.AssetCheckEvaluation](), [*paused.values()]
-        for key, kind in kinds.items():
+        for key in in_turns(kinds):
+            kind = kinds[key]
             if key in busy or key.path[0] in paused or open_circuit(key.path[0]):
                 continue
             name, partitions = key.to_user_string(), graph.get(key).partitions_def

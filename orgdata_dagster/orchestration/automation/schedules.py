@@ -15,6 +15,7 @@ import dagster as dg
 
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.automation.queued_runs import waiting
+from orgdata_dagster.orchestration.automation.turns import turn_tag
 from orgdata_dagster.orchestration.partitions import DAY, bounds, days, key_of
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.orchestration.shared_state import shared_state
@@ -53,13 +54,13 @@ def _due(
     name: str, vendor: VendorResource, cron: str, assets: Sequence[dg.AssetsDefinition], again_days: int
 ) -> dg.ScheduleDefinition:
     def due(tick: datetime, warehouse: WarehouseResource) -> Iterator[dg.RunRequest]:
-        for asset in assets:
+        for turn, asset in enumerate(assets):
             partitions = asset.partitions_def
             assert isinstance(partitions, dg.TimeWindowPartitionsDefinition)
             if partitions.start.date() > tick.date():
                 continue  # its start_date is in the future
             first = first_due_day(warehouse, TableName(*asset.key.path), asset, tick, again_days)
-            tags = {RANGE_START: first, RANGE_END: key_of(partitions, tick.date())}
+            tags = {RANGE_START: first, RANGE_END: key_of(partitions, tick.date()), **turn_tag(turn)}
             run_key = f"{asset.key.to_user_string()} {tick.isoformat()}"
             yield dg.RunRequest(run_key=run_key, asset_selection=[asset.key], tags=tags)
 

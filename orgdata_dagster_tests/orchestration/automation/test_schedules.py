@@ -12,7 +12,7 @@ from dagster._core.test_utils import create_run_for_test
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
+from orgdata_dagster.orchestration.tags import PRIORITY_TAG, RANGE_END, RANGE_START
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
@@ -175,3 +175,11 @@ def test_a_snapshot_that_waits_is_todays(home: Home) -> None:
         [run] = instance.get_runs()
         instance.add_run_tags(run.run_id, {"dagster/partition": today(back=1)})  # midnight has passed
         assert names(ask(instance)) == names([request])
+
+
+def test_vendors_take_turns_in_the_queue() -> None:
+    """The second run of one vendor waits for the first ones of the others: its priority is lower."""
+    with dg.instance_for_test() as instance:
+        asked = ask(instance)
+    assert len(asked) > 1
+    assert [int(request.tags.get(PRIORITY_TAG, "0")) for request in asked] == [-turn for turn in range(len(asked))]

@@ -317,7 +317,8 @@ def _each(
         if ends_run(error):
             ended.set()  # in this thread, before it starts the next partition
         errors[partition] = error
-        run.context.log.warning(f"{run.target.table} {partition or ''}: {reason(error)}")
+        name = f"{run.target.table} {partition or ''}".rstrip()
+        run.context.log.warning(f"{name}: {reason(error)}")
 
     try:
         with threads(max(1, workers), "land") as pool:

@@ -47,14 +47,14 @@ class Machine:
     command: Path
     folder: Path
 
-    def run(self, *words: str, below: str = ".", timeout: float = 120, **variables: str) -> str:
+    def run(self, *words: str, below: str = ".", timeout: float = 300, **variables: str) -> str:
         """The output of `orgdata ...`, which must succeed."""
         done = self.start(*words, below=below, timeout=timeout, **variables)
         assert done.returncode == 0, f"orgdata {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def start(
-        self, *words: str, below: str = ".", timeout: float = 120, **variables: str
+        self, *words: str, below: str = ".", timeout: float = 300, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run `orgdata ...` in a folder below the user's."""
         clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}

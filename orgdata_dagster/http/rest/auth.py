@@ -1,7 +1,7 @@
-"""Authentication: what a request carries so that the vendor knows who asks.
+"""Authentication: the headers that a request needs.
 
-Here: `Auth` for credentials that stay as they are, `ClientCredentials` for OAuth 2 tokens that are fetched and renewed.
-Add here: another way to authenticate. Keep out: where credentials come from (a vendor's resource.py).
+Here: `Fixed` for credentials that do not change, `ClientCredentials` for OAuth 2 tokens that are fetched and renewed.
+Add here when: there is another way to authenticate. Keep out: where credentials come from (a vendor's resource.py).
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
 
-_EARLY, _SHARE = 60.0, 0.1  # a token is renewed so many seconds, and so much of its life, before it expires
+# a token is renewed so many seconds, or this share of its life, before it expires, whichever is earlier
+_EARLY, _SHARE = 60.0, 0.1
 _IN_MEMORY = "/dev/shm"
 
 
 class Auth(Protocol):
-    """`headers` go with the next request. `renew`: after a 401 to one with these headers; whether to try again."""
+    """Adds headers to requests. `renew` is called after a 401 to a request with these headers; it says whether to retry."""
 
     def headers(self) -> Mapping[str, str]: ...
     def renew(self, refused: Mapping[str, str]) -> bool: ...
@@ -37,20 +38,20 @@ class Auth(Protocol):
 
 @dataclass(frozen=True)
 class Fixed:
-    """Headers that stay as they are; a 401 is final. An API key in the query is a parameter of the HTTP client."""
+    """Headers that do not change; a 401 is final. An API key in the query is a parameter of the HTTP client."""
 
     given: Mapping[str, str] = field(default_factory=dict)
 
     def headers(self) -> Mapping[str, str]:
-        """The same for every request."""
+        """The same headers for every request."""
         return self.given
 
     def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """There is nothing to renew."""
+        """No-op: nothing can be renewed."""
         return False
 
     def close(self) -> None:
-        """Nothing to close."""
+        """No-op."""
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -59,18 +60,20 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def basic(username: str, password: str) -> dict[str, str]:
-    """The header of a user name and a password; what it holds is made unspeakable, as the password is."""
+    """The header of a user name and a password. Its value is a secret and never shown."""
     pair = base64.b64encode(f"{username}:{password}".encode()).decode()
     redaction.register(pair)
     return {"Authorization": f"Basic {pair}"}
 
 
 class ClientCredentials:
-    """OAuth 2 client credentials (RFC 6749, 4.4): a token fetched through `http`, which pays the vendor's rate limit.
+    """OAuth 2 client credentials (RFC 6749, 4.4): a token fetched through `http`, which keeps the vendor's rate limit.
 
-    The token is renewed before it expires, and once after a 401. `path`: of the address where tokens are fetched.
-    `extra`: more fields of the request, as `scope`. `in_header`: the client authenticates by a Basic header, else by
-    fields of the body.
+    The token is renewed before it expires, and once after a 401.
+
+    path: path of the address where tokens are fetched.
+    extra: more fields of the request, such as `scope`.
+    in_header: the client authenticates by a Basic header, not by fields of the body.
     """
 
     def __init__(
@@ -95,21 +98,21 @@ class ClientCredentials:
         self._until = 0.0
 
     def headers(self) -> Mapping[str, str]:
-        """The header of a token that is good for a while."""
+        """The header of a valid token."""
         with self._lock:
             if not self._token or self._clock.monotonic() >= self._until:
                 self._fetch()
             return bearer(self._token)
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """Fetch another token, unless another thread has done so since."""
+        """Fetch another token, unless another thread has already done so."""
         with self._lock:
             if refused.get("Authorization") == f"Bearer {self._token}":
                 self._fetch()
             return True
 
     def close(self) -> None:
-        """Close the connections to where tokens come from."""
+        """Close the connections to the address of the tokens."""
         self._http.close()
 
     def _fetch(self) -> None:
@@ -131,16 +134,16 @@ class ClientCredentials:
 
 
 def _token(download: Download) -> tuple[str, float]:
-    """The token and the seconds it lives; where the answer does not say, a token lives until it is refused."""
+    """The token and its lifetime in seconds; if the answer has none, the token is used until it is refused."""
     try:
         found: Any = json.loads(download.path.read_bytes())
         token, life = found["access_token"], found.get("expires_in")
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise BadBody("the answer holds no access_token") from None
+        raise BadBody("the answer has no access_token") from None
     finally:
         download.path.unlink(missing_ok=True)
     if not isinstance(token, str) or not token:
-        raise BadBody("the answer holds no access_token")
+        raise BadBody("the answer has no access_token")
     redaction.register(token)
     try:
         return token, float(life)

@@ -1,6 +1,6 @@
 """The `Link` header (RFC 8288): `<https://api.example.com/issues?page=2>; rel="next"`.
 
-Here: reading one relation. Keep out: whether a link may be followed (http/origin.py).
+Here: reading one relation. Keep out: whether a link may be followed (http/origin.py), links in the body (following.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _PARAMETER = re.compile(r";\s*([^\s=;,]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;
 
 
 def link_of(header: str, relation: str) -> str | None:
-    """The address of this relation, None where the header has none. A relation is compared whatever its case."""
+    """The address of this relation; None if the header has none. Case does not matter."""
     for match in _LINK.finditer(header):
         for parameter in _PARAMETER.finditer(match[2]):
             named = (parameter[2] if parameter[2] is not None else parameter[3]).lower().split()

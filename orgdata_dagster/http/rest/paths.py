@@ -1,6 +1,6 @@
 """Dotted paths into JSON and into an answer: `meta.next_cursor`, `filters.0.value`, `header:X-Total-Count`.
 
-Here: finding a value, and putting one into a body. Add here: another way to name a place.
+Here: finding a value, and putting one into a body. Add here when: there is another way to name a place.
 Keep out: what a value means (paginators.py, errors.py).
 """
 
@@ -20,11 +20,11 @@ class _Missing:
 
 
 MISSING: Final = _Missing()
-"""What `find` gives where there is nothing at a path: null is something."""
+"""The result of `find` if there is nothing at a path; null is a value."""
 
 
 def find(body: Any, path: str) -> Any:
-    """The value at a path of a JSON document; MISSING where there is none. An empty path is the document."""
+    """The value at a path of a JSON document; MISSING if there is none. An empty path is the document."""
     for part in path.split(".") if path else ():
         if isinstance(body, Mapping) and part in body:
             body = body[part]
@@ -36,16 +36,16 @@ def find(body: Any, path: str) -> Any:
 
 
 def find_in_answer(body: Any, headers: Mapping[str, str], path: str) -> Any:
-    """As `find`; `header:Name` is a header of the answer."""
+    """Like `find`; `header:Name` is a header of the answer."""
     if path.startswith(HEADER):
         return headers.get(path.removeprefix(HEADER).strip(), MISSING)
     return find(body, path)
 
 
 def put(body: Any, path: str, value: Any) -> Any:
-    """A copy of the document with this value at the path; objects that are missing on the way are made.
+    """A copy of the document with this value at the path; missing objects on the way are created.
 
-    Raises ValueError where the path leads into something that is no object, or beyond the end of an array.
+    Raises ValueError if the path leads into something that is not an object, or beyond the end of an array.
     """
     first, _, rest = path.partition(".")
     if isinstance(body, list):

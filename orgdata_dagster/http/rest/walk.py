@@ -89,8 +89,11 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
         contradicted = is_told and 2 * (answers[-1].total or 0) < len(keys | {*seen})
         steady = len(answers) == 1 or all(answer.stands_at_row for answer in answers)
         in_order = newest_first and all(answer.newest_first for answer in answers)
-        # rows may have left since the last walk, but not all of them
-        matched = totals == {len({*seen})} and bool(seen or not keys)
+        if keys and not seen:  # rows may have left since the last walk, but not all of them
+            pages += mine
+            reason = "the vendor answers with no row, where it had rows a moment ago"
+            continue
+        matched = totals == {len({*seen})}
         if matched and (steady or in_order or all(answer.unchanged for answer in answers)):
             return Walked(mine, "the total matches")
         if matched and seen == matched_before:

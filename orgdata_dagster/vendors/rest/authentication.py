@@ -1,6 +1,6 @@
-"""How a person writes `auth:` in YAML: the way to authenticate, and the NAMES of the variables with the credentials.
+"""The YAML of `auth:`: how requests are authenticated, with the NAMES of the variables that have the credentials.
 
-Here: one model per way, in dlt's words. Add here: another way to authenticate. Keep out: tokens (http/rest/auth.py).
+Here: one model per way, in dlt's words. Add here when: there is another way. Keep out: tokens (http/rest/auth.py).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Model(dg.Model, dg.Resolvable):
 
 
 class NoAuth(_Model):
-    """Anybody may ask."""
+    """No credentials."""
 
     type: Literal["none"]
 
@@ -58,7 +58,7 @@ class ApiKey(_Model):
     type: Literal["api_key"]
     api_key: Variable = Field(description="Name of the variable with the key.")
     name: str = Field(default="Authorization", description="Name of the header or of the parameter.")
-    location: Literal["header", "query"] = Field(default="header", description="Where the key goes.")
+    location: Literal["header", "query"] = Field(default="header", description="Where the key is sent.")
     prefix: str = Field(default="", description="Text before the key in the header, such as `Token `.")
 
     def variables(self) -> dict[str, str]:
@@ -79,7 +79,7 @@ class HttpBasic(_Model):
 
 
 class OAuth2ClientCredentials(_Model):
-    """OAuth 2 client credentials: a token that is fetched within the limits and renewed before it expires."""
+    """OAuth 2 client credentials. The token is fetched within the limits and renewed before it expires."""
 
     type: Literal["oauth2_client_credentials"]
     access_token_url: str = Field(pattern=r"^https?://[^?#\s]+$", description="Where tokens are fetched.")
@@ -87,7 +87,7 @@ class OAuth2ClientCredentials(_Model):
     client_secret: Variable = Field(description="Name of the variable with the client's secret.")
     access_token_request_data: dict[str, str] = Field(default={}, description="More fields, such as `scope`.")
     credentials_in: Literal["body", "header"] = Field(
-        default="body", description="Whether the client's id and secret go as fields or as a Basic header."
+        default="body", description="Whether the client's id and secret are sent as fields or as a Basic header."
     )
 
     def variables(self) -> dict[str, str]:
@@ -101,5 +101,5 @@ AuthOptions = Annotated[_ByType, by_type(_ByType)]
 
 
 def auth_of(written: dict[str, Any]) -> _Options:
-    """The model of what a resource carries as plain values."""
+    """The model of the plain values in a resource."""
     return TypeAdapter[_Options](_ByType).validate_python(written)

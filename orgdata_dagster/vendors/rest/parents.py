@@ -1,8 +1,8 @@
-"""The rows of another table over which `each` walks: `each: {project: projects.id}`.
+"""The rows of another table that `each` refers to: `each: {project: projects.id}`.
 
-Here: reading them out of the warehouse. Keep out: the walks (pulling.py).
+Here: reading them from the warehouse. Keep out: the walks (pulling.py).
 
-They are read from the table that has landed, so that they cost no request. A table that is not complete says so.
+They are read from the table that has landed, so they cost no request. If that table is incomplete, so is this one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 @dataclass(frozen=True)
 class Parents:
-    """What to fill in, one entry per walk. `doubt`: why some may be missing, if so."""
+    """The values of the placeholders, one entry per walk. `doubt`: why some may be missing, if so."""
 
     rows: tuple[dict[str, str], ...] = ({},)
     doubt: str | None = None
@@ -34,7 +34,7 @@ def table_of(each: Mapping[str, str]) -> str:
 
 
 def parents(warehouse: Warehouse, vendor: str, each: Mapping[str, str]) -> Parents:
-    """The rows for `each`, every combination of values once. Raises PermanentError where there is no such table yet."""
+    """The rows for `each`, every combination of values once. Raises PermanentError if the table has not landed."""
     if not each:
         return Parents()
     table = TableName(vendor, table_of(each))

@@ -1,7 +1,7 @@
-"""Options whose `type:` says which others there are.
+"""Unions of options that are distinguished by `type:`.
 
 Here: how Dagster resolves them: as plain values first, which pydantic then checks as a whole. Dagster's own resolving
-gives every field a second type for templates, so that `type` tells nothing any more.
+gives every field a second type for templates, and then `type` does not distinguish the members any more.
 Keep out: the options themselves (paging.py, authentication.py).
 """
 

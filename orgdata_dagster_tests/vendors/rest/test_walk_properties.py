@@ -1,7 +1,8 @@
 """Rows that move while a list is paged, over every paginator: all that were not touched are read, or the walk says so.
 
 The client and its paginators are the real ones; the vendor is a list in memory, whose rows are touched, deleted and
-added between any two requests. It makes pages smaller than asked for, and pages without rows.
+added between any two requests. It makes pages smaller than asked for, and pages without rows, inside the list and at
+its end, once or at every request from some time on.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Vendor:
     gap: int = 0  # every so many pages one without rows, where a cursor allows it
     requests: int = 0
     touched: set[int] = field(default_factory=set)
+    empty: set[int] = field(default_factory=set)  # requests whose answer has no row
+    kind: str = ""
     vendor: str = "fake"
     base_url: str = "http://fake"
 
@@ -56,6 +59,10 @@ class Vendor:
     def move(self) -> None:
         self.requests += 1
         for what, number in self.moves.get(self.requests, []):
+            if what in ("empty", "down"):
+                # not the first answer: where a vendor shows no row at all, only the stored rows can contradict it
+                self.empty |= {max(2, self.requests)} if what == "empty" else {*range(max(2, self.requests), 99)}
+                continue
             keys = sorted(self.items)
             key = keys[number % len(keys)] if keys else None
             if what == "insert":
@@ -73,6 +80,8 @@ class Vendor:
     ) -> Any:
         self.move()
         body, headers = self.answer(endpoint.removeprefix(self.base_url), params)
+        if self.requests in self.empty:
+            body = {**body, "rows": []}
         into.write_text(json.dumps(body))
         return read(Download(into, 200, httpx.Headers(headers), into.stat().st_size, None, 0.0, 1, endpoint))
 
@@ -86,12 +95,14 @@ class Vendor:
                 "rows": rows[start : start + size],
                 "total": len(rows),
                 "more": more,
-                "next": f"/links?{page + 1}" if more else None,
+                "next": (f"/links?{page + 1}" if endpoint.startswith("/links") else page + 1) if more else None,
             }
             return body, {"link": f'</links?{page + 1}>; rel="next"'} if more else {}
         if "offset" in params:
             start = int(params["offset"])
-            return {"rows": rows[start : start + size], "total": len(rows), "more": start + size < len(rows)}, {}
+            more = start + size < len(rows)
+            following = f"/rows?offset={start + size}" if more else None
+            return {"rows": rows[start : start + size], "total": len(rows), "more": more, "next": following}, {}
         after, skipped = (params.get("after") or ":").split(":")
         left = [
             row
@@ -99,10 +110,15 @@ class Vendor:
             if not after or (row["id"] < int(after) if self.order == "-id" else row["id"] > int(after))
         ]
         if self.gap and self.requests % self.gap == 0 and skipped != "x" and left:
-            return {"rows": [], "more": True, "cursor": f"{after}:x"}, {}
+            return {"rows": [], "more": True, "cursor": f"{after}:x", "total": len(rows)}, {"x-next": f"{after}:x"}
         page_rows = left[:size]
         more = len(left) > size
-        return {"rows": page_rows, "more": more, "cursor": f"{page_rows[-1]['id']}:" if more else None}, {}
+        cursor = f"{page_rows[-1]['id']}:" if more else None
+        body = {"rows": page_rows, "more": more, "cursor": cursor, "total": len(rows)}
+        if "told by the link" in self.kind:
+            del body["cursor"]
+            body["next"] = f"/rows?after={cursor}" if cursor else None
+        return body, {"x-next": cursor} if cursor else {}
 
 
 class ByIds(Vendor):
@@ -117,6 +133,12 @@ PAGES: dict[str, Callable[[int], Paginator]] = {
     "page_number, has_more": lambda _: paginators.PageNumber(parameter="page", stop=Stop("has_more", "more")),
     "page_number, empty_page": lambda _: paginators.PageNumber(parameter="page", stop=Stop("empty_page")),
     "page_number, short_page": lambda n: paginators.PageNumber(parameter="page", stop=Stop("short_page"), page_size=n),
+    "page_number, next": lambda _: paginators.PageNumber(parameter="page", stop=Stop("next", "next")),
+    "page_number, next, total": lambda _: paginators.PageNumber(
+        parameter="page", stop=Stop("next", "next"), total_at="total", sends_first=True
+    ),
+    "offset, next, total": lambda _: paginators.Offset(parameter="offset", stop=Stop("next", "next"), total_at="total"),
+    "offset, empty_page": lambda _: paginators.Offset(parameter="offset", stop=Stop("empty_page")),
     "offset, total": lambda _: paginators.Offset(parameter="offset", stop=Stop("total", "total")),
     "offset, has_more": lambda _: paginators.Offset(parameter="offset", stop=Stop("has_more", "more")),
     "offset, short_page": lambda n: paginators.Offset(parameter="offset", stop=Stop("short_page"), page_size=n),
@@ -125,6 +147,13 @@ PAGES: dict[str, Callable[[int], Paginator]] = {
     "link header": lambda _: told.Link(),
     "cursor": lambda _: told.Cursor(cursor_at="cursor", parameter="after"),
     "cursor, has_more": lambda _: told.Cursor(cursor_at="cursor", parameter="after", has_more="more"),
+    "cursor, total": lambda _: told.Cursor(cursor_at="cursor", parameter="after", total_at="total"),
+    "cursor in a header": lambda _: told.Cursor(cursor_at="header:X-Next", parameter="after"),
+    "cursor told by the link": lambda _: told.Cursor(cursor_at="cursor", parameter="after", next_at="next"),
+    "last_id, short_page": lambda n: paginators.LastId(
+        id_at="id", parameter="after", stop=Stop("short_page"), page_size=n
+    ),
+    "last_id, total": lambda _: paginators.LastId(id_at="id", parameter="after", stop=Stop("total", "total")),
     "last_id, has_more": lambda _: paginators.LastId(id_at="id", parameter="after", stop=Stop("has_more", "more")),
     "last_id, empty_page": lambda _: paginators.LastId(id_at="id", parameter="after", stop=Stop("empty_page")),
 }
@@ -136,13 +165,13 @@ def vendors(draw: st.DrawFn, kind: str, *, moving: bool = True) -> Vendor:
     by_row = kind.startswith(("cursor", "last_id"))
     order = draw(st.sampled_from(["id", "-id"] if by_row else ["id", "-id", "changed"]))
     items = dict(enumerate(draw(st.lists(st.integers(0, 3), max_size=22)), 1))
-    move = st.tuples(st.sampled_from(["touch", "delete", "insert"]), st.integers(0, 30))
+    move = st.tuples(st.sampled_from(["touch", "delete", "insert", "empty", "down"]), st.integers(0, 30))
     schedule = draw(
         st.dictionaries(st.integers(1, 14), st.lists(move, min_size=1, max_size=2), max_size=5 if moving else 0)
     )
     made = ByIds if kind.startswith("last_id") else Vendor
-    gap = draw(st.sampled_from([0, 2, 3])) if kind == "cursor" else 0
-    return made(size, order, items, schedule, gap)
+    gap = draw(st.sampled_from([0, 2, 3])) if kind in ("cursor", "cursor, total", "cursor in a header") else 0
+    return made(size, order, items, schedule, gap, kind=kind)
 
 
 def walked(vendor: Vendor, paginate: Callable[[], Paginator]) -> tuple[set[int], bool]:

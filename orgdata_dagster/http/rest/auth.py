@@ -29,7 +29,7 @@ _IN_MEMORY = "/dev/shm"
 
 
 class Auth(Protocol):
-    """Adds headers to requests. `renew` is called after a 401 to a request with these headers; it says whether to retry."""
+    """Adds headers to requests. `renew` is called after a 401, with the refused headers; it says whether to retry."""
 
     def headers(self) -> Mapping[str, str]: ...
     def renew(self, refused: Mapping[str, str]) -> bool: ...

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.warehouse.storage.extensions import wheel_of
 from orgdata_dagster_tests.postgres import Server
 
 VARIABLE = "ORGDATA_TEST_WAREHOUSE"
@@ -24,6 +23,8 @@ servers: list[Server] = []  # the session's, if it needs one (conftest.py)
 
 def need_lakes() -> None:
     """Skip the test where the wheels of the extra `lake` are not installed. In CI they have to be."""
+    from orgdata_dagster.warehouse.storage.extensions import wheel_of  # slow, and every session imports this module
+
     if os.environ.get("CI") or all(map(wheel_of, ("ducklake", "postgres_scanner", "sqlite_scanner"))):
         return
     pytest.skip("the extra `lake` is not installed, or not for this version of DuckDB: pip install -e '.[dev]'")

@@ -16,8 +16,7 @@ from datetime import datetime
 import duckdb
 
 from orgdata_dagster.warehouse.catalog import table_columns
-from orgdata_dagster.warehouse.names import TableName
-from orgdata_dagster.warehouse.storage.connection import ALIAS
+from orgdata_dagster.warehouse.names import TableName, quoted
 from orgdata_dagster.writeback.destination import Row
 from orgdata_dagster.writeback.source import COPY
 
@@ -69,7 +68,8 @@ class SentRows:
     def copy(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Copy this sync's part into the attached file `copy`, as `accepted`, `rejected` and `in_flight`."""
         if not _exists(connection):
-            connection.execute(f"USE {COPY}; {_TABLES}; USE {ALIAS}")
+            [(warehouse,)] = connection.execute("SELECT current_database()").fetchall()
+            connection.execute(f"USE {COPY}; {_TABLES}; USE {quoted(warehouse)}")
             schema = f"{COPY}._orgdata"
         else:
             schema = "_orgdata"

@@ -26,6 +26,7 @@ import duckdb
 from orgdata_dagster.state.file_lock import SAY_AFTER, StillHeld
 from orgdata_dagster.warehouse.catalog import remembering
 from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseHeld, WarehouseUnavailable
+from orgdata_dagster.warehouse.names import quoted
 from orgdata_dagster.warehouse.storage import instances
 from orgdata_dagster.warehouse.storage.causes import broken, first_line, system_error
 from orgdata_dagster.warehouse.storage.memory import allowed, in_room, with_room
@@ -37,9 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger("orgdata.warehouse")
-ALIAS = "warehouse"
 SCRATCH = "memory"  # the database's name for what a connection keeps in memory
-_LEAVE = f"USE {SCRATCH}; DETACH {ALIAS}"
 
 # Another thread that asks the catalog of the same DuckDB instance keeps the file open for a moment after its DETACH.
 _ALREADY_ATTACHED = "is already attached by database"
@@ -170,24 +169,26 @@ class Warehouse:
         with nullcontext(scratch) if scratch else self.scratch_connection() as connection:
             self._attach(connection, read_only=read_only)
             try:
-                connection.execute(f"USE {ALIAS}; SET GLOBAL threads = {1 if in_room() else self.threads}")
+                connection.execute(
+                    f"USE {quoted(self.storage.alias)}; SET GLOBAL threads = {1 if in_room() else self.threads}"
+                )
                 with remembering(connection):
                     yield connection
             except BaseException:
                 with suppress(duckdb.Error):  # the first error is the one to report
-                    connection.execute(_LEAVE)
+                    connection.execute(self._leave)
                 raise
-            connection.execute(_LEAVE)
+            connection.execute(self._leave)
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
         self.storage.load(connection)
         began = time.monotonic()
         said = False
         # it is still attached if detaching failed the last time
-        connection.execute(f"USE {SCRATCH}; DETACH DATABASE IF EXISTS {ALIAS}")
+        connection.execute(f"USE {SCRATCH}; DETACH DATABASE IF EXISTS {quoted(self.storage.alias)}")
         while True:
             try:
-                self.storage.attach(connection, ALIAS, read_only=read_only)
+                self.storage.attach(connection, self.storage.alias, read_only=read_only)
                 return
             except duckdb.Error as error:
                 # DuckDB does not wait if another process has the file open: it fails at once
@@ -204,6 +205,10 @@ class Warehouse:
                     said = True
                     self._say_who()
                 time.sleep(0.02)
+
+    @property
+    def _leave(self) -> str:
+        return f"USE {SCRATCH}; DETACH {quoted(self.storage.alias)}"
 
     @contextmanager
     def _locked(self, *, shared: bool) -> Iterator[Confirm]:

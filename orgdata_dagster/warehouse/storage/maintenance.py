@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from orgdata_dagster.warehouse.names import literal
-from orgdata_dagster.warehouse.storage.connection import ALIAS, Warehouse
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.lake import Lake
+from orgdata_dagster.warehouse.storage.storage import ALIAS
 
 _REWRITE = 0.5  # share of a file's rows that were deleted, from which on it is written again without them
 

@@ -3,7 +3,8 @@
 Here: `MotherDuck`. It follows MotherDuck's documents and has never been run. Keep out: tokens: MotherDuck's extension
 reads `motherduck_token` from the environment.
 
-Only writers of this machine take turns. Two machines must not write to the same tables at once.
+Only writers of this machine take turns. Two machines must not write to the same tables at once. The database has to
+exist, and has its own name in a connection: MotherDuck allows no alias for it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class MotherDuck(Storage):
 
     def __init__(self, database: str, *, scratch: Path) -> None:
         self.shown = f"md:{database}"
+        self.alias = database
         self.lock = LocalLock(scratch / f"{hashlib.sha256(self.shown.encode()).hexdigest()[:16]}.lock")
 
     @property
@@ -37,14 +39,13 @@ class MotherDuck(Storage):
         return True
 
     def make_ready(self) -> None:
-        """Nothing: the database is created in MotherDuck."""
+        """Nothing."""
 
     def load(self, connection: duckdb.DuckDBPyConnection) -> None:
         extensions.load(connection, ("motherduck",), why=f"The warehouse {self.shown}")
 
-    def attach(self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool) -> None:
-        option = " (READ_ONLY)" if read_only else ""
-        connection.execute(f"ATTACH {literal(self.shown)} AS {alias}{option}")
+    def attach(self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool) -> None:  # noqa: ARG002
+        connection.execute(f"ATTACH {literal(self.shown)}")
 
     def locked(
         self, *, shared: bool, waiting: Callable[[], None], patience: float | None

@@ -16,6 +16,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.errors import WarehouseError
 
+ALIAS = "warehouse"
 Confirm = Callable[[], None]
 """Raises WarehouseUnavailable if the lock was lost, so that another process may be writing."""
 
@@ -24,12 +25,14 @@ class Storage(ABC):
     """Where the tables are.
 
     shown: the URI for messages, without a password and without options.
+    alias: the name under which a connection has the database.
     options: what DuckDB's ATTACH is given besides, name -> value.
     secrets: values that must never be shown.
     consistent: a reader's statements see one state without further ado, because writers wait for it.
     """
 
     shown: str
+    alias: str = ALIAS
     options: Mapping[str, str] = MappingProxyType({})
     secrets: tuple[str, ...] = ()
     consistent: bool = True

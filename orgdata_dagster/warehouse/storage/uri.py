@@ -46,6 +46,8 @@ def storage_of(uri: str, *, base: Callable[[], Path], scratch: Path) -> Storage:
     if scheme == "ducklake":
         return _lake(rest, base)
     if scheme == "md":
+        if not rest:
+            raise WarehouseUnavailable(f"{VARIABLE}: the name of the database is missing. {_KINDS}.")
         return MotherDuck(rest, scratch=scratch)
     hint = " (did you mean ducklake:postgres:...?)" if scheme.startswith("postgres") else ""
     raise WarehouseUnavailable(f"{VARIABLE}: {scheme}:... is not supported{hint}. {_KINDS}.")

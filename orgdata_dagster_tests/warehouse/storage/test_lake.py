@@ -5,6 +5,8 @@ The whole of the warehouse's tests runs on lakes with `make test-growth`; here i
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -223,6 +225,22 @@ def test_an_instance_with_an_internal_error_is_not_used_again(lake: Rig) -> None
         connection.execute("CREATE TABLE acme.t AS SELECT CAST('10:00:00' AS TIME_NS) AS at")
     assert len(instances.idle()) == max(before - 1, 0)
     assert lake.warehouse.query("SELECT id FROM acme.items")["id"].tolist() == [1]
+
+
+_IMPORTED = """
+import sys
+from pathlib import Path
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+with Warehouse(sys.argv[1], scratch=Path(sys.argv[2])).writing() as connection:
+    loaded = "SELECT extension_name FROM duckdb_extensions() WHERE loaded AND install_path <> '(BUILT-IN)'"
+    modules = [name for name in sys.modules if name.startswith(("psycopg", "duckdb_extension"))]
+    print(connection.execute(loaded).fetchall(), modules)
+"""
+
+
+def test_a_file_loads_and_imports_nothing_of_a_lake(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _IMPORTED, str(tmp_path / "w.duckdb"), str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stdout.split() == ["[]", "[]"]
 
 
 @pytest.mark.growth

@@ -45,6 +45,7 @@ def test_what_a_uri_means(uri: str, shown: str) -> None:
         ("ftp://me:hidden@x/y", "ftp:... is not supported. Set it to the path of a DuckDB file"),
         ("postgresql://me:hidden@db/lake", "did you mean ducklake:postgres:..."),
         ("ducklake:", "file of the lake's catalog is missing"),
+        ("md:", "name of the database is missing"),
         ("ducklake:mysql:x", "catalog cannot be mysql:"),
         ("ducklake:c?PATH=hidden", "unknown option PATH of a lake; known are DATA_PATH"),
         ("ducklake:postgres:dbname=x?DATAPATH=hidden", "did you mean DATA_PATH=...?"),

@@ -5,6 +5,7 @@ Here: collecting and printing the options. Keep out: the options themselves (orc
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import textwrap
@@ -123,8 +124,13 @@ def _options(written: Written, model: pydantic.BaseModel, at: Location) -> Itera
             _plain(value),
             yaml_files.short(written.file) if is_set else None,
             yaml_files.line(written.document, place) if is_set else None,
-            " ".join((field.description or "").split()),
+            " ".join((field.description or _kind(model, name)).split()),
         )
+
+
+def _kind(model: pydantic.BaseModel, name: str) -> str:
+    """What a choice among models, such as that of a paginator, stands for: the model's own description."""
+    return (inspect.getdoc(type(model)) or "").partition("\n\n")[0] if name == "type" else ""
 
 
 def _plain(value: Any) -> Any:

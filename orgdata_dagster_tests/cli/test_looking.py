@@ -17,6 +17,7 @@ from rich.console import Console
 from orgdata_dagster.cli import catalog, explain, orgdata, show
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.overview import outline
+from orgdata_dagster.project import configured
 from orgdata_dagster.warehouse.ledger.calendar import calendar
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster_tests.integration.home import Home
@@ -109,6 +110,16 @@ def test_every_option_is_explained_with_its_place(new_home: Home) -> None:
     assert max(len(line) for line in printed(explain, explained) if line.startswith("    ")) <= 80
     with pytest.raises(UserError, match="did you mean institution_analytics/courses"):
         explain.explain("institution_analytics/course")
+
+
+def test_every_option_of_every_vendor_is_described(new_home: Home) -> None:
+    folder = Path(__file__).parent.parent / "snapshots" / "every_option"
+    new_home.write_project(**{file.stem: file.read_text() for file in folder.glob("*.yaml")})
+    names = [each.name for each in configured.tables()] + ["contacts_out", "news"]
+    options = {name: explain.explain(name).options for name in names}
+    assert len(options) > 20
+    assert [(name, each.option) for name, found in options.items() for each in found if not each.description] == []
+    assert {each.source == "default" for found in options.values() for each in found} == {True, False}
 
 
 def test_shipped_options_are_described_and_a_tables_own_cron_wins(monkeypatch: pytest.MonkeyPatch) -> None:

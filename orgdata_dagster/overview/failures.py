@@ -13,10 +13,12 @@ from pathlib import Path
 import dagster as dg
 
 from orgdata_dagster.dagster_internals.failing_checks import failing_checks
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.reasons import of_failed_step
 
 _RUNS = 300  # that are looked back
 _RESULTS = 50  # of a check
+_LONGEST = 300
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
@@ -58,7 +60,7 @@ def _failing_assets(instance: dg.DagsterInstance, assets: set[dg.AssetKey]) -> I
     for key, record in last.items():
         run_id = record.dagster_run.run_id
         if (why := reasons[run_id].get(key, "")) or len(record.dagster_run.asset_selection or ()) == 1:
-            yield Failure(key.to_user_string(), why or "the run failed", _ended(first[key]), run_id)
+            yield Failure(key.to_user_string(), why or _run_failure(instance, run_id), _ended(first[key]), run_id)
 
 
 def _reasons(instance: dg.DagsterInstance, run_id: str) -> dict[dg.AssetKey, str]:
@@ -68,6 +70,13 @@ def _reasons(instance: dg.DagsterInstance, run_id: str) -> dict[dg.AssetKey, str
     return {
         dg.AssetKey((event.step_key or "").split("__")): of_failed_step(event) or "the step failed" for event in events
     }
+
+
+def _run_failure(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Why a run failed outside its steps, as when its process was killed."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
+    told = [event.message for record in records if (event := record.event_log_entry.dagster_event)]
+    return excerpt(" ".join((told[-1] or "").split()), _LONGEST) if told and told[-1] else "the run failed"
 
 
 def _failing_checks(instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey]) -> Iterator[Failure]:

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.resources import WarehouseResource
@@ -84,6 +85,15 @@ def test_what_was_pulled_and_what_fails_since_when(home: Home, sandbox: Sandbox)
 
     assert home.materialize(f"{VENDOR}/events", today()).success
     assert seen(home).failures == []
+
+
+def test_a_run_that_failed_outside_its_steps_says_why(home: Home) -> None:
+    with home.instance() as instance:
+        key = dg.AssetKey([VENDOR, "users"])
+        run = create_run_for_test(instance, asset_selection=frozenset([key]))
+        instance.report_run_failed(run, "its process was killed")
+    [failure] = seen(home).failures
+    assert (failure.name, failure.what) == (f"{VENDOR}/users", "its process was killed")
 
 
 def test_the_page_by_command(home: Home, sandbox: Sandbox) -> None:

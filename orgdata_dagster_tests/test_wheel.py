@@ -139,4 +139,4 @@ def test_from_an_empty_folder_to_the_tables_of_the_one_vendor_with_credentials(
 @pytest.mark.skipif(not EVERYTHING, reason="make test-install")
 def test_the_demo_in_any_folder(machine: Machine) -> None:
     assert "orgdata init mine" in machine.run("demo", "--no-ui")
-    assert "no check fails" in machine.run("doctor", "--offline", below=".orgdata-demo")
+    assert json.loads(machine.run("status", "--json", below=".orgdata-demo"))["failing_checks"] == []

@@ -37,7 +37,7 @@ _LIMITS = "{concurrent: 2, per_minute: 2400} # of the simulated vendor"
 FOLDER = ".orgdata-demo"
 _NEXT = """
 Next:
-  cd {folder}     the demo is a project: status, doctor, dev and the other commands work in it
+  cd {folder}     the demo is a project: status, show, query and dev work on its tables
   orgdata query "select * from octolis.contacts limit 5"
   orgdata init mine    makes a project of your own, in another folder
 The tables are in {database}, for any program that reads DuckDB."""

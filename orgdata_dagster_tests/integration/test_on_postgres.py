@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from orgdata_dagster import settings
+from orgdata_dagster.sandbox.environment import environment
+from orgdata_dagster.sandbox.limits import UNLIMITED
+from orgdata_dagster.sandbox.octolis import Octolis
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.integration.truth import difference
 from orgdata_dagster_tests.postgres import PASSWORD, Server
+from orgdata_dagster_tests.vendors.octolis.sync.rig import COLUMNS, CONTACTS, SYNC, Counting
 
 VENDOR = "institution_analytics"
 FIRST = today(back=5)
 STORAGE = "\nstorage:\n  postgres:\n    postgres_url: {env: DAGSTER_POSTGRES_URL}\n"
 
 
-@pytest.mark.growth
-def test_two_machines_start_at_once_on_an_empty_database(
-    new_home: Home, sandbox: Sandbox, postgres: Server, tmp_path: Path
-) -> None:
+def two_homes(new_home: Home, postgres: Server, tmp_path: Path) -> tuple[Path, Path]:
+    """Put Dagster's storage and the state on PostgreSQL, and name two homes that use them and one warehouse."""
     instance_file = Path(os.environ[settings.PROJECT]) / "dagster.yaml"
     instance_file.write_text(instance_file.read_text() + STORAGE)
     new_home.set(
@@ -31,7 +35,14 @@ def test_two_machines_start_at_once_on_an_empty_database(
         ORGDATA_STATE=postgres.url(postgres.new_database()),
         ORGDATA_WAREHOUSE=str(tmp_path / "shared.duckdb"),
     )
-    homes, tables = (tmp_path / "one", tmp_path / "other"), ("users", "courses")
+    return tmp_path / "one", tmp_path / "other"
+
+
+@pytest.mark.growth
+def test_two_machines_start_at_once_on_an_empty_database(
+    new_home: Home, sandbox: Sandbox, postgres: Server, tmp_path: Path
+) -> None:
+    homes, tables = two_homes(new_home, postgres, tmp_path), ("users", "courses")
     started = []
     for home, table in zip(homes, tables, strict=True):
         new_home.set(ORGDATA_HOME=str(home))
@@ -55,3 +66,25 @@ def test_two_machines_start_at_once_on_an_empty_database(
     for home in homes:
         assert [path for path in home.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()] == []
     assert PASSWORD not in doctor.everything
+
+
+@pytest.mark.growth
+def test_a_sync_that_starts_on_both_sends_each_row_once(new_home: Home, postgres: Server, tmp_path: Path) -> None:
+    people = Counting("people", COLUMNS, (("email",),))
+    limits = {"points_per_second": 25, "points_per_minute": 1500, "account_points_per_minute": 2000}
+    attributes = {**SYNC, "batch_size": 10, "limits": limits}
+    new_home.write_project(octolis=yaml.safe_dump({"type": "orgdata_dagster.OctolisSync", "attributes": attributes}))
+    homes = two_homes(new_home, postgres, tmp_path)
+    with new_home.warehouse.writing() as connection:
+        connection.execute(CONTACTS.format(rows=300))
+    with Sandbox(Octolis([people], limits=UNLIMITED)) as sandbox:
+        new_home.set(**environment(sandbox.url))
+        started = []
+        for home in homes:
+            new_home.set(ORGDATA_HOME=str(home))
+            started.append(new_home.start("sync", "out"))
+        for done in [command.wait(120) for command in started]:
+            assert done.status == 0, done.everything
+        assert len(people.truth()) == 300
+        assert set(people.versions.values()) == {1}
+        assert Counter(entry.status for entry in sandbox.log.entries())[429] == 0

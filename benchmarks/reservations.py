@@ -1,0 +1,84 @@
+"""Reservations per second of one rate limit: `python -m benchmarks.reservations [--url postgresql://...]`.
+
+Here: both stores of the shared state, with 1 and 8 processes, on a rule that never makes anyone wait.
+Keep out: whole commands (bench/). Without --url, PostgreSQL is started as the tests do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
+from orgdata_dagster.state import State, open_state
+from orgdata_dagster_tests.postgres import running
+
+FORK = multiprocessing.get_context("fork")
+# one window, and octolis' shape, where each request is two transactions
+RULES = {
+    "one window": Rule(buckets=((Window(1e9, 0.02),),)),
+    "octolis": Rule(buckets=((Window(25e6, 1), Window(6e7, 30)), (Window(1e9, 30),))),
+}
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", default="")
+    parser.add_argument("--seconds", type=float, default=3)
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = options.url
+        if not url:
+            server = stack.enter_context(running(folder / "server"))
+            url = server.url(server.new_database())
+        print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+        print("| rule | processes | files | PostgreSQL |\n|---|---|---|---|")
+        for rule in RULES:
+            for processes in (1, 8):
+                figures = [_per_second(place, rule, processes, options.seconds, folder) for place in (None, url)]
+                print(f"| {rule} | {processes} | {figures[0]:.0f} | {figures[1]:.0f} |", flush=True)
+
+
+def _per_second(url: str | None, rule: str, processes: int, seconds: float, folder: Path) -> float:
+    counts, go = FORK.Queue(), FORK.Event()
+    workers = [
+        FORK.Process(target=_reserve, args=(url, folder, rule, seconds, go, counts), daemon=True)
+        for _ in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    time.sleep(1.5)
+    go.set()
+    total = sum(counts.get() for _ in workers)
+    for worker in workers:
+        worker.join()
+    return float(total / seconds)
+
+
+def _reserve(url: str | None, folder: Path, rule: str, seconds: float, go: Any, counts: Any) -> None:
+    state: State = open_state(url, folder)
+    rate_limit = RateLimit(rule.replace(" ", "_"), RULES[rule], state)
+    _spend(rate_limit)
+    go.wait()
+    end, count = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        _spend(rate_limit)
+        count += 1
+    counts.put(count)
+
+
+def _spend(rate_limit: RateLimit) -> None:
+    with rate_limit.spend() as permit:
+        permit.sent()
+
+
+if __name__ == "__main__":
+    main()

@@ -34,8 +34,8 @@ from sqlalchemy import Connection, Delete, Engine, create_engine, delete
 from sqlalchemy.event import listen
 
 from orgdata_dagster.dagster_internals import require
+from orgdata_dagster.dagster_internals.event_batches import in_batches
 from orgdata_dagster.dagster_internals.migrations import read_once
-from orgdata_dagster.dagster_internals.storage import in_batches
 
 _APART = 0.0011  # seconds between two materializations: more than a millisecond, which floats round
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}

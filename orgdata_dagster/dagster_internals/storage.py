@@ -1,7 +1,6 @@
 """The storage class of an instance's events.
 
-Here: `batched_event_log`, and `in_batches` for every storage that can. Keep out: how events are stored together
-(event_log.py).
+Here: `batched_event_log`. Keep out: how events are stored together (event_log.py).
 
 Why: Dagster's own SQLite storage takes two transactions per event and partition, and its class is private.
 Fallback: Dagster's own storage, which uses the same files, but is slower.
@@ -9,17 +8,7 @@ Fallback: Dagster's own storage, which uses the same files, but is slower.
 
 from __future__ import annotations
 
-import os
-
 from orgdata_dagster.dagster_internals import NotThere, private
-
-_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"  # unless this is set, Dagster passes single events
-_EVENTS_AT_ONCE = "500"
-
-
-def in_batches() -> None:
-    """Make Dagster pass the events of a run's partitions together; its PostgreSQL storage stores them at once too."""
-    os.environ.setdefault(_BATCH_SIZE, _EVENTS_AT_ONCE)
 
 
 def batched_event_log() -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ import dagster as dg
 
 from orgdata_dagster import settings
 from orgdata_dagster.dagster_internals import step_failures
-from orgdata_dagster.dagster_internals.storage import in_batches
+from orgdata_dagster.dagster_internals.event_batches import in_batches
 from orgdata_dagster.http import redaction
 from orgdata_dagster.orchestration.automation.alerts import channels, heartbeat
 from orgdata_dagster.orchestration.automation.alerts.sensor import alerts_sensor

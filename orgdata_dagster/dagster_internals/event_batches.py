@@ -1,0 +1,19 @@
+"""Events of a run's many partitions, passed to the storage together.
+
+Here: `in_batches`. Keep out: how a storage stores them (event_log.py; Dagster's own in PostgreSQL).
+
+Why: unless a variable that is not documented is set, Dagster stores each event in a transaction of its own.
+Fallback: a Dagster that does not know the variable passes single events.
+"""
+
+from __future__ import annotations
+
+import os
+
+_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
+_EVENTS_AT_ONCE = "500"
+
+
+def in_batches() -> None:
+    """Make Dagster pass events in batches in this process and its children."""
+    os.environ.setdefault(_BATCH_SIZE, _EVENTS_AT_ONCE)

@@ -23,46 +23,70 @@ from orgdata_dagster_tests.postgres import running
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 QUERY = "SELECT _orgdata_partition, count(*), sum(n) FROM acme.items GROUP BY 1 ORDER BY 1"
+PAGE = "n,text\n" + "".join(f"{n},text {n}\n" for n in range(100))
+COLUMNS = ("new", "replace", "query", "bulk")
+HEADER = (
+    "| warehouse | commit of 100 new rows, ms | that replaces 100, ms | query, ms | {rows:,} rows in bulk, s |\n"
+    "|---|--:|--:|--:|--:|"
+)
 
 
 def main() -> None:
-    """Measure, and print one table."""
+    """Measure, and print one table: medians, and the best time in brackets."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=25, help="commits of each kind")
+    parser.add_argument("--rounds", type=int, default=25, help="commits and queries of each kind")
     parser.add_argument("--rows", type=int, default=300_000, help="rows of the bulk load")
     parser.add_argument("--only", default=",".join(warehouses.KINDS))
     options = parser.parse_args()
-    print(f"{'warehouse':<12}{'new ms':>10}{'replace ms':>12}{'query ms':>10}{'bulk s':>9}{'rows/s':>10}")
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="orgdata-warehouses-", dir=memory) as name, ExitStack() as stack:
-        folder = Path(name)
-        for kind in options.only.split(","):
-            if kind == warehouses.POSTGRES and not warehouses.servers:
-                warehouses.servers.append(stack.enter_context(running(folder / "server")))
-            new, replace, query, bulk = _measure(folder / kind, kind, options.rounds, options.rows)
-            print(f"{kind:<12}{new:>10.0f}{replace:>12.0f}{query:>10.1f}{bulk:>9.2f}{options.rows / bulk:>10,.0f}")
+        kinds = options.only.split(",")
+        if warehouses.POSTGRES in kinds:
+            warehouses.servers.append(stack.enter_context(running(Path(name) / "server")))
+        rigs = {kind: _rig(Path(name) / kind, kind, stack) for kind in kinds}
+        took = _measured(rigs, options.rounds, options.rows)
+    print(HEADER.format(rows=options.rows))
+    for kind, times in took.items():
+        cells = (_shown(times[name], 1 if name == "bulk" else 1000) for name in COLUMNS)
+        print(f"| {kind} | {' | '.join(cells)} |")
+    print(f"\nMedians, in brackets the best of {options.rounds} rounds; load average {load:.0f} before, ", end="")
+    print(f"{os.getloadavg()[0]:.0f} after.")
 
 
-def _measure(folder: Path, kind: str, rounds: int, rows: int) -> tuple[float, float, float, float]:
-    """Medians of commits of 100 rows (to a new partition, in place of one), and of a query; then the bulk load."""
+def _rig(folder: Path, kind: str, stack: ExitStack) -> Rig:
     folder.mkdir()
     location = warehouses.location(folder, kind)
-    with Warehouse(location, scratch=folder / "scratch").scratch_connection() as connection:
-        rig = Rig(folder, connection, location)
-        page = "n,text\n" + "".join(f"{n},text {n}\n" for n in range(100))
-        rig.land(page, partition="first")
-        new = [_seconds(lambda at=at: rig.land(page, partition=f"day-{at}")) for at in range(rounds)]  # type: ignore[misc]
-        replaced = [_seconds(lambda: rig.land(page, partition="first")) for _ in range(rounds)]
-        query = [_seconds(lambda: rig.warehouse.query(QUERY)) for _ in range(rounds)]
-        many = "n,text\n" + "".join(f"{n},text {n}\n" for n in range(rows))
-        bulk = _seconds(lambda: rig.land(many, partition="bulk"))
-    return 1000 * statistics.median(new), 1000 * statistics.median(replaced), 1000 * statistics.median(query), bulk
+    connection = stack.enter_context(Warehouse(location, scratch=folder / "scratch").scratch_connection())
+    rig = Rig(folder, connection, location)
+    rig.land(PAGE, partition="first")
+    return rig
+
+
+def _measured(rigs: dict[str, Rig], rounds: int, rows: int) -> dict[str, dict[str, list[float]]]:
+    """Kind -> column -> seconds. The kinds take turns, so that each has the same share of a busy machine."""
+    took = {kind: {name: list[float]() for name in COLUMNS} for kind in rigs}
+    many = "n,text\n" + "".join(f"{n},text {n}\n" for n in range(rows))
+    for number in range(rounds):
+        for kind, rig in rigs.items():
+            took[kind]["new"].append(_seconds(lambda rig=rig: rig.land(PAGE, partition=f"day-{number}")))  # noqa: B023
+            took[kind]["replace"].append(_seconds(lambda rig=rig: rig.land(PAGE, partition="first")))
+            took[kind]["query"].append(_seconds(lambda rig=rig: rig.warehouse.query(QUERY)))
+    for number in range(3):
+        for kind, rig in rigs.items():
+            took[kind]["bulk"].append(_seconds(lambda rig=rig: rig.land(many, partition=f"bulk-{number}")))  # noqa: B023
+    return took
 
 
 def _seconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def _shown(seconds: list[float], factor: float) -> str:
+    digits = 2 if factor == 1 else 0
+    return f"{factor * statistics.median(seconds):.{digits}f} ({factor * min(seconds):.{digits}f})"
 
 
 if __name__ == "__main__":

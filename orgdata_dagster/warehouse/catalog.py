@@ -52,29 +52,44 @@ def _folded(column: str) -> str:
     return f"translate({column}, '{ascii_uppercase}', '{ascii_lowercase}')"
 
 
-def _named(kind: str) -> str:
-    """SQL: whether there is one `kind` (table or view) of a name."""
-    return (
-        f"SELECT 1 FROM duckdb_{kind}s() WHERE database_name = current_database() "
-        f"AND {_folded('schema_name')} = ? AND {_folded(f'{kind}_name')} = ?"
-    )
-
-
 # not information_schema.tables, which takes four times as long
-_EXISTS = f"{_named('table')} UNION ALL {_named('view')}"
+_TABLES = "duckdb_tables()"
+# duckdb_tables() of a lake asks the catalog for the size of every table: 160 ms instead of 2 for 20 tables
+_TABLES_OF_LAKE = (
+    "(SELECT database_name, schema_name, table_name, count(*) AS column_count FROM duckdb_columns() GROUP BY ALL)"
+)
+_KIND = "SELECT type FROM duckdb_databases() WHERE database_name = current_database()"
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> str:
+    """SQL: a relation with database_name, schema_name, table_name and column_count of every table.
+
+    In a lake that includes views.
+    """
+    kind = known(connection, "kind", lambda: connection.execute(_KIND).fetchone())
+    return _TABLES_OF_LAKE if kind == ("ducklake",) else _TABLES
 
 
 def exists(connection: duckdb.DuckDBPyConnection, table: TableName) -> bool:
     """Whether there is a table or a view of this name."""
     name = [folded(table.schema), folded(table.name)]
-    return known(connection, f"table {name}", lambda: connection.execute(_EXISTS, name * 2).fetchone() is not None)
+
+    def found() -> bool:
+        asked = " UNION ALL ".join(
+            f"SELECT 1 FROM {relation} WHERE database_name = current_database() "
+            f"AND {_folded('schema_name')} = ? AND {_folded(column)} = ?"
+            for relation, column in ((tables(connection), "table_name"), ("duckdb_views()", "view_name"))
+        )
+        return connection.execute(asked, name * 2).fetchone() is not None
+
+    return known(connection, f"table {name}", found)
 
 
 def stored(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The tables and views that exist, as folded `schema.name`."""
     every = " UNION ALL ".join(
-        f"SELECT schema_name || '.' || {kind}_name FROM duckdb_{kind}s() WHERE database_name = current_database()"
-        for kind in ("table", "view")
+        f"SELECT schema_name || '.' || {column} FROM {relation} WHERE database_name = current_database()"
+        for relation, column in ((tables(connection), "table_name"), ("duckdb_views()", "view_name"))
     )
     return {folded(name) for (name,) in connection.execute(every).fetchall()}
 

@@ -13,7 +13,7 @@ from functools import cache
 
 import duckdb
 
-from orgdata_dagster.warehouse.catalog import known
+from orgdata_dagster.warehouse.catalog import known, tables
 from orgdata_dagster.warehouse.errors import LedgerIncomplete
 from orgdata_dagster.warehouse.ledger import previous
 
@@ -145,7 +145,8 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Map
 
 def _column_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Table -> number of columns, of those in schema `_orgdata`."""
-    counted = "SELECT table_name, column_count FROM duckdb_tables() WHERE database_name = current_database() "
+    every = tables(connection)
+    counted = f"SELECT table_name, column_count FROM {every} WHERE database_name = current_database() "
     return dict(connection.execute(counted + "AND schema_name = '_orgdata'").fetchall())
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 
 from orgdata_dagster.http.rate_limit import RateLimit, RateLimitTimeout, Rule, Window, WindowUsage
 from orgdata_dagster.state import FileState
-from orgdata_dagster.state.interface import Held
 from orgdata_dagster_tests.http.fakes import FakeClock, spend
 from orgdata_dagster_tests.http.servers_book import rejected
 
@@ -147,34 +145,6 @@ def test_timeout_while_waiting_for_a_lease(rate_limit: Callable[[Rule], RateLimi
         assert caught.value.needed is None
         assert sum(clock.slept) == pytest.approx(3)
     assert spend(rate_limit(rule)) == 0
-
-
-def test_only_one_thread_of_a_process_looks_for_a_free_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lease, looking = FileState.lease, set[int]()
-
-    def look(self: FileState, names: Sequence[str]) -> Held | None:
-        looking.add(threading.get_ident())
-        return lease(self, names)
-
-    monkeypatch.setattr(FileState, "lease", look)
-    rule, done = Rule(in_flight=1), list[int]()
-    shared = RateLimit("vendor", rule, FileState(tmp_path))
-
-    def work(number: int) -> None:
-        with shared.spend():
-            done.append(number)
-
-    with ThreadPoolExecutor(8) as pool:
-        with RateLimit("vendor", rule, FileState(tmp_path)).spend():
-            looking.clear()
-            futures = [pool.submit(work, number) for number in range(8)]
-            with pytest.raises(RateLimitTimeout), shared.spend(timeout=0.1):
-                pass
-            assert len(looking) == 1
-            assert done == []
-        for future in futures:
-            future.result()
-    assert sorted(done) == list(range(8))
 
 
 def test_leases_bound_the_threads_of_one_process(rate_limit: Callable[[Rule], RateLimit]) -> None:

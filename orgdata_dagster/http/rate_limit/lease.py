@@ -8,7 +8,6 @@ Keep out: points and windows (planner.py); how locks are held (state/).
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -26,46 +25,26 @@ class NoLease(Exception):
 
 @contextmanager
 def take_lease(
-    state: State,
-    names: Sequence[str],
-    turn: threading.Lock,
-    clock: Clock,
-    deadline: float | None,
-    tell: Callable[[], None],
+    state: State, names: Sequence[str], clock: Clock, deadline: float | None, tell: Callable[[], None]
 ) -> Iterator[None]:
     """Wait for one of these locks to be free, and hold it while the block runs. It ends with the process.
 
-    turn: held by the one thread of this process that looks for a free lock. If all threads of several processes looked,
-        that would take more CPU time than short exchanges themselves.
     deadline: a time of `clock.monotonic()`; None: no limit.
     tell: called once if the wait takes seconds.
 
     Raises NoLease at the deadline.
     """
+    poll = _FIRST_POLL
     quiet_until = clock.monotonic() + SHORTEST
-
-    def wait(seconds: float) -> float:
-        """How long to wait before the next look. Raises NoLease at the deadline."""
-        nonlocal quiet_until
-        left = seconds if deadline is None else deadline - clock.monotonic()
+    while (held := state.lease(names)) is None:
+        left = poll if deadline is None else deadline - clock.monotonic()
         if left <= 0:
             raise NoLease
         if clock.monotonic() > quiet_until:
             quiet_until = math.inf
             tell()
-        return min(seconds, left)
-
-    patience = _LONGEST_POLL if deadline is None else max(0.0, min(_LONGEST_POLL, deadline - clock.monotonic()))
-    while not turn.acquire(timeout=patience):
-        patience = wait(_LONGEST_POLL)
-        clock.sleep(0)  # raises if the process is asked to stop
-    try:
-        poll = _FIRST_POLL
-        while (held := state.lease(names)) is None:
-            clock.sleep(wait(poll))
-            poll = min(1.5 * poll, _LONGEST_POLL)
-    finally:
-        turn.release()
+        clock.sleep(min(poll, left))
+        poll = min(1.5 * poll, _LONGEST_POLL)
     try:
         yield
     finally:

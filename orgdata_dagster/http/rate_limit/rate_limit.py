@@ -7,7 +7,6 @@ Keep out: HTTP (../client.py), a vendor's figures (its client.py), the arithmeti
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -136,7 +135,6 @@ class RateLimit:
         self._state = state
         self._boot = boot
         self._tables = state.tables(f"{FOLDER}/{name}", SCHEMA)
-        self._turn = threading.Lock()
         self._answers: defaultdict[float, deque[float]] = defaultdict(lambda: deque(maxlen=_LAST))
 
     @contextmanager
@@ -222,7 +220,7 @@ class RateLimit:
         names = [f"{FOLDER}/{self.name}.lease.{number}" for number in range(self.rule.in_flight)]
         told = f"{len(names)} request{'s' if len(names) > 1 else ''} of other runs to end; more are not allowed at once"
         tell = partial(announce, self.name, told, None, self.clock)
-        return take_lease(self._state, names, self._turn, self.clock, deadline, tell)
+        return take_lease(self._state, names, self.clock, deadline, tell)
 
     def _pay(self, cost: float, began: float, deadline: float | None) -> Reservation | None:
         # Without buckets nothing is recorded. If the tables exist, they may have a pause.

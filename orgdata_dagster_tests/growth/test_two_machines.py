@@ -106,9 +106,9 @@ def _backfill(machines: list[Machine], sandbox: Sandbox, logs: Path) -> None:
 
         started = dg.DagsterRunStatus.STARTED
         until("runs on machine b", 120, lambda: bool(of_b(started)) and len(sandbox.log.entries()) > 60)
-        doomed = {run.run_id for run in of_b(started)}
         b.kill()
-        took = until("its runs are failed", 60, lambda: not of_b(started, dg.DagsterRunStatus.STARTING))
+        doomed = {run.run_id for run in of_b(*NOT_ENDED)}
+        took = until("its runs are failed", 60, lambda: not of_b(*NOT_ENDED))
         _log.info("%d runs of the killed machine failed after %.1f s", len(doomed), took)
         assert took < 30
         for run_id in doomed:

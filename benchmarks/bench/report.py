@@ -47,6 +47,7 @@ def write(runs: Sequence[Run], rounds: int, loads: Iterable[float], kind: str) -
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True)
     packages = ", ".join(f"{name} {version(name)}" for name in ("dagster", "duckdb", "httpx"))
     before, after = loads
+    _, mark, others = RESULTS.read_text().partition("\n## ")  # what other scripts measured
     RESULTS.write_text(
         "# What `make bench` measured last\n\n"
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit.stdout.strip()}; {os.cpu_count()} CPUs"
@@ -56,7 +57,7 @@ def write(runs: Sequence[Run], rounds: int, loads: Iterable[float], kind: str) -
         f" and\npeak memory (anonymous, by {kind}) are those of the whole process tree. `rows wrong` are rows lost,"
         " duplicated\nor altered, of all rounds. Dagster, the sandbox and all limits of concurrency are at their"
         " defaults; the sandbox, a\nprocess of its own on the same machine, enforces no rate limit.\n\n"
-        f"{text(runs)}\n"
+        f"{text(runs)}\n{mark}{others}"
     )
 
 

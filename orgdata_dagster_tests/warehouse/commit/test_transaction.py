@@ -179,9 +179,10 @@ def test_the_ledger_says_what_the_load_was(rig: Rig) -> None:
     figures |= {"replaced_characters": 7}
     load = PartitionLoad(DAY, NOON, coverage=(Interval(NOON, NOON + HOUR),), **figures)
     commit(rig.warehouse, ITEMS, stage, [load], run_id="abc", requests=[REQUEST, replace(REQUEST, status=None)])
-    ((*what, columns, replaced),) = rig.sql("SELECT * EXCLUDE (loaded_at) FROM _orgdata.loads")
+    ((*what, columns, replaced, commit_seconds),) = rig.sql("SELECT * EXCLUDE (loaded_at) FROM _orgdata.loads")
     assert what == ["acme", "items", DAY, "abc", "landed", NOON, 2, 3, 400, 5, 1.5, 0.25]
     assert (columns, replaced) == (["id"], 7)
+    assert 0 < commit_seconds < 60
     with rig.looking() as connection:
         assert coverage.known(connection, ITEMS.table) == {DAY: load.coverage}
     assert rig.sql("SELECT * FROM _orgdata.requests ORDER BY status NULLS LAST") == [

@@ -127,9 +127,12 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     keep(catalog.outline())
     since, until = days_of(first, last)
     keys = catalog.with_days(catalog.configured() if selection == "*" else catalog.select(selection), since, until)
+    keys, lost = catalog.without_past(keys, since, until)
     console = _console(stderr=as_json)
     if selection == "*":
         catalog.name_off(console)
+    for line in lost:
+        console.print(line, style="yellow", highlight=False, soft_wrap=True)
     tags = {ACCEPT_SHRINK_TAG: "true"} if accept_shrink else {}
     again = [
         "orgdata",

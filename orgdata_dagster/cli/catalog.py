@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
@@ -125,13 +125,18 @@ class Catalog:
         except dg.DagsterError as error:
             raise UserError(*problems(error, settings.project_root())) from None
 
+    @property
+    def vendors(self) -> set[str]:
+        """The vendors that assets are pulled from."""
+        return {key.path[0] for key in pulled_assets(self.defs.resolve_asset_graph())}
+
     def with_days(self, keys: Sequence[dg.AssetKey], first: date, last: date) -> list[dg.AssetKey]:
         """Those of the assets that have partitions from `first` to `last`, or none at all.
 
-        A table that starts in between is pulled from its start on. Raises UserError if all of them
-        start later than `first`.
+        A table that starts in between is pulled from its start on. Of a vendor that has only its current state, every
+        table is returned, see `without_past`. Raises UserError if all others start later than `first`.
         """
-        starts = {key: start for key in keys if (start := self._start(key))}
+        starts = {key: start for key in keys if key not in self._of_today and (start := self._start(key))}
         if starts and first < min(starts.values()):
             key = min(starts, key=lambda key: starts[key])
             raise UserError(
@@ -139,6 +144,27 @@ class Catalog:
                 f"(start_date in defs/{key.path[0]}/defs.yaml)"
             )
         return [key for key in keys if key not in starts or starts[key] <= last]
+
+    @property
+    def _of_today(self) -> set[dg.AssetKey]:
+        """The assets of which only today can be pulled."""
+        kinds = pulled_assets(self.defs.resolve_asset_graph())
+        return {key for key, kind in kinds.items() if kind == "today"}
+
+    def without_past(self, keys: Sequence[dg.AssetKey], first: date, last: date) -> tuple[list[dg.AssetKey], list[str]]:
+        """Those of the assets of which a day from `first` to `last` can be pulled, and a line per vendor on lost days.
+
+        Raises UserError with these lines if nothing can be pulled.
+        """
+        today = datetime.now(UTC).date()
+        late = sorted({key.path[0] for key in keys if key in self._of_today}) if first < today else []
+        over = min(last, today - timedelta(days=1))
+        span = str(first) if first == over else f"{first} to {over}"
+        lost = [f"{vendor}: {span} cannot be pulled, because the vendor has only its current state" for vendor in late]
+        possible = [key for key in keys if last >= today or key not in self._of_today]
+        if keys and not possible:
+            raise UserError(*(f"{line}; today can: orgdata pull {line.partition(':')[0]}" for line in lost))
+        return possible, lost
 
     def _start(self, key: dg.AssetKey) -> date | None:
         partitions = self.defs.resolve_asset_graph().get(key).partitions_def

@@ -27,6 +27,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the
 def validate(as_json: bool) -> None:
     """List every problem in the YAML files: file, line, field, problem, allowed values. It sends no request."""
     from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli.layout import counted
 
     try:
         catalog = catalogs.load()
@@ -43,13 +44,16 @@ def validate(as_json: bool) -> None:
             }
         )
         sys.exit(2)
-    vendors = len({key.path[0] for key in catalog.keys})
+    vendors = len(catalog.vendors)
     if as_json:
         off = [{"vendor": vendor, "reason": told} for vendor, told in catalog.off.items()]
         print_json({"problems": [], "assets": len(catalog.keys), "vendors": vendors, "not_configured": off})
         return
     catalog.name_off(console())
-    click.echo(f"no problems: {len(catalog.keys)} assets of {vendors} vendors")
+    own = [key for key in catalog.keys if key.path[0] not in catalog.vendors]
+    beside = f", and {counted(len(own), 'other asset')}" if own else ""
+    told = f"{counted(len(catalog.keys) - len(own), 'asset')} of {counted(vendors, 'vendor')}"
+    click.echo(f"no problems: {told}{beside}")
 
 
 def _problem(line: str) -> dict[str, str | int | None]:

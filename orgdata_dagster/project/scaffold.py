@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,10 +70,8 @@ def create(folder: Path, chosen: Sequence[str], first_day: date, limits: Mapping
 
 
 def _defs_yaml(vendor: str, first_day: date, limits: Mapping[str, str]) -> str:
-    """The shipped YAML of a vendor with this start_date; today for a vendor that has only its current state."""
-    only_today = all(stream.pulls == "today" for stream in _component(vendor).streams())
-    start = datetime.now(UTC).date() if only_today else first_day
-    text = _START.sub(f'  start_date: "{start}"', _shipped(vendor))
+    """The shipped YAML of a vendor with this start_date."""
+    text = _START.sub(f'  start_date: "{first_day}"', _shipped(vendor))
     return _LIMITS.sub(f"  limits: {limits[vendor]}", text) if vendor in limits else text
 
 

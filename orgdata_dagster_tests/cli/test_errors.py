@@ -98,7 +98,7 @@ def test_bad_yaml_is_told_by_every_command(told: Home) -> None:
 
 def test_what_is_good_is_said_to_be(told: Home) -> None:
     done = told.orgdata("validate")
-    assert (done.status, done.out) == (0, "no problems: 3 assets of 1 vendors\n")
+    assert (done.status, done.out) == (0, "no problems: 3 assets of 1 vendor\n")
 
 
 def test_status_before_anything_landed(new_home: Home) -> None:

@@ -16,6 +16,7 @@ from orgdata_dagster.orchestration.assets.failures import failure
 from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Pulled
 from orgdata_dagster.orchestration.assets.landing import land
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.first_days import keep_first_day
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -60,6 +61,7 @@ def land_snapshot(
         declared=declared,
         partitions=[today],
     )
+    keep_first_day(target.table.schema, warehouse)
     if not over:
         yield result
         return

@@ -18,6 +18,7 @@ from orgdata_dagster.orchestration.assets.snapshots import accept_shrink_remedy,
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.limits import longest_pause
 from orgdata_dagster.orchestration.config.tables import StartDate, Table
+from orgdata_dagster.orchestration.first_days import first_day
 from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.vendors.base.component import VendorComponent
@@ -73,7 +74,9 @@ class Together(VendorComponent):
     retries: TogetherRetries = Field(default=TogetherRetries(), description="Retries of a request.")
     cron: Cron | None = Field(default="40 5 * * *", description="Cron of the schedule (UTC); null: no schedule.")
     start_date: StartDate = Field(
-        default="2026-01-01", description="First day with a partition, YYYY-MM-DD. Days that are over cannot be pulled."
+        default="2026-01-01",
+        description="No partition is earlier, YYYY-MM-DD. The first one is the day of the first snapshot: days before "
+        "it cannot be pulled.",
     )
     shrink_limit: float = Field(
         default=0.5,
@@ -113,7 +116,7 @@ class Together(VendorComponent):
             run=_run,
             once=lambda client, intake: pull_now(client, table.name, intake),
             pulls="today",
-            partitions=daily(self.start_date),
+            partitions=daily(first_day(self.account, self.start_date)),
             partitions_per_run=None,  # so that a backfill of days that are over fails once
         )
 

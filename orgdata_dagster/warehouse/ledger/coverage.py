@@ -135,6 +135,16 @@ def complete_until(
     return {TableName(vendor, name): until for vendor, name, until in rows}
 
 
+def first_partition(connection: duckdb.DuckDBPyConnection, vendor: str) -> str:
+    """The first partition of all tables of a vendor; "" if nothing has landed."""
+    if not schema.exists(connection):
+        return ""
+    row = connection.execute(
+        "SELECT min(partition_key) FROM _orgdata.coverage WHERE schema_name = ?", [vendor]
+    ).fetchone()
+    return str(row[0]) if row and row[0] else ""
+
+
 def landed_since(connection: duckdb.DuckDBPyConnection, table: TableName, since: datetime) -> set[str | None]:
     """The partitions that were committed at or after `since`, by our clock, and hold all that there was to have."""
     if not schema.exists(connection):

@@ -14,6 +14,7 @@ import dagster as dg
 import yaml
 
 from orgdata_dagster.orchestration.resources import WarehouseResource
+from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
@@ -46,6 +47,7 @@ def running(home: Home, seconds: float = MINUTE) -> Iterator[Sandbox]:
             together=yaml.safe_dump({"type": "orgdata_dagster.Together", "attributes": attributes(seconds)})
         )
         home.set(**environment(sandbox.url))
+        shared_state().notes("first_days").add("together", today(back=30))  # as if snapshots had landed since then
         yield sandbox
 
 

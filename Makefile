@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # docs: serve the site instead of building it
 SERVE ?=
 
-.PHONY: help demo dev docs test test-growth test-install test-dagster test-duckdb snapshot check bench soak clean
+.PHONY: help demo dev docs docs-output test test-growth test-install test-dagster test-duckdb snapshot check bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ dev: $(READY) ## the Dagster UI and daemon on your own data
 
 docs: $(READY) ## the documentation site in .docs-site, warnings are errors; SERVE=1 serves it on 127.0.0.1:8000
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve -a 127.0.0.1:8000,build -q)
+
+docs-output: $(READY) ## record again what docs/commands.md shows of each command, against simulated vendors (ONLY=status)
+	@$(BIN)/python docs/outputs.py $(ONLY)
 
 test: $(READY) ## the whole test suite
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(T)

@@ -1,6 +1,7 @@
-"""MkDocs hooks: pages of the site that are kept elsewhere in the repository.
+"""MkDocs hooks: pages of the site that are kept elsewhere in the repository, and what is filled in to pages.
 
-Here: which file becomes which page, and how its links change. Keep out: pages written for the site (docs/*.md).
+Here: which file becomes which page, and how its links change; the help and the output of commands (`filled`). Keep out:
+pages written for the site (docs/*.md), and recording outputs (outputs.py).
 
 A vendor's README stays beside its code, and CONTRIBUTING.md where developers look for it; the site shows the same text.
 """
@@ -11,10 +12,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 from mkdocs.structure.files import File, Files
+
+from orgdata_dagster.cli import orgdata
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = "deploy"
+OUTPUT = ROOT / "docs" / "output"
+_MARK = re.compile(r"^<!-- (help|output): (.+) -->$", re.MULTILINE)
+_WIDTH = 80
 
 
 def pages() -> dict[str, str]:
@@ -38,6 +45,32 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, page, content=_text(source)))
     files.append(File.generated(config, "decisions.md", content=_decisions()))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill in the help and the output of commands."""
+    return filled(markdown)
+
+
+def filled(markdown: str) -> str:
+    """The text with `<!-- help: pull -->` and `<!-- output: pull -->` replaced by what the command prints."""
+
+    def block(mark: re.Match[str]) -> str:
+        kind, name = mark.groups()
+        text = _help(name) if kind == "help" else (OUTPUT / f"{name}.txt").read_text(encoding="utf-8")
+        return f"```console\n{text.rstrip()}\n```\n"
+
+    return _MARK.sub(block, markdown)
+
+
+def _help(name: str) -> str:
+    """What `orgdata NAME --help` prints."""
+    command: click.Command = orgdata
+    for part in name.split():
+        assert isinstance(command, click.Group)
+        command = command.commands[part]
+    context = click.Context(command, info_name=f"orgdata {name}", terminal_width=_WIDTH, max_content_width=_WIDTH)
+    return f"$ orgdata {name} --help\n{command.get_help(context)}"
 
 
 def _text(source: str) -> str:

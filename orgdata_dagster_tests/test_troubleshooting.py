@@ -1,0 +1,46 @@
+"""docs/troubleshooting.md matches the code: every message that it explains is in the source, word for word.
+
+A message that is changed in the code makes a test fail here, so the page cannot fall behind.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from orgdata_dagster_tests.cli.test_conditions import CONDITIONS
+from orgdata_dagster_tests.source_texts import FILLED_IN, modules_with
+
+PAGE = (Path(__file__).parent.parent / "docs" / "troubleshooting.md").read_text()
+SECTIONS = dict(re.findall(r"^### `(.+?)`$\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
+EXAMPLES = {"line 2", "loads.seconds"}  # words that are about the condition of the test alone
+SHORTEST = 8  # letters that a message must have outside of what differs
+
+
+@pytest.mark.parametrize("message", SECTIONS)
+def test_a_message_is_in_the_source(message: str) -> None:
+    assert modules_with(message), "no module has all parts of this message; was it changed?"
+    assert sum(map(str.isalpha, message.replace(FILLED_IN, ""))) >= SHORTEST
+
+
+def test_every_message_has_an_explanation_and_no_heading_is_overlooked() -> None:
+    assert [message for message, text in SECTIONS.items() if len(text.split()) < 3] == []
+    assert len(re.findall(r"^### ", PAGE, re.MULTILINE)) == len(SECTIONS) > 100
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_what_may_be_wrong_with_a_machine_is_explained(name: str) -> None:
+    """The words that a command has to say about a condition (cli/test_conditions.py) are on the page."""
+    words = set(CONDITIONS[name].words) - EXAMPLES
+    missing = [word for word in words if word.casefold() not in PAGE.casefold()]
+    assert missing == []
+
+
+def test_a_changed_message_would_be_seen() -> None:
+    assert modules_with("… holds the warehouse …: end it, or wait for its end, then run this again.")
+    assert not modules_with("… has the warehouse …: end it, or wait for its end, then run this again.")
+    assert not modules_with("… holds the warehouse and the disk is full")
+    assert modules_with("The warehouse … is an empty file. Restore it from a backup")  # joined from two texts
+    assert not modules_with("The warehouse … is an empty disk. Restore it from a backup")

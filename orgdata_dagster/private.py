@@ -43,7 +43,7 @@ def exposed(warehouse: Iterable[Path]) -> Iterator[Path]:
     warehouse: its files and folders on this machine. What is in a folder is not looked at: nobody gets in.
     """
     home = settings.home()
-    places = [home, Path(os.environ.get("DAGSTER_HOME") or home / "dagster")]
+    places = [home, settings.dagster_home()]
     seen = set[str]()
     for place in places:
         for path in [place, *_below(place)]:

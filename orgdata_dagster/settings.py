@@ -18,6 +18,7 @@ HOME = "ORGDATA_HOME"
 WAREHOUSE = "ORGDATA_WAREHOUSE"
 STATE = "ORGDATA_STATE"
 PROJECT = "ORGDATA_PROJECT"
+DAGSTER_HOME = "DAGSTER_HOME"  # Dagster's own
 
 TEST_SERVER_PACE = "ORGDATA_TEST_SERVER_PACE"
 TEST_SERVER_PROBES = "ORGDATA_TEST_SERVER_PROBES"
@@ -133,9 +134,22 @@ def staging() -> Path:
     return _folder("staging")
 
 
-def dagster_home() -> Path:
-    """The folder of the Dagster instance."""
+def own_dagster_home() -> Path:
+    """The folder of the Dagster instance in the home, whatever `DAGSTER_HOME` says."""
     return _folder("dagster")
+
+
+def dagster_home() -> Path:
+    """The folder of the Dagster instance: `DAGSTER_HOME`, default `dagster` in the home.
+
+    Dagster takes only an absolute path. Here a relative one is below the project's root, like every other folder.
+    """
+    if not (configured := os.environ.get(DAGSTER_HOME)):
+        return own_dagster_home()
+    folder = _below_project(_path(DAGSTER_HOME, configured))
+    if not folder.exists():
+        _make(folder, parents=True)
+    return folder
 
 
 def warehouse_uri() -> str:

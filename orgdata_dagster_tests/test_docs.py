@@ -7,18 +7,34 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
 import orgdata_dagster
 from orgdata_dagster.cli import orgdata
+from orgdata_dagster.vendors.base.component import VendorComponent
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("orgdata_dagster/vendors/*/README.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("deploy/**/README.md")),
+    *sorted(ROOT.glob("orgdata_dagster/vendors/*/README.md")),
+]
 VENDORS = [path.parent.name for path in (ROOT / "orgdata_dagster" / "defs").glob("*/defs.yaml")]
-_NO_FILE = re.compile(rf"N/A|\.\.\.|\.orgdata|\.venv|({'|'.join(VENDORS)})/")  # `together/users` is an asset
+_NO_FILE = re.compile(
+    rf"N/A|\.\.\.|\.orgdata|\.venv|ORGDATA_HOME|[a-z.]+\.io/"
+    rf"|({'|'.join(VENDORS)}|orgdata)/"  # `together/users` is an asset
+    r"|(mine|dbt|models|defs/tracker)/"  # in a user's project
+)
+COMPONENTS = [getattr(orgdata_dagster, name) for name in orgdata_dagster.__all__]
+_LINK = re.compile(r"\]\(([^)#:\s]+)|srcset=\"([^\"]+)|src=\"([^\"]+)")
+_OF_TESTS = re.compile(r"ORGDATA_(TEST_\w+|COMPLETE|ALERT_URL_)")
 
 
 def _commands(text: str, program: str) -> list[str]:
@@ -37,6 +53,10 @@ YAML = [
 ]
 
 
+def _is_vendor(each: object) -> bool:
+    return isinstance(each, type) and issubclass(each, VendorComponent)
+
+
 def test_there_is_something_to_check() -> None:
     assert len(ORGDATA) >= 7
     assert len(MAKE) >= 5
@@ -48,7 +68,8 @@ def test_a_command_in_the_documents_parses(document: str, line: str) -> None:
     words = shlex.split(line.split(" # ")[0])[1:]
     command = orgdata.commands.get(words[0])
     assert command is not None, f"{document}: there is no `orgdata {words[0]}`"
-    command.make_context(words[0], words[1:])  # raises on an unknown option or argument
+    with suppress(click.MissingParameter):  # `orgdata show --json` speaks of the option
+        command.make_context(words[0], words[1:])  # raises on an unknown option or argument
 
 
 @pytest.mark.parametrize(("document", "line"), MAKE)
@@ -74,6 +95,28 @@ def test_files_that_the_documents_name_exist(path: Path) -> None:
             continue
         candidates = [ROOT / span, ROOT / "orgdata_dagster" / span, *ROOT.glob(f"{span}*")]
         assert any(candidate.exists() for candidate in candidates), f"{path.name} names {span}"
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
+def test_links_between_the_documents_lead_somewhere(path: Path) -> None:
+    """mkdocs looks at those of the site's own pages (test_site.py)."""
+    for link in filter(None, (part for found in _LINK.findall(path.read_text()) for part in found)):
+        assert (path.parent / link).exists(), link
+
+
+def test_every_variable_is_on_the_page_of_a_project() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "orgdata_dagster").rglob("*.py"))
+    used = {name for name in re.findall(r"\bORGDATA_[A-Z_]+", code) if not _OF_TESTS.fullmatch(name)}
+    page = (ROOT / "docs" / "project.md").read_text()
+    assert used == set(re.findall(r"\bORGDATA_[A-Z_]+", page)), "docs/project.md lists them"
+
+
+@pytest.mark.parametrize("component", list(filter(_is_vendor, COMPONENTS)), ids=lambda each: each.__name__)
+def test_every_vendor_takes_retries(component: type[VendorComponent]) -> None:
+    """What docs/project.md says of all of them."""
+    options = set(component.model_fields["retries"].annotation.model_fields)  # type: ignore[union-attr]
+    together = component is orgdata_dagster.Together
+    assert options == {"attempts", "longest_pause"} | (set() if together else {"first_wait"})
 
 
 def test_every_vendor_is_documented_and_has_its_variables_in_the_example() -> None:

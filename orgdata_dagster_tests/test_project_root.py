@@ -1,10 +1,12 @@
 """The project is found like a git repository: from the working folder upwards."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration.instance.setup import prepare_home
 from orgdata_dagster_tests.integration import project
 
 
@@ -55,3 +57,13 @@ def test_dg_toml_and_src(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert settings.project_root() == tmp_path
     assert settings.defs_folder(tmp_path) == tmp_path / "src" / "mine" / "defs"
     assert settings.location_name(tmp_path) == tmp_path.name
+
+
+def test_a_relative_dagster_home_is_below_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dg.toml").write_text('directory_type = "project"\n[project]\nroot_module = "mine"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(settings.DAGSTER_HOME, "state/dagster")
+    assert prepare_home() == os.environ[settings.DAGSTER_HOME] == str(tmp_path / "state" / "dagster")
+    assert settings.dagster_home().is_dir(), "Dagster takes only a folder that exists"
+    monkeypatch.setenv(settings.DAGSTER_HOME, "")
+    assert settings.dagster_home() == settings.own_dagster_home() == tmp_path / ".orgdata" / "dagster"

@@ -8,11 +8,9 @@ All are gauges of now or of the last 24 hours: the ledger is pruned, so it has n
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from orgdata_dagster import settings
@@ -110,7 +108,7 @@ def _checks(outline: Any) -> Iterator[Metric]:
 def _queue() -> Metric:
     """Runs that have not ended. Only this needs Dagster, which takes a second to import."""
     runs = Metric("orgdata_runs", "Runs that have not ended, by status.")
-    folder = Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home())
+    folder = settings.dagster_home()
     if (folder / "dagster.yaml").exists():
         import dagster as dg
 

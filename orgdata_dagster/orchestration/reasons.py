@@ -8,7 +8,6 @@ Keep out: errors of the warehouse (warehouse/storage/causes.py) and of vendors (
 from __future__ import annotations
 
 import errno
-import os
 import re
 import shutil
 import sqlite3
@@ -113,7 +112,7 @@ def _fullest() -> Path:
 
 def _of_sqlite(error: sqlite3.Error) -> str:
     """The reason for an error of a Dagster database. The rate limits explain their own (state/)."""
-    folder = Path(os.environ.get("DAGSTER_HOME") or settings.home() / "dagster")
+    folder = settings.dagster_home()
     said = str(error)
     if "full" in said or ("I/O" in said and shutil.disk_usage(folder).free < _NO_ROOM):
         return full(str(folder), said)

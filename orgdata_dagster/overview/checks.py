@@ -5,9 +5,6 @@ Here: `failing`. Keep out: since when, and other failures (failures.py); anythin
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from orgdata_dagster import settings
 from orgdata_dagster.dagster_internals.failing_checks import FailingCheck, failing_checks
 from orgdata_dagster.overview.outline import Outline
@@ -15,5 +12,4 @@ from orgdata_dagster.overview.outline import Outline
 
 def failing(outline: Outline) -> list[FailingCheck]:
     """The checks whose last result is a failure."""
-    folder = os.environ.get("DAGSTER_HOME") or settings.dagster_home()
-    return failing_checks(Path(folder), set(outline.checks))
+    return failing_checks(settings.dagster_home(), set(outline.checks))

@@ -8,6 +8,7 @@ import pytest
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.dagster_internals.failing_checks import failing_checks
+from orgdata_dagster_tests.documents import not_printed, sessions
 from orgdata_dagster_tests.integration.home import Home
 
 
@@ -15,6 +16,9 @@ def test_it_ends_with_every_check_green_and_no_day_missing(new_home: Home, monke
     done = new_home.start("demo", "--no-ui").wait(200)
     assert done.status == 0, done.everything
     assert "orgdata init mine" in done.out
+    for page in ("README.md", "docs/start.md"):
+        [shown] = [lines for command, lines in sessions(page) if command.startswith("orgdata demo")]
+        assert not_printed([line for line in shown if "rows/s" not in line], done.out) == [], page
     [folder] = new_home.folder.parent.glob("command-*/.orgdata-demo")
     monkeypatch.setenv(settings.PROJECT, str(folder))
     monkeypatch.setenv(settings.HOME, str(folder / ".orgdata"))

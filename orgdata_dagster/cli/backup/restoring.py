@@ -72,7 +72,7 @@ _SETTINGS = {"dagster": "`storage` in dagster.yaml", "state": "ORGDATA_STATE", "
 
 def _make_room(warehouse: Warehouse, addresses: dict[str, str], *, replace: bool) -> list[Path]:
     """Move files aside; returns where they are now. Raises UserError if something is there and `replace` is false."""
-    dagster, used = settings.dagster_home(), _has_runs()
+    dagster, used = settings.own_dagster_home(), _has_runs()
     if not used:
         shutil.rmtree(dagster)  # an instance without runs, which looking for them has made
     places = [*([dagster] if used else []), *_places(warehouse)]

@@ -26,21 +26,21 @@ _OWN = Path(__file__).with_name("dagster.yaml")  # a link, so that an installed 
 
 
 def prepare_home() -> str:
-    """Set DAGSTER_HOME to ORGDATA_HOME/dagster unless it is already set; returns it.
+    """Set DAGSTER_HOME to ORGDATA_HOME/dagster unless it is already set, make it absolute, and return it.
 
-    Copies the project's dagster.yaml there (orgdata's own if the project has none), with a batched event log if the
-    file leaves storage to Dagster.
+    Unless it was set, copies the project's dagster.yaml there (orgdata's own if the project has none), with a batched
+    event log if the file leaves storage to Dagster.
     """
     keep_private()
-    if configured := os.environ.get("DAGSTER_HOME"):
-        return configured
-    folder = settings.dagster_home()
+    configured, folder = os.environ.get(settings.DAGSTER_HOME), settings.dagster_home()
+    os.environ[settings.DAGSTER_HOME] = str(folder)
+    if configured:
+        return str(folder)
     source, copy = settings.project_root() / "dagster.yaml", folder / "dagster.yaml"
     text = (source if source.exists() else _OWN).read_text()
     text += _event_log(folder) if _has_no_storage(text) else ""
     if not copy.exists() or copy.read_text() != text:  # other processes may be reading it
         copy.write_text(text)
-    os.environ["DAGSTER_HOME"] = str(folder)
     return str(folder)
 
 

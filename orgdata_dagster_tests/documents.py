@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 _FIGURE = re.compile(r"\d[\d,.:-]*|/\S*/(?=\.orgdata)")
 _AGE = re.compile(r"\b0 (s|min|h)\b")
+_PACE = re.compile(r" \(0 (rows/s|for the rate limit)\)")  # shown only after a while
 _SPACE = re.compile(r"\s+")
 
 
@@ -39,4 +40,4 @@ def not_printed(shown: list[str], output: str) -> list[str]:
 
 
 def _shape(line: str) -> str:
-    return _SPACE.sub(" ", _AGE.sub("0 s", _FIGURE.sub("0", line))).strip()
+    return _SPACE.sub(" ", _PACE.sub("", _AGE.sub("0 s", _FIGURE.sub("0", line)))).strip()

@@ -28,7 +28,7 @@ DOCUMENTS = [
 ]
 VENDORS = [path.parent.name for path in (ROOT / "orgdata_dagster" / "defs").glob("*/defs.yaml")]
 _NO_FILE = re.compile(
-    rf"N/A|\.\.\.|\.orgdata|\.venv|ORGDATA_HOME|[a-z.]+\.io/"
+    rf"N/A|\.\.\.|\.orgdata|\.venv|[A-Z_]+/|[a-z.]+\.io/"
     rf"|({'|'.join(VENDORS)}|orgdata)/"  # `together/users` is an asset
     r"|(mine|dbt|models|defs/tracker)/"  # in a user's project
 )

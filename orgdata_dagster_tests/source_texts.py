@@ -19,10 +19,16 @@ _PLACEHOLDER = re.compile(r"\{\w*\}")  # of a template, such as "busy for {secon
 
 
 @cache
-def source_texts() -> dict[str, list[str]]:
-    """Module (its path in the package) -> its texts, with single spaces. Docstrings and the sandbox are left out."""
+def source() -> dict[str, ast.Module]:
+    """Module (its path in the package) -> its syntax. The sandbox is left out."""
     files = [path for path in sorted(PACKAGE.rglob("*.py")) if "sandbox" not in path.parts]
-    return {path.relative_to(PACKAGE).as_posix(): list(_texts(ast.parse(path.read_text()))) for path in files}
+    return {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in files}
+
+
+@cache
+def source_texts() -> dict[str, list[str]]:
+    """Module -> its texts, with single spaces. Docstrings are left out."""
+    return {module: list(_texts(tree)) for module, tree in source().items()}
 
 
 def modules_with(message: str) -> list[str]:
@@ -32,21 +38,22 @@ def modules_with(message: str) -> list[str]:
     """
     parts = [" ".join(part.split()) for part in message.split(FILLED_IN)]
     wanted = [part for part in parts if any(map(str.isalnum, part))]
-    return [module for module, texts in source_texts().items() if wanted and all(_has(texts, part) for part in wanted)]
+    return [module for module, pieces in _pieces().items() if wanted and all(_has(pieces, part) for part in wanted)]
 
 
-def _has(texts: list[str], part: str) -> bool:
-    if any(part in text for text in texts):
-        return True
-    pieces = [piece.strip() for text in texts for piece in text.split(FILLED_IN) if piece.strip()]
-    begun = {len(part) - len(rest) for piece in pieces if (rest := _after(piece, part)) is not None}
-    return any(piece.startswith(part[at:].strip()) for at in begun for piece in pieces)
+@cache
+def _pieces() -> dict[str, str]:
+    """Module -> what its texts say between what is filled in, each piece between two zeros."""
+    return {
+        module: "\0".join(["", *(piece.strip() for text in texts for piece in text.split(FILLED_IN)), ""])
+        for module, texts in source_texts().items()
+    }
 
 
-def _after(piece: str, part: str) -> str | None:
-    """What follows in the part behind the longest end of the piece with which it begins; None if there is none."""
-    most = next((size for size in range(min(len(piece), len(part) - 1), 0, -1) if part.startswith(piece[-size:])), 0)
-    return part[most:] if most else None
+def _has(pieces: str, part: str) -> bool:
+    return part in pieces or any(
+        f"\0{part[at:].strip()}" in pieces and f"{part[:at].strip()}\0" in pieces for at in range(1, len(part))
+    )
 
 
 def _texts(module: ast.Module) -> Iterator[str]:
@@ -58,13 +65,14 @@ def _texts(module: ast.Module) -> Iterator[str]:
         if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(module):
-        if id(node) not in inner | docstrings and (text := _text(node)):
+        if id(node) not in inner | docstrings and (text := text_of(node)):
             yield " ".join(_PLACEHOLDER.sub(FILLED_IN, text).split())
 
 
-def _text(node: ast.AST) -> str | None:
+def text_of(node: ast.AST) -> str | None:
+    """The text of a literal, with `…` for what it fills in; None for anything else."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(_text(part) or FILLED_IN for part in node.values)
+        return "".join(text_of(part) or FILLED_IN for part in node.values)
     return None

@@ -5,17 +5,21 @@ A message that is changed in the code makes a test fail here, so the page cannot
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from orgdata_dagster_tests.cli.test_conditions import CONDITIONS
-from orgdata_dagster_tests.source_texts import FILLED_IN, modules_with
+from orgdata_dagster_tests.source_texts import FILLED_IN, modules_with, source, text_of
 
 PAGE = (Path(__file__).parent.parent / "docs" / "troubleshooting.md").read_text()
 SECTIONS = dict(re.findall(r"^### `(.+?)`$\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 EXAMPLES = {"line 2", "loads.seconds"}  # words that are about the condition of the test alone
+# errors whose text reaches the user as it is
+OF_USERS = re.compile(r"UserError|UsageError|SettingsError|NoProject|NotSent|Refused|MemoryShort|(State|Warehouse)\w+")
 SHORTEST = 8  # letters that a message must have outside of what differs
 
 
@@ -28,6 +32,25 @@ def test_a_message_is_in_the_source(message: str) -> None:
 def test_every_message_has_an_explanation_and_no_heading_is_overlooked() -> None:
     assert [message for message, text in SECTIONS.items() if len(text.split()) < 3] == []
     assert len(re.findall(r"^### ", PAGE, re.MULTILINE)) == len(SECTIONS) > 100
+
+
+def raised() -> Iterator[tuple[str, str]]:
+    """Every error of the kinds above: where it is made, and its text."""
+    for module, tree in source().items():
+        for node in ast.walk(tree):
+            name = getattr(getattr(node, "func", None), "id", "")
+            if isinstance(node, ast.Call) and node.args and OF_USERS.fullmatch(name):
+                text = " ".join((text_of(node.args[0]) or "").split())
+                if sum(map(str.isalpha, text)) >= SHORTEST:
+                    yield f"{module}:{node.lineno}", text
+
+
+def test_every_error_of_the_machine_and_of_the_command_line_is_explained() -> None:
+    parts = {" ".join(part.split()) for message in SECTIONS for part in message.split(FILLED_IN)}
+    long_ones = [part for part in parts if sum(map(str.isalpha, part)) >= SHORTEST]
+    errors = list(raised())
+    assert len(errors) > 60
+    assert [f"{place}: {text}" for place, text in errors if not any(part in text for part in long_ones)] == []
 
 
 @pytest.mark.parametrize("name", CONDITIONS)

@@ -19,8 +19,9 @@ from orgdata_dagster.cli import orgdata
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = "deploy"
-OUTPUT = ROOT / "docs" / "output"
-_MARK = re.compile(r"^<!-- (help|output): (.+) -->$", re.MULTILINE)
+# what a reader of the repository sees in place of help and output
+_HELP = re.compile(r"^`orgdata (.+) --help` lists its options\.$", re.MULTILINE)
+_OUTPUT = re.compile(r"^\[What it prints\]\((output/.+)\)$", re.MULTILINE)
 _WIDTH = 80
 
 
@@ -53,14 +54,13 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def filled(markdown: str) -> str:
-    """The text with `<!-- help: pull -->` and `<!-- output: pull -->` replaced by what the command prints."""
+    """The text with help and output of commands in place of the lines that lead to them."""
+    markdown = _HELP.sub(lambda found: _block(_help(found[1])), markdown)
+    return _OUTPUT.sub(lambda found: _block((ROOT / "docs" / found[1]).read_text(encoding="utf-8")), markdown)
 
-    def block(mark: re.Match[str]) -> str:
-        kind, name = mark.groups()
-        text = _help(name) if kind == "help" else (OUTPUT / f"{name}.txt").read_text(encoding="utf-8")
-        return f"```console\n{text.rstrip()}\n```\n"
 
-    return _MARK.sub(block, markdown)
+def _block(text: str) -> str:
+    return f"```console\n{text.rstrip()}\n```"
 
 
 def _help(name: str) -> str:

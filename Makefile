@@ -65,10 +65,10 @@ test-dagster: ## the suite against another Dagster, in an environment of its own
 	@$(OTHER)/bin/python -m pip install -qq --no-compile --disable-pip-version-check -c $(OTHER)/constraints.txt -e '.[dev]'
 	@$(OTHER)/bin/python -m pytest -n 3 --dist worksteal $(T)
 
-test-duckdb: $(READY) ## the tests of warehouse and vendors with another DuckDB: make test-duckdb V=2.0.1
+test-duckdb: $(READY) ## the tests of warehouse, vendors and write-back with another DuckDB: make test-duckdb V=2.0.1
 	@test -n "$(V)" || { echo "say which version: make test-duckdb V=2.0.1" >&2; exit 2; }
 	@test -d .duckdb-$(V) || $(BIN)/python -m pip install -qq --no-deps --disable-pip-version-check --target .duckdb-$(V) duckdb==$(V)
-	@PYTHONPATH=$(CURDIR)/.duckdb-$(V) $(BIN)/python -m pytest -n 3 --dist worksteal $(if $(T),$(T),orgdata_dagster_tests/warehouse orgdata_dagster_tests/vendors)
+	@PYTHONPATH=$(CURDIR)/.duckdb-$(V) $(BIN)/python -m pytest -n 3 --dist worksteal $(if $(T),$(T),orgdata_dagster_tests/warehouse orgdata_dagster_tests/vendors orgdata_dagster_tests/writeback)
 
 snapshot: $(READY) ## rewrite the snapshots of the definitions; review the difference
 	@ORGDATA_RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -n 0 -k definitions orgdata_dagster_tests/snapshots

@@ -138,6 +138,7 @@ def in_room() -> bool:
 def with_room(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
     """Call `work`, which uses this connection, and return its result.
 
+    `work` must fetch all rows that it needs: a result that is still open on the connection is closed.
     If memory is short, `work` is called once more with the larger limit, on one thread, and while no other process
     does the same. Raises MemoryShort if that is not enough either.
     """
@@ -169,10 +170,12 @@ def _room(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
                 yield most
             finally:
                 _here.room = False
-                with suppress(
-                    duckdb.Error
-                ):  # fails while too much memory is still held; the next use of the instance sets it again
-                    settings.execute(f"SET GLOBAL threads = {threads}; SET GLOBAL memory_limit = '{limit}'")
+                settings.execute(f"SET GLOBAL threads = {threads}")
+                with suppress(duckdb.Error):
+                    connection.execute("SELECT 1").fetchone()  # frees what the last result still holds
+                # fails while tables in memory hold more than this; the next use of the instance sets it again
+                with suppress(duckdb.Error):
+                    settings.execute(f"SET GLOBAL memory_limit = '{limit}'")
 
 
 def short(error: Exception, most: int | None = None) -> MemoryShort:

@@ -35,7 +35,7 @@ def main(url: str = "http://127.0.0.1:3000", overview: str = ".orgdata-demo/stat
             page.wait_for_timeout(3_000)  # figures come after the words
             page.screenshot(path=Path(__file__).with_name(f"{name}.png"))
         for scheme in SCHEMES:
-            page = browser.new_page(viewport={"width": 1280, "height": 820}, color_scheme=scheme)
+            page = browser.new_page(viewport={"width": 1400, "height": 760}, color_scheme=scheme)
             page.goto(Path(overview).absolute().as_uri())
             page.screenshot(path=Path(__file__).parent / "pictures" / f"overview-{scheme}.png")
         browser.close()

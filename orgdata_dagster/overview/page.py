@@ -16,7 +16,7 @@ _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --text: #1f2328; --soft: #59636e; --line: #d1d9e0; --bad: #b3261e }
 @media (prefers-color-scheme: dark) {
   :root { --ground: #0d1117; --text: #e6edf3; --soft: #9198a1; --line: #30363d; --bad: #ff7b72 } }
-body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; background: var(--ground); color: var(--text);
+body { margin: 2rem auto; max-width: 84rem; padding: 0 1rem; background: var(--ground); color: var(--text);
   font: 15px/1.45 system-ui, sans-serif }
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
 p { margin: .25rem 0; color: var(--soft) } .bad { color: var(--bad) }

@@ -1,4 +1,4 @@
-"""`docs/start.md` and `docs/writing_back.md` do what they say: every command is run, and prints what the page shows.
+"""`docs/start.md`, `docs/writing_back.md` and the asset of `docs/project.md` do what they say and print what they show.
 
 The demo and `orgdata dev` are started by tests of their own (integration/test_demo.py, cli/test_dev.py).
 """
@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+
+import dagster as dg
+import pytest
 
 from orgdata_dagster import settings
 from orgdata_dagster.sandbox import institution_analytics, octolis, together
@@ -59,3 +62,18 @@ def _really_send(folder: Path) -> None:
     """Set `dry_run: false`, as the page says."""
     [file] = folder.glob("*/defs/octolis/defs.yaml")
     file.write_text(file.read_text().replace("dry_run: true", "dry_run: false"))
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_asset_on_the_page_of_a_project(home: Home) -> None:
+    [example] = blocks("docs/project.md", "python")
+    folder = home.write_project(institution_analytics=project.institution_analytics())
+    [defs] = folder.glob("*/defs")
+    (defs / "own.py").write_text(example)
+    done = home.orgdata("pull", 'key:"institution_analytics/users"+')
+    assert done.status == 0, done.everything
+    with home.instance() as instance:
+        landed = instance.get_latest_materialization_event(dg.AssetKey("users_by_day"))
+    assert landed is not None
+    assert landed.asset_materialization is not None
+    assert landed.asset_materialization.metadata["days"].value == 1

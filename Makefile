@@ -61,7 +61,7 @@ test-install: $(READY) ## install the wheel with its dependencies on every Pytho
 test-dagster: ## the suite against another Dagster, in an environment of its own: make test-dagster V=1.13.12
 	@test -n "$(V)" || { echo "say which version: make test-dagster V=1.13.12" >&2; exit 2; }
 	@test -x $(OTHER)/bin/pytest || $(PYTHON) -m venv $(OTHER)
-	@sed -E -e 's/^(dagster[a-z-]*)==1\..*/\1==$(V)/' -e 's/^(dagster-postgres)==.*/\1==0.$(shell expr $(word 2,$(subst ., ,$(V))) + 16).$(word 3,$(subst ., ,$(V)))/' constraints.txt > $(OTHER)/constraints.txt
+	@sed -E -e 's/^(dagster[a-z-]*)==1\..*/\1==$(V)/' -e 's/^(dagster-postgres|dagster-celery)==.*/\1==0.$(shell expr $(word 2,$(subst ., ,$(V))) + 16).$(word 3,$(subst ., ,$(V)))/' constraints.txt > $(OTHER)/constraints.txt
 	@$(OTHER)/bin/python -m pip install -qq --no-compile --disable-pip-version-check -c $(OTHER)/constraints.txt -e '.[dev]'
 	@$(OTHER)/bin/python -m pytest -n 3 --dist worksteal $(T)
 

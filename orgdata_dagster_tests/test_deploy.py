@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
+from dagster._config import process_config, resolve_to_config_type
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.launcher import WorkerStatus
+from dagster._core.utils import make_new_run_id
 
 from orgdata_dagster import cli
 from orgdata_dagster_tests.integration.home import Home
@@ -31,6 +37,47 @@ def test_an_instance_differs_from_the_default_in_storage_and_launcher_alone(fold
 
     assert {name: part for name, part in found.items() if name not in OWN_OF_DEPLOYMENTS} == default
     assert set(found) - set(default) == OWN_OF_DEPLOYMENTS
+
+
+@pytest.mark.parametrize(("folder", "package"), [("compose", "dagster_docker"), ("celery", "dagster_celery")])
+def test_dagster_accepts_the_instance(
+    folder: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(package, reason=f"{package} is not installed: the launcher's settings are not checked")
+    pytest.importorskip("dagster_postgres", reason="the extra is not installed: pip install -e '.[postgres]'")
+    text = (DEPLOY / folder / "dagster.yaml").read_text()
+    for name in re.findall(r"env: ([A-Z_]+)", text):
+        monkeypatch.setenv(name, "redis://127.0.0.1:9/0")
+    (tmp_path / "dagster.yaml").write_text(text)
+
+    found = InstanceRef.from_dir(str(tmp_path))  # raises DagsterInvalidConfigError
+
+    for part in (found.run_launcher_data, found.storage_data, found.run_coordinator_data):
+        assert part is not None
+        owner = getattr(importlib.import_module(part.module_name), part.class_name)
+        checked = process_config(resolve_to_config_type(owner.config_type()), part.config_dict)
+        assert checked.success, checked.errors
+
+
+def test_a_run_that_celery_did_not_launch_is_no_error() -> None:
+    """Dagster's run monitoring looks at the runs of `orgdata pull` too, and at runs whose task Redis has forgotten."""
+    launchers = pytest.importorskip("orgdata_dagster.dagster_internals.celery_launcher")
+    launcher = launchers.OrgdataCeleryRunLauncher(
+        default_queue="orgdata", broker="memory://", backend="cache+memory://"
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        launcher.register_instance(instance)
+        of_pull, forgotten = (
+            instance.add_run(dg.DagsterRun(job_name="any", run_id=make_new_run_id(), tags=tags))
+            for tags in ({}, {launchers.DAGSTER_CELERY_TASK_ID_TAG: "task"})
+        )
+
+        for run in (of_pull, forgotten):
+            assert launcher.check_run_worker_health(run).status == WorkerStatus.RUNNING
+        assert launcher.get_run_worker_debug_info(of_pull) is None
+        assert not launcher.terminate(of_pull.run_id)
+        launcher.celery.backend.store_result("task", RuntimeError("lost"), "FAILURE")
+        assert launcher.check_run_worker_health(forgotten).status == WorkerStatus.FAILED
 
 
 def test_the_chart_has_the_settings_of_the_default_instance() -> None:

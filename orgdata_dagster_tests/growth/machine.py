@@ -45,11 +45,18 @@ class Machine:
 
     def start(self, log: Path, *command: str) -> subprocess.Popen[str]:
         """Start `orgdata ...` on the machine; what it prints goes to `log`."""
+        return self._start(log, [str(BIN / "orgdata"), *command])
+
+    def shell(self, log: Path, line: str) -> subprocess.Popen[str]:
+        """Start a line of a README in the project's folder, with the environment's programs on the path."""
+        return self._start(log, ["sh", "-c", f'cd {self.disk}/project && PATH={BIN}:"$PATH" exec {line}'])
+
+    def _start(self, log: Path, command: list[str]) -> subprocess.Popen[str]:
         enter = ["nsenter", "-t", str(self._first), "--uts", "--mount", "--pid"]
         enter += ["--user", "--preserve-credentials"] if _AS_USER else []
         with log.open("w") as file:
             return subprocess.Popen(
-                [*enter, str(BIN / "orgdata"), *command],
+                [*enter, *command],
                 stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=self._environment, text=True,
                 cwd="/",
             )  # fmt: skip

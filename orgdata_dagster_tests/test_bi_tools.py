@@ -9,9 +9,13 @@ import duckdb
 import pandas as pd
 import pytest
 
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.export import export
 from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.storage import extensions
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster_tests import warehouses
+from orgdata_dagster_tests.warehouse.rig import Rig
 
 PAGE = (Path(__file__).parent.parent / "docs" / "bi_tools.md").read_text()
 PYTHON = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -50,7 +54,17 @@ def test_sql_on_exported_files(file: Path, tmp_path: Path) -> None:
     assert [len(duckdb.execute(each).fetchall()) for each in statements] == [1, 1]
 
 
-def test_sql_on_a_lake_parses() -> None:
-    """That a reader attaches a lake is tested in warehouse/storage/test_lake.py."""
+def test_sql_on_a_lake(tmp_path: Path) -> None:
+    """A DuckDB that knows nothing of orgdata reads its table and view; the catalog is SQLite instead of PostgreSQL."""
+    warehouses.need_lakes()
+    uri = warehouses.location(tmp_path, warehouses.SQLITE)
+    with Warehouse("", scratch=tmp_path / "scratch").scratch_connection() as connection:
+        contacts = Target(TableName("octolis", "contacts"), key=("email",), write_disposition="merge")
+        Rig(tmp_path, connection, uri).land("email\na@b\n", target=contacts)
     (text,) = (block for block in SQL if "ducklake" in block)
-    assert len(duckdb.extract_statements(text)) == 2
+    catalog, _, _ = uri.partition("?")
+    attach, select = text.replace("ducklake:postgres:dbname=lake host=db user=reader", catalog).split(";\n", 1)
+    with duckdb.connect() as foreign:
+        extensions.load(foreign, ("ducklake", "sqlite_scanner"), why="the test")
+        foreign.execute(attach)
+        assert foreign.execute(select).fetchall() == [(1,)]

@@ -17,6 +17,7 @@ import click
 import pytest
 
 from orgdata_dagster.cli import orgdata
+from orgdata_dagster_tests.documents import not_printed, sessions
 from orgdata_dagster_tests.source_texts import source_texts
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -108,12 +109,12 @@ def test_the_command_of_a_recording_parses(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", OTHER_PAGES)
-def test_commands_in_the_console_blocks_of_a_page_parse(page: str) -> None:
-    text = (DOCS / f"{page}.md").read_text()
-    blocks = re.findall(r"^ *```console\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
-    for line in (line.strip() for block in blocks for line in block.splitlines()):
-        if line.startswith("$ "):
-            parses(line)
+def test_commands_in_the_console_blocks_of_a_page_parse_and_print_what_it_shows(page: str) -> None:
+    for line, shown in sessions(f"docs/{page}.md"):
+        parses(line)
+        if shown:
+            command = max((name for name in COMMANDS if line.startswith(f"orgdata {name}")), key=len)
+            assert not_printed(shown, OUTPUTS[command.replace(" ", "-")]) == []
 
 
 def parses(line: str) -> None:

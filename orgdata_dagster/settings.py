@@ -157,7 +157,12 @@ def warehouse_uri() -> str:
 
     Relative paths in it are below the project's root.
     """
-    return os.environ.get(WAREHOUSE) or str(home() / "warehouse.duckdb")
+    return configured_warehouse() or str(home() / "warehouse.duckdb")
+
+
+def configured_warehouse() -> str | None:
+    """`ORGDATA_WAREHOUSE` as it is set; None if the warehouse is the file in the home, which may not exist."""
+    return os.environ.get(WAREHOUSE) or None
 
 
 def state_uri() -> str | None:

@@ -24,7 +24,7 @@ import click
 from orgdata_dagster.cli import alerting, checking, completing, looking, signals
 from orgdata_dagster.cli.checking import as_json_option
 from orgdata_dagster.cli.console import console as _console
-from orgdata_dagster.cli.errors import Commands
+from orgdata_dagster.cli.errors import Commands, lines_of
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.http import redaction
@@ -223,7 +223,11 @@ def status(as_json: bool, file: str | None) -> None:
 
     outline = current.outline()
     statuses, trouble = tables.table_statuses(outline), None
-    failing = failing_checks(outline)
+    failing, unknown = None, ""
+    try:
+        failing = failing_checks(outline)
+    except Exception as error:  # noqa: BLE001 - Dagster's database is damaged or in use: show the tables anyway
+        unknown = lines_of(error)[0]
     rate_limits, paused = list[dict[str, Any]](), list[limits.VendorPause]()
     try:
         rate_limits, paused = limits.rate_limits(outline), limits.paused(outline)
@@ -241,9 +245,11 @@ def status(as_json: bool, file: str | None) -> None:
         console = _console()
         console.print(f"warehouse {opening.warehouse().uri} (times are UTC)", highlight=False, soft_wrap=True)
         status_report.show_tables(console, statuses)
-        status_report.show_failing(console, failing)
+        status_report.show_failing(console, failing or ())
         status_report.show_rate_limits(console, rate_limits)
         status_report.show_pauses(console, paused)
+    if unknown and trouble is None:
+        click.echo(f"orgdata: which checks fail is unknown: {unknown}", err=True)
     if trouble is not None:
         raise trouble
 

@@ -293,7 +293,7 @@ def project() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which one day has landed."""
+    """A home in which two days have landed."""
     from orgdata_dagster.sandbox.institution_analytics import demo
     from orgdata_dagster.sandbox.limits import UNLIMITED
 
@@ -301,7 +301,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         home = Home(tmp_path_factory.mktemp("landed"), monkeypatch)
         home.set(**environment(sandbox.url))
         home.write_project(**project())
-        assert home.materialize(USERS, today(back=1)).success
+        assert home.materialize(USERS, today(back=1), today()).success
         return home.folder
 
 

@@ -23,7 +23,7 @@ DEFAULTS = {KEEP_SNAPSHOTS: "7d", KEEP_UNUSED_FILES: "1d"}
 
 def definitions() -> dg.Definitions:
     """The job and its schedule if ORGDATA_WAREHOUSE is a lake."""
-    if not settings.warehouse_uri().lower().startswith("ducklake:"):
+    if not (settings.configured_warehouse() or "").lower().startswith("ducklake:"):
         return dg.Definitions()
     return dg.Definitions(jobs=[lake_maintenance_job], schedules=[lake_maintenance_schedule])
 

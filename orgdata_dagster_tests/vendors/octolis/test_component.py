@@ -34,7 +34,9 @@ def test_a_dataset_is_an_asset_with_its_checks_and_its_schedule() -> None:
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
     assert keys == {"octolis/contacts", "octolis/vip"}
     assert {f"{key.asset_key.to_user_string()} {key.name}" for key in graph.asset_check_keys} == {
-        f"{key} {check}" for key in keys for check in ("count", "coverage", "keys", "row_count", "schema", "volume")
+        f"{key} {check}"
+        for key in keys
+        for check in ("count", "coverage", "freshness", "keys", "row_count", "schema", "volume")
     }
     assert {schedule.name: schedule.cron_schedule for schedule in defs.schedules or ()} == {  # type: ignore[union-attr]
         "octolis_contacts_due": "20 * * * *",

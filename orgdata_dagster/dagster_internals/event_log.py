@@ -36,6 +36,7 @@ from sqlalchemy.event import listen
 from orgdata_dagster.dagster_internals import require
 from orgdata_dagster.dagster_internals.event_batches import in_batches
 from orgdata_dagster.dagster_internals.migrations import read_once
+from orgdata_dagster.dagster_internals.server_watch import watch_less
 
 _APART = 0.0011  # seconds between two materializations: more than a millisecond, which floats round
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
@@ -57,6 +58,7 @@ class BatchingEventLog(SqliteEventLogStorage):
         """Called by Dagster in every process that uses the instance."""
         in_batches()
         read_once()
+        watch_less()
         return cls(inst_data=inst_data, **config_value)
 
     def store_event(self, event: EventLogEntry) -> None:

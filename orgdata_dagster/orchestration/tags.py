@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import dagster as dg
 
-# of assets; the UI shows tags with this prefix among the system tags, which are folded
+# of assets
 PULLS_TAG = "dagster/orgdata_pulls"  # which partitions can be pulled, see PullKind
 WRITES_TAG = "dagster/orgdata_writes"  # the asset writes to a vendor; its value is the name for `orgdata sync`
 

@@ -62,7 +62,5 @@ def _shown(path: Path, lines: Sequence[str]) -> dg.Definitions:
     """An asset that cannot run, in the group where users look for the vendor's tables."""
     name = re.sub(r"\W", "_", path.stem)
     listed = "\n".join(f"- {line}" for line in lines)
-    about = (
-        f"**{path.name} could not be loaded**, so its tables are missing here:\n\n{listed}\n\nCorrect it, then reload."
-    )
+    about = f"{path.name} could not be loaded, so its tables are missing here:\n\n{listed}\n\nCorrect it, then reload."
     return dg.Definitions(assets=[dg.AssetSpec([name, BROKEN], group_name=name, description=about)])

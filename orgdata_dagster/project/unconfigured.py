@@ -38,7 +38,7 @@ def _marked(asset: Any, off: Mapping[str, str]) -> Any:
 
     def mark(spec: dg.AssetSpec) -> dg.AssetSpec:
         return spec.replace_attributes(
-            description=f"**{why}** {_HOW}. Until then its runs fail.\n\n{spec.description or ''}",
+            description=f"{why} {_HOW}. Until then its runs fail.\n\n{spec.description or ''}",
             tags={**spec.tags, **TAG},
             automation_condition=None,
         )

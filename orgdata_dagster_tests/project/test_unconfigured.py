@@ -69,7 +69,7 @@ def test_its_assets_say_so_and_schedules_and_catch_up_skip_it(both: Home) -> Non
     defs = build_defs()
     graph = defs.resolve_asset_graph()
     shown = graph.get(dg.AssetKey(["together", "users"]))
-    assert (shown.description or "").startswith(f"**{TOLD}** in the environment or in .env")
+    assert (shown.description or "").startswith(f"{TOLD} in the environment or in .env")
     assert TAG.items() <= shown.tags.items()
     assert "not configured" not in (graph.get(dg.AssetKey(["institution_analytics", "users"])).description or "")
     repository = defs.get_repository_def()

@@ -25,7 +25,7 @@ from orgdata_dagster.orchestration.assets.failures import ends_run, explained, f
 from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
 from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, all_ended, interrupted, threads
 from orgdata_dagster.orchestration.assets.progress import Progress, report
-from orgdata_dagster.orchestration.assets.reporting import keep_landed, result
+from orgdata_dagster.orchestration.assets.reporting import Reports, keep_landed, result
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import tell, waits_told
 from orgdata_dagster.orchestration.checks.results import Landed, of_refused
@@ -67,6 +67,7 @@ class _Run:
     requests: RequestLog
     scratch: duckdb.DuckDBPyConnection
     folder: Path
+    reports: Reports
     known: dict[str | None, tuple[Interval, ...]] = field(default_factory=dict)
     state: dict[str, str] = field(default_factory=dict)
     expected: dict[str, str] = field(default_factory=dict)
@@ -171,6 +172,8 @@ class _Run:
         for load, arrival in zip(loads, arrivals, strict=True):
             self._note(load, done, arrival.intake)
             arrival.intake.close()
+        if len(self.landed) < self.total:  # the last ones are reported when the step ends
+            self.reports.add({load.partition: self.landed[load.partition] for load in loads})
         self._tell_landed(loads, done)
         self._tell_superseded(done)
         self.progress()
@@ -254,7 +257,8 @@ def land(
     with explained(context), waits_told(context, target.table.schema):
         claim(context.instance, context.run)
         with owned_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
-            run = _Run(context, warehouse, target, declared, requests, scratch, folder, total=len(partitions))
+            reports = Reports(context, partitions)
+            run = _Run(context, warehouse, target, declared, requests, scratch, folder, reports, total=len(partitions))
             missing = run.look_up(partitions)
             run.progress()
             try:
@@ -266,14 +270,14 @@ def land(
                 _record_requests(run)
                 telemetry.flush()
         if errors:
-            keep_landed(context, run.landed)
+            keep_landed(context, run.reports.rest(run.landed))
             for check in of_refused(context.asset_key, errors.values()):
                 context.log_event(check)
             raise failure(context, errors, untried=untried)
         try:
-            return result(context, warehouse, target, run.landed, run.found)
+            return result(context, warehouse, target, run.reports.rest(run.landed), run.found)
         except _GONE:
-            keep_landed(context, run.landed)
+            keep_landed(context, run.reports.rest(run.landed))
             raise
 
 

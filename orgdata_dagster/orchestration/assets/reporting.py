@@ -1,18 +1,19 @@
 """What a step reports to Dagster when its partitions have landed: materializations and check results.
 
-Here: `result` of a step in which everything landed, and `keep_landed` of one that failed.
+Here: `Reports` while a step goes on, `result` of one in which everything landed, `keep_landed` of one that failed.
 Keep out: landing (landing.py), the figures themselves (metadata.py, checks/).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
 import dagster as dg
 import duckdb
 
+from orgdata_dagster.dagster_internals.early_reports import EarlyReports
 from orgdata_dagster.orchestration.assets import metadata
 from orgdata_dagster.orchestration.assets.day_pictures import of_days
 from orgdata_dagster.orchestration.checks.results import Landed, of_landed
@@ -24,6 +25,27 @@ from orgdata_dagster.warehouse.storage.memory import with_room
 
 Figures = Mapping[str | None, metadata.Metadata]
 """Partition -> the metadata of its materialization."""
+
+
+class Reports:
+    """Reports partitions as they are committed, so that the UI shows them while the step goes on.
+
+    partitions: those of the step. The newest is left for `result`, because it also shows the table.
+    """
+
+    def __init__(self, context: dg.AssetExecutionContext, partitions: Sequence[str | None]) -> None:
+        self._key = context.asset_key
+        self._newest = max(partitions, key=str, default=None)
+        self._early = EarlyReports(context)
+
+    def add(self, landed: Figures) -> None:
+        """Report what one commit has landed, in one batch."""
+        some = [(partition, figures) for partition, figures in landed.items() if partition != self._newest]
+        self._early.add([dg.AssetMaterialization(self._key, partition=one, metadata=shown) for one, shown in some])
+
+    def rest(self, landed: Figures) -> Figures:
+        """What is not reported yet."""
+        return {partition: figures for partition, figures in landed.items() if partition not in self._early}
 
 
 def keep_landed(context: dg.AssetExecutionContext, landed: Figures) -> None:

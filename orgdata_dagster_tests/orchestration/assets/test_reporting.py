@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 
-from orgdata_dagster.orchestration.assets import metadata
+from orgdata_dagster.dagster_internals import SWITCH
+from orgdata_dagster.orchestration.assets import landing, metadata
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.storage.memory import in_room
 from orgdata_dagster_tests.integration.home import Home
@@ -35,3 +37,35 @@ def test_a_table_too_wide_for_a_runs_share_of_the_memory_is_shown_with_the_large
     assert tries == [False, True]
     [event] = done.get_asset_materialization_events()
     assert "dagster/column_schema" in event.step_materialization_data.materialization.metadata
+
+
+@pytest.mark.parametrize("internals", ["on", "off"])
+def test_days_are_reported_as_they_are_committed_each_once(
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, internals: str
+) -> None:
+    """The UI showed none of a backfill's days until the last one had landed."""
+    assert sandbox.url
+    monkeypatch.setenv(SWITCH, internals)
+    monkeypatch.setattr(landing, "_MOST_PARTITIONS", 2)
+    seen, real = list[list[str]](), landing._Run._tell_landed
+    with home.instance() as instance:
+        wanted = dg.AssetKey(USERS.split("/"))
+
+        def look(*args: Any) -> None:
+            real(*args)
+            seen.append(reported(instance, wanted))
+
+        monkeypatch.setattr(landing._Run, "_tell_landed", look)
+        done = home.materialize(USERS, today(back=4), today())
+        assert done.success
+        days = [today(back=back) for back in (4, 3, 2, 1, 0)]
+        assert sorted(reported(instance, wanted)) == days  # each once
+        assert reported(instance, wanted)[-1] == days[-1]
+        assert [event.partition for event in done.get_asset_materialization_events()] == reported(instance, wanted)
+    assert [len(some) for some in seen] == ([2, 4, 4] if internals == "on" else [0, 0, 0])
+
+
+def reported(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[str]:
+    """The partitions that Dagster knows to be materialized, in order."""
+    records = instance.fetch_materializations(key, limit=100, ascending=True).records
+    return [str(record.partition_key) for record in records]

@@ -6,6 +6,8 @@ Keep out: landing (landing.py), the figures themselves (metadata.py, checks/).
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -27,8 +29,14 @@ Figures = Mapping[str | None, metadata.Metadata]
 """Partition -> the metadata of its materialization."""
 
 
+_EVERY = 10.0  # seconds
+
+
 class Reports:
-    """Reports partitions as they are committed, so that the UI shows them while the step goes on.
+    """Reports committed partitions every 10 s, so that the UI shows them while the step goes on.
+
+    Not at every commit: each time costs transactions that the runs of all processes wait for. A short step reports all
+    partitions at its end.
 
     partitions: those of the step. The newest is left for `result`, because it also shows the table.
     """
@@ -37,10 +45,17 @@ class Reports:
         self._key = context.asset_key
         self._newest = max(partitions, key=str, default=None)
         self._early = EarlyReports(context)
+        self._waiting = dict[str | None, metadata.Metadata]()
+        self._last = time.monotonic()
+        self._lock = threading.Lock()
 
     def add(self, landed: Figures) -> None:
-        """Report what one commit has landed, in one batch."""
-        some = [(partition, figures) for partition, figures in landed.items() if partition != self._newest]
+        """Take what one commit has landed; report what waits in one batch, if the last time is long ago."""
+        with self._lock:
+            self._waiting |= {partition: shown for partition, shown in landed.items() if partition != self._newest}
+            if time.monotonic() - self._last < _EVERY:
+                return
+            some, self._waiting, self._last = [*self._waiting.items()], {}, time.monotonic()
         self._early.add([dg.AssetMaterialization(self._key, partition=one, metadata=shown) for one, shown in some])
 
     def rest(self, landed: Figures) -> Figures:

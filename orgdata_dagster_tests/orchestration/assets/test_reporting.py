@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from orgdata_dagster.dagster_internals import SWITCH
-from orgdata_dagster.orchestration.assets import landing, metadata
+from orgdata_dagster.orchestration.assets import landing, metadata, reporting
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.storage.memory import in_room
 from orgdata_dagster_tests.integration.home import Home
@@ -40,13 +40,14 @@ def test_a_table_too_wide_for_a_runs_share_of_the_memory_is_shown_with_the_large
 
 
 @pytest.mark.parametrize("internals", ["on", "off"])
-def test_days_are_reported_as_they_are_committed_each_once(
+def test_days_are_reported_while_a_run_goes_on_and_each_once(
     home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, internals: str
 ) -> None:
     """The UI showed none of a backfill's days until the last one had landed."""
     assert sandbox.url
     monkeypatch.setenv(SWITCH, internals)
     monkeypatch.setattr(landing, "_MOST_PARTITIONS", 2)
+    monkeypatch.setattr(reporting, "_EVERY", 0)
     seen, real = list[list[str]](), landing._Run._tell_landed
     with home.instance() as instance:
         wanted = dg.AssetKey(USERS.split("/"))

@@ -6,11 +6,8 @@ file and what to do; the others are not affected. Commands run in this process, 
 
 from __future__ import annotations
 
-import os
 import queue
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
@@ -20,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -31,6 +27,22 @@ from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.storage import connection
+from orgdata_dagster_tests.cli.breaking import (
+    altered,
+    cut,
+    dagster_file,
+    dotenv,
+    folder_instead,
+    full_warehouse,
+    held,
+    put,
+    rate_limit_folder,
+    read_only,
+    read_only_warehouse,
+    scrambled,
+    small_disk,
+    variable,
+)
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 
@@ -76,12 +88,6 @@ def inline(progress: queue.Queue[Any], job: dg.JobDefinition) -> Iterator[tuple[
     workers._instance.cache_clear()
 
 
-MOUNTS = os.geteuid() == 0 and sys.platform == "linux" and not subprocess.run(
-    "mkdir -p /tmp/orgdata-mount && mount -t tmpfs tmpfs /tmp/orgdata-mount && umount /tmp/orgdata-mount",
-    shell=True, check=False, capture_output=True,
-).returncode  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Condition:
     """`broken` breaks a home and returns the path that a line has to name. `words`: of the cause and the remedy.
@@ -93,158 +99,9 @@ class Condition:
     status: dict[str, int] = field(default_factory=dict)
 
 
-def warehouse(home: Home) -> Path:
-    return Path(home.warehouse.uri)
-
-
-def put(data: bytes) -> Callable[[Home, ExitStack], str]:
-    def broken(home: Home, _: ExitStack) -> str:
-        warehouse(home).write_bytes(data)
-        return str(warehouse(home))
-
-    return broken
-
-
-def cut(home: Home, _: ExitStack) -> str:
-    whole = warehouse(home).read_bytes()
-    warehouse(home).write_bytes(whole[:9000])
-    return str(warehouse(home))
-
-
-def scrambled(home: Home, _: ExitStack) -> str:
-    whole = bytearray(warehouse(home).read_bytes())
-    whole[4096:12288] = bytes(8192)
-    warehouse(home).write_bytes(whole)
-    return str(warehouse(home))
-
-
-def folder_instead(home: Home, _: ExitStack) -> str:
-    warehouse(home).unlink()
-    warehouse(home).mkdir()
-    return str(warehouse(home))
-
-
-def altered(sql: str) -> Callable[[Home, ExitStack], str]:
-    def broken(home: Home, _: ExitStack) -> str:
-        with duckdb.connect(str(warehouse(home))) as database:
-            database.execute(sql)
-        return str(warehouse(home))
-
-    return broken
-
-
-def held(home: Home, stack: ExitStack) -> str:
-    program = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
-    process = stack.enter_context(
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(warehouse(home))], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-    )
-    stack.callback(process.kill)
-    assert process.stdout is not None
-    process.stdout.readline()
-    return f"process {process.pid} ("
-
-
-def small_disk(at: Callable[[Home], Path]) -> Callable[[Home, ExitStack], str]:
-    """A full file system in place of a folder."""
-
-    def broken(home: Home, stack: ExitStack) -> str:
-        if not MOUNTS:
-            pytest.skip("mounts nothing here")
-        folder = at(home)
-        kept = folder.with_name(folder.name + "-kept")
-        shutil.copytree(folder, kept)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=True)
-        stack.callback(subprocess.run, ["umount", "-l", folder], check=True)
-        shutil.copytree(kept, folder, dirs_exist_ok=True)
-        with (folder / "filler").open("wb", buffering=0) as file:
-            try:
-                while file.write(bytes(4096)):
-                    pass
-            except OSError:
-                pass
-        return str(folder)
-
-    return broken
-
-
-def read_only(at: Callable[[Home], Path]) -> Callable[[Home, ExitStack], str]:
-    def broken(home: Home, stack: ExitStack) -> str:
-        if not MOUNTS:
-            pytest.skip("mounts nothing here")
-        folder = at(home)
-        subprocess.run(["mount", "--bind", folder, folder], check=True)
-        stack.callback(subprocess.run, ["umount", "-l", folder], check=True)
-        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
-        return str(folder)
-
-    return broken
-
-
-def dagster_file(name: str, data: bytes | None, *, cut_to: int | None = None) -> Callable[[Home, ExitStack], str]:
-    def broken(home: Home, _: ExitStack) -> str:
-        (path,) = (home.folder / "dagster").rglob(name)
-        for ending in ("-wal", "-shm"):
-            Path(f"{path}{ending}").unlink(missing_ok=True)
-        if cut_to is not None:
-            os.truncate(path, cut_to)
-        elif data is None:
-            path.unlink()
-            path.mkdir()
-        else:
-            path.write_bytes(data)
-        return str(path)
-
-    return broken
-
-
-def rate_limit_folder(home: Home, _: ExitStack) -> str:
-    path = home.folder / "rate_limits" / "institution_analytics.sqlite"
-    path.unlink()
-    path.mkdir()
-    return str(path)
-
-
-def variable(name: str, value: str, told: str = "") -> Callable[[Home, ExitStack], str]:
-    def broken(home: Home, _: ExitStack) -> str:
-        home.set(**{name: value})
-        return told or name
-
-    return broken
-
-
-def dotenv(text: bytes) -> Callable[[Home, ExitStack], str]:
-    def broken(_: Home, __: ExitStack) -> str:
-        path = Path(os.environ["ORGDATA_PROJECT"]) / ".env"
-        path.write_bytes(text)
-        return str(path)
-
-    return broken
-
-
 LEDGER = ("pull", "status", "doctor", "plan")
 RATE_LIMIT = ("pull", "doctor", "status")
 DAGSTER = ("pull", "sync", "doctor", "dev")
-
-
-def at_its_own_place(home: Home) -> Path:
-    """Move the warehouse into a folder of its own."""
-    folder = home.folder.parent / "tables"
-    folder.mkdir()
-    warehouse(home).rename(folder / "w.duckdb")
-    home.set(ORGDATA_WAREHOUSE=str(folder / "w.duckdb"))
-    return folder
-
-
-def full_warehouse(home: Home, stack: ExitStack) -> str:
-    return small_disk(lambda _: at_its_own_place(home))(home, stack)
-
-
-def read_only_warehouse(home: Home, stack: ExitStack) -> str:
-    return read_only(lambda _: at_its_own_place(home))(home, stack)
-
-
 CONDITIONS = {
     "an empty warehouse": Condition(put(b""), ("empty file", "Restore", "mv ")),
     "text for a warehouse": Condition(put(b"this is text, and no database " * 500), ("not a DuckDB", "Restore")),

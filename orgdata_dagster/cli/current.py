@@ -11,7 +11,7 @@ from orgdata_dagster.overview.outline import Outline
 
 def outline() -> Outline:
     """The outline, kept for the next command. Raises UserError if the project has problems."""
-    if found := outlines.kept():
+    if found := outlines.cached():
         return found
     from orgdata_dagster.cli import catalog  # imports Dagster
 

@@ -1,7 +1,7 @@
 """Partitions that look emptied at the vendor: their rows stay stored, and they stay incomplete, until it is accepted.
 
-Here: what `status` and `doctor` both say of them. Keep out: when an answer is doubted (orchestration/assets/doubts.py);
-anything that imports Dagster.
+Here: what `status` and `doctor` both say of them. Keep out: when an answer is not believed
+(orchestration/assets/contradictions.py); anything that imports Dagster.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def keep(outline: Outline) -> None:
         os.replace(mine, path)
 
 
-def kept() -> Outline | None:
+def cached() -> Outline | None:
     """The cached outline, if it is still valid; else None."""
     try:
         found = json.loads(_path().read_text())

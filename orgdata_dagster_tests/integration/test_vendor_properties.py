@@ -100,6 +100,6 @@ def test_the_table_equals_the_truth_or_is_called_incomplete(
 
 
 def test_a_pull_that_trusts_an_empty_answer_fails_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulling, "doubt", lambda *_, **__: None)
+    monkeypatch.setattr(pulling, "contradiction", lambda *_, **__: None)
     assert not project.first_pull("accutics.submissions").wrong
     assert project.pull("accutics.submissions", [(Empty("totals"), 0, FOR_GOOD)]).lost

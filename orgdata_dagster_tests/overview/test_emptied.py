@@ -2,7 +2,7 @@
 
 import pytest
 
-from orgdata_dagster.orchestration.assets.doubts import until_accepted
+from orgdata_dagster.orchestration.assets.contradictions import until_accepted
 from orgdata_dagster.overview.emptied import ACCEPT, acceptance, in_words
 
 

@@ -33,7 +33,7 @@ def made(home: Home) -> outline.Outline:
 
 
 def test_it_is_read_as_it_was_made(made: outline.Outline) -> None:
-    assert outline.kept() == made
+    assert outline.cached() == made
     assert made.vendors[0].rule.buckets[0][0].points == 77
     assert {each and each.grain for each in made.tables.values()} == {"day"}
     assert (settings.home() / "outline.json").stat().st_mode & 0o777 == 0o600
@@ -51,11 +51,11 @@ def test_a_changed_project_is_loaded_anew(made: outline.Outline, home: Home) -> 
     assert made.tables
     [path] = Path(os.environ[settings.PROJECT]).rglob("defs.yaml")
     path.write_text(path.read_text() + "\n# a comment\n")
-    assert outline.kept() is None
+    assert outline.cached() is None
     assert home.orgdata("status").status == 0
-    assert outline.kept() is not None
+    assert outline.cached() is not None
     path.with_name("more.py").write_text("")
-    assert outline.kept() is None
+    assert outline.cached() is None
 
 
 def test_a_broken_project_is_told_of(made: outline.Outline, home: Home) -> None:
@@ -71,15 +71,15 @@ def test_variables_that_the_project_reads_count_and_no_others(
     made: outline.Outline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNRELATED", "1")
-    assert outline.kept() == made
+    assert outline.cached() == made
     monkeypatch.setenv("INSTITUTION_ANALYTICS_BASE_URL", "https://elsewhere.example")
-    assert outline.kept() is None
+    assert outline.cached() is None
 
 
 def test_a_damaged_file_is_no_outline(made: outline.Outline) -> None:
     assert made.tables
     (settings.home() / "outline.json").write_text('{"made_of": ')
-    assert outline.kept() is None
+    assert outline.cached() is None
 
 
 @pytest.mark.parametrize(

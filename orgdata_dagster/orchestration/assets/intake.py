@@ -122,7 +122,7 @@ class Intake:
         constants: Mapping[str, str] | None = None,
     ) -> None:
         """Stage a page. Only its rows with `after < cursor <= until` belong to the partition."""
-        kept = page.kept(after, until)
+        kept = page.count_within(after, until)
         self.ready.add(StagedPage(page.page, self.partition, after, until, kept, constants or {}))
         highest = next((at for at in page.extent.top if until is None or at <= until), None)
         if highest is not None:
@@ -146,9 +146,9 @@ class Intake:
                 self.first_answer = not_ahead(download.server_time)
 
     @property
-    def kept(self) -> int:
+    def row_count(self) -> int:
         """Number of rows that were taken and belong to the partition."""
-        return sum(page.page.records if page.kept is None else page.kept for page in self.staged)
+        return sum(page.page.records if page.rows_within is None else page.rows_within for page in self.staged)
 
     def forget(self) -> None:
         """Discard what was taken, so that the pages can be requested again."""

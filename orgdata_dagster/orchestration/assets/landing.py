@@ -158,7 +158,7 @@ class _Run:
         loads = [arrival.load() for arrival in arrivals]
         calls, run_id = self.requests.take(), self.context.run.run_id
         # a second thread costs a small commit more than it saves
-        alone = self.total == 1 and sum(arrival.intake.kept for arrival in arrivals) >= _MANY_ROWS
+        alone = self.total == 1 and sum(arrival.intake.row_count for arrival in arrivals) >= _MANY_ROWS
         warehouse = self.warehouse.alone() if alone else self.warehouse
         began = time.monotonic()
         try:
@@ -168,7 +168,7 @@ class _Run:
             raise
         telemetry.committed(self.target.table.schema, self.target.table.name, done.inserted, time.monotonic() - began)
         self.expected = dict(done.expected)
-        self.found.add(done, sum(arrival.intake.kept for arrival in arrivals if arrival.partition in done.rows))
+        self.found.add(done, sum(arrival.intake.row_count for arrival in arrivals if arrival.partition in done.rows))
         for load, arrival in zip(loads, arrivals, strict=True):
             self._note(load, done, arrival.intake)
             arrival.intake.close()
@@ -311,7 +311,7 @@ def _each(
             note(partition, error)
         else:
             # in the thread that completed the batch, so that pulls wait if commits are slower
-            commit_all(arrived.add(arrival, arrival.intake.kept))
+            commit_all(arrived.add(arrival, arrival.intake.row_count))
 
     def commit_all(arrivals: Sequence[Arrival]) -> None:
         for partition, error in run.commit(arrivals).items() if arrivals else ():

@@ -17,7 +17,7 @@ from orgdata_dagster.http.records import Download
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.pages import json_pages
-from orgdata_dagster.warehouse.pages.extents import Extent, extent, kept, measure, rows_at
+from orgdata_dagster.warehouse.pages.extents import Extent, count_within, extent, measure, rows_at
 from orgdata_dagster.warehouse.pages.page import Page
 
 
@@ -45,10 +45,10 @@ class MeasuredPage:
     def highest(self) -> datetime | None:
         return self.extent.highest
 
-    def kept(self, after: datetime | None, until: datetime | None) -> int:
-        """How many records lie in `(after, until]`."""
-        told = self.extent.kept(after, until)
-        return self.count(after, until) if told is None else told
+    def count_within(self, after: datetime | None, until: datetime | None) -> int:
+        """Number of records with `after < instant <= until`."""
+        known = self.extent.count_within(after, until)
+        return self.count(after, until) if known is None else known
 
     @property
     def unit(self) -> timedelta:
@@ -80,7 +80,7 @@ def _measured(
         return rows_at(connection.cursor(), page, cursor, instant) if cursor and page.records else Counter()
 
     def count(after: datetime | None, until: datetime | None) -> int:
-        return kept(connection.cursor(), page, cursor, after, until) if cursor else page.records
+        return count_within(connection.cursor(), page, cursor, after, until) if cursor else page.records
 
     return MeasuredPage(download, page, reach, there, count)
 

@@ -1,9 +1,9 @@
-"""Retention: a job removes records that nothing asks for any more, once a day, and shows what it removed.
+"""Retention: a daily job that deletes old records and reports how many it deleted.
 
-Here: the job `retention`, its schedule, and how long things are kept. Add here: something else that grows without end.
-Keep out: removing rows (warehouse/ledger/retention.py) and files of Dagster (dagster_internals/run_logs.py).
+Here: the job `retention`, its schedule and its variables. Add here: other records that accumulate.
+Keep out: deleting rows (warehouse/ledger/retention.py) and files of Dagster (dagster_internals/run_logs.py).
 
-Tables, coverage, schema changes and materializations are never removed.
+Tables, coverage, schema changes and materializations are never deleted.
 """
 
 import os
@@ -27,13 +27,13 @@ _RUNS_AT_ONCE = 500
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def kept(variable: str) -> timedelta:
-    """How long something is kept: the variable's duration, or its default. Raises SettingsError."""
+def retention_of(variable: str) -> timedelta:
+    """The retention that a variable sets, or its default. Raises SettingsError."""
     return duration(variable, os.environ.get(variable) or DEFAULTS[variable])
 
 
 def duration(variable: str, text: str) -> timedelta:
-    """The duration that a variable's text means. Raises SettingsError."""
+    """Parse the duration in a variable. Raises SettingsError, which names the variable."""
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -48,9 +48,13 @@ def _remove(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Ite
     opened = warehouse.open()
     if opened.exists:
         with opened.transaction() as connection:
-            pruned = prune(connection, requests_before=now - kept(KEEP_REQUESTS), loads_before=now - kept(KEEP_LOADS))
+            pruned = prune(
+                connection,
+                requests_before=now - retention_of(KEEP_REQUESTS),
+                loads_before=now - retention_of(KEEP_LOADS),
+            )
         removed = {"requests": pruned.requests, "loads": pruned.loads}
-    logs, freed = drop_old_run_logs(context.instance, now - kept(KEEP_RUN_LOGS))
+    logs, freed = drop_old_run_logs(context.instance, now - retention_of(KEEP_RUN_LOGS))
     context.log.info(
         f"removed {removed['requests']} requests and {removed['loads']} loads from the ledger, and the logs of {logs} "
         f"runs ({freed / 1e6:.1f} MB)"

@@ -11,7 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank, until_accepted
+from orgdata_dagster.orchestration.assets.contradictions import (
+    REPETITIONS,
+    contradiction,
+    keep_stored,
+    shrank,
+    until_accepted,
+)
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient, FormField, instant
@@ -67,7 +73,7 @@ def pull_window(
         for field in fields.of(channel_id, intake) if endpoint.by_field else (None,):
             about = {"channel_id": str(channel_id), **({"field_id": str(field.field_id)} if field else {})}
             odd: str | None = None
-            for _ in range(1 + ASKED_AGAIN):
+            for _ in range(1 + REPETITIONS):
                 page = client.report(
                     endpoint.name,
                     channel_id,
@@ -78,7 +84,7 @@ def pull_window(
                     into=intake.file(f"{channel_id}-{field.field_id if field else 0}.json"),
                     read=read,
                 )
-                reason = doubt(intake, page.records, about) or _fell_to_zero(intake, endpoint, page, about)
+                reason = contradiction(intake, page.records, about) or _fell_to_zero(intake, endpoint, page, about)
                 before, odd = odd, shrank(intake, page.records, about)
                 if reason is None and (odd is None or odd == before):
                     break

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 from orgdata_dagster.http.records import Download
-from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
+from orgdata_dagster.orchestration.assets.contradictions import REPETITIONS, contradiction, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
@@ -99,17 +99,17 @@ def pull_day(
     after = window.after if complete_until > start else None
     day = _Day(client, data_set, intake, cursor, window)
     day.walk()
-    if shrank(intake, intake.kept, after=after):
+    if shrank(intake, intake.row_count, after=after):
         day.start_again()
         day.walk()
-        intake.shrunk += filter(None, [shrank(intake, intake.kept, after=after)])
-    for _ in range(ASKED_AGAIN if doubt(intake, intake.kept, after=after) else 0):
-        if not intake.kept:
+        intake.shrunk += filter(None, [shrank(intake, intake.row_count, after=after)])
+    for _ in range(REPETITIONS if contradiction(intake, intake.row_count, after=after) else 0):
+        if not intake.row_count:
             day.walk()
     as_of = intake.first_answer or began
     until = min(end, as_of - lookback)
-    reason = doubt(intake, intake.kept, after=after) or _lost(day, after)
-    if reason is None and not intake.kept and day.is_silent():
+    reason = contradiction(intake, intake.row_count, after=after) or _lost(day, after)
+    if reason is None and not intake.row_count and day.is_silent():
         reason = NO_HEADER
     if reason is not None:
         return keep_stored(as_of, complete_until, max(until, complete_until + MICROSECOND), reason, *before)
@@ -127,6 +127,6 @@ def _is_final(part: Interval) -> bool:
 def _lost(day: _Day, after: datetime | None) -> str | None:
     """Why rows that are stored would get lost to a gap that may close again, if so."""
     open_gaps = [gap for gap in day.gaps if not _is_final(gap)]
-    if not open_gaps or day.intake.stored({}, after) <= day.intake.kept:
+    if not open_gaps or day.intake.stored({}, after) <= day.intake.row_count:
         return None
     return open_gaps[0].reason

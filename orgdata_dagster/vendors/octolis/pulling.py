@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import duckdb
 
-from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
+from orgdata_dagster.orchestration.assets.contradictions import REPETITIONS, contradiction, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.full_walks import full_walk_is_due, last_full_walk
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.prefetch import ahead
@@ -89,7 +89,7 @@ def pull(
     reason: str | None = None
     odd: str | None = None
     counts.vendor = 0
-    for attempt in range(1 + ASKED_AGAIN):
+    for attempt in range(1 + REPETITIONS):
         if attempt:
             intake.forget()
         leaves = client.pages(
@@ -104,7 +104,7 @@ def pull(
             intake.take(leaf.page)
             ended, read, shown = ended or leaf.is_last, read + leaf.page.records, max(shown, leaf.end)
         counts.vendor = _count(client, query, intake, shown)
-        reason = doubt(intake, read)
+        reason = contradiction(intake, read)
         before, odd = odd, shrank(intake, shown) if ended else None
         if reason is None and (odd is None or odd == before):
             break
@@ -125,7 +125,7 @@ def pull(
 
 def _count(client: OctolisClient, query: Query, intake: Intake, shown: int) -> int:
     """The vendor's count; requested again if it contradicts the number of records in the pages."""
-    for _ in range(1 + ASKED_AGAIN):
+    for _ in range(1 + REPETITIONS):
         found = client.count(query)
         intake.requests += 1
         if not _contradicts(found, shown):

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.rest.walk import Walked
-from orgdata_dagster.orchestration.assets.doubts import ASKED_AGAIN, doubt, keep_stored, shrank
+from orgdata_dagster.orchestration.assets.contradictions import REPETITIONS, contradiction, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.full_walks import full_walk_is_due
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled, Read
 from orgdata_dagster.orchestration.assets.interrupts import threads
@@ -132,13 +132,13 @@ class RestPull:
         doubtful: whether rows that do not come again would be deleted.
         """
         odd: str | None = None
-        for attempt in range(1 + ASKED_AGAIN):
+        for attempt in range(1 + REPETITIONS):
             if attempt:
                 self.intake.forget()
             self.settled, self.reasons, self.proofs = True, [], []
             if (reason := self._once(listing, doubtful=doubtful)) is not None:
                 return reason
-            before, odd = odd, shrank(self.intake, self.intake.kept) if doubtful else None
+            before, odd = odd, shrank(self.intake, self.intake.row_count) if doubtful else None
             if odd is None or odd == before:
                 break
         self.intake.shrunk += [odd] if odd else []
@@ -151,9 +151,9 @@ class RestPull:
             self._not_sure(self.parents.doubt)
         for values, walked in self._walks(listing):
             came = self._take(walked, values)
-            for _ in range(ASKED_AGAIN if doubtful and doubt(self.intake, came, values) else 0):
+            for _ in range(REPETITIONS if doubtful and contradiction(self.intake, came, values) else 0):
                 came = came or self._take(self._list(listing, values), values)
-            if doubtful and (why := doubt(self.intake, came, values)):
+            if doubtful and (why := contradiction(self.intake, came, values)):
                 if not (self.source.table.key and values):
                     return why
                 self._not_sure(why)  # the rows of the others land

@@ -1,7 +1,8 @@
-"""Inserting staged pages into their table, typed, each row with its partition, and counted.
+"""Inserting the rows of staged pages into their table, inside the commit's transaction.
 
-Here: `insert`, inside the commit's transaction. Add here: what must hold of inserted rows, whatever the disposition.
-Keep out: which rows make room or stay (transaction.py, merging.py), the casts (evolution.py).
+Here: `insert`. It casts the rows, adds our own columns, drops the rows outside their page's bounds (the rule is in
+pages/bounds.py) and checks that no other row is missing. Add here: what must hold of inserted rows, whatever the write
+disposition. Keep out: which stored rows are deleted (transaction.py, merging.py), the casts (evolution.py).
 """
 
 from __future__ import annotations
@@ -15,13 +16,8 @@ import duckdb
 from orgdata_dagster.warehouse.commit import evolution
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, folded, literal, quoted
+from orgdata_dagster.warehouse.pages.bounds import within_sql
 from orgdata_dagster.warehouse.pages.stage import Group, Stage
-
-# SQL: the row's instant is within the bounds of its page
-_KEPT = (
-    "(_orgdata_after IS NULL OR _orgdata_at > _orgdata_after) "
-    "AND (_orgdata_until IS NULL OR _orgdata_at <= _orgdata_until)"
-)
 
 
 class Provenance(NamedTuple):
@@ -43,9 +39,11 @@ def insert(
     planned: evolution.Evolution,
     provenance: Provenance | None,
 ) -> int:
-    """Insert the rows of a group's pages, with our own columns if `provenance` is given; returns how many.
+    """Insert the rows of a group's pages; returns their number.
 
-    Raises TypeSurprise where a guessed type does not hold a value, RowCountMismatch where rows are lost or too many.
+    provenance: the values of our own columns; None: insert without them.
+
+    Raises TypeSurprise if a value does not fit a guessed type, RowCountMismatch if rows are missing or too many.
     """
     sent = {folded(name) for name in (*group.columns, *group.constants)}
     casts = {
@@ -57,7 +55,7 @@ def insert(
     if provenance is not None:
         values.append(f"_orgdata_key AS {PARTITION}, {origin_columns()}")
     bounded = any(staged.after or staged.until for staged in group.pages)
-    kept = _KEPT if bounded else "true"
+    kept = within_sql("_orgdata_at", "_orgdata_after", "_orgdata_until") if bounded else "true"
     cursor = stage.cursor_in(group.columns)
     at = f"{_at(cursor)}, " if bounded else ""
     rows = _placed(connection, group, at + _converted(planned, group.columns), _converted(planned, group.constants))
@@ -90,9 +88,10 @@ def _at(cursor: str | None) -> str:
 
 
 def _placed(connection: duckdb.DuckDBPyConnection, group: Group, of_rows: str = "", of_places: str = "") -> str:
-    """SQL: the rows of a group, each with its place: whose it is, within which bounds, and the constants besides.
+    """SQL: the rows of a group, each with the partition, the bounds and the constants of its page.
 
-    `of_rows`, `of_places`: SQL of further columns, each followed by a comma, made of a row or of a page's place.
+    of_rows: SQL of more columns per row, each followed by a comma.
+    of_places: SQL of more columns per page, each followed by a comma.
     """
     # a vendor may have columns `path` and `after`, but none with our prefix
     types = {
@@ -129,16 +128,19 @@ def _check_count(
     *,
     kept: str,
 ) -> None:
-    """Every record that was counted in the pages' files was inserted, or lies outside its page's part of the time line.
+    """Check that each record in the pages' files was inserted or is outside its page's bounds.
 
-    What the database reads is never compared with what it reads: rows that its parser loses are lost both times.
+    The records were counted in the files, not by the database: a row that its parser skips would be missing from both
+    numbers.
+
+    Raises RowCountMismatch.
     """
     expected = sum(staged.page.records for staged in group.pages)
-    known = [staged.kept for staged in group.pages if staged.kept is not None]
+    known = [staged.rows_within for staged in group.pages if staged.rows_within is not None]
     if len(known) == len(group.pages):
         expected = sum(known)
     elif kept != "true":
-        outside = f"SELECT count(*) FROM {_placed(connection, group, f'{_at(cursor)}, ')} WHERE NOT ({_KEPT})"
+        outside = f"SELECT count(*) FROM {_placed(connection, group, f'{_at(cursor)}, ')} WHERE NOT ({kept})"
         row = connection.execute(outside).fetchone()
         expected -= row[0] if row else 0
     if inserted != expected:

@@ -77,7 +77,7 @@ class ReadyRows:
         return self._rows
 
     @property
-    def kept(self) -> int:
+    def converted(self) -> int:
         """Number of converted rows."""
         return self._rows - self._duplicates
 
@@ -136,7 +136,7 @@ def move(
     row = connection.execute(
         f"INSERT INTO {table.sql} BY NAME SELECT *, {origin_columns()} FROM ({sources})", provenance
     ).fetchone()
-    moved, expected = int(row[0]) if row else 0, sum(each.kept for each in ready)
+    moved, expected = int(row[0]) if row else 0, sum(each.converted for each in ready)
     if moved != expected:
         raise RowCountMismatch(f"{table}: {expected} rows were ready, {moved} inserted; pull again.")
     return sum(each.rows for each in ready)

@@ -1,7 +1,7 @@
-"""How far a page reaches on the time line, by the parser that will load it.
+"""The instants of a page: from when to when its rows are, as read by the parser that will load it.
 
-Here: `Extent`, `measure`, and the questions about instants of a page that an extent leaves open. Add here: another one.
-Keep out: which part of a page lands (stage.py, inserting.py), paging (a vendor's walk.py).
+Here: `Extent`, `measure`, and queries for what an extent cannot answer. Add here: another such query.
+Keep out: which rows of a page belong to a partition (bounds.py), paging (a vendor's walk.py).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import duckdb
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import quoted, unknown
+from orgdata_dagster.warehouse.pages.bounds import above, below, within_sql
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.page import Page
@@ -32,11 +33,12 @@ _ZONE = re.compile(r":\d\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a page reaches: its records, and the instants of its cursor column (none if it is empty).
+    """The number of records of a page, and the instants of its cursor column (none if the page is empty).
 
-    `bottom` and `top`: its lowest and its highest instants, in order from the outermost one, as many as are worth
-    keeping. `unit`: the largest of a microsecond, a millisecond, a second and a minute of which all instants are
-    multiples. `zoned`: whether they say their zone."""
+    bottom, top: its lowest and highest instants, the outermost first, at most 100 each.
+    unit: the precision of the instants: the largest of microsecond, millisecond, second and minute that divides all.
+    zoned: whether they are written with a time zone.
+    """
 
     records: int
     bottom: tuple[datetime, ...] = ()
@@ -54,33 +56,33 @@ class Extent:
         """The highest instant."""
         return self.top[0] if self.top else None
 
-    def kept(self, after: datetime | None, until: datetime | None) -> int | None:
-        """How many records lie in `(after, until]`, as far as it can be told from here; else None."""
+    def count_within(self, after: datetime | None, until: datetime | None) -> int | None:
+        """Number of records with `after < instant <= until`; None if the known instants do not reach far enough."""
         if self.lowest is None or self.highest is None:
             return self.records
-        if (after is not None and self.highest <= after) or (until is not None and self.lowest > until):
+        if below(self.highest, after) or above(self.lowest, until):
             return 0
-        below = [at for at in self.bottom if after is not None and at <= after]
-        above = [at for at in self.top if until is not None and at > until]
+        too_low = sum(below(at, after) for at in self.bottom)
+        too_high = sum(above(at, until) for at in self.top)
         if self.records > min(len(self.bottom), len(self.top)) and (
-            len(below) == len(self.bottom) or len(above) == len(self.top)
+            too_low == len(self.bottom) or too_high == len(self.top)
         ):
             return None  # there may be more of them
-        return self.records - len(below) - len(above)
+        return self.records - too_low - too_high
 
 
 def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None) -> tuple[CsvPage, Extent]:
-    """Make a CSV body on disk a page and measure it with the parser that will load it.
+    """Make a page of a CSV body on disk and measure it.
 
-    Raises UnreadablePage where the parser sees another number of records than the file has, or where a cursor value is
-    missing, no instant, or finer than a microsecond (it could not be ordered).
+    Raises UnreadablePage if the parser finds another number of records than the file has, or if a cursor value is
+    missing, not an instant, or finer than a microsecond (such rows could not be ordered).
     """
     page = prepare(path)
     return page, measure(connection, page, cursor)
 
 
 def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> Extent:
-    """How far a page reaches, by the parser that will load it. Raises UnreadablePage as `extent` does."""
+    """The extent of a page. Raises UnreadablePage as `extent` does."""
     name = page.path.name
     if cursor is not None and page.columns:
         own = ColumnNames(dict(zip(page.names, page.columns, strict=True)))
@@ -107,19 +109,20 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
     return Extent(records, tuple(lowest), tuple(highest), UNITS[finest], _ZONE.search(some) is not None)
 
 
-def kept(
+def count_within(
     connection: duckdb.DuckDBPyConnection, page: Page, cursor: str, after: datetime | None, until: datetime | None
 ) -> int:
-    """How many records of a page lie in `(after, until]`: all that were counted in its file but those outside."""
+    """Number of records with `after < instant <= until`: those counted in the page's file without those outside."""
     at = f"TRY_CAST({quoted(cursor)} AS TIMESTAMPTZ)"
     bounds = [None if bound is None else bound.isoformat() for bound in (after, until)]
-    outside = f"{at} <= CAST(? AS TIMESTAMPTZ) OR {at} > CAST(? AS TIMESTAMPTZ)"
-    row = connection.execute(f"SELECT count(*) FROM {page.reading([page]).source} WHERE {outside}", bounds).fetchone()
+    inside = within_sql(at, "CAST($1 AS TIMESTAMPTZ)", "CAST($2 AS TIMESTAMPTZ)")
+    sql = f"SELECT count(*) FROM {page.reading([page]).source} WHERE NOT ({inside})"
+    row = connection.execute(sql, bounds).fetchone()
     return page.records - (row[0] if row else 0)
 
 
 def rows_at(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str, instant: datetime) -> Counter[Hashable]:
-    """The rows of a page at an instant of its cursor column, as hashes of all that they hold."""
+    """The rows of a page at one instant of its cursor column, each as a hash of all its values."""
     rows = f"(SELECT * EXCLUDE (_orgdata_file) FROM {page.reading([page]).source})"
     at = f"TRY_CAST({quoted(cursor)} AS TIMESTAMPTZ) = CAST(? AS TIMESTAMPTZ)"
     found = connection.execute(f"SELECT hash(row) FROM {rows} AS row WHERE {at}", [instant.isoformat()]).fetchall()
@@ -127,8 +130,8 @@ def rows_at(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str, inst
 
 
 def _measured(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> tuple[Any, ...]:
-    """Records, those with an instant, the lowest instants, the highest, the unit, an instant, those too fine, an odd
-    example."""
+    """Number of records; number with an instant; lowest and highest instants; index of the unit in UNITS; one cursor
+    value; number of instants that are too fine; one value that is too fine or not an instant."""
     source = page.reading([page]).source
     if cursor is None:
         return _one(connection, f"SELECT count(*), 0, NULL, NULL, 3, '', 0, NULL FROM {source}")
@@ -159,5 +162,5 @@ def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
 
 
 def first_lines(error: Exception) -> str:
-    """What the database says of a page, without the rest of its explanation."""
+    """The first lines of a database error, without its hints."""
     return excerpt(" ".join(str(error).split("\n")[:2]), 300)

@@ -31,14 +31,14 @@ _ENOUGH_RECORDS = 4_000  # a look at fewer is not worth a query: small pages are
 class StagedPage:
     """A page with its place: of its rows those with `after < cursor <= until` (None: no bound) land in `partition`.
 
-    `kept` is how many those are, where that is known. `constants`: columns that are the same in all its rows, as text;
+    `rows_within`: their number, if known. `constants`: columns that are the same in all its rows, as text;
     a column of the page itself goes before one of the same name. All pages of a stage have the same constants."""
 
     page: Page
     partition: str | None = None
     after: datetime | None = None
     until: datetime | None = None
-    kept: int | None = None
+    rows_within: int | None = None
     constants: Mapping[str, str] = field(default_factory=dict)
 
 

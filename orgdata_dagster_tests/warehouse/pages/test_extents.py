@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.warehouse.pages.extents import Extent, extent, kept
+from orgdata_dagster.warehouse.pages.extents import Extent, count_within, extent
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ def test_an_extent_that_tells_tells_the_truth(
     bottom, top = sorted(map(at, seconds))[:known], sorted(map(at, seconds), reverse=True)[:known]
     lower, upper = (None if bound is None else at(bound) for bound in (after, until))
     inside = [n for n in seconds if (after is None or n > after) and (until is None or n <= until)]
-    told = Extent(len(seconds), tuple(bottom), tuple(top)).kept(lower, upper)
+    told = Extent(len(seconds), tuple(bottom), tuple(top)).count_within(lower, upper)
     assert told in (None, len(inside))
     if known >= len(seconds):
         assert told is not None
@@ -42,5 +42,5 @@ def test_more_ties_than_an_extent_keeps_are_counted(
     lines = ["id,at"] + [f"{n},{at(s).isoformat()}" for n, s in enumerate([0] * 200 + [5] * 300 + [6])]
     page, reach = extent(rig.connection, rig.file("\n".join(lines) + "\n"), "at")
     bounds = [None if bound is None else at(bound) for bound in (after, until)]
-    assert reach.kept(*bounds) in (None, inside)
-    assert kept(rig.connection, page, "at", *bounds) == inside
+    assert reach.count_within(*bounds) in (None, inside)
+    assert count_within(rig.connection, page, "at", *bounds) == inside

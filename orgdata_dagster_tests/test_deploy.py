@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +116,19 @@ def test_compose_starts_nothing_as_root_and_publishes_the_ui_on_this_machine_alo
     volumes = loaded("compose/compose.yaml")["volumes"]
     for volume in loaded("compose/dagster.yaml")["run_launcher"]["config"]["container_kwargs"]["volumes"]:
         assert volume.partition(":")[0] in {made["name"] for made in volumes.values()}
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    orgdata = Path(sys.executable).with_name("orgdata")
+    text = (DEPLOY / "systemd" / "orgdata.service").read_text()
+    assert "ExecStart=/srv/mine/.venv/bin/orgdata dev" in text
+    (tmp_path / "orgdata.service").write_text(text.replace("/srv/mine/.venv/bin/orgdata", str(orgdata)))
+
+    command = ["systemd-analyze", "verify", str(tmp_path / "orgdata.service")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_every_command_in_deploy_exists() -> None:

@@ -33,6 +33,7 @@ class OrgdataCeleryRunLauncher(CeleryRunLauncher):
         run = self._instance.get_run_by_id(run_id)
         if run is None or DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
             return False
+        self._instance.report_run_canceling(run)  # Dagster's other launchers do; run monitoring then bounds the time
         return bool(super().terminate(run_id))
 
     def get_run_worker_debug_info(self, run: DagsterRun, include_container_logs: bool | None = True) -> str | None:

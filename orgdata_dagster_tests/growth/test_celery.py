@@ -128,7 +128,7 @@ def test_runs_from_the_queue_survive_the_death_of_a_worker(
     def database() -> str:
         return f"postgresql://{USER}@127.0.0.1:{postgres.port}/{postgres.new_database()}"
 
-    analytics = institution_analytics.demo(days=DAYS, rows=3000, page_rows=5, limits=LIMITS)
+    analytics = institution_analytics.demo(days=DAYS, rows=3000, page_rows=10, limits=LIMITS)
     reports = channel_reports.demo(days=DAYS, limits=LIMITS)
     with Sandbox(analytics, reports) as sandbox, redis.running(tmp_path) as broker:
         lake = postgres.keywords(postgres.new_database(), password=False)

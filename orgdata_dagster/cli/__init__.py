@@ -84,17 +84,21 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json
     if with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
     check_free(host, port)
+    from orgdata_dagster import settings
     from orgdata_dagster.sandbox.environment import TRACKER, environment
     from orgdata_dagster.sandbox.server import default_vendors, serve
 
     def announce(url: str) -> None:
+        variables = environment(url) | ({settings.TEST_SERVER_PACE: f"{pace:g}"} if pace else {})
         if as_json:
-            print_json({"url": url, "environment": environment(url)})
+            print_json({"url": url, "environment": variables})
             return
         click.echo(f"simulated vendor APIs at {url}")
-        for name, value in environment(url).items():
+        for name, value in variables.items():
             if name == TRACKER:
                 click.echo("# tracker: the example of docs/add_a_vendor.md, for a vendor described in YAML alone")
+            if name == settings.TEST_SERVER_PACE:
+                click.echo("# so that orgdata sends to together at this pace")
             click.echo(f"export {name}={value}")
 
     gc.enable()  # it runs for long
@@ -259,9 +263,12 @@ def status(as_json: bool, file: str | None) -> None:
 @as_json_option
 def dev(port: int, as_json: bool) -> None:
     """Serve the Dagster UI and run the schedules."""
+    from orgdata_dagster.cli.demo import vendors_of_demo
     from orgdata_dagster.cli.dev import serve_ui
 
-    sys.exit(serve_ui(_console(stderr=as_json), port=port, as_json=as_json))
+    console = _console(stderr=as_json)
+    with vendors_of_demo(console):
+        sys.exit(serve_ui(console, port=port, as_json=as_json))
 
 
 @orgdata.command()

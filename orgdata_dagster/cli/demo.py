@@ -1,6 +1,7 @@
 """`orgdata demo`: pull from simulated vendors into a project of its own, print the tables, serve the UI.
 
-Here: the demo's project, its sandbox process, and the order of steps. Keep out: the pull (pull.py) and the sandbox.
+Here: the demo's project, its sandbox process, which `orgdata dev` in that project starts again, and the order of steps.
+Keep out: the pull (pull.py) and the sandbox.
 """
 
 from __future__ import annotations
@@ -35,9 +36,12 @@ _PACE = "3"  # seconds between requests to together instead of 60: the demo show
 _UNDOCUMENTED = ("accutics", "channel_reports", "institution_analytics")
 _LIMITS = "{concurrent: 2, per_minute: 2400} # of the simulated vendor"
 FOLDER = ".orgdata-demo"
+_ENV = """# Written by `orgdata demo`: simulated vendors, which answer while `orgdata demo` or `orgdata dev` runs here.
+"""
 _NEXT = """
 Next:
-  cd {folder}     the demo is a project: status, show, query and dev work on its tables
+  cd {folder}     the demo is a project: status, show, query and dev work on its tables;
+                       dev starts the simulated vendors again
   orgdata query "select * from octolis.contacts limit 5"
   orgdata init mine    makes a project of your own, in another folder
 The tables are in {database}, for any program that reads DuckDB."""
@@ -53,8 +57,7 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False, as_json
     last = datetime.now(UTC).date()
     first = last - timedelta(days=_DAYS - 1)
     folder = _project(first)
-    with _sandbox() as url:
-        os.environ |= environment(url) | {settings.TEST_SERVER_PACE: _PACE}
+    with _simulated_vendors(folder) as url:
         console.print(f"simulated vendor APIs at {url}; all state in {FOLDER}", highlight=False)
         catalog = catalogs.load()
         console.print(f"pulling {first} to {last} of {len(catalog.keys)} assets", highlight=False)
@@ -84,6 +87,33 @@ def _project(first_day: date) -> Path:
         os.environ.pop(name, None)
     os.environ[settings.PROJECT] = str(folder)
     return folder
+
+
+@contextmanager
+def vendors_of_demo(console: Console) -> Iterator[None]:
+    """Run the simulated vendors until the context ends if the project is the demo's; otherwise do nothing."""
+    folder = settings.project_root()
+    if folder.name != FOLDER:
+        yield
+        return
+    with _simulated_vendors(folder) as url:
+        console.print(f"simulated vendor APIs at {url}", highlight=False)
+        yield
+
+
+@contextmanager
+def _simulated_vendors(folder: Path) -> Iterator[str]:
+    """Run the sandbox, and configure it for this process and, in `.env`, for other commands in the demo's project.
+
+    The file stays, so that later commands know the pace at which the demo has pulled.
+    """
+    with _sandbox() as url:
+        variables = environment(url) | {settings.TEST_SERVER_PACE: _PACE}
+        os.environ |= variables
+        file = folder / ".env"
+        if not file.exists() or file.read_text(errors="replace").startswith(_ENV):  # not a file of the user's
+            file.write_text(_ENV + "".join(f"{name}={value}\n" for name, value in variables.items()))
+        yield url
 
 
 @contextmanager

@@ -132,7 +132,12 @@ def _lines(metric: Metric) -> Iterator[str]:
     yield f"# HELP {metric.name} {_escaped(metric.help)}"
     for labels, value in metric.samples:
         shown = ",".join(f'{name}="{_escaped(each)}"' for name, each in labels.items())
-        yield f"{metric.name}{{{shown}}} {value:.17g}"
+        yield f"{metric.name}{{{shown}}} {_number(value)}"
+
+
+def _number(value: float) -> str:
+    """The shortest text that is read as this number."""
+    return repr(value).removesuffix(".0")
 
 
 def _escaped(value: str) -> str:

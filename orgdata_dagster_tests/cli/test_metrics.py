@@ -51,6 +51,13 @@ def test_the_figures_of_a_pull(home: Home) -> None:
     assert checks <= {"freshness", "volume"}
 
 
+def test_numbers_are_as_short_as_they_can_be() -> None:
+    metric = Metric("orgdata_waits_last_day_seconds", "Time.", "seconds")
+    metric.add(83.249495, vendor="together")
+    metric.add(2400, vendor="octolis")
+    assert [line.rpartition(" ")[2] for line in text([metric]).splitlines()[3:-1]] == ["83.249495", "2400"]
+
+
 def test_before_anything_has_landed(new_home: Home) -> None:
     assert new_home.folder
     found = parsed(collect())

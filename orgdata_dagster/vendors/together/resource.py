@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
+import dagster as dg
+
 from orgdata_dagster import settings
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.rate_limit import Rule
@@ -50,7 +52,10 @@ class TogetherResource(VendorResource):
 
     @property
     def _interval(self) -> float:
-        return settings.test_server_pace(self.base_url) or self.seconds_between_requests
+        url = self.base_url
+        if isinstance(url, dg.EnvVar):  # outside a run, such as in `orgdata status` and `plan`
+            url = url.get_value() or ""
+        return settings.test_server_pace(url) or self.seconds_between_requests
 
     def retry_policy(self) -> RetryPolicy:
         """Waits that start at the interval and double."""

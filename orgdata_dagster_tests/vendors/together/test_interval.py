@@ -134,3 +134,14 @@ def test_a_rate_limit_that_was_lost_waits_a_minute(home: Home, tmp_path: Path, j
                 path.unlink() if jump == "gone" else path.write_bytes(b"nonsense")
         assert min(call.waited for call in calls) >= minute
         assert sandbox.together.limiter.violations == 0
+
+
+def test_outside_a_run_the_interval_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ORGANIZATION_ID", "CLIENT_ID", "API_KEY"):
+        monkeypatch.setenv(f"TOGETHER_{name}", "x")
+    monkeypatch.setenv(settings.TEST_SERVER_PACE, "3")
+    for url, seconds in (("http://127.0.0.1:8099/together", 3), ("https://api.togetherplatform.com", 60)):
+        monkeypatch.setenv("TOGETHER_BASE_URL", url)
+        for resource in (TogetherResource.from_variables(), TogetherResource.from_environment()):
+            [[window]] = resource.rule().buckets
+            assert window.seconds == seconds

@@ -1,0 +1,45 @@
+"""`orgdata dev` in the demo's project starts the simulated vendors again, so its assets are configured."""
+
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orgdata_dagster import settings
+from orgdata_dagster.cli.demo import FOLDER, vendors_of_demo
+from orgdata_dagster.cli.dotenv import load_environment
+from orgdata_dagster_tests.integration import project
+
+CONSOLE = Console(quiet=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The demo's project, as the one of this process."""
+    made = project.write(tmp_path / FOLDER, {})
+    monkeypatch.setattr(os, "environ", {**os.environ, settings.PROJECT: str(made)})
+    return made
+
+
+def test_they_answer_and_other_commands_find_them(folder: Path) -> None:
+    with vendors_of_demo(CONSOLE):
+        url = os.environ["TOGETHER_BASE_URL"]
+        with pytest.raises(urllib.error.HTTPError):  # an answer, though not to a request with credentials
+            urllib.request.urlopen(url, timeout=10)
+        del os.environ["TOGETHER_BASE_URL"], os.environ[settings.TEST_SERVER_PACE]
+    load_environment(folder / ".env")
+    assert os.environ["TOGETHER_BASE_URL"] == url
+    assert settings.test_server_pace(url) == 3
+    (folder / ".env").write_text("MINE=1\n")
+    with vendors_of_demo(CONSOLE):
+        assert (folder / ".env").read_text() == "MINE=1\n"
+
+
+def test_other_projects_get_none(folder: Path) -> None:
+    os.environ[settings.PROJECT] = str(folder.rename(folder.parent / "mine"))
+    before = dict(os.environ)
+    with vendors_of_demo(CONSOLE):
+        assert os.environ == before

@@ -25,7 +25,7 @@ def test_assets_checks_schedules_and_pools(defs: dg.Definitions) -> None:
     } == {
         f"institution_analytics/{name}": (
             "institution_analytics",
-            ["csv", "duckdb"],
+            ["csv", "duckdb", "institution_analytics"],
             ["institution_analytics_api"],
             dg.DailyPartitionsDefinition(FIRST, end_offset=1, timezone="UTC"),
         )
@@ -34,7 +34,7 @@ def test_assets_checks_schedules_and_pools(defs: dg.Definitions) -> None:
     assert {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys} == {
         (name, check)
         for name in ("courses", "events", "users")
-        for check in ("coverage", "keys", "row_count", "schema", "volume")
+        for check in ("coverage", "freshness", "keys", "row_count", "schema", "volume")
     }
     [schedule] = [each for each in defs.schedules or [] if each.name != "retention_due"]
     assert isinstance(schedule, dg.ScheduleDefinition)
@@ -48,6 +48,7 @@ def test_assets_checks_schedules_and_pools(defs: dg.Definitions) -> None:
 
 
 def test_the_ui_sees_the_variables_name_and_not_its_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTITUTION_ANALYTICS_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("INSTITUTION_ANALYTICS_API_KEY", "a very secret key")
     text = project.institution_analytics()
     defs = build_defs(project=project.write(tmp_path / "project", {"institution_analytics": text}))

@@ -2,7 +2,7 @@
 
 The client and its paginators are the real ones; the vendor is a list in memory, whose rows are touched, deleted and
 added between any two requests. It makes pages smaller than asked for, and pages without rows, inside the list and at
-its end, once or at every request from some time on.
+its end, once (the same question is then answered with its rows) or at every request from some time on.
 """
 
 from __future__ import annotations
@@ -61,7 +61,11 @@ class Vendor:
         for what, number in self.moves.get(self.requests, []):
             if what in ("empty", "down"):
                 # not the first answer: where a vendor shows no row at all, only the stored rows can contradict it
-                self.empty |= {max(2, self.requests)} if what == "empty" else {*range(max(2, self.requests), 99)}
+                first = max(2, self.requests)
+                if what == "down":
+                    self.empty |= {*range(first, 99)}
+                elif first - 1 not in self.empty:  # twice in a row at a list's end, it cannot be told from its end
+                    self.empty.add(first)
                 continue
             keys = sorted(self.items)
             key = keys[number % len(keys)] if keys else None

@@ -12,6 +12,7 @@ import sys
 
 import click
 
+from orgdata_dagster import settings
 from orgdata_dagster.cli import completing
 from orgdata_dagster.cli.console import console
 from orgdata_dagster.cli.errors import UserError
@@ -54,6 +55,8 @@ def validate(as_json: bool) -> None:
     beside = f", and {counted(len(own), 'other asset')}" if own else ""
     told = f"{counted(len(catalog.keys) - len(own), 'asset')} of {counted(vendors, 'vendor')}"
     click.echo(f"no problems: {told}{beside}")
+    if not vendors:
+        click.echo(f"A vendor is a file VENDOR/defs.yaml in {settings.defs_folder(settings.project_root())}")
 
 
 def _problem(line: str) -> dict[str, str | int | None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.project import scaffold
@@ -42,7 +43,8 @@ def init(folder: Path, vendors: str | None, *, as_json: bool = False) -> None:
     for file in files:
         click.echo(f"  {file}")
     steps = [] if root == Path.cwd() else [f"cd {shlex.quote(str(folder))}"]
-    steps += [] if chosen else ["write defs/VENDOR/defs.yaml with `type: orgdata_dagster.RestApi` into its package"]
+    defs = settings.defs_folder(root).relative_to(root)
+    steps += [] if chosen else [f"write {defs}/VENDOR/defs.yaml with `type: orgdata_dagster.RestApi`"]
     steps += ["cp .env.example .env     # and fill in the credentials"] if chosen else []
     steps += ["orgdata doctor           # says what is missing", "orgdata pull", "orgdata dev"]
     click.echo(f"\nmade the project {root.name} with {', '.join(chosen) or 'no vendor'}. Next:")

@@ -53,7 +53,7 @@ def show(table: str, as_json: bool) -> None:
     """Show a TABLE of the warehouse, such as octolis.contacts: columns, coverage as a calendar, last rows."""
     from orgdata_dagster.cli import show as view
 
-    shown = view.look(table, view.key_of(table))
+    shown = view.look(table, view.target_of(table))
     if as_json:
         print_json(shown.as_json())
     else:

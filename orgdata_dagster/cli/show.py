@@ -28,8 +28,9 @@ from orgdata_dagster.orchestration import opening
 from orgdata_dagster.project import configured
 from orgdata_dagster.project.configured import NotConfigured
 from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.ledger import coverage
-from orgdata_dagster.warehouse.ledger.calendar import DayState, calendar
+from orgdata_dagster.warehouse.ledger.calendar import DayState, by_their_day, calendar
 from orgdata_dagster.warehouse.names import LOADED_AT, TableName
 
 _LAST_ROWS = 3
@@ -72,8 +73,8 @@ class Shown:
         return {**vars(self), "columns": [vars(each) for each in self.columns], "complete_until": until, "days": days}
 
 
-def look(name: str, keys: Sequence[str] = (), now: datetime | None = None) -> Shown:
-    """Look at `vendor.table`, also written `vendor/table`. `keys`: its key columns.
+def look(name: str, target: Target | None = None, now: datetime | None = None) -> Shown:
+    """Look at `vendor.table`, also written `vendor/table`. `target`: what is configured of it.
 
     Raises UserError if there is no such table or view.
     """
@@ -84,6 +85,8 @@ def look(name: str, keys: Sequence[str] = (), now: datetime | None = None) -> Sh
         described = _descriptions(connection, table)
         known = coverage.known(connection, table)
         counted = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()
+    keys = target.key if target else ()
+    days = by_their_day(known) if target and target.snapshots else known
     ends = [part.end for parts in known.values() for part in parts if part.complete]
     order = f"ORDER BY {LOADED_AT} DESC " if LOADED_AT in types else ""
     with result_of(f"SELECT * FROM {table.sql} {order}LIMIT {_LAST_ROWS}", warehouse) as result:
@@ -94,17 +97,17 @@ def look(name: str, keys: Sequence[str] = (), now: datetime | None = None) -> Sh
         counted[0] if counted else 0,
         [Column(each, kind, each in keys, described.get(each, "")) for each, kind in types.items()],
         max(ends, default=None),
-        calendar(known, now or datetime.now(UTC)),
+        calendar(days, now or datetime.now(UTC)),
         last,
     )
 
 
-def key_of(name: str) -> tuple[str, ...]:
-    """The key of a configured table, and of the views that are named after it; () for any other."""
+def target_of(name: str) -> Target | None:
+    """What is configured of a table, and of the views that are named after it; None for any other."""
     for ending in ("", "_current", "_history"):
         with suppress(NotConfigured):
-            return tuple(configured.find(name.removesuffix(ending)).stream.target.key)
-    return ()
+            return configured.find(name.removesuffix(ending)).stream.target
+    return None
 
 
 def _table(connection: duckdb.DuckDBPyConnection, name: str) -> TableName:

@@ -24,7 +24,7 @@ from orgdata_dagster.project.yaml_fields import fields_at
 
 
 def problems(error: BaseException, project: Path, part: Path | None = None) -> list[str]:
-    """Every problem in the project's files as `file:line vendor.field: what is wrong`.
+    """Every problem in the project's files as `file:line vendor.field: what is wrong`, from the first line on.
 
     error: why loading failed; returned as one line if the files show no problem.
     part: only look at this folder or file.
@@ -33,10 +33,16 @@ def problems(error: BaseException, project: Path, part: Path | None = None) -> l
     found = [line for file in files for line in _of_file(file)]
     found += [line for line, places in file_problems.found(project).items() if part is None or places & {*files}]
     if found:
-        return found
+        return sorted(found, key=_place)
     while cause := error.__cause__ or error.__context__:
         error = cause
     return [f"{type(error).__name__}: {excerpt(' '.join(str(error).split()), 500)}"]
+
+
+def _place(problem: str) -> tuple[str, int]:
+    file, _, rest = problem.partition(":")
+    line = rest.partition(" ")[0]
+    return file, int(line) if line.isdecimal() else 0
 
 
 def _of_file(file: Path) -> Iterator[str]:

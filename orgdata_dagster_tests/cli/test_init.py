@@ -64,6 +64,15 @@ def test_a_folder_with_something_in_it_is_left_alone(init: Init, tmp_path: Path)
     assert init("new", "--vendors", "none").exit_code == 0, "a fresh clone counts as empty"
 
 
+def test_a_project_without_vendors_says_where_they_go(
+    init: Init, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "write mine/defs/VENDOR/defs.yaml with" in init("mine", "--vendors", "none").output
+    monkeypatch.setattr(os, "environ", {**os.environ, settings.PROJECT: str(tmp_path / "mine")})
+    told = CliRunner().invoke(orgdata, ["validate"]).output
+    assert told.endswith(f"A vendor is a file VENDOR/defs.yaml in {tmp_path}/mine/mine/defs\n"), told
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -18,7 +18,7 @@ from orgdata_dagster.cli import catalog, explain, orgdata, show
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.overview import outline
 from orgdata_dagster.project import configured
-from orgdata_dagster.warehouse.ledger.calendar import calendar
+from orgdata_dagster.warehouse.ledger.calendar import by_their_day, calendar
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
@@ -56,6 +56,8 @@ def test_a_day_is_complete_unfinished_incomplete_or_missing() -> None:
     week = {"2026-02-23": (Interval(datetime(2026, 2, 23, tzinfo=UTC), day(2)),)}
     assert list(calendar(week, NOW).values()) == ["complete"] * 7 + ["missing"] * 2
     assert calendar({None: (Interval(day(1), NOW),)}, NOW) == {}
+    snapshots = {str(NOW.date()): (Interval(NOW - timedelta(days=1), NOW),)}
+    assert calendar(by_their_day(snapshots), NOW) == {NOW.date(): "unfinished"}
 
 
 def test_years_of_coverage_fit_80_columns() -> None:
@@ -76,7 +78,7 @@ def test_a_table_is_shown(home: Home) -> None:
     home.write_project(institution_analytics=institution_analytics(tables=tables))
     assert home.materialize("institution_analytics/users", today(back=3), today(back=2)).success
     name = "institution_analytics/users"
-    shown = show.look(name, show.key_of(name))
+    shown = show.look(name, show.target_of(name))
     assert {each.name for each in shown.columns if each.key} == {"id"}
     assert [*shown.days.values()] == ["complete", "complete", "missing"]
     assert len(shown.last_rows) == 3
@@ -85,7 +87,7 @@ def test_a_table_is_shown(home: Home) -> None:
     assert any("key" in line and line.startswith("id ") for line in lines)
     assert any("The user's address." in line for line in lines)
     json.dumps(shown.as_json())
-    view = show.look("institution_analytics.users_current", show.key_of("institution_analytics.users_current"))
+    view = show.look("institution_analytics.users_current", show.target_of("institution_analytics.users_current"))
     assert {each.name for each in view.columns if each.key} == {"id"}
     with pytest.raises(
         UserError, match=r"has no table institution_analytics\.user; did you mean institution_analytics\."

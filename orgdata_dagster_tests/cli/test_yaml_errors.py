@@ -179,3 +179,12 @@ def test_null_switches_limits_and_the_schedule_off(tmp_path: Path) -> None:
     assert [schedule.name for schedule in defs.schedules or ()] == ["retention_due"]
     rule = defs.resources["institution_analytics"].rule()  # type: ignore[index]
     assert (rule.buckets, rule.in_flight) == ((), None)
+
+
+def test_problems_are_in_the_order_of_the_lines(tmp_path: Path) -> None:
+    text = "type: orgdata_dagster.InstitutionAnalytics\nattributes:\n" + (
+        "  start_dat: x\n  cron: never\n  tables:\n" + "    - {name: users, key: [id]}\n" * 5 + "    - {nam: users}\n"
+    )
+    lines = [int(problem.split()[0].rpartition(":")[2]) for problem in problems_of(tmp_path, text)]
+    assert lines == sorted(lines)
+    assert lines[0] < 10 < lines[-1]

@@ -7,19 +7,17 @@ Here: `of_days`. Add here when: the page should show another picture. Keep out: 
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import duckdb
 
-from orgdata_dagster.orchestration.days import day_of
 from orgdata_dagster.orchestration.pictures.plots import bars
 from orgdata_dagster.orchestration.pictures.svg import calendar_svg, counted, markdown_of
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.ledger import coverage, history
-from orgdata_dagster.warehouse.ledger.calendar import DayState, calendar
-from orgdata_dagster.warehouse.ledger.intervals import Interval
+from orgdata_dagster.warehouse.ledger.calendar import DayState, by_their_day, calendar
 
 _PLOTTED, _LISTED = 60, 7
 _NAMED = 10
@@ -31,7 +29,8 @@ _LEGEND = ("█ complete ▌ unfinished", "▒ incomplete × missing · not aske
 def of_days(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, dg.MetadataValue]:
     """`days` and `calendar`, where the table has days, and `activity`: rows, requests and waits."""
     now = datetime.now(UTC)
-    days = calendar(_known(connection, target), now)
+    known = coverage.known(connection, target.table)
+    days = calendar(by_their_day(known) if target.snapshots else known, now)
     shown: dict[str, dg.MetadataValue] = {}
     if days:
         shown["days"] = dg.MetadataValue.md(_months(days))
@@ -39,23 +38,6 @@ def of_days(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, 
     if activity := _activity(connection, target):
         shown["activity"] = dg.MetadataValue.md(activity)
     return shown
-
-
-def _known(connection: duckdb.DuckDBPyConnection, target: Target) -> Mapping[str | None, Sequence[Interval]]:
-    known = coverage.known(connection, target.table)
-    return (
-        {name: [_of_its_day(name, part) for part in parts] for name, parts in known.items()}
-        if target.snapshots
-        else known
-    )
-
-
-def _of_its_day(name: str | None, snapshot: Interval) -> Interval:
-    """A snapshot stands for the day that it was taken on."""
-    if (day := day_of(name)) is None:
-        return snapshot
-    start = datetime.combine(day, time(), UTC)
-    return Interval(start, start + timedelta(days=1), snapshot.reason)
 
 
 def _calendar(days: Mapping[date, DayState], today: date) -> str:

@@ -1,6 +1,7 @@
 """The coverage of a table day by day.
 
-Here: `calendar`, pure, from the intervals of the ledger. Keep out: reading the ledger (coverage.py), and drawing.
+Here: `calendar` and `by_their_day`, pure, from the intervals of the ledger. Keep out: reading the
+ledger (coverage.py), and drawing.
 """
 
 from __future__ import annotations
@@ -34,6 +35,19 @@ def calendar(known: Mapping[str | None, Sequence[Interval]], now: datetime) -> d
     days = [first + _DAY * number for number in range((max(max(found), today) - first).days + 1)]
     states = {day: _state(found.get(day, ()), day, now) for day in days}
     return {day: state for day, state in states.items() if state != "missing" or day < today}
+
+
+def by_their_day(snapshots: Mapping[str | None, Sequence[Interval]]) -> dict[str | None, list[Interval]]:
+    """For `calendar`: a snapshot stands for the day that it was taken on, not for the 24 hours before it."""
+    return {name: [_of_its_day(name, part) for part in parts] for name, parts in snapshots.items()}
+
+
+def _of_its_day(name: str | None, snapshot: Interval) -> Interval:
+    try:
+        start = _midnight(date.fromisoformat(name or ""))
+    except ValueError:
+        return snapshot
+    return Interval(start, start + _DAY, snapshot.reason)
 
 
 def _state(parts: Sequence[Interval], day: date, now: datetime) -> DayState:

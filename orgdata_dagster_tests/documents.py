@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 _FIGURE = re.compile(r"\d[\d,.:-]*|/\S*/(?=\.orgdata)")
-_AGE = re.compile(r"\b0 (s|min|h)\b")
+_AGE = re.compile(r"\b0 (s|min|h)( 0 (s|min|h))*\b")
 _PACE = re.compile(r" \(0 (rows/s|for the rate limit)\)")  # shown only after a while
 _SPACE = re.compile(r"\s+")
 

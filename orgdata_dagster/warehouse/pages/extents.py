@@ -60,7 +60,7 @@ class Extent:
         """Number of records with `after < instant <= until`; None if the known instants do not reach far enough."""
         if self.lowest is None or self.highest is None:
             return self.records
-        if below(self.highest, after) or above(self.lowest, until):
+        if below(self.highest, after) or above(self.lowest, until) or (until is not None and below(until, after)):
             return 0
         too_low = sum(below(at, after) for at in self.bottom)
         too_high = sum(above(at, until) for at in self.top)

@@ -23,6 +23,7 @@ from orgdata_dagster.orchestration.automation.conditions import downstream_senso
 from orgdata_dagster.orchestration.automation.freshness import freshness_sensor
 from orgdata_dagster.orchestration.automation.orphans import orphaned_runs_sensor
 from orgdata_dagster.orchestration.instance import lake_maintenance, pool_waits
+from orgdata_dagster.orchestration.instance.executor import claiming_executor
 from orgdata_dagster.orchestration.instance.retention import retention_job, retention_schedule
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.overview import asset as overview
@@ -71,7 +72,7 @@ def build_defs(
             ],
             jobs=[retention_job],
             schedules=[retention_schedule],
-            executor=dg.in_process_executor,
+            executor=claiming_executor,
         ),
         lake_maintenance.definitions(),
     )

@@ -208,9 +208,10 @@ def _queue_runs_and_kill_a_worker(setup: Setup, sandbox: Sandbox) -> None:
             runs = instance.get_runs()
             again = {run.parent_run_id for run in runs if run.status == dg.DagsterRunStatus.SUCCESS}
             done = {run.run_id for run in runs if run.status == dg.DagsterRunStatus.SUCCESS}
-            return queued - doomed <= done and doomed <= again and not any(run.status in NOT_ENDED for run in runs)
+            return queued <= done | again and not any(run.status in NOT_ENDED for run in runs)
 
         took = until("every run, or its retry, has succeeded", 300, all_done)
         _log.info("%d runs, the others and the retries had succeeded after %.1f s more", len(instance.get_runs()), took)
         failed = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
-        assert {run.run_id for run in failed} == doomed
+        # a run that was killed as it began may not have had its tag yet
+        assert doomed <= {run.run_id for run in failed} <= queued

@@ -1,0 +1,45 @@
+"""The executor of all runs: Dagster's own, in the run's process, which claims the run before its first step.
+
+Here: `claiming_executor`. Keep out: claims (claims.py), and runs of `orgdata pull`, which claims them itself.
+
+A process that dies between the start of its run and a later claim would leave a run of which nobody knows whether it
+is still worked on, and which Dagster would fail only after `max_runtime_seconds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from orgdata_dagster.orchestration.instance.claims import claim
+
+
+class _Claiming(dg.Executor):
+    """Claims the run, then does what `inner` does."""
+
+    def __init__(self, inner: dg.Executor) -> None:
+        self._inner = inner
+
+    @property
+    def retries(self) -> Any:
+        return self._inner.retries
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
+        claim(plan_context.instance, plan_context.dagster_run)
+        yield from self._inner.execute(plan_context, execution_plan)
+
+
+def _make(context: dg.InitExecutorContext) -> dg.Executor:
+    make = dg.in_process_executor.executor_creation_fn
+    assert make is not None
+    return _Claiming(make(context))
+
+
+claiming_executor = dg.ExecutorDefinition(
+    name=dg.in_process_executor.name,
+    config_schema=dg.in_process_executor.config_schema,  # type: ignore[arg-type]  # what Dagster itself passes
+    description=dg.in_process_executor.description,
+    executor_creation_fn=_make,
+)

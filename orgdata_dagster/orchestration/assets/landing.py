@@ -325,11 +325,14 @@ def _each(
         run.context.log.warning(f"{name}: {reason(error)}")
 
     try:
-        with threads(max(1, workers), "land") as pool:
+        with threads(max(1, workers) + 1, "land") as pool:
             try:
                 futures = [pool.submit(work) for _ in range(max(1, workers))]
                 while not all_ended(futures, LONGEST):
-                    commit_all(arrived.overdue())  # while all threads wait for the vendor's limit
+                    # while all threads wait for the vendor's limit. Not in this thread, which gets the interruptions:
+                    # DuckDB would make one of them an error of the commit
+                    if late := arrived.overdue():
+                        futures.append(pool.submit(commit_all, late))
             finally:
                 ended.set()  # after an interruption no thread starts another partition
     finally:

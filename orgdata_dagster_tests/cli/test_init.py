@@ -91,7 +91,7 @@ def test_vendors_that_cannot_be(init: Init, words: list[str], said: str, tmp_pat
 @pytest.mark.parametrize(
     ("name", "package"),
     [
-        ("mine", "mine"),
+        ("numbers-of-ours", "numbers_of_ours"),  # no other test makes a package of this name
         ("Data Platform", "data_platform"),
         ("2026", "_2026"),
         ("class", "class_project"),

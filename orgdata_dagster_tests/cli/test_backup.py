@@ -131,6 +131,18 @@ def test_a_backup_never_goes_into_a_folder_that_is_used(tmp_path: Path) -> None:
         make(tmp_path / "backup")
 
 
+def test_a_dagster_home_outside_is_neither_left_out_in_silence_nor_touched(new_home: Home, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    new_home.set(DAGSTER_HOME=str(tmp_path / "elsewhere"))
+
+    with pytest.raises(UserError, match=r"elsewhere, outside ORGDATA_HOME, and would not be part of the backup"):
+        make(tmp_path / "backup")
+
+    assert (tmp_path / "elsewhere" / "dagster.yaml").exists()
+    assert not (tmp_path / "backup").exists()
+
+
 @pytest.mark.growth
 def test_everything_on_postgresql_comes_back(
     new_home: Home, sandbox: Sandbox, postgres: Server, tmp_path: Path

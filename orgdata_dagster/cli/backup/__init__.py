@@ -119,11 +119,19 @@ def local_parts(warehouse: Warehouse) -> dict[str, Path]:
 
 
 def databases(warehouse: Warehouse) -> dict[str, str]:
-    """Part -> address of each PostgreSQL database that belongs to the project: `dagster`, `state`, `lake`."""
+    """Part -> address of each PostgreSQL database that belongs to the project: `dagster`, `state`, `lake`.
+
+    Raises UserError if Dagster's storage is in files outside the home, which no backup would have.
+    """
     found: dict[str, str] = {}
     with shared_instance() as instance:
         if address := getattr(instance.event_log_storage, "postgres_url", None):
             found["dagster"] = str(address)
+        elif not Path(instance.root_directory).resolve().is_relative_to(settings.home().resolve()):
+            raise UserError(
+                f"Dagster's storage is in {instance.root_directory}, outside {settings.HOME}, and would not be part of "
+                f"the backup: unset {settings.DAGSTER_HOME}, or keep Dagster's storage on PostgreSQL"
+            )
     if uri := settings.state_uri():
         found["state"] = uri
     catalog = getattr(warehouse.storage, "catalog", None)

@@ -44,7 +44,7 @@ def restore(folder: Path, *, replace: bool) -> tuple[Description, list[Path]]:
         _check_kinds(description, warehouse, set(addresses))
         moved = _make_room(warehouse, addresses, replace=replace)
         with _held(warehouse):
-            _restore_files(folder, warehouse)
+            _restore_files(folder, warehouse, dagster="dagster" not in addresses)
             for part in description.databases:
                 if part != "state" or is_empty(addresses[part]):
                     restore_dump(addresses[part], folder / POSTGRES / f"{part}.dump")
@@ -73,11 +73,10 @@ _SETTINGS = {"dagster": "`storage` in dagster.yaml", "state": "ORGDATA_STATE", "
 def _make_room(warehouse: Warehouse, addresses: dict[str, str], *, replace: bool) -> list[Path]:
     """Move files aside; returns where they are now. Raises UserError if something is there and `replace` is false."""
     dagster, used = settings.own_dagster_home(), _has_runs()
-    if not used:
-        shutil.rmtree(dagster)  # an instance without runs, which looking for them has made
-    places = [*([dagster] if used else []), *_places(warehouse)]
+    in_files = "dagster" not in addresses
+    places = [*([dagster] if used and in_files else []), *_places(warehouse)]
     files = [path for path in places if path.is_file() or (path.is_dir() and any(path.iterdir()))]
-    filled = ["dagster"] if used and "dagster" in addresses else []
+    filled = ["dagster"] if used and not in_files else []
     filled += ["lake"] if "lake" in addresses and not is_empty(addresses["lake"]) else []
     if (files or filled) and not replace:
         there = [*map(str, files), *(f"the database of {part}" for part in filled)]
@@ -85,6 +84,8 @@ def _make_room(warehouse: Warehouse, addresses: dict[str, str], *, replace: bool
             f"there is data already: {', '.join(there)}. With --replace, files are moved aside and the tables of "
             "databases are replaced"
         )
+    if in_files and not used:
+        shutil.rmtree(dagster)  # an instance without runs, which looking for them has made
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     return [path.rename(path.with_name(f"{path.name}.before-restore-{stamp}")) for path in files]
 
@@ -107,11 +108,12 @@ def _held(warehouse: Warehouse) -> Iterator[None]:
         yield
 
 
-def _restore_files(folder: Path, warehouse: Warehouse) -> None:
+def _restore_files(folder: Path, warehouse: Warehouse, *, dagster: bool) -> None:
+    """Copy the backup's files; `dagster`: those of Dagster's storage too, which are useless beside a database."""
     home = settings.home()
     for source in sorted(path for path in (folder / HOME).rglob("*") if path.is_file()):
         path = source.relative_to(folder / HOME)
-        if path.parts[0] == _DAGSTER or not (home / path).exists():
+        if dagster if path.parts[0] == _DAGSTER else not (home / path).exists():
             _copy(source, home / path)
     for name, target in local_parts(warehouse).items():
         source = folder / WAREHOUSE / name

@@ -51,7 +51,8 @@ def consistent(home: Home) -> set[str]:
     ledger = dict(
         home.sql(
             # a pull that goes on with a day that is not over counts its new rows only
-            "SELECT partition_key, CASE WHEN partition_key = ? THEN sum(row_count) ELSE last(row_count ORDER BY loaded_at) END "
+            "SELECT partition_key, CASE WHEN partition_key = ? THEN sum(row_count) "
+            "ELSE last(row_count ORDER BY loaded_at) END "
             "FROM _orgdata.loads WHERE status = 'landed' GROUP BY 1",
             today(),
         )

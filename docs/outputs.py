@@ -72,7 +72,7 @@ def recordings() -> Sequence[Recorded]:
         Recorded("prepare", "prepare"),
         Recorded("backup", "backup ../backups/monday"),
         Recorded("restore", "restore ../backups/monday --replace"),
-        Recorded("dev", "dev --port 3300", lines=3, until="Look first"),
+        Recorded("dev", "dev --port 3300", lines=3, until="Overview"),
     )
 
 

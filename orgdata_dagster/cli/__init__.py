@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import click
 
-from orgdata_dagster.cli import alerting, checking, completing, looking, signals
+from orgdata_dagster.cli import alerting, checking, completing, reading, signals
 from orgdata_dagster.cli.checking import as_json_option
 from orgdata_dagster.cli.console import console as _console
 from orgdata_dagster.cli.errors import Commands, lines_of
@@ -34,19 +34,19 @@ from orgdata_dagster.private import keep_private
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="orgdata", message="%(version)s")
 def orgdata() -> None:
-    """Copy the data of five SaaS vendors into complete, typed DuckDB tables, on Dagster."""
+    """Copy the data of SaaS vendors into complete, typed DuckDB tables, on Dagster."""
 
 
-for _command in (*looking.COMMANDS, *checking.COMMANDS, alerting.alerts):
+for _command in (*reading.COMMANDS, *checking.COMMANDS, alerting.alerts):
     orgdata.add_command(_command)
 
 
 @orgdata.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
-@click.option("--vendors", metavar="A,B", help="The vendors, or all, or none (default: ask).")
+@click.option("--vendors", metavar="A,B", help="Vendor names, `all` or `none` (default: ask).")
 @as_json_option
 def init(folder: Path, vendors: str | None, as_json: bool) -> None:
-    """Create a project of your own in FOLDER (default: here), which must be empty or new."""
+    """Create your own project in FOLDER (default: here), which must be empty or new."""
     from orgdata_dagster.cli.init import init as run
 
     run(folder, vendors, as_json=as_json)
@@ -70,13 +70,13 @@ def demo(ui: bool, port: int, resume: bool, as_json: bool) -> None:
 @click.option(
     "--pace",
     type=float,
-    help="Seconds between two requests to together, instead of 60. Limits that no vendor documents rise likewise.",
+    help="Seconds between two requests to together, instead of 60. Undocumented limits rise by the same factor.",
 )
 @click.option(
     "--with-parent",
     is_flag=True,
     hidden=True,
-    help="End when standard input is closed: when the parent ends.",
+    help="End when standard input is closed, that is, when the parent process ends.",
 )
 @as_json_option
 def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json: bool) -> None:
@@ -96,12 +96,12 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json
         click.echo(f"simulated vendor APIs at {url}")
         for name, value in variables.items():
             if name == TRACKER:
-                click.echo("# tracker: the example of docs/add_a_vendor.md, for a vendor described in YAML alone")
+                click.echo("# tracker: the example vendor of docs/add_a_vendor.md, which is described in YAML alone")
             if name == settings.TEST_SERVER_PACE:
-                click.echo("# so that orgdata sends to together at this pace")
+                click.echo("# makes orgdata send requests to together at this pace")
             click.echo(f"export {name}={value}")
 
-    gc.enable()  # it runs for long
+    gc.enable()  # this command runs for a long time
     serve(host, port, default_vendors(pace=pace), announce=announce)
 
 
@@ -109,9 +109,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json
 @click.argument("selection", default="*", shell_complete=completing.selections)
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last day).")
 @click.option("--to", "last", metavar="DATE", help="Last day, inclusive (default: today, UTC).")
-@click.option(
-    "--resume", is_flag=True, help="Skip what the last pull landed before it failed, was stopped or was killed."
-)
+@click.option("--resume", is_flag=True, help="Skip what the last pull landed, if it failed, was stopped or was killed.")
 @click.option(
     "--accept-shrink", is_flag=True, help="Store an empty or much smaller answer, or a snapshot without a key column."
 )
@@ -190,11 +188,11 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 @click.option("--dry-run", is_flag=True, help="Only show what would be sent, whatever the YAML says.")
 @click.option("--rejected", is_flag=True, help="Send only rows that are currently rejected.")
 @click.option(
-    "--all", "everything", is_flag=True, help="Send every row, also rows that did not change since they were accepted."
+    "--all", "everything", is_flag=True, help="Send every row, also rows that are unchanged since they were accepted."
 )
 @as_json_option
 def sync(name: str, dry_run: bool, rejected: bool, everything: bool, as_json: bool) -> None:
-    """Send to a vendor what changed in the source of the sync or webhook NAME."""
+    """Send the rows that have changed in the source of the sync or webhook NAME to its vendor."""
     from orgdata_dagster.cli import catalog as catalogs
     from orgdata_dagster.cli.sync import Options
     from orgdata_dagster.cli.sync import sync as run
@@ -210,7 +208,10 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool, as_json: bo
 @orgdata.command()
 @as_json_option
 @click.option(
-    "--html", "file", type=click.Path(dir_okay=False), help="Write it as a page to FILE, with what fails since when."
+    "--html",
+    "file",
+    type=click.Path(dir_okay=False),
+    help="Write an HTML page to FILE, which also shows failures and since when they last.",
 )
 def status(as_json: bool, file: str | None) -> None:
     """Show tables, rows, coverage with its gaps, failing checks, and use of the rate limits."""
@@ -274,7 +275,7 @@ def dev(port: int, as_json: bool) -> None:
 @orgdata.command()
 @as_json_option
 def prepare(as_json: bool) -> None:
-    """Create Dagster's tables and set the pools' limits, after a deployment without `orgdata dev`."""
+    """Create Dagster's tables and set the limits of the pools, after a deployment without `orgdata dev`."""
     from orgdata_dagster.cli.prepare import prepare as run
 
     run(_console(), as_json=as_json)
@@ -284,7 +285,7 @@ def prepare(as_json: bool) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @as_json_option
 def backup(folder: Path, as_json: bool) -> None:
-    """Copy warehouse, shared state and Dagster's storage to a new FOLDER, as of one moment, while runs go on."""
+    """Copy the warehouse, the shared state and Dagster's storage, as of one moment, to a new FOLDER. Runs may go on."""
     from orgdata_dagster.cli.backup.making import make
 
     made = make(folder)
@@ -297,10 +298,10 @@ def backup(folder: Path, as_json: bool) -> None:
 
 @orgdata.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--replace", is_flag=True, help="Move what is there aside, and replace the tables of databases.")
+@click.option("--replace", is_flag=True, help="Move existing files aside, and replace the tables of databases.")
 @as_json_option
 def restore(folder: Path, replace: bool, as_json: bool) -> None:
-    """Restore the backup in FOLDER. `orgdata dev` and other daemons of the project must have ended."""
+    """Restore the backup in FOLDER. Stop `orgdata dev` and other daemons of the project first."""
     from orgdata_dagster.cli.backup.restoring import restore as run
 
     description, moved = run(folder, replace=replace)
@@ -310,11 +311,11 @@ def restore(folder: Path, replace: bool, as_json: bool) -> None:
         return
     for path in moved:
         click.echo(f"moved aside: {path}")
-    click.echo(f"restored as of {description.made_at}: {len(description.rows)} tables, as many rows in each as then")
+    click.echo(f"restored as of {description.made_at}: {len(description.rows)} tables, each with as many rows as then")
 
 
 def _end_with_input() -> None:
-    # reads the file descriptor: the interpreter cannot end while a thread reads from the buffer of sys.stdin
+    # reads from the file descriptor, because the interpreter cannot end while a thread reads from sys.stdin
     while os.read(0, 1024):
         pass
     os._exit(0)
@@ -324,7 +325,7 @@ def main() -> None:
     """Run the command line."""
     keep_private()
     signals.install()
-    gc.disable()  # what a command imports and loads stays; looking through it for garbage takes a third of the start
+    gc.disable()  # nearly all objects of a command stay alive; collection would take a third of the start-up time
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would not survive the workers' fork
     try:
         orgdata(prog_name="orgdata", complete_var="_ORGDATA_COMPLETE")
@@ -336,7 +337,7 @@ def main() -> None:
 
 
 def _exit(status: int | str | None) -> NoReturn:
-    """End the process without taking all objects apart, which takes Python longer than `orgdata status` its work."""
+    """End the process without freeing all objects, which takes longer than the work of `orgdata status`."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # the reader is gone

@@ -1,4 +1,4 @@
-"""`orgdata alerts`: whether messages arrive.
+"""`orgdata alerts`: test whether messages arrive.
 
 Here: the command and its output. Keep out: sending (orchestration/automation/alerts/).
 """
@@ -15,8 +15,12 @@ from orgdata_dagster.cli.json_output import print_json
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A variable that was tried. `error`: None if the message was sent."""
+class TestResult:
+    """The result of one test message.
+
+    variable: the environment variable with the address.
+    error: why the message was not sent; None if it was.
+    """
 
     variable: str
     error: str | None
@@ -24,7 +28,7 @@ class Tried:
 
 @click.group()
 def alerts() -> None:
-    """Messages to people when a problem begins and when it ends."""
+    """Messages that are sent when a problem begins and when it ends."""
 
 
 @alerts.command()
@@ -37,29 +41,29 @@ def test(as_json: bool) -> None:
     for each in tried if not as_json else ():
         click.echo(f"{each.variable}: sent" if each.error is None else each.error)
     if not tried and not as_json:
-        click.echo("nothing to try: set ORGDATA_ALERT_URL, ORGDATA_ALERT_URL_<NAME> or ORGDATA_HEARTBEAT_URL")
+        click.echo("nothing to test: set ORGDATA_ALERT_URL, ORGDATA_ALERT_URL_<NAME> or ORGDATA_HEARTBEAT_URL")
     sys.exit(0 if tried and not any(each.error for each in tried) else 1)
 
 
-def attempts() -> list[Tried]:
-    """Try every variable."""
+def attempts() -> list[TestResult]:
+    """Send a test message to every configured address."""
     from orgdata_dagster.http import redaction
     from orgdata_dagster.orchestration.automation.alerts import channels, heartbeat
     from orgdata_dagster.orchestration.automation.alerts.channels import Message, NotSent
 
     redaction.install()
     message = Message("orgdata: test", "This is a test. Alerts of orgdata arrive here.", good=True)
-    found = list[Tried]()
+    found = list[TestResult]()
     for name, url in channels.channels().items():
         try:
             channels.send(name, url, message)
-            found.append(Tried(name, None))
+            found.append(TestResult(name, None))
         except NotSent as error:
-            found.append(Tried(name, str(error)))
+            found.append(TestResult(name, str(error)))
     if heartbeat.url() is not None:
         try:
             heartbeat.ping()
-            found.append(Tried(heartbeat.VARIABLE, None))
+            found.append(TestResult(heartbeat.VARIABLE, None))
         except NotSent as error:
-            found.append(Tried(heartbeat.VARIABLE, str(error)))
+            found.append(TestResult(heartbeat.VARIABLE, str(error)))
     return found

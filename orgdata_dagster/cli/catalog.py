@@ -1,6 +1,6 @@
 """The project's assets as the command line sees them.
 
-Here: loading the definitions with readable errors, and resolving a selection. Keep out: running assets (pull.py).
+Here: loading the definitions, with readable errors, and resolving a selection. Keep out: running assets (pull.py).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Catalog:
 
     @cached_property
     def writing(self) -> dict[dg.AssetKey, str]:
-        """Asset that writes to a vendor -> its name for `orgdata sync`, sorted. No pull may start these assets."""
+        """Asset that writes to a vendor -> its name for `orgdata sync`, sorted. A pull never starts these assets."""
         return syncs_of(self.defs.resolve_asset_graph())
 
     @property
@@ -61,12 +61,12 @@ class Catalog:
         return sorted(graph.materializable_asset_keys, key=lambda key: tuple(key.path))
 
     def shares_runs(self, key: dg.AssetKey) -> bool:
-        """Whether a pull may run the asset together with others: a failed step of the run is then that of one asset."""
+        """Whether a pull may run the asset together with others: each of its steps must belong to this asset alone."""
         graph = self.defs.resolve_asset_graph()
         return graph.get_execution_set_asset_and_check_keys(key) == {key, *graph.get(key).check_keys}
 
     def is_ours(self, key: dg.AssetKey) -> bool:
-        """Whether a run of the asset executes nothing that a user has written."""
+        """Whether a run of the asset executes no code of the user."""
         graph, resource = self.defs.resolve_asset_graph(), self.resources.get(key.path[0])
         shipped = type(resource).__module__.startswith("orgdata_dagster.") and key in pulled_assets(graph)
         return shipped and self.shares_runs(key)
@@ -103,10 +103,10 @@ class Catalog:
         raise UserError(f"unknown selection {selection!r}; {self._meant(selection)}")
 
     def _meant(self, selection: str) -> str:
-        """What a selection that names nothing may have meant, as a clause: a table or vendor, or else all vendors."""
+        """A hint for a selection that matches nothing: similar tables or vendors, otherwise all vendors."""
         vendors = sorted({key.path[0] for key in self.keys})
         names = {key.to_user_string(): key.to_user_string() for key in self.keys} | {name: name for name in vendors}
-        bare = {key.path[-1]: key.to_user_string() for key in self.keys}  # `user` is near to a table without its vendor
+        bare = {key.path[-1]: key.to_user_string() for key in self.keys}  # so that `user` finds octolis/users
         close = get_close_matches(selection, names, n=2) or [
             bare[name] for name in get_close_matches(selection.rpartition("/")[2], bare, n=2)
         ]
@@ -115,7 +115,7 @@ class Catalog:
         return f"vendors are {', '.join(vendors) or 'not configured'}; `orgdata status` lists their tables"
 
     def outline(self) -> Outline:
-        """What `status` has to know of it."""
+        """The outline that `orgdata status` reads instead of the definitions."""
         return outline_of(self.defs.resolve_asset_graph(), self.resources)
 
     def check_loadable(self) -> None:
@@ -174,23 +174,23 @@ class Catalog:
     def off(self) -> dict[str, str]:
         """Vendor without credentials -> the variables to set, in words."""
         vendors = [each for each in self.resources.values() if isinstance(each, VendorResource)]
-        return {each.vendor: told for each in vendors if (told := each.not_configured())}
+        return {each.vendor: unset for each in vendors if (unset := each.not_configured())}
 
     def name_off(self, console: Console) -> None:
         """Print the vendors without credentials, one line per vendor."""
-        for vendor, told in self.off.items():
-            console.print(f"{vendor} is {told} (its tables are skipped)", highlight=False, soft_wrap=True)
+        for vendor, unset in self.off.items():
+            console.print(f"{vendor} is {unset} (its tables are skipped)", highlight=False, soft_wrap=True)
 
     def configured(self) -> list[dg.AssetKey]:
-        """The assets that need no vendor that is off, and that are made of none of its tables.
+        """The assets that neither need a vendor that is off nor depend on its tables.
 
-        Raises UserError if there are assets, but every one of them is off.
+        Raises UserError if there are assets, but all of them are off.
         """
         graph = self.defs.resolve_asset_graph()
         off = {key for key in graph.get_all_asset_keys() if self._vendors_of(key) & self.off.keys()}
         found = [key for key in self.keys if not {key, *graph.get_ancestor_asset_keys(key)} & off]
         if self.keys and not found:
-            raise UserError(*(f"{vendor} is {told}{_HOW}" for vendor, told in self.off.items()))
+            raise UserError(*(f"{vendor} is {unset}{_HOW}" for vendor, unset in self.off.items()))
         return found
 
     def check_configured(self, keys: Sequence[dg.AssetKey]) -> None:

@@ -1,6 +1,6 @@
 """Commands that examine the project: `validate`, `preview`, `schema`, `doctor`.
 
-Here: their arguments and options. Add here when: a new command looks for problems, or asks a vendor without storing.
+Here: their arguments and options. Add here when: a new command looks for problems, or sends requests without storing.
 Keep out: what they do (doctor/, preview.py, schema.py).
 """
 
@@ -26,7 +26,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the
 @click.command()
 @as_json_option
 def validate(as_json: bool) -> None:
-    """List every problem in the YAML files: file, line, field, problem, allowed values. It sends no request."""
+    """List every problem in the YAML files: file, line, field, problem, allowed values. No request is sent."""
     from orgdata_dagster.cli import catalog as catalogs
     from orgdata_dagster.cli.layout import counted
 
@@ -47,14 +47,14 @@ def validate(as_json: bool) -> None:
         sys.exit(2)
     vendors = len(catalog.vendors)
     if as_json:
-        off = [{"vendor": vendor, "reason": told} for vendor, told in catalog.off.items()]
+        off = [{"vendor": vendor, "reason": reason} for vendor, reason in catalog.off.items()]
         print_json({"problems": [], "assets": len(catalog.keys), "vendors": vendors, "not_configured": off})
         return
     catalog.name_off(console())
     own = [key for key in catalog.keys if key.path[0] not in catalog.vendors]
     beside = f", and {counted(len(own), 'other asset')}" if own else ""
-    told = f"{counted(len(catalog.keys) - len(own), 'asset')} of {counted(vendors, 'vendor')}"
-    click.echo(f"no problems: {told}{beside}")
+    contents = f"{counted(len(catalog.keys) - len(own), 'asset')} of {counted(vendors, 'vendor')}"
+    click.echo(f"no problems: {contents}{beside}")
     if not vendors:
         click.echo(f"A vendor is a file VENDOR/defs.yaml in {settings.defs_folder(settings.project_root())}")
 
@@ -68,18 +68,18 @@ def _problem(line: str) -> dict[str, str | int | None]:
 
 @click.command()
 @click.argument("table", metavar="VENDOR/TABLE", shell_complete=completing.tables)
-@click.option("--day", metavar="DATE", help="The day to ask for, where the table has days (default: yesterday).")
+@click.option("--day", metavar="DATE", help="The day to request, if the table has days (default: yesterday).")
 @as_json_option
 def preview(table: str, day: str | None, as_json: bool) -> None:
-    """Send at most two requests for TABLE, and show them, the answer, its columns and what a pull cannot prove.
+    """Send at most two requests for TABLE; show them, the answer, its columns and what a pull cannot prove.
 
     Nothing is stored. The requests count towards the rate limit, so a preview may wait for it.
     """
     # from the module itself: this package's attribute `preview` is the command
     from orgdata_dagster.cli.preview import find, show
-    from orgdata_dagster.cli.preview import preview as look
+    from orgdata_dagster.cli.preview import preview as run
 
-    made = look(*find(table), day, say=lambda text: console(stderr=True).print(text, highlight=False, markup=False))
+    made = run(*find(table), day, say=lambda text: console(stderr=True).print(text, highlight=False, markup=False))
     if as_json:
         print_json(made)
     else:
@@ -103,17 +103,17 @@ def schema(file: str) -> None:
     "vendor",
     metavar="VENDOR",
     shell_complete=completing.vendors,
-    help="Allow requests to VENDOR again, after it rejected the credentials or before a pause ends.",
+    help="Allow requests to VENDOR again, after rejected credentials or before a pause ends.",
 )
 @click.option("--fix", is_flag=True, help="Apply the safe fixes: pools, slots, orphaned runs, file modes, the ledger.")
 @click.option("--offline", is_flag=True, help="Send no request to any vendor.")
 @as_json_option
 def doctor(vendor: str | None, fix: bool, offline: bool, as_json: bool) -> None:
-    """List every problem with the command that fixes it. Sends one cheap request per vendor."""
+    """List every problem, and the command that fixes it. One cheap request is sent per vendor."""
     from orgdata_dagster.cli import catalog as catalogs
 
     # from the module itself: this package's attribute `doctor` is the command
-    from orgdata_dagster.cli.doctor import clear, examine, mend, opened, show
+    from orgdata_dagster.cli.doctor import apply_fixes, clear, examine, opened, show
 
     if vendor:
         done = [clear(catalogs.load(), vendor)]
@@ -124,7 +124,7 @@ def doctor(vendor: str | None, fix: bool, offline: bool, as_json: bool) -> None:
         return
     out = console()
     with opened() as one:
-        fixed = list(mend(examine(one, ask=False))) if fix else []
+        fixed = list(apply_fixes(examine(one, ask=False))) if fix else []
         if as_json:
             found = list(examine(one, ask=not offline))
             healthy = all(each.good for each in found)

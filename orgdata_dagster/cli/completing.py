@@ -1,6 +1,6 @@
-"""Shell completion: the script for a shell, and the vendors, tables and syncs that arguments may name.
+"""Shell completion: the script for a shell, and the names of vendors, tables and syncs.
 
-Here: what click does not know by itself. Keep out: commands and options, which click completes.
+Here: the names that click cannot know. Keep out: commands and options, which click completes itself.
 
 The names come from the cached outline. When there is none, the project is loaded once, which takes a second.
 """
@@ -22,7 +22,7 @@ _VARIABLE = "_ORGDATA_COMPLETE"
 
 
 def script(command: click.Command, shell: str) -> str:
-    """The script that a shell has to source."""
+    """The script that the user's shell has to source."""
     made = get_completion_class(shell)
     assert made is not None
     return made(command, {}, "orgdata", _VARIABLE).source()
@@ -60,6 +60,6 @@ def _items(begun: str, names: Callable[[Outline], Iterable[str]]) -> list[Comple
     try:
         load_environment(settings.project_root() / ".env")
         found = names(current.outline())
-    except Exception:  # noqa: BLE001 - a message would be taken for names; the command itself tells what is wrong
+    except Exception:  # noqa: BLE001 - the shell would offer a message as a name; the command itself reports it
         return []
     return [CompletionItem(name) for name in sorted(set(found)) if name.startswith(begun)]

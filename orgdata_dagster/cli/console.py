@@ -1,4 +1,7 @@
-"""The console that commands print to. Here: `console`. Keep out: what is printed."""
+"""The console that commands print to.
+
+Here: `console`. Keep out: what a command prints (its module).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,6 @@ _WIDE = 160
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that is 160 columns wide in files and pipes, where rich would fold tables to 80."""
+    """A console for the terminal; in files and pipes it is 160 columns wide, where rich would use 80."""
     made = Console(stderr=stderr)
     return made if made.is_terminal else Console(stderr=stderr, width=_WIDE)

@@ -1,4 +1,4 @@
-"""The project's outline as it is now: the cached one, or made from the definitions, which takes a second.
+"""The project's current outline: from the cache, or made from the definitions, which takes a second.
 
 Here: `outline`. Keep out: whether the cached one is valid (outline.py), loading definitions (catalog.py).
 """
@@ -10,7 +10,7 @@ from orgdata_dagster.overview.outline import Outline
 
 
 def outline() -> Outline:
-    """The outline, kept for the next command. Raises UserError if the project has problems."""
+    """The outline; it is cached for the next command. Raises UserError if the project has problems."""
     if found := outlines.cached():
         return found
     from orgdata_dagster.cli import catalog  # imports Dagster

@@ -1,7 +1,7 @@
-"""`orgdata demo`: pull from simulated vendors into a project of its own, print the tables, serve the UI.
+"""`orgdata demo`: pull from simulated vendors into a separate project, print the tables, serve the UI.
 
-Here: the demo's project, its sandbox process, which `orgdata dev` in that project starts again, and the order of steps.
-Keep out: the pull (pull.py) and the sandbox.
+Here: the demo's project, its sandbox process, and the order of steps. `orgdata dev` in that project starts the sandbox
+again. Keep out: the pull (pull.py) and the sandbox.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from orgdata_dagster.project import scaffold
 from orgdata_dagster.sandbox.environment import environment
 
 _DAYS = 7
-_PACE = "3"  # seconds between requests to together instead of 60: the demo shows the waits, but shorter
-# vendors whose documents state no limit: 20 times the default, like the sandbox with this pace
+_PACE = "3"  # seconds between requests to together, instead of 60, so that the demo's waits are short
+# vendors that document no limit get 20 times the default, as the sandbox allows at this pace
 _UNDOCUMENTED = ("accutics", "channel_reports", "institution_analytics")
 _LIMITS = "{concurrent: 2, per_minute: 2400} # of the simulated vendor"
 FOLDER = ".orgdata-demo"
@@ -48,12 +48,12 @@ The tables are in {database}, for any program that reads DuckDB."""
 
 
 def demo(console: Console, *, ui: bool, port: int, resume: bool = False, as_json: bool = False) -> int:
-    """Pull the last 7 days of every table from the sandbox, print the tables, serve the UI; returns the exit status.
+    """Pull the last 7 days of every table from the sandbox, print the tables, serve the UI.
 
-    It is 1 if a table did not land or a check failed.
+    Returns the exit status: 1 if a table did not land or a check failed, otherwise 0.
     """
     if ui:
-        check_free(UI_HOST, port)  # before the pull, because it takes a while
+        check_free(UI_HOST, port)  # before the pull, which takes a while
     last = datetime.now(UTC).date()
     first = last - timedelta(days=_DAYS - 1)
     folder = _project(first)
@@ -80,7 +80,7 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False, as_json
 
 
 def _project(first_day: date) -> Path:
-    """Write the demo's project below the working folder, and make it the one that this process uses."""
+    """Write the demo's project below the working folder, and make this process use it."""
     folder = Path.cwd() / FOLDER
     scaffold.create(folder, scaffold.vendors(), first_day, limits=dict.fromkeys(_UNDOCUMENTED, _LIMITS))
     for name in ("DAGSTER_HOME", settings.HOME, settings.WAREHOUSE):
@@ -103,28 +103,28 @@ def vendors_of_demo(console: Console) -> Iterator[None]:
 
 @contextmanager
 def _simulated_vendors(folder: Path) -> Iterator[str]:
-    """Run the sandbox, and configure it for this process and, in `.env`, for other commands in the demo's project.
+    """Run the sandbox; configure it for this process and, in `.env`, for other commands in the demo's project.
 
-    The file stays, so that later commands know the pace at which the demo has pulled.
+    The file stays, so that later commands know the demo's pace.
     """
     with _sandbox() as url:
         variables = environment(url) | {settings.TEST_SERVER_PACE: _PACE}
         os.environ |= variables
         file = folder / ".env"
-        if not file.exists() or file.read_text(errors="replace").startswith(_ENV):  # not a file of the user's
+        if not file.exists() or file.read_text(errors="replace").startswith(_ENV):  # a file of the user stays
             file.write_text(_ENV + "".join(f"{name}={value}\n" for name, value in variables.items()))
         yield url
 
 
 @contextmanager
 def _sandbox() -> Iterator[str]:
-    """Run the simulated vendors in their own process on a free port until the context ends; yields their base URL."""
+    """Run the simulated vendors in a separate process on a free port until the context ends; yields their base URL."""
     process = subprocess.Popen(
         [sys.executable, "-m", "orgdata_dagster.cli", "sandbox", "--port", "0", "--with-parent", "--pace", _PACE],
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C reaches the demo only, which ends the sandbox after its pulls
+        start_new_session=True,  # so that Ctrl-C reaches only the demo, which then ends the sandbox
     )
     try:
         assert process.stdout is not None

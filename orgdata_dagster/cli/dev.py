@@ -44,11 +44,11 @@ _REFUSED = "{who} already runs on this instance, and two would start every run t
 def serve_ui(console: Console, *, port: int, go_on: str = "", as_json: bool = False) -> int:
     """Serve the UI and the daemon until interrupted; returns the exit status of `dagster dev`.
 
-    go_on: the command that starts it again, if it is not `orgdata dev`.
+    go_on: the command that continues, if it is not `orgdata dev`.
     as_json: print the URL as JSON; Dagster's log goes to standard error.
 
-    Raises UserError if the port is in use or another daemon works on the instance. Raises Interrupted with what the
-    stopped runs have landed, and `go_on`.
+    Raises UserError if the port is in use or another daemon works on the instance. Raises Interrupted; its summary says
+    what the stopped runs have landed, and names `go_on`.
     """
     check_free(UI_HOST, port)
     with alone():
@@ -58,7 +58,7 @@ def serve_ui(console: Console, *, port: int, go_on: str = "", as_json: bool = Fa
             make_ready(instance, loaded.resources)
             _show_overview(instance, loaded)
         console.print(f"\nDagster UI: http://{UI_HOST}:{port} (Ctrl-C to stop)", highlight=False)
-        console.print(f"Look first: http://{UI_HOST}:{port}/assets/orgdata/overview", highlight=False)
+        console.print(f"Overview: http://{UI_HOST}:{port}/assets/orgdata/overview", highlight=False)
         if as_json:
             print_json({"url": f"http://{UI_HOST}:{port}", "process": os.getpid()})
             sys.stdout.flush()
@@ -72,7 +72,7 @@ def _command(port: int) -> list[str]:
 
 
 def _workspace(project: Path) -> Path:
-    """The project's workspace.yaml; without one, a file in the home that names the project's code location."""
+    """The project's workspace.yaml; if there is none, a generated file in the home that names the code location."""
     if (own := project / "workspace.yaml").exists():
         return own
     package = settings.package_folder(project)
@@ -88,8 +88,8 @@ def _workspace(project: Path) -> Path:
 
 
 def _run(command: list[str], go_on: str, out: TextIO | None = None) -> int:
-    settings.use_project(settings.project_root())  # for the processes of Dagster, whose working folder is another
-    # not in the project's folder, where Dagster would read that dagster.yaml as well
+    settings.use_project(settings.project_root())  # for Dagster's processes, which have another working folder
+    # not in the project's folder, where Dagster would also read a dagster.yaml
     guard = subprocess.Popen(
         lifeline.command(*command), cwd=settings.home(), stdin=subprocess.PIPE, stdout=out, start_new_session=True
     )
@@ -101,22 +101,22 @@ def _run(command: list[str], go_on: str, out: TextIO | None = None) -> int:
         began = datetime.now(UTC)
         guard.stdin.close()
         guard.wait()
-        stop.told = f"{_settle(began)}; continue with: {go_on}"
+        stop.summary = f"{_close_runs(began)}; continue with: {go_on}"
         raise
 
 
 def _show_overview(instance: dg.DagsterInstance, loaded: catalog.Catalog) -> None:
-    """Report the overview, so that it is there when the page is first opened; the sensor would take a minute."""
+    """Report the overview now, so that the page is not empty at first; the sensor needs a minute."""
     try:
         seen = overview.look(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
-    except (WarehouseError, duckdb.Error):  # the UI must start anyway, and `orgdata doctor` says why
+    except (WarehouseError, duckdb.Error):  # the UI must start anyway; `orgdata doctor` reports the problem
         return
     instance.report_runless_asset_event(overview.materialization(seen))
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Hold the lock of the only `orgdata dev` of this home; the kernel releases it however this process ends.
+    """Hold the lock that allows one `orgdata dev` per home; the kernel releases it however this process ends.
 
     Raises UserError if it is held, or if another daemon works on the instance.
     """
@@ -134,8 +134,8 @@ def alone() -> Iterator[None]:
         raise UserError(_REFUSED.format(who=who)) from None
 
 
-def _settle(began: datetime) -> str:
-    """Fail the runs that had to be killed, and return what all runs that were stopped since `began` have landed."""
+def _close_runs(began: datetime) -> str:
+    """Fail the runs that had to be killed; return, in words, what the runs stopped since `began` have landed."""
     with shared_instance() as instance:
         reap(instance, no_daemon=True)
         ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]

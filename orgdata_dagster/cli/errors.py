@@ -1,7 +1,7 @@
-"""How errors reach the user of the command line: one line each, never as a traceback.
+"""Errors of the command line: one line per error, never a traceback.
 
 Here: `UserError`, and `Commands`, the command group that turns every error into lines and an exit status.
-Keep out: what an error means (orchestration/reasons.py), and failed runs, which each command reports itself (status 1).
+Keep out: the text of an error (orchestration/reasons.py), and failed runs, which each command reports (status 1).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class UserError(Exception):
 
 
 class Commands(click.Group):
-    """The command group. Reads `.env` before any command; exits with 2 if a command could not start or continue."""
+    """The command group. It reads `.env` before any command, and exits with 2 if a command cannot start or continue."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
-            with suppress(settings.NoProject):  # a command that needs a project says that there is none
+            with suppress(settings.NoProject):  # a command that needs a project reports that there is none
                 load_environment(settings.project_root() / ".env")
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
@@ -43,16 +43,16 @@ class Commands(click.Group):
 
 
 def lines_of(error: Exception) -> list[str]:
-    """The lines to print for an error; for an unexpected one they name the file with its traceback."""
+    """The lines to print for an error; for an unexpected error, with the file that has its traceback."""
     if isinstance(error, UserError):
         return str(error).splitlines()
     from orgdata_dagster.orchestration.reasons import is_known, reason  # slow: it imports DuckDB
 
-    told = reason(error)
+    message = reason(error)
     if is_known(error):
-        return [told]
+        return [message]
     kept = _kept(error)
-    return [f"an unexpected error, {told}. " + (f"Its traceback is in {kept}; please report it." if kept else "")]
+    return [f"an unexpected error, {message}. " + (f"Its traceback is in {kept}; please report it." if kept else "")]
 
 
 def _kept(error: Exception) -> str | None:

@@ -1,4 +1,4 @@
-"""`orgdata explain VENDOR/TABLE`: every YAML option that applies, its value, where it comes from, and what it means.
+"""`orgdata explain VENDOR/TABLE`: every YAML option that applies, with its value, source and meaning.
 
 Here: collecting and printing the options. Keep out: the options themselves (orchestration/config/, the vendors).
 """
@@ -30,7 +30,12 @@ Location = tuple[int | str, ...]
 
 @dataclass(frozen=True)
 class Option:
-    """An option. `value`: as YAML and JSON have it. `file`, `line`: where it is set; None for the default."""
+    """An option.
+
+    option: its path below `attributes`, such as `limits.concurrent`.
+    value: as in YAML and JSON.
+    file, line: where it is set; None for the default.
+    """
 
     option: str
     value: Any
@@ -40,7 +45,7 @@ class Option:
 
     @property
     def source(self) -> str:
-        """Where the value comes from."""
+        """The file and line where it is set, or `default`."""
         return f"{self.file}:{self.line}" if self.file else "default"
 
 
@@ -70,7 +75,7 @@ class Explained:
 
 
 def explain(name: str) -> Explained:
-    """Explain the asset `vendor/table`, or one that writes to a vendor. Raises UserError if there is none."""
+    """Explain a table (`vendor/table`) or a sync (its name or asset). Raises UserError if there is none."""
     try:
         written, entry = _found(name)
     except NotConfigured as error:
@@ -93,7 +98,7 @@ def explain(name: str) -> Explained:
 
 
 def _found(name: str) -> tuple[Written, tuple[int, Any] | None]:
-    """The component of an asset, and index and model of its entry in `tables:`."""
+    """The component of an asset, and the index and model of its entry in `tables:` (None for a sync)."""
     for written in configured.components():
         component = written.component
         if isinstance(component, SyncComponent) and name in _names(component):
@@ -109,7 +114,7 @@ def _names(component: SyncComponent) -> tuple[str, str]:
 
 
 def _options(written: Written, model: pydantic.BaseModel, at: Location) -> Iterator[Option]:
-    """The options of a model and of the models in it. `at`: its place below `attributes`."""
+    """The options of a model and of nested models. `at`: the model's location below `attributes`."""
     for name, field in type(model).model_fields.items():
         location, value = (*at, field.alias or name), getattr(model, name)
         if location == (_TABLES,):
@@ -129,12 +134,12 @@ def _options(written: Written, model: pydantic.BaseModel, at: Location) -> Itera
 
 
 def _kind(model: pydantic.BaseModel, name: str) -> str:
-    """What a choice among models, such as that of a paginator, stands for: the model's own description."""
+    """The description of an option that selects a model, such as the `type` of a paginator: that of the model."""
     return (inspect.getdoc(type(model)) or "").partition("\n\n")[0] if name == "type" else ""
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it, without secrets."""
+    """A value of JSON, without secrets."""
     if isinstance(value, pydantic.BaseModel):
         return _plain(value.model_dump(by_alias=True))
     if isinstance(value, Mapping):
@@ -153,7 +158,7 @@ def _variables(resource: VendorResource) -> Iterator[Variable]:
 
 
 def show(console: Console, explained: Explained) -> None:
-    """Print it: a line per option, below it what the option means."""
+    """Print one line per option, and its meaning below."""
     width = min(console.width, 100)
 
     def line(text: str, style: str = "") -> None:

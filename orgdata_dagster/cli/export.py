@@ -17,7 +17,9 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 
 def export_tables(folder: str, names: Sequence[str]) -> Iterator[Exported]:
-    """Export tables one after the other. names: `vendor`, `vendor.table` or `vendor/table`; none: every table.
+    """Export tables one after the other.
+
+    names: `vendor`, `vendor.table` or `vendor/table`; empty: every table.
 
     Raises UserError if a name matches no table. Raises WarehouseError if a file cannot be written.
     """
@@ -28,7 +30,7 @@ def export_tables(folder: str, names: Sequence[str]) -> Iterator[Exported]:
 
 
 def _tables(warehouse: Warehouse) -> list[TableName]:
-    """The tables with rows of vendors: those with our own columns, views left out."""
+    """The tables with rows of vendors, which are those with our own columns; without views."""
     with warehouse.reading() as connection:
         found = connection.execute(
             "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = current_database() "

@@ -1,6 +1,6 @@
-"""`orgdata init`: create a project of one's own.
+"""`orgdata init`: create a project.
 
-Here: which folder, which vendors, and what the user does next. Keep out: the project's files (project/scaffold.py).
+Here: the folder, the vendors, and what to do next. Keep out: the project's files (project/scaffold.py).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.project import scaffold
 
-_DAYS = 7  # so much history a new project begins with; more is a change of start_date
-_HARMLESS = {".git", ".venv"}  # nothing of them is overwritten
+_DAYS = 7  # of history that a new project pulls; for more, the user changes start_date
+_HARMLESS = {".git", ".venv"}  # may be there already; nothing in them is overwritten
 
 
 def init(folder: Path, vendors: str | None, *, as_json: bool = False) -> None:
@@ -52,7 +52,7 @@ def init(folder: Path, vendors: str | None, *, as_json: bool = False) -> None:
 
 
 def _asked() -> str:
-    """Ask for the vendors; `--vendors` is needed where there is nobody to ask."""
+    """Ask for the vendors. Raises UserError if there is no terminal to ask on."""
     known = scaffold.vendors()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError(f"which vendors? Add --vendors with some of {', '.join(known)}; or all, or none")

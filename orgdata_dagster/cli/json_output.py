@@ -1,6 +1,6 @@
-"""JSON as every command prints it. The documented shapes are in docs/json.md.
+"""The JSON output of all commands; docs/json.md describes it.
 
-Here: `print_json`, and how values are written. Keep out: what a command prints.
+Here: `print_json`, and how values are written. Keep out: what a command prints (its module).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import click
 
 
 def print_json(value: Any) -> None:
-    """Print a value: data classes as objects, instants in UTC and days as ISO 8601."""
+    """Print a value as JSON: data classes as objects, instants (in UTC) and days in ISO 8601."""
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON has it."""
+    """Convert a value to types of JSON."""
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""How the command line lays out text that is longer than a line.
+"""The layout of text on the command line.
 
-Here: `hanging`, tables of figures, durations. Add here when: several commands print something in the same way.
-Keep out: what a command prints (its module).
+Here: wrapped lines (`hanging`), tables of figures, durations.
+Add here when: several commands print something in the same way. Keep out: what a command prints (its module).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import textwrap
 from rich.console import Console
 from rich.table import Table
 
-WIDE = 100  # columns from which on a table has room for full names
+WIDE = 100  # columns that a table needs for full names
 
 
 def hanging(console: Console, lead: str, text: str, *, indent: int | None = None, style: str = "") -> None:
-    """Print `lead` and `text`. On a terminal the text is wrapped between words, below its own begin.
+    """Print `lead` and `text`. On a terminal, wrap the text between words and align the further lines with its begin.
 
-    indent: of the further lines, instead of the length of `lead`.
+    In files and pipes the text stays one line, so that programs can search for it.
 
-    In files and pipes every text is one line, so that programs find it whole.
+    indent: indentation of the further lines; None: the length of `lead`.
     """
     line = lead + text
     if console.is_terminal:
@@ -29,7 +29,7 @@ def hanging(console: Console, lead: str, text: str, *, indent: int | None = None
 
 
 def figures(name: str, *columns: str) -> Table:
-    """An empty table: a name, then columns of figures. On a narrow console a name is cut off, never a figure."""
+    """An empty table: a column of names, then columns of figures. A narrow console cuts off names, never figures."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), collapse_padding=True)
     table.add_column(name, no_wrap=True, overflow="ellipsis")
     for column in columns:
@@ -43,7 +43,7 @@ def counted(number: float, what: str) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A duration that runs: `4:05`, `1:00:04`."""
+    """A running time: `4:05`, `1:00:04`."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""A guard process that ends a whole process tree when the process that started it ends, however it ends.
+"""A guard process: it ends a whole process tree when the process that started it ends, however it ends.
 
 Here: the program `python lifeline.py COMMAND...`, whose standard input the starting process holds open.
 Keep out: imports of our own modules, because this process must stay small.
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _copy(output: int) -> None:
-    """Copy the output of the processes until they are ended; then each would only complain that another is gone."""
+    """Copy the output of the processes until they are being ended: then each only reports that others are gone."""
     while text := os.read(output, 1 << 16):
         with suppress(OSError):  # the reader is gone
             if not _ending.is_set():

@@ -1,9 +1,9 @@
-"""`orgdata metrics`: the state of tables, vendors and the queue as OpenMetrics text, for Prometheus and others.
+"""`orgdata metrics`: the state of tables, vendors and runs as OpenMetrics text, for Prometheus and others.
 
-Here: which metrics there are, and the text. Keep out: OpenTelemetry (orchestration/telemetry.py), the figures
-themselves (overview/, warehouse/ledger/measures.py).
+Here: the metrics and their text. Keep out: OpenTelemetry (orchestration/telemetry.py), the figures themselves
+(overview/, warehouse/ledger/measures.py).
 
-All are gauges of now or of the last 24 hours: the ledger is pruned, so it has no counters that only grow.
+All metrics are gauges, of now or of the last 24 hours. The ledger is pruned, so it cannot provide counters.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ _DAY = timedelta(days=1)
 
 @dataclass
 class Metric:
-    """A family of samples. `unit`: the last part of its name, or "". `samples`: labels -> value."""
+    """A metric.
+
+    unit: the last part of its name; empty if it has none.
+    samples: pairs of labels and value.
+    """
 
     name: str
     help: str
@@ -67,13 +71,13 @@ def _tables(outline: Any, now: datetime) -> Iterator[Metric]:
 
 
 def _limits(outline: Any) -> Iterator[Metric]:
-    used = Metric("orgdata_rate_limit_used_ratio", "Spent part of a window of the rate limit.", "ratio")
+    used = Metric("orgdata_rate_limit_used_ratio", "Used share of a window of the rate limit.", "ratio")
     for each in limits.rate_limits(outline):
-        # a vendor may have two limits over the same span, such as of the key and of the account
+        # a vendor may have two limits over the same time, such as one per key and one per account
         window = {"window_seconds": f"{each['seconds']:g}", "points": f"{each['points']:g}"}
         used.add(each["spent"] / each["points"], vendor=each["vendor"], **window)
     yield used
-    paused = Metric("orgdata_vendor_paused", "1 if the vendor gets no request now, because it asked for a pause.")
+    paused = Metric("orgdata_vendor_paused", "1 if no request is sent now, because the vendor asked for a pause.")
     pauses = limits.pauses(outline)
     for vendor in outline.vendors:
         paused.add(vendor.name in pauses, vendor=vendor.name)
@@ -81,8 +85,8 @@ def _limits(outline: Any) -> Iterator[Metric]:
 
 
 def _ledger(now: datetime) -> Iterator[Metric]:
-    requests = Metric("orgdata_requests_last_day", "Requests of the last 24 hours by HTTP status; none: no answer.")
-    waits = Metric("orgdata_waits_last_day_seconds", "Time that they waited for the rate limit.", "seconds")
+    requests = Metric("orgdata_requests_last_day", "Requests of the last 24 hours, by HTTP status (none: no answer).")
+    waits = Metric("orgdata_waits_last_day_seconds", "Time that these requests waited for the rate limit.", "seconds")
     landed = Metric("orgdata_rows_landed_last_day", "Rows that were committed in the last 24 hours.")
     commit = Metric("orgdata_commit_seconds", "Duration of the table's last commit under the write lock.", "seconds")
     warehouse = opening.warehouse()
@@ -106,7 +110,7 @@ def _checks(outline: Any) -> Iterator[Metric]:
 
 
 def _queue() -> Metric:
-    """Runs that have not ended. Only this needs Dagster, which takes a second to import."""
+    """The runs that have not ended. Only this metric needs Dagster, whose import takes a second."""
     runs = Metric("orgdata_runs", "Runs that have not ended, by status.")
     folder = settings.dagster_home()
     if (folder / "dagster.yaml").exists():

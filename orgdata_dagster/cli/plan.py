@@ -1,4 +1,4 @@
-"""`orgdata plan`: what a pull would cost. It sends no request.
+"""`orgdata plan`: what a pull would cost. No request is sent.
 
 Here: collecting and printing the figures. Keep out: the arithmetic (orchestration/planning/plans.py).
 """
@@ -40,7 +40,7 @@ class PullPlan:
 
 
 def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date) -> PullPlan:
-    """Plan `orgdata pull` with the same arguments. Assets that send no requests to a vendor are not in the plan."""
+    """Plan `orgdata pull` with the same arguments. The plan has only assets that send requests to a vendor."""
     graph = catalog.defs.resolve_asset_graph()
     kinds = pulled_assets(graph)
     warehouse = WarehouseResource().open()
@@ -65,14 +65,14 @@ def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date)
 
 
 def _partitions(partitions: dg.PartitionsDefinition | None, kind: PullKind, first: date, last: date) -> list[str]:
-    """The partitions that are asked for, those included that the vendor no longer has."""
+    """The requested partitions, including those that the vendor no longer has."""
     if kind == "days" and isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         return keys_between(partitions, first, last)
     return list(dict.fromkeys(key_of(partitions, date.fromisoformat(day)) for day in days(first, last)))
 
 
 def as_json(made: PullPlan) -> Mapping[str, Any]:
-    """The plan as `--json` prints it, with the time at which each vendor would be done."""
+    """The plan as `--json` prints it, with the time at which the requests to each vendor would be done."""
     now = datetime.now(UTC)
     vendors = [{**asdict(one), "done_at": (now + timedelta(seconds=one.seconds)).isoformat()} for one in made.vendors]
     return {"assets": [asdict(one) for one in made.assets], "vendors": vendors}

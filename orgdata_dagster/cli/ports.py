@@ -1,4 +1,4 @@
-"""TCP ports on this machine: check that a port is free before starting something slow that needs it.
+"""TCP ports on this machine: checks, before slow work begins, that a port is free.
 
 Here: `check_free`. Keep out: serving.
 """

@@ -1,4 +1,4 @@
-"""`orgdata prepare`: what has to be done once after every deployment without `orgdata dev`.
+"""`orgdata prepare`: the preparations after every deployment without `orgdata dev`.
 
 Here: the tables of Dagster's storage and the limits of the vendors' pools. Keep out: starting anything.
 """
@@ -14,7 +14,7 @@ from orgdata_dagster.orchestration.instance.setup import make_ready, shared_inst
 
 
 def prepare(console: Console, *, as_json: bool = False) -> None:
-    """Create the tables that are missing, set the pools' limits, and fail the runs whose process died."""
+    """Create missing tables of Dagster's storage, set the limits of the pools, and fail runs whose process died."""
     resources = catalog.load(without_broken=True).resources
     with shared_instance() as instance:
         cleaned_up = list(make_ready(instance, resources))

@@ -35,16 +35,24 @@ from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
 REQUESTS = 2
-_SHAPE = 4 << 20  # bytes of an answer that is looked at
+_SHAPE_BYTES = 4 << 20  # of an answer that are examined
 
 
-class _Enough(BaseException):
-    """The second answer was read: no more is asked for, whatever the pull still wants."""
+class _EnoughRequests(BaseException):
+    """Raised to end a pull that has sent as many requests as a preview may send."""
 
 
 @dataclass
 class Preview:
-    """What a pull met: the requests as they were sent, redacted, the shape of the first answer, rows and columns."""
+    """The result of a preview.
+
+    requests: as they were sent, redacted.
+    shape: of the first answer: names and kinds of a JSON document, or the header of a CSV.
+    records: number of records per page.
+    columns: column -> type.
+    unproven: what a pull of the table cannot prove.
+    error: why the preview ended early; empty if it did not.
+    """
 
     table: str
     requests: list[str] = field(default_factory=list)
@@ -70,11 +78,13 @@ def preview(
     """Send at most two requests for a table.
 
     day: the partition, if the table has days. Default: yesterday, or today's snapshot.
-    say: receives what a request waits for, and until when.
+    say: is called with what a request waits for, and until when.
+
+    Raises UserError if the vendor is not configured. Other errors are in the result.
     """
     resource = component.resource()
-    if told := resource.not_configured():
-        raise UserError(f"{resource.vendor} is {told} in the environment or in .env")
+    if unset := resource.not_configured():
+        raise UserError(f"{resource.vendor} is {unset} in the environment or in .env")
     made = Preview(stream.key.to_user_string(), unproven=tuple(stream.unproven))
     log, count = RequestLog(), 0
 
@@ -83,7 +93,7 @@ def preview(
         log(record)
         count += 1
         if count >= REQUESTS:
-            raise _Enough
+            raise _EnoughRequests
 
     now = datetime.now(UTC)
     usual = str((now if stream.pulls == "today" else now - timedelta(days=1)).date())
@@ -97,34 +107,36 @@ def preview(
         resource.read_now().client(observe) as client,
     ):
         stage = Stage(scratch, cursor=stream.target.cursor, declared={**stream.declared, **stream.table.columns})
-        intake = _Looking(made, stage, partition, folder, lambda: ReadyRows(Stage(scratch.cursor()), stream.target))
+        intake = _RecordingIntake(
+            made, stage, partition, folder, lambda: ReadyRows(Stage(scratch.cursor()), stream.target)
+        )
         try:
             if stream.once:
                 stream.once(client, intake)
             else:
                 context: Any = SimpleNamespace(run=SimpleNamespace(tags={}, run_id="preview"), log=logging.getLogger())
-                stream.run(_Alone(context, stream, resource, client, warehouse, log, intake))
-        except _Enough:
+                stream.run(_PreviewStep(context, stream, resource, client, warehouse, log, intake))
+        except _EnoughRequests:
             pass
         except Exception as error:  # noqa: BLE001 - the results so far are shown
             made.error = redaction.redact(str(error))
-        _look(made, stage)
+        _add_columns(made, stage)
     return made
 
 
 @dataclass(frozen=True)
-class _Alone(Step):
-    """A step that lands nothing: a pull puts its pages into `intake`."""
+class _PreviewStep(Step):
+    """A step that stores nothing: the pull puts its pages into `intake`."""
 
     intake: Intake
 
     def land(self, pull: Pull, **_: Any) -> Any:
         pull(self.intake)
-        raise _Enough  # a pull that goes in rounds would ask again
+        raise _EnoughRequests  # a pull in several rounds would send more
 
 
-class _Looking(Intake):
-    """An intake that remembers each page that was read, also those that no pull takes."""
+class _RecordingIntake(Intake):
+    """An intake that keeps every page that was read, including pages that the pull does not take."""
 
     def __init__(
         self, made: Preview, stage: Stage, partition: str | None, folder: Path, make: Callable[[], ReadyRows]
@@ -146,13 +158,13 @@ class _Looking(Intake):
         return read
 
     def forget(self) -> None:
-        """Nothing: what was read is still to be looked at."""
+        """Do nothing: the preview still needs the pages."""
 
     def take(self, *_: Any, **__: Any) -> None:
-        """Nothing: every page is in the stage already."""
+        """Do nothing: every page is already in the stage."""
 
 
-def _look(made: Preview, stage: Stage) -> None:
+def _add_columns(made: Preview, stage: Stage) -> None:
     try:
         stage.look()
     except Exception as error:  # noqa: BLE001 - the other results are shown
@@ -165,7 +177,7 @@ def _look(made: Preview, stage: Stage) -> None:
 
 @contextmanager
 def _sent(into: list[str]) -> Iterator[None]:
-    """Collect the requests as the client logs them: redacted, like every log record."""
+    """Collect the requests from the client's log, redacted."""
     logger = logging.getLogger(REQUESTS_LOG)
     level, propagates = logger.level, logger.propagate
 
@@ -186,8 +198,8 @@ def _sent(into: list[str]) -> Iterator[None]:
 
 
 def shape(path: Path) -> str:
-    """What an answer looks like: names and kinds of a JSON document, or the header of a CSV."""
-    text = path.read_bytes()[:_SHAPE]
+    """The shape of an answer: names and kinds of a JSON document, or the header of a CSV."""
+    text = path.read_bytes()[:_SHAPE_BYTES]
     try:
         return redaction.redact(_outline(json.loads(text)))
     except ValueError:
@@ -205,7 +217,7 @@ def _outline(value: Any, depth: int = 0) -> str:
 
 
 def show(console: Console, made: Preview) -> None:
-    """Print it."""
+    """Print the result."""
 
     def line(name: str, text: str) -> None:
         hanging(console, f"{name:<16}", text)
@@ -218,7 +230,7 @@ def show(console: Console, made: Preview) -> None:
     for name, kind in made.columns.items():
         line("  column", f"{name} {kind}")
     for each in made.unproven:
-        line("cannot be shown", each)
+        line("not proven", each)
     if made.error:
         line("failed", made.error)
     line("stored", "nothing")

@@ -1,6 +1,6 @@
-"""Progress in the terminal: the running tables, and a line for each one that has ended. In files and pipes, only lines.
+"""Progress in the terminal: the running tables, and one line per table that has ended. Files and pipes get only lines.
 
-Here: `ProgressView`. Keep out: what is reported (orchestration/assets/progress.py).
+Here: `ProgressView`. Keep out: the reports themselves (orchestration/assets/progress.py).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _BAR = 20
 
 
 class ProgressView:
-    """Show the progress per asset: partitions, rows, rows per second, requests, and what is being waited for.
+    """Shows the progress per asset: partitions, rows, rows per second, requests, and what the run waits for.
 
-    Times are those of a clock on the wall; threads that work or wait at the same time are not added up.
+    Durations are wall-clock time: the times of concurrent threads are not added up.
     """
 
     def __init__(self, console: Console, assets: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
@@ -63,7 +63,7 @@ class ProgressView:
 
     @property
     def written(self) -> str:
-        """What was written to a vendor so far, in words; empty for a command that does not write to one."""
+        """How many rows have been written to a vendor, in words; empty if the command does not write to one."""
         found = [each for each in self._last.values() if each.unit == "rows"]
         return ", ".join(f"{each.done:,} of {each.total:,} rows have been written" for each in found)
 
@@ -93,7 +93,7 @@ class ProgressView:
         self._line(asset, f"failed: {error}" if error else facts, "red" if error else "")
 
     def picture(self) -> Group:
-        """What the terminal shows below the lines: the running tables, and how far the whole command is."""
+        """What the terminal shows below the lines: the running tables, and the progress of the whole command."""
         running = [asset for asset in self._started if asset not in self._ended]
         lines = [line for asset in running for line in self._running(asset)]
         return Group(*lines, *self._whole(running))
@@ -117,16 +117,16 @@ class ProgressView:
         done = f"{len(self._ended) - failed} of {len(self._assets)} tables done{f', {failed} failed' if failed else ''}"
         passed = clock(self._clock() - self._began)
         yield _cut(f"{done}; {rows:,} rows, {counted(requests, 'request')}, {passed}", width, "bold")
-        if told := self._queued(running):
-            yield _cut(f"queued: {told}", width, "dim")
+        if queued := self._queued(running):
+            yield _cut(f"queued: {queued}", width, "dim")
 
     def _queued(self, running: Sequence[str]) -> str:
-        """Which tables have not started, and behind which vendor's."""
+        """How many tables have not started, and what they wait for."""
         left = Counter(_vendor(asset) for asset in self._assets if asset not in self._started | self._ended)
         busy = {_vendor(asset) for asset in running}
         behind = [f"{count} behind {vendor}" for vendor, count in left.items() if vendor in busy]
         free = sum(count for vendor, count in left.items() if vendor not in busy)
-        return ", ".join([*behind, *([f"{free} for a free run"] if free else [])])
+        return ", ".join([*behind, *([f"{free} until a run ends"] if free else [])])
 
     def _wait(self, waiting: Waiting) -> None:
         if not self._console.is_terminal and self._waiting.get(waiting.asset) != waiting.what:
@@ -156,7 +156,7 @@ def _bar(full: int) -> Text:
 
 
 def _cut(text: str, width: int, style: str = "") -> Text:
-    """The text on one line: what does not fit is cut off."""
+    """The text on one line, cut off at `width`."""
     line = Text(text, style, no_wrap=True, overflow="ellipsis")
     line.truncate(width, overflow="ellipsis")
     return line

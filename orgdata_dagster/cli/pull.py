@@ -1,6 +1,6 @@
 """`orgdata pull`: pull days of some assets through Dagster runs, and show the progress.
 
-Here: which runs to start, how many at once, and what the user sees. Keep out: executing a run (workers.py).
+Here: which runs to start, how many at once, and the output. Keep out: executing a run (workers.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.progress_view import ProgressView
 from orgdata_dagster.cli.signals import Interrupted
-from orgdata_dagster.cli.stopped_pull import landed, settle
+from orgdata_dagster.cli.stopped_pull import close_runs, landed
 from orgdata_dagster.cli.workers import Outcome, Task
 from orgdata_dagster.orchestration.assets.resuming import interrupted, pull_began
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
@@ -30,9 +30,9 @@ from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.tags import GO_ON_TAG, PULL_BEGAN_TAG, RESUME_TAG
 
-_RUNS_AT_ONCE, _MOST_RUNS_AT_ONCE = 4, 8  # one per vendor within these bounds, so that slow vendors hold nobody up
-# Many small tables share runs, because a run costs Dagster more than a small table. A run takes one of so many parts of
-# the tables that wait, so that the last runs have one table each and end together.
+_RUNS_AT_ONCE, _MOST_RUNS_AT_ONCE = 4, 8  # one per vendor within these bounds, so that no vendor delays the others
+# Many small tables share runs, because a run costs Dagster more than a small table does. Each run takes one of so many
+# parts of the waiting tables, so that the last runs have one table each and end at about the same time.
 _PARTS = 2 * _RUNS_AT_ONCE
 
 
@@ -51,7 +51,7 @@ def day(text: str | None, option: str) -> date:
 
 
 def days_of(first: str | None, last: str | None) -> tuple[date, date]:
-    """The first and last day that --from and --to select. Raises UserError if they are not days, or in this order."""
+    """The first and last day that --from and --to select. Raises UserError for an invalid day or the wrong order."""
     until = day(last, "--to")
     since = day(first, "--from") if first else until
     if since > until:
@@ -79,7 +79,7 @@ def pull(
     resume: skip what the last pull of an asset landed, if that pull failed, was stopped or was killed.
     go_on: the command that continues this pull.
 
-    Raises UserError if a vendor is not configured. Raises Interrupted with what has landed and `go_on`.
+    Raises UserError if a vendor is not configured. Raises Interrupted; its summary says what has landed, and `go_on`.
     """
     catalog.check_configured(keys)
     with shared_instance() as instance:
@@ -108,12 +108,12 @@ def pull(
                 outcomes[outcome.task.asset] = outcome
                 view.ended(outcome.task.asset, outcome.error)
     except Interrupted as stop:
-        settle(shared[PULL_BEGAN_TAG], str(stop))
+        close_runs(shared[PULL_BEGAN_TAG], str(stop))
         view.catch_up()
         sizes = {
             key.to_user_string(): len(_partitions(graph.get(key).partitions_def, first, last)) or 1 for key in keys
         }
-        stop.told = f"{view.written or landed(tasks, sizes)}; continue with: {go_on}"
+        stop.summary = f"{view.written or landed(tasks, sizes)}; continue with: {go_on}"
         raise
     return [outcomes[task.asset] for task in tasks]
 
@@ -139,14 +139,14 @@ def _task(key: dg.AssetKey, first: date, last: date, partitions: dg.PartitionsDe
 
 
 def _partitions(partitions: dg.PartitionsDefinition | None, first: date, last: date) -> list[str]:
-    """The partitions from the first to the last day that the asset has; empty without partitions."""
+    """The asset's partitions from the first to the last day; empty if it has no partitions."""
     if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         return keys_between(partitions, first, last)
     return [key_of(partitions, day) for day in (first, last)] if partitions else []
 
 
 def _kind(key: dg.AssetKey, task: Task, partitions: dg.PartitionsDefinition | None) -> Hashable:
-    """What tables have in common that may share a run."""
+    """A value that is equal for tables that may share a run."""
     return key.path[0], task.first, task.last, partitions, frozenset(task.tags.items())
 
 
@@ -159,16 +159,16 @@ def _vendor(task: Task) -> str:
 
 
 def _at_once(tasks: Sequence[Task]) -> int:
-    """How many runs at once."""
+    """The number of concurrent runs."""
     vendors = len(set(map(_vendor, tasks)))
     return min(len(tasks), _MOST_RUNS_AT_ONCE, max(_RUNS_AT_ONCE, vendors))
 
 
 @dataclass
 class _Slots:
-    """Who may run next: vendors take turns, and none has more runs than its pool has slots, where they would wait.
+    """Decides which task runs next. Vendors take turns; none gets more runs than its pool has slots for.
 
-    at_once: number of runs at the same time.
+    at_once: the number of concurrent runs.
     """
 
     resources: Any
@@ -177,7 +177,7 @@ class _Slots:
     begun: Counter[str] = field(default_factory=Counter)
 
     def next(self, waiting: Iterable[Task]) -> Task | None:
-        """Take a slot for a task of the vendor with the fewest runs now, and of those, with the fewest so far."""
+        """Take a slot for a task of the vendor with the fewest current runs, then with the fewest runs so far."""
         if self.taken.total() >= self.at_once:
             return None
         free = (task for task in waiting if self._has_room(_vendor(task)))
@@ -204,8 +204,10 @@ def _run_all(
     slots: _Slots,
     view: ProgressView,
 ) -> Iterator[Outcome]:
-    """Run all tasks. `after`: asset -> its upstream assets among the tasks, which must land first. `kinds`: asset ->
-    what it has in common with those that may share a run with it.
+    """Run all tasks; yields each outcome when its run has ended.
+
+    after: asset -> its upstream assets among the tasks, which must land first.
+    kinds: asset -> a value that is equal for assets that may share a run.
     """
     waiting, going = list(tasks), dict[Future[list[Outcome]], Sequence[Task]]()
     landed, failed = set[str](), set[str]()
@@ -230,14 +232,14 @@ def _run_all(
 
 
 def _outcomes(future: Future[list[Outcome]], tasks: Sequence[Task]) -> list[Outcome]:
-    """The outcomes of a run. One that cannot start fails alone and must not stop the others."""
+    """The outcomes of a run. A run that cannot start fails alone; the others go on."""
     try:
         return future.result()
     except BrokenProcessPool:
-        told = "a worker process was killed; nothing is lost, run the pull again"
+        message = "a worker process was killed; nothing is lost: run the pull again"
     except Exception as error:  # noqa: BLE001 - every error becomes one line, never a traceback
-        told = reason(error)
-    return [Outcome(task, "", told) for task in tasks]
+        message = reason(error)
+    return [Outcome(task, "", message) for task in tasks]
 
 
 def _together(task: Task, waiting: Sequence[Task], kinds: Mapping[str, Hashable]) -> list[Task]:

@@ -13,7 +13,7 @@ import orgdata_dagster
 
 
 def schema() -> dict[str, Any]:
-    """One schema for all `defs.yaml`: `type` decides which attributes there are."""
+    """The schema of every `defs.yaml`: the value of `type` decides which attributes are allowed."""
     choices, shared = list[dict[str, Any]](), dict[str, Any]()
     for name in orgdata_dagster.__all__:
         attributes = TypeAdapter[Any](getattr(orgdata_dagster, name)).json_schema(

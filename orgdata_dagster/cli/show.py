@@ -1,7 +1,7 @@
 """`orgdata show TABLE`: columns with types, keys and descriptions, the coverage as a calendar, and the last rows.
 
-Here: collecting and printing this, for every table and view of the warehouse. Keep out: the state of all tables
-(status_report.py), the YAML options of a table (explain.py).
+Here: collecting and printing this, for any table or view of the warehouse.
+Keep out: the state of all tables (status_report.py), the YAML options of a table (explain.py).
 """
 
 from __future__ import annotations
@@ -41,12 +41,15 @@ _MARKS: dict[DayState, tuple[str, str, str]] = {  # in UTF-8, in ASCII, colour
     "incomplete": ("▒", "?", "yellow"),
     "missing": ("×", "x", "red"),
 }
-_NOT_ASKED = ("·", ".", "dim")
+_NOT_REQUESTED = ("·", ".", "dim")
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a table. `description`: from the YAML or the vendor's document; "" if there is none."""
+class ColumnLine:
+    """A column of a table.
+
+    description: from the YAML or the vendor's document; empty if there is none.
+    """
 
     name: str
     type: str
@@ -56,12 +59,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Shown:
-    """A table. `complete_until`: how far it is proven complete; None if nothing is. `last_rows`: the newest first."""
+    """A table and what is shown of it.
+
+    complete_until: the instant up to which it is proven complete; None if nothing is proven.
+    days: day -> its state.
+    last_rows: newest first.
+    """
 
     table: str
     description: str
     rows: int
-    columns: list[Column]
+    columns: list[ColumnLine]
     complete_until: datetime | None
     days: dict[date, DayState]
     last_rows: list[Mapping[str, Any]]
@@ -73,8 +81,10 @@ class Shown:
         return {**vars(self), "columns": [vars(each) for each in self.columns], "complete_until": until, "days": days}
 
 
-def look(name: str, target: Target | None = None, now: datetime | None = None) -> Shown:
-    """Look at `vendor.table`, also written `vendor/table`. `target`: what is configured of it.
+def collect(name: str, target: Target | None = None, now: datetime | None = None) -> Shown:
+    """Collect what is shown of `vendor.table`, also written `vendor/table`.
+
+    target: the table's configuration, if it has one.
 
     Raises UserError if there is no such table or view.
     """
@@ -95,7 +105,7 @@ def look(name: str, target: Target | None = None, now: datetime | None = None) -
         str(table),
         described.get("", ""),
         counted[0] if counted else 0,
-        [Column(each, kind, each in keys, described.get(each, "")) for each, kind in types.items()],
+        [ColumnLine(each, kind, each in keys, described.get(each, "")) for each, kind in types.items()],
         max(ends, default=None),
         calendar(days, now or datetime.now(UTC)),
         last,
@@ -103,7 +113,7 @@ def look(name: str, target: Target | None = None, now: datetime | None = None) -
 
 
 def target_of(name: str) -> Target | None:
-    """What is configured of a table, and of the views that are named after it; None for any other."""
+    """The configuration of a table, or of the table that a view belongs to; None for any other name."""
     for ending in ("", "_current", "_history"):
         with suppress(NotConfigured):
             return configured.find(name.removesuffix(ending)).stream.target
@@ -126,7 +136,7 @@ def _table(connection: duckdb.DuckDBPyConnection, name: str) -> TableName:
 
 
 def _descriptions(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
-    """Column -> its comment; "" -> that of the table or view."""
+    """Column -> its comment; an empty text -> the comment of the table or view."""
     where = "WHERE database_name = current_database() AND schema_name = ? AND comment IS NOT NULL AND "
     found = connection.execute(
         f"SELECT column_name, comment FROM duckdb_columns() {where} table_name = ? "
@@ -138,7 +148,7 @@ def _descriptions(connection: duckdb.DuckDBPyConnection, table: TableName) -> di
 
 
 def show(console: Console, shown: Shown) -> None:
-    """Print it, within the width of the terminal."""
+    """Print the table, within the width of the terminal."""
     width = min(console.width, 120)
     _print(console, f"{shown.table}: {shown.rows:,} rows")
     if shown.description:
@@ -156,39 +166,38 @@ def show(console: Console, shown: Shown) -> None:
 
 
 def months(days: Mapping[date, DayState], *, ascii_only: bool = False) -> Iterator[Text]:
-    """The calendar, a line per month with a mark per day, at most 80 columns wide; nothing without days."""
+    """The calendar: one line per month with one mark per day, at most 80 columns wide; nothing without days."""
     if not days:
         return
     every = sorted({(day.year, day.month) for day in days})
     if earlier := every[:-_MONTHS]:
         first, last = earlier[0], earlier[-1]
-        told = _told(state for day, state in days.items() if (day.year, day.month) in set(earlier))
-        yield Text(f"{_month(first)} to {_month(last)}: {told}")
+        counts = _state_counts(state for day, state in days.items() if (day.year, day.month) in set(earlier))
+        yield Text(f"{_month(first)} to {_month(last)}: {counts}")
     for year, month in every[-_MONTHS:]:
         dates = [date(year, month, day) for day in range(1, monthrange(year, month)[1] + 1)]
         line = Text(f"{_month((year, month))}  ")
         for each in dates:
-            mark, plain_mark, style = _MARKS[days[each]] if each in days else _NOT_ASKED
+            mark, plain_mark, style = _MARKS[days[each]] if each in days else _NOT_REQUESTED
             line.append(plain_mark if ascii_only else mark, style)
-        line.append(" " * (33 - len(dates)) + _told(days[each] for each in dates if each in days))
+        line.append(" " * (33 - len(dates)) + _state_counts(days[each] for each in dates if each in days))
         yield line
     at = 1 if ascii_only else 0
-    yield Text(
-        "         " + "  ".join(f"{marks[at]} {state}" for state, marks in [*_MARKS.items(), ("not asked", _NOT_ASKED)])
-    )
+    legend = [*_MARKS.items(), ("not requested", _NOT_REQUESTED)]
+    yield Text("         " + "  ".join(f"{marks[at]} {state}" for state, marks in legend))
 
 
 def _month(month: tuple[int, int]) -> str:
     return f"{month[0]}-{month[1]:02}"
 
 
-def _told(states: Iterable[DayState]) -> str:
-    """How many days are in which state; all of them complete is said in one word."""
+def _state_counts(states: Iterable[DayState]) -> str:
+    """The number of days per state, in words."""
     counted = Counter(states)
     return ", ".join(f"{counted[state]} {state}" for state in _MARKS if counted[state])
 
 
-def _columns(console: Console, columns: Sequence[Column], width: int) -> None:
+def _columns(console: Console, columns: Sequence[ColumnLine], width: int) -> None:
     longest = min(max((len(each.name) for each in columns), default=6), 32)
     kinds = min(max((len(each.type) for each in columns), default=4), 24)
     for each in columns:
@@ -198,7 +207,7 @@ def _columns(console: Console, columns: Sequence[Column], width: int) -> None:
 
 
 def _last_rows(console: Console, rows: Sequence[Mapping[str, Any]], width: int) -> None:
-    """Columns downwards and rows sideways: a wide table stays readable."""
+    """Print one line per column and one column per row, so that a wide table stays readable."""
     names = list(rows[0])
     longest = min(max(map(len, names)), 32)
     room = max(8, (width - longest) // len(rows) - 2)

@@ -1,7 +1,7 @@
-"""SIGTERM and Ctrl-C: the first signal ends a command within seconds with one line of status, a second one at once.
+"""SIGTERM and Ctrl-C: the first signal ends a command within seconds, with one line of status; the second at once.
 
-Here: `Interrupted`, which the first signal raises in the main thread. Keep out: what each command does when it is
-interrupted (its own module), and signals in workers (workers.py).
+Here: `Interrupted`, which the first signal raises in the main thread.
+Keep out: what a command does when it is interrupted (its module), and signals in workers (workers.py).
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ _kills: list[Callable[[], object]] = []
 
 
 class Interrupted(BaseException):
-    """The command was asked to end. `told`: what has landed and how to continue, as a clause."""
+    """The command received a signal to end.
+
+    summary: what has landed and how to continue, as a clause; empty if unknown.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
-        self.told = ""
+        self.summary = ""
 
     @property
     def status(self) -> int:
@@ -32,18 +35,18 @@ class Interrupted(BaseException):
 
     def __str__(self) -> str:
         by = "Ctrl-C" if self.number == signal.SIGINT else signal.Signals(self.number).name
-        return f"stopped by {by}" + (f": {self.told}" if self.told else "")
+        return f"stopped by {by}" + (f": {self.summary}" if self.summary else "")
 
 
 def install() -> None:
-    """Make the first signal raise Interrupted, also where SIGINT is ignored, as in background jobs of scripts."""
+    """Make the first signal raise Interrupted, even if SIGINT is ignored, as in background jobs of scripts."""
     for number in _SIGNALS:
         signal.signal(number, _first)
 
 
 @contextmanager
 def blocked() -> Iterator[None]:
-    """Put the signals off until the block is over. A process that is forked in it goes on without them: see unblock."""
+    """Block the signals until the end of the `with` block. A process that is forked meanwhile must call `unblock`."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
@@ -52,12 +55,12 @@ def blocked() -> Iterator[None]:
 
 
 def unblock() -> None:
-    """Take signals again, those first that came meanwhile."""
+    """Receive signals again, including those that arrived meanwhile."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def kill_at_once(kill: Callable[[], object]) -> None:
-    """Call `kill` on a second signal; for processes that multiprocessing does not know."""
+    """Call `kill` on a second signal; for processes that were not started by multiprocessing."""
     _kills.append(kill)
 
 

@@ -1,6 +1,6 @@
-"""`orgdata status --html FILE`: the overview as a page.
+"""`orgdata status --html FILE`: the overview as an HTML page.
 
-Here: writing the file. Keep out: what is in it (overview/), the terminal (status_report.py).
+Here: writing the file. Keep out: its content (overview/), the terminal (status_report.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orgdata_dagster.overview.page import page
 
 
 def write(file: str) -> None:
-    """Write the page; "-" is standard output."""
+    """Write the page to a file; "-" is standard output."""
     catalog = catalogs.load()
     with shared_instance() as instance:
         seen = look(instance, catalog.defs.resolve_asset_graph(), catalog.resources)

@@ -1,6 +1,6 @@
 """`orgdata status` on the terminal: the tables, how complete they are, and how much of the rate limits is used.
 
-Here: printing. Keep out: what is printed (overview/).
+Here: printing. Keep out: collecting the figures (overview/).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def show_failing(console: Console, found: Iterable[FailingCheck]) -> None:
 
 
 def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
-    """Print the tables; below each other by vendor where full names do not fit."""
+    """Print the tables; on a narrow console, grouped by vendor."""
     table, vendor, now = figures("table", "rows", "days", "gaps", "complete until", "age"), "", datetime.now(UTC)
     for status in statuses:
         name = status.table

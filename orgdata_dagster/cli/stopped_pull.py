@@ -1,6 +1,6 @@
 """After a pull was stopped: close its runs, and report to Dagster what they have landed.
 
-Here: `settle`, and counting what landed. Keep out: stopping the workers (workers.py), signals (signals.py).
+Here: `close_runs`, and counting landed partitions. Keep out: stopping the workers (workers.py), signals (signals.py).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.names import TableName
 
-_PATIENCE = 0.5  # seconds to wait for a program that holds the warehouse; a stopped command ends soon
+_PATIENCE = 0.5  # seconds to wait for a program that holds the warehouse, because a stopped command must end soon
 
 
-def settle(pull: str, by: str) -> None:
+def close_runs(pull: str, by: str) -> None:
     """Close the runs of a pull whose workers had to be killed, and report what all its runs have landed.
 
     pull: the value of its PULL_BEGAN_TAG.
-    by: what stopped it, for the message, such as "stopped by Ctrl-C".
+    by: for the message: what stopped it, such as "stopped by Ctrl-C".
     """
     with shared_instance() as instance:
         for run in _runs(instance, pull):
@@ -38,7 +38,10 @@ def settle(pull: str, by: str) -> None:
 
 
 def landed(tasks: Sequence[Task], sizes: Mapping[str, int]) -> str:
-    """How much of a pull has landed, in words. `sizes`: asset -> number of requested partitions."""
+    """How many partitions of a pull have landed, in words.
+
+    sizes: asset -> number of requested partitions.
+    """
     total = sum(sizes.values())
     warehouse = WarehouseResource(patience=_PATIENCE, queue_patience=_PATIENCE).open()
     try:

@@ -1,6 +1,6 @@
-"""`orgdata sync`: send what changed to a vendor through a Dagster run, and print the table that the UI shows.
+"""`orgdata sync`: send changed rows to a vendor through a Dagster run, and print the same table as the UI.
 
-Here: which run to start, and what the user sees. Keep out: what is sent (writeback/), starting runs (pull.py).
+Here: the run to start, and the output. Keep out: what is sent (writeback/), starting runs (pull.py).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Options:
 def sync(catalog: Catalog, name: str, console: Console, options: Options, *, as_json: bool = False) -> Outcome:
     """Run the sync and print its table, or its figures as JSON.
 
-    Raises UserError for an unknown sync, or contradicting options.
+    Raises UserError for an unknown sync, or options that contradict each other.
     """
     if options.rejected and options.everything:
         raise UserError("--rejected and --all contradict each other: use only one of them")
@@ -68,7 +68,7 @@ def sync(catalog: Catalog, name: str, console: Console, options: Options, *, as_
 
 
 def _figures(run_id: str, key: dg.AssetKey) -> Mapping[str, object]:
-    """The metadata of the run's materialization, or of its observation if the run failed later."""
+    """The metadata of the run's materialization; if the run failed, of its observation."""
     if not run_id:
         return {}
     kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}

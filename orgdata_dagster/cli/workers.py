@@ -2,14 +2,13 @@
 
 Here: executing one run in a worker, and the pool of workers. Keep out: choosing what to run (pull.py).
 
-Workers are forked from the command itself, which has imported and loaded everything once: a fresh interpreter for each
-would take seconds. They are forked together, before the command starts a thread and while it has no database open,
-because neither survives a fork. A worker ends with the command, even if the command is killed, so that no requests are
-sent afterwards.
+Workers are forked from the command, which has imported and loaded everything once; a fresh interpreter per worker would
+take seconds. They are forked together, before the command starts a thread and while no database is open: neither would
+survive a fork. A worker ends with the command, even if the command is killed, so that no requests are sent afterwards.
 
-A run is executed in a second thread, while the worker's main thread waits for signals. A signal therefore interrupts
-nothing at an arbitrary point: waits in the run end (http/stopping.py), a commit is finished, and the run ends as
-canceled. The command kills a worker that takes too long, and the database rolls its transaction back.
+A run is executed in a second thread, while the worker's main thread waits for signals. A signal therefore never
+interrupts a run at an arbitrary point: waits end (http/stopping.py), a commit is completed, and the run ends as
+canceled. The command kills a worker that takes too long; the database then rolls its transaction back.
 """
 
 from __future__ import annotations
@@ -50,21 +49,25 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "the run failed; its log in the UI says why"
 _PATIENCE = 1.8  # seconds that workers may take to end
-# What every run needs and what is imported only with the first run otherwise: once instead of once per worker.
+# Modules that every run needs, and that would be imported once per worker by its first run.
 WARM = (
     *warm_modules.MODULES,
     "orgdata_dagster.dagster_internals.event_log",
     "httpcore",
     "encodings.idna",
 )
-# A run makes hundreds of thousands of objects that live until it ends. With Python's own thresholds the collector looks
-# through them time and again, for a tenth of the run's CPU time.
+# A run creates hundreds of thousands of objects that live until it ends. With Python's default thresholds, the garbage
+# collector examines them again and again, which takes a tenth of the run's CPU time.
 _COLLECT_AFTER = (50_000, 20, 20)
 
 
 @dataclass(frozen=True)
 class Task:
-    """One run: an asset, its partitions `[first, last]` where it has some, and tags that tell the run how to pull."""
+    """One asset to run.
+
+    first, last: the range of partitions; None for an asset without partitions.
+    tags: tags of the run, which decide how it pulls.
+    """
 
     asset: str
     first: str | None
@@ -74,10 +77,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its id, and in one line why it failed (None if it did not).
+    """How the run of a task ended.
 
-    `superseded`: the partitions ("all" for a table without partitions) whose rows were not stored, because the
-    warehouse had a newer snapshot of them already.
+    error: why it failed, in one line; None if it succeeded.
+    superseded: the partitions ("all" for a table without partitions) whose rows were not stored, because the warehouse
+        already had a newer snapshot of them.
     """
 
     task: Task
@@ -90,14 +94,15 @@ class Outcome:
 def executor(
     workers: int, job: dg.JobDefinition, *, with_pandas: bool = True
 ) -> Iterator[tuple[ProcessPoolExecutor, Reports]]:
-    """A pool of workers that run assets of `job`, and the queue on which they report progress. Where the block is left
-    early, the workers end their runs, or are killed after a moment.
+    """A pool of workers that run assets of `job`, and the queue on which they report progress.
+
+    If the block is left by an exception, the workers end their runs; after 1.8 s they are killed.
 
     Call it while the process has one thread and no database open.
     """
     hidden = not with_pandas and "pandas" not in sys.modules
     if hidden:
-        sys.modules["pandas"] = None  # type: ignore[assignment] # nothing in the workers can import it
+        sys.modules["pandas"] = None  # type: ignore[assignment] # so that nothing in the workers imports it
     for module in (*WARM, "pandas"):
         with suppress(ImportError):
             import_module(module)
@@ -107,8 +112,8 @@ def executor(
     pool = ProcessPoolExecutor(
         workers, mp_context=context, initializer=_begin, initargs=(progress, job, held, lifeline)
     )
-    with blocked():  # what a worker does about signals it can only say once it is there
-        gc.freeze()  # what is loaded by now stays: no worker need look through it for garbage, time and again
+    with blocked():  # until each worker has set its own signal handlers
+        gc.freeze()  # what is loaded stays, so the workers need not collect it
         pool.submit(os.getpid)  # forks all of them now; the pool has a thread afterwards
     gc.enable()
     os.close(held)
@@ -184,17 +189,17 @@ def _outcome(task: Task, key: dg.AssetKey, result: dg.ExecuteInProcessResult) ->
 
 @cache
 def _instance() -> dg.DagsterInstance:
-    """The shared instance, opened once a worker: to look whether its tables are up to date takes Dagster a while."""
+    """The shared instance, opened once per worker, because Dagster checks its tables each time."""
     instance = dg.DagsterInstance.get()
     Finalize(None, instance.dispose, exitpriority=0)  # when the worker ends; nothing else runs then
     return instance
 
 
 def _reason(events: Sequence[dg.DagsterEvent]) -> str | None:
-    """The failed step's own words, in one line."""
+    """Why a step failed, in one line; None if no event says so."""
     for event in events:
-        if event.is_step_failure and (told := of_failed_step(event)):
-            return told
+        if event.is_step_failure and (message := of_failed_step(event)):
+            return message
     failed = [excerpt(" ".join(event.message.split()), 500) for event in events if event.is_failure and event.message]
     return failed[-1] if failed else None
 
@@ -216,14 +221,14 @@ def _begin(progress: Reports, job: dg.JobDefinition, held: int, lifeline: int) -
     gc.enable()
     os.close(lifeline)  # the command alone holds it
     threading.Thread(target=_end_with_command, args=(held,), daemon=True).start()
-    # Ctrl-C in a terminal is the command's, which then tells its workers. Ignored, not handled: Dagster's helpers that
-    # copy what a step prints inherit that, and would die of it with a traceback.
+    # The command handles Ctrl-C and then sends SIGTERM to its workers. SIGINT is ignored, not handled, since Dagster's
+    # helpers that copy the output of a step inherit this, and would otherwise end with a traceback.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _told_to_stop)
+    signal.signal(signal.SIGTERM, _stop_run)
     unblock()
 
 
-def _told_to_stop(*_: object) -> None:
+def _stop_run(*_: object) -> None:
     if _running is None:
         _end()
     if not stopping.stopping():
@@ -233,14 +238,14 @@ def _told_to_stop(*_: object) -> None:
 
 
 def _end() -> None:
-    """End this process, with the last reports sent; the command asks the instance and the ledger for all else."""
+    """End this process after sending the last reports; the command reads everything else from the instance."""
     _queue.close()
     _queue.join_thread()
     os._exit(0)
 
 
 def _end_with_command(held: int) -> None:
-    """The kernel closes the other end when the command dies, however it dies."""
+    """Wait for the command to end, however it ends: the kernel then closes the other end of the pipe."""
     while os.read(held, 1):
         pass
     os._exit(1)

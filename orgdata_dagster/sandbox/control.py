@@ -1,9 +1,9 @@
-"""The sandbox's own endpoints under `/_sandbox`, for hand-run sandboxes and tests in other processes.
+"""The sandbox's own endpoints under `/_sandbox`, for tests in other processes and for use by hand.
 
-Here: `GET log`, `GET truth/<vendor>/<table>`, `POST faults`, `DELETE` of both, and what each vendor adds
-under its name.
-Add here when: something reachable from Python should be reachable from outside, for every vendor.
-Keep out: authentication; the sandbox holds no real data and listens on loopback.
+Here: `GET log`, `GET truth/<vendor>/<table>`, `POST faults`, `DELETE` for log and faults, and the endpoints that each
+vendor adds under its name.
+Add here when: something that Python can reach should also be reachable over HTTP, for every vendor.
+Keep out: authentication, because the sandbox has no real data and listens on loopback.
 """
 
 from collections.abc import Mapping

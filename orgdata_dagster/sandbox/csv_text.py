@@ -1,15 +1,15 @@
-"""CSV as RFC 4180 writes it, with a missing value kept apart from an empty one.
+"""CSV by RFC 4180, with different spellings for a missing and an empty value.
 
-Here: rendering one line. Python's csv module writes no difference between missing (``) and empty (`""`).
-Add here when: a vendor's CSV is written by other rules.
-Keep out: which columns and rows there are.
+Here: rendering one line. Python's csv module does not distinguish missing (``) from empty (`""`).
+Add here when: a vendor's CSV follows other rules.
+Keep out: columns and rows (the vendors' packages).
 """
 
 from collections.abc import Iterable
 
 
 def line(values: Iterable[str | None], end: str) -> bytes:
-    """One line in UTF-8: None is nothing at all, "" is `""`, and only what must be quoted is quoted."""
+    """One line in UTF-8: None is an empty field, "" is `""`, and only fields that need quotes are quoted."""
     return (",".join(map(_field, values)) + end).encode()
 
 

@@ -1,4 +1,4 @@
-"""The environment variables with which a client finds the sandbox.
+"""The environment variables that direct orgdata to the sandbox.
 
 Here: the variables per vendor. Keep out: everything else about a vendor (its package).
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from orgdata_dagster.sandbox.accutics import jwt
 from orgdata_dagster.sandbox.tracker import TOKEN as TRACKER_TOKEN
 
-TRACKER = "TRACKER_BASE_URL"  # the first of the variables of a vendor that the shipped project does not have
+TRACKER = "TRACKER_BASE_URL"  # the first variable of the vendor that is not in the shipped project
 
 
 def environment(url: str) -> dict[str, str]:
-    """Variable -> value for a sandbox at `url` with its demo data."""
+    """Variable -> value, for a sandbox at `url` with its demo data."""
     return {
         "ACCUTICS_BASE_URL": f"{url}/accutics",
         "ACCUTICS_API_TOKEN": jwt(),

@@ -1,8 +1,8 @@
-"""One request and every way to answer it, below the level of responses.
+"""One request and all ways to answer it, below the level of responses.
 
-Here: the vendor's true answer as bytes, and sending bytes, half a body or a reset of the connection.
-Add here when: a fault needs to do one more thing to a connection.
-Keep out: which fault does what (`faults`).
+Here: the vendor's true answer as bytes; sending bytes, a part of a body, or a reset of the connection.
+Add here when: a fault needs to do something else to a connection.
+Keep out: what each fault does (`faults`).
 """
 
 import socket
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request to `app`, the vendor, which need not be the one that answers."""
+    """A request to `app`, the vendor. A fault may answer in its place."""
 
     app: ASGIApp
     scope: Scope
@@ -31,7 +31,7 @@ class Exchange:
         await self.app(self.scope, self.receive, self.send)
 
     async def true_answer(self) -> tuple[Message, bytes]:
-        """The vendor's answer, kept back: its start message (status, headers) and its whole body."""
+        """The vendor's answer, without sending it: its start message (status, headers) and its whole body."""
         sent: list[Message] = []
 
         async def keep(message: Message) -> None:
@@ -50,7 +50,7 @@ class Exchange:
             pass
 
     async def reset(self) -> None:
-        """Reset the connection (TCP RST): what is unsent is dropped."""
+        """Reset the connection (TCP RST); unsent data is dropped."""
         transport = self.scope["sandbox.transport"]
         linger = struct.pack("ii", 1, 0)  # closing with linger 0 sends RST instead of FIN
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

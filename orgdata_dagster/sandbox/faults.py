@@ -1,9 +1,9 @@
 """Faults on request: what networks, proxies and overloaded vendors do to an answer.
 
-Here: one class per fault, played instead of (or upon) the vendor's own answer; the queue of a vendor's faults.
-Add here when: a fault was observed that none of these plays.
-Keep out: how a body is changed (`spoiling`), lasting behaviour of a vendor (its own class and `Vendor.clock_ahead`),
-limits broken by the client (`limits`).
+Here: one class per fault, which replaces or changes the vendor's answer; the queue of a vendor's faults.
+Add here when: a fault was observed that none of these simulates.
+Keep out: how a body is changed (`spoiling`), permanent behaviour of a vendor (its own class, `Vendor.clock_ahead`),
+limits that the client breaks (`limits`).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from orgdata_dagster.sandbox.exchange import Exchange
 
 
 class Fault(Protocol):
-    """Plays itself on an exchange; `kind` is its name in JSON and in the log."""
+    """A fault. `play` answers one request with it; `kind` is its name in JSON and in the log."""
 
     kind: ClassVar[str]
 
@@ -30,7 +30,7 @@ class Fault(Protocol):
 
 @dataclass(frozen=True)
 class Status:
-    """Answers with this status code, and `Retry-After` (seconds or an HTTP date) where given."""
+    """Answers with this status code, and with `Retry-After` (seconds or an HTTP date) if it is given."""
 
     status: int
     retry_after: float | str | None = None
@@ -55,7 +55,7 @@ class Html:
 
 @dataclass(frozen=True)
 class ShortBody:
-    """The true answer and Content-Length, but the connection closes after this part (0-1) of the body."""
+    """The true answer and Content-Length, but the connection is closed after this part (0-1) of the body."""
 
     part: float = 0.5
     kind: ClassVar[str] = "short_body"
@@ -69,9 +69,9 @@ class ShortBody:
 
 @dataclass(frozen=True)
 class CutCsv:
-    """A CSV that ends inside a quoted field, its Content-Length as sent: only a parser can tell.
+    """A CSV that ends inside a quoted field, with a matching Content-Length: only a parser can notice it.
 
-    Of a CSV that is the one string of a JSON object, the object stays whole; any other JSON ends inside a string.
+    If the CSV is the only string of a JSON object, the object stays complete. Other JSON ends inside a string.
     """
 
     kind: ClassVar[str] = "cut_csv"
@@ -83,7 +83,7 @@ class CutCsv:
 
 @dataclass(frozen=True)
 class Reset:
-    """The connection is reset: before any answer, or after this part (0-1) of the body."""
+    """The connection is reset, before any answer or after this part (0-1) of the body."""
 
     part: float | None = None
     kind: ClassVar[str] = "reset"
@@ -112,7 +112,7 @@ class Slow:
             await exchange.send(start)
             await exchange.send_body(body[:sent], more=True)
         try:
-            # A client that gives up ends the pause, so no request outlives its caller.
+            # a client that gives up ends the pause, so that no request outlives its caller
             await asyncio.wait_for(exchange.disconnected(), self.seconds)
         except TimeoutError:
             if self.part is None:
@@ -134,8 +134,11 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Empty:
-    """Status 200 without a row. `form`: `bytes` is a body of zero bytes; `rows` is the true answer without its rows (a
-    CSV's header alone, `[]`, an envelope with an empty array); `totals` is the same with every total set to 0."""
+    """Status 200 without rows.
+
+    form: `bytes`: a body of zero bytes; `rows`: the true answer without its rows (only a CSV's header, `[]`, an
+        envelope with an empty array); `totals`: the same, with every total set to 0.
+    """
 
     form: Literal["bytes", "rows", "totals"] = "bytes"
     kind: ClassVar[str] = "empty"
@@ -147,7 +150,7 @@ class Empty:
 
 @dataclass(frozen=True)
 class ErrorBody:
-    """An error with status 200: `body` as JSON (an object, a list), or as it is where it is a text."""
+    """An error with status 200: `body` as JSON, or unchanged if it is a text."""
 
     body: Any = field(default_factory=lambda: {"error": {"code": 17, "message": "quota"}})
     kind: ClassVar[str] = "error_200"
@@ -162,8 +165,9 @@ class ErrorBody:
 class BadCharacter:
     """The true answer with one bad character at the end of a text in its first row.
 
-    `what`: `surrogate` (JSON: half of a surrogate pair as an escape; CSV: its three bytes), `nul` (`\\u0000`, a zero
-    byte), `utf8` (a byte that no UTF-8 text has), `bom` (a byte-order mark before the body)."""
+    what: `surrogate` (JSON: half of a surrogate pair as an escape; CSV: its three bytes), `nul` (`\\u0000`, a zero
+        byte), `utf8` (a byte that is invalid in UTF-8), `bom` (a byte-order mark before the body).
+    """
 
     what: Literal["surrogate", "nul", "utf8", "bom"] = "surrogate"
     kind: ClassVar[str] = "bad_character"
@@ -180,7 +184,7 @@ KINDS: dict[str, type[Any]] = {
 
 
 def from_json(options: dict[str, Any]) -> Fault:
-    """The fault `{"kind": ..., <its fields>}` describes. Raises ValueError that says what is wrong."""
+    """Make the fault that `{"kind": ..., <its fields>}` describes. Raises ValueError with the problem."""
     kind = options.get("kind")
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; one of {', '.join(KINDS)}")
@@ -192,24 +196,24 @@ def from_json(options: dict[str, Any]) -> Fault:
 
 
 class FaultQueue:
-    """The faults that a vendor will play, one per accepted request, in the order they were added. Thread-safe."""
+    """The faults of a vendor's next accepted requests, in the order in which they were added. Thread-safe."""
 
     def __init__(self) -> None:
         self._queue: deque[Fault | None] = deque()
         self._lock = threading.Lock()
 
     def add(self, fault: Fault, times: int = 1, after: int = 0) -> None:
-        """Play it on the next `times` requests, those that follow `after` requests without a fault."""
+        """Play the fault on `times` requests, after `after` requests without a fault."""
         with self._lock:
             self._queue.extend([None] * after + [fault] * times)
 
     def take(self) -> Fault | None:
-        """The fault of the present request, if any."""
+        """Remove and return the fault of the current request, if it has one."""
         with self._lock:
             return self._queue.popleft() if self._queue else None
 
     def clear(self) -> None:
-        """Forget what is queued."""
+        """Remove all queued faults."""
         with self._lock:
             self._queue.clear()
 

@@ -1,8 +1,8 @@
-"""The entry of every vendor: it logs, checks credential and limits, plays faults, and then lets the vendor answer.
+"""The entry of every vendor: it logs a request, checks credential and limits, plays a fault or lets the vendor answer.
 
-Here: what happens to a request before and after its vendor sees it, the same for all vendors.
+Here: the handling of a request before and after its vendor, which is the same for all vendors.
 Add here when: all vendors need something else for every request.
-Keep out: what an answer contains, and what a vendor's limits are.
+Keep out: the content of answers, and the limits of a vendor.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from orgdata_dagster.sandbox.vendor import Vendor
 
 
 def count_rows(request: Request, rows: int) -> None:
-    """Tell the log how many rows the answer to this request holds."""
+    """Log how many rows the answer to this request has."""
     request.scope["sandbox.entry"].rows = rows
 
 
@@ -47,7 +47,7 @@ class Gate:
                 }
                 message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in extra.items())]
             elif not message.get("more_body"):
-                entry.finished = time.monotonic()  # before the client can know, so that it finds it in the log
+                entry.finished = time.monotonic()  # before the last byte, so that the client finds it in the log
             entry.bytes += len(message.get("body", b""))
             await send(message)
 
@@ -82,7 +82,7 @@ class Gate:
                 entry.fault = fault.kind
                 await fault.play(exchange)
         finally:
-            # Before the event loop turns again, so before the client can have asked for more.
+            # before the event loop continues, so before the client can send its next request
             vendor.limiter.leave(key)
 
     def _entry(self, request: Request) -> Entry:

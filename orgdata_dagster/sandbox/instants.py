@@ -1,8 +1,8 @@
-"""Instants as whole microseconds since 1970 UTC, and their ISO 8601 spelling.
+"""Instants as whole microseconds since 1970 UTC, and as ISO 8601 text.
 
-Here: parsing and writing timestamps exactly; integers, because a float loses microseconds.
-Add here when: a vendor accepts or writes a timestamp in another spelling.
-Keep out: calendars and windows; each vendor's document has its own.
+Here: parsing and writing timestamps exactly, as integers, because a float loses microseconds.
+Add here when: a vendor accepts or writes another format of timestamps.
+Keep out: calendars and ranges of time, which each vendor's document defines.
 """
 
 import re
@@ -17,14 +17,14 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)"
 
 
 def utc_now() -> datetime:
-    """The present, in UTC: every vendor's clock, unless a test gives it another."""
+    """The current time in UTC; the clock of every vendor, unless a test passes another."""
     return datetime.now(UTC)
 
 
 def from_text(text: str) -> int:
     """Microseconds since 1970 of an ISO 8601 timestamp with 0-6 fraction digits and `Z` or an offset.
 
-    Raises ValueError for anything else, a timestamp without a zone included.
+    Raises ValueError for anything else, including a timestamp without a zone.
     """
     if not _ISO.fullmatch(text):
         raise ValueError(f"not an ISO 8601 timestamp with Z or an offset: {text!r}")
@@ -43,9 +43,9 @@ def to_datetime(instant: int) -> datetime:
     return _EPOCH + instant * MICROSECOND
 
 
-@lru_cache(1 << 16)  # a record bears the same one three times, and is served often
+@lru_cache(1 << 16)  # a record has the same instant three times, and is served often
 def to_text(instant: int, digits: int = 6) -> str:
-    """ISO 8601 in UTC with `Z` and this many fraction digits (0-6); digits beyond are cut, not rounded."""
+    """ISO 8601 in UTC with `Z` and this many fraction digits (0-6); further digits are cut off, not rounded."""
     whole = to_datetime(instant).isoformat()[:19]  # strftime takes twice as long
     fraction = f".{instant % 1_000_000:06d}"[: digits + 1] if digits else ""
     return f"{whole}{fraction}Z"

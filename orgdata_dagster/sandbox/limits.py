@@ -1,8 +1,8 @@
 """Rate limits as vendors enforce them: exact sliding windows, costs in points, concurrent requests.
 
-Here: a limit (`Limits`) and its enforcement in the server (`Limiter`), without slack.
-Add here when: a vendor's document has a kind of limit these cannot express.
-Keep out: a vendor's figures (its package), waiting and retrying: a server only refuses.
+Here: limits (`Limits`) and their enforcement in the server (`Limiter`), without tolerance.
+Add here when: a vendor's document has another kind of limit.
+Keep out: a vendor's figures (its package); waiting and retrying, because a server only refuses.
 """
 
 import math
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class Window:
-    """At most `points` within any `seconds`; a charge is forgotten when it is exactly `seconds` old."""
+    """At most `points` within any `seconds`. A charge no longer counts when it is exactly `seconds` old."""
 
     points: int
     seconds: float
@@ -23,9 +23,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Rule:
-    """One of these windows, the first with room, pays a request whole.
+    """The first of these windows with room is charged the whole cost of a request.
 
-    Each API key has its own account of the rule, unless `shared`: then all keys draw on one.
+    shared: whether all API keys share the windows; otherwise each key has its own.
     """
 
     windows: tuple[Window, ...]
@@ -34,9 +34,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Limits:
-    """Every rule must be paid; `at_once` bounds a key's requests under way.
+    """The limits of a vendor. A request must fit into every rule.
 
-    `revoke_after` violations a key is revoked for good (None: never).
+    at_once: concurrent requests per key; None: no bound.
+    revoke_after: number of violations after which a key is revoked for good; None: never.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -65,7 +66,7 @@ class _Account:
         self._spent = 0
 
     def wait(self, cost: int, now: float) -> float:
-        """Seconds until this cost fits if nothing else comes: 0.0 now, infinite never."""
+        """Seconds until this cost fits, if no other request arrives; 0.0: now; infinite: never."""
         while self._charges and self._charges[0][0] + self._window.seconds <= now:
             self._spent -= self._charges.popleft()[1]
         excess = self._spent + cost - self._window.points
@@ -98,7 +99,10 @@ class Refusal:
 
 @dataclass
 class Limiter:
-    """Accepts or refuses the requests to one vendor. Thread-safe; `clock` in seconds, monotonic."""
+    """Accepts or refuses the requests to one vendor. Thread-safe.
+
+    clock: returns monotonic seconds.
+    """
 
     limits: Limits = UNLIMITED
     clock: Callable[[], float] = time.monotonic
@@ -119,7 +123,7 @@ class Limiter:
             return after is not None and self._key(key).violations >= after
 
     def enter(self, key: str, cost: int = 1) -> Refusal | None:
-        """Charge a request and count it as in progress, or return why it is refused; a refused one costs nothing."""
+        """Charge a request and count it as in progress, or return why it is refused; a refusal costs nothing."""
         with self._lock:
             now = self.clock()
             refusal = self._refusal(key, cost, now)
@@ -145,7 +149,7 @@ class Limiter:
         return None
 
     def _payers(self, key: str) -> list[list[_Account]]:
-        """For each rule the accounts that may pay a request of this key."""
+        """Per rule, the accounts that may be charged for a request of this key."""
         payers = []
         for number, rule in enumerate(self.limits.rules):
             owner = (number, "" if rule.shared else key)

@@ -1,9 +1,8 @@
 """The server's log: which requests arrived when, what they cost, and how they ended.
 
-Here: the entries, kept in memory, and the questions tests ask of them (the busiest window, most at once).
-Add here when: a test needs another fact about what the server saw.
-Keep out: credentials (query values a vendor names secret are starred before they get here) and any judgement;
-the limiter judges, the log only tells.
+Here: the entries, in memory, and figures that tests need (the busiest window, the most concurrent requests).
+Add here when: a test needs another fact about the requests.
+Keep out: credentials (secret query values are replaced by stars before they get here), and verdicts (`limits`).
 """
 
 import threading
@@ -31,7 +30,7 @@ class Entry:
     rows: int | None = None
     bytes: int = 0
     fault: str | None = None  # the kind of the fault played, if any
-    error: str | None = None  # an exception inside the sandbox: a bug of ours, never the client's
+    error: str | None = None  # an exception inside the sandbox, which is a bug of the sandbox
 
 
 class RequestLog:
@@ -42,7 +41,7 @@ class RequestLog:
         self._lock = threading.Lock()
 
     def add(self, entry: Entry) -> Entry:
-        """Record a request on arrival, so that one that never ends is in the log too."""
+        """Record a request on arrival, so that requests that never end are in the log too."""
         with self._lock:
             self._entries.append(entry)
         return entry
@@ -66,7 +65,7 @@ class RequestLog:
 
 
 def busiest(entries: Iterable[Entry], seconds: float) -> int:
-    """The highest cost that arrived within any window of this length, its end excluded."""
+    """The highest total cost that arrived within any window of this length (without its end)."""
     window: deque[Entry] = deque()
     cost = most = 0
     for entry in sorted(entries, key=lambda e: e.arrived):
@@ -86,7 +85,7 @@ def most_at_once(entries: Iterable[Entry]) -> int:
         if entry.finished is not None:
             moments.append((entry.finished, -1))
     now = most = 0
-    for _, step in sorted(moments):  # at one moment an end (-1) counts before a start
+    for _, step in sorted(moments):  # at the same moment, an end (-1) counts before a start
         now += step
         most = max(most, now)
     return most

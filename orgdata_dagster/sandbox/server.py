@@ -1,8 +1,8 @@
 """The sandbox as a server: in a thread for tests, in the foreground for the command line.
 
-Here: putting vendors, log and control endpoints into one app, and running it quietly on a port.
+Here: one app made of vendors, log and control endpoints, and running it on a port.
 Add here when: a vendor is added (one line in `default_vendors`, one property of `Sandbox`).
-Keep out: what any endpoint answers.
+Keep out: the endpoints themselves (`control`, the vendors' packages).
 """
 
 import asyncio
@@ -47,8 +47,8 @@ MINUTE = 60.0
 def default_vendors(*, pace: float | None = None) -> list[Vendor]:
     """Every vendor with its demo data, relative to now, and its default limits.
 
-    `pace`: seconds between two requests that together wants, instead of its minute. Limits that no document states
-    become as many times higher.
+    pace: seconds that together requires between two requests, instead of its minute. Undocumented limits of other
+        vendors rise by the same factor.
     """
     if pace is None:
         packages = (together, institution_analytics, channel_reports, accutics, octolis, tracker)
@@ -78,7 +78,7 @@ def create_app(vendors: Sequence[Vendor], log: RequestLog) -> Starlette:
 class Sandbox:
     """A running sandbox, for tests: `with Sandbox(InstitutionAnalytics(...)) as sandbox: ... sandbox.url`.
 
-    Without vendors given it has all of them, with their demo data. `port` 0 takes a free one.
+    Without arguments it has all vendors with their demo data. Port 0 means any free port.
     """
 
     def __init__(self, *vendors: Vendor, port: int = 0) -> None:
@@ -112,7 +112,7 @@ class Sandbox:
         return self.vendor(Octolis)
 
     def vendor(self, kind: type[V]) -> V:
-        """The vendor of this class. Raises LookupError where the sandbox was started without it."""
+        """The vendor of this class. Raises LookupError if the sandbox was started without it."""
         for vendor in self.vendors:
             if isinstance(vendor, kind):
                 return vendor
@@ -138,10 +138,10 @@ class Sandbox:
 
 
 def keep_steady() -> None:
-    """No full garbage collection in this process from here on.
+    """Disable full garbage collections in this process.
 
-    With 100,000 records in memory one takes 0.15 s, in which requests pile up: the limits would judge them by the
-    time they are read, not by the time they came.
+    With 100,000 records in memory, one takes 0.15 s. Requests pile up meanwhile, and the limits would judge them by the
+    time at which they are read, not by the time at which they arrived.
     """
     gc.set_threshold(gc.get_threshold()[0], gc.get_threshold()[1], 1_000_000)
 
@@ -152,7 +152,9 @@ def serve(
     vendors: Sequence[Vendor] | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Run in the foreground until SIGINT or SIGTERM; `announce` gets the URL once requests are accepted.
+    """Run in the foreground until SIGINT or SIGTERM.
+
+    announce: is called with the URL when requests are accepted.
 
     Raises OSError if the address is not available.
     """
@@ -165,7 +167,7 @@ def serve(
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1 that hands each request its connection, which a fault needs to reset it."""
+    """HTTP/1.1 that passes each request its connection, so that a fault can reset it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -190,8 +192,8 @@ def _server(app: Starlette) -> uvicorn.Server:
             log_config=None,
             log_level="critical",
             access_log=False,
-            date_header=False,  # the gate tells each vendor's own time
-            # Longer than clients idle between pages: connections close only as a fault on request.
+            date_header=False,  # the gate sends each vendor's own time
+            # longer than clients idle between pages, so that connections are closed only by a fault
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )
@@ -199,7 +201,7 @@ def _server(app: Starlette) -> uvicorn.Server:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # With the protocol named, or asyncio leaves Nagle's algorithm on, which costs 40 ms now and then.
+    # the protocol is named because asyncio otherwise leaves Nagle's algorithm on, which sometimes costs 40 ms
     listening = socket.socket(proto=socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

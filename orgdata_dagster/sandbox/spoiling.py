@@ -1,8 +1,8 @@
 """Corrupting correct answers: truncated within quotes, emptied, with one invalid character.
 
-Here: bodies in, bodies out, whatever the vendor: CSV, JSON, and CSV that is the one string of a JSON object.
+Here: functions from body to body, for any vendor: CSV, JSON, and CSV that is the only string of a JSON object.
 Add here when: a fault changes a body in another way.
-Keep out: when it happens and how it is sent (`faults`).
+Keep out: when this happens, and how the body is sent (`faults`).
 """
 
 import json
@@ -10,20 +10,20 @@ import re
 from typing import Any
 
 _TOTALS = re.compile(r"total|count", re.IGNORECASE)
-_TEXT = rb"[A-Za-z ]{2,}(?![\w-])"  # no key, no instant
+_TEXT = rb"[A-Za-z ]{2,}(?![\w-])"  # matches neither keys nor instants
 _JSON = {"surrogate": "\\ud83d", "nul": "\\u0000"}
 _BYTES = {"surrogate": b"\xed\xa0\xbd", "nul": b"\x00", "utf8": b"\xff"}
 
 
 def cut(body: bytes) -> bytes:
-    """The body up to a place inside quotes; of a CSV in an envelope the envelope stays whole."""
+    """The body up to a place inside quotes. If a CSV is in an envelope, the envelope stays complete."""
     if csv := _enveloped_csv(body):
         return _envelope(csv[0], cut_in_quotes(csv[1].encode()).decode())
     return cut_in_quotes(body)
 
 
 def cut_in_quotes(body: bytes) -> bytes:
-    """The body up to a place inside a quoted field past its middle; one is made if there is none."""
+    """The body up to a place inside a quoted field after its middle; if there is none, a quote is added."""
     quote = body.find(b'"', len(body) // 2)
     if quote < 0:
         quote = body.find(b'"')
@@ -34,7 +34,10 @@ def cut_in_quotes(body: bytes) -> bytes:
 
 
 def emptied(body: bytes, totals: bool) -> bytes:
-    """The answer without its rows. `totals`: what counts them is 0 too, and no page follows."""
+    """The answer without its rows.
+
+    totals: whether totals become 0 and links to next pages are removed.
+    """
     if csv := _enveloped_csv(body):
         return _envelope(csv[0], _header(csv[1].encode()).decode())
     try:
@@ -45,7 +48,7 @@ def emptied(body: bytes, totals: bool) -> bytes:
 
 
 def with_bad_character(body: bytes, what: str) -> bytes:
-    """The answer with one bad character behind a text of its first row that is no key and no instant."""
+    """The answer with one bad character after a text of its first row that is neither a key nor an instant."""
     if what == "bom":
         return b"\xef\xbb\xbf" + body
     if csv := _enveloped_csv(body):
@@ -87,7 +90,7 @@ def _header(csv: bytes) -> bytes:
 
 
 def _enveloped_csv(body: bytes) -> tuple[str, str] | None:
-    """Name and CSV of `{"report": "<csv>"}`, None for a body of another shape."""
+    """Name and CSV of `{"report": "<csv>"}`; None for a body of another shape."""
     try:
         [(name, text)] = json.loads(body).items()
     except (ValueError, AttributeError):

@@ -1,8 +1,8 @@
 """The base class of every simulated vendor.
 
-Here: `Vendor`, with a vendor's name, routes, credential, costs and true rows.
-Add here when: the sandbox needs another fact about every vendor.
-Keep out: whatever only one vendor has.
+Here: `Vendor`: a vendor's name, routes, credential, costs and true rows.
+Add here when: the sandbox needs another property of every vendor.
+Keep out: what only one vendor has (its package).
 """
 
 from abc import ABC, abstractmethod
@@ -23,11 +23,11 @@ Row = dict[str, str | None]
 class Vendor(ABC):
     """Served under `/<name>`, behind a check of its credential, its limits and its queued faults.
 
-    `clock_ahead`: by how many seconds the vendor's `Date` header is ahead of the true time (negative: behind).
+    clock_ahead: seconds by which the vendor's `Date` header is ahead of the true time (negative: behind).
     """
 
     name: ClassVar[str]
-    secret_params: ClassVar[frozenset[str]] = frozenset()  # query parameters the log must star
+    secret_params: ClassVar[frozenset[str]] = frozenset()  # query parameters whose values the log must hide
 
     def __init__(self, limits: Limits = UNLIMITED) -> None:
         self.limiter = Limiter(limits)
@@ -40,10 +40,10 @@ class Vendor(ABC):
 
     @abstractmethod
     def credential(self, request: Request) -> str | None:
-        """The key the limits are counted by, None where the request's is missing or wrong (401)."""
+        """The key by which limits are counted; None if the request's credential is missing or wrong (401)."""
 
     def cost(self, request: Request) -> int:  # noqa: ARG002
-        """The points a request costs; one, unless the vendor's document says otherwise."""
+        """The cost of a request in points; 1 unless the vendor's document says otherwise."""
         return 1
 
     @abstractmethod
@@ -51,11 +51,11 @@ class Vendor(ABC):
         """The rows that the vendor has now; None if it has no such table."""
 
     def controls(self) -> Sequence[BaseRoute]:
-        """Further endpoints of a sandbox that is run by hand, relative to `/_sandbox/<name>`."""
+        """Additional control endpoints, relative to `/_sandbox/<name>`."""
         return ()
 
     def answer_headers(self, request_id: str) -> Mapping[str, str]:  # noqa: ARG002
-        """Headers the vendor sets on every answer, refusals and faults included."""
+        """Headers of every answer, including refusals and faults."""
         return {}
 
     def refuse_credential(self, request: Request, reason: str) -> Response:  # noqa: ARG002
@@ -63,5 +63,5 @@ class Vendor(ABC):
         return self.refuse(401, reason)
 
     def refuse(self, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-        """An error in the vendor's own shape; the base's where the vendor's document shows none."""
+        """An error in the vendor's own format; this base is for vendors whose document shows none."""
         return JSONResponse({"error": {"code": status, "message": message}}, status, headers)

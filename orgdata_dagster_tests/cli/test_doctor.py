@@ -13,7 +13,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._daemon.types import DaemonHeartbeat
 
 from orgdata_dagster.cli.catalog import Catalog, load
-from orgdata_dagster.cli.doctor import Opened, examine, mend
+from orgdata_dagster.cli.doctor import Opened, apply_fixes, examine
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.orchestration.instance.processes import age
 from orgdata_dagster.orchestration.instance.setup import make_ready
@@ -70,7 +70,7 @@ def test_vendors_that_do_not_answer_or_refuse_or_lack_a_variable(patient: Patien
     patient.home.set(INSTITUTION_ANALYTICS_API_KEY="")
     asked = len(sandbox.log.entries())
     assert patient.wrong()["institution_analytics"].what == (
-        "not configured: set INSTITUTION_ANALYTICS_API_KEY; others of its variables are set"
+        "not configured: set INSTITUTION_ANALYTICS_API_KEY; its other variables are set"
     )
     assert len(sandbox.log.entries()) == asked
 
@@ -94,7 +94,7 @@ def test_pools_dead_runs_and_leaked_slots_are_mended(patient: Patient) -> None:
     assert killed.run_id[:8] in wrong["runs"].what
     assert died.run_id[:8] in wrong["runs"].what
     assert {one.remedy for one in wrong.values()} == {"orgdata doctor --fix"}
-    assert len(list(mend(wrong.values()))) == 2
+    assert len(list(apply_fixes(wrong.values()))) == 2
     assert patient.wrong(ask=False) == {}
     assert storage.get_concurrency_info(POOL).slot_count == 2
     assert storage.get_concurrency_info(POOL).claimed_slots == []

@@ -116,7 +116,7 @@ def test_progress(terminal: Console) -> None:
         "  0 rows, 1 request, 1:04",
         "  waiting for the rate limit until 12:03:10 UTC (45 s)",
         "0 of 4 tables done; 12,800 rows, 89 requests, 1:04",
-        "queued: 1 behind channel_reports, 1 for a free run",
+        "queued: 1 behind channel_reports, 1 until a run ends",
     ]
 
 

@@ -62,7 +62,7 @@ def test_two_machines_start_at_once_on_an_empty_database(
         assert (info.slot_count, list(info.claimed_slots)) == (2, [])
     doctor = new_home.orgdata("doctor")
     assert "ok    state: PostgreSQL" in doctor.out, doctor.everything
-    assert "every run has its process" in doctor.out, doctor.everything
+    assert "the process of every run is alive" in doctor.out, doctor.everything
     for home in homes:
         assert [path for path in home.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()] == []
     assert PASSWORD not in doctor.everything

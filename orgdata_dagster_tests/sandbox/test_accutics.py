@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from orgdata_dagster.sandbox.accutics import Accutics, Asked, Dimension, Entity, demo, jwt
+from orgdata_dagster.sandbox.accutics import Accutics, Dimension, Entity, SeenRequest, demo, jwt
 from orgdata_dagster.sandbox.accutics.demo_data import EMPTY_DAY
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
@@ -191,9 +191,9 @@ def test_400_with_a_code(client: httpx.Client, path: str, params: dict[str, str]
 
 
 def test_the_hook_sees_the_request_and_may_change_the_data(client: httpx.Client, vendor: Accutics) -> None:
-    seen: list[Asked] = []
+    seen: list[SeenRequest] = []
 
-    def drop(asked: Asked) -> None:
+    def drop(asked: SeenRequest) -> None:
         seen.append(asked)
         vendor.entities["inputs"].delete(0)
 

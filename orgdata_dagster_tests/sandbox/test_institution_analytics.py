@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from orgdata_dagster.sandbox import instants
-from orgdata_dagster.sandbox.institution_analytics import DataSet, InstitutionAnalytics, PageRequest
+from orgdata_dagster.sandbox.institution_analytics import DataSet, InstitutionAnalytics, SeenRequest
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.sandbox.reading import ask, connect, page
@@ -122,9 +122,9 @@ def test_the_hook_sees_the_interval_and_may_change_the_data(
     sandbox: Sandbox, users: DataSet, client: httpx.Client
 ) -> None:
     users.insert({"id": "1", "note": "old", "updated_date": at(hours=5)})
-    seen: list[PageRequest] = []
+    seen: list[SeenRequest] = []
 
-    def move(request: PageRequest) -> None:
+    def move(request: SeenRequest) -> None:
         seen.append(request)
         users.touch("1", at(hours=1), {"note": "new"})
 

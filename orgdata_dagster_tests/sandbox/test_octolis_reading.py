@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from orgdata_dagster.sandbox.octolis import BULK, Asked, Dataset, Octolis, bulk
+from orgdata_dagster.sandbox.octolis import BULK, Dataset, Octolis, SeenRequest, bulk
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.sandbox.octolis_rig import HEADERS, make, records, running
 from orgdata_dagster_tests.sandbox.reading import parse
@@ -152,9 +152,9 @@ def test_every_answer_has_the_ids_to_report(served: tuple[Octolis, Sandbox, http
 
 def test_the_hook_sees_the_request_and_may_change_the_data() -> None:
     vendor = make()
-    seen: list[Asked] = []
+    seen: list[SeenRequest] = []
 
-    def add(asked: Asked) -> None:
+    def add(asked: SeenRequest) -> None:
         seen.append(asked)
         vendor.datasets["people"].upsert({"email": str(asked.number)})
 

@@ -17,7 +17,7 @@ from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.accutics.rig import Rig as Accutics
 from orgdata_dagster_tests.vendors.channel_reports.rig import opened
-from orgdata_dagster_tests.vendors.octolis.rig import MANNER
+from orgdata_dagster_tests.vendors.octolis.rig import OPTIONS
 from orgdata_dagster_tests.vendors.octolis.rig import Rig as Octolis
 
 WHATS = ["surrogate", "nul", "utf8", "bom"]
@@ -41,7 +41,7 @@ def test_octolis(stack: ExitStack, what: str) -> None:
     rig = Octolis(stack)
     rig.vendor.faults.add(BadCharacter(what))  # type: ignore[arg-type]
     # one page: where pages overlap, the record may be read a second time, without the bad character
-    pulled = rig.pull("contacts", replace(MANNER, page_size=MAX_PAGE_SIZE))
+    pulled = rig.pull("contacts", replace(OPTIONS, page_size=MAX_PAGE_SIZE))
     assert pulled.success, pulled.failure
     assert pulled.metadata["dagster/row_count"] == len(rig.vendor.truth(DATASETS["contacts"]) or ())
     assert rig.sql(COUNTED) == [(replaced(what),)]

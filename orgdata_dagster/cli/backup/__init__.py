@@ -1,14 +1,15 @@
 """`orgdata backup` and `orgdata restore`: warehouse, shared state and Dagster's storage, consistent with each other.
 
-Here: what a backup consists of, and the description of one (backup.json). Keep out: making (making.py) and restoring
-one (restoring.py), copies of files (copying.py) and of PostgreSQL databases (dumps.py).
+Here: the parts of a backup, and its description (backup.json).
+Keep out: making one (making.py), restoring one (restoring.py), copies of files (copying.py) and of PostgreSQL databases
+(dumps.py).
 
 A backup is a folder:
 
-    backup.json       when it was made, of which version and kinds, the rows of each table, the checksum of each file
+    backup.json       time, version, kinds of storage, the number of rows per table, the checksum of each file
     home/             ORGDATA_HOME: Dagster's storage and the shared state, if they are files
-    warehouse/        the DuckDB file; or a lake's files and its catalog, if that is a file
-    postgres/         dumps of those of Dagster's storage, shared state and the lake's catalog that are on PostgreSQL
+    warehouse/        the DuckDB file; or the files of a lake, and its catalog if that is a file
+    postgres/         dumps of Dagster's storage, the shared state and the lake's catalog, if they are on PostgreSQL
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Description:
-    """A backup's backup.json.
+    """The content of backup.json.
 
-    made_at: ISO 8601, UTC. orgdata: the version that made it.
-    warehouse: `file`, or `lake`.
-    databases: which parts are dumps of PostgreSQL databases.
+    made_at: ISO 8601, UTC.
+    orgdata: the version that made the backup.
+    warehouse: `file` or `lake`.
+    databases: the parts that are dumps of PostgreSQL databases.
     rows: table -> number of rows, `_orgdata` included.
     files: path in the folder -> SHA-256.
     """
@@ -55,12 +57,12 @@ class Description:
     files: Mapping[str, str]
 
     def write(self, folder: Path) -> None:
-        """Write backup.json, the last file of a backup: without it the folder is none."""
+        """Write backup.json. It is written last: a folder without it is not a complete backup."""
         (folder / _DESCRIPTION).write_text(json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> Description:
-        """Read it. Raises UserError if the folder is not a complete backup."""
+        """Read backup.json. Raises UserError if the folder is not a complete backup."""
         try:
             return cls(**json.loads((folder / _DESCRIPTION).read_text()))
         except (OSError, ValueError, TypeError):
@@ -69,7 +71,7 @@ class Description:
             ) from None
 
     def check(self, folder: Path) -> None:
-        """Raise UserError unless every file is as it was written."""
+        """Raise UserError if a file is missing or differs from its checksum."""
         for name, digest in self.files.items():
             if not (folder / name).is_file() or checksum(folder / name) != digest:
                 raise UserError(f"the backup {folder} is damaged: {name} is missing or was changed; use another one")
@@ -91,19 +93,19 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def kind(warehouse: Warehouse) -> Literal["file", "lake"]:
-    """What has to be copied. Raises UserError for a warehouse of another kind."""
+    """The kind of warehouse. Raises UserError for a kind that cannot be backed up."""
     storage = warehouse.storage
     if isinstance(storage, DuckDBFile):
         return "file"
     if isinstance(storage, Lake):
         return "lake"
-    raise UserError(f"{warehouse.uri} cannot be backed up from here: use the means of its provider")
+    raise UserError(f"{warehouse.uri} cannot be backed up by orgdata: use the backups of its provider")
 
 
 def local_parts(warehouse: Warehouse) -> dict[str, Path]:
     """Name in the backup -> the file or folder of the warehouse on this machine.
 
-    Raises UserError for a lake whose files are in an object store: its versions or its own backup have to keep them.
+    Raises UserError for a lake whose files are in an object store, which has its own versions or backups.
     """
     storage = warehouse.storage
     if isinstance(storage, DuckDBFile):
@@ -119,9 +121,9 @@ def local_parts(warehouse: Warehouse) -> dict[str, Path]:
 
 
 def databases(warehouse: Warehouse) -> dict[str, str]:
-    """Part -> address of each PostgreSQL database that belongs to the project: `dagster`, `state`, `lake`.
+    """Part (`dagster`, `state`, `lake`) -> address of each PostgreSQL database of the project.
 
-    Raises UserError if Dagster's storage is in files outside the home, which no backup would have.
+    Raises UserError if Dagster's storage is in files outside the home, because a backup would not contain them.
     """
     found: dict[str, str] = {}
     with shared_instance() as instance:

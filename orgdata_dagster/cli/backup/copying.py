@@ -1,9 +1,9 @@
 """Copies of files that other processes may be changing.
 
-Here: `copy_in_a_process`, and what that process does. Keep out: which files (making.py).
+Here: `copy_in_a_process`, and the work of that process. Keep out: which files (making.py).
 
-A process of its own copies them: closing a file drops all POSIX locks that the process holds on it, and SQLite and
-DuckDB protect their databases with such locks. A SQLite database is copied by SQLite, which sees one state of it.
+A separate process copies them, because closing a file drops all POSIX locks that the process holds on it, and SQLite
+and DuckDB protect their databases with such locks. SQLite copies its own databases, so that each copy shows one moment.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pathlib import Path
 from orgdata_dagster.cli.errors import UserError
 
 _SQLITE = b"SQLite format 3\0"
-_PASSING = ("staging", "outline.json")  # pages on their way, and what is made again when it is missing
-_BESIDE = (".lock", ".queue", "-wal", "-shm", "-journal")  # locks; what SQLite keeps beside a database
-_DATABASES = (".duckdb", ".wal")  # DuckDB's own files: the warehouse is copied under its lock, others are not ours
+_TEMPORARY = ("staging", "outline.json")  # pages that have not landed, and a cache
+_AUXILIARY = (".lock", ".queue", "-wal", "-shm", "-journal")  # locks, and SQLite's own files next to a database
+_DATABASES = (".duckdb", ".wal")  # the warehouse is copied separately, under its lock; other databases are not ours
 
 
 def copy_in_a_process(source: Path, target: Path) -> None:
@@ -29,12 +29,12 @@ def copy_in_a_process(source: Path, target: Path) -> None:
     command = [sys.executable, "-m", __name__, str(source), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it was killed"])[-1]
-        raise UserError(f"cannot copy {source} to {target}: {said}")
+        message = (done.stderr.strip().splitlines() or ["it was killed"])[-1]
+        raise UserError(f"cannot copy {source} to {target}: {message}")
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy one file; a SQLite database as it is at one moment."""
+    """Copy one file; of a SQLite database, the state of one moment."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with source.open("rb") as file:
         is_sqlite = file.read(len(_SQLITE)) == _SQLITE
@@ -47,14 +47,15 @@ def copy(source: Path, target: Path) -> None:
 
 
 def files_of(home: Path) -> Iterator[Path]:
-    """The files of a home, in an order that keeps them consistent; paths below it.
+    """The files of a home, as paths below it, in an order that keeps the copies consistent.
 
-    Dagster writes an event to the database of its run and then to the index. The index comes last, and the table of
-    runs first: a run that ends meanwhile is still running in the copy, and `orgdata restore` compares it with the
-    ledger.
+    Dagster writes an event to the database of its run and then to the index, so the index is copied last. The table of
+    runs is copied first: a run that ends meanwhile is still running in the copy, and `orgdata restore` then compares it
+    with the ledger.
     """
     found = [path.relative_to(home) for path in home.rglob("*") if path.is_file() and not path.is_symlink()]
-    kept = [path for path in found if not path.name.endswith((*_BESIDE, *_DATABASES)) and path.parts[0] not in _PASSING]
+    left_out = (*_AUXILIARY, *_DATABASES)
+    kept = [path for path in found if not path.name.endswith(left_out) and path.parts[0] not in _TEMPORARY]
     return iter(sorted(kept, key=lambda path: (path.name != "runs.db", path.name == "index.db", str(path))))
 
 
@@ -66,7 +67,7 @@ def _main(source: Path, target: Path) -> None:
         try:
             copy(source / path, target / path)
         except FileNotFoundError:
-            continue  # it was removed meanwhile, as the logs of an old run
+            continue  # removed meanwhile, such as the logs of an old run
 
 
 if __name__ == "__main__":

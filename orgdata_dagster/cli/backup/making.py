@@ -1,10 +1,10 @@
 """Making a backup while runs go on.
 
-Here: `make`. Keep out: how files (copying.py) and PostgreSQL databases (dumps.py) are copied.
+Here: `make`. Keep out: copying files (copying.py) and PostgreSQL databases (dumps.py).
 
-The warehouse's write lock is held until everything is copied, so nothing is committed meanwhile. Dagster hears of a
-commit only after it, so the copy of its storage has no event of a row that the copy of the warehouse lacks. What was
-committed but not yet reported belongs to a run that is still running in the copy; `orgdata restore` reports it.
+The warehouse's write lock is held until everything is copied, so nothing is committed meanwhile. Dagster learns of a
+commit only after it, so every event in the copy of Dagster's storage has its rows in the copy of the warehouse. A
+commit that was not yet reported belongs to a run that is still running in the copy; `orgdata restore` reports it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def make(folder: Path) -> Description:
     parts, addresses = local_parts(warehouse), databases(warehouse)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _nothing_is_committed(warehouse) as rows:
-        # Dagster's storage first, see above
+        # Dagster's storage first: see the module docstring
         copy_in_a_process(settings.home(), folder / HOME)
         for part, address in addresses.items():
             dump(address, folder / POSTGRES / f"{part}.dump")
@@ -70,7 +70,7 @@ def _nothing_is_committed(warehouse: Warehouse) -> Iterator[dict[str, int]]:
     """Hold the write lock; yields table -> number of rows."""
     if not warehouse.exists:
         with warehouse.storage.locked(shared=False, waiting=lambda: None, patience=None):
-            if not warehouse.exists:  # nobody has created it before the lock was ours
+            if not warehouse.exists:  # it was not created before we got the lock
                 yield {}
                 return
     with warehouse.writing() as connection:

@@ -2,8 +2,8 @@
 
 Here: `restore`. Keep out: making one (making.py).
 
-Rate limits, pauses and circuit breakers that are there stay as they are: what the vendors were asked since the backup
-counts. They are restored only where there are none.
+Existing rate limits, pauses and circuit breakers stay as they are, because requests sent since the backup still count.
+They are restored only where there are none.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _DAGSTER = "dagster"
 
 
 def restore(folder: Path, *, replace: bool) -> tuple[Description, list[Path]]:
-    """Restore the backup in `folder`; returns its description, and where what was there has been moved.
+    """Restore the backup in `folder`; returns its description, and the paths to which existing files were moved.
 
-    replace: move files that are there aside, and replace the tables of databases.
+    replace: move existing files aside, and replace the tables of databases.
 
-    Raises UserError if the backup is incomplete, damaged or of other kinds than what the settings name; if something is
-    there and `replace` is false; if the restored tables have other numbers of rows.
+    Raises UserError if the backup is incomplete or damaged, or if the settings name other kinds of storage; if there is
+    data already and `replace` is false; if the restored tables have other numbers of rows.
     """
     description = Description.read(folder)
     description.check(folder)
@@ -50,7 +50,7 @@ def restore(folder: Path, *, replace: bool) -> tuple[Description, list[Path]]:
                     restore_dump(addresses[part], folder / POSTGRES / f"{part}.dump")
         _compare(description, warehouse)
         with shared_instance() as instance:
-            # the runs of the backup are not running: fail them, and report to Dagster what they had landed
+            # runs that are running in the backup have no process: fail them, and report to Dagster what they had landed
             reap(instance, no_daemon=True)
     return description, moved
 
@@ -71,7 +71,10 @@ _SETTINGS = {"dagster": "`storage` in dagster.yaml", "state": "ORGDATA_STATE", "
 
 
 def _make_room(warehouse: Warehouse, addresses: dict[str, str], *, replace: bool) -> list[Path]:
-    """Move files aside; returns where they are now. Raises UserError if something is there and `replace` is false."""
+    """Move existing files aside; returns their new paths.
+
+    Raises UserError if there is data and `replace` is false.
+    """
     dagster, used = settings.own_dagster_home(), _has_runs()
     in_files = "dagster" not in addresses
     places = [*([dagster] if used and in_files else []), *_places(warehouse)]
@@ -85,7 +88,7 @@ def _make_room(warehouse: Warehouse, addresses: dict[str, str], *, replace: bool
             "databases are replaced"
         )
     if in_files and not used:
-        shutil.rmtree(dagster)  # an instance without runs, which looking for them has made
+        shutil.rmtree(dagster)  # the check for runs has created an instance without any
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     return [path.rename(path.with_name(f"{path.name}.before-restore-{stamp}")) for path in files]
 
@@ -103,13 +106,16 @@ def _places(warehouse: Warehouse) -> Iterator[Path]:
 
 @contextmanager
 def _held(warehouse: Warehouse) -> Iterator[None]:
-    """Hold the warehouse's lock, so that no pull writes while its files come back."""
+    """Hold the warehouse's lock, so that no pull writes while its files are restored."""
     with warehouse.storage.locked(shared=False, waiting=lambda: None, patience=30):
         yield
 
 
 def _restore_files(folder: Path, warehouse: Warehouse, *, dagster: bool) -> None:
-    """Copy the backup's files; `dagster`: those of Dagster's storage too, which are useless beside a database."""
+    """Copy the backup's files.
+
+    dagster: whether to copy Dagster's storage too; false if it is in a database.
+    """
     home = settings.home()
     for source in sorted(path for path in (folder / HOME).rglob("*") if path.is_file()):
         path = source.relative_to(folder / HOME)

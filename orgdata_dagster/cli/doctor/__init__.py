@@ -1,8 +1,8 @@
-"""`orgdata doctor`: find whatever keeps orgdata from working, with the command that fixes it.
+"""`orgdata doctor`: find the problems that keep orgdata from working, and the command that fixes each.
 
 Here: the order of the groups of findings, printing and fixing them, and resetting circuit breakers.
 Add here when: there is a new group of findings (in a module of its own).
-Keep out: what landed (overview/); what a circuit breaker is (http/circuit_breaker.py).
+Keep out: the state of tables (overview/); circuit breakers themselves (http/circuit_breaker.py).
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def opened() -> Iterator[Opened]:
 
 
 def examine(one: Opened, *, ask: bool) -> Iterator[Finding]:
-    """Yield every finding, good or bad; each problem once. `ask`: send each vendor one cheap request."""
+    """Yield every finding, good or bad; each problem once.
+
+    ask: whether to send each vendor one cheap request.
+    """
     seen = set[str]()
     for finding in _all(one, ask=ask):
         if finding.good or finding.what not in seen:
@@ -77,7 +80,7 @@ def _all(one: Opened, *, ask: bool) -> Iterator[Finding]:
         yield from completeness.checks(catalog)
 
 
-def mend(findings: Iterable[Finding]) -> Iterator[str]:
+def apply_fixes(findings: Iterable[Finding]) -> Iterator[str]:
     """Apply the safe fixes; yields one sentence per fix."""
     for finding in findings:
         if not finding.good and finding.fix:
@@ -108,7 +111,7 @@ def clear(catalog: Catalog, vendor: str) -> str:
 
 
 def show(console: Console, findings: Iterable[Finding]) -> bool:
-    """Print findings as they arrive; returns whether all are good."""
+    """Print findings as they are yielded; returns whether all are good."""
     healthy = True
     for finding in findings:
         mark, style = ("WARN ", "yellow") if finding.warning else ("ok   ", "") if finding.good else ("WRONG", "red")

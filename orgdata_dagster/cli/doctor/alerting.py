@@ -1,4 +1,4 @@
-"""Findings about alerts: whether they are configured, and whether they can be sent at all.
+"""Findings about alerts: whether they are configured, and whether they can be sent.
 
 Here: the finding. Keep out: sending a test message (`orgdata alerts test`).
 """
@@ -14,7 +14,7 @@ from orgdata_dagster.orchestration.automation.alerts.quiet_hours import is_quiet
 
 
 def findings() -> Iterator[Finding]:
-    """One finding."""
+    """Yield one finding."""
     yield from isolated("alerts", lambda: [_alerts()])
 
 
@@ -26,5 +26,5 @@ def _alerts() -> Finding:
         return Finding("alerts", text, False, channels.REMEDY)
     if heartbeat.url() is not None:
         names.append(heartbeat.VARIABLE)
-    told = ", ".join(names) or f"nobody is told of problems; {channels.URL} names where to send messages"
-    return Finding("alerts", told)
+    nobody = f"no messages are sent about problems; set {channels.URL} to the address that receives them"
+    return Finding("alerts", ", ".join(names) or nobody)

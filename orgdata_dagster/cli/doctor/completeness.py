@@ -1,7 +1,6 @@
 """Findings about the tables: pulls that failed or were stopped, gaps in the coverage, failing checks.
 
-Here: the findings. Keep out: what a gap is (orchestration/automation/gaps.py), and the state of tables
-(overview/).
+Here: the findings. Keep out: what a gap is (orchestration/automation/gaps.py), the state of tables (overview/).
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ from orgdata_dagster.warehouse.ledger.coverage import Reach
 
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
-    """One finding per unfinished pull and per table with gaps; one good finding if there are none."""
+    """Yield one finding per unfinished pull and per table with gaps, or one good finding if there are none."""
     yield from isolated("coverage", lambda: _all(catalog, instance))
 
 
 def checks(catalog: Catalog) -> Iterator[Finding]:
-    """One finding per check whose last result is a failure, one good finding if there are none."""
+    """Yield one finding per check whose last result is a failure, or one good finding if there are none."""
     yield from isolated("checks", lambda: _checks(catalog))
 
 
 def _checks(catalog: Catalog) -> Iterator[Finding]:
     found = failing(catalog.outline())
     for one in found:
-        remedy = f"see Checks on the page of {one.asset} in the UI (`orgdata dev`)"
+        remedy = f"See the tab Checks of {one.asset} in the UI (`orgdata dev`)."
         yield Finding("checks", str(one), not one.error, remedy, warning=not one.error)
     if not found:
         yield Finding("checks", "no check fails")
@@ -88,5 +87,5 @@ def _of(
         name,
         f"missing: {span}",
         False,
-        f"{go_on or f'orgdata pull {name}{days}'} (catch_up does this too while `orgdata dev` runs)",
+        f"{go_on or f'orgdata pull {name}{days}'} (while `orgdata dev` runs, the sensor catch_up does this too)",
     )

@@ -1,4 +1,7 @@
-"""One result of `orgdata doctor`. Here: `Finding` and `isolated`. Keep out: the examinations."""
+"""The results of `orgdata doctor`.
+
+Here: `Finding` and `isolated`. Keep out: the examinations (the modules beside this one).
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,11 @@ from orgdata_dagster.orchestration.reasons import reason
 class Finding:
     """The result of one examination.
 
-    warning: it is worth a look, but nothing is wrong.
-    remedy: the command that fixes it. fix: applies the fix, if that is safe.
+    about: the subject, such as a vendor or a table.
+    what: the result in words.
+    remedy: the command that fixes it, or what to do.
+    fix: applies the fix, if that is safe; returns what was done.
+    warning: whether it deserves attention although nothing is wrong.
     """
 
     about: str
@@ -29,9 +35,9 @@ class Finding:
     warning: bool = False
 
 
-def isolated(about: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """The findings of `look`. If it fails, the reason is a finding, so that the other examinations still run."""
+def isolated(about: str, examine: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """Yield the findings of `examine`. If it fails, the reason is a finding, so that other examinations still run."""
     try:
-        yield from look()
+        yield from examine()
     except Exception as error:  # noqa: BLE001 - doctor must always finish
         yield Finding(about, reason(error), False)

@@ -1,6 +1,6 @@
 """Findings about the Dagster instance: pools, slots, orphaned runs, the daemon, the size of its event log.
 
-Here: what Dagster's storage knows. Keep out: the warehouse (machine.py, completeness.py).
+Here: findings from Dagster's storage. Keep out: the warehouse (machine.py, completeness.py).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
         return f"marked {len(reap(instance))} orphaned runs as failed and freed their slots"
 
     text = f"{len(dead)} orphaned (their process died): {', '.join(run.run_id[:8] for run in dead)}"
-    yield Finding("runs", text if dead else "every run has its process", not dead, _FIX, free)
+    yield Finding("runs", text if dead else "the process of every run is alive", not dead, _FIX, free)
     text = f"{len(leaked)} finished runs still hold slots"
     yield Finding("slots", text if leaked else "none leaked", not leaked, _FIX, None if dead else free)
     yield _reports(instance, dead)
@@ -52,7 +52,7 @@ def _reports(instance: dg.DagsterInstance, dead: Sequence[dg.DagsterRun]) -> Fin
     try:
         missing = sum(map(len, unreported(instance, runs).values()))
     except (WarehouseError, duckdb.Error):
-        return Finding("reports", "not compared, because the warehouse cannot be read now")
+        return Finding("reports", "not examined, because the warehouse cannot be read now")
     text = f"{missing} partitions have landed but are not reported to Dagster: their runs ended too early"
 
     def report() -> str:

@@ -1,6 +1,6 @@
 """Findings about this machine: versions, folders, file modes, memory, and which process holds the warehouse.
 
-Here: whatever needs neither Dagster nor a vendor. Keep out: runs (instance.py).
+Here: findings that need neither Dagster nor a vendor. Keep out: runs (instance.py).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _LEAST_FREE = 1 << 30
 
 def findings() -> Iterator[Finding]:
     """All findings of this module."""
-    for about, look in (
+    for about, examine in (
         ("versions", _versions),
         ("folder", _home),
         ("memory", _memory),
         ("state", _state),
         ("warehouse", _warehouse),
     ):
-        yield from isolated(about, look)
+        yield from isolated(about, examine)
 
 
 def _versions() -> Iterator[Finding]:
@@ -83,7 +83,7 @@ def _tighten() -> str:
 
 def _room(about: str, folder: Path, variable: str) -> Finding:
     free = shutil.disk_usage(folder).free
-    remedy = f"make room on the disk of {folder}, or set {variable} to a folder on another disk"
+    remedy = f"Free space on the disk of {folder}, or set {variable} to a folder on another disk"
     return Finding(about, f"{folder}, {free / (1 << 30):.1f} GB free", free > _LEAST_FREE, remedy)
 
 

@@ -1,6 +1,6 @@
 """Findings about the vendors: variables, circuit breakers, rate limits, whether they answer, and their clocks.
 
-Here: whatever concerns one vendor. Keep out: tables (completeness.py).
+Here: findings about one vendor. Keep out: tables (completeness.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.overview.pauses import lift, pause_in_words
 
 PATIENCE = 15.0  # seconds to wait for the rate limit, and for the answer
-_SKEW = 30.0  # seconds of difference between the clocks that do no harm
+_SKEW = 30.0  # seconds by which the clocks may differ
 
 
 def of(catalog: Catalog) -> list[VendorResource]:
@@ -31,12 +31,15 @@ def of(catalog: Catalog) -> list[VendorResource]:
 
 
 def credentials(resource: VendorResource) -> str:
-    """The fingerprint of the credentials in the environment. The resource itself only has the variables' names."""
+    """The fingerprint of the credentials in the environment; the resource has only the names of the variables."""
     return fingerprint(os.environ.get(resource.environment[name], "") for name in resource.secret_fields)
 
 
 def findings(catalog: Catalog, *, ask: bool) -> Iterator[Finding]:
-    """All findings, vendor by vendor. `ask`: send each vendor one cheap request."""
+    """Yield all findings, vendor by vendor.
+
+    ask: whether to send each vendor one cheap request.
+    """
     for resource in of(catalog):
         if resource.not_configured():
             yield from isolated(resource.vendor, partial(_off, catalog, resource))
@@ -45,22 +48,22 @@ def findings(catalog: Catalog, *, ask: bool) -> Iterator[Finding]:
 
 
 def _off(catalog: Catalog, resource: VendorResource) -> Iterator[Finding]:
-    """A vendor without credentials: a problem only if some of them are set, or if it had them once."""
-    told, remedy = resource.not_configured(), "Put them into the environment or into .env; see .env.example"
+    """A vendor without credentials: a problem only if some of them are set, or if its tables were pulled before."""
+    unset, remedy = resource.not_configured(), "Set them in the environment or in .env; see .env.example."
     keys = [key for key in catalog.keys if key.path[0] == resource.vendor]
     some = set(resource.needed_variables()) > set(resource.missing_variables())
     pulled = any(covered(WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE), keys).values())
     if some or pulled:
-        why = "its tables have been pulled before" if pulled else "others of its variables are set"
-        yield Finding(resource.vendor, f"{told}; {why}", False, remedy)
+        why = "its tables have been pulled before" if pulled else "its other variables are set"
+        yield Finding(resource.vendor, f"{unset}; {why}", False, remedy)
     else:
-        yield Finding(resource.vendor, f"{told}; its tables are skipped")
+        yield Finding(resource.vendor, f"{unset}; its tables are skipped")
 
 
 def _of(resource: VendorResource, *, ask: bool) -> Iterator[Finding]:
     yield _rate_limit(resource)
     for notice_text in resource.notices():
-        yield Finding(resource.vendor, notice_text, False, "Put a new one into the environment or into .env.")
+        yield Finding(resource.vendor, notice_text, False, "Set a new one in the environment or in .env.")
     circuit_breaker = CircuitBreaker(resource.vendor, shared_state())
     if notice := circuit_breaker.read():
         yield Finding(resource.vendor, f"STOPPED: {notice}", False, circuit_breaker.remedy)
@@ -83,7 +86,7 @@ def _rate_limit(resource: VendorResource) -> Finding:
 
 
 def _answer(resource: VendorResource) -> Finding:
-    """Whether the vendor accepts the credentials: one request, which counts for the rate limit like any other."""
+    """Whether the vendor accepts the credentials, by one request, which counts towards the rate limit."""
     fields = {name: value for name, value in resource.model_dump().items() if name not in resource.environment}
     ready = type(resource).from_environment(**{**fields, "patience": PATIENCE})
     try:
@@ -98,5 +101,8 @@ def _answer(resource: VendorResource) -> Finding:
         return Finding(resource.vendor, "answers, and accepts the credentials")
     skew = (download.server_time - datetime.now(UTC)).total_seconds()
     text = f"answers, and accepts the credentials; its clock differs by {abs(skew):.0f} s"
-    remedy = "Compare both with a third clock. If this machine's is wrong: timedatectl set-ntp true. If not, tell them."
+    remedy = (
+        "Compare both with a third clock. If this machine's is wrong: timedatectl set-ntp true. "
+        "Otherwise tell the vendor."
+    )
     return Finding(resource.vendor, text, abs(skew) < _SKEW, remedy)

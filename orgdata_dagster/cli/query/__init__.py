@@ -1,6 +1,6 @@
 """`orgdata query`: the result of one SELECT on the warehouse, without loss.
 
-Here: running the statement, and its errors as one line. Add here when: another kind of statement only reads.
+Here: running the statement, and its errors as one line. Add here when: another kind of statement is allowed.
 Keep out: the formats of the result (formats.py), and the table for a terminal (table.py).
 
 The result is copied into memory (or DuckDB's spill files) while the warehouse is locked. It is printed after the lock
@@ -30,7 +30,11 @@ _LONGEST = 400  # characters of a hint such as a list of candidate functions
 
 @dataclass(frozen=True)
 class Result:
-    """A result as a table of `connection`. `columns`: name -> DuckDB type. `rows`: their number."""
+    """A result, as a table in `connection`.
+
+    columns: name -> DuckDB type.
+    rows: number of rows.
+    """
 
     connection: duckdb.DuckDBPyConnection
     columns: dict[str, str]
@@ -46,13 +50,13 @@ class Result:
 def result_of(sql: str, warehouse: Warehouse | None = None) -> Iterator[Result]:
     """Run one statement that reads. The result can be read until the context ends.
 
-    Raises UserError for a statement that is wrong, that writes, or that is not one. Raises WarehouseError if the
-    warehouse cannot be read.
+    Raises UserError if the text is not exactly one valid statement that reads. Raises WarehouseError if the warehouse
+    cannot be read.
     """
     table = f"{SCRATCH}.{_RESULT.sql}"
     opened = warehouse or opening.warehouse()
     with opened.scratch_connection() as connection:
-        # names of Python variables must not be taken for tables
+        # so that Python variables cannot be queried as tables
         connection.execute("SET preserve_insertion_order = true; SET python_enable_replacements = false")
 
         lines_before = 0
@@ -60,7 +64,7 @@ def result_of(sql: str, warehouse: Warehouse | None = None) -> Iterator[Result]:
         def run() -> None:
             nonlocal lines_before
             with opened.reading(connection):
-                connection.execute(f"DROP TABLE IF EXISTS {table}")  # of an attempt with less memory
+                connection.execute(f"DROP TABLE IF EXISTS {table}")  # from an attempt with less memory
                 statement = _checked(connection, sql)
                 if statement.type == duckdb.StatementType.EXPLAIN:
                     rows = connection.execute(sql).fetchall()
@@ -75,14 +79,14 @@ def result_of(sql: str, warehouse: Warehouse | None = None) -> Iterator[Result]:
             columns = columns_of(connection, _RESULT)
             found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         except duckdb.Error as error:
-            raise UserError(f"the query failed: {told(error, lines_before)}") from None
+            raise UserError(f"the query failed: {error_line(error, lines_before)}") from None
         yield Result(connection, columns, found[0] if found else 0)
 
 
-def told(error: duckdb.Error, lines_before: int = 0) -> str:
-    """A database error as one line: what is wrong, hints such as similar names, and the position.
+def error_line(error: duckdb.Error, lines_before: int = 0) -> str:
+    """A database error as one line: the problem, hints such as similar names, and the position.
 
-    lines_before: the lines of the statement that are not the user's.
+    lines_before: number of lines before the user's statement.
     """
     text, _, where = str(error).partition("\n\nLINE ")
     text = re.sub(r"^(?:[A-Z]\w*(?: \w+)? )?Error: ", "", text.strip())
@@ -92,16 +96,16 @@ def told(error: duckdb.Error, lines_before: int = 0) -> str:
 
 
 def _position(where: str, lines_before: int) -> str:
-    """Where DuckDB points to: `1: select x\\n          ^` is line 1, and the column above the caret."""
+    """The position that DuckDB points to: `1: select x\\n          ^` is line 1, and the column above the caret."""
     line, _, caret = where.partition("\n")
     number, _, _ = line.partition(":")
     at = caret.find("^") - len(f"LINE {number}: ") + 1
-    told_line = f"line {int(number) - lines_before}"
-    return f"{told_line}, column {at}" if at > 0 else told_line
+    line_in_words = f"line {int(number) - lines_before}"
+    return f"{line_in_words}, column {at}" if at > 0 else line_in_words
 
 
 def _checked(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
-    """The one statement of the text. Raises UserError if there is another number of them, or if it writes."""
+    """Return the only statement of the text. Raises UserError if there is none, or several, or if it writes."""
     statements = connection.extract_statements(sql)
     if not statements:
         raise UserError('there is no statement; write one, such as orgdata query "select 1"')
@@ -118,7 +122,7 @@ def _checked(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statemen
 
 
 def _without_end(sql: str) -> str:
-    """The statement without its semicolons and what follows them, so that it can stand in parentheses."""
+    """The statement without trailing semicolons, so that it can stand in parentheses."""
     text = sql.encode()
     end = len(text)
     for at, _ in reversed(duckdb.tokenize(sql)):
@@ -129,5 +133,5 @@ def _without_end(sql: str) -> str:
 
 
 def _written(statements: Sequence[duckdb.Statement]) -> Sequence[duckdb.Statement]:
-    """The statements that the user wrote: DuckDB turns one PIVOT into two without a text."""
+    """The statements that the user wrote: DuckDB turns one PIVOT into several statements without text."""
     return statements[-1:] if all(not statement.query for statement in statements) else statements

@@ -1,10 +1,11 @@
-"""A result as CSV, JSON or Parquet, so that every value survives.
+"""A result as CSV, JSON or Parquet, without changing a value.
 
 Here: one function per format, and how each DuckDB type is written. Keep out: the query (__init__.py).
 
-CSV: NULL is an empty field, an empty text is `""`. JSON: an array with an object per row; integers of any size are
-numbers, DECIMAL and everything that JSON has no type for is text, instants are ISO 8601. Parquet: DuckDB's types; those
-that Parquet would change become DECIMAL(38,0) or text.
+CSV: NULL is an empty field, an empty text is `""`.
+JSON: an array with one object per row. Integers of any size are numbers; DECIMAL, and every type that JSON lacks, is
+text; instants are ISO 8601.
+Parquet: DuckDB's types. Types that Parquet would change become DECIMAL(38,0) or text.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def write_csv(result: Result, out: BinaryIO) -> None:
 
 
 def json_text(result: Result) -> Iterator[str]:
-    """An array of objects as text, one line per row."""
+    """Yield the text of an array of objects, one line per row."""
     yield "["
     between = "\n"
     for row in rows_of(result):
@@ -54,7 +55,7 @@ def json_text(result: Result) -> Iterator[str]:
 
 
 def write_parquet(result: Result, file: Path) -> None:
-    """Write a Parquet file, or leave the old one as it was. Raises UserError if it cannot be written."""
+    """Write a Parquet file. If that fails, an old file stays as it was, and UserError is raised."""
     made = file.with_name(f".{file.name}.{os.getpid()}")
     columns = ", ".join(
         f"{storable(result.connection, result.table, name, kind)} AS {quoted(name)}"
@@ -72,7 +73,7 @@ def write_parquet(result: Result, file: Path) -> None:
 
 
 def rows_of(result: Result) -> Iterator[Mapping[str, Any]]:
-    """Every row as column -> its value for JSON."""
+    """Yield every row as column -> value for JSON."""
     columns = ", ".join(_for_json(name, kind) for name, kind in result.columns.items())
     cursor = result.connection.execute(f"SELECT {columns} FROM {result.table}")
     while rows := cursor.fetchmany(_BATCH):
@@ -81,7 +82,7 @@ def rows_of(result: Result) -> Iterator[Mapping[str, Any]]:
 
 
 def _for_json(name: str, kind: str) -> str:
-    """SQL: a column as a value of which Python makes the right JSON."""
+    """SQL that reads a column as a value that Python writes as the right JSON."""
     column = quoted(name)
     if _AS_THEY_ARE.fullmatch(kind) or _NESTED.search(kind):
         return column
@@ -95,7 +96,7 @@ def _for_json(name: str, kind: str) -> str:
 
 
 def _value(value: Any) -> Any:
-    """A value as JSON has it."""
+    """Convert a value to types of JSON."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value is None or isinstance(value, str | bool | int | float):

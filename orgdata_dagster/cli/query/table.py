@@ -1,9 +1,9 @@
-"""A result in a terminal: columns side by side, or a block per row where they do not fit.
+"""A result in a terminal: a table, or one block per row if the table is too wide.
 
 Here: the layout, and values as text. Keep out: formats for other programs (formats.py).
 
-NULL is shown as `NULL` and the text "NULL" in quotes. Control characters are escaped: a vendor's text must not move the
-cursor of the terminal.
+NULL is shown as `NULL`, and the text "NULL" in quotes. Control characters are escaped, so that a vendor's text cannot
+move the cursor of the terminal.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from rich.console import Console
 from orgdata_dagster.cli.query import Result
 from orgdata_dagster.warehouse.names import quoted
 
-MOST = 500  # rows; more of them nobody reads in a terminal
+MOST = 500  # rows that are shown
 _GAP = "  "
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL\(.*\)")
 _ESCAPED = {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"} | {
     code: f"\\x{code:02x}" for code in (*range(9), 11, 12, *range(14, 32), 127, *range(128, 160))
 }
-# marks that reverse the order of what follows
+# characters that reverse the direction of the text after them
 _ESCAPED |= {code: f"\\u{code:04x}" for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
 def show(console: Console, result: Result) -> None:
-    """Print the first rows, and how many there are if these are not all."""
+    """Print the first rows, and the number of rows."""
     columns = ", ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in result.columns)
     found = result.connection.execute(f"SELECT {columns} FROM {result.table} LIMIT {MOST}").fetchall()
     names = [plain(name) for name in result.columns]
     rows = [[plain(value) for value in row] for row in found]
     numbers = [_NUMBERS.fullmatch(kind) is not None for kind in result.columns.values()]
-    width = console.width if console.is_terminal else sys.maxsize  # in a pipe every row stays one line
+    width = console.width if console.is_terminal else sys.maxsize  # in a pipe every row stays on one line
     for line in lines(names, rows, numbers, width):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     more = result.rows - len(rows)
-    told = f"{result.rows:,} row{'' if result.rows == 1 else 's'}"
+    summary = f"{result.rows:,} row{'' if result.rows == 1 else 's'}"
     if more:
-        told = f"{told}, of which {len(rows)} are shown: --csv, --json and --parquet FILE have all of them"
-    console.print(f"({told})", markup=False, highlight=False, soft_wrap=True)
+        summary = f"{summary}, of which {len(rows)} are shown: --csv, --json and --parquet FILE have all of them"
+    console.print(f"({summary})", markup=False, highlight=False, soft_wrap=True)
 
 
 def plain(value: str | None) -> str:
@@ -53,7 +53,10 @@ def plain(value: str | None) -> str:
 
 
 def lines(names: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[bool], width: int) -> Iterator[str]:
-    """The lines of a table; where it is wider than `width`, a block per row. `numbers`: right-aligned columns."""
+    """The lines of a table; if it is wider than `width`, one block per row.
+
+    numbers: per column, whether it is right-aligned.
+    """
     cells = [names, *rows]
     widths = [max(cell_len(row[at]) for row in cells) for at in range(len(names))]
     if rows and sum(widths) + len(_GAP) * (len(widths) - 1) > width:

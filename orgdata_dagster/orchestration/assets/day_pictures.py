@@ -23,7 +23,7 @@ _PLOTTED, _LISTED = 60, 7
 _NAMED = 10
 _MONTHS = 12
 _MARKS = {"complete": "█", "unfinished": "▌", "incomplete": "▒", "missing": "×"}
-_LEGEND = ("█ complete ▌ unfinished", "▒ incomplete × missing · not asked")  # about 40 columns are seen
+_LEGEND = ("█ complete ▌ unfinished", "▒ incomplete × missing · not requested")  # about 40 columns are seen
 
 
 def of_days(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, dg.MetadataValue]:

@@ -20,7 +20,7 @@ COLOURS: Mapping[str, str] = {
     "unfinished": "#2da44e",
     "incomplete": "#d29922",
     "missing": "#e5534b",
-    "not asked": GREY,
+    "not requested": GREY,
 }
 _CELL, _LEFT, _TOP, _WEEKS = 12, 30, 16, 53
 _DAY = timedelta(days=1)
@@ -30,7 +30,7 @@ _SHAPES = {
     "unfinished": "m0 5h10v5h-10z",  # the lower half
     "incomplete": "m0 10v-10l10 10z",  # a corner
     "missing": "h10v10h-10zm2 2v6h6v-6z",  # a frame
-    "not asked": "m4 4h2v2h-2z",  # a dot
+    "not requested": "m4 4h2v2h-2z",  # a dot
 }
 
 
@@ -45,7 +45,7 @@ def calendar_svg(days: Mapping[date, DayState], today: date) -> str:
         day = start + number * _DAY
         x, y = _LEFT + number // 7 * _CELL, _TOP + number % 7 * _CELL
         if day <= today:
-            marks[days.get(day, "not asked")].append(f"M{x} {y}{_SHAPES[days.get(day, 'not asked')]}")
+            marks[days.get(day, "not requested")].append(f"M{x} {y}{_SHAPES[days.get(day, 'not requested')]}")
         if day.day <= 7 and number % 7 == 0:
             months.append(_text(x, 10, f"{day:%b}"))
     weekdays = [_text(0, _TOP + 9 + row * _CELL, name) for row, name in ((0, "Mon"), (2, "Wed"), (4, "Fri"))]

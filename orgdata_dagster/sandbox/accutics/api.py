@@ -24,15 +24,15 @@ from orgdata_dagster.sandbox.gate import count_rows
 from orgdata_dagster.sandbox.limits import Limits, Rule, Window
 from orgdata_dagster.sandbox.vendor import Row, Vendor
 
-# The document names no limit; these are the ones a polite client keeps.
+# The document states no limit; a polite client keeps these.
 POLITE = Limits(rules=(Rule((Window(120, 60),)),), at_once=4)
 
 ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What `on_request` is told of a request for a list, and its number, from 1."""
+class SeenRequest:
+    """The argument of `on_request`: a request for a list, and its number, from 1."""
 
     number: int
     entity: str
@@ -42,8 +42,8 @@ class Asked:
 class Accutics(Vendor):
     """The vendor's state; every public attribute may be changed while it runs.
 
-    Any token of `tokens.jwt` is taken until it expires. `on_request` is called before each list is computed, in a
-    thread of its own, and may change the data.
+    Any token of `tokens.jwt` is accepted until it expires. `on_request` is called in a separate thread before each list
+    is computed, and may change the data.
     """
 
     name = "accutics"
@@ -54,7 +54,7 @@ class Accutics(Vendor):
         *,
         limits: Limits = POLITE,
         now: Callable[[], datetime] = instants.utc_now,
-        on_request: Callable[[Asked], None] | None = None,
+        on_request: Callable[[SeenRequest], None] | None = None,
     ) -> None:
         super().__init__(limits)
         self.entities = {entity.name: entity for entity in entities}
@@ -63,7 +63,7 @@ class Accutics(Vendor):
         self._numbers = itertools.count(1)
 
     def jwt(self, expires_in: float = 30 * 86_400) -> str:
-        """A token that is good for so many seconds by this vendor's clock."""
+        """A token that is valid for so many seconds by this vendor's clock."""
         return tokens.jwt(expires_in, now=self.now())
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -95,8 +95,8 @@ class Accutics(Vendor):
         if entity is None or request.method != "GET":
             return _error(Problem(400, "invalid_route", f"No endpoint {request.method} /{name}"), "unknown")
         if self.on_request:
-            asked = Asked(next(self._numbers), name, dict(request.query_params))
-            await asyncio.to_thread(self.on_request, asked)
+            seen = SeenRequest(next(self._numbers), name, dict(request.query_params))
+            await asyncio.to_thread(self.on_request, seen)
         endpoint = f"{name}.index"
         try:
             rows, pagination = (_page if entity.paging == "page" else _cursor_page)(entity, request)
@@ -106,7 +106,7 @@ class Accutics(Vendor):
         return JSONResponse({"data": rows, "meta": {"endpoint": endpoint, "pagination": pagination}})
 
     async def _token(self, request: Request) -> Response:
-        """`GET /_sandbox/accutics/token?expires_in=3600`: a token good for so many seconds."""
+        """`GET /_sandbox/accutics/token?expires_in=3600`: a token that is valid for so many seconds."""
         return JSONResponse({"token": self.jwt(float(request.query_params.get("expires_in", 30 * 86_400)))})
 
 

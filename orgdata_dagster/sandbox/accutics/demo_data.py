@@ -88,7 +88,7 @@ def demo(
     seed: int = 0,
     limits: Limits = POLITE,
 ) -> Accutics:
-    """The vendor with about this many rows in all, changed over this many days up to `now`."""
+    """The vendor with about `rows` rows in total, which changed during the `days` days up to `now`."""
     made_at = now()
 
     def rows_of(name: str, make: Make) -> list[dict[str, Any]]:
@@ -119,7 +119,7 @@ def demo(
 
 
 def _updated_dates(now: datetime, days: int, per_day: int, chance: random.Random) -> list[str]:
-    """Timestamps in any order, none in the future: each day's borders, one second's fractions, then any, with ties."""
+    """Timestamps in any order, none in the future: borders of days, fractions of a second, random ones, ties."""
     until = instants.from_datetime(now)
     found = [at for day in _days(now, days) for at in itertools.islice(_instants(day, chance), per_day)]
     past = [at for at in found if at <= until]

@@ -1,8 +1,8 @@
-"""An entity as accutics holds it: nested rows that change, searched, sorted and cut into pages.
+"""An entity as accutics stores it: nested rows that change, and are searched, sorted and cut into pages.
 
-Here: changing rows, listing them, and the truth to compare with.
-Add here when: rows must change in a way tests cannot yet make them.
-Keep out: HTTP and the envelope (`api`, `paging`), what a search means (`search`).
+Here: changing rows, listing them, and the true rows to compare with.
+Add here when: a test needs to change rows in another way.
+Keep out: HTTP and the envelope (`api`, `paging`), the search language (`search`).
 """
 
 import copy
@@ -23,16 +23,18 @@ Row = dict[str, Any]
 
 @dataclass
 class _Stored:
-    serial: int  # never changes: what cursors are made of
+    serial: int  # never changes; cursors are made of it
     row: Row
 
 
 class Entity:
     """Rows with a key, listed by `page` or by `cursor`. Thread-safe.
 
-    `sortable` are the dimensions `sort` takes, `default_sort` orders lists without one: a row whose value changes
-    moves, and with it the pages behind it. Lists by cursor are in the order of creation. `updated_at=False`: rows
-    have no such column.
+    sortable: the dimensions that `sort` accepts.
+    default_sort: the order of lists without `sort`. A row whose value changes moves, and shifts the pages after it.
+    updated_at: whether rows have this column.
+
+    Lists by cursor are in the order of creation.
     """
 
     def __init__(
@@ -70,42 +72,42 @@ class Entity:
         return len(self._stored)
 
     def insert(self, row: Mapping[str, Any]) -> None:
-        """Add a row; without an `updated_at` it gets the present. Raises ValueError for a key that is there already."""
+        """Add a row; its `updated_at` is now, unless it has one. Raises ValueError if the key exists already."""
         with self._lock:
             if row[self.key] in self._stored:
                 raise ValueError(f"{self.name} has a row {self.key}={row[self.key]!r} already")
             self._stored[row[self.key]] = _Stored(next(self._serials), self._stamped({}, row))
 
     def update(self, key: Any, values: Mapping[str, Any] | None = None) -> None:
-        """Change top-level values of a row; unless among them, its `updated_at` becomes the present.
+        """Change top-level values of a row; its `updated_at` becomes now, unless it is among them.
 
-        Raises KeyError where there is no such row.
+        Raises KeyError if there is no such row.
         """
         with self._lock:
             stored = self._stored[key]
             stored.row = self._stamped({**stored.row, "updated_at": None}, values or {})
 
     def delete(self, key: Any) -> None:
-        """Remove a row. Raises KeyError where there is none."""
+        """Remove a row. Raises KeyError if there is none."""
         with self._lock:
             del self._stored[key]
 
     def truth(self) -> list[Row]:
-        """Every row there is now, in the order of creation."""
+        """All current rows, in the order of creation."""
         with self._lock:
             return [copy.deepcopy(stored.row) for stored in self._stored.values()]
 
     def matching(self, searched: str, sort: str) -> list[Row]:
-        """The rows of a search in an order. Raises Problem `invalid_search` or `invalid_sort`."""
+        """The sorted rows of a search. Raises Problem `invalid_search` or `invalid_sort`."""
         conditions, order = search.parse(searched, self.dimensions), self._order(sort)
         with self._lock:
             rows = [s.row for s in self._stored.values() if all(c.holds(s.row) for c in conditions)]
-        for dimension, descending in reversed(order):  # sorting is stable, so the last dimension comes first
+        for dimension, descending in reversed(order):  # sorting is stable, so the last dimension is applied first
             rows.sort(key=lambda row: _sort_key(dimension.values(row)), reverse=descending)
         return rows
 
     def after(self, cursor: int, searched: str, limit: int) -> tuple[list[Row], int | None]:
-        """At most `limit` rows of a search behind a cursor, and the cursor of the next page if there is one."""
+        """At most `limit` rows of a search after a cursor, and the cursor of the next page, if there is one."""
         conditions = search.parse(searched, self.dimensions)
         with self._lock:
             behind = (s for s in self._stored.values() if s.serial > cursor and all(c.holds(s.row) for c in conditions))

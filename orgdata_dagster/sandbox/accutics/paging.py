@@ -1,7 +1,7 @@
-"""Both pagings of accutics: what `meta.pagination` holds, to the letter of the two JSON schemas.
+"""Both kinds of paging of accutics: the content of `meta.pagination`, exactly as in the two JSON schemas.
 
-Here: the parameters of a page, what a wrong one is told, absolute URLs of other pages.
-Add here when: the document has another paging.
+Here: the parameters of a page, their errors, absolute URLs of other pages.
+Add here when: the document has another kind of paging.
 Keep out: rows (`entity`).
 """
 
@@ -16,7 +16,7 @@ PAGE, SIZE, CURSOR = "page", "page_size", "cursor"
 
 
 def size_of(params: Mapping[str, str], default: int, most: int) -> int:
-    """The page size: never more than the maximum, without an error. Raises Problem `invalid_page_size`."""
+    """The page size, silently limited to the maximum. Raises Problem `invalid_page_size`."""
     return min(_positive(params, SIZE, default), most)
 
 
@@ -26,7 +26,7 @@ def page_of(params: Mapping[str, str]) -> int:
 
 
 def cursor_of(params: Mapping[str, str]) -> int:
-    """The cursor, 0 for the first page. Raises Problem `invalid_cursor`."""
+    """The cursor; 0 for the first page. Raises Problem `invalid_cursor`."""
     return _positive(params, CURSOR, 1) if CURSOR in params else 0
 
 
@@ -51,7 +51,7 @@ def page_meta(url: URL, page: int, size: int, total: int) -> dict[str, Any]:
 
 
 def cursor_meta(url: URL, size: int, following: int | None) -> dict[str, Any]:
-    """`meta.pagination` of a page by cursor; `following` is the next page's."""
+    """`meta.pagination` of a page by cursor. `following`: the cursor of the next page."""
     return {
         "current": str(url),
         "next": None if following is None else str(url.include_query_params(**{CURSOR: following, SIZE: size})),

@@ -1,11 +1,11 @@
 """The search language: `dimension:operator:value,value;dimension:operator`, all fourteen operators.
 
-Here: which operators a dimension has, parsing a search, and telling whether a row matches it.
+Here: the operators of a dimension, parsing a search, and deciding whether a row matches it.
 Add here when: the document (`vendor_apis/accutics.md`, "Searching/filtering") has another operator or rule.
-Keep out: which dimensions an entity has (`demo_data`), pages and order (`entity`).
+Keep out: the dimensions of an entity (`demo_data`), pages and order (`entity`).
 
-`,` and `;` always separate: the document knows no escape. Of timestamps in a search the fraction is stripped, of
-those in rows it is not: `lt` 10:00:00.500 is `lt` 10:00:00, and `lte` 23:59:59 leaves 23:59:59.500 out.
+`,` and `;` always separate, because the document has no escape. The fraction of a timestamp in a search is removed; in
+rows it is not: `lt` 10:00:00.500 means `lt` 10:00:00, and `lte` 23:59:59 excludes 23:59:59.500.
 """
 
 import re
@@ -50,19 +50,19 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Dimension:
-    """Something rows can be searched by: the value at `path`, or where there are more paths any of their values."""
+    """A dimension of searches: the value at `path`; if there are `more` paths, any of their values."""
 
     kind: Kind
     path: str
     more: tuple[str, ...] = ()
 
     def values(self, row: Row) -> Values:
-        """The row's values that are neither null, empty nor absent; numbers and instants to be compared."""
+        """The row's values that are neither null, empty nor absent, in a form that can be compared."""
         found = [value for path in (self.path, *self.more) for value in _at(row, path)]
         return [self._comparable(value) for value in found if value is not None and value != ""]
 
     def parse(self, text: str) -> Any:
-        """A value of a search. Raises ValueError where the dimension can have no such value."""
+        """Parse a value of a search. Raises ValueError if the dimension cannot have such a value."""
         if self.kind == "number":
             return _decimal(text)
         if self.kind == "timestamp":
@@ -125,7 +125,7 @@ def _invalid(condition: str, message: str) -> Problem:
 
 
 def _at(value: Any, path: str) -> Values:
-    """What is at a dotted path; lists on the way and at its end count by their items."""
+    """The values at a dotted path; of lists on the way and at its end, the items."""
     values = [value]
     for name in path.split("."):
         objects = [item for item in _flat(values) if isinstance(item, Mapping)]
@@ -138,7 +138,7 @@ def _flat(values: Values) -> Values:
 
 
 def _decimal(text: str) -> Decimal:
-    """A number to be compared exactly, which floats beyond 2^53 are not."""
+    """Parse a number exactly; floats beyond 2^53 are not exact."""
     try:
         number = Decimal(text)
     except InvalidOperation:

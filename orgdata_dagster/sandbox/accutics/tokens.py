@@ -1,8 +1,8 @@
-"""The JSON web tokens of API users: issued here, recognised by their signature, worthless once expired.
+"""The JSON web tokens of API users: issued here, recognised by their signature, invalid once expired.
 
-Here: HS256 and the three claims a client can see.
-Add here when: the document says more about tokens; it says only that support hands them out.
-Keep out: which answer a bad token gets (`api`).
+Here: HS256 and the three claims that a client can see.
+Add here when: the document says more about tokens; it says only that support issues them.
+Keep out: the answer to an invalid token (`api`).
 """
 
 import base64
@@ -14,14 +14,14 @@ from typing import Any
 
 from orgdata_dagster.sandbox import instants
 
-# Fixed, so that a token outlives the sandbox that issued it.
+# fixed, so that a token stays valid when the sandbox is restarted
 SECRET = b"sandbox"
 
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 
 
 def jwt(expires_in: float = 30 * 86_400, *, now: datetime | None = None) -> str:
-    """A token every sandbox takes until so many seconds after `now`; negative ones have expired already."""
+    """A token that every sandbox accepts until so many seconds after `now`; negative: it has expired already."""
     issued = int((now or instants.utc_now()).timestamp())
     claims = {"sub": "api-user@sandbox", "iat": issued, "exp": issued + int(expires_in)}
     signed = f"{_encode(json.dumps(_HEADER).encode())}.{_encode(json.dumps(claims).encode())}"

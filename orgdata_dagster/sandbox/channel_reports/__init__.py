@@ -2,7 +2,7 @@
 
 Here: the API (`api`), the events behind it (`channel`), their aggregates (`measures`), data for demos (`demo_data`).
 Add here when: the vendor's document says more than the simulation does.
-Keep out: anything another vendor could use; that belongs to the kit.
+Keep out: what another vendor could use; that belongs one level up.
 """
 
 from orgdata_dagster.sandbox.channel_reports.api import POLITE, ChannelReports

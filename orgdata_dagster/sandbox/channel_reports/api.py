@@ -1,9 +1,9 @@
-"""The endpoints under `/channel_reports/api/v4`, as `vendor_apis/channel_reports.md` has them.
+"""The endpoints under `/channel_reports/api/v4`, as `vendor_apis/channel_reports.md` describes them.
 
-Here: the parameters, what a wrong request is told, the shape around the rows, the token. The document shows neither
-authentication nor the Forms API; these are the defaults orgdata's client has too.
-Add here when: the document says something the endpoints do not do.
-Keep out: counting (`measures`) and keeping events (`channel`).
+Here: the parameters and their errors, the JSON around the rows, the token. The document shows neither authentication
+nor the Forms API; both are as orgdata's client expects them by default.
+Add here when: the document describes something that the endpoints do not do.
+Keep out: counting (`measures`) and storing events (`channel`).
 """
 
 import secrets
@@ -16,25 +16,25 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from orgdata_dagster.sandbox import instants
-from orgdata_dagster.sandbox.channel_reports.channel import Channel, Field, Form, Span
+from orgdata_dagster.sandbox.channel_reports.channel import Channel, Field, Form, Period
 from orgdata_dagster.sandbox.channel_reports.measures import FIELDS, MEASURES, Json, reports_per_field_selection
 from orgdata_dagster.sandbox.gate import count_rows
 from orgdata_dagster.sandbox.limits import Limits, Rule, Window
 from orgdata_dagster.sandbox.vendor import Vendor
 
-# The document names no limit; these are the ones a polite client keeps.
+# The document states no limit; a polite client keeps these.
 POLITE = Limits(rules=(Rule((Window(120, 60),)),), at_once=4)
 DEFAULT_TOKEN = "sandbox-token"
 COUNTED_TYPES = ("Category", "DropDown", "Radio")
 
 _BY_SELECTION = reports_per_field_selection.__name__
-_EVER = Span(-(2**62), 2**62)
+_EVER = Period(-(2**62), 2**62)
 
 
 class ChannelReports(Vendor):
     """The vendor's state; every public attribute may be changed while it runs.
 
-    The token is expected in `header`, after `prefix` and a space (no space where there is no prefix).
+    The token is expected in `header`, after `prefix` and a space (no space if there is no prefix).
     """
 
     name = "channel_reports"
@@ -56,8 +56,8 @@ class ChannelReports(Vendor):
 
     def routes(self) -> Sequence[BaseRoute]:
         return [
-            Route("/api/v4/forms", self._told(self._forms)),
-            Route("/api/v4/analytics/{endpoint}", self._told(self._analytics)),
+            Route("/api/v4/forms", self._problems_answered(self._forms)),
+            Route("/api/v4/analytics/{endpoint}", self._problems_answered(self._analytics)),
         ]
 
     def credential(self, request: Request) -> str | None:
@@ -73,21 +73,21 @@ class ChannelReports(Vendor):
         end: datetime | None = None,
         field_id: int | None = None,
     ) -> list[Json] | None:
-        """An endpoint's rows as served, with all fields, of a half-open window.
+        """An endpoint's rows as served, with all fields, of a half-open range of time.
 
-        What is left out is all: every channel after the other, ever, every field that can be counted.
+        Default: all channels one after the other, all of time, all fields that can be counted.
         """
         if table not in MEASURES and table != _BY_SELECTION:
             return None
-        span = Span(
+        period = Period(
             _EVER.start if start is None else instants.from_datetime(start),
             _EVER.end if end is None else instants.from_datetime(end),
         )
         channels = self.channels.values() if channel_id is None else [self.channels[channel_id]]
-        return [row for channel in channels for row in _rows(table, channel, span, field_id)]
+        return [row for channel in channels for row in _rows(table, channel, period, field_id)]
 
-    def _told(self, answer: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
-        """The endpoint, whose refusals have the vendor's shape."""
+    def _problems_answered(self, answer: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint, with errors in the vendor's format."""
 
         async def endpoint(request: Request) -> Response:
             try:
@@ -104,13 +104,13 @@ class ChannelReports(Vendor):
         endpoint = request.path_params["endpoint"]
         if endpoint not in MEASURES and endpoint != _BY_SELECTION:
             raise HTTPException(404, f"no endpoint {endpoint!r}")
-        channel, span = self._channel(request), _span(request)
+        channel, period = self._channel(request), _period(request)
         field_id = _field(request, channel).id if endpoint == _BY_SELECTION else None
-        rows = _rows(endpoint, channel, span, field_id)
+        rows = _rows(endpoint, channel, period, field_id)
         if endpoint in FIELDS:
             rows = _chosen(rows, FIELDS[endpoint], request.query_params.get("fields", ""))
         count_rows(request, len(rows))
-        # The one endpoint that has an object where the others have an array.
+        # only this endpoint returns an object instead of an array
         return JSONResponse(rows[0] if endpoint == "reports_read" else rows)
 
     def _channel(self, request: Request) -> Channel:
@@ -120,11 +120,11 @@ class ChannelReports(Vendor):
         return self.channels[channel_id]
 
 
-def _rows(endpoint: str, channel: Channel, span: Span, field_id: int | None) -> list[Json]:
+def _rows(endpoint: str, channel: Channel, period: Period, field_id: int | None) -> list[Json]:
     if endpoint != _BY_SELECTION:
-        return MEASURES[endpoint](channel, span)
+        return MEASURES[endpoint](channel, period)
     fields = [field for field in channel.fields.values() if field_id is None or field.id == field_id]
-    return [row for field in fields for row in reports_per_field_selection(channel, span, field)]
+    return [row for field in fields for row in reports_per_field_selection(channel, period, field)]
 
 
 def _form(form: Form) -> Json:
@@ -133,11 +133,11 @@ def _form(form: Form) -> Json:
 
 
 def _chosen(rows: list[Json], available: Sequence[str], text: str) -> list[Json]:
-    """Without the available fields that were not asked for; the document does not say what an unknown one does."""
-    asked = set(text.split(",")) - {""}
-    if unknown := asked - set(available):
+    """The rows without fields that were not requested. The document does not say what an unknown field does."""
+    requested = set(text.split(",")) - {""}
+    if unknown := requested - set(available):
         raise HTTPException(400, f"fields: unknown {', '.join(sorted(unknown))}; one of {', '.join(available)}")
-    dropped = set(available) - (asked or {available[0]})
+    dropped = set(available) - (requested or {available[0]})
     return [{name: value for name, value in row.items() if name not in dropped} for row in rows]
 
 
@@ -152,11 +152,11 @@ def _field(request: Request, channel: Channel) -> Field:
     return field
 
 
-def _span(request: Request) -> Span:
+def _period(request: Request) -> Period:
     start, end = _instant(request, "start_date"), _instant(request, "end_date")
     if end < start:
         raise HTTPException(400, "end_date is before start_date")
-    return Span(start, end)
+    return Period(start, end)
 
 
 def _integer(request: Request, name: str) -> int:

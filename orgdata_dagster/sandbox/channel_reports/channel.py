@@ -1,7 +1,7 @@
-"""A channel as the vendor holds it: its forms, states and users, and what happened when.
+"""A channel as the vendor stores it: its forms, states, users and events.
 
-Here: the events (reports, their images, reads, alerts), added in any order, at any time in the past.
-Add here when: an aggregate needs a fact that is not kept.
+Here: the events (reports, their images, reads, alerts), which are added in any order, at any time in the past.
+Add here when: an aggregate needs a fact that is not stored.
 Keep out: counting (`measures`), HTTP (`api`); made-up data (`demo_data`).
 """
 
@@ -16,15 +16,15 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from orgdata_dagster.sandbox import instants
 
 
-class Span(NamedTuple):
-    """The instants (microseconds) from `start`, included, to `end`, excluded."""
+class Period(NamedTuple):
+    """A range of instants in microseconds: `start <= instant < end`."""
 
     start: int
     end: int
 
 
 class Choice(NamedTuple):
-    """What a user can select in a field."""
+    """An option that a user can select in a field."""
 
     name: str
     value: str
@@ -32,7 +32,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a form; only some types have selections the API counts."""
+    """A field of a form. The API counts the selections only of some types."""
 
     id: int
     name: str
@@ -42,7 +42,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Form:
-    """A form reports are filled in by."""
+    """A form for reports."""
 
     id: int
     name: str
@@ -50,7 +50,7 @@ class Form:
 
 
 class User(NamedTuple):
-    """Who writes and reads reports."""
+    """A user, who writes and reads reports."""
 
     first_name: str
     last_name: str
@@ -58,7 +58,7 @@ class User(NamedTuple):
 
 @dataclass
 class Report:
-    """What a user filled in; `at` is when it was created. Its state may change later."""
+    """A report. `at`: when it was created. Its state may change later."""
 
     id: int
     at: int
@@ -70,7 +70,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture put to a report."""
+    """An image of a report."""
 
     id: int
     at: int
@@ -79,7 +79,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Read:
-    """A user looked at a report once."""
+    """One reading of a report by a user."""
 
     at: int
     report_id: int
@@ -88,7 +88,7 @@ class Read:
 
 @dataclass
 class Alert:
-    """A user was told about a report; it may be opened later."""
+    """An alert to a user about a report; it may be opened later."""
 
     id: int
     at: int
@@ -108,7 +108,7 @@ _AT = attrgetter("at")
 
 
 class Timeline(Generic[E]):
-    """Events in the order of their instants, however late they come. Thread-safe."""
+    """Events in the order of their instants, in whatever order they are added. Thread-safe."""
 
     def __init__(self) -> None:
         self._events: list[E] = []
@@ -118,20 +118,20 @@ class Timeline(Generic[E]):
         return len(self._events)
 
     def add(self, event: E) -> None:
-        """Put the event where it belongs."""
+        """Insert the event by its instant."""
         with self._lock:
             insort(self._events, event, key=_AT)
 
-    def within(self, span: Span) -> list[E]:
-        """The events of this span, oldest first."""
+    def within(self, period: Period) -> list[E]:
+        """The events of this period, oldest first."""
         with self._lock:
-            first = bisect_left(self._events, span.start, key=_AT)
-            return self._events[first : bisect_left(self._events, span.end, first, key=_AT)]
+            first = bisect_left(self._events, period.start, key=_AT)
+            return self._events[first : bisect_left(self._events, period.end, first, key=_AT)]
 
 
 @dataclass
 class Channel:
-    """A channel and everything that happened in it. Reports' ids count up, unless given."""
+    """A channel and its events. Ids of reports count up, unless they are given."""
 
     id: int
     account_id: int = 1
@@ -162,7 +162,7 @@ class Channel:
         images: int = 0,
         report_id: int | None = None,
     ) -> int:
-        """A report created at this instant, with so many images; its id.
+        """Add a report that was created at this instant, with so many images; returns its id.
 
         Raises ValueError for an unknown user, state, field or choice, and for an id that is taken.
         """
@@ -182,16 +182,16 @@ class Channel:
         return new_id
 
     def add_image(self, report_id: int, at: datetime) -> int:
-        """An image put to a report; its id. Raises ValueError for an unknown report."""
+        """Add an image to a report; returns its id. Raises ValueError for an unknown report."""
         report = self._report(report_id)
         report.images += 1
-        # Derived from the report's, so that an id does not depend on what else there is.
+        # derived from the report's id, so that it does not depend on other images
         image = Image(report_id * 100 + report.images, instants.from_datetime(at), report_id)
         self.images.add(image)
         return image.id
 
     def add_read(self, report_id: int, user_id: int, at: datetime) -> None:
-        """A user reads a report, once more or for the first time. Raises ValueError for an unknown one of either."""
+        """Add a reading of a report by a user. Raises ValueError if either is unknown."""
         self._report(report_id)
         self._check_user(user_id)
         self.reads.add(Read(instants.from_datetime(at), report_id, user_id))
@@ -199,7 +199,7 @@ class Channel:
     def add_alert(
         self, report_id: int, user_id: int, at: datetime, *, subject: str = "new report", opened: bool = False
     ) -> int:
-        """A user is alerted to a report; the alert's id. One subject may be sent several times.
+        """Add an alert about a report; returns its id. The same subject may be sent several times.
 
         Raises ValueError for an unknown report or user.
         """

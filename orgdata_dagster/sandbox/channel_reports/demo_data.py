@@ -1,4 +1,4 @@
-"""Made-up channels: two with reports of the last days, one empty, with fields the API counts and fields it refuses.
+"""Made-up channels: two with reports of the last days, one empty; with fields that the API counts, and others.
 
 Here: forms, states, users, and each day's events, the same for the same day and seed.
 Add here when: a case is found that a pull could lose or change.
@@ -57,7 +57,7 @@ def demo(
     seed: int = 0,
     limits: Limits = POLITE,
 ) -> ChannelReports:
-    """The vendor with channels 1, 2 and an empty 3, over this many days up to `now`."""
+    """The vendor with channels 1 and 2 and an empty channel 3, over this many days up to `now`."""
     until = now()
     channels = [
         Channel(1, 1, [INCIDENT], STATES, USERS),
@@ -77,7 +77,7 @@ def _days(now: datetime, days: int) -> Iterator[date]:
 
 
 def _fill(channel: Channel, day: date, count: int, until: datetime, chance: random.Random) -> None:
-    """A day's reports, the first at midnight, the last in the day's last microsecond, and what follows from them."""
+    """The reports of a day, from midnight to the last microsecond, with their reads and alerts."""
     midnight = datetime.combine(day, time(), UTC)
     last = timedelta(days=1, microseconds=-1)
     for number in range(count):
@@ -96,7 +96,7 @@ def _fill(channel: Channel, day: date, count: int, until: datetime, chance: rand
 
 
 def _follow(channel: Channel, report_id: int, at: datetime, until: datetime, chance: random.Random) -> None:
-    """Reads and alerts of a report in the days after it, some more than once."""
+    """Reads and alerts of a report in the days after it, some of them several times."""
     for _ in range(chance.randrange(5)):
         user_id, later = chance.choice(list(USERS)), at + timedelta(hours=chance.expovariate(1 / 12))
         times, alerted, opened = chance.choice((1, 1, 2)), chance.random() < 0.6, chance.random() < 0.5
@@ -108,6 +108,6 @@ def _follow(channel: Channel, report_id: int, at: datetime, until: datetime, cha
 
 
 def _selections(channel: Channel, chance: random.Random) -> dict[int, str]:
-    """A choice in most fields that have some; "Never used" keeps its name."""
+    """A selection in most fields with choices, but never the choice "Never used"."""
     fields = [field for field in channel.fields.values() if field.choices and field.name != "Never used"]
     return {field.id: chance.choice(field.choices).value for field in fields if chance.random() < 0.8}

@@ -1,6 +1,6 @@
-"""The nine aggregates, computed from the events every time they are asked for, so that late events count.
+"""The nine aggregates, computed from the events at every request, so that late events count.
 
-Here: one function an endpoint, from a channel and a span to the document's rows (`vendor_apis/channel_reports.md`).
+Here: one function per endpoint, from a channel and a period to the document's rows (`vendor_apis/channel_reports.md`).
 Add here when: the document has another endpoint.
 Keep out: parameters and HTTP (`api`); keeping events (`channel`).
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orgdata_dagster.sandbox import instants
-from orgdata_dagster.sandbox.channel_reports.channel import Alert, Channel, Field, Span
+from orgdata_dagster.sandbox.channel_reports.channel import Alert, Channel, Field, Period
 
 Json = dict[str, Any]
 
@@ -21,8 +21,8 @@ HOUR = 3_600_000_000
 DAY, WEEK = instants.DAY, 7 * instants.DAY
 
 
-def reports_images(channel: Channel, span: Span) -> list[Json]:
-    """The images put to reports within the span, oldest first."""
+def reports_images(channel: Channel, period: Period) -> list[Json]:
+    """The images added within the period, oldest first."""
     return [
         {
             "report_image_id": image.id,
@@ -31,14 +31,14 @@ def reports_images(channel: Channel, span: Span) -> list[Json]:
             "created_at": instants.to_text(image.at, 3),
             "styles": {size: f"https://images.example/{size}/{channel.id}-{image.id}.png" for size in _STYLES},
         }
-        for image in channel.images.within(span)
+        for image in channel.images.within(period)
     ]
 
 
-def reports_over_time(channel: Channel, span: Span) -> list[Json]:
-    """Reports by day or week; the first week may begin before the span, but counts only what is within."""
-    width = "day" if span.end - span.start <= 31 * DAY else "week"
-    counts = Counter(_bucket(report.at, width) for report in channel.reports.within(span))
+def reports_over_time(channel: Channel, period: Period) -> list[Json]:
+    """Reports by day or week. The first week may begin before the period, but only events within the period count."""
+    width = "day" if period.end - period.start <= 31 * DAY else "week"
+    counts = Counter(_bucket(report.at, width) for report in channel.reports.within(period))
     return [
         {
             "account_id": channel.account_id,
@@ -50,9 +50,9 @@ def reports_over_time(channel: Channel, span: Span) -> list[Json]:
     ]
 
 
-def reports_per_field_selection(channel: Channel, span: Span, field: Field) -> list[Json]:
-    """Reports by what was selected in a field, in the order of the field's choices."""
-    counts = Counter(report.selections.get(field.id) for report in channel.reports.within(span))
+def reports_per_field_selection(channel: Channel, period: Period, field: Field) -> list[Json]:
+    """Reports by the selection in a field, in the order of the field's choices."""
+    counts = Counter(report.selections.get(field.id) for report in channel.reports.within(period))
     return [
         {
             "field_id": field.id,
@@ -66,34 +66,34 @@ def reports_per_field_selection(channel: Channel, span: Span, field: Field) -> l
     ]
 
 
-def reports_per_state(channel: Channel, span: Span) -> list[Json]:
-    """Reports by the state they are in now, not the one they had within the span."""
-    counts = Counter(report.state_id for report in channel.reports.within(span))
+def reports_per_state(channel: Channel, period: Period) -> list[Json]:
+    """Reports by their current state, not the state that they had within the period."""
+    counts = Counter(report.state_id for report in channel.reports.within(period))
     return [
         {"id": state, "name": channel.states[state], "account_id": channel.account_id, "report_count": count}
         for state, count in sorted(counts.items())
     ]
 
 
-def reports_per_user(channel: Channel, span: Span) -> list[Json]:
-    """Reports by who created them."""
-    return _counts(channel, "user_id", Counter(report.user_id for report in channel.reports.within(span)))
+def reports_per_user(channel: Channel, period: Period) -> list[Json]:
+    """Reports by the user who created them."""
+    return _counts(channel, "user_id", Counter(report.user_id for report in channel.reports.within(period)))
 
 
-def reports_per_day_hour(channel: Channel, span: Span) -> list[Json]:
+def reports_per_day_hour(channel: Channel, period: Period) -> list[Json]:
     """Reports by hour of the day, 0-23."""
-    return _counts(channel, "hour", Counter(report.at % DAY // HOUR for report in channel.reports.within(span)))
+    return _counts(channel, "hour", Counter(report.at % DAY // HOUR for report in channel.reports.within(period)))
 
 
-def reports_per_week_day(channel: Channel, span: Span) -> list[Json]:
+def reports_per_week_day(channel: Channel, period: Period) -> list[Json]:
     """Reports by day of the week, 0 (Sunday) to 6."""
     # 1970 began on a Thursday, which is 4.
-    return _counts(channel, "dow", Counter((report.at // DAY + 4) % 7 for report in channel.reports.within(span)))
+    return _counts(channel, "dow", Counter((report.at // DAY + 4) % 7 for report in channel.reports.within(period)))
 
 
-def reports_read(channel: Channel, span: Span) -> list[Json]:
-    """One row, also where nothing was read; `unique_reads` are the different pairs of user and report."""
-    reads = channel.reads.within(span)
+def reports_read(channel: Channel, period: Period) -> list[Json]:
+    """One row, even if nothing was read. `unique_reads` counts the different pairs of user and report."""
+    reads = channel.reads.within(period)
     return [
         {
             "total_reads": len(reads),
@@ -104,10 +104,10 @@ def reports_read(channel: Channel, span: Span) -> list[Json]:
     ]
 
 
-def user_awareness(channel: Channel, span: Span) -> list[Json]:
-    """A row for each user who was alerted; `unique_alerts` are the different pairs of report and subject."""
+def user_awareness(channel: Channel, period: Period) -> list[Json]:
+    """One row per user who was alerted. `unique_alerts` counts the different pairs of report and subject."""
     by_user: dict[int, list[Alert]] = defaultdict(list)
-    for alert in channel.alerts.within(span):
+    for alert in channel.alerts.within(period):
         by_user[alert.user_id].append(alert)
     return [
         {
@@ -128,7 +128,7 @@ FIELDS = {
     "user_awareness": ("total_alerts", "alert_source_reports", "unique_alerts", "alerts_opened"),
 }
 
-MEASURES: dict[str, Callable[[Channel, Span], list[Json]]] = {
+MEASURES: dict[str, Callable[[Channel, Period], list[Json]]] = {
     measure.__name__: measure
     for measure in (
         reports_images,

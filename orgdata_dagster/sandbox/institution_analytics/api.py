@@ -1,9 +1,9 @@
-"""The endpoint: `GET /institution_analytics/analytics`, as `vendor_apis/institution_analytics.md` has it.
+"""The endpoint `GET /institution_analytics/analytics`, as `vendor_apis/institution_analytics.md` describes it.
 
-Here: the parameters with their defaults, the page size, what a wrong request is told. The document names
-neither path, parameters nor header; these are the defaults orgdata's client has too.
-Add here when: the document says something the endpoint does not do.
-Keep out: how rows are kept and ordered (`data_set`).
+Here: the parameters with their defaults and errors, the page size. The document names neither path, parameters nor
+header; they are as orgdata's client expects them by default.
+Add here when: the document describes something that the endpoint does not do.
+Keep out: storing and ordering rows (`data_set`).
 """
 
 import asyncio
@@ -22,27 +22,27 @@ from starlette.routing import BaseRoute, Route
 from orgdata_dagster.sandbox import instants
 from orgdata_dagster.sandbox.gate import count_rows
 from orgdata_dagster.sandbox.instants import utc_now
-from orgdata_dagster.sandbox.institution_analytics.data_set import DataSet, Page
+from orgdata_dagster.sandbox.institution_analytics.data_set import CsvPage, DataSet
 from orgdata_dagster.sandbox.limits import Limits, Rule, Window
 from orgdata_dagster.sandbox.vendor import Row, Vendor
 
-# The document names no limit; these are the ones a polite client keeps.
+# The document states no limit; a polite client keeps these.
 POLITE = Limits(rules=(Rule((Window(120, 60),)),), at_once=2)
 DEFAULT_KEY = "sandbox-key"
 
 
 class Readable(Protocol):
-    """What a page can be cut from."""
+    """Rows that can be served in pages."""
 
     @property
     def header(self) -> bytes: ...
-    def page(self, after: int, before: int, limit: int) -> Page: ...
+    def page(self, after: int, before: int, limit: int) -> CsvPage: ...
     def truth(self) -> list[Row]: ...
 
 
 @dataclass(frozen=True)
-class PageRequest:
-    """What `on_request` is told: the request's interval, after defaults, and its number, from 1."""
+class SeenRequest:
+    """The argument of `on_request`: the interval of a request, including defaults, and its number, from 1."""
 
     number: int
     data_set: str
@@ -53,9 +53,10 @@ class PageRequest:
 class InstitutionAnalytics(Vendor):
     """The vendor's state; every public attribute may be changed while it runs.
 
-    `page_rows` above 1000 are approximate, as documented: a few more or less each time. `now` is the vendor's
-    clock. `empty_header=False` answers an interval without rows with zero bytes instead of the header.
-    `on_request` is called before each page is computed, in a thread of its own, and may change the data.
+    page_rows: rows per page. Above 1000 it is approximate, as documented: a few more or less each time.
+    now: the vendor's clock.
+    empty_header: whether an answer without rows has the header; otherwise it has zero bytes.
+    on_request: is called in a separate thread before each page is computed, and may change the data.
     """
 
     name = "institution_analytics"
@@ -69,7 +70,7 @@ class InstitutionAnalytics(Vendor):
         limits: Limits = POLITE,
         now: Callable[[], datetime] = utc_now,
         empty_header: bool = True,
-        on_request: Callable[[PageRequest], None] | None = None,
+        on_request: Callable[[SeenRequest], None] | None = None,
         read_only: Mapping[str, Readable] | None = None,
     ) -> None:
         super().__init__(limits)
@@ -108,14 +109,14 @@ class InstitutionAnalytics(Vendor):
             return self.refuse(400, f"unknown data_set {name!r}; one of: {known}")
         now = self.now()
         try:
-            # The default is 7 days before now, not before `updated_before`: so the document.
+            # by the document, the default is 7 days before now, not before `updated_before`
             after = _instant(request, "updated_after", now - timedelta(days=7))
             before = _instant(request, "updated_before", now)
         except ValueError as wrong:
             return self.refuse(400, str(wrong))
         if self.on_request:
-            asked = PageRequest(next(self._numbers), name, *map(instants.to_datetime, (after, before)))
-            await asyncio.to_thread(self.on_request, asked)
+            seen = SeenRequest(next(self._numbers), name, *map(instants.to_datetime, (after, before)))
+            await asyncio.to_thread(self.on_request, seen)
         page = data_set.page(after, before, self._page_rows())
         count_rows(request, page.rows)
         body = data_set.header + page.body if page.rows or self.empty_header else b""
@@ -125,7 +126,7 @@ class InstitutionAnalytics(Vendor):
         return self.page_rows + (self._random.randint(-9, 9) if self.page_rows > 1000 else 0)
 
     async def _touch(self, request: Request) -> Response:
-        """`POST /_sandbox/institution_analytics/<data_set>/touch?n=10`: so many rows change now."""
+        """`POST /_sandbox/institution_analytics/<data_set>/touch?n=10`: changes so many rows now."""
         data_set = self.data_sets.get(request.path_params["data_set"])
         if data_set is None:
             return self.refuse(404, f"no data set that can change; there are {', '.join(self.data_sets)}")

@@ -1,8 +1,8 @@
-"""A data set of millions of rows for benchmarks, built in seconds and served without touching a row.
+"""A data set of millions of rows for benchmarks, built in seconds and served without handling single rows.
 
-Here: rows as one block of bytes, newest first, with the place and age of each line: a page is a slice.
+Here: rows as one block of bytes, newest first, with the place and age of each line, so that a page is a slice.
 Add here when: a benchmark needs data of another shape.
-Keep out: rows that change and rows that are awkward; `data_set` and `demo_data` have those.
+Keep out: rows that change (`data_set`) and awkward rows (`demo_data`).
 """
 
 import csv
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from orgdata_dagster.sandbox import instants
 from orgdata_dagster.sandbox.instants import utc_now
 from orgdata_dagster.sandbox.institution_analytics.api import InstitutionAnalytics
-from orgdata_dagster.sandbox.institution_analytics.data_set import Page
+from orgdata_dagster.sandbox.institution_analytics.data_set import CsvPage
 from orgdata_dagster.sandbox.limits import UNLIMITED, Limits
 from orgdata_dagster.sandbox.vendor import Row
 
@@ -41,7 +41,7 @@ class BulkDataSet:
         self._end = end
         self._ages = array("q", range(0, rows * step, step))  # microseconds before `end`
         self._lines = bytearray()
-        self._places = array("q", [0])  # where each line begins, and at last where the block ends
+        self._places = array("q", [0])  # where each line begins, and finally where the block ends
         for first in range(0, rows, CHUNK):
             lines = _lines(rows - first, end - np.array(self._ages[first : first + CHUNK]))
             ends = accumulate(map(len, lines), initial=len(self._lines))
@@ -52,19 +52,19 @@ class BulkDataSet:
     def __len__(self) -> int:
         return len(self._ages)
 
-    def page(self, after: int, before: int, limit: int) -> Page:
+    def page(self, after: int, before: int, limit: int) -> CsvPage:
         """The newest `limit` rows with `after < updated_date <= before`, newest first."""
         first = bisect_left(self._ages, self._end - before)
         last = max(first, min(first + limit, bisect_left(self._ages, self._end - after)))
-        return Page(bytes(memoryview(self._lines)[self._places[first] : self._places[last]]), last - first)
+        return CsvPage(bytes(memoryview(self._lines)[self._places[first] : self._places[last]]), last - first)
 
     def pieces(self) -> Iterator[bytes | bytearray]:
-        """All of it as one CSV: for truths too large for `truth`."""
+        """All rows as one CSV, if there are too many for `truth`."""
         yield self.header
         yield self._lines
 
     def truth(self) -> list[Row]:
-        """Every row as text, newest first. Nothing is quoted, so what is empty is missing."""
+        """Every row as text, newest first. Nothing is quoted, so empty fields are missing values."""
         reader = csv.DictReader((self.header + self._lines).decode("ascii").splitlines())
         return [{name: value or None for name, value in row.items()} for row in reader]
 
@@ -88,7 +88,7 @@ _NOTES = ("", "plain words of a note that is longer", "another note", "N/A")
 
 @lru_cache
 def _middles() -> list[str]:
-    """What stands between a line's number and its timestamp; it repeats, which makes building fast."""
+    """The texts between a line's number and its timestamp. They repeat, which makes building fast."""
     return [
         f"{n * 7 % 90_000:07d},C-{n % 400},{_KINDS[n % 4]},{n % 1000 / 10},{n % 9973}.{n % 100:02d},"
         f"{'true' if n % 3 else 'false'},{_NOTES[n % 7 % 4]}"

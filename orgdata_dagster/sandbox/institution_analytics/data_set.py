@@ -1,7 +1,7 @@
-"""A data set as the vendor holds it: rows that change, kept in the order of their `updated_date`.
+"""A data set as the vendor stores it: rows that change, in the order of their `updated_date`.
 
-Here: changing rows, cutting pages out of them, and the truth to compare with.
-Add here when: the vendor's data must change in a way tests cannot yet make it.
+Here: changing rows, serving pages, and the true rows to compare with.
+Add here when: a test needs to change the data in another way.
 Keep out: HTTP, defaults and limits (`api`); made-up data (`demo_data`).
 """
 
@@ -21,8 +21,8 @@ from orgdata_dagster.sandbox.vendor import Row
 CURSOR = "updated_date"
 
 
-class Page(NamedTuple):
-    """CSV lines without the header, and how many rows they are."""
+class CsvPage(NamedTuple):
+    """CSV lines without the header, and the number of rows."""
 
     body: bytes
     rows: int
@@ -38,9 +38,11 @@ class _Stored:
 class DataSet:
     """Rows with a key, newest first when read. Thread-safe.
 
-    `columns` must hold the key and `updated_date`; `line_end` is LF or CRLF. `printed` spells the `updated_date` that
-    answers (and the truth) show, where that is not what is stored: see `coarse` and `local`. With `exclusive_before` a
-    row at the exact `updated_before` is not in the answer, although the document says that it is.
+    columns: must include the key and `updated_date`.
+    line_end: LF or CRLF.
+    printed: formats the `updated_date` in answers and in the truth, if it differs from the stored one; see `coarse`
+        and `local`.
+    exclusive_before: whether a row exactly at `updated_before` is left out, although the document says otherwise.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class DataSet:
     def insert(self, row: Mapping[str, str | None]) -> None:
         """Add a row; columns it lacks are missing values.
 
-        Raises ValueError for an unknown column, a key that is there already, a wrong `updated_date`.
+        Raises ValueError for an unknown column, an existing key, or an invalid `updated_date`.
         """
         with self._lock:
             self._check_columns(row)
@@ -94,13 +96,15 @@ class DataSet:
         at: datetime | str,
         values: Mapping[str, str | None] | None = None,
     ) -> int:
-        """Move rows (a key, or all a predicate holds for) to a new `updated_date`; the number of rows moved.
+        """Move rows to a new `updated_date`; returns the number of rows.
 
-        Changes `values` with it, or where none are given counts up the column `revision` if there is one.
-        Raises ValueError as `insert` does; then nothing has changed.
+        which: a key, or a predicate.
+        values: other changes; None: the column `revision` is incremented, if there is one.
+
+        Raises ValueError like `insert`; then nothing has changed.
         """
         text = at if isinstance(at, str) else instants.to_text(instants.from_datetime(at))
-        instants.from_text(text)  # a wrong one must raise before any row is taken out
+        instants.from_text(text)  # an invalid instant must raise before any row is changed
         with self._lock:
             self._check_columns(values or {})
             found = self._find(which)
@@ -111,7 +115,10 @@ class DataSet:
         return len(found)
 
     def delete(self, which: str | Callable[[Row], bool]) -> int:
-        """Remove rows (a key, or all a predicate holds for); the number of rows removed."""
+        """Remove rows; returns their number.
+
+        which: a key, or a predicate.
+        """
         with self._lock:
             found = self._find(which)
             for stored in found:
@@ -119,22 +126,22 @@ class DataSet:
         return len(found)
 
     def add_column(self, name: str) -> None:
-        """A new last column, missing in every row there is."""
+        """Add a last column, without values."""
         self._reshape([*self.columns, name])
 
     def drop_column(self, name: str) -> None:
-        """A column less, from every row."""
+        """Remove a column from every row."""
         self._reshape([column for column in self.columns if column != name])
 
     def truth(self) -> list[Row]:
-        """Every row there is now, as text, oldest first."""
+        """All current rows as text, oldest first."""
         with self._lock:
             return [self._shown(stored.values) for stored in self._stored]
 
-    def page(self, after: int, before: int, limit: int) -> Page:
+    def page(self, after: int, before: int, limit: int) -> CsvPage:
         """The newest `limit` rows with `after < updated_date <= before`, newest first.
 
-        Rows of one instant come in another order every time, and any of them may fall beyond the limit.
+        Rows with the same instant are in another order each time, and any of them may be cut off by the limit.
         """
         with self._lock:
             upper = bisect_left if self.exclusive_before else bisect_right
@@ -147,11 +154,11 @@ class DataSet:
             self._shuffle_ties(lines, self._instants[first:high])
         lines.reverse()
         del lines[limit:]
-        return Page(b"".join(lines), len(lines))
+        return CsvPage(b"".join(lines), len(lines))
 
     def _shuffle_ties(self, lines: list[bytes], ascending: list[int]) -> None:
         shuffled = 0
-        # In C speed over the page, since most neighbours differ.
+        # at the speed of C, because most neighbours differ
         for start in compress(count(), map(eq, ascending, islice(ascending, 1, None))):
             if start >= shuffled:
                 shuffled = bisect_right(ascending, ascending[start])
@@ -196,7 +203,7 @@ class DataSet:
 
 
 def coarse(digits: int) -> Callable[[str], str]:
-    """Print instants with this many fraction digits only (-1: whole minutes); what is finer is cut, not rounded."""
+    """Print instants with only this many fraction digits (-1: whole minutes); the rest is cut off, not rounded."""
 
     def printed(text: str) -> str:
         shown = instants.to_text(instants.from_text(text), max(digits, 0))
@@ -206,7 +213,7 @@ def coarse(digits: int) -> Callable[[str], str]:
 
 
 def local(hours: float, digits: int = 6) -> Callable[[str], str]:
-    """Print the local time of a place so many hours ahead of UTC, without saying so: `2026-03-01 10:00:00`."""
+    """Print local times so many hours ahead of UTC, without their zone: `2026-03-01 10:00:00`."""
 
     def printed(text: str) -> str:
         there = instants.from_text(text) + round(hours * 3600) * 1_000_000

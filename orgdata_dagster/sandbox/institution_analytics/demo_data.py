@@ -1,10 +1,10 @@
-"""Made-up data, awkward on purpose: what has broken pulls, parsers and types elsewhere.
+"""Made-up data, awkward on purpose: values that have broken pulls, parsers and types elsewhere.
 
 Here: the data sets `users`, `courses` and `events` of the last days, the same for the same day and seed.
 Add here when: a value, an instant or a tie is found that a pull could lose or change.
-Keep out: ties larger than a page; no client can read those, tests that want them make them.
+Keep out: ties larger than a page, which no client can read; tests that need them make them.
 
-`events` keeps one type a column on every day, so that a table of it can be frozen; the other two do not.
+In `events` each column has the same type on every day, so that its table can be frozen; in the other two it may change.
 """
 
 import random
@@ -20,7 +20,7 @@ from orgdata_dagster.sandbox.vendor import Row
 
 EMPTY_DAY = 4  # days before today on which nothing happened
 
-# Plain text comes first, and every day begins with it: a column of these is always one of text.
+# every day begins with plain text, so that the column is always text
 NOTES = (
     "plain", "", None, 'she said "no"', "a, b; c", "CR LF\r\ninside", "LF\ninside", "CR\rinside",
     "N/A", "null", "NULL", "NaN", "None", "true", "00123", "1e5", "0x10", "2026-01-01", "-", "#", "=1+1",
@@ -43,7 +43,7 @@ def demo(
     page_rows: int = 20_000,
     limits: Limits = POLITE,
 ) -> InstitutionAnalytics:
-    """The vendor with about this many rows in all, over this many days up to `now`."""
+    """The vendor with about `rows` rows in total, over the `days` days up to `now`."""
     made_at = now()
     kinds: list[tuple[str, Make, float, str]] = [
         ("users", _user, 0.15, "\r\n"),
@@ -67,14 +67,14 @@ def _days(now: datetime, days: int) -> Iterator[date]:
 
 
 def _rows(name: str, make: Make, day: date, count: int, seed: int) -> Iterator[Row]:
-    # Seeded by the day, so that its rows stay the same when the sandbox is started on a later day.
+    # seeded by the day, so that its rows are the same when the sandbox is started on a later day
     chance = random.Random(f"{seed}/{name}/{day}")
     for number, updated in enumerate(_updated_dates(day, count, chance)):
         yield {**make(day.toordinal() * count + number, number, chance), "updated_date": updated}
 
 
 def _updated_dates(day: date, count: int, chance: random.Random) -> list[str]:
-    """So many timestamps: the day's borders, one second in several precisions, then any, with ties."""
+    """So many timestamps: the day's borders, one second in several precisions, then random ones and ties."""
     midnight = instants.from_datetime(datetime.combine(day, time(), UTC))
     noon = midnight + instants.DAY // 2
     end = midnight + instants.DAY
@@ -94,14 +94,14 @@ def _updated_dates(day: date, count: int, chance: random.Random) -> list[str]:
     while len(texts) < count:
         at = midnight + chance.randrange(instants.DAY)
         digits = chance.choice((0, 3, 6))
-        # Mostly single rows; now and then an import that stamps a handful alike.
+        # mostly single rows; sometimes several rows with the same instant, as after an import
         texts += [instants.to_text(at, digits)] * chance.choices((1, 2, 7), (60, 3, 2))[0]
     return texts[:count]
 
 
 def _user(serial: int, number: int, chance: random.Random) -> Row:
     return {
-        "id": f"{serial % 900_000:07d}",  # always with a leading zero: a number it is not
+        "id": f"{serial % 900_000:07d}",  # always with a leading zero, so it is not a number
         "email": f"user{serial}@example.org",
         "Full Name (display)": chance.choice(("Zoë Müller", "O'Brien, Pat", "李 小龍", 'Al "Ace" Ng')),
         "active": chance.choice(("true", "false")),

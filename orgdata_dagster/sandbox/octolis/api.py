@@ -1,8 +1,8 @@
-"""The endpoints under `/octolis/v1/data`, as `vendor_apis/octolis.md` has them.
+"""The endpoints under `/octolis/v1/data`, as `vendor_apis/octolis.md` describes them.
 
-Here: routes, points, headers, and what stands before every answer (hook, mandatory headers, read-only, busy).
-Add here when: the document has another endpoint or another rule for all of them.
-Keep out: how records change (`dataset`), how they are read (`query`, `export`) and written (`writing`).
+Here: routes, points, headers, and the checks before every answer (hook, mandatory headers, read-only, busy).
+Add here when: the document has another endpoint, or another rule for all endpoints.
+Keep out: changing records (`dataset`), reading (`query`, `export`) and writing them (`writing`).
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from orgdata_dagster.sandbox.octolis.columns import ALL_MASTERIDS, Column
 from orgdata_dagster.sandbox.octolis.dataset import Dataset
 from orgdata_dagster.sandbox.octolis.problems import Problem
 from orgdata_dagster.sandbox.octolis.query import Query, Served
-from orgdata_dagster.sandbox.octolis.requests import Endpoint, need_headers, payload_of, told
+from orgdata_dagster.sandbox.octolis.requests import Endpoint, need_headers, payload_of, problems_answered
 from orgdata_dagster.sandbox.octolis.webhooks import Webhook, WebhookCall
 from orgdata_dagster.sandbox.vendor import Row, Vendor
 
 DEFAULT_KEY = "sandbox-octolis-key"
 
-# "25 points per second plus 150 points per minute" for each key, "2000 points per minute" for the account.
+# "25 points per second plus 150 points per minute" per key, "2000 points per minute" per account
 DOCUMENTED = Limits(rules=(Rule((Window(25, 1), Window(150, 60))), Rule((Window(2000, 60),), shared=True)))
 READ_POINTS, WRITE_POINTS = 1, 10
 
@@ -39,7 +39,7 @@ ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class Readable(Protocol):
-    """What can be read: a dataset, or a bulk one."""
+    """A dataset that can be read."""
 
     @property
     def columns(self) -> Mapping[str, Column]: ...
@@ -49,8 +49,8 @@ class Readable(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What `on_request` is told of a request to a dataset, and its number, from 1."""
+class SeenRequest:
+    """The argument of `on_request`: a request to a dataset, and its number, from 1."""
 
     number: int
     method: str
@@ -59,14 +59,15 @@ class Asked:
     query: Mapping[str, str]
 
 
-Hook = Callable[[Asked], None]
+Hook = Callable[[SeenRequest], None]
 
 
 class Octolis(Vendor):
     """The vendor's state; every public attribute may be changed while it runs.
 
-    All `api_keys` belong to one account. `all_or_none` makes one wrong row refuse its whole batch. `on_request` is
-    called before each answer of a dataset is computed, in a thread of its own, and may change the data.
+    api_keys: keys of the same account.
+    all_or_none: whether one wrong row makes the whole batch fail.
+    on_request: is called in a separate thread before each answer of a dataset is computed, and may change the data.
     """
 
     name = "octolis"
@@ -105,12 +106,12 @@ class Octolis(Vendor):
             Route(f"{records}/batch", self._writing(self._upsert_batch), methods=["POST"]),
             Route(f"{records}/batch", self._writing(self._update_batch), methods=["PATCH"]),
             Route(f"{records}/{{masterid}}", self._writing(writing.update), methods=["PATCH"]),
-            Route("/v1/data/webhook/{webhook}", told(self._webhook), methods=ANY_METHOD),
-            Route("/{path:path}", told(_no_such_route), methods=ANY_METHOD),
+            Route("/v1/data/webhook/{webhook}", problems_answered(self._webhook), methods=ANY_METHOD),
+            Route("/{path:path}", problems_answered(_no_such_route), methods=ANY_METHOD),
         ]
 
     def controls(self) -> Sequence[BaseRoute]:
-        return [Route("/{dataset}/busy", told(self._make_busy), methods=["POST"])]
+        return [Route("/{dataset}/busy", problems_answered(self._make_busy), methods=["POST"])]
 
     def credential(self, request: Request) -> str | None:
         key = request.query_params.get("api-key")
@@ -137,10 +138,10 @@ class Octolis(Vendor):
     def _reading(self, read: Callable[[Readable, Request], Response]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             dataset = self._dataset(request)
-            await self._ask(request)
+            await self._call_hook(request)
             return read(dataset, request)
 
-        return told(endpoint)
+        return problems_answered(endpoint)
 
     def _list(self, dataset: Readable, request: Request) -> Response:
         query = Query.parse(request.query_params, dataset.columns)
@@ -164,18 +165,18 @@ class Octolis(Vendor):
             arrived = self.now()
             dataset = self._dataset(request)
             payload = await payload_of(request)
-            await self._ask(request)
+            await self._call_hook(request)
             if not isinstance(dataset, Dataset) or dataset.read_only:
                 raise problems.read_only()
             if dataset.is_busy:
                 raise problems.busy()
             masterid = request.path_params.get("masterid")
-            # in a thread: the limits judge requests as they arrive, not when the batch before them is done
+            # in a thread, so that the limits judge requests when they arrive, not when an earlier batch is done
             answer = await asyncio.to_thread(write, dataset, *([masterid] if masterid else []), payload, arrived)
             count_rows(request, len(answer.get("results", [answer])))
             return JSONResponse(answer)
 
-        return told(endpoint)
+        return problems_answered(endpoint)
 
     def _upsert_batch(self, dataset: Dataset, payload: Any, at: datetime) -> dict[str, Any]:
         return writing.upsert_batch(dataset, payload, at, all_or_none=self.all_or_none)
@@ -201,15 +202,15 @@ class Octolis(Vendor):
             raise problems.not_found("Dataset")
         return dataset
 
-    async def _ask(self, request: Request) -> None:
+    async def _call_hook(self, request: Request) -> None:
         if self.on_request:
             query = {name: value for name, value in request.query_params.items() if name not in self.secret_params}
             path = request.scope["sandbox.entry"].endpoint
-            asked = Asked(next(self._numbers), request.method, request.path_params["dataset"], path, query)
-            await asyncio.to_thread(self.on_request, asked)
+            seen = SeenRequest(next(self._numbers), request.method, request.path_params["dataset"], path, query)
+            await asyncio.to_thread(self.on_request, seen)
 
     async def _make_busy(self, request: Request) -> Response:
-        """`POST /_sandbox/octolis/<dataset>/busy?seconds=120`: writes get 423 for so long."""
+        """`POST /_sandbox/octolis/<dataset>/busy?seconds=120`: answers writes with 423 for so long."""
         dataset = self.datasets.get(request.path_params["dataset"])
         if dataset is None:
             raise problems.not_found("Dataset")

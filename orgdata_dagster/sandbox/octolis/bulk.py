@@ -1,8 +1,8 @@
-"""A dataset of hundreds of thousands of records for benchmarks, rendered at the start and served as it is.
+"""A dataset of hundreds of thousands of records for benchmarks, which is rendered once, at the start.
 
-Here: records as lines of JSON, newest first; a page joins as many of them as it has records.
+Here: records as lines of JSON, newest first; a page joins its lines.
 Add here when: a benchmark needs records of another shape.
-Keep out: records that change or are awkward; `dataset` and `demo_data` have those.
+Keep out: records that change (`dataset`) and awkward ones (`demo_data`).
 """
 
 import json
@@ -30,7 +30,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A record that is only ever read."""
+    """A record that never changes."""
 
     json: bytes
 
@@ -40,12 +40,12 @@ class Line:
         return values
 
     def value(self, name: str) -> Any:
-        """One value of it."""
+        """One value of the record."""
         return self.public().get(name)
 
 
 class BulkDataset:
-    """So many records, ten to a `__modified_at__`, one such instant every 10 ms back from `end`."""
+    """So many records. Ten share each `__modified_at__`; these instants go back from `end` in steps of 10 ms."""
 
     def __init__(self, records: int, end: datetime) -> None:
         self.columns = {column.name: column for column in COLUMNS}
@@ -67,7 +67,7 @@ class BulkDataset:
         return self._lines
 
     def get(self, masterid: str) -> Line:
-        """The record. Raises Problem where there is none."""
+        """The record. Raises Problem if there is none."""
         if self._places is None:
             self._places = {record.public()[MASTERID]: place for place, record in enumerate(self._lines)}
         if masterid not in self._places:
@@ -75,7 +75,7 @@ class BulkDataset:
         return self._lines[self._places[masterid]]
 
     def pieces(self) -> Iterator[bytes]:
-        """Every record as a line of JSON: for truths too large for `truth`."""
+        """Every record as a line of JSON, if there are too many for `truth`."""
         return (line.json + b"\n" for line in self._lines)
 
     def truth(self) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ class BulkDataset:
 def bulk(
     records: int = 500_000, *, now: Callable[[], datetime] = instants.utc_now, limits: Limits = UNLIMITED
 ) -> Octolis:
-    """The vendor with one dataset, `bulk`, of so many records (some 350 bytes each)."""
+    """The vendor with one dataset, `bulk`, of so many records (about 350 bytes each)."""
     return Octolis(now=now, limits=limits, bulk={BULK: BulkDataset(records, now())})
 
 
@@ -95,7 +95,7 @@ def _masterid(number: int) -> str:
 
 
 def _middle(number: int) -> str:
-    """What stands between the number and the timestamps; it repeats, which makes building fast."""
+    """The text between a record's number and its timestamps. It repeats, which makes building fast."""
     values = {
         "firstname": ("Zoë", "Jeanne", "李", None)[number % 4],
         "points": number * 7 - 500,

@@ -1,8 +1,8 @@
-"""The columns of a dataset: types as octolis checks them, and its own columns beside the user's.
+"""The columns of a dataset: types as octolis checks them, and octolis' own columns.
 
-Here: which JSON value a column takes, said in the words of the document's errors.
+Here: which JSON values a column accepts, with the errors in the document's words.
 Add here when: the document (`vendor_apis/octolis.md`, "Data format") has another type or rule.
-Keep out: keys, defaults and what becomes of a good value (`dataset`).
+Keep out: keys, defaults and storing values (`dataset`).
 """
 
 import re
@@ -26,7 +26,11 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the user's. A `protected` one ignores what is written to it; a `mandatory` one must be sent."""
+    """A column of the user.
+
+    protected: values that are written to it are ignored.
+    mandatory: it must be sent.
+    """
 
     name: str
     type: Type = "text"
@@ -35,13 +39,13 @@ class Column:
     mandatory: bool = False
 
     def complaints(self, value: Any) -> list[str]:
-        """What is wrong with a value, in the document's words; null is right for every column."""
+        """The problems of a value, in the document's words; null is valid in every column."""
         if value is None:
             return []
         return [f"{self.name} (#/properties/{self.name}/{rule}) - {what}" for rule, what in _CHECKS[self.type](value)]
 
     def from_filter(self, text: str) -> Any:
-        """The value a filter names. Raises ValueError where this column can have no such value."""
+        """Parse a value of a filter. Raises ValueError if this column cannot have such a value."""
         if self.type == "boolean":
             if text not in ("true", "false"):
                 raise ValueError(f"not a boolean: {text!r}")
@@ -75,8 +79,8 @@ def _integer(value: Any) -> Found:
 def _float(value: Any) -> Found:
     if not _is_number(value):
         return [("type", "must be number")]
-    # "Floats must have a maximum of 6 digits" is read as the strict one of its two meanings, digits on both
-    # sides of the point: who keeps to it is right under the other as well.
+    # "Floats must have a maximum of 6 digits" has two meanings. This is the strict one, digits on both sides of the
+    # point: values that are valid here are valid under the other meaning as well.
     digits = len(Decimal(repr(value)).normalize().as_tuple().digits)
     long = [("maxDigits", f"must have a maximum of {MAX_DIGITS} digits")] if digits > MAX_DIGITS else []
     return long + _range(value)

@@ -1,8 +1,8 @@
-"""A dataset as octolis holds it: records found by deduplication keys, changed, merged and deleted.
+"""A dataset as octolis stores it: records that are found by deduplication keys, changed, merged and deleted.
 
-Here: what upsert, update and merge do, the order of reading, and the truth to compare with.
-Add here when: records must change in a way tests cannot yet make them.
-Keep out: HTTP (`api`, `writing`), what a payload may hold (`schema`), pages and formats (`query`, `export`).
+Here: upsert, update and merge, the order of reading, and the true records to compare with.
+Add here when: a test needs to change records in another way.
+Keep out: HTTP (`api`, `writing`), the checks of a payload (`schema`), pages and formats (`query`, `export`).
 """
 
 import itertools
@@ -24,17 +24,18 @@ from orgdata_dagster.sandbox.octolis.schema import Key, KeyIndex, Schema, Values
 
 @dataclass(frozen=True)
 class Written:
-    """A record as a write leaves it, and the columns sent in vain because they are protected."""
+    """A record after a write, and the protected columns whose values were ignored."""
 
     record: dict[str, Any]
     protected: list[str]
 
 
 class Dataset:
-    """Records with deduplication `keys`, each of one or several columns; every record has at least one of them whole.
+    """Records with deduplication keys. Thread-safe.
 
-    A `read_only` one is a SQL dataset: the API refuses writes, Python does not. `stable_ties=False` gives records
-    of one `__modified_at__` in another order at each request. Thread-safe.
+    keys: each has one or several columns. Every record has all values of at least one key.
+    read_only: whether it is a SQL dataset: the API refuses writes, but Python can change it.
+    stable_ties: whether records with the same `__modified_at__` are in the same order at each request.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Dataset:
         self._records: dict[str, Record] = {}
         self._index = KeyIndex(keys)
         self._serials = itertools.count(1)
-        self._ordered: list[Record] | None = None  # newest first; None: to be sorted again
+        self._ordered: list[Record] | None = None  # newest first; None: not sorted yet
         self._busy_until = 0.0
         self._random = random.Random(dataset_id)
         self._lock = threading.RLock()
@@ -69,9 +70,11 @@ class Dataset:
         return self.schema.columns
 
     def upsert(self, payload: Values, at: datetime | None = None) -> Written:
-        """Create the record with this payload's keys, change it, or merge those that have them and change the result.
+        """Create the record with this payload's keys or change it. If several records have them, merge these first.
 
-        `at` is its `__modified_at__`. Raises Problem, and then nothing has changed.
+        at: the new `__modified_at__`.
+
+        Raises Problem; then nothing has changed.
         """
         with self._lock:
             accepted, protected = self.schema.accept(payload, "upsertion")
@@ -85,9 +88,11 @@ class Dataset:
             return Written(record.base(), protected)
 
     def update(self, masterid: str, payload: Values, at: datetime | None = None, *, touch: bool = True) -> Written:
-        """Change a record; without `touch` it keeps its `__modified_at__`, as happens in SQL datasets.
+        """Change a record.
 
-        Raises Problem where there is no such record, a value is wrong or a key is another record's.
+        touch: whether it gets a new `__modified_at__`; records of SQL datasets may not.
+
+        Raises Problem if there is no such record, a value is wrong, or another record has a key.
         """
         with self._lock:
             record = self._find(masterid)
@@ -100,24 +105,24 @@ class Dataset:
             return Written(record.base(), protected)
 
     def merge(self, *masterids: str, at: datetime | None = None) -> str:
-        """Merge records into the oldest of them; its masterid. Raises Problem where one is unknown."""
+        """Merge records into the oldest; returns its masterid. Raises Problem if one is unknown."""
         with self._lock:
             record = self._merge([self._find(masterid) for masterid in dict.fromkeys(masterids)])
             self._change(record, {}, self._moment(at))
             return record.masterid
 
     def delete(self, masterid: str) -> None:
-        """Remove a record without a trace. Raises Problem where there is none."""
+        """Remove a record. Raises Problem if there is none."""
         with self._lock:
             self._take(self._find(masterid))
 
     def get(self, masterid: str) -> Record:
-        """The record. Raises Problem where there is none, one that went into another included."""
+        """The record. Raises Problem if there is none, or if it was merged into another."""
         with self._lock:
             return self._find(masterid)
 
     def newest_first(self) -> Sequence[Record]:
-        """All records by `__modified_at__`; of those that share one, the last created comes first."""
+        """All records by `__modified_at__`, newest first; in a tie, the one created last is first."""
         with self._lock:
             if self._ordered is None:
                 self._ordered = sorted(self._records.values(), key=lambda r: (r.modified, r.serial), reverse=True)
@@ -126,12 +131,12 @@ class Dataset:
             return sorted(self._ordered, key=lambda r: (r.modified, self._random.random()), reverse=True)
 
     def truth(self) -> list[dict[str, Any]]:
-        """Every record as it is read, in the order of creation."""
+        """Every record as reads return it, in the order of creation."""
         with self._lock:
             return [record.public() for record in sorted(self._records.values(), key=lambda r: r.serial)]
 
     def busy(self, seconds: float) -> None:
-        """Answer every write with 423 for so long, from now; 0 ends it."""
+        """Answer every write with 423 for so many seconds from now; 0 ends this."""
         self._busy_until = time.monotonic() + seconds
 
     @property
@@ -154,7 +159,7 @@ class Dataset:
         self._put(record)
 
     def _merge(self, records: Sequence[Record]) -> Record:
-        """The oldest survives; what it lacks comes from the others, older before newer."""
+        """Merge into the oldest record; values that it lacks come from the others, oldest first."""
         oldest, *others = sorted(records, key=lambda record: (record.created, record.serial))
         for record in records:
             self._take(record)
@@ -181,5 +186,5 @@ class Dataset:
         return self._records[masterid]
 
     def _moment(self, at: datetime | None = None) -> int:
-        """Octolis tells milliseconds and no more."""
+        """An instant in whole milliseconds, the precision of octolis."""
         return instants.from_datetime(at or self.now()) // 1000 * 1000

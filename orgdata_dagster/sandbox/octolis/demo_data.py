@@ -1,6 +1,6 @@
-"""Made-up datasets, awkward on purpose: what has broken pulls, merges and types elsewhere.
+"""Made-up datasets, awkward on purpose: values that have broken pulls, merges and types elsewhere.
 
-Here: five datasets of the last days, the same for the same moment and seed: `contacts` (one key), `customers` (two
+Here: five datasets of the last days, the same for the same instant and seed: `contacts` (one key), `customers` (two
 keys, so that upserts merge), `orders` (a key of two columns), `vip` (a SQL dataset) and `nothing` (empty).
 Add here when: a value, a tie or a merge is found that a pull or a sync could lose or change.
 Keep out: a dataset for benchmarks (`bulk`).
@@ -26,11 +26,11 @@ DATASETS = {
     "vip": "77aa0f52-7a3b-4a57-9d0e-2f6f0c1d0004",
     "nothing": "77aa0f52-7a3b-4a57-9d0e-2f6f0c1d0005",
 }
-"""The ids of the demo's datasets by their names."""
+"""Name -> id of the demo's datasets."""
 
 WEBHOOK = Webhook("b1f30f52-7a3b-4a57-9d0e-2f6f0c1d0006", frozenset({"POST", "PUT"}), {"x-source": "orgdata"})
 
-WRITE_DELAY = timedelta(milliseconds=223)  # as in the document's examples: written later than "modified"
+WRITE_DELAY = timedelta(milliseconds=223)  # in the examples of the document, written is a little later than "modified"
 
 NOTES = (
     "plain", "", None, 'said "no"', "a,b;c:d", "CR LF\r\ninside", "N/A", "null", "true", "00123", "1e5",
@@ -77,7 +77,7 @@ def demo(
     seed: int = 0,
     limits: Limits = DOCUMENTED,
 ) -> Octolis:
-    """The vendor with about this many records in all, modified over this many days up to `now`."""
+    """The vendor with about `records` records in total, modified over the `days` days up to `now`."""
     made_at = now()
     datasets = []
     for name, dataset_id in DATASETS.items():
@@ -93,7 +93,7 @@ def demo(
 
 
 def _moments(count: int, until: datetime, days: float, chance: random.Random) -> Iterator[datetime]:
-    """So many moments, ascending; about half of them come in ties, as batches leave them."""
+    """So many instants, ascending; about half of them are ties, as batches leave them."""
     at, step = until - timedelta(days=days), timedelta(days=days) / (count + 1)
     left = count
     while left:
@@ -110,7 +110,7 @@ def _fill(dataset: Dataset, make: Make, moments: Iterator[datetime], chance: ran
 
 
 def _merge_some(dataset: Dataset, made_at: datetime) -> None:
-    """Upserts whose email is one record's and whose phone is another's."""
+    """Merge some records, by upserts with the email of one and the phone of another."""
     rows = dataset.truth()
     for number in range(1, len(rows) - 20, 40):
         at = made_at - timedelta(minutes=number)

@@ -1,8 +1,8 @@
-"""Records as a read answers them: an object with a list, or a CSV file with one line per record.
+"""Records as answers to reads: an object with a list, or a CSV file with one line per record.
 
-Here: both formats, whole or only the selected columns.
+Here: both formats, with all or only the selected columns.
 Add here when: the document has another format.
-Keep out: which records they are (`query`).
+Keep out: choosing the records (`query`).
 """
 
 import json
@@ -15,7 +15,7 @@ from orgdata_dagster.sandbox.octolis.query import Query, Served
 
 
 def body(records: Sequence[Served], query: Query, columns: Mapping[str, Column]) -> bytes:
-    """The answer to a query these records are the page of."""
+    """The answer to a query, with these records as its page."""
     if query.as_csv:
         return _csv(records, query.selection or (*columns, *SYSTEM), query.header)
     return b'{"records":[' + b",".join(_objects(records, query.selection)) + b"]}"

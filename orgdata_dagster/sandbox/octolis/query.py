@@ -1,8 +1,8 @@
-"""What a read asks for: filter, selection, page, order, format, as the document lists them.
+"""The parameters of a read: filter, selection, page, order, format, as the document lists them.
 
-Here: the parameters with their defaults, what a wrong one is told, and the records a query means.
+Here: the parameters with their defaults and errors, and choosing the records.
 Add here when: the document has another parameter.
-Keep out: how records are written down (`export`) and kept (`dataset`).
+Keep out: formatting records (`export`) and storing them (`dataset`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ MAX_PAGE_SIZE = 50_000
 
 
 class Served(Protocol):
-    """A record that can be read: one of a dataset, or a line of a bulk one."""
+    """A record that can be read, of a dataset or of the bulk dataset."""
 
     @property
     def json(self) -> bytes: ...
@@ -31,7 +31,7 @@ Filters = Mapping[str, frozenset[Any]]
 
 @dataclass(frozen=True)
 class Query:
-    """The parameters of a read. Raises Problem, at `parse`, for one that is wrong."""
+    """The parameters of a read."""
 
     filters: Filters
     selection: tuple[str, ...] | None
@@ -43,7 +43,7 @@ class Query:
 
     @classmethod
     def parse(cls, params: Mapping[str, str], columns: Mapping[str, Column]) -> "Query":
-        """The query these parameters are, defaults included; unknown parameters are ignored."""
+        """Parse parameters, with defaults; unknown ones are ignored. Raises Problem for an invalid one."""
         selection = params.get("selection")
         return cls(
             filters=_filters(params.get("filter", ""), columns),
@@ -56,14 +56,14 @@ class Query:
         )
 
     def matching(self, newest_first: Sequence[S]) -> Sequence[S]:
-        """The records the filters let through: one of each column's values."""
+        """The records that match the filters: each column has one of its values."""
         found = newest_first
         for name, wanted in self.filters.items():
             found = [record for record in found if record.value(name) in wanted]
         return found
 
     def page_of(self, newest_first: Sequence[S]) -> Sequence[S]:
-        """The records of the page, in its order; none beyond the last page."""
+        """The records of the page, in the requested order; none after the last page."""
         found = self.matching(newest_first)
         start, stop = (self.page - 1) * self.page_size, self.page * self.page_size
         if self.ascending:
@@ -87,7 +87,7 @@ def _filters(text: str, columns: Mapping[str, Column]) -> Filters:
 
 
 def _column(name: str, columns: Mapping[str, Column]) -> str:
-    """The column of this name. The document's example takes `firstname` and `firstName` for the same."""
+    """The column of this name. In the document's example, `firstname` and `firstName` are the same column."""
     for known in (*columns, *SYSTEM):
         if known.lower() == name.lower():
             return known

@@ -1,8 +1,8 @@
-"""One record of a dataset, and its two shapes: as writes return it and as reads do.
+"""One record of a dataset, in two shapes: as writes return it and as reads return it.
 
-Here: the shapes, to the letter of the document's examples; JSON is rendered once and served often.
+Here: the shapes, exactly as in the document's examples. JSON is rendered once and served often.
 Add here when: the document shows a record in another shape.
-Keep out: which records there are and how they change (`dataset`).
+Keep out: creating and changing records (`dataset`).
 """
 
 import json
@@ -15,9 +15,12 @@ from orgdata_dagster.sandbox.octolis.columns import ALL_MASTERIDS, CREATED_AT, M
 
 @dataclass(slots=True)
 class Record:
-    """Values by column and octolis' own: instants in microseconds, always whole milliseconds.
+    """A record.
 
-    `serial` counts the dataset's records as they are created; `merged` holds the masterids that went into this one.
+    serial: its number, in the order of creation.
+    values: column -> value.
+    modified, created, updated: microseconds since 1970, in whole milliseconds.
+    merged: the masterids of records that were merged into this one.
     """
 
     serial: int
@@ -37,19 +40,19 @@ class Record:
         return self._json
 
     def forget_json(self) -> None:
-        """The record has changed."""
+        """Discard the rendered JSON, because the record has changed."""
         self._json = None
 
     def public(self) -> dict[str, Any]:
-        """As a read returns it: `__all_masterids__` only where it results from a merge."""
+        """The record as reads return it: with `__all_masterids__` only if it results from a merge."""
         return self._shape(self.merged)
 
     def value(self, name: str) -> Any:
-        """One value of `public`, None where it has none of this name."""
+        """A value of `public`; None if there is none of this name."""
         return self.values[name] if name in self.values else self.public().get(name)
 
     def base(self) -> dict[str, Any]:
-        """As a write returns it: `__all_masterids__` always, its own masterid where nothing was merged."""
+        """The record as writes return it: always with `__all_masterids__`; without a merge, its own masterid."""
         return self._shape(self.merged or (self.masterid,))
 
     def _shape(self, masterids: tuple[str, ...]) -> dict[str, Any]:

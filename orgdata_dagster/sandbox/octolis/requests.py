@@ -1,8 +1,8 @@
-"""What every request must bring, and how what is wrong with it is told.
+"""The conditions of every request, and answers to requests that do not meet them.
 
 Here: mandatory headers, the body as JSON, problems turned into answers.
-Add here when: the document asks one more thing of every request.
-Keep out: what an endpoint does with it (`api`).
+Add here when: the document has another condition for every request.
+Keep out: the endpoints (`api`).
 """
 
 import json
@@ -17,20 +17,20 @@ from orgdata_dagster.sandbox.octolis.problems import Problem
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def told(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, its problems told in the document's format."""
+def problems_answered(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, whose problems become answers in the document's format."""
 
-    async def told(request: Request) -> Response:
+    async def answered(request: Request) -> Response:
         try:
             return await endpoint(request)
         except Problem as problem:
             return JSONResponse(problem.body, problem.status)
 
-    return told
+    return answered
 
 
 def need_headers(request: Request) -> None:
-    """Raises Problem where a header of the document's section "Headers" is missing or has another value."""
+    """Raise Problem if a header of the document's section "Headers" is missing or wrong."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip()
     wrong = [] if "accept" in request.headers else ["Accept"]
     wrong += [] if content_type == "application/json" else ["Content-Type"]
@@ -39,12 +39,12 @@ def need_headers(request: Request) -> None:
 
 
 async def payload_of(request: Request) -> Any:
-    """The body as JSON. Raises Problem where it is none."""
+    """The body as JSON. Raises Problem if it is not JSON."""
 
     def refuse(constant: str) -> None:
         raise ValueError(constant)
 
     try:
-        return json.loads(await request.body(), parse_constant=refuse)  # Python takes NaN for JSON
+        return json.loads(await request.body(), parse_constant=refuse)  # Python accepts NaN as JSON
     except ValueError:
         raise Problem(400, "Invalid JSON", "The body is not valid JSON") from None

@@ -1,8 +1,8 @@
-"""What a payload may hold: columns, deduplication keys, and which of them must be there.
+"""The checks of a payload: columns, deduplication keys, and mandatory columns.
 
-Here: the checks of the document before anything is written, and the index that finds records by their keys.
-Add here when: the document names another condition on a whole payload.
-Keep out: conditions on one value (`columns`), what a good payload does (`dataset`).
+Here: the document's checks before anything is written, and the index that finds records by their keys.
+Add here when: the document has another condition for a whole payload.
+Keep out: conditions for one value (`columns`), writing a valid payload (`dataset`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ Key = tuple[str, ...]
 
 
 class Schema:
-    """The columns and keys of a dataset. A key is one or several columns; it is whole where none of them is null."""
+    """The columns and keys of a dataset. A key has one or several columns; it is complete if none of them is null."""
 
     def __init__(self, columns: Iterable[Column], keys: Sequence[Key]) -> None:
         self.columns = {column.name: column for column in columns}
@@ -27,7 +27,7 @@ class Schema:
         self._mandatory = list(dict.fromkeys([name for key in keys for name in key] + marked))
 
     def accept(self, payload: Values, doing: Doing) -> tuple[dict[str, Any], list[str]]:
-        """What of a payload is to be written, and which of its columns are protected. Raises Problem."""
+        """The values of a payload to write, and its protected columns. Raises Problem."""
         if doing == "upsertion":
             self._need(self._mandatory, payload)
         accepted: dict[str, Any] = {}
@@ -47,11 +47,11 @@ class Schema:
         if doing == "upsertion":
             self.need_a_key(accepted, doing)
         elif MASTERID in protected:
-            protected.remove(MASTERID)  # it says which record, and is no value
+            protected.remove(MASTERID)  # it names the record, and is not a value to write
         return accepted, protected
 
     def need_a_key(self, values: Values, doing: Doing) -> None:
-        """Raise Problem where a record of these values could not be found again."""
+        """Raise Problem if these values have no complete key, by which the record could be found again."""
         if self.keys and not any(whole(key, values) for key in self.keys):
             raise problems.missing(doing, [name for key in self.keys for name in key if values.get(name) is None])
 
@@ -61,33 +61,33 @@ class Schema:
 
 
 class KeyIndex:
-    """Which record has which whole keys."""
+    """The records by their complete keys."""
 
     def __init__(self, keys: Sequence[Key]) -> None:
         self._owners: list[tuple[Key, dict[tuple[Any, ...], Record]]] = [(key, {}) for key in keys]
 
     def owners(self, values: Values) -> list[Record]:
-        """The records that have one of these values' keys, each once."""
+        """The records that share a key with these values, each once."""
         owned = (owners.get(whole(key, values)) for key, owners in self._owners)
         return list({record.masterid: record for record in owned if record}.values())
 
     def taken(self, record: Record, values: Values) -> Key | None:
-        """The key by which another record than this one has these values, if any."""
+        """The key that another record shares with these values, if there is one."""
         return next((k for k, owners in self._owners if owners.get(whole(k, values), record) is not record), None)
 
     def add(self, record: Record) -> None:
-        """The record has its keys from now on."""
+        """Add a record."""
         for key, owners in self._owners:
             if found := whole(key, record.values):
                 owners[found] = record
 
     def remove(self, record: Record) -> None:
-        """The record has them no more."""
+        """Remove a record."""
         for key, owners in self._owners:
             owners.pop(whole(key, record.values), None)
 
 
 def whole(key: Key, values: Values) -> tuple[Any, ...]:
-    """The key's value, or nothing where a part of it is null: null is like no other."""
+    """The key's value; empty if a part of it is null, because null equals nothing."""
     found = tuple(values.get(name) for name in key)
     return () if None in found else found

@@ -1,8 +1,8 @@
-"""Webhooks: any JSON sent to the right id, by the right method, with the right headers, is kept.
+"""Webhooks: they store any JSON that is sent to the right id, with the right method and headers.
 
-Here: what a webhook accepts and what it was sent.
-Add here when: the document (`vendor_apis/octolis.md`, "Webhooks Data API") asks for another condition.
-Keep out: API keys, which are the vendor's; IP whitelists, since every test comes from one address.
+Here: what a webhook accepts, and what it has received.
+Add here when: the document (`vendor_apis/octolis.md`, "Webhooks Data API") has another condition.
+Keep out: API keys (`api`); IP whitelists, because all tests send from one address.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,17 @@ from orgdata_dagster.sandbox.octolis.problems import Problem
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook; `headers` is its whitelist, the entries each request must contain (names in any case)."""
+    """A webhook.
+
+    headers: the whitelist: headers that each request must have (names in any case).
+    """
 
     id: str
     methods: frozenset[Literal["POST", "PUT"]] = frozenset({"POST"})
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def admit(self, method: str, headers: Headers) -> None:
-        """Raises Problem for a request that is to be discarded; the document names no status."""
+        """Raise Problem for a request that is not accepted; the document states no status."""
         if method not in self.methods:
             raise Problem(405, "Method not allowed", f"This webhook takes {', '.join(sorted(self.methods))}")
         if wrong := [name for name, value in self.headers.items() if headers.get(name) != value]:
@@ -32,7 +35,10 @@ class Webhook:
 
 @dataclass(frozen=True)
 class WebhookCall:
-    """A request a webhook accepted. `request_id` is the answer's `apigw-requestid` and the log's."""
+    """A request that a webhook accepted.
+
+    request_id: the `apigw-requestid` of the answer, and the id in the log.
+    """
 
     webhook_id: str
     method: str

@@ -1,8 +1,8 @@
-"""Upserts and updates as requests make them: one payload, or a batch whose rows each have their own fate.
+"""Upserts and updates by requests: of one payload, or of a batch with one result per row.
 
 Here: the shapes of bodies and answers of the four writing endpoints.
-Add here when: the document says more about what a write answers.
-Keep out: what a write does to records (`dataset`), and routes (`api`).
+Add here when: the document says more about answers to writes.
+Keep out: changing records (`dataset`), routes (`api`).
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ Answer = dict[str, Any]
 
 
 def upsert(dataset: Dataset, payload: Any, at: datetime) -> Answer:
-    """`POST records`. Raises Problem where nothing is written; so do the other three."""
+    """`POST records`. This and the other three raise Problem if nothing is written."""
     return _answer(dataset.upsert(_object(payload, "upsertion"), at))
 
 
@@ -30,7 +30,10 @@ def update(dataset: Dataset, masterid: str, payload: Any, at: datetime) -> Answe
 
 
 def upsert_batch(dataset: Dataset, payload: Any, at: datetime, *, all_or_none: bool = False) -> Answer:
-    """`POST records/batch`; with `all_or_none` one wrong row is the answer to the batch, and none is written."""
+    """`POST records/batch`.
+
+    all_or_none: whether the problem of one row is the answer to the whole batch, and no row is written.
+    """
     rows = _rows(payload, "upsertion")
     if all_or_none:
         _check(dataset, rows, "upsertion")
@@ -38,7 +41,7 @@ def upsert_batch(dataset: Dataset, payload: Any, at: datetime, *, all_or_none: b
 
 
 def update_batch(dataset: Dataset, payload: Any, at: datetime, *, all_or_none: bool = False) -> Answer:
-    """`PATCH records/batch`, each row with its `__masterid__`."""
+    """`PATCH records/batch`; each row has its `__masterid__`."""
     rows = _rows(payload, "update")
     if all_or_none:
         _check(dataset, rows, "update")

@@ -2,7 +2,7 @@
 
 Here: the API (`api`), its reports (`report`), data for demos (`demo_data`) and benchmarks (`big`).
 Add here when: the vendor's document says more than the simulation does.
-Keep out: anything another vendor could use; that belongs to the kit.
+Keep out: what another vendor could use; that belongs one level up.
 """
 
 from orgdata_dagster.sandbox.together.api import Together, document_limits

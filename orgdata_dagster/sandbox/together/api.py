@@ -1,8 +1,8 @@
-"""The endpoint: `GET /together/public/{organizationId}/reports/export/{report}`, as `vendor_apis/together.md` has it.
+"""The endpoint `GET /together/public/{organizationId}/reports/export/{report}` (`vendor_apis/together.md`).
 
-Here: the required headers, what a wrong request is told, the documented limits, the JSON around the CSV.
-Add here when: the document says something the endpoint does not do.
-Keep out: how rows are kept and spelled (`report`).
+Here: the required headers, errors, the documented limits, the JSON around the CSV.
+Add here when: the document describes something that the endpoint does not do.
+Keep out: storing and formatting rows (`report`).
 """
 
 import itertools
@@ -19,7 +19,7 @@ from orgdata_dagster.sandbox.limits import Limits, Rule, Window
 from orgdata_dagster.sandbox.together.report import Export, Report
 from orgdata_dagster.sandbox.vendor import Row, Vendor
 
-# The document's names of the reports, and the tables they become.
+# the document's name of a report -> its table
 TABLES = {"userReport": "users", "pairingReport": "pairings", "sessionReport": "sessions"}
 DEFAULT_ORGANIZATION = "sandbox-organization"
 DEFAULT_CLIENT = "sandbox-client"
@@ -29,15 +29,15 @@ _BEFORE, _AFTER = b'{"report":"', b'"}'
 
 
 def document_limits(seconds_between_requests: float = 60, revoke_after: int | None = None) -> Limits:
-    """One request per minute and one at a time; tests use a shorter minute.
+    """One request per minute, one at a time; tests use a shorter interval.
 
-    The document threatens to revoke the key but not after how many violations: None is never.
+    revoke_after: number of violations after which the key is revoked (the document does not state it); None: never.
     """
     return Limits((Rule((Window(1, seconds_between_requests),)),), at_once=1, revoke_after=revoke_after)
 
 
 class Exportable(Protocol):
-    """What can be served as a report."""
+    """Rows that can be served as a report."""
 
     def export(self, escape_unicode: bool) -> Export: ...
     def truth(self) -> list[Row]: ...
@@ -46,8 +46,10 @@ class Exportable(Protocol):
 class Together(Vendor):
     """The vendor's state; every public attribute may be changed while it runs.
 
-    `reports` are named as our tables: users, pairings, sessions; one that is left out is a 404. The limits are
-    counted by organisation. `escape_unicode` spells characters beyond ASCII as `\\uXXXX`, as some servers do.
+    reports: users, pairings, sessions; a missing one is answered with 404.
+    escape_unicode: whether characters beyond ASCII are written as `\\uXXXX`, as some servers do.
+
+    The limits are counted per organisation.
     """
 
     name = "together"
@@ -104,7 +106,7 @@ class Together(Vendor):
 
 
 def _missing(request: Request) -> list[str]:
-    """The required headers that are not as the document wants them; the credential's own are checked before."""
+    """The required headers that are missing or wrong; those of the credential are checked before."""
     missing = [] if request.headers.get("organization-id") else ["organization-id"]
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return missing if media_type == "application/json" else [*missing, "content-type: application/json"]

@@ -1,8 +1,8 @@
-"""A report of any size for benchmarks, made while it is served: memory stays flat.
+"""A report of any size for benchmarks, created while it is served, so that memory use stays low.
 
-Here: blocks of rows that differ in their number only, so that the length is known before the first byte.
+Here: blocks of rows that differ only in their number, so that the length is known before the first byte.
 Add here when: a benchmark needs data of another shape.
-Keep out: rows that change and rows that are awkward; `report` and `demo_data` have those.
+Keep out: rows that change (`report`) and awkward rows (`demo_data`).
 """
 
 import json
@@ -22,7 +22,7 @@ _BIOS = ("plain words of a user who says little", 'likes "quotes", and commas', 
 
 
 class BigReport:
-    """The smallest number of whole blocks that make at least `size` bytes."""
+    """A report of the smallest number of blocks with at least `size` bytes in total."""
 
     def __init__(self, size: int) -> None:
         self._blocks = max(1, -(-size // len(_block(0))))
@@ -31,12 +31,12 @@ class BigReport:
         return self._blocks * BLOCK
 
     def export(self, escape_unicode: bool = False) -> Export:  # noqa: ARG002
-        """The report in pieces of a block each, always in UTF-8."""
+        """The report, one block per piece, always in UTF-8."""
         length = len(_header()) + self._blocks * len(_block(0)) - len(_LINE_END)
         return Export(self._pieces(), length, len(self))
 
     def truth(self) -> list[Row]:
-        """Every row as text; all of them in memory."""
+        """Every row as text, all in memory."""
         rows = _rows()
         return [{COLUMNS[0]: _number(n), **rows[n % BLOCK]} for n in range(len(self))]
 
@@ -48,7 +48,7 @@ class BigReport:
 
 
 def big(size: int = 200_000_000, *, limits: Limits = UNLIMITED) -> Together:
-    """The vendor with one report, `users`, whose JSON is this many bytes or up to one block more."""
+    """The vendor with one report, `users`, whose JSON has `size` bytes or up to one block more."""
     return Together(limits=limits, read_only={"users": BigReport(size)})
 
 
@@ -64,7 +64,7 @@ def _header() -> bytes:
 
 
 def _number(number: int) -> str:
-    return f"{number:09d}"  # of one width, which makes all blocks of one length
+    return f"{number:09d}"  # the same width for all, so that all blocks have the same length
 
 
 def _block(number: int) -> bytes:
@@ -74,7 +74,7 @@ def _block(number: int) -> bytes:
 
 @lru_cache
 def _rows() -> list[Row]:
-    """What a block's rows are besides their numbers."""
+    """The rows of a block, without their numbers."""
     return [
         dict(
             zip(
@@ -95,5 +95,5 @@ def _rows() -> list[Row]:
 
 @lru_cache
 def _rests() -> list[bytes]:
-    """The same as lines, escaped once for all blocks."""
+    """The rows of a block as lines, without their numbers; escaped once for all blocks."""
     return [_escaped(csv_text.line(row.values(), LINE_END).decode()) for row in _rows()]

@@ -1,10 +1,10 @@
-"""Made-up reports, awkward on purpose: what a whole CSV inside a JSON string can do to its reader.
+"""Made-up reports, awkward on purpose: values that have broken readers of a CSV inside a JSON string.
 
 Here: the reports `users`, `pairings` (both with a key) and `sessions` (without one) as of the day of `now`.
 Add here when: a value is found that a reader of the report could lose or change.
 Keep out: limits and HTTP.
 
-Started on the next day, some rows have changed, a few are new and one user is gone: a history has something to show.
+On the next day some rows have changed, a few are new and one user is missing, so that a history has something to show.
 """
 
 import random
@@ -17,7 +17,7 @@ from orgdata_dagster.sandbox.together.api import Together, document_limits
 from orgdata_dagster.sandbox.together.report import Report
 from orgdata_dagster.sandbox.vendor import Row
 
-EPOCH = date(2026, 1, 1)  # the first user's day; every third day has a new one
+EPOCH = date(2026, 1, 1)  # the day of the first user; every third day has a new user
 FIRST_USERS = 150
 
 BIOS = (
@@ -28,7 +28,7 @@ BIOS = (
 
 
 def demo(*, now: Callable[[], datetime] = instants.utc_now, limits: Limits = document_limits()) -> Together:
-    """The vendor with some hundred rows a report."""
+    """The vendor with some hundred rows per report."""
     day = now().astimezone(UTC).date()
     kinds = {"users": (_users, "User ID"), "pairings": (_pairings, "Pairing ID"), "sessions": (_sessions, None)}
     reports = {}

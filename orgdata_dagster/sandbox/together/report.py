@@ -1,7 +1,7 @@
-"""A report as the vendor holds it: rows that change, exported whole as one CSV inside a JSON string.
+"""A report as the vendor stores it: rows that change, exported as one CSV inside a JSON string.
 
-Here: changing rows and columns, the CSV in the vendor's spelling, and the truth to compare with.
-Add here when: the vendor's data must change in a way tests cannot yet make it.
+Here: changing rows and columns, the CSV in the vendor's format, and the true rows to compare with.
+Add here when: a test needs to change the data in another way.
 Keep out: HTTP, headers and limits (`api`); made-up data (`demo_data`).
 """
 
@@ -18,7 +18,12 @@ LINE_END = "\r\n"
 
 
 class Export(NamedTuple):
-    """The inside of a JSON string, in pieces, with its length in bytes and the rows it holds."""
+    """The content of a JSON string.
+
+    pieces: the content, in order.
+    length: bytes in total.
+    rows: number of rows.
+    """
 
     pieces: Iterable[bytes]
     length: int
@@ -26,9 +31,9 @@ class Export(NamedTuple):
 
 
 class Report:
-    """Rows in the order they came in. Thread-safe.
+    """Rows in the order in which they were added. Thread-safe.
 
-    Where the report has a `key`, rows can be named by it and no two may share one.
+    key: the column that identifies a row; None: there is none, and rows are chosen by a predicate.
     """
 
     def __init__(
@@ -47,7 +52,7 @@ class Report:
     def insert(self, row: Mapping[str, str | None]) -> None:
         """Add a row; columns it lacks are missing values.
 
-        Raises ValueError for an unknown column and for a key that is there already.
+        Raises ValueError for an unknown column or an existing key.
         """
         with self._lock:
             self._check_columns(row)
@@ -56,7 +61,9 @@ class Report:
             self._rows.append({column: row.get(column) for column in self.columns})
 
     def update(self, which: str | Callable[[Row], bool], values: Mapping[str, str | None]) -> int:
-        """Change rows (a key, or all a predicate holds for); the number of rows.
+        """Change rows; returns their number.
+
+        which: a key, or a predicate.
 
         Raises ValueError for an unknown column; then nothing has changed.
         """
@@ -68,40 +75,46 @@ class Report:
         return len(found)
 
     def delete(self, which: str | Callable[[Row], bool]) -> int:
-        """Remove rows (a key, or all a predicate holds for); the number of rows."""
+        """Remove rows; returns their number.
+
+        which: a key, or a predicate.
+        """
         with self._lock:
             found = {id(row) for row in self._find(which)}
             self._rows = [row for row in self._rows if id(row) not in found]
         return len(found)
 
     def add_column(self, name: str, value: str | None = None) -> None:
-        """A new last column, with this value in every row there is."""
+        """Add a last column, with this value in every row."""
         with self._lock:
             self.columns.append(name)
             for row in self._rows:
                 row[name] = value
 
     def drop_column(self, name: str) -> None:
-        """A column less, from every row. Raises ValueError where there is no such column."""
+        """Remove a column from every row. Raises ValueError if there is no such column."""
         with self._lock:
             self.columns.remove(name)
             for row in self._rows:
                 del row[name]
 
     def truth(self) -> list[Row]:
-        """Every row there is now, as text."""
+        """All current rows as text."""
         with self._lock:
             return [dict(row) for row in self._rows]
 
     def csv(self) -> str:
-        """The whole report: BOM, header, CR LF between the lines and none after the last."""
+        """The whole report: BOM, header, CR LF between the lines but not after the last."""
         with self._lock:
             lines = [csv_text.line(self.columns, LINE_END)]
             lines += [csv_text.line((row[column] for column in self.columns), LINE_END) for row in self._rows]
         return BOM + b"".join(lines).decode().removesuffix(LINE_END)
 
     def export(self, escape_unicode: bool) -> Export:
-        """The CSV as JSON spells it, characters beyond ASCII as `\\uXXXX` or as they are."""
+        """The CSV as the content of a JSON string.
+
+        escape_unicode: whether characters beyond ASCII are written as `\\uXXXX`.
+        """
         with self._lock:
             inside = json.dumps(self.csv(), ensure_ascii=escape_unicode)[1:-1].encode()
             return Export([inside], len(inside), len(self._rows))

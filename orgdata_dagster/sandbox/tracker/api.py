@@ -1,6 +1,7 @@
-"""The endpoints under `/tracker`: projects, their issues, and one list per paging that is met in the wild.
+"""The endpoints under `/tracker`: projects, their issues, and one list per kind of paging of real APIs.
 
-Here: routes, credentials, tokens, data for demos. Add here: another list. Keep out: pages (`shapes`), rows (`rows`).
+Here: routes, credentials, tokens, data for demos. Add here when: there is another list.
+Keep out: pages (`shapes`), rows (`rows`).
 """
 
 import asyncio
@@ -30,8 +31,8 @@ TITLES = ("Crash on start", "naïve café", "👩🏽 東京", 'said "no"', "a, 
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What `on_request` is told: the number of the request, from 1, and its path."""
+class SeenRequest:
+    """The argument of `on_request`: the number of the request, from 1, and its path."""
 
     number: int
     path: str
@@ -40,9 +41,11 @@ class Asked:
 class Tracker(Vendor):
     """The vendor's state; every public attribute may be changed while it runs.
 
-    `lists`: those of `shapes`, by name, beside `projects` and `issues`. `on_request` is called before each list is
-    computed, in a thread of its own, and may change the data. `token_life`: seconds that a fetched token lives.
-    `headers_tell`: whether answers carry `X-RateLimit-*`.
+    lists: name -> rows of `projects`, `issues` and the lists of `shapes`.
+    size: rows per page.
+    on_request: is called in a separate thread before each list is computed, and may change the data.
+    token_life: seconds for which a fetched token is valid.
+    headers: headers of every answer.
     """
 
     name = "tracker"
@@ -54,7 +57,7 @@ class Tracker(Vendor):
         *,
         size: int = 20,
         limits: Limits = POLITE,
-        on_request: Callable[[Asked], None] | None = None,
+        on_request: Callable[[SeenRequest], None] | None = None,
     ) -> None:
         super().__init__(limits)
         self.lists = lists
@@ -88,10 +91,10 @@ class Tracker(Vendor):
     def truth(self, table: str) -> list[Row] | None:
         return self.lists[table].all() if table in self.lists else None
 
-    async def _asked(self, request: Request) -> None:
+    async def _call_hook(self, request: Request) -> None:
         self._number += 1
         if self.on_request:
-            await asyncio.to_thread(self.on_request, Asked(self._number, request.url.path))
+            await asyncio.to_thread(self.on_request, SeenRequest(self._number, request.url.path))
 
     async def _token(self, request: Request) -> Response:
         form = dict(pair.split("=", 1) for pair in (await request.body()).decode().split("&"))
@@ -102,13 +105,13 @@ class Tracker(Vendor):
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": self.token_life})
 
     async def _projects(self, request: Request) -> Response:
-        await self._asked(request)
+        await self._call_hook(request)
         found = self.lists["projects"].all()
         count_rows(request, len(found))
         return JSONResponse({"data": {"items": found}})
 
     async def _issues(self, request: Request) -> Response:
-        await self._asked(request)
+        await self._call_hook(request)
         project = int(request.path_params["project"])
         if project not in {row["id"] for row in self.lists["projects"].all()}:
             return self.refuse(404, "no such project")
@@ -117,7 +120,7 @@ class Tracker(Vendor):
         return shapes.cursor(request, [row for row in found if row["project"] == project], self.size)
 
     async def _list(self, request: Request) -> Response:
-        await self._asked(request)
+        await self._call_hook(request)
         rows = self.lists.get(request.path_params["name"])
         if rows is None:
             return self.refuse(404, "no such list")
@@ -153,7 +156,7 @@ def demo(
     seed: int = 0,
     limits: Limits = POLITE,
 ) -> Tracker:
-    """The vendor with so many rows per list, changed over this many days up to `now`, some at the same instant."""
+    """The vendor with `rows` rows per list, changed over the `days` days up to `now`, some at the same instant."""
     made_at = now()
 
     def items(name: str) -> list[Item]:

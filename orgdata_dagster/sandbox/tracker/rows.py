@@ -1,6 +1,6 @@
-"""The rows of one list of the tracker, and what happens to them.
+"""The rows of one list of the tracker.
 
-Here: adding, touching and deleting rows, and the rows that a filter and an order leave. Add here: another change.
+Here: adding, changing and deleting rows, and filtering them by time. Add here when: tests need another change.
 Keep out: how they are paged (`shapes`).
 """
 
@@ -13,7 +13,7 @@ Item = dict[str, Any]
 
 
 class Rows:
-    """Rows with an `id` that counts up and an `updated_at`. Thread-safe."""
+    """Rows with an ascending `id` and an `updated_at`. Thread-safe."""
 
     def __init__(self, items: list[Item], *, now: Callable[[], datetime]) -> None:
         self._items = {item["id"]: item for item in items}
@@ -41,12 +41,12 @@ class Rows:
                 self._items[number] = {**self._items[number], **values, "updated_at": text(self._now())}
 
     def delete(self, number: int) -> None:
-        """Take a row away."""
+        """Remove a row."""
         with self._lock:
             self._items.pop(number, None)
 
     def between(self, start: datetime | None = None, end: datetime | None = None) -> list[Item]:
-        """The rows with `start <= updated_at < end`, by their last change."""
+        """The rows with `start <= updated_at < end`, in the order of their last change."""
         found = [
             item
             for item in self.all()
@@ -57,11 +57,11 @@ class Rows:
 
 
 def text(at: datetime) -> str:
-    """An instant as the tracker writes it: UTC, milliseconds."""
+    """An instant as the tracker writes it: in UTC, with milliseconds."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def instant(written: str) -> datetime:
-    """The instant that a text names; UTC where it has no zone."""
+    """Parse an instant; without a zone it is in UTC."""
     found = datetime.fromisoformat(written)
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,6 +1,6 @@
-"""The pagings that well-known APIs have, each over the same kind of rows.
+"""The kinds of paging of well-known APIs, each over the same kind of rows.
 
-Here: one function per shape: a request in, an answer out. Add here: another shape that is met in the wild.
+Here: one function per kind, from request to answer. Add here when: a real API has another kind.
 Keep out: rows (`rows`), routes and credentials (`api`).
 """
 
@@ -29,7 +29,7 @@ def cursor(request: Request, rows: list[Item], size: int) -> Response:
 
 
 def link_header(request: Request, rows: Rows, size: int) -> Response:
-    """`Link` with page numbers, `since`, the list in the order of the last change."""
+    """Header `Link` with page numbers; parameter `since`; rows in the order of their last change."""
     since, page = request.query_params.get("since"), int(request.query_params.get("page", 1))
     found = rows.between(instant(since) if since else None)
     part = found[(page - 1) * size : page * size]
@@ -41,7 +41,7 @@ def link_header(request: Request, rows: Rows, size: int) -> Response:
 
 
 def last_id(request: Request, rows: Rows, size: int) -> Response:
-    """Newest first, behind `starting_after`, with `has_more`."""
+    """Newest first; parameter `starting_after`; the flag `has_more`."""
     after = request.query_params.get("starting_after")
     left = [row for row in reversed(rows.all()) if after is None or row["id"] < int(after)]
     size = min(size, int(request.query_params.get("limit", size)))
@@ -50,7 +50,7 @@ def last_id(request: Request, rows: Rows, size: int) -> Response:
 
 
 def export(request: Request, rows: Rows, size: int) -> Response:
-    """An incremental export: all changed since `start_time` (epoch), a link that never ends, `end_of_stream`."""
+    """An incremental export: rows changed since `start_time` (epoch); always a link; the flag `end_of_stream`."""
     mark = request.query_params.get("cursor")
     found = rows.between(datetime.fromtimestamp(int(request.query_params.get("start_time", 0)), UTC))
     if mark:
@@ -82,7 +82,7 @@ async def search(request: Request, rows: Rows, size: int) -> Response:
 
 
 def offset(request: Request, rows: Rows, size: int) -> Response:
-    """`offset` and `limit`, cut to the vendor's own maximum without a word; `total` in the answer."""
+    """`offset` and `limit`, which is silently reduced to the vendor's maximum; `total` in the answer."""
     start, limit = int(request.query_params.get("offset", 0)), int(request.query_params.get("limit", size))
     found = rows.all()
     page = found[start : start + min(limit, size)]
@@ -120,7 +120,7 @@ def csv_in_json(request: Request, rows: Rows) -> Response:
 
 
 def csv_of_day(request: Request, rows: Rows) -> Response:
-    """All rows of a day as CSV; the header alone where there are none."""
+    """All rows of a day as CSV; only the header if there are none."""
     day = instant(request.query_params["date"])
     found = rows.between(day, day + timedelta(days=1))
     names = ("id", "updated_at", "title", "points")

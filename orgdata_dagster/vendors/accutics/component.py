@@ -1,7 +1,8 @@
 """The YAML of accutics (`defs/accutics/defs.yaml`), and the streams made from it.
 
-Here: the vendor's own options. Keep out: options of every table (orchestration/config/tables.py), the requests
-(entity.py), the pull, the change probe and the reconciliation (vendors/rest/).
+Here: the vendor's own options.
+Keep out: options of every table (orchestration/config/tables.py), requests (entity.py), the pull, the change probe and
+the reconciliation (vendors/rest/).
 """
 
 from __future__ import annotations
@@ -31,19 +32,21 @@ class EntityTable(Table):
     """One entity: one asset, one table."""
 
     path: Path = Field(description="Path of the list, after ACCUTICS_BASE_URL.")
-    paging: Paging = Field(description="The paging of the list.")
-    page_size: int = Field(default=500, ge=1, description="Most rows per page. The vendor has a maximum of its own.")
+    paging: Paging = Field(description="How the list is paged: by page number or by cursor.")
+    page_size: int = Field(default=500, ge=1, description="Rows per page, at most. The vendor may allow fewer.")
     key: list[str] = Field(min_length=1, description="Columns that identify a row.")
     cursor_column: str | None = Field(
         default=None,
-        description="Column with the time of a row's last change, by which the list can be searched. With it the "
-        "table has daily partitions; without it every pull reads the whole list.",
+        description="Column with the time of a row's last change, by which the list can be searched. With it, the "
+        "table has daily partitions; without it, every pull reads the whole list.",
     )
     search: str = Field(default="", description="More conditions, such as `match_status:eq:synced;author:exists`.")
-    dimensions: dict[str, Kind] = Field(default={}, description="Dimension of `search`: its kind, to check operators.")
+    dimensions: dict[str, Kind] = Field(
+        default={}, description="Dimension of `search`: its kind, which decides the valid operators."
+    )
     sort: str = Field(
         default="",
-        description="Order of the list. `-<cursor_column>`, if the vendor supports it, finds every row in one walk "
+        description="Order of the list. With `-<cursor_column>`, if the vendor supports it, one walk finds every row, "
         "even if rows change meanwhile.",
     )
 
@@ -51,11 +54,11 @@ class EntityTable(Table):
     def _searchable(self) -> EntityTable:
         parse(self.search, self.dimensions)
         if self.paging == "cursor" and self.sort:
-            raise ValueError("sort: a list that pages by cursor has its own order")
+            raise ValueError("sort: a list that is paged by cursor has its own order; remove `sort`")
         return self
 
     def source(self, lookback: timedelta) -> RestList:
-        """How the entity becomes a table."""
+        """The list of the entity, as plain values for the pull."""
         column, conditions = self.cursor_column, parse(self.search, self.dimensions)
         within, reach = partial(changed_within, column or ""), Filters.margin
         filters = Filters(within, column=column, option="cursor_column", lookback=lookback, reach=reach)
@@ -66,12 +69,12 @@ class EntityTable(Table):
             by_day=column is not None,
             is_probed=True,
             documented=COLUMNS,
-            is_reconciled=self.paging == "page",  # only a list by page number tells its length
+            is_reconciled=self.paging == "page",  # only lists that are paged by number have a total
         )
 
 
 class Accutics(VendorComponent):
-    """Entities of accutics as tables that are kept equal to them."""
+    """Entities of accutics as tables that are kept up to date."""
 
     kind: ClassVar[str] = AccuticsResource.kind
 
@@ -92,6 +95,6 @@ class Accutics(VendorComponent):
         )
 
     def streams(self) -> list[Stream]:
-        """One stream per entity: by day of the last change, or whole if the list does not have it."""
+        """One stream per entity: with daily partitions if it has a `cursor_column`, otherwise whole."""
         lookback = parse_duration(self.lookback)
         return [stream_of(self.account, table.source(lookback), self.start_date) for table in self.tables]

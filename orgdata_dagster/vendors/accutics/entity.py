@@ -1,9 +1,9 @@
-"""How an entity of accutics is listed: both pagings of the document, its envelope, and its search language.
+"""The list of an entity of accutics: both kinds of paging, the envelope, and conditions of the search language.
 
-Here: the `Listing` of an entity, and its conditions. Add here when: the document has another paging.
+Here: the `Listing` of an entity, and its conditions. Add here when: the document has another kind of paging.
 Keep out: requests and paging (vendors/rest/, http/rest/), the search language (search.py), YAML (component.py).
 
-`meta.pagination` names the next page. A list ends only where it says so, because the vendor silently limits page sizes.
+`meta.pagination` names the next page. Only it decides where a list ends, because the vendor silently limits page sizes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COLUMNS = {
     "updater": "Who last changed the entity; accutics searches it by name and e-mail address.",
     "match_status": "How the record matches the channel's data, such as synced, outdated, unmatched or out_of_sync.",
 }
-"""What the document searches by, and calls alike in every entity."""
+"""The dimensions of searches that have the same name in every entity."""
 
 
 def listing(
@@ -53,7 +53,10 @@ def listing(
     conditions: Sequence[Condition] = (),
     sort: str = "",
 ) -> Listing:
-    """The requests for an entity. `conditions` and `sort` are sent with every request."""
+    """The requests for an entity.
+
+    conditions, sort: sent with every request.
+    """
     params = {name: value for name, value in {"search": search(*conditions), "sort": sort}.items() if value}
     return Listing(
         path,
@@ -69,7 +72,7 @@ def listing(
 
 def _paginator(paging: Paging, page_size: int) -> Paginator:
     at, other = "meta.pagination", "cursor" if paging == "page" else "page"
-    remedy = f"If this list has the other paging, set `paging: {other}` in defs.yaml; otherwise check `path`."
+    remedy = f"If this list has the other kind of paging, set `paging: {other}` in defs.yaml; otherwise check `path`."
     options: dict[str, Any] = {"page_size": page_size, "size_parameter": "page_size", "remedy": remedy}
     if paging == "cursor":
         return Cursor(parameter=paging, cursor_at=f"{at}.next_cursor", next_at=f"{at}.next", **options)
@@ -78,7 +81,7 @@ def _paginator(paging: Paging, page_size: int) -> Paginator:
 
 
 def searched(entity: Listing, *conditions: Condition) -> Listing:
-    """The listing with further conditions, which must also hold."""
+    """The listing with additional conditions."""
     text = ";".join(filter(None, (entity.params.get("search"), search(*conditions))))
     return replace(entity, params={**entity.params, "search": text}) if text else entity
 
@@ -86,5 +89,5 @@ def searched(entity: Listing, *conditions: Condition) -> Listing:
 def changed_within(column: str, entity: Listing, start: datetime | None, end: datetime | None) -> Listing:
     """The listing of the rows last changed in `[start, end)`, in whole seconds; None: no bound."""
     bounds = {"gte": start, "lt": end}
-    asked = [where(column, name, at.replace(microsecond=0), kind="timestamp") for name, at in bounds.items() if at]
-    return searched(entity, *asked)
+    conditions = [where(column, name, at.replace(microsecond=0), kind="timestamp") for name, at in bounds.items() if at]
+    return searched(entity, *conditions)

@@ -40,11 +40,11 @@ class AccuticsResource(UndocumentedLimitsResource):
     def notices(self) -> list[str]:
         """A warning if the token in the environment has expired or expires within a week."""
         variable = self.environment["api_token"]
-        said = jwt.notice(os.environ.get(variable, ""), datetime.now(UTC), renew=RENEW)
-        return [f"{variable}: {said}"] if said else []
+        notice = jwt.notice(os.environ.get(variable, ""), datetime.now(UTC), renew=RENEW)
+        return [f"{variable}: {notice}"] if notice else []
 
     def probe_request(self) -> tuple[str, dict[str, str]]:
-        """A row of the first entity in defs.yaml."""
+        """The request for one row of the first entity in defs.yaml."""
         return self.probe_path, {"page_size": "1"}
 
     def http(self, observer: Observer | None = None) -> HttpClient:
@@ -56,5 +56,8 @@ class AccuticsResource(UndocumentedLimitsResource):
         return RestClient(self.http(observer), Fixed(), ERRORS, partial(jwt.refused, self.api_token, RENEW))
 
     def rows(self, listing: Listing, *conditions: Condition) -> pd.DataFrame:
-        """The rows of an entity's list (entity.py) that meet all conditions; see frames.py. Nothing is stored."""
+        """The rows of an entity's list (see entity.py) that meet all conditions, every column as text.
+
+        For your own assets, scripts and notebooks. Nothing is stored.
+        """
         return list_frame(self.client(), searched(listing, *conditions))

@@ -1,10 +1,11 @@
-"""The search language of accutics as a small builder: `updated_at:gte:2026-01-01T00:00:00Z;status:eq:draft,approved`.
+"""The search language of accutics: `updated_at:gte:2026-01-01T00:00:00Z;status:eq:draft,approved`.
 
-Here: operators, their aliases, and valid values (`vendor_apis/accutics.md`, "Searching/filtering").
-Add here when: the document has another operator or rule. Keep out: which dimensions an endpoint has; requests.
+Here: building and parsing conditions: operators, their aliases, valid values (`vendor_apis/accutics.md`,
+"Searching/filtering"). Add here when: the document has another operator or rule. Keep out: which dimensions an endpoint
+has; requests.
 
-All conditions of a search must hold; of several values of one condition any (with `hasall`: all). The language has no
-escape for its separators; a value that contains one is a SearchError before any request.
+All conditions of a search must hold. If a condition has several values, any of them must match (with `hasall`: all).
+The language has no escape for its separators, so a value that contains one is a SearchError before any request.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def parse(text: str, kinds: Mapping[str, Kind] | None = None) -> tuple[Condition
 
 
 def search(*conditions: Condition) -> str:
-    """The value of the `search` parameter for conditions that must all hold."""
+    """The value of the parameter `search` for conditions that must all hold."""
     return ";".join(map(str, conditions))
 
 
@@ -134,7 +135,7 @@ def _spelled(subject: str, value: Value) -> str:
     if isinstance(value, float | Decimal):
         number = Decimal(repr(value) if isinstance(value, float) else value)
         if not number.is_finite():
-            raise SearchError(f"{subject}: {value} is no number that can be written")
+            raise SearchError(f"{subject}: {value} is not a finite number")
         return f"{number:f}"
     return str(value)
 

@@ -1,6 +1,7 @@
 """Turn a stream into a Dagster asset, in the same way for every vendor.
 
-Here: `build_asset`. Add here when: every asset shows or checks something new. Keep out: one vendor's own (its streams).
+Here: `build_asset`. Add here when: every asset gets another property or check.
+Keep out: what only one vendor has (its streams).
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,8 +27,8 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequence[str] = ()) -> dg.AssetsDefinition:
     """Build the asset `<vendor>/<table>`, which lands in the table of the same name.
 
-    kind: the vendor's folder, which has its README.
-    cron: the vendor's cron, for a table without its own; the check `freshness` follows it.
+    kind: the vendor's folder, whose README becomes the asset's documentation.
+    cron: the vendor's cron, for a table without its own. The check `freshness` is derived from it.
     owners: the vendor's owners, for a table without its own.
 
     The asset requires two resources: the vendor's, whose key is the vendor's name, and `warehouse`.
@@ -53,7 +54,7 @@ def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequ
             *extra,
             *([fresh.spec(stream.key)] if fresh else []),
         ],
-        output_required=stream.pulls != "today",  # days that are over have no snapshot to report
+        output_required=stream.pulls != "today",  # a day that is over has no snapshot to report
         required_resource_keys={vendor, "warehouse"},
     )
     def pulled(context: dg.AssetExecutionContext) -> Iterator[Event]:
@@ -73,7 +74,7 @@ def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequ
 
 
 def _freshness(warehouse: Warehouse, table: TableName, fresh: Allowed) -> dg.AssetCheckResult:
-    """How fresh the table is after the run. A warehouse that cannot be read now is no reason to fail what landed."""
+    """The check `freshness` after the run. If the warehouse cannot be read now, it warns; the landed rows stay."""
     try:
         with warehouse.reading() as connection:
             until = coverage.complete_until(connection, table).get(table)

@@ -1,7 +1,7 @@
 """The base of every vendor's component: shared YAML options, and the definitions made from them.
 
-Here: `VendorComponent`. Add here when: every vendor takes a new option. Keep out: a vendor's own options and streams
-(its component.py).
+Here: `VendorComponent`. Add here when: every vendor gets another option.
+Keep out: a vendor's own options and streams (its component.py).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
 
     name: Name | None = Field(
         default=None,
-        description="The name of this account, such as octolis_fr, where a vendor has several: of its schema, group, "
-        "pool, rate limit, and of its variables (OCTOLIS_FR_...). If left out, the vendor's name.",
+        description="Name of this account, if the vendor has several, such as octolis_fr. Schema, group, pool, rate "
+        "limit and variables (OCTOLIS_FR_...) are named after it. Default: the vendor's name.",
     )
     tables: Sequence[Table] = Field(min_length=1, description="The tables to pull.")
     cron: Cron | None = Field(default=None, description="Cron of the schedule (UTC); null: no schedule.")
     owners: list[Owner] = Field(
-        default=[], description="Owners of the tables without their own: e-mail addresses, or teams as `team:name`."
+        default=[], description="Owners of tables without their own: e-mail addresses, or teams as `team:name`."
     )
 
     kind: ClassVar[str]  # the vendor's name
@@ -43,7 +43,7 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
 
     @property
     def account(self) -> str:
-        """The name of schema, group, pool and resource."""
+        """The account's name: of schema, group, pool and resource."""
         return self.name or self.kind
 
     def resource(self) -> VendorResource:
@@ -67,7 +67,7 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
                 yield Claim(table.view(ending), f"what {table.name!r} has beside it,", location)
 
     def again_days(self) -> int:
-        """The number of days before today that the schedule pulls again although they are complete."""
+        """The number of days before today that the schedule pulls again, although they are complete."""
         return 0
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
@@ -86,7 +86,7 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
     def _schedules(
         self, resource: VendorResource, streams: Sequence[Stream], assets: dict[dg.AssetKey, dg.AssetsDefinition]
     ) -> list[dg.ScheduleDefinition]:
-        """One schedule per table without partitions or with its own cron; the other tables share one."""
+        """One schedule per table that has no partitions or its own cron; the other tables share a schedule."""
         made: list[dg.ScheduleDefinition] = []
         vendor = resource.vendor
         shared: dict[str, list[dg.AssetsDefinition]] = {"days": [], "today": []}

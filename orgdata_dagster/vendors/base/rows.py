@@ -1,6 +1,6 @@
 """A vendor's rows as a DataFrame, for users' own assets, scripts and notebooks. Nothing is stored.
 
-Here: what the `rows` of every resource share. Keep out: which rows (a vendor's resource.py).
+Here: the parts that the method `rows` of every resource shares. Keep out: which rows are read (a vendor's resource.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def scratch() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """A scratch connection and an empty folder for pages, until the context ends."""
+    """Yield a scratch connection and an empty folder for pages. Both are gone after the `with` block."""
     lent = WarehouseResource().open().scratch_connection()
     with owned_folder(settings.staging()) as folder, lent as connection:
         yield connection, folder
@@ -33,7 +33,7 @@ def scratch() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
 def frame(
     connection: duckdb.DuckDBPyConnection, pages: Sequence[MeasuredPage], columns: Sequence[str] = (), where: str = ""
 ) -> pd.DataFrame:
-    """All rows of some pages with the same columns, every column as text.
+    """All rows of pages that have the same columns, every column as text.
 
     columns: the columns of the result if there are no rows.
     where: SQL condition on the rows.

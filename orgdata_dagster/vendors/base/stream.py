@@ -1,4 +1,4 @@
-"""Streams: how a vendor pulls one table, and one step that does so.
+"""Streams: how a table of a vendor is pulled, and the step that pulls it.
 
 Here: `Stream`, `Step`, and `target`, which turns a table's YAML into the warehouse's rules.
 Add here when: streams need a new property. Keep out: Dagster definitions (asset.py, component.py), paging (clients).
@@ -31,17 +31,20 @@ Event = dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult
 class Stream:
     """How one table of a vendor is pulled.
 
-    table: its YAML. `target`: the warehouse's rules for it.
+    table: the table's YAML.
+    target: the warehouse's rules for the table.
     description: shown in the UI.
+    file_format: the format of the vendor's answers.
     run: pulls the partitions of a step and lands them.
-    pulls: which partitions can be pulled, see PullKind.
-    partitions_per_run: of a backfill; None: all in one run.
+    pulls: which partitions can be pulled; see PullKind.
+    partitions: None for a table without partitions.
+    partitions_per_run: partitions per run of a backfill; None: all in one run.
     estimate: what a pull costs.
     declared: column -> type in the vendor's document.
     checks: name -> description of checks that `run` reports in addition to those of every table.
     probe: the change probe.
-    upstream: the assets whose rows it needs.
-    once: for `orgdata preview`: one pull with the vendor's client, if `run` does not use `Step.land`.
+    upstream: the assets whose rows a pull needs.
+    once: one pull with the vendor's client, for `orgdata preview`; needed if `run` does not use `Step.land`.
     unproven: what a pull cannot prove, in words.
     reconciliation: builds the check that compares the table with the vendor's own figures.
     """
@@ -66,7 +69,7 @@ class Stream:
 
     @property
     def key(self) -> dg.AssetKey:
-        """The asset's key: vendor, table."""
+        """The asset's key: vendor and table."""
         return dg.AssetKey([self.target.table.schema, self.target.table.name])
 
 
@@ -74,7 +77,8 @@ class Stream:
 class Step:
     """One step of a Dagster run that pulls a stream.
 
-    client: the vendor's client, open until the step ends. `requests`: its observer.
+    client: the vendor's client, open until the step ends.
+    requests: the observer of the client's requests.
     """
 
     context: dg.AssetExecutionContext
@@ -91,7 +95,7 @@ class Step:
 
     @property
     def types(self) -> Mapping[str, str]:
-        """Column -> type, from the vendor's document and from YAML, which wins."""
+        """Column -> type, from the vendor's document and from the YAML, which takes precedence."""
         return {**self.stream.declared, **self.stream.table.columns}
 
     def land(self, pull: Pull, *, target: Target | None = None, workers: int = 1) -> dg.MaterializeResult:
@@ -118,16 +122,17 @@ def target(
 ) -> Target:
     """The warehouse's rules for a table, from its YAML.
 
-    configured: option of the vendor -> the columns that it names; each of them must exist.
-    documented: column -> its description in the vendor's document; the YAML's wins. Such a column may be missing.
-    rules: fields of Target, which win over the YAML.
+    configured: option of the vendor -> the columns that it names, which must all exist.
+    documented: column -> its description in the vendor's document. These columns need not exist; descriptions in the
+        YAML take precedence.
+    rules: fields of Target, which take precedence over the YAML.
     """
     named = {"key": table.key, "columns": [*table.columns], "column_descriptions": [*table.column_descriptions]}
-    said = {
+    from_yaml = {
         "configured": {**named, **(configured or {})},
         "key": tuple(table.key),
         "contract": table.contract,
         "description": description,
         "column_descriptions": {**(documented or {}), **table.column_descriptions},
     }
-    return Target(TableName(vendor, table.name), **{**said, **rules})
+    return Target(TableName(vendor, table.name), **{**from_yaml, **rules})

@@ -1,4 +1,4 @@
-"""Analytics API V4: reports of a channel, aggregated by the vendor over a window of time.
+"""Analytics API V4: reports of a channel, aggregated by the vendor over a range of time.
 
     GET {base_url}/api/v4/analytics/<endpoint>?channel_id=&start_date=&end_date=   ->  channel_reports.<endpoint>
     GET {base_url}/api/v4/forms?channel_id=                                        ->  channel_reports.fields
@@ -6,8 +6,8 @@
 Here: the request for a report, and the fields of a channel's forms. Add here when: the document has another parameter.
 Keep out: Dagster and DuckDB, and the meaning of the reports' columns (endpoints.py).
 
-Paging quirk: there is no paging. Windows are half open, `start_date <= instant < end_date`. The
-document describes neither authentication nor the Forms API: header and path are settings (resource.py).
+Paging quirk: there is no paging. Ranges are half open, `start_date <= instant < end_date`. The document describes
+neither authentication nor the Forms API: header and path are settings (resource.py).
 
 Environment: CHANNEL_REPORTS_BASE_URL, CHANNEL_REPORTS_API_TOKEN. Alone, against `orgdata sandbox`:
 
@@ -37,7 +37,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class FormField:
-    """A field of a form in the Forms API. For a field from `field_ids` only the id is known."""
+    """A field of a form in the Forms API. Of a field from `field_ids`, only the id is known."""
 
     channel_id: int
     form_id: int
@@ -82,7 +82,10 @@ class ChannelReportsClient:
         into: Path,
         read: Callable[[Download], R],
     ) -> R:
-        """One report of what happened in `[start, end)`: with these of its optional `fields`, by selections in `field`.
+        """Download the report of `[start, end)` to the file `into`; returns the result of `read`.
+
+        fields: optional fields of the report to request.
+        field: the field, if the report is by field.
 
         Raises the errors of HttpClient.fetch; a PermanentError names the channel or the field that was refused.
         """
@@ -100,7 +103,13 @@ class ChannelReportsClient:
                 raise
 
     def form_fields(self, channel_id: int, *, into: Path, count: Callable[[Download], None]) -> list[FormField]:
-        """The fields of a channel's forms, of every type. `count` is called with the download."""
+        """The fields of all forms of a channel, of every type.
+
+        into: the file for the answer.
+        count: is called with the download.
+
+        Raises the errors of HttpClient.fetch.
+        """
 
         def read(download: Download) -> list[FormField]:
             count(download)
@@ -110,7 +119,7 @@ class ChannelReportsClient:
             return self._http.fetch(self._forms_path, params={"channel_id": str(channel_id)}, into=into, read=read)
 
     def _look_up(self, field: FormField, into: Path) -> FormField:
-        """The field with its name and type, if the Forms API answers and has it."""
+        """The field with its name and type, if the Forms API answers and lists it."""
         try:
             known = self.form_fields(field.channel_id, into=into, count=lambda _: None)
         except VendorError:
@@ -131,7 +140,7 @@ class ChannelReportsClient:
 def _explain_refusal(error: PermanentError, field: FormField) -> None:
     known = f" ({field.name!r}, {field.field_type})" if field.name else ""
     error.message = f"field {field.field_id}{known} of channel {field.channel_id} was refused: {error.message}"
-    error.remedy = f"List other fields under `field_ids` in defs.yaml: only {', '.join(COUNTED_TYPES)} count."
+    error.remedy = f"List other fields under `field_ids` in defs.yaml, of type {', '.join(COUNTED_TYPES)}."
 
 
 def instant(at: datetime) -> str:

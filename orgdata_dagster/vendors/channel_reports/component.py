@@ -21,12 +21,12 @@ from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Step, Stream, target
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS, FIELD_COLUMNS, FIELDS_TABLE, Endpoint
-from orgdata_dagster.vendors.channel_reports.pulling import Fields, pull_fields, pull_window
+from orgdata_dagster.vendors.channel_reports.pulling import Fields, pull_fields, pull_partition
 from orgdata_dagster.vendors.channel_reports.reconciling import build_check
 from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
 
 _BY_FIELD = "reports_per_field_selection"
-_WORKERS = 2  # where `concurrent` is null; runs go side by side, and more threads in one run only compete
+_WORKERS = 2  # if `concurrent` is null; runs are concurrent already, and more threads per run would only compete
 
 
 class ChannelReportsLimits(Limits):
@@ -39,19 +39,19 @@ class ReportTable(Table):
     """One report: one asset, one table. `name` is the report's name in the API."""
 
     partitions: Grain = Field(
-        default="day", description="What a partition counts. Distinct counts do not add up over days."
+        default="day", description="The length of a partition. Distinct counts do not add up over partitions."
     )
 
     @field_validator("name")
     @classmethod
     def _known_endpoint(cls, name: str) -> str:
         if name not in ENDPOINTS:
-            raise ValueError(f"there is no report {name!r}; there are {', '.join(ENDPOINTS)}")
+            raise ValueError(f"unknown report {name!r}; known: {', '.join(ENDPOINTS)}")
         return name
 
 
 class ApiModel(dg.Model, dg.Resolvable):
-    """What the vendor's document leaves open."""
+    """Names that the vendor's document leaves open."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -85,7 +85,7 @@ class ChannelReports(VendorComponent):
         default=ChannelReportsLimits(), description="Rate limit. The vendor documents none; null: no bound."
     )
     retries: Retries = Field(default=Retries(), description="Retries of a request.")
-    api: ApiModel = Field(default=ApiModel(), description="What the vendor's document leaves open.")
+    api: ApiModel = Field(default=ApiModel(), description="Names that the vendor's document leaves open.")
 
     @field_validator("channels", "field_ids")
     @classmethod
@@ -116,11 +116,11 @@ class ChannelReports(VendorComponent):
 
     def _report(self, table: ReportTable, endpoint: Endpoint) -> Stream:
         about = table.description or endpoint.about
-        window = f"{about} Each row counts one window of a {table.partitions} (UTC), start_date to end_date."
+        counted = f"{about} Each row counts one {table.partitions} (UTC), from start_date to end_date."
         return Stream(
             table,
-            target(self.account, table, window, documented=endpoint.descriptions),
-            description=f"{about} A partition is the vendor's count of one {table.partitions} (UTC). Distinct counts "
+            target(self.account, table, counted, documented=endpoint.descriptions),
+            description=f"{about} A partition has the vendor's counts of one {table.partitions} (UTC). Distinct counts "
             "do not add up over partitions: see the columns.",
             file_format="json",
             run=self._run,
@@ -138,7 +138,7 @@ class ChannelReports(VendorComponent):
         assert partitions is not None
         fields = Fields(step.client, self.field_ids)
         return step.land(
-            lambda intake: pull_window(
+            lambda intake: pull_partition(
                 step.client, endpoint, self.channels, fields, intake, bounds(partitions, str(intake.partition))
             ),
             workers=step.resource.concurrent or _WORKERS,
@@ -162,9 +162,11 @@ class ChannelReports(VendorComponent):
 
 
 def _estimate(endpoint: Endpoint | None, channels: int, fields: int) -> Estimate:
-    """A request per channel and window, times the fields where it goes by field. No endpoint: the forms alone.
+    """One request per channel and partition; if the report is by field, one per field.
 
-    `fields`: how many are listed; 0 if they are asked for once per run and channel: only the ledger knows how many.
+    endpoint: None for the forms.
+    fields: number of fields in `field_ids`; 0 if they are read from the Forms API, once per run and channel. Then only
+        the ledger knows their number.
     """
     if endpoint is None or not endpoint.by_field:
         return Estimate(channels, exact=True)

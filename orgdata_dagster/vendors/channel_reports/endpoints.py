@@ -1,6 +1,6 @@
-"""The nine reports of a channel in the vendor's document: columns, types, and which figures add up.
+"""The nine reports of the vendor's document: columns, types, and which figures add up.
 
-Here: `ENDPOINTS`, data only. Add here when: the document has another endpoint or column.
+Here: `ENDPOINTS`, which is only data. Add here when: the document has another endpoint or column.
 Keep out: requests (client.py) and pulls (pulling.py).
 """
 
@@ -11,28 +11,31 @@ from dataclasses import dataclass
 
 FIELDS_TABLE = "fields"
 
-# Columns that every row gets from its request.
+# Columns that orgdata adds to every row from its request.
 REQUEST_COLUMNS = {
     "channel_id": ("BIGINT", "The requested channel."),
-    "start_date": ("TIMESTAMP WITH TIME ZONE", "Start of the counted window."),
-    "end_date": ("TIMESTAMP WITH TIME ZONE", "End of the counted window, exclusive."),
+    "start_date": ("TIMESTAMP WITH TIME ZONE", "Start of the counted time range."),
+    "end_date": ("TIMESTAMP WITH TIME ZONE", "End of the counted time range, exclusive."),
 }
 
-_NOT_ADDITIVE = "Counts different {what} in the window: do not add it up over windows, use longer partitions."
-_ADDS_UP = "adds up over windows that do not overlap"
-_CHANGES = "and changes afterwards"
+_NOT_ADDITIVE = "Counts different {what} in the time range: do not add it up over ranges, use longer partitions."
+_ADDS_UP = "adds up over time ranges that do not overlap"
+_CHANGES = "and may change afterwards"
 _ACCOUNT = {"account_id": ("BIGINT", "The account that the channel belongs to.")}
-_COUNT = {"report_count": ("BIGINT", f"Reports in the window; {_ADDS_UP}.")}
+_COUNT = {"report_count": ("BIGINT", f"Reports in the time range; {_ADDS_UP}.")}
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A report: its columns (name -> type, what it means), and what has to be said in the request.
+    """A report.
 
-    `fields`: what `fields=` asks for; the vendor leaves out what it is not asked. `one_object`: the body is one object.
-    `flatten`: objects whose members become columns. `by_field`: one request a field, which `field_id` names.
-    `additive`: counts of events, which add up over
-    windows that do not overlap, and do not change once the window is over.
+    columns: name -> (type, description).
+    fields: optional fields, which the vendor returns only if the parameter `fields` names them.
+    one_object: whether the body is one object instead of an array.
+    flatten: objects whose members become columns.
+    by_field: whether the report needs one request per field (parameter `field_id`).
+    additive: counts of events. They add up over time ranges that do not overlap, and do not change once the range is
+        over.
     """
 
     name: str
@@ -60,18 +63,18 @@ def _distinct(text: str, what: str) -> tuple[str, str]:
 
 
 _READ = {
-    "total_reads": ("BIGINT", f"How often reports were read in the window; {_ADDS_UP}."),
-    "unique_reads": _distinct("Reads, each reader of a report counted once.", "pairs of reader and report"),
+    "total_reads": ("BIGINT", f"How often reports were read in the time range; {_ADDS_UP}."),
+    "unique_reads": _distinct("Reads; each reader counts once per report.", "pairs of reader and report"),
     "report_readers": _distinct("Users who read a report.", "users"),
     "reports_seen": _distinct("Reports that were read.", "reports"),
 }
 _AWARENESS = {
-    "total_alerts": ("BIGINT", f"Alerts sent to the user in the window; {_ADDS_UP}."),
+    "total_alerts": ("BIGINT", f"Alerts sent to the user in the time range; {_ADDS_UP}."),
     "alert_source_reports": _distinct("Reports that the user was alerted to.", "reports"),
-    "unique_alerts": _distinct("Alerts, repeated ones counted once.", "alerts"),
+    "unique_alerts": _distinct("Alerts; repeated ones count once.", "alerts"),
     "alerts_opened": (
         "BIGINT",
-        f"Alerts of the window that the user has opened by now; {_ADDS_UP}, {_CHANGES}.",
+        f"Alerts of the time range that the user has opened by now; {_ADDS_UP}, {_CHANGES}.",
     ),
 }
 
@@ -91,22 +94,22 @@ _ALL = (
     ),
     Endpoint(
         "reports_over_time",
-        "Reports of a channel along the time line.",
+        "Reports of a channel over time.",
         {
             **_ACCOUNT,
-            "datetime_range_start": ("TIMESTAMP WITH TIME ZONE", "Begin of the range that is counted."),
+            "datetime_range_start": ("TIMESTAMP WITH TIME ZONE", "Start of the counted range."),
             **_COUNT,
-            "datetime_range_width": ("VARCHAR", "Width of the range, as the vendor chose it for the window."),
+            "datetime_range_width": ("VARCHAR", "Width of the range, which the vendor chooses."),
         },
         additive=("report_count",),
     ),
     Endpoint(
         "reports_per_field_selection",
-        "Reports of a channel by what was selected in a field of their form.",
+        "Reports of a channel by the selection in a field of their form.",
         {
             "field_id": ("BIGINT", "The field; see channel_reports.fields."),
             **_ACCOUNT,
-            "name": ("VARCHAR", "The selection, as people see it."),
+            "name": ("VARCHAR", "The selection, as users see it."),
             "value": ("VARCHAR", "The selection, as the vendor stores it."),
             **_COUNT,
         },
@@ -121,7 +124,7 @@ _ALL = (
             **_ACCOUNT,
             "report_count": (
                 "BIGINT",
-                f"Reports of the window in the state by now; {_ADDS_UP}, {_CHANGES}.",
+                f"Reports of the time range that are in the state by now; {_ADDS_UP}, {_CHANGES}.",
             ),
         },
     ),
@@ -145,7 +148,7 @@ _ALL = (
     ),
     Endpoint(
         "reports_read",
-        "How often, and by how many, reports of a channel were read.",
+        "How often, and by how many users, reports of a channel were read.",
         _READ,
         fields=tuple(_READ),
         additive=("total_reads",),
@@ -153,7 +156,7 @@ _ALL = (
     ),
     Endpoint(
         "user_awareness",
-        "How users of a channel were alerted to reports, and whether they looked.",
+        "Alerts sent to users of a channel, and whether they were opened.",
         {
             **_AWARENESS,
             "user_id": ("BIGINT", "The user."),
@@ -168,10 +171,10 @@ _ALL = (
 ENDPOINTS: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in _ALL}
 
 FIELD_COLUMNS = {
-    "channel_id": ("BIGINT", "The channel whose forms were asked for."),
+    "channel_id": ("BIGINT", "The channel whose forms were requested."),
     "form_id": ("BIGINT", "The form that has the field."),
     "form_name": ("VARCHAR", "The form's name."),
-    "field_id": ("BIGINT", "The field; what `field_ids` in defs.yaml lists."),
+    "field_id": ("BIGINT", "The field; an entry of `field_ids` in defs.yaml."),
     "name": ("VARCHAR", "The field's name."),
-    "field_type": ("VARCHAR", "Its type; the vendor counts selections of Category, DropDown and Radio only."),
+    "field_type": ("VARCHAR", "The field's type; the vendor counts selections only of Category, DropDown and Radio."),
 }

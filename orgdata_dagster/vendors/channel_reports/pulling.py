@@ -1,6 +1,6 @@
-"""One pull of a report's partition: one request per channel, and per field for the report by field.
+"""One pull of a report's partition: one request per channel, and per field if the report is by field.
 
-Here: `pull_window`, `pull_fields`, `Fields`. Keep out: streams (component.py), requests (client.py).
+Here: `pull_partition`, `pull_fields`, `Fields`. Keep out: streams (component.py), requests (client.py).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Fields:
             return self._known[channel_id]
 
 
-def pull_window(
+def pull_partition(
     client: ChannelReportsClient,
     endpoint: Endpoint,
     channels: Sequence[int],
@@ -61,7 +61,10 @@ def pull_window(
     intake: Intake,
     bounds: Bounds,
 ) -> Pulled:
-    """Pull a report of `[start, end)` for all channels. A window that is not over is complete up to now."""
+    """Pull a report for all channels. A partition that is not over is complete up to the vendor's current time.
+
+    bounds: the partition, `[start, end)`.
+    """
     start, end = bounds
     began = datetime.now(UTC)
     read = intake.json_reader(
@@ -97,7 +100,7 @@ def pull_window(
 
 
 def _fell_to_zero(intake: Intake, endpoint: Endpoint, page: MeasuredPage, about: Mapping[str, str]) -> str | None:
-    """Why a report of one object is not believed: counts are 0 in it that were not. A report without rows looks so."""
+    """Why a report of one object is not accepted, if counts fell to 0; an empty report looks like that."""
     if not endpoint.one_object or not intake.known or intake.accept_shrink:
         return None
     [record] = json.loads(page.page.path.read_bytes())
@@ -120,4 +123,4 @@ def pull_fields(client: ChannelReportsClient, channels: Sequence[int], intake: I
         fields = client.form_fields(channel_id, into=intake.file(f"forms-{channel_id}.json"), count=intake.count)
         intake.take_rows([asdict(field) for field in fields])
     as_of = intake.first_answer or began
-    return Pulled(as_of, coverage=(Interval(EVER, as_of),))  # the Forms API lists every form
+    return Pulled(as_of, coverage=(Interval(EVER, as_of),))  # the Forms API always lists all forms

@@ -1,10 +1,10 @@
-"""Reconciliation of a report's partitions with the vendor's own count of the whole range.
+"""Reconciliation of a report's partitions with the vendor's own count of their whole range.
 
-Here: the check `range_sum`, for the figures that add up. It runs after every pull.
+Here: the check `range_sum`, for figures that add up. It runs after every pull.
 Keep out: pulls (pulling.py), which figures add up (endpoints.py).
 
-The vendor changes the past, so a difference may also mean that an old partition must be pulled again. The range is
-therefore short: the last closed partitions, which the schedule pulls again, and the week before.
+The vendor changes past counts, so a difference may also mean that an old partition must be pulled again. The range is
+therefore short: the last partitions that are over, which the schedule pulls again, and the week before.
 """
 
 import itertools
@@ -61,19 +61,20 @@ def build_check(
             and max(p.end for p in parts) >= bounds(partitions, name)[1]
         }
         after = datetime.now(UTC) - _REACH
-        windows = sorted(bounds(partitions, name) for name in whole if bounds(partitions, name)[0] >= after)
-        # from the last gap on: the range must have no window that the table lacks
-        while any(one[1] != next_one[0] for one, next_one in itertools.pairwise(windows)):
-            windows = windows[1:]
-        if not windows:
+        ranges = sorted(bounds(partitions, name) for name in whole if bounds(partitions, name)[0] >= after)
+        # only what follows the last gap: the table must have every partition of the range
+        while any(one[1] != next_one[0] for one, next_one in itertools.pairwise(ranges)):
+            ranges = ranges[1:]
+        if not ranges:
             day = (datetime.now(UTC) - (_REACH - DAY)).date()
-            why = f"no closed partition of the last days has landed; `orgdata pull {key.to_user_string()} --from {day}`"
-            return dg.AssetCheckResult(passed=True, description=not_yet(f"{why} makes it so"))
-        start, end = windows[0][0], windows[-1][1]
+            why = "no partition of the last days that is over has landed; pull them: "
+            pull = f"`orgdata pull {key.to_user_string()} --from {day}`"
+            return dg.AssetCheckResult(passed=True, description=not_yet(f"{why}{pull}"))
+        start, end = ranges[0][0], ranges[-1][1]
         requests = RequestLog()
         try:
             with vendor.client(requests) as client:
-                said = {channel: _count(client, endpoint, channel, start, end) for channel in channels}
+                vendor_counts = {channel: _count(client, endpoint, channel, start, end) for channel in channels}
         except VendorError as error:
             return of_unasked(error)
         finally:
@@ -81,7 +82,7 @@ def build_check(
         sums = ", ".join(f"coalesce(sum({quoted(name)}), 0)" for name in endpoint.additive)
         wrong, figures = [], dict.fromkeys(endpoint.additive, 0)
         with warehouse.open().reading() as connection:
-            for channel, counts in said.items():
+            for channel, counts in vendor_counts.items():
                 held = connection.execute(
                     f"SELECT {sums} FROM {table.sql} WHERE channel_id = ? AND start_date >= ? AND end_date <= ?",
                     [channel, start, end],
@@ -89,12 +90,12 @@ def build_check(
                 for name, value in zip(endpoint.additive, held or (), strict=True):
                     figures[name] += int(value)
                     if int(value) != counts[name]:
-                        wrong.append(f"channel {channel}: {name} is {counts[name]}, the table's windows have {value}")
+                        wrong.append(f"channel {channel}: {name} is {counts[name]}, the partitions have {value}")
         return dg.AssetCheckResult(
             passed=not wrong,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{start:%Y-%m-%d} to {end:%Y-%m-%d}: {'; '.join(wrong) or 'the same'}",
-            metadata={"partitions": len(windows), "different": len(wrong), **figures},
+            description=f"{start:%Y-%m-%d} to {end:%Y-%m-%d}: {'; '.join(wrong) or 'both counts are equal'}",
+            metadata={"partitions": len(ranges), "different": len(wrong), **figures},
         )
 
     return range_sum
@@ -103,7 +104,7 @@ def build_check(
 def _count(
     client: ChannelReportsClient, endpoint: Endpoint, channel: int, start: datetime, end: datetime
 ) -> dict[str, int]:
-    """The additive figures of one channel and the whole range."""
+    """The vendor's additive figures of one channel for the whole range."""
 
     def read(download: Download) -> dict[str, int]:
         answer = json.loads(download.path.read_bytes())

@@ -42,7 +42,7 @@ class ChannelReportsResource(UndocumentedLimitsResource):
         return ChannelReportsClient(self.http(observer), self.forms_path)
 
     def probe_request(self) -> tuple[str, dict[str, str]]:
-        """The forms of the first channel in defs.yaml."""
+        """The request for the forms of the first channel in defs.yaml."""
         return self.forms_path, {"channel_id": str(self.probe_channel)}
 
     def http(self, observer: Observer | None = None) -> HttpClient:

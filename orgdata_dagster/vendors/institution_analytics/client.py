@@ -2,11 +2,11 @@
 
     GET {base_url}/analytics?data_set=users&updated_after=...&updated_before=...   ->  institution_analytics.users
 
-Here: the request for one page, and the pages of a window. Add here when: there is another endpoint.
+Here: the request for one page, and the pages of a range of time. Add here when: there is another endpoint.
 Keep out: Dagster and DuckDB; the caller passes a reader (`read`).
 
-Paging quirk: there is no paging but the timestamps; see walk.py. The document explains the windows, but not the path,
-the parameters or the header: those are settings, with the defaults below.
+Paging quirk: the only paging is by timestamps; see walk.py. The document explains how ranges of time are requested, but
+not the path, the parameters or the header: those are settings, with the defaults below.
 
 Environment: INSTITUTION_ANALYTICS_BASE_URL, INSTITUTION_ANALYTICS_API_KEY. Alone, against `orgdata sandbox`:
 
@@ -26,11 +26,11 @@ from typing import Literal, Self, TypeVar
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.records import Download
+from orgdata_dagster.vendors.institution_analytics.time_ranges import BoundsIgnored, Gap, Slice, TimedPage, TimeRange
 from orgdata_dagster.vendors.institution_analytics.walk import walk
-from orgdata_dagster.vendors.institution_analytics.window import BoundsIgnored, Gap, Page, Slice, Window
 
 Precision = Literal["microseconds", "milliseconds", "seconds"]
-P = TypeVar("P", bound=Page)
+P = TypeVar("P", bound=TimedPage)
 
 _UNITS: dict[Precision, timedelta] = {
     "microseconds": timedelta(microseconds=1),
@@ -41,7 +41,11 @@ _UNITS: dict[Precision, timedelta] = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What the document leaves open. `page_rows`: its "approximately 20,000", see walk.py."""
+    """The path, the parameters and the format of instants, which the document leaves open.
+
+    precision: the unit of the instants in requests.
+    page_rows: the page size, "approximately 20,000" in the document; see walk.py.
+    """
 
     path: str = "/analytics"
     data_set_parameter: str = "data_set"
@@ -65,9 +69,9 @@ class InstitutionAnalyticsClient:
         self._http.close()
 
     def pages(
-        self, data_set: str, window: Window, *, folder: Path, read: Callable[[Download], P]
+        self, data_set: str, time_range: TimeRange, *, folder: Path, read: Callable[[Download], P]
     ) -> Iterator[Slice[P] | Gap]:
-        """Yield slices with every row of the window once, newest first, and the gaps that no client can read.
+        """Yield slices with every row of the range once, newest first, and the gaps in which rows may be missing.
 
         folder: receives one file per page.
         read: reads a page; a BadBody from it is retried.
@@ -82,7 +86,7 @@ class InstitutionAnalyticsClient:
 
         unit = _UNITS[self._endpoint.precision]
         try:
-            yield from walk(fetch, window, page_rows=self._endpoint.page_rows, precision=unit)
+            yield from walk(fetch, time_range, page_rows=self._endpoint.page_rows, precision=unit)
         except BoundsIgnored as error:
             raise PermanentError(
                 str(error), vendor=self._http.vendor, endpoint=self._endpoint.path, remedy="Correct `api` in defs.yaml."

@@ -1,7 +1,7 @@
 """One pull of a day: which part of it to request, and what the answers prove.
 
-Here: the pull. Add here when: there is another sign of a wrong answer. Keep out: paging (walk.py), streams
-(component.py).
+Here: the pull. Add here when: there is another sign of a wrong answer.
+Keep out: paging (walk.py), streams (component.py).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
+from orgdata_dagster.vendors.institution_analytics.time_ranges import Gap, TimeRange
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND
-from orgdata_dagster.vendors.institution_analytics.window import Gap, Window
 from orgdata_dagster.warehouse.ledger.intervals import Interval, intervals, joined
 
-_WEST = timedelta(hours=12)  # how far local times can lie behind UTC
-_CONTROL = timedelta(days=7)
+_MOST_BEHIND_UTC = timedelta(hours=12)  # the most that local times can be behind UTC
+_CONTROL_SPAN = timedelta(days=7)
 NO_HEADER = (
-    "the vendor answers without even a header, also for the week before: that may mean that there are no rows, or an "
-    "error"
+    "the vendor's answer has not even a header, and neither has its answer for the week before: that may mean that "
+    "there are no rows, or that something failed"
 )
 
 
@@ -38,15 +38,15 @@ class _Day:
     data_set: str
     intake: Intake
     cursor: str
-    window: Window
+    time_range: TimeRange
     gaps: list[Interval] = field(default_factory=list)
     zoned: bool = True
     header: bool = True
 
     def walk(self) -> None:
-        """Read the window and stage its pages."""
+        """Read the range and stage its pages."""
         _, end = day_bounds(str(self.intake.partition))
-        pages = self.client.pages(self.data_set, self.window, folder=self.intake.folder, read=self._reader())
+        pages = self.client.pages(self.data_set, self.time_range, folder=self.intake.folder, read=self._reader())
         for item in ahead(pages):
             if isinstance(item, Gap):
                 self.gaps.append(Interval(item.after + MICROSECOND, item.until + MICROSECOND, item.reason))
@@ -54,15 +54,15 @@ class _Day:
                 self.intake.take(item.page, after=item.after, until=min(filter(None, (item.until, end - MICROSECOND))))
 
     def start_again(self) -> None:
-        """Forget what was taken in."""
+        """Discard the rows and gaps of the last walk."""
         self.intake.forget()
         self.gaps.clear()
 
-    def is_silent(self) -> bool:
-        """Whether the vendor sends no header for the week before either, so that its answer proves nothing."""
+    def sends_no_header(self) -> bool:
+        """Whether the vendor also sends no header for the week before, so that its empty answer proves nothing."""
         if self.header:
             return False
-        control = Window(self.window.after - _CONTROL, None)
+        control = TimeRange(self.time_range.after - _CONTROL_SPAN, None)
         path = self.intake.folder / "control.csv"
         self.client.page(self.data_set, control.after, control.until, into=path, read=self._reader())
         if not self.header:
@@ -85,19 +85,20 @@ class _Day:
 def pull_day(
     client: InstitutionAnalyticsClient, data_set: str, intake: Intake, cursor: str, lookback: timedelta
 ) -> Pulled:
-    """Pull one day: whole when it is over, from its watermark on when it is today.
+    """Pull one day: the whole day if it is over, and today from its watermark on.
 
-    What the vendor says about the last `lookback` before its own clock is taken but not claimed complete: clocks
-    differ, and a row may become visible a moment after its instant. The next pull of the day begins there. An answer
-    that would take stored rows away is asked for again, and if it stays, what is stored stays too.
+    lookback: the last part before the vendor's current time. Its rows are stored, but it is not marked as complete,
+        because clocks differ and a row may become visible a moment after its instant. The next pull begins there.
+
+    An answer that would remove stored rows is requested again. If the second answer is the same, the stored rows stay.
     """
     start, end = day_bounds(str(intake.partition))
     began = datetime.now(UTC)
     before = tuple(takewhile(_is_final, intake.known)) if end > began else ()
     complete_until = max((part.end for part in before), default=start)
-    window = Window(complete_until - MICROSECOND, None if end > began else end - MICROSECOND)
-    after = window.after if complete_until > start else None
-    day = _Day(client, data_set, intake, cursor, window)
+    time_range = TimeRange(complete_until - MICROSECOND, None if end > began else end - MICROSECOND)
+    after = time_range.after if complete_until > start else None
+    day = _Day(client, data_set, intake, cursor, time_range)
     day.walk()
     if shrank(intake, intake.row_count, after=after):
         day.start_again()
@@ -109,23 +110,23 @@ def pull_day(
     as_of = intake.first_answer or began
     until = min(end, as_of - lookback)
     reason = contradiction(intake, intake.row_count, after=after) or _lost(day, after)
-    if reason is None and not intake.row_count and day.is_silent():
+    if reason is None and not intake.row_count and day.sends_no_header():
         reason = NO_HEADER
     if reason is not None:
         return keep_stored(as_of, complete_until, max(until, complete_until + MICROSECOND), reason, *before)
     if not day.zoned:
-        # local times would be found out by the walk, but not which of them are still to come
-        until = min(until, max(intake.watermark or start, as_of - lookback - _WEST))
+        # the walk detects local times, but it cannot tell which of their rows are still to come
+        until = min(until, max(intake.watermark or start, as_of - lookback - _MOST_BEHIND_UTC))
     return Pulled(as_of, coverage=joined([*before, *intervals(complete_until, until, day.gaps)]), after=after)
 
 
 def _is_final(part: Interval) -> bool:
-    """Whether nothing is gained by asking for a part again: it is complete, or no page can hold it."""
+    """Whether pulling an interval again cannot improve it: it is complete, or no page can hold its rows."""
     return part.reason is None or part.reason.startswith("more than")
 
 
 def _lost(day: _Day, after: datetime | None) -> str | None:
-    """Why rows that are stored would get lost to a gap that may close again, if so."""
+    """The reason of a gap that may close later, if storing the answer would now remove rows; otherwise None."""
     open_gaps = [gap for gap in day.gaps if not _is_final(gap)]
     if not open_gaps or day.intake.stored({}, after) <= day.intake.row_count:
         return None

@@ -13,8 +13,8 @@ from orgdata_dagster.orchestration.assets.readers import csv_reader
 from orgdata_dagster.orchestration.resources import Observer, UndocumentedLimitsResource
 from orgdata_dagster.vendors.base.rows import frame, scratch, utc
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, InstitutionAnalyticsClient, Precision
+from orgdata_dagster.vendors.institution_analytics.time_ranges import Slice, TimeRange
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND
-from orgdata_dagster.vendors.institution_analytics.window import Slice, Window
 from orgdata_dagster.warehouse.names import literal, quoted
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ class InstitutionAnalyticsResource(UndocumentedLimitsResource):
         """
         import pandas as pd  # only here: it takes longer to import than a small pull does to run
 
-        window = Window(utc(start) - MICROSECOND, utc(end) - MICROSECOND)
+        time_range = TimeRange(utc(start) - MICROSECOND, utc(end) - MICROSECOND)
         at = f"CAST({quoted(self.cursor_column)} AS TIMESTAMPTZ)"
         frames = []
         with scratch() as (connection, folder), self.client() as client:
             read = csv_reader(connection, self.cursor_column)
-            for item in client.pages(data_set, window, folder=folder, read=read):
+            for item in client.pages(data_set, time_range, folder=folder, read=read):
                 if isinstance(item, Slice) and item.page.records:
                     kept = f"{at} > {literal(str(item.after))} AND {at} <= {literal(str(item.until))}"
                     frames.append(frame(connection, [item.page], where=kept))

@@ -2,8 +2,9 @@
 
     GET {base_url}/datasets/{id}/records?filter=...&selection=...&page=1&pageSize=50000&order=desc  ->  octolis.<name>
 
-Here: requests, points, limits, and the format of errors (`vendor_apis/octolis.md`). Add here when: there is another
-endpoint. Keep out: Dagster and DuckDB (the caller passes a reader), writing (writing.py).
+Here: reading requests, points, limits, and the format of errors (`vendor_apis/octolis.md`).
+Add here when: there is another endpoint for reading.
+Keep out: Dagster and DuckDB (the caller passes a reader), writing (writing.py).
 
 Paging quirk: by rank, in a dataset that changes; there is no filter for "modified since". See walk.py.
 
@@ -37,12 +38,12 @@ from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.vendors.octolis.walk import (
     FIRST_PAGE_SIZE,
     MAX_PAGE_SIZE,
-    Leaf,
     NoProgress,
-    Page,
     PageSizeTooSmall,
     PagesRepeat,
-    Span,
+    RankRange,
+    RecordPage,
+    WalkedPage,
     walk,
 )
 
@@ -61,7 +62,7 @@ Format = Literal["json", "csv"]
 Filter = tuple[tuple[str, str], ...]
 """Pairs of column and value. Several values of one column are alternatives; all columns must match."""
 T = TypeVar("T")
-P = TypeVar("P", bound=Page)
+P = TypeVar("P", bound=RecordPage)
 
 
 def rule(
@@ -69,19 +70,20 @@ def rule(
     points_per_minute: float = POINTS_PER_MINUTE,
     account_points_per_minute: float = ACCOUNT_POINTS_PER_MINUTE,
 ) -> Rule:
-    """The document's section "Rate limiting". A request is charged to the window of a second if it fits, otherwise to
-    the window of a minute, and always to the account's window. All keys of the account share one rate limit here.
+    """The limits in the document's section "Rate limiting".
 
-    The margin lets requests arrive 0.07 s late, which a busy machine or network needs within windows of a second.
+    A request is charged to the window of a second if it fits there, otherwise to the window of a minute, and always to
+    the account's window. All keys of the account share one rate limit here. The margin allows for requests that arrive
+    0.07 s late, as they do on a busy machine or network.
     """
     key = (Window(points_per_second, 1), Window(points_per_minute, 60))
     return Rule(buckets=(key, (Window(account_points_per_minute, 60),)), margin=0.07)
 
 
 def parsed_filter(text: str) -> Filter:
-    """`firstname:Marc,firstname:Jeanne,consent_sms:true` as columns and values; raises ValueError where it is not so.
+    """Parse a filter such as `firstname:Marc,firstname:Jeanne,consent_sms:true`.
 
-    The language knows no quoting: a value cannot hold a comma.
+    The filter language has no quoting: a value cannot contain a comma. Raises ValueError for an invalid filter.
     """
     conditions = [condition.partition(":") for condition in text.split(",")] if text else []
     if wrong := [column + colon for column, colon, _ in conditions if not (column.strip() and colon)]:
@@ -91,7 +93,11 @@ def parsed_filter(text: str) -> Filter:
 
 @dataclass(frozen=True)
 class Query:
-    """Which records of which dataset, and which of their columns (none: all)."""
+    """The records of a dataset to read.
+
+    filter: only records that match it.
+    selection: the columns to read; empty: all.
+    """
 
     dataset: str
     filter: Filter = ()
@@ -108,8 +114,10 @@ class Query:
 
 
 class OctolisClient:
-    """Reads datasets through `http`, which pays the points and retries. All methods raise the errors of
-    HttpClient.fetch."""
+    """Reads datasets through `http`, which keeps the rate limit and retries.
+
+    All methods raise the errors of HttpClient.fetch.
+    """
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
@@ -137,15 +145,18 @@ class OctolisClient:
     def page(
         self,
         query: Query,
-        span: Span = Span(1, MAX_PAGE_SIZE),
+        ranks: RankRange = RankRange(1, MAX_PAGE_SIZE),
         *,
         order: Order = "desc",
         format: Format = "json",  # noqa: A002 - the vendor's word
         into: Path,
         read: Callable[[Download], T],
     ) -> T:
-        """One page in the file `into`, by default the newest records as `{"records": [...]}`."""
-        paging = {"page": str(span.page), "pageSize": str(span.size), "order": order, "format": format}
+        """Download one page to the file `into`; returns the result of `read`.
+
+        By default the page has the newest records, as `{"records": [...]}`.
+        """
+        paging = {"page": str(ranks.page), "pageSize": str(ranks.size), "order": order, "format": format}
         return self._http.fetch(
             records_path(query.dataset), params=query.parameters | paging, cost=READ_POINTS, into=into, read=read
         )
@@ -159,15 +170,17 @@ class OctolisClient:
         first_size: int = FIRST_PAGE_SIZE,
         folder: Path,
         read: Callable[[Download], P],
-    ) -> Iterator[Leaf[P]]:
-        """Every record modified at `since` or later (None: every record), newest first, some twice: see `walk`.
+    ) -> Iterator[WalkedPage[P]]:
+        """Yield every record modified at `since` or later (None: every record), newest first, some twice; see `walk`.
 
-        Every page is a file of its own in `folder`. Raises PermanentError where the vendor does not page.
+        folder: receives one file per page.
+
+        Raises PermanentError if paging fails.
         """
         number = itertools.count()
 
-        def fetch(span: Span) -> P:
-            return self.page(query, span, into=folder / f"page-{next(number):06}.json", read=read)
+        def fetch(ranks: RankRange) -> P:
+            return self.page(query, ranks, into=folder / f"page-{next(number):06}.json", read=read)
 
         def count() -> int:
             return self.count(query)
@@ -185,7 +198,7 @@ class OctolisClient:
         return PermanentError(message, vendor=self._http.vendor, endpoint=records_path(query.dataset), remedy=remedy)
 
     def _object(self, endpoint: str, parameters: dict[str, str], found: Callable[[dict[str, Any]], T]) -> T:
-        """Apply `found` to an answer that is one object; a BadBody from it is retried."""
+        """Request a JSON object and return `found` of it; a BadBody from `found` is retried."""
         with tempfile.TemporaryDirectory() as folder:
             into = Path(folder) / "answer.json"
             return self._http.fetch(
@@ -198,7 +211,10 @@ class OctolisClient:
 
 
 def read_error(content: bytes, headers: httpx.Headers) -> ErrorDetail:
-    """The document's error: `title`, and `detail` with its `errors` or `missing`. Never `values`: they are people's."""
+    """The error as the document describes it: `title`, `detail`, `errors` and `missing`.
+
+    `values` is left out, because it may contain personal data.
+    """
     try:
         found = json.loads(content)
     except ValueError:
@@ -216,7 +232,7 @@ def records_path(dataset: str) -> str:
 
 
 def json_object(download: Download) -> dict[str, Any]:
-    """The answer, which must be a JSON object. Raises BadBody otherwise."""
+    """Parse an answer that must be a JSON object. Raises BadBody otherwise."""
     try:
         found = json.loads(download.path.read_bytes())
     except ValueError as error:

@@ -1,7 +1,7 @@
 """The YAML of octolis (`defs/octolis/defs.yaml`), and the streams made from it.
 
-Here: the vendor's own options. Keep out: options of every table (orchestration/config/tables.py), the pull (rounds.py,
-pulling.py).
+Here: the vendor's own options.
+Keep out: options of every table (orchestration/config/tables.py), the pull (rounds.py, pulling.py).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from orgdata_dagster.vendors.base.stream import Stream, target
 from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis.merges import merges_table
 from orgdata_dagster.vendors.octolis.probing import newest
-from orgdata_dagster.vendors.octolis.pulling import COUNT_CHECK, Manner
+from orgdata_dagster.vendors.octolis.pulling import COUNT_CHECK, ReadOptions
 from orgdata_dagster.vendors.octolis.resource import OctolisResource, shared_resource
 from orgdata_dagster.vendors.octolis.rounds import until_equal
 from orgdata_dagster.vendors.octolis.walk import MAX_PAGE_SIZE
 from orgdata_dagster.warehouse.names import TableName
 
-Column = Annotated[str, Field(pattern=r"^[^,:]+$")]  # what the vendor's `selection` and `filter` can say
+ColumnName = Annotated[str, Field(pattern=r"^[^,:]+$")]  # comma and colon are separators in the vendor's parameters
 
 
 class OctolisLimits(dg.Model, dg.Resolvable):
@@ -36,12 +36,16 @@ class OctolisLimits(dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid")
 
-    points_per_second: float = Field(default=api.POINTS_PER_SECOND, ge=10, description="Points per second and API key.")
+    points_per_second: float = Field(
+        default=api.POINTS_PER_SECOND, ge=10, description="Points per second, per API key."
+    )
     points_per_minute: float = Field(
-        default=api.POINTS_PER_MINUTE, ge=10, description="Further points per minute and API key."
+        default=api.POINTS_PER_MINUTE, ge=10, description="Additional points per minute, per API key."
     )
     account_points_per_minute: float = Field(
-        default=api.ACCOUNT_POINTS_PER_MINUTE, ge=10, description="Points per minute of all API keys of the account."
+        default=api.ACCOUNT_POINTS_PER_MINUTE,
+        ge=10,
+        description="Points per minute, for all API keys of the account together.",
     )
 
 
@@ -62,16 +66,16 @@ class DatasetTable(Table):
     key: list[str] = Field(
         default=[api.MASTERID], description="Always the masterid, by which octolis identifies a record."
     )
-    deduplicated_by: list[Column] = Field(
+    deduplicated_by: list[ColumnName] = Field(
         default=[], description="The columns by which octolis deduplicates; shown in the UI."
     )
     filter: str = Field(
         default="",
-        description="Only these records: `column:value,column:value`. Several values of a column are alternatives, "
-        "columns must all match; a value cannot hold a comma.",
+        description="Only these records: `column:value,column:value`. Several values of one column are alternatives; "
+        "all columns must match. A value cannot contain a comma.",
     )
-    selection: list[Column] = Field(
-        default=[], description="Only these columns, plus those that a pull needs. Default: all."
+    selection: list[ColumnName] = Field(
+        default=[], description="Only these columns, and those that orgdata needs. Default: all columns."
     )
 
     @field_validator("key")
@@ -79,7 +83,7 @@ class DatasetTable(Table):
     def _masterid(cls, key: list[str]) -> list[str]:
         if key != [api.MASTERID]:
             raise ValueError(
-                f"octolis identifies a record by {api.MASTERID}; write its own columns to `deduplicated_by`"
+                f"the key is always {api.MASTERID}; list the dataset's deduplication columns under `deduplicated_by`"
             )
         return key
 
@@ -91,12 +95,12 @@ class DatasetTable(Table):
 
     @property
     def query(self) -> api.Query:
-        """What is asked for."""
+        """The records to read."""
         return api.Query(self.id, api.parsed_filter(self.filter), tuple(self.selection))
 
 
 class Octolis(VendorComponent):
-    """Datasets of octolis as tables that are kept equal to them."""
+    """Datasets of octolis as tables: one row per record, as octolis has it now."""
 
     kind: ClassVar[str] = OctolisResource.kind
     beside: ClassVar[tuple[str, ...]] = ("merges",)
@@ -110,16 +114,18 @@ class Octolis(VendorComponent):
         default=OctolisLimits(), description="Rate limit, as documented. Change it only for a test server."
     )
     retries: Retries = Field(default=Retries(), description="Retries of a request.")
-    page_size: int = Field(default=MAX_PAGE_SIZE, ge=1_000, le=MAX_PAGE_SIZE, description="Most records per request.")
+    page_size: int = Field(
+        default=MAX_PAGE_SIZE, ge=1_000, le=MAX_PAGE_SIZE, description="Records per request, at most."
+    )
     lookback: Duration = Field(
         default="60s",
-        description="A record may become visible so long after its __modified_at__: younger ones are asked for again "
-        "by the next pull.",
+        description="How long after its __modified_at__ a record may become visible. The next pull requests younger "
+        "records again.",
     )
     full_walk_every: Duration | None = Field(
         default="24h",
-        description="How often everything is read again, because a SQL dataset may change records without a new "
-        "__modified_at__; 0s: at every pull, null: only where the counts differ.",
+        description="How often all records are read again, because a SQL dataset may change records without a new "
+        "__modified_at__. 0s: at every pull; null: only if the counts differ.",
     )
 
     def resource(self) -> OctolisResource:
@@ -129,11 +135,11 @@ class Octolis(VendorComponent):
     def streams(self) -> list[Stream]:
         """One stream per dataset."""
         every = None if self.full_walk_every is None else parse_duration(self.full_walk_every)
-        manner = Manner(parse_duration(self.lookback), every, self.page_size)
-        return [stream_of(self.account, table, manner) for table in self.tables]
+        options = ReadOptions(parse_duration(self.lookback), every, self.page_size)
+        return [stream_of(self.account, table, options) for table in self.tables]
 
 
-def stream_of(vendor: str, table: DatasetTable, manner: Manner) -> Stream:
+def stream_of(vendor: str, table: DatasetTable, options: ReadOptions) -> Stream:
     """The stream of one dataset."""
     about = table.description or f"Dataset `{table.id}` of octolis."
     merges = merges_table(TableName(vendor, table.name))
@@ -149,15 +155,15 @@ def stream_of(vendor: str, table: DatasetTable, manner: Manner) -> Stream:
             write_disposition="merge",
             documented=_SYSTEM_COLUMNS,
         ),
-        description=f"{about} One row per record, as octolis has it now; `{merges.name}` says which records went into "
-        "others.",
+        description=f"{about} One row per record, as octolis has it now. `{merges.name}` lists which records were "
+        "merged into which.",
         file_format="json",
-        run=partial(until_equal, query=table.query, manner=manner),
+        run=partial(until_equal, query=table.query, options=options),
         pulls="whole",
         estimate=Estimate(2, cost=api.READ_POINTS),  # a page and the count; a full walk takes more pages
         declared=_SYSTEM_TYPES,
         checks={COUNT_CHECK: "The table has as many rows as octolis has records."},
-        metadata={"dataset": table.id, "deduplicated by": ", ".join(table.deduplicated_by) or "not said"},
+        metadata={"dataset": table.id, "deduplicated by": ", ".join(table.deduplicated_by) or "not stated"},
         probe=lambda client, _coverage: newest(client, table.query),
     )
 

@@ -1,6 +1,6 @@
 """Merged records: they leave the table, and the pair is stored in `<name>_merges`.
 
-Here: the SQL for `__all_masterids__`, run in the transaction of the rows that name them. Keep out: paging, walks.
+Here: the SQL for `__all_masterids__`, which runs in the transaction of the rows that name them. Keep out: paging.
 
 octolis deletes the records that it merges, and names their masterids in `__all_masterids__` of the remaining record. A
 pull of changes reads only the remaining one, and would otherwise keep the deleted ones for ever.
@@ -20,7 +20,11 @@ from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, litera
 
 
 class Merge(NamedTuple):
-    """A record that went into another one, and when that was modified, as octolis writes instants."""
+    """A merge of two records.
+
+    masterid: the remaining record; `modified_at`: its `__modified_at__` as text.
+    merged_masterid: the record that was merged into it.
+    """
 
     masterid: str
     merged_masterid: str
@@ -28,15 +32,15 @@ class Merge(NamedTuple):
 
 
 def merges_table(table: TableName) -> TableName:
-    """The table beside `table` that keeps the merges."""
+    """The table `<name>_merges`, which stores the merges of `table`."""
     return table.view("merges")
 
 
-def follow_merges(connection: duckdb.DuckDBPyConnection, table: TableName, now: datetime, run_id: str) -> int:
-    """Delete merged records from the table, and store each pair once; returns the new pairs."""
+def apply_merges(connection: duckdb.DuckDBPyConnection, table: TableName, now: datetime, run_id: str) -> int:
+    """Delete merged records from the table, and store each pair once; returns the number of new pairs."""
     _create(connection, table, merges_table(table))
     if ALL_MASTERIDS not in table_columns(connection, table):
-        return 0  # no record of the dataset was ever merged
+        return 0  # no record of the dataset has been merged
     pairs = (
         f"SELECT {quoted(MASTERID)} AS masterid, unnest({quoted(ALL_MASTERIDS)}) AS merged_masterid, "
         f"CAST({quoted(MODIFIED_AT)} AS TIMESTAMPTZ) AS seen_modified_at FROM {table.sql}"
@@ -44,10 +48,10 @@ def follow_merges(connection: duckdb.DuckDBPyConnection, table: TableName, now: 
     return _apply(connection, table, pairs, [], now, run_id)
 
 
-def note_merges(
+def apply_answered_merges(
     connection: duckdb.DuckDBPyConnection, table: TableName, merges: Sequence[Merge], now: datetime, run_id: str
 ) -> int:
-    """The same for merges in the answers to writes, before the next pull reads them."""
+    """Do the same for merges in the answers to writes, before the next pull reads them."""
     if not table_columns(connection, table):
         return 0  # nothing was pulled yet
     _create(connection, table, merges_table(table))
@@ -68,7 +72,7 @@ def _apply(
     run_id: str,
 ) -> int:
     kept = merges_table(table)
-    # writes name the record itself too; it is not gone
+    # answers to writes also name the remaining record itself
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE merges AS SELECT * FROM ({pairs}) WHERE masterid <> merged_masterid", parameters
     )
@@ -91,7 +95,8 @@ def _create(connection: duckdb.DuckDBPyConnection, table: TableName, kept: Table
         f"{LOADED_AT} TIMESTAMPTZ, {RUN_ID} VARCHAR)"
     )
     text = (
-        f"A row for each record that went into one of {table}: merged_masterid is gone, masterid remained (it may have "
-        "been merged itself since), and had seen_modified_at as its __modified_at__ when that was seen first."
+        f"One row per record that was merged into a record of {table}: merged_masterid no longer exists, masterid "
+        "remained (it may have been merged itself since). seen_modified_at is the __modified_at__ of masterid when the "
+        "merge was first seen."
     )
     connection.execute(f"COMMENT ON TABLE {kept.sql} IS {literal(text)}")

@@ -1,8 +1,9 @@
 """The change probe of a dataset, for one record.
 
-Here: the probe.
-Keep out: the sensor (orchestration/automation/change_sensor.py), pulls (pulling.py).
-It notices a deletion only if the newest record was deleted; the schedule's pull compares the counts.
+Here: the probe. Keep out: the sensor (orchestration/automation/change_sensor.py), pulls (pulling.py).
+
+The probe notices a deletion only if the newest record was deleted. Other deletions show when a scheduled pull compares
+the counts.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from pathlib import Path
 from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.vendors.octolis.client import MASTERID, MODIFIED_AT, NEEDED, OctolisClient, Query
-from orgdata_dagster.vendors.octolis.walk import Span
+from orgdata_dagster.vendors.octolis.walk import RankRange
 
 
 def newest(client: OctolisClient, query: Query) -> str:
-    """A mark made of the newest record's instant and masterid; empty for a dataset without records.
+    """Return the newest record's instant and masterid as text; an empty text for a dataset without records.
 
     Raises the errors of HttpClient.fetch.
     """
     small = Query(query.dataset, query.filter, NEEDED)
     with tempfile.TemporaryDirectory() as folder:
-        return client.page(small, Span(1, 1), into=Path(folder) / "newest.json", read=_mark)
+        return client.page(small, RankRange(1, 1), into=Path(folder) / "newest.json", read=_mark)
 
 
 def _mark(download: Download) -> str:

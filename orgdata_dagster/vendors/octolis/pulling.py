@@ -1,9 +1,7 @@
 """One pull of a dataset: which records to request, and what the answer proves.
 
-Here: the pull between the client and the landing, and the comparison with the vendor's count. Keep out: paging
-(walk.py), what a run does when the counts differ (rounds.py).
-
-When everything was read the last time is part of the table's state (warehouse/ledger/state.py).
+Here: one pull, and the comparison with the vendor's count. Keep out: paging (walk.py), what a run does if the counts
+differ (rounds.py), when the last full walk was (warehouse/ledger/state.py).
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from orgdata_dagster.orchestration.assets.full_walks import full_walk_is_due, la
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.vendors.octolis.client import MODIFIED_AT, OctolisClient, Query
-from orgdata_dagster.vendors.octolis.merges import follow_merges
+from orgdata_dagster.vendors.octolis.merges import apply_merges
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.ledger.intervals import EVER, Interval, intervals
@@ -32,18 +30,23 @@ RECORDS = "records"  # the envelope's array
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How a dataset is read. `settle`: how long after its `__modified_at__` a record may become visible; `walk_every`:
-    after so much time everything is read again, because a SQL dataset may change records without a new instant."""
+class ReadOptions:
+    """How a dataset is read.
 
-    settle: timedelta
-    walk_every: timedelta | None
+    lookback: how long after its `__modified_at__` a record may become visible.
+    full_walk_every: the time between full walks, which are needed because a SQL dataset may change records without a
+        new `__modified_at__`; None: no full walks.
+    page_size: records per page, at most.
+    """
+
+    lookback: timedelta
+    full_walk_every: timedelta | None
     page_size: int
 
 
 @dataclass
 class Counts:
-    """The number of records of the vendor and of the table after a pull, and the merges of the pull."""
+    """The number of records at the vendor and in the table after a pull, and the merges found by the pull."""
 
     vendor: int | None = None
     table: int | None = None
@@ -51,20 +54,20 @@ class Counts:
 
     @property
     def agree(self) -> bool:
-        """Whether the table is complete."""
+        """Whether both numbers are equal."""
         return self.vendor == self.table
 
     @property
-    def doubt(self) -> str | None:
-        """Why the table is not complete; None if it is."""
+    def mismatch(self) -> str | None:
+        """Both numbers in words if they differ; otherwise None."""
         return None if self.agree else f"octolis counts {self.vendor} records, the table has {self.table}"
 
-    def look(self, connection: duckdb.DuckDBPyConnection, target: Target, now: datetime, run_id: str) -> str | None:
-        """The commit's last step: apply merges, count the table's rows. Returns why it is incomplete, or None."""
-        self.merges += follow_merges(connection, target.table, now, run_id)
+    def compare(self, connection: duckdb.DuckDBPyConnection, target: Target, now: datetime, run_id: str) -> str | None:
+        """Apply merges and count the table's rows, as the last step of the commit; returns `mismatch`."""
+        self.merges += apply_merges(connection, target.table, now, run_id)
         row = connection.execute(f"SELECT count(*) FROM {target.table.sql}").fetchone()
         self.table = row[0] if row else None
-        return self.doubt
+        return self.mismatch
 
     def check(self) -> dg.AssetCheckResult:
         """The asset check that compares the counts."""
@@ -73,17 +76,17 @@ class Counts:
             check_name=COUNT_CHECK,
             passed=self.agree,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=self.doubt or "octolis and the table count the same records",
+            description=self.mismatch or "octolis and the table count the same records",
             metadata={name: count for name, count in figures.items() if count is not None},
         )
 
 
 def pull(
-    client: OctolisClient, query: Query, intake: Intake, manner: Manner, counts: Counts, *, since: datetime | None
+    client: OctolisClient, query: Query, intake: Intake, options: ReadOptions, counts: Counts, *, since: datetime | None
 ) -> Pulled:
-    """Pull what was modified at `since` or later (None: everything), and ask for the count.
+    """Pull the records modified at `since` or later (None: all records), and the vendor's count.
 
-    If the pages turn out to hold the whole dataset, which a small one's first page does, the table becomes just that.
+    If the pages hold the whole dataset, as the first page of a small one does, all other records leave the table.
     """
     began = datetime.now(UTC)
     reason: str | None = None
@@ -95,7 +98,7 @@ def pull(
         leaves = client.pages(
             query,
             since=since,
-            size=manner.page_size,
+            size=options.page_size,
             folder=intake.folder,
             read=intake.json_reader(cursor=MODIFIED_AT, records=RECORDS),
         )
@@ -112,11 +115,11 @@ def pull(
     if reason is not None:
         as_of = intake.first_answer or began
         return keep_stored(as_of, EVER, as_of, reason)
-    # Deleting what did not come again is for a walk to the end only, and a vendor that gives shorter pages than it was
-    # asked for seems to end too early. Nor is a count to be believed that knows nothing of what the pages have shown.
+    # Only a walk to the end may delete records that were not returned. A vendor whose pages are shorter than requested
+    # seems to end too early, and a count far below the records on the pages is wrong. Both rule out deletions.
     whole = ended and counts.vendor <= read and not _contradicts(counts.vendor, shown)
     as_of = intake.first_answer or began
-    # pages that end before the vendor's own count may have left out what changed, too
+    # pages that end before the vendor's own count may also lack records that changed
     cut = f"the vendor counts {counts.vendor} records, and its pages end after {shown}" if ended and not whole else None
     gaps = [Interval(last_full_walk(intake) or EVER, as_of, cut)] if cut else []
     state = {LAST_FULL_WALK: as_of.isoformat()} if whole else {}
@@ -134,22 +137,22 @@ def _count(client: OctolisClient, query: Query, intake: Intake, shown: int) -> i
 
 
 def _contradicts(count: int, shown: int) -> bool:
-    """Whether a count is less than half of the records shown: so many are not deleted while a dataset is read."""
+    """Whether a count is less than half of the records on the pages: so many are not deleted during one walk."""
     return 2 * count < shown
 
 
-def start_of(intake: Intake, warehouse: Warehouse, table: TableName, manner: Manner) -> datetime | None:
-    """The `__modified_at__` from which on to request changes; None for a full walk."""
-    if full_walk_is_due(intake, manner.walk_every):
+def changed_since(intake: Intake, warehouse: Warehouse, table: TableName, options: ReadOptions) -> datetime | None:
+    """The `__modified_at__` from which on changed records are requested; None if a full walk is due."""
+    if full_walk_is_due(intake, options.full_walk_every):
         return None
     with warehouse.reading() as connection:
         if MODIFIED_AT not in table_columns(connection, table):
-            return None  # empty so far
+            return None  # the table is empty so far
         newest = f"SELECT max(CAST({quoted(MODIFIED_AT)} AS TIMESTAMPTZ)) FROM {table.sql}"
         row = connection.execute(newest).fetchone()
     if not (row and row[0]):
         return None
-    # Later than that, the last pull cannot have seen everything. The vendor's clock alone would not do: instants of
-    # records need not come from the clock that answers requests.
-    settled = intake.known[-1].end.astimezone(UTC) - manner.settle
-    return min(row[0].astimezone(UTC), settled)
+    # The last pull may have missed records later than this. The newest record counts as well, because `__modified_at__`
+    # need not come from the clock of the server that answers.
+    visible_until = intake.known[-1].end.astimezone(UTC) - options.lookback
+    return min(row[0].astimezone(UTC), visible_until)

@@ -1,6 +1,6 @@
 """The Dagster resource of octolis.
 
-Here: its variables, its limits, and its clients. Keep out: requests (client.py), paging (walk.py), assets.
+Here: its variables, limits and clients. Keep out: requests (client.py), paging (walk.py), assets.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from orgdata_dagster.vendors.octolis import writing
 
 
 class OctolisResource(VendorResource):
-    """Reads and writes datasets, within the points that all processes and all keys of the account share.
+    """Reads and writes datasets, within the rate limit that all processes and all keys of the account share.
 
-    For assets, scripts and notebooks of your own:
+    For your own assets, scripts and notebooks:
 
         with octolis.client() as client:
             client.record("5f1c...", "28d912a6-...")
@@ -42,14 +42,14 @@ class OctolisResource(VendorResource):
         return api.rule(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
-        """The number of records of the first dataset in defs.yaml, for one point."""
+        """The request for the number of records of the first dataset in defs.yaml; it costs one point."""
         if not self.probe_dataset:
             return None
         return f"/datasets/{quote(self.probe_dataset, safe='')}/records/count", {}
 
     @property
     def writes_per_minute(self) -> int:
-        """The number of writing requests per minute within the limits."""
+        """The number of write requests per minute that the limits allow."""
         return writing.writes_per_minute(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
 
     def client(self, observer: Observer | None = None) -> api.OctolisClient:
@@ -57,7 +57,7 @@ class OctolisResource(VendorResource):
         return api.OctolisClient(self.http(observer))
 
     def writer(self, observer: Observer | None = None) -> writing.OctolisWriter:
-        """The writing client, like `client`."""
+        """A writing client that keeps the shared rate limit. `observer` is called for every request."""
         return writing.OctolisWriter(self.http(observer))
 
     def http(self, observer: Observer | None = None) -> HttpClient:
@@ -71,9 +71,9 @@ class OctolisResource(VendorResource):
 
 
 def shared_resource(**fields: float | str) -> OctolisResource:
-    """The resource of these limits and retries, the very same one each time.
+    """The resource with these limits and retries; the same object for equal options.
 
-    Every Component of octolis brings it, and Dagster takes a key twice only where it means one object.
+    Every Component of octolis defines the resource, and Dagster accepts a repeated key only for the same object.
     """
     variables = OctolisResource.environment_of(fields)
     unset = tuple(name for name in OctolisResource.defaults if not os.environ.get(variables[name]))

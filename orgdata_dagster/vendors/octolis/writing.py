@@ -1,13 +1,14 @@
-"""The writing half of the octolis data API: upsert, update, their batches, and webhooks.
+"""Writing through the octolis data API: upserts, updates, batches of them, and webhooks.
 
     POST  {base_url}/datasets/{id}/records[/batch]             upsert, by the dataset's deduplication keys
     PATCH {base_url}/datasets/{id}/records/{masterid | batch}  update, by masterid
     POST or PUT {base_url}/webhook/{id}                        any JSON
 
-Here: the requests, what they cost, and the result of each record in the answer (`vendor_apis/octolis.md`). Add here:
-another endpoint that writes. Keep out: Dagster, DuckDB; which rows are sent, and what a refusal leads to (writeback/).
+Here: the requests, what they cost, and the result of each record in the answer (`vendor_apis/octolis.md`).
+Add here when: there is another endpoint for writing.
+Keep out: Dagster, DuckDB; which rows are sent, and what happens to rejected rows (writeback/).
 
-A 2xx answer to a batch says nothing about its records: each has a result of its own, at its own position.
+The status 2xx of a batch says nothing about its records: each record has its own result, at its own position.
 """
 
 from __future__ import annotations
@@ -60,10 +61,10 @@ _REMEDIES = {
 class RecordResult:
     """The result of one record that was sent.
 
-    `masterid`, `modified_at`: of the record in octolis, if it was written.
-    `merged`: masterids of records that were merged into this one, and are gone.
-    `ignored`: protected columns, whose values octolis ignored.
-    `reason`: why it was not written; empty if it was.
+    masterid, modified_at: of the record in octolis, if it was written.
+    merged: masterids of records that were merged into this one and no longer exist.
+    ignored: protected columns, whose values octolis ignored.
+    reason: why it was not written; empty if it was.
     """
 
     written: bool
@@ -75,8 +76,11 @@ class RecordResult:
 
 
 class OctolisWriter:
-    """Writes through `http`, which pays the points and retries. All methods raise the errors of HttpClient.fetch;
-    PermanentError with status 423 where the dataset is busy. `observer` sees the requests of the one call."""
+    """Writes through `http`, which keeps the rate limit and retries.
+
+    All methods raise the errors of HttpClient.fetch; if the dataset is busy, a PermanentError with status 423.
+    `observer` is called for every request of one call.
+    """
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
@@ -99,7 +103,10 @@ class OctolisWriter:
     def write_batch(
         self, mode: Mode, dataset: str, records: Sequence[Record], *, observer: Observer | None = None
     ) -> list[RecordResult]:
-        """Upsert or update up to 500 records (an update's have a `__masterid__`). One result per record, in order."""
+        """Upsert or update up to 500 records; returns one result per record, in order.
+
+        Records for an update need a `__masterid__`.
+        """
         method = "POST" if mode == "upsert" else "PATCH"
 
         def results(download: Download) -> list[RecordResult]:
@@ -116,7 +123,10 @@ class OctolisWriter:
         headers: Mapping[str, str] | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """Send `payload`, a JSON text, to a webhook, with the headers that it asks for."""
+        """Send `payload`, a JSON text, to a webhook.
+
+        headers: those that the webhook's whitelist requires.
+        """
         endpoint = f"/webhook/{quote(webhook, safe='')}"
         self._send(method, endpoint, payload.encode(), _check_webhook, headers=headers, observer=observer)
 
@@ -152,7 +162,10 @@ def writes_per_minute(
     points_per_minute: float = POINTS_PER_MINUTE,
     account_points_per_minute: float = ACCOUNT_POINTS_PER_MINUTE,
 ) -> int:
-    """How many requests that write the limits allow: "(25 / 10) * 60 + (150 / 10) = 135", rounded down as there."""
+    """The number of write requests per minute that the limits allow, by the document's formula.
+
+    The document computes "(25 / 10) * 60 + (150 / 10) = 135", and rounds down.
+    """
     of_the_key = int(points_per_second // WRITE_POINTS) * 60 + int(points_per_minute // WRITE_POINTS)
     return min(of_the_key, int(account_points_per_minute // WRITE_POINTS))
 
@@ -165,13 +178,13 @@ def _results(download: Download, sent: int) -> list[RecordResult]:
     results = json_object(download).get("results")
     if not isinstance(results, list) or len(results) != sent:
         found = len(results) if isinstance(results, list) else "no"
-        # as after a lost answer: the rows may be written, and only asking again tells
+        # as after a lost answer: the rows may have been written, and only sending them again shows that
         raise BadBody(f"the answer has {found} results for {sent} records")
     return [_result(result) for result in results]
 
 
 def _check_webhook(download: Download) -> None:
-    """Raise BadBody where the answer to a webhook is an error with status 200. Any other answer will do."""
+    """Raise BadBody if a webhook reports an error with a status of success. Any other answer is accepted."""
     try:
         found = json.loads(download.path.read_bytes())
     except ValueError:
@@ -196,8 +209,8 @@ def _result(result: Any) -> RecordResult:
     record, warnings = _object(result.get("record")), _object(result.get("warnings"))
     masterid = record.get(MASTERID)
     if not isinstance(masterid, str):
-        raise BadBody("a result of the answer says written, and names no record")
-    # writes name the record itself too; it is not gone
+        raise BadBody("a result of the answer says that its row was written, but names no record")
+    # answers to writes also name the remaining record itself
     merged = tuple(each for each in record.get(ALL_MASTERIDS) or () if each != masterid)
     ignored = tuple(map(str, warnings.get("protected_columns") or ()))
     return RecordResult(
@@ -206,7 +219,7 @@ def _result(result: Any) -> RecordResult:
 
 
 def _reason(error: Any) -> str:
-    """The error of a row. Its `values` are not included, because they are personal data."""
+    """The error of a row, without its `values`, which may be personal data."""
     found = _object(error)
     several = [*(found.get("errors") or ()), *(f"missing: {name}" for name in found.get("missing") or ())]
     parts = [str(found.get("title") or "refused, without a reason"), "; ".join(map(str, several))]

@@ -1,6 +1,7 @@
-"""The YAML of `auth:`: how requests are authenticated, with the NAMES of the variables that have the credentials.
+"""The YAML of `auth:`: how requests are authenticated, with the NAMES of the variables that hold the credentials.
 
-Here: one model per way, in dlt's words. Add here when: there is another way. Keep out: tokens (http/rest/auth.py).
+Here: one model per method, in dlt's terms. Add here when: there is another method of authentication.
+Keep out: tokens (http/rest/auth.py).
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from orgdata_dagster.vendors.rest.unions import by_type
 
 def _named(text: str) -> str:
     if not text.replace("_", "").isalnum() or not text.isupper():
-        # of a type of its own, so that nobody quotes what may be the secret itself
+        # a separate error type, so that no message quotes the text, which may be the secret
         raise PydanticCustomError(
-            "secret", "write the NAME of an environment variable, as TRACKER_TOKEN, never the value itself"
+            "secret", "write the NAME of an environment variable, such as TRACKER_TOKEN, never the value itself"
         )
     return text
 
@@ -82,10 +83,12 @@ class OAuth2ClientCredentials(_Model):
     """OAuth 2 client credentials. The token is fetched within the limits and renewed before it expires."""
 
     type: Literal["oauth2_client_credentials"]
-    access_token_url: str = Field(pattern=r"^https?://[^?#\s]+$", description="Where tokens are fetched.")
+    access_token_url: str = Field(pattern=r"^https?://[^?#\s]+$", description="Address from which tokens are fetched.")
     client_id: Variable = Field(description="Name of the variable with the client's id.")
     client_secret: Variable = Field(description="Name of the variable with the client's secret.")
-    access_token_request_data: dict[str, str] = Field(default={}, description="More fields, such as `scope`.")
+    access_token_request_data: dict[str, str] = Field(
+        default={}, description="More fields of the request for a token, such as `scope`."
+    )
     credentials_in: Literal["body", "header"] = Field(
         default="body", description="Whether the client's id and secret are sent as fields or as a Basic header."
     )
@@ -101,5 +104,5 @@ AuthOptions = Annotated[_ByType, by_type(_ByType)]
 
 
 def auth_of(written: dict[str, Any]) -> _Options:
-    """The model of the plain values in a resource."""
+    """The model of the plain values that a resource holds."""
     return TypeAdapter[_Options](_ByType).validate_python(written)

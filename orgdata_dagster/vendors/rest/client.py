@@ -2,10 +2,10 @@
 
     GET {base_url}/projects/7/issues?updated_since=...&after=...  ->  tracker.issues
 
-Here: the request for one page, and a whole list as pages. Add here when: an answer can be bad in another way.
+Here: the request for one page, and a whole list as pages. Add here when: an answer can be wrong in another way.
 Keep out: Dagster and DuckDB (the caller passes a reader), what is requested (listing.py, pulling.py).
 
-Paging quirk: all of them (http/rest/paginators.py), and rows that move while they are paged (http/rest/walk.py).
+Paging quirk: any paginator (http/rest/paginators.py), and rows that move while they are paged (http/rest/walk.py).
 
 Environment: <VENDOR>_BASE_URL and the variables that `auth` names.
 """
@@ -38,7 +38,7 @@ from orgdata_dagster.vendors.rest.listing import Listing
 P = TypeVar("P")
 Advice = Callable[[VendorError], str | None]
 
-_LARGE = 4 << 20  # bytes; a single answer above this is data, and is not parsed here to see whether it is an error
+_LARGE = 4 << 20  # bytes; a larger single answer is data, and is not parsed here to check whether it is an error
 _NO_DATA = PageAnswer(None, {}, (), is_no_data=True)
 
 
@@ -55,7 +55,7 @@ class RestClient:
         self._auth = auth
         self._errors = errors
         self._advice = advice
-        self._numbers = itertools.count()  # of pages: a pull walks several lists into one folder
+        self._numbers = itertools.count()  # of files, because a pull reads several lists into one folder
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +65,7 @@ class RestClient:
         self._http.close()
 
     def pages(self, listing: Listing, *, folder: Path, read: Callable[[Download], P]) -> Walked[P]:
-        """The pages with every row of the list.
+        """Read the whole list; returns pages that together have every row, and what proves that.
 
         folder: receives one file per page, with its envelope.
         read: reads a page; a BadBody from it is retried.
@@ -113,7 +113,7 @@ class RestClient:
         return Walked(tuple(page for page in walked.pages if page is not None), walked.proof, walked.reason)
 
     def peek(self, listing: Listing) -> tuple[list[Row], int | None]:
-        """The first row of a list, if there is one, and the vendor's number of rows, if it has one.
+        """The first row of a list, if there is one, and the vendor's number of rows, if the answer has it.
 
         Sends one request. Raises the errors of HttpClient.fetch.
         """
@@ -131,7 +131,7 @@ class RestClient:
     def page(
         self, listing: Listing, request: PageRequest, into: Path, read: Callable[[Download], P]
     ) -> tuple[P | None, PageAnswer]:
-        """One page, and what `read` makes of it; None if the vendor says that there is no data."""
+        """Download one page; returns the result of `read` (None if the vendor reports no data) and the answer."""
 
         def parse(download: Download) -> tuple[P | None, PageAnswer]:
             answer = self._opened(listing, download)
@@ -149,7 +149,7 @@ class RestClient:
     def _fetch(
         self, listing: Listing, request: PageRequest, into: Path, parse: Callable[[Download], tuple[P, PageAnswer]]
     ) -> tuple[P, PageAnswer]:
-        # a link may be relative to the request that it came with
+        # a link may be relative to the request whose answer has it
         endpoint = urljoin(f"{self._http.base_url}{listing.path}", request.link) if request.link else listing.path
         headers = self._auth.headers()
         for again in (True, False):
@@ -171,7 +171,7 @@ class RestClient:
         raise AssertionError("the second attempt returns or raises")
 
     def _opened(self, listing: Listing, download: Download) -> PageAnswer:
-        """The answer for the paginator; the file becomes one that the warehouse can parse. Raises BadBody."""
+        """Parse the answer for the paginator, and rewrite the file for the warehouse. Raises BadBody."""
         if download.status in listing.no_data:
             raise NoData("no content", status=download.status)
         body: Any = None
@@ -187,7 +187,7 @@ class RestClient:
         return PageAnswer(body, download.headers, found, self._http.base_url, server_time=download.server_time)
 
     def _document(self, listing: Listing, download: Download) -> Any:
-        """The JSON document, which must not be an error; None for other formats."""
+        """The JSON document; None for other formats. Raises the vendor's error if the document is one."""
         if listing.format in ("csv", "jsonl"):
             self._check_text(download)
             return None
@@ -196,7 +196,7 @@ class RestClient:
         return body
 
     def _check_text(self, download: Download) -> None:
-        """Raise the error that is there as JSON in place of CSV or JSON lines."""
+        """Raise the vendor's error if the answer is a JSON error in place of CSV or JSON lines."""
         with download.path.open("rb") as file:
             if file.read(256).lstrip()[:1] != b"{":
                 return
@@ -212,24 +212,24 @@ class RestClient:
         request: PageRequest,
         before: PageRequest | None,
     ) -> tuple[P | None, PageAnswer]:
-        """Request a page without rows again. It may follow pages with rows: those must still have them."""
+        """Request a page without rows again. If earlier pages had rows, the last of them must still have rows."""
         page, answer = ask(replace(request))
         if not answer.rows and before is not None and not ask(replace(before))[1].rows:
-            raise BadBody("the list ends where it had rows before: the vendor answers with none now")
+            raise BadBody("the list ends where it had rows before: the vendor now returns no rows")
         return page, answer
 
     def _explained(self, error: VendorError, listing: Listing) -> VendorError:
-        """Add to the error what it is about and what to do."""
+        """Add the vendor, the endpoint and the remedy to the error."""
         if isinstance(error, PermanentError):
             error.remedy = self._advice(error) or self._errors.remedies.get(error.code, error.remedy)
         return error.about(vendor=self._http.vendor, endpoint=listing.path, status=None)
 
 
 def _goes_on(pages: Paginator, answer: PageAnswer) -> bool:
-    """Whether a page without rows says that more follow."""
+    """Whether a page without rows announces a next page."""
     tried = copy.deepcopy(pages)
     try:
         tried.update_state(answer)
     except PermanentError:
-        return True  # a contradiction, unless it comes again
+        return True  # a contradiction, so the page is requested again
     return tried.has_next_page

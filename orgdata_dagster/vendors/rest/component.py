@@ -1,7 +1,7 @@
 """The YAML of `type: orgdata_dagster.RestApi`, and the streams made from it.
 
-Here: the vendor's options. Keep out: options of its tables (tables.py, incremental.py, paging.py), the streams
-(streams.py), the pull (pulling.py).
+Here: the vendor's options.
+Keep out: options of its tables (tables.py, incremental.py, paging.py), the streams (streams.py), the pull (pulling.py).
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from orgdata_dagster.vendors.rest.tables import RestTable, Text, as_text
 
 
 class RestApi(VendorComponent):
-    """Lists of any REST API as tables that are kept equal to them."""
+    """Lists of any REST API as tables that are kept up to date."""
 
     kind: ClassVar[str] = RestApiResource.kind
 
     vendor: Name = Field(
-        description="Name of the vendor: of schema, group, pool and variables. tracker reads TRACKER_BASE_URL."
+        description="Name of the vendor. Schema, group, pool and variables (TRACKER_BASE_URL) are named after it."
     )
     base_url: str = Field(
         default="",
         pattern=r"^(https?://[^?#\s]+)?$",
-        description="Address before every path. The variable <VENDOR>_BASE_URL wins over it.",
+        description="Address before every path. The variable <VENDOR>_BASE_URL takes precedence.",
     )
     auth: AuthOptions = Field(description="How requests are authenticated, with the names of variables.")
     headers: dict[str, str] = Field(default={}, description="Headers of every request. Credentials belong in `auth`.")
@@ -57,7 +57,7 @@ class RestApi(VendorComponent):
                 raise ValueError(f"tables: {name}: `each` names several tables: {', '.join(sorted(sources))}")
             if unknown := sources - {*parent}:
                 raise ValueError(
-                    f"tables: {name}: `each` names {unknown.pop()!r}, which is not a table here; there are "
+                    f"tables: {name}: `each` names {unknown.pop()!r}, which is not a table of this file; there are "
                     f"{', '.join(parent)}"
                 )
         for name in parent:

@@ -1,7 +1,7 @@
 """The YAML of `incremental:`: how a list is filtered by the time of a row's last change.
 
-Here: `Incremental`, and how it narrows a list. Add here when: filters have another option.
-Keep out: spelling instants (http/rest/bounds.py), which time is requested (pulling.py).
+Here: `Incremental`, and how it bounds a list. Add here when: filters have another option.
+Keep out: the format of bounds (http/rest/bounds.py), which time is requested (pulling.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from orgdata_dagster.warehouse.ledger.intervals import EVER
 
 DAY, FROM, UNTIL = "day", "from", "until"
 OWN = {DAY, FROM, UNTIL}
-"""Placeholders that are replaced without `each`: the partition's day, and the two bounds."""
+"""Placeholders that need no `each`: the partition's day, and the two bounds."""
 
 _A_DAY = timedelta(days=1)
 
@@ -53,16 +53,14 @@ class Incremental(dg.Model):
         description="Whether the request (`params`) sorts the list by the column, newest first. Every row is then "
         "found in one walk, even if rows change meanwhile.",
     )
-    initial_value: Day | None = Field(
-        default=None, description="First day of the first pull. Default: it has no lower bound."
-    )
+    initial_value: Day | None = Field(default=None, description="First day of the first pull. Default: no lower bound.")
     lookback: Duration = Field(
-        default="60s", description="The next pull begins so much earlier, because rows may become visible late."
+        default="60s", description="How much earlier the next pull begins, because rows may become visible late."
     )
     full_walk_every: Duration | None = Field(
         default="7d",
-        description="For lists with a lower bound alone: how often everything is read, so that deletions are seen; 0s: "
-        "at every pull, null: only the first time.",
+        description="If the list has only a lower bound: how often all rows are read, so that deletions are seen. 0s: "
+        "at every pull; null: only the first time.",
     )
 
     @model_validator(mode="after")
@@ -77,14 +75,17 @@ class Incremental(dg.Model):
         return self.column if self.column_format == "iso8601" else None
 
     def filters(self, placeholders: Set[str]) -> Filters:
-        """The same as plain values. `placeholders`: those in the request."""
+        """The options as plain values.
+
+        placeholders: the placeholders in the request.
+        """
         by_day = self.format == "date" or DAY in placeholders
         every = self.full_walk_every
         return Filters(
             partial(_within, self),
             column=self.cursor,
             lookback=parse_duration(self.lookback),
-            # rows of other days are recognized by their instant, so the bounds may be wider
+            # rows of other days are recognized by their instant, so wider bounds do no harm
             margin=timedelta(0) if by_day or self.cursor is None else Filters.margin,
             is_exact=self.format != "date",
             has_end=bool(self.until) or UNTIL in placeholders,
@@ -112,9 +113,9 @@ def _within(options: Incremental, listing: Listing, start: datetime | None, end:
 
 
 def of_day(listing: Listing, start: datetime | None, end: datetime | None) -> Listing:
-    """The listing of one day, which is the placeholder `{day}`. The bounds may be wider than the day."""
+    """The listing of one day, for the placeholder `{day}`. The bounds may be wider than the day."""
     return listing.filled({DAY: str((start + (end - start) / 2).date())}) if start and end else listing
 
 
 _Written = TypeAliasType("_Written", Incremental | None)
-IncrementalOptions = Annotated[_Written, by_type(_Written)]  # Dagster's own resolving does not know aliases (`from`)
+IncrementalOptions = Annotated[_Written, by_type(_Written)]  # Dagster's own resolution does not know aliases (`from`)

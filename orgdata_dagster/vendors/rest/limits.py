@@ -1,7 +1,7 @@
 """The YAML of `limits:` and `errors:` of a RestApi.
 
-Here: windows, costs and headers of a rate limit; where errors are, and what they mean. Keep out: what follows from them
-(http/).
+Here: windows, costs and headers of a rate limit; where errors are in an answer, and what they mean.
+Keep out: keeping limits and handling errors (http/).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class LimitWindow(dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    points: float = Field(gt=0, description="Number of points. A request costs one point, or the `cost` of its table.")
+    points: float = Field(gt=0, description="Number of points. A request costs 1 point, or the `cost` of its table.")
     per: Duration = Field(description="Length of the interval, such as 1s or 1m.")
 
 
@@ -41,14 +41,14 @@ class RestLimits(dg.Model, dg.Resolvable):
         description="auto: RateLimit-*, X-RateLimit-* and Retry-After are read, and no request is sent before the "
         "vendor allows one. ignore: only Retry-After.",
     )
-    charged: str = Field(default="", description="Header of an answer with the points that the request really cost.")
+    charged: str = Field(default="", description="Header of an answer with the actual cost of the request in points.")
 
     def fields(self) -> dict[str, Any]:
-        """The same as fields of a RestApiResource."""
+        """The options as fields of a RestApiResource."""
         return {
             "concurrent": self.concurrent,
             "windows": [[each.points, parse_duration(each.per).total_seconds()] for each in self.windows],
-            # the others under way take what remains
+            # concurrent requests use up what remains
             "least_remaining": float(self.concurrent or 1) if self.headers == "auto" else None,
             "charged_header": self.charged,
         }
@@ -56,7 +56,7 @@ class RestLimits(dg.Model, dg.Resolvable):
 
 def _may_be_retried(statuses: list[int | str]) -> list[int | str]:
     if wrong := [each for each in statuses if each in NEVER_RETRIED]:
-        raise ValueError(f"the status {wrong[0]} is never retried; write the vendor's code of the error that passes")
+        raise ValueError(f"the status {wrong[0]} is never retried; write the vendor's own code of the error instead")
     return statuses
 
 
@@ -69,18 +69,18 @@ class RestErrors(dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    code: str = Field(default="", description="Path of the code in a JSON answer, also in one with status 200.")
+    code: str = Field(default="", description="Path of the code in a JSON answer, also in answers with status 200.")
     message: str = Field(default="", description="Path of the message.")
     success: Meaning = Field(default=[], description="Codes that are not errors.")
-    retryable: Retryable = Field(default=[], description="Statuses and codes of errors that pass.")
-    permanent: Meaning = Field(default=[], description="Codes of errors that do not pass.")
+    retryable: Retryable = Field(default=[], description="Statuses and codes of temporary errors.")
+    permanent: Meaning = Field(default=[], description="Codes of permanent errors.")
     no_data: Meaning = Field(
         default=[], description="Statuses and codes that mean that there are no rows, such as 204."
     )
-    remedies: dict[str, str] = Field(default={}, description="Code: what to do about it, shown with the error.")
+    remedies: dict[str, str] = Field(default={}, description="Code: what to do about it; shown with the error.")
 
     def fields(self) -> dict[str, Any]:
-        """The same as fields of a RestApiResource."""
+        """The options as fields of a RestApiResource."""
         sets = {name: [str(each) for each in getattr(self, name)] for name in _SETS}
         return {
             "errors": {"code": self.code, "message": self.message, "remedies": self.remedies, **sets},
@@ -97,5 +97,5 @@ _SETS = ("success", "retryable", "permanent", "no_data")
 
 
 def is_status(value: int | str) -> bool:
-    """Whether it is an HTTP status."""
+    """Whether a value is an HTTP status, not a vendor's code."""
     return isinstance(value, int) and 100 <= value < 600

@@ -1,7 +1,7 @@
-"""How a list is requested: path, parameters, body, paging, and where its rows are.
+"""The requests for a list: path, parameters, body, paging, and where the rows are in an answer.
 
 Here: `Listing`, its placeholders, and the request for its first page. Add here when: requests have another part.
-Keep out: sending (client.py), YAML (tables.py), which part of the time line is requested (pulling.py).
+Keep out: sending (client.py), YAML (tables.py), which range of time is requested (pulling.py).
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 @dataclass(frozen=True)
 class Listing:
-    """The requests for a list, without Dagster and the warehouse.
+    """The requests for a list.
 
-    paginate: makes a paginator for one walk.
-    in_body: paging and bounds go into the JSON body.
-    bounds: parameters that bound the list.
+    paginate: returns a new paginator for one walk.
+    in_body: whether paging and bounds go into the JSON body.
+    bounds: parameters that bound the list by time.
     records: path of the rows in an answer.
     key: the columns that identify a row.
     changed_at: the column with the time of a row's last change, if there is one.
     newest_first: whether the list is requested in the order of that column, newest first.
-    expects: paths of objects that every answer has; an answer without one is a bad body.
+    expects: paths of objects that every answer has; an answer without one raises BadBody.
     cost: points per request.
     no_data: statuses that mean "no rows".
     """

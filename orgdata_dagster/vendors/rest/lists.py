@@ -1,4 +1,4 @@
-"""How a list becomes a table: what is requested, how it is filtered by time, and what is checked.
+"""A list and its table: what is requested, how it is filtered by time, and what is checked.
 
 Here: `RestList` and `Filters`, the plain values that the pull, the change probe and the reconciliation share.
 Add here when: a list has another property that a pull depends on. Keep out: YAML (tables.py), requests (listing.py).
@@ -21,16 +21,16 @@ Within = Callable[[Listing, datetime | None, datetime | None], Listing]
 class Filters:
     """How a list is filtered by the time of a row's last change.
 
-    within: narrows a listing to a part of the time line.
-    column: the column with that time; None if the warehouse cannot read it as an instant, or if there is none.
+    within: bounds a listing to a range of time.
+    column: the column with that time; None if there is none, or if the warehouse cannot read it as an instant.
     option: the YAML option that names the column.
     lookback: rows younger than this are requested again by the next pull.
-    margin: how much wider than a day is requested on both sides: its bounds may be inclusive or exclusive.
-    reach: how far outside of the day received rows may be.
+    margin: how much wider than a day is requested on both sides, because bounds may be inclusive or exclusive.
+    reach: how far outside the day received rows may be.
     is_exact: whether bounds are instants, not days.
-    has_start, has_end: which bounds the vendor takes.
+    has_start, has_end: which bounds the vendor accepts.
     initial: the first bound, if the vendor needs one.
-    full_walk_every: how often everything is requested, so that deletions are seen; None: only the first time.
+    full_walk_every: how often all rows are requested, so that deletions are seen; None: only the first time.
     """
 
     within: Within
@@ -50,10 +50,11 @@ class Filters:
 class RestList:
     """One list and its table.
 
-    table: its YAML. `listing`: the requests without bounds.
+    table: the table's YAML.
+    listing: the requests, without bounds.
     filters: None if the list cannot be filtered by time.
     by_day: whether the table has daily partitions.
-    each: placeholder -> `table.column`; one walk per row of that table.
+    each: placeholder -> `table.column`; the list is read once per row of that table.
     is_probed, is_reconciled: whether there is a change probe, and a check that compares the number of rows.
     documented: column -> its description in the vendor's document.
     unproven: what a pull cannot prove, in words.

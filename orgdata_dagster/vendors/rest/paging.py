@@ -1,7 +1,7 @@
-"""The YAML of `paginator:`: which paging a list has, and where it ends.
+"""The YAML of `paginator:`: how a list is paged, and where it ends.
 
-Here: one model per paginator, in dlt's words. Add here when: there is another paginator.
-Keep out: what paginators do (http/rest/paginators.py).
+Here: one model per paginator, in dlt's terms. Add here when: there is another paginator.
+Keep out: the paginators themselves (http/rest/paginators.py).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class SinglePage(_Model):
 
     type: Literal["single_page"]
 
-    def made(self) -> Paginator:
-        """A paginator for one walk."""
+    def build(self) -> Paginator:
+        """A new paginator for one walk."""
         return paginators.SinglePage()
 
 
@@ -44,8 +44,8 @@ class _Counted(_Model):
     page_size: int | None = _PAGE_SIZE
     size_parameter: str = _SIZE_PARAMETER
     stop: Literal["empty_page", "short_page", "total", "has_more", "next"] = Field(
-        description="Where the list ends: at a page without rows, at a page with fewer rows than `page_size`, at the "
-        "number of rows at `total`, by the flag at `has_more`, or where there is no next page at `next`."
+        description="Where the list ends: at a page without rows, at a page with fewer rows than `page_size`, after as "
+        "many rows as `total` says, by the flag at `has_more`, or where `next` names no next page."
     )
     total: str = _TOTAL
     has_more: str = _HAS_MORE
@@ -53,11 +53,11 @@ class _Counted(_Model):
         default="", description="Path of the link or number of the next page. A link is read, never followed."
     )
     actual_size: str = Field(
-        default="", description="Path of the page size that the vendor has applied, if the answer has it."
+        default="", description="Path of the page size that the vendor applied, if answers have it."
     )
 
     @model_validator(mode="after")
-    def _stop_has_its_place(self) -> _Counted:
+    def _stop_has_its_path(self) -> _Counted:
         if self.stop in ("total", "has_more", "next") and not getattr(self, self.stop):
             raise ValueError(f"stop: {self.stop} needs {self.stop}: its path in the answer")
         if self.stop == "short_page" and not self.page_size:
@@ -84,10 +84,10 @@ class PageNumber(_Counted):
     type: Literal["page_number"]
     parameter: str = Field(default="page", description="Parameter for the number.")
     first: int = Field(default=1, ge=0, description="Number of the first page.")
-    sends_first: bool = Field(default=True, description="Whether the first page is requested by its number, too.")
+    sends_first: bool = Field(default=True, description="Whether the request for the first page has its number.")
 
-    def made(self) -> Paginator:
-        """A paginator for one walk."""
+    def build(self) -> Paginator:
+        """A new paginator for one walk."""
         return paginators.PageNumber(first=self.first, sends_first=self.sends_first, **self._options())
 
 
@@ -97,8 +97,8 @@ class Offset(_Counted):
     type: Literal["offset"]
     parameter: str = Field(default="offset", description="Parameter for the number of rows to skip.")
 
-    def made(self) -> Paginator:
-        """A paginator for one walk."""
+    def build(self) -> Paginator:
+        """A new paginator for one walk."""
         return paginators.Offset(**self._options())
 
 
@@ -109,12 +109,12 @@ class LastId(_Counted):
     parameter: str = Field(description="Parameter for the id of the last row.")
     id: str = Field(default="id", description="Path of the id in a row.")
 
-    def made(self) -> Paginator:
-        """A paginator for one walk."""
+    def build(self) -> Paginator:
+        """A new paginator for one walk."""
         return paginators.LastId(id_at=self.id, **self._options())
 
 
-class _Told(_Model):
+class _NamedNext(_Model):
     page_size: int | None = _PAGE_SIZE
     size_parameter: str = _SIZE_PARAMETER
     has_more: str = _HAS_MORE
@@ -131,7 +131,7 @@ class _Told(_Model):
         }
 
 
-class Cursor(_Told):
+class Cursor(_NamedNext):
     """The answer has a cursor for the next page. The list ends if it is null, empty or missing."""
 
     type: Literal["cursor"]
@@ -139,20 +139,20 @@ class Cursor(_Told):
     parameter: str = Field(description="Parameter for the cursor.")
     next: str = Field(
         default="",
-        description="Path of the link of the next page, if answers have both. It is read if the cursor is missing, and "
+        description="Path of the link of the next page, if answers have both. It is read if the cursor is missing, but "
         "never followed. An answer with neither is an error.",
     )
 
-    def made(self) -> Paginator:
-        """A paginator for one walk."""
+    def build(self) -> Paginator:
+        """A new paginator for one walk."""
         return told.Cursor(cursor_at=self.cursor, parameter=self.parameter, next_at=self.next, **self._options())
 
 
-class _Links(_Told):
+class _Links(_NamedNext):
     stands_at: Literal["row", "number"] = Field(
         default="number",
         description="What a link contains: `row` for a cursor, so that no row is missed; `number` for a page number "
-        "or an offset. Such a list is read until two walks agree.",
+        "or an offset: such a list is read until two walks agree.",
     )
 
 
@@ -162,8 +162,8 @@ class JsonLink(_Links):
     type: Literal["json_link"]
     next: str = Field(description="Path of the link.")
 
-    def made(self) -> Paginator:
-        """A paginator for one walk."""
+    def build(self) -> Paginator:
+        """A new paginator for one walk."""
         return told.Link(next_at=self.next, stands_at_row=self.stands_at == "row", **self._options())
 
 
@@ -173,8 +173,8 @@ class HeaderLink(_Links):
     type: Literal["header_link"]
     relation: str = Field(default="next", description="The relation of the next page.")
 
-    def made(self) -> Paginator:
-        """A paginator for one walk."""
+    def build(self) -> Paginator:
+        """A new paginator for one walk."""
         return told.Link(relation=self.relation, stands_at_row=self.stands_at == "row", **self._options())
 
 

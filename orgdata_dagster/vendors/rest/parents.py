@@ -1,8 +1,8 @@
-"""The rows of another table that `each` refers to: `each: {project: projects.id}`.
+"""The parents of a list: the rows of another table that `each` refers to, such as `each: {project: projects.id}`.
 
 Here: reading them from the warehouse. Keep out: the walks (pulling.py).
 
-They are read from the table that has landed, so they cost no request. If that table is incomplete, so is this one.
+They are read from the landed table, so they cost no request. If that table is incomplete, so is the table with `each`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,14 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 @dataclass(frozen=True)
 class Parents:
-    """The values of the placeholders, one entry per walk. `doubt`: why some may be missing, if so."""
+    """The parents of a list.
+
+    rows: one entry per walk: placeholder -> value.
+    incomplete: why parents may be missing; None if all are there.
+    """
 
     rows: tuple[dict[str, str], ...] = ({},)
-    doubt: str | None = None
+    incomplete: str | None = None
 
 
 def table_of(each: Mapping[str, str]) -> str:
@@ -34,7 +38,7 @@ def table_of(each: Mapping[str, str]) -> str:
 
 
 def parents(warehouse: Warehouse, vendor: str, each: Mapping[str, str]) -> Parents:
-    """The rows for `each`, every combination of values once. Raises PermanentError if the table has not landed."""
+    """Read the parents: every combination of values once. Raises PermanentError if their table has not landed."""
     if not each:
         return Parents()
     table = TableName(vendor, table_of(each))
@@ -48,8 +52,8 @@ def parents(warehouse: Warehouse, vendor: str, each: Mapping[str, str]) -> Paren
         rows = connection.execute(f"SELECT DISTINCT {chosen} FROM {table.sql} WHERE {known} ORDER BY ALL").fetchall()
         parts = [part for each_of in coverage.known(connection, table).values() for part in each_of]
     gap = next((part.reason for part in parts if part.reason), None)
-    doubt = f"{table} is not complete, so that rows may be missing for those it lacks: {gap}" if gap else None
-    return Parents(tuple(dict(zip(columns, row, strict=True)) for row in rows), doubt)
+    incomplete = f"{table}, to which `each` refers, is not complete: {gap}" if gap else None
+    return Parents(tuple(dict(zip(columns, row, strict=True)) for row in rows), incomplete)
 
 
 def _check(connection: duckdb.DuckDBPyConnection, table: TableName, columns: Mapping[str, str]) -> None:

@@ -2,9 +2,9 @@
 
 Here: the probe. Keep out: the sensor (orchestration/automation/change_sensor.py), pulls (pulling.py).
 
-It is made of the newest row if the list is requested newest first; otherwise of a row that changed since the table was
-complete; for a list without filters, of the first row. The vendor's number of rows is added if it has one: only by that
-number is a deleted row noticed.
+The probe reads the newest row if the list is sorted newest first; otherwise a row that changed since the table was
+complete; for a list without filters, the first row. It adds the vendor's number of rows if answers have it: only that
+number shows deletions.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from orgdata_dagster.vendors.rest.lists import RestList
 
 
 def probe_of(source: RestList) -> ChangeProbe:
-    """The change probe of a list. Its mark is empty if nothing has changed since the table was complete."""
+    """The change probe of a list. It returns an empty text if nothing has changed since the table was complete."""
     listing, filters = source.listing, source.filters
 
     def probe(client: RestClient, known: Coverage) -> str:
         complete = [part.end for parts in known.values() for part in parts if part.complete]
-        asked = listing
+        wanted = listing
         if filters and not listing.newest_first:
             since = max(complete).replace(microsecond=0) if complete else filters.initial
-            asked = filters.within(listing, since, None)
-        rows, total = client.peek(asked)
+            wanted = filters.within(listing, since, None)
+        rows, total = client.peek(wanted)
         if filters and not rows:
             return ""
         changes = [filters.column] if filters and filters.column else []

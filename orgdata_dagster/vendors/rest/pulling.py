@@ -1,13 +1,13 @@
 """One pull of a list: what to request, and what the answers prove.
 
-Here: the three ways to pull, and how each becomes requests. Add here when: there is another way.
-Keep out: paging (http/rest/), Dagster (streams.py), the rows of `each` (parents.py).
+Here: the three kinds of pull, and their requests. Add here when: there is another kind.
+Keep out: paging (http/rest/), Dagster (streams.py), the parents of `each` (parents.py).
 
-| way   | when                                        | a row that is deleted at the vendor           |
+| kind  | if                                          | a row that is deleted at the vendor           |
 |-------|---------------------------------------------|-----------------------------------------------|
 | day   | the table has daily partitions              | leaves the table when its day is pulled again |
-| since | the list is filtered by a lower bound       | leaves it at the next full walk               |
-| whole | the list is not filtered                    | leaves it                                     |
+| since | the list is filtered by a lower bound       | leaves the table at the next full walk        |
+| whole | the list is not filtered                    | leaves the table                              |
 """
 
 from __future__ import annotations
@@ -35,17 +35,19 @@ from orgdata_dagster.warehouse.ledger.state import LAST_FULL_WALK
 from orgdata_dagster.warehouse.pages import json_pages
 
 MICROSECOND = timedelta(microseconds=1)
-LOCAL = "the vendor's times do not say their zone: rows may belong to another day"
+LOCAL = "the vendor's times do not state their zone: rows may belong to another day"
 
 
 @dataclass
 class RestPull:
     """A pull of one partition.
 
-    everything: read the whole list, also if changes would do.
-    workers: number of parents whose lists are read at once.
-    start, end: the part of the time line that rows must be in; None: no bound.
-    reasons: why the partition is not complete. `proofs`: what shows that it is.
+    everything: read the whole list, even if its changes would be enough.
+    workers: number of parents whose lists are read concurrently.
+    start, end: the range of time in which rows must be; None: no bound.
+    is_proven: whether the pull has every row.
+    reasons: why the partition may be incomplete.
+    proofs: what shows that it is complete.
     """
 
     client: RestClient
@@ -57,7 +59,7 @@ class RestPull:
     workers: int = 1
     start: datetime | None = None
     end: datetime | None = None
-    settled: bool = True
+    is_proven: bool = True
     reasons: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -69,20 +71,20 @@ class RestPull:
         return self._since() if self.source.filters else self._whole()
 
     def _day(self) -> Pulled:
-        """All rows last changed on a day, also when it is today: only so are deletions seen (docs/adr/0004)."""
+        """Pull all rows last changed on a day, also if it is today, so that deletions are seen (docs/adr/0004)."""
         filters = self.source.filters
         assert filters is not None
         self.start, self.end = start, end = day_bounds(str(self.intake.partition))
         reason = self._walk(filters.within(self.source.listing, start - filters.margin, end + filters.margin))
-        # a doubtful day is not covered to its end, so that it is due again
+        # the coverage of a day that is not proven ends before the day does, so that the day is due again
         until = min(end, self.as_of - filters.lookback) if not self.reasons else min(end - MICROSECOND, self.as_of)
         if reason is not None:
             return keep_stored(self.as_of, start, max(until, start + MICROSECOND), reason)
         proven = (self._interval(start, until),) if until > start else ()
-        return Pulled(self.as_of, coverage=proven, whole=self.settled)
+        return Pulled(self.as_of, coverage=proven, whole=self.is_proven)
 
     def _since(self) -> Pulled:
-        """What changed since the table was complete, or everything if a full walk is due."""
+        """Pull what changed since the table was complete, or everything if a full walk is due."""
         filters = self.source.filters
         assert filters is not None
         before = tuple(part for part in self.intake.known if part.complete)
@@ -91,11 +93,11 @@ class RestPull:
         first = filters.initial and min([filters.initial, *(part.start for part in before)])
         full = self.everything or complete is None or full_walk_is_due(self.intake, filters.full_walk_every)
         since = first if full or complete is None else complete - filters.lookback
-        reason = self._walk(filters.within(self.source.listing, since, None), doubtful=full)
+        reason = self._walk(filters.within(self.source.listing, since, None), replaces=full)
         start, until = complete or first or EVER, self.as_of - filters.lookback
         if reason is not None:
             return keep_stored(self.as_of, start, max(until, start + MICROSECOND), reason, *before)
-        if full and self.settled:
+        if full and self.is_proven:
             state = {LAST_FULL_WALK: self.as_of.isoformat()}
             start, until = first or EVER, max(until, complete or until)
             return Pulled(self.as_of, coverage=(self._interval(start, until),), whole=True, state=state)
@@ -105,11 +107,11 @@ class RestPull:
         return Pulled(self.as_of, coverage=joined([*before, *new]))
 
     def _whole(self) -> Pulled:
-        """The whole list. Rows that did not come again are deleted, unless a row may be missing."""
+        """Pull the whole list. Stored rows that are not in it are deleted, unless a row may be missing."""
         reason = self._walk(self.source.listing)
         if reason is not None:
             return keep_stored(self.as_of, EVER, self.as_of, reason)
-        return Pulled(self.as_of, coverage=(self._interval(EVER, self.as_of),), whole=self.settled)
+        return Pulled(self.as_of, coverage=(self._interval(EVER, self.as_of),), whole=self.is_proven)
 
     @property
     def as_of(self) -> datetime:
@@ -121,51 +123,52 @@ class RestPull:
         return "; ".join(dict.fromkeys(self.reasons)) or None
 
     def _interval(self, start: datetime, end: datetime) -> Interval:
-        """What was pulled, with the reason why it is not complete, or with what shows that it is."""
+        """The pulled interval, with the reasons why it may be incomplete, or the proofs that it is complete."""
         proof = None if self.reasons else "; ".join(dict.fromkeys(self.proofs)) or None
         return Interval(start, end, self._reason, proof)
 
-    def _walk(self, listing: Listing, *, doubtful: bool = True) -> str | None:
-        """Take in the list, once per parent. Returns why the stored rows must stay as they are, if so.
+    def _walk(self, listing: Listing, *, replaces: bool = True) -> str | None:
+        """Read the list of every parent. Returns a reason if the stored rows must stay as they are, otherwise None.
 
-        A list that has lost most of its rows is read again; if the next answer is the same, it is believed.
-        doubtful: whether rows that do not come again would be deleted.
+        A list that has lost most of its rows is read again; if the next answer is the same, it is accepted.
+
+        replaces: whether stored rows that are not in the list would be deleted.
         """
         odd: str | None = None
         for attempt in range(1 + REPETITIONS):
             if attempt:
                 self.intake.forget()
-            self.settled, self.reasons, self.proofs = True, [], []
-            if (reason := self._once(listing, doubtful=doubtful)) is not None:
+            self.is_proven, self.reasons, self.proofs = True, [], []
+            if (reason := self._once(listing, replaces=replaces)) is not None:
                 return reason
-            before, odd = odd, shrank(self.intake, self.intake.row_count) if doubtful else None
+            before, odd = odd, shrank(self.intake, self.intake.row_count) if replaces else None
             if odd is None or odd == before:
                 break
         self.intake.shrunk += [odd] if odd else []
-        if not self.settled and not self.source.table.key:
-            return self._reason  # without a key, rows of several walks cannot be told apart
+        if not self.is_proven and not self.source.table.key:
+            return self._reason  # without a key, rows of several walks cannot be distinguished
         return None
 
-    def _once(self, listing: Listing, *, doubtful: bool) -> str | None:
-        if self.parents.doubt:
-            self._not_sure(self.parents.doubt)
+    def _once(self, listing: Listing, *, replaces: bool) -> str | None:
+        if self.parents.incomplete:
+            self._not_proven(self.parents.incomplete)
         for values, walked in self._walks(listing):
             came = self._take(walked, values)
-            for _ in range(REPETITIONS if doubtful and contradiction(self.intake, came, values) else 0):
+            for _ in range(REPETITIONS if replaces and contradiction(self.intake, came, values) else 0):
                 came = came or self._take(self._list(listing, values), values)
-            if doubtful and (why := contradiction(self.intake, came, values)):
+            if replaces and (why := contradiction(self.intake, came, values)):
                 if not (self.source.table.key and values):
                     return why
-                self._not_sure(why)  # the rows of the others land
+                self._not_proven(why)  # the rows of the other parents land
         return None
 
     def _walks(self, listing: Listing) -> Iterator[tuple[Mapping[str, str], Walked[MeasuredPage]]]:
-        """The list of each parent, in order; several are read at once."""
+        """The list of each parent, in order; several are read concurrently."""
         at_once = 1 if self.intake.one_by_one else min(self.workers, len(self.parents.rows))
         if at_once == 1:
             yield from ((values, self._list(listing, values)) for values in self.parents.rows)
             return
-        _ = self.intake.connection, self.intake.folder  # made here, before several threads need them
+        _ = self.intake.connection, self.intake.folder  # created here, before several threads need them
         with threads(at_once, "each") as pool:
             coming = deque[tuple[Mapping[str, str], Future[Walked[MeasuredPage]]]]()
             try:
@@ -181,8 +184,8 @@ class RestPull:
                 for _, walk in coming:
                     walk.cancel()
 
-    def _not_sure(self, reason: str) -> None:
-        self.settled = False
+    def _not_proven(self, reason: str) -> None:
+        self.is_proven = False
         self.reasons.append(reason)
 
     def _list(self, listing: Listing, values: Mapping[str, str]) -> Walked[MeasuredPage]:
@@ -196,9 +199,9 @@ class RestPull:
         return self.intake.json_reader(cursor=self.source.cursor, records=listing.records or json_pages.ARRAY)
 
     def _take(self, walked: Walked[MeasuredPage], values: Mapping[str, str]) -> int:
-        """Stage the pages of one walk, of a day only its own rows. Returns the number of their records."""
+        """Stage the pages of one walk; for a day, only its own rows. Returns the number of records on the pages."""
         if walked.reason is not None:
-            self._not_sure(walked.reason)
+            self._not_proven(walked.reason)
         elif walked.proof is not None:
             self.proofs.append(walked.proof)
         filters = self.source.filters
@@ -208,15 +211,15 @@ class RestPull:
                 continue
             self._check_bounds(page, self.start - filters.reach, self.end + filters.reach)
             if page.records and not page.zoned and filters.is_exact:
-                self._not_sure(LOCAL)
+                self._not_proven(LOCAL)
             self.intake.take(page, after=self.start - MICROSECOND, until=self.end - MICROSECOND, constants=values)
         return sum(page.records for page in walked.pages)
 
     def _check_bounds(self, page: MeasuredPage, earliest: datetime, latest: datetime) -> None:
-        """Raise PermanentError if the vendor did not filter: every day would be the whole list."""
+        """Raise PermanentError if the vendor did not filter, because each day would then read the whole list."""
         if page.lowest is None or page.highest is None:
             return
-        # a vendor may print coarser instants than it stores
+        # the vendor may print coarser instants than it stores
         if page.lowest < earliest - page.unit or page.highest > latest + page.unit:
             raise PermanentError(
                 f"requested rows of {self.intake.partition}, received rows from {page.lowest.isoformat()} to "

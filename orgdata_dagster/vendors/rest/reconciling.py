@@ -1,10 +1,10 @@
 """Reconciliation of a table with the vendor's own number of rows.
 
-Here: the check `total_items` for lists whose answers have a total. It runs after every pull.
-Keep out: pulls (pulling.py).
+Here: the check `total_items`, for lists whose answers have a total. It runs after every pull. Keep out: pulls
+(pulling.py).
 
-Rows change between two pulls, so the two numbers need not be equal. The table must have every row that has not changed
-since it was complete, and may have at most as many more as have changed since.
+Rows change between two pulls, so the two numbers need not be equal. The table must have at least the rows that have not
+changed since it was complete, and at most those plus the rows that have changed since.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ TOTAL_CHECK = "total_items"
 
 
 def build_check(asset: dg.AssetsDefinition, source: RestList) -> dg.AssetChecksDefinition:
-    """Build the check of one list. It costs two requests, or one without filters."""
+    """Build the check of one list. It costs two requests; without filters, one."""
     key = asset.key
     vendor, table = key.path[0], TableName(*key.path)
 
@@ -44,13 +44,13 @@ def build_check(asset: dg.AssetsDefinition, source: RestList) -> dg.AssetChecksD
         resource: VendorResource = getattr(context.resources, vendor)
         known = [part for parts in covered(warehouse, [key])[key].values() for part in parts if part.complete]
         if not known:
-            why = f"no partition is complete; `orgdata pull {key.to_user_string()}` makes it so"
+            why = f"no partition is complete; pull it: `orgdata pull {key.to_user_string()}`"
             return dg.AssetCheckResult(passed=True, description=not_yet(why))
-        begin, until = _span(known)
+        begin, until = _last_range(known)
         requests = RequestLog()
         try:
             with resource.client(requests) as client:
-                settled, later = _counts(client, source, begin, until)
+                unchanged, later = _counts(client, source, begin, until)
         except VendorError as error:
             return of_unasked(error)
         finally:
@@ -58,20 +58,20 @@ def build_check(asset: dg.AssetsDefinition, source: RestList) -> dg.AssetChecksD
         rows = _rows(warehouse, table, source, begin, until)
         filtered = source.cursor is not None
         return dg.AssetCheckResult(
-            passed=settled <= rows <= settled + later,
+            passed=unchanged <= rows <= unchanged + later,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=f"{_time(begin, until) if filtered else 'In all'}, {vendor} counts {settled} rows, "
+            description=f"{_time(begin, until) if filtered else 'In all'}, {vendor} counts {unchanged} rows, "
             f"and {later} that changed since; the table has {rows}.",
-            metadata={vendor: settled, "changed_since": later, "table": rows},
+            metadata={vendor: unchanged, "changed_since": later, "table": rows},
         )
 
     return total_items
 
 
-def _span(known: Sequence[Interval]) -> tuple[datetime, datetime]:
-    """The last time without a gap: of days that were never pulled nothing can be said."""
-    span = joined(known)[-1]
-    return span.start.replace(microsecond=0), span.end.replace(microsecond=0)
+def _last_range(known: Sequence[Interval]) -> tuple[datetime, datetime]:
+    """The last range without a gap: days that were never pulled cannot be compared."""
+    last = joined(known)[-1]
+    return last.start.replace(microsecond=0), last.end.replace(microsecond=0)
 
 
 def _counts(client: RestClient, source: RestList, begin: datetime, until: datetime) -> tuple[int, int]:
@@ -80,8 +80,8 @@ def _counts(client: RestClient, source: RestList, begin: datetime, until: dateti
     if filters is None or filters.column is None:
         return client.peek(listing)[1] or 0, 0
     if filters.has_end:
-        settled = client.peek(filters.within(listing, begin, until))[1] or 0
-        return settled, client.peek(filters.within(listing, until, None))[1] or 0
+        unchanged = client.peek(filters.within(listing, begin, until))[1] or 0
+        return unchanged, client.peek(filters.within(listing, until, None))[1] or 0
     later = client.peek(filters.within(listing, until, None))[1] or 0
     return max(0, (client.peek(filters.within(listing, filters.initial, None))[1] or 0) - later), later
 

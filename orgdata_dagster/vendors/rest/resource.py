@@ -1,4 +1,4 @@
-"""The Dagster resource of a vendor that YAML describes.
+"""The Dagster resource of a vendor that is described in YAML.
 
 Here: its variables and limits, and its client. Keep out: requests (client.py), YAML (component.py).
 """
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 class RestApiResource(VendorResource):
     """Reads the lists of one vendor within the rate limit that all processes share.
 
-    auth: the options of authentication. `identity`, `secret`: the values of the variables that it names.
-    windows: pairs of points and seconds. `least_remaining`, `charged_header`: see LimitHeaders.
+    auth: the options of authentication.
+    identity, secret: the values of the variables that `auth` names.
+    windows: pairs of points and seconds.
+    least_remaining, charged_header: see LimitHeaders.
     errors: the fields of ErrorRules.
     """
 
@@ -81,7 +83,7 @@ class RestApiResource(VendorResource):
         )
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
-        """The first list whose request has no placeholders."""
+        """The request for the first list without placeholders."""
         return (self.probe_path, {}) if self.probe_path else None
 
     def http(self, observer: Observer | None = None) -> HttpClient:
@@ -92,7 +94,7 @@ class RestApiResource(VendorResource):
             params[options.name] = self.secret
         if isinstance(options, OAuth2ClientCredentials):
             auth = self._client_credentials(options, observer)
-            headers |= auth.headers()  # for `doctor`; a client renews its own
+            headers |= auth.headers()  # for `orgdata doctor`; the client of a pull renews its own token
             auth.close()
         return self._http(headers, params, observer)
 
@@ -109,14 +111,14 @@ class RestApiResource(VendorResource):
         return RestClient(self._http(self.headers, params, observer), auth, rules, advice)
 
     def rows(self, listing: Listing) -> pd.DataFrame:
-        """The rows of a list; see frames.py. Nothing is stored."""
+        """The rows of a list, every column as text. For your own assets, scripts and notebooks. Nothing is stored."""
         return list_frame(self.client(), listing)
 
     def notices(self) -> list[str]:
         """A warning if the token is a JWT that has expired or expires within a week."""
         variable = self.environment.get("secret", "")
-        said = jwt.notice(os.environ.get(variable, ""), datetime.now(UTC))
-        return [f"{variable}: {said}"] if said else []
+        notice = jwt.notice(os.environ.get(variable, ""), datetime.now(UTC))
+        return [f"{variable}: {notice}"] if notice else []
 
     def error_rules(self) -> ErrorRules:
         """The vendor's error format."""

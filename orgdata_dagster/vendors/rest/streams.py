@@ -1,4 +1,4 @@
-"""Streams of lists: what `RestApi` and other vendors with lists share.
+"""Streams of lists, for `RestApi` and other vendors with lists.
 
 Here: `stream_of`. Keep out: YAML (component.py, tables.py), the pull (pulling.py).
 """
@@ -20,11 +20,14 @@ from orgdata_dagster.vendors.rest.probing import probe_of
 from orgdata_dagster.vendors.rest.pulling import RestPull
 from orgdata_dagster.vendors.rest.reconciling import build_check
 
-_WORKERS = 4  # without a limit of concurrent requests
+_WORKERS = 4  # if the number of concurrent requests is not limited
 
 
 def stream_of(vendor: str, source: RestList, start_date: str) -> Stream:
-    """The stream of one list. `start_date`: the first day of tables with daily partitions."""
+    """The stream of one list.
+
+    start_date: the first day, for a table with daily partitions.
+    """
     table, listing, filters = source.table, source.listing, source.filters
     about = table.description or f"`{listing.path}` of {vendor}."
     rules: dict[str, Any] = {"write_disposition": "merge"} if table.key else {}
@@ -60,7 +63,7 @@ def _run(source: RestList, step: Step) -> dg.MaterializeResult:
     rows = parents(step.warehouse, vendor, source.each)
     at_once = step.resource.concurrent or _WORKERS
     everything = step.context.run.tags.get(FULL_WALK_TAG) == "true"
-    # either days or parents are read at once
+    # either several days or several parents are read concurrently
     days, lists = (at_once, 1) if source.by_day else (1, at_once)
     return step.land(
         lambda intake: RestPull(step.client, vendor, source, rows, intake, everything, lists).run(), workers=days
@@ -69,9 +72,9 @@ def _run(source: RestList, step: Step) -> dg.MaterializeResult:
 
 def _way(source: RestList) -> str:
     if source.by_day:
-        return "A day's partition holds the rows last changed on it (UTC); a row that changes moves to that day."
+        return "A day's partition has the rows that were last changed on it (UTC). A row that changes moves."
     if source.filters is None:
-        return "Compared as a whole at every pull."
+        return "Every pull reads the whole list, and replaces what has changed."
     if source.filters.full_walk_every is None:
         return "Changes are merged by key at every pull; a row that is deleted at the vendor stays."
     return "Changes are merged by key at every pull; deleted rows leave with the next full walk."

@@ -28,7 +28,7 @@ class RestTable(Table):
     """One list of the vendor: one asset, one table."""
 
     path: Path = Field(
-        description="Path after the base URL. `{name}` is replaced from `each`, `{day}`, `{from}` and `{until}` from "
+        description="Path after the base URL. `{name}` is replaced from `each`; `{day}`, `{from}` and `{until}` from "
         "the requested time."
     )
     method: Literal["GET", "POST"] = Field(default="GET", description="Method of the request.")
@@ -37,12 +37,12 @@ class RestTable(Table):
     body: dict[str, Any] | None = Field(default=None, description="JSON body of a POST, with `{name}` as in the path.")
     parameters_in: Literal["query", "body"] | None = Field(
         default=None,
-        description="Where paging and bounds go; in a body by dotted paths. Default: body for POST, else query.",
+        description="Where paging and bounds are sent; in a body by dotted paths. Default: body for POST, else query.",
     )
     each: dict[str, str] = Field(
         default={},
-        description="One walk per row of another table: `{project: projects.id}` replaces `{project}`. That table may "
-        "have `each` itself.",
+        description="The list is read once per row of another table: `{project: projects.id}` replaces `{project}`. "
+        "That table may have `each` itself.",
     )
     format: Literal["json", "jsonl", "csv", "csv_in_json"] = Field(default="json", description="Format of an answer.")
     records: str = Field(
@@ -55,17 +55,17 @@ class RestTable(Table):
     paginator: PaginatorOptions = Field(description="How the list is paged, and where it ends.")
     incremental: IncrementalOptions = Field(default=None, description="How the list is filtered by time.")
     partitions: Literal["day"] | None = Field(
-        default=None, description="`day`: one partition per UTC day. Default: one table that is kept equal to the list."
+        default=None, description="`day`: one partition per UTC day. Default: no partitions."
     )
     change_probe: bool = Field(
         default=False,
-        description="Whether the change sensor requests one row every 5 minutes, and pulls the table if it changed.",
+        description="Whether the change sensor requests a row every 5 minutes, and pulls the table if it has changed.",
     )
     reconcile: bool = Field(
         default=False,
         description="Whether the check `total_items` compares the table with the vendor's `total` after every pull.",
     )
-    cost: float = Field(default=1, gt=0, description="Points per request, of those in `limits`.")
+    cost: float = Field(default=1, gt=0, description="Cost of a request, in the points of `limits`.")
 
     @model_validator(mode="after")
     def _consistent(self) -> RestTable:
@@ -76,7 +76,7 @@ class RestTable(Table):
 
     def _of_requests(self) -> Iterator[str]:
         if self.body is not None and self.method != "POST":
-            yield "body: only a POST has one; write `method: POST`"
+            yield "body: only a POST has a body; write `method: POST`"
         if self.parameters_in == "body" and self.method != "POST":
             yield "parameters_in: only a POST has a body; write `method: POST`"
         if unknown := sorted(self.placeholders - OWN - {*self.each}):
@@ -87,16 +87,16 @@ class RestTable(Table):
             if len(source.split(".")) != 2:
                 yield f"each: {name}: {source!r} is not of the form table.column, such as projects.id"
         if self.format in ("jsonl", "csv") and (self.records or self.expects):
-            yield f"{'records' if self.records else 'expects'}: {self.format} has no paths; remove it"
+            yield f"{'records' if self.records else 'expects'}: {self.format} has no paths; remove this option"
         if self.format == "csv_in_json" and not self.records:
-            yield "records: write the path of the text that is the CSV"
+            yield "records: write the path of the text that contains the CSV"
 
     def _of_time(self) -> Iterator[str]:
         filters, used = self.incremental, self.placeholders
         has_from = bool(filters and filters.from_) or FROM in used
         has_until = bool(filters and filters.until) or UNTIL in used
         if filters is None and {FROM, UNTIL} & used:
-            yield "incremental: say how {from} and {until} are written"
+            yield "incremental: needed for the format of {from} and {until}"
         if filters and not (has_from or DAY in used):
             yield "incremental: write the parameter of the lower bound as `from`"
         if self.partitions == "day" and not (DAY in used or (has_from and has_until)):
@@ -107,20 +107,20 @@ class RestTable(Table):
         if self.partitions is None and DAY in used:
             yield "partitions: {day} needs `partitions: day`"
         if self.partitions is None and has_until:
-            yield "partitions: with both bounds write `partitions: day`, or remove `until`"
+            yield "partitions: if there are both bounds, write `partitions: day`, or remove `until`"
         if self.partitions is None and FROM in used and filters and not filters.initial_value:
             yield "incremental: {from} needs initial_value: the first day of the first pull"
         if self.partitions is None and filters and not self.key:
-            yield "key: changed rows are merged by their key; write its columns"
+            yield "key: changed rows are merged by key; write its columns"
 
     def _of_checks(self) -> Iterator[str]:
         filters = self.incremental
         by_day_alone = self.partitions == "day" and (filters is None or DAY in self.placeholders)
         for name, is_on in (("change_probe", self.change_probe), ("reconcile", self.reconcile)):
             if is_on and self.each:
-                yield f"{name}: a list per row of another table would cost one request per row; remove it"
+                yield f"{name}: with `each` it would cost one request per row of the other table; remove this option"
             elif is_on and by_day_alone:
-                yield f"{name}: needs both bounds in `incremental`; remove it"
+                yield f"{name}: needs both bounds in `incremental`; add them, or remove this option"
         if self.reconcile and not self.has_total:
             yield "reconcile: needs `total` in `paginator`: the path of the vendor's number of rows"
         if self.reconcile and filters and filters.cursor is None:
@@ -139,7 +139,10 @@ class RestTable(Table):
         return bool(getattr(self.paginator, "total", ""))
 
     def source(self, no_data: frozenset[int]) -> RestList:
-        """The list as plain values. `no_data`: statuses that mean "no rows"."""
+        """The list as plain values.
+
+        no_data: statuses that mean "no rows".
+        """
         filters = self.incremental
         return RestList(
             self,
@@ -157,7 +160,7 @@ class RestTable(Table):
         filters = self.incremental
         return Listing(
             path=self.path,
-            paginate=self.paginator.made,
+            paginate=self.paginator.build,
             method=self.method,
             params={name: as_text(value) for name, value in self.params.items()},
             headers=self.headers,
@@ -174,23 +177,23 @@ class RestTable(Table):
         )
 
     def _unproven(self) -> Iterator[str]:
-        """What the YAML leaves open, and what a pull cannot prove."""
+        """What a pull cannot prove with these options, one sentence each."""
         filters = self.incremental
         if not self.key:
-            yield "no `key`: repeated rows cannot be told apart, and rows that move may be missing"
+            yield "no `key`: repeated rows cannot be distinguished, and rows that move may be missing"
         if not self.has_total:
-            yield "no `total`: that the list is complete is the vendor's word, or that of two walks that agree"
+            yield "no `total`: only the vendor, or two walks that agree, show that the list is complete"
         if getattr(self.paginator, "stands_at", "row") == "number":
-            yield "links are taken to contain page numbers: a list of several pages is read at least twice"
+            yield "links are assumed to contain page numbers: a list of several pages is read at least twice"
         if filters and not self.partitions:
             every = filters.full_walk_every
             yield "only a lower bound: rows that are deleted at the vendor stay in the table" + (
                 f" until the next full walk (every {every})" if every else "; set `full_walk_every` to see deletions"
             )
         if self.each:
-            yield f"rows of `{table_of(self.each)}` that have not landed yet are not walked"
+            yield f"lists of rows of `{table_of(self.each)}` that have not landed yet are not read"
 
 
 def as_text(value: Text) -> str:
-    """The value of a parameter in a query."""
+    """The value of a query parameter as text."""
     return str(value).lower() if isinstance(value, bool) else str(value)

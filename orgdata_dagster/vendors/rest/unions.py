@@ -1,7 +1,7 @@
 """Unions of options that are distinguished by `type:`.
 
-Here: how Dagster resolves them: as plain values first, which pydantic then checks as a whole. Dagster's own resolving
-gives every field a second type for templates, and then `type` does not distinguish the members any more.
+Here: their resolver: first into plain values, which pydantic then validates as a whole. Dagster's own resolver gives
+every field a second type, for templates, so that `type` no longer distinguishes the members.
 Keep out: the options themselves (paging.py, authentication.py).
 """
 
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 
 def by_type(union: Any) -> dg.Resolver:
-    """The resolver of a union of models that differ in `type`."""
+    """The resolver of a union of models that are distinguished by `type`."""
 
     def resolve(context: dg.ResolutionContext, written: Any) -> Any:
         return TypeAdapter[Any](union).validate_python(context.resolve_value(written))

@@ -42,12 +42,11 @@ _T = TypeVar("_T")
 
 
 def rule(seconds: float = MINUTE) -> Rule:
-    """One request per `seconds`, one at a time. An unknown past counts as just spent.
+    """One request per `seconds`, one at a time. If the time of the last request is unknown, it counts as just now.
 
-    The margin allows for a first request that arrives late: 3 % of the interval, at least 0.1 s, because networks do
-    not get faster with a shorter interval. Two requests are thus sent 61.8 s apart, and the first may be delayed by
-    1.8 s before the vendor sees less than a minute between them. The usual 5 % would make it 63 s, which leaves no time
-    for a late wake-up.
+    The margin allows for a request that arrives late. It is 3 % of the interval, and at least 0.1 s, because delays do
+    not shrink with the interval. Two requests are thus sent 61.8 s apart, and the first may be 1.8 s late before the
+    vendor sees less than a minute between them. The usual 5 % would mean 63 s, which leaves no time for a late wake-up.
     """
     slack = max(0.03 * seconds, 0.1)
     return Rule(buckets=((Window(1, seconds),),), in_flight=1, margin=min(slack / seconds, 0.9), unknown_past="spent")
@@ -58,7 +57,7 @@ def retry_policy(
 ) -> RetryPolicy:
     """Waits of at least 1, 2, 4, 8 and 16 intervals: "exponentially back off and try again later".
 
-    They hold for the organisation: after one report failed, no other report is requested earlier.
+    The waits apply to the whole organisation: after a failure, no other report is requested earlier.
     """
     return RetryPolicy(
         attempts=attempts,
@@ -72,7 +71,7 @@ def retry_policy(
 
 
 def headers(organization_id: str, client_id: str, api_key: str) -> dict[str, str]:
-    """The four headers that every request needs."""
+    """The four headers of every request."""
     return {
         "organization-id": organization_id,
         "client-id": client_id,

@@ -37,7 +37,7 @@ class TogetherLimits(dg.Model, dg.Resolvable):
     seconds_between_requests: float = Field(
         default=MINUTE,
         gt=0,
-        description="Seconds between two requests. Less than 60 only for a test server.",
+        description="Seconds between two requests; less than 60 only for a test server.",
     )
 
 
@@ -75,14 +75,14 @@ class Together(VendorComponent):
     cron: Cron | None = Field(default="40 5 * * *", description="Cron of the schedule (UTC); null: no schedule.")
     start_date: StartDate = Field(
         default="2026-01-01",
-        description="No partition is earlier, YYYY-MM-DD. The first one is the day of the first snapshot: days before "
-        "it cannot be pulled.",
+        description="No partition is earlier, YYYY-MM-DD. The first one is the day of the first snapshot: earlier days "
+        "cannot be pulled.",
     )
     shrink_limit: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="A snapshot that lost more than this share of the last one's rows is rejected.",
+        description="A snapshot that lacks more than this share of the last snapshot's rows is rejected.",
     )
     tables: list[ReportTable] = Field(
         default=[ReportTable(name=name) for name in REPORTS],
@@ -110,14 +110,15 @@ class Together(VendorComponent):
             target(
                 self.account, table, f"{about} Each partition is the snapshot of its day.", snapshots=True, refuse=guard
             ),
-            description=f"{about} The vendor has only the current state: a partition is its day's snapshot, and only "
-            f"today's can be pulled. `{table.name}_current` is the last one, `{table.name}_history` the changes.",
+            description=f"{about} The vendor has only the current state: a partition is the snapshot of its day, and "
+            f"only today's can be pulled. `{table.name}_current` is the last snapshot, `{table.name}_history` has the "
+            "changes.",
             file_format="csv",
             run=_run,
             once=lambda client, intake: pull_now(client, table.name, intake),
             pulls="today",
             partitions=daily(first_day(self.account, self.start_date)),
-            partitions_per_run=None,  # so that a backfill of days that are over fails once
+            partitions_per_run=None,  # a backfill of days that are over then fails only once
         )
 
 

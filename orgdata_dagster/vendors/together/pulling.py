@@ -18,13 +18,16 @@ from orgdata_dagster.warehouse.ledger.intervals import Interval
 
 
 def pull_now(client: TogetherClient, table: str, intake: Intake) -> Pulled:
-    """Pull the whole report. It is complete up to the vendor's time of the answer."""
+    """Pull the whole report. It is complete up to the vendor's time of the answer.
+
+    Raises the errors of HttpClient.fetch.
+    """
     began = datetime.now(UTC)
     measure = intake.reader(None)
 
     def read(download: Download) -> MeasuredPage:
         page = measure(download)
-        if len(page.page.columns) < 2:  # a text in place of a report is a CSV of one column
+        if len(page.page.columns) < 2:  # a text in place of a report looks like a CSV with one column
             raise BadBody(f"the report has no column but {excerpt(', '.join(page.page.columns), 100)!r}")
         return page
 

@@ -1,10 +1,10 @@
-"""Extract the CSV from `{"report": "<csv>"}`, from file to file, whatever its size.
+"""Extract the CSV from `{"report": "<csv>"}`, from file to file, of any size.
 
-Here: `unwrap`, a JSON reader that never holds more than a piece of the one long string.
+Here: `unwrap`, a JSON reader that holds only a piece of the long string at a time.
 Add here when: the vendor wraps the report in another way.
 Keep out: requests (client.py), and reading the CSV (warehouse/).
 
-Python's JSON reader holds the body, its text and the report at once: over a gigabyte for a report of 200 MB.
+Python's own JSON reader would hold the body, its text and the report at once: over 1 GB for a report of 200 MB.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from orgdata_dagster.http.redaction import excerpt
 MEMBER = "report"
 
 _PIECE = 1 << 16  # characters
-_MOST_BESIDES = 1 << 20  # characters of any value but the report
+_LONGEST_OTHER = 1 << 20  # characters of any value except the report
 _LONGEST_ESCAPE = len(r"\ud83d\ude00")
 
-# What may stand in a JSON string (RFC 8259, section 7): plain characters, short escapes, \uXXXX, and the two
-# halves of a surrogate pair together. A lone half is no character; whatever is matched can be decoded by itself.
+# The content of a JSON string (RFC 8259, section 7): plain characters, short escapes, \uXXXX, and surrogate pairs. A
+# lone surrogate is not a character. Every match can be decoded by itself.
 _INSIDE = re.compile(
     r'(?:[^"\\\x00-\x1f]+'
     r'|\\["\\/bfnrt]'
@@ -53,7 +53,7 @@ def unwrap(body: Path, into: Path) -> None:
 
 
 class _Text:
-    """The text of a file that is not consumed yet, without leading blanks."""
+    """The text of a file that has not been consumed yet, without leading blanks."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -93,12 +93,12 @@ class _Text:
             try:
                 value, end = _decode(self.text)
             except (ValueError, RecursionError):
-                if len(self.text) > _MOST_BESIDES or not self.more():
+                if len(self.text) > _LONGEST_OTHER or not self.more():
                     raise BadBody(f"the answer is not the expected JSON: {_shown(self.text)}") from None
                 continue
             rest = self.text[end:].lstrip(_BLANKS)
-            # `1` may be the start of `1.5`: a value ends where something else starts
-            if rest.startswith((":", ",", "}")) or len(self.text) > _MOST_BESIDES or not self.more():
+            # `1` may be the start of `1.5`: a value ends only at the next separator
+            if rest.startswith((":", ",", "}")) or len(self.text) > _LONGEST_OTHER or not self.more():
                 self.text = rest
                 return value
 
@@ -107,13 +107,13 @@ class _Text:
         self.expect('"')
         while True:
             inside = _INSIDE.match(self.text)
-            assert inside is not None  # nothing at all is a match too
+            assert inside is not None  # the pattern also matches an empty text
             yield json.loads(f'"{inside.group()}"')
             self.text = self.text[inside.end() :]
             if self.text.startswith('"'):
                 self.text = self.text[1:]
                 return
-            # what is left begins an escape that may be cut by the end of the piece; a longer rest is none
+            # the rest begins an escape that the end of the piece may have cut; a longer rest is not an escape
             if len(self.text) >= _LONGEST_ESCAPE:
                 raise BadBody(f"the report contains an invalid JSON string: {_shown(self.text)}")
             if not self.more():

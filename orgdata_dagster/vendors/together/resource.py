@@ -66,7 +66,7 @@ class TogetherResource(VendorResource):
         return api.TogetherClient(self.http(observer), self.organization_id)
 
     def probe_request(self) -> tuple[str, dict[str, str]]:
-        """A report, because there is no cheaper request. It uses up the one request of this minute."""
+        """The request for a report, because there is no cheaper one. It uses up the one request of this minute."""
         return f"/public/{quote(self.organization_id, safe='')}/reports/export/{api.REPORTS['users']}", {}
 
     def http(self, observer: Observer | None = None) -> HttpClient:

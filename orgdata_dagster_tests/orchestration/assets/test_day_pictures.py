@@ -1,4 +1,4 @@
-"""The page of an asset shows its days: complete, unfinished, missing, not asked, and what was pulled."""
+"""The page of an asset shows its days: complete, unfinished, missing, not requested, and what was pulled."""
 
 import dagster as dg
 import pytest

@@ -8,7 +8,7 @@ import random
 import dagster as dg
 import pytest
 
-from orgdata_dagster.sandbox.accutics import Asked, search
+from orgdata_dagster.sandbox.accutics import SeenRequest, search
 from orgdata_dagster.sandbox.faults import Empty, ErrorBody
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.accutics.rig import DAYS, ENTITIES, Rig
@@ -82,7 +82,7 @@ class Churn:
         self.chance = random.Random(seed)
         self.rows = {row["id"]: row for row in self.entity.truth()}
 
-    def __call__(self, _: Asked | None = None) -> None:
+    def __call__(self, _: SeenRequest | None = None) -> None:
         for _ in range(self.each):
             key, row = self.chance.choice(list(self.rows.items()))
             if self.chance.random() < 0.3:
@@ -211,7 +211,7 @@ def test_a_closed_day_that_never_rests_is_due_again(rig: Rig) -> None:
     entity = rig.vendor.entities["submissions"]
     row = entity.truth()[0]
 
-    def appear(asked: Asked) -> None:
+    def appear(asked: SeenRequest) -> None:
         entity.insert({**row, "id": f"late-{asked.number}", "updated_at": f"{day}T23:59:59.000Z"})
 
     rig.vendor.on_request = appear

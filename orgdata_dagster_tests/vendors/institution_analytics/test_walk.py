@@ -4,22 +4,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orgdata_dagster.vendors.institution_analytics.time_ranges import BoundsIgnored, Gap, Slice, TimeRange
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, TOO_MANY, walk
-from orgdata_dagster.vendors.institution_analytics.window import BoundsIgnored, Gap, Slice, Window
 from orgdata_dagster_tests.vendors.institution_analytics.fake_vendor import FakePage, FakeVendor
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-WINDOW = Window(START - MICROSECOND, START + DAY - MICROSECOND)
+FIRST_DAY = TimeRange(START - MICROSECOND, START + DAY - MICROSECOND)
 
 
 def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def walked(vendor: FakeVendor, window: Window = WINDOW, page_rows: int = 100) -> tuple[list[int], list[Gap]]:
+def walked(vendor: FakeVendor, time_range: TimeRange = FIRST_DAY, page_rows: int = 100) -> tuple[list[int], list[Gap]]:
     """The keys of the kept rows in order, and the gaps."""
-    items = list(walk(vendor.fetch, window, page_rows=page_rows, precision=vendor.precision))
+    items = list(walk(vendor.fetch, time_range, page_rows=page_rows, precision=vendor.precision))
     kept = [
         key
         for item in items
@@ -47,7 +47,7 @@ def test_a_small_day_costs_few_requests(seconds: list[float], requests: int) -> 
 
 def test_today_is_read_without_an_upper_bound() -> None:
     vendor = vendor_of(5, 4, 3)
-    assert walked(vendor, Window(at(3), None)) == ([0, 1], [])
+    assert walked(vendor, TimeRange(at(3), None)) == ([0, 1], [])
 
 
 def test_ties_across_a_page_end() -> None:
@@ -70,7 +70,7 @@ def test_rows_at_the_borders_of_the_day_belong_to_one_day_only() -> None:
 @pytest.mark.parametrize("page_rows", [3, 4])
 @pytest.mark.parametrize("precision", [timedelta(seconds=1), timedelta(milliseconds=1)])
 def test_a_vendor_that_understands_only_coarse_bounds(precision: timedelta, page_rows: int) -> None:
-    """It sends rows from beyond both ends of the window, which belong to other days."""
+    """It sends rows from beyond both ends of the range, which belong to other days."""
     instants = [
         *(START - MICROSECOND * 2, START - MICROSECOND, START, at(7.1234)),
         *(START + DAY - MICROSECOND, START + DAY),
@@ -105,28 +105,28 @@ def test_at_the_end_of_the_window_the_page_size_decides() -> None:
         pytest.param(lambda after: after, lambda _: START + 2 * DAY, id="before"),
     ],
 )
-@pytest.mark.parametrize("window", [WINDOW, Window(START - MICROSECOND, None)])
-def test_a_vendor_that_ignores_a_bound_is_found_out(after, until, window: Window) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("time_range", [FIRST_DAY, TimeRange(START - MICROSECOND, None)])
+def test_a_vendor_that_ignores_a_bound_is_found_out(after, until, time_range: TimeRange) -> None:  # type: ignore[no-untyped-def]
     vendor = FakeVendor([START - DAY / 2, at(5), at(4), START + DAY * 1.5], START + 2 * DAY, page_rows=3)
 
     def fetch(asked_after: datetime, asked_until: datetime | None) -> FakePage:
         return vendor.fetch(after(asked_after), until(asked_until))
 
     with pytest.raises(BoundsIgnored, match="after_parameter, before_parameter"):
-        list(walk(fetch, window, page_rows=3))
+        list(walk(fetch, time_range, page_rows=3))
     assert vendor.requests <= 3
 
 
 def test_a_vendor_that_answers_the_same_page_for_ever_is_found_out() -> None:
     page = FakePage(((1, at(5)), (2, at(4)), (3, at(3))))
     with pytest.raises(BoundsIgnored):
-        list(walk(lambda *_: page, WINDOW, page_rows=3))
+        list(walk(lambda *_: page, FIRST_DAY, page_rows=3))
 
 
 def test_pages_come_newest_first_and_are_fetched_one_by_one() -> None:
     vendor = vendor_of(9, 8, 7, 6, 5, page_rows=2)
-    items = walk(vendor.fetch, WINDOW, page_rows=2)
+    items = walk(vendor.fetch, FIRST_DAY, page_rows=2)
     first = next(items)
     assert isinstance(first, Slice)
-    assert (first.page.highest, first.after, first.until) == (at(9), at(8), WINDOW.until)
+    assert (first.page.highest, first.after, first.until) == (at(9), at(8), FIRST_DAY.until)
     assert vendor.requests <= 3  # that it is whole at its lowest instant takes a look at the next one

@@ -1,4 +1,4 @@
-"""Whatever the vendor holds, the walk yields every row of the window once; tempting simpler walks do not."""
+"""Whatever the vendor holds, the walk yields every row of the range once; tempting simpler walks do not."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import Phase, assume, event, example, find, given, settings
 from hypothesis import strategies as st
 
+from orgdata_dagster.vendors.institution_analytics.time_ranges import BoundsIgnored, Gap, Slice, TimeRange
 from orgdata_dagster.vendors.institution_analytics.walk import CONTRADICTED, EPOCH, MICROSECOND, MINUTE, SECOND, walk
-from orgdata_dagster.vendors.institution_analytics.window import BoundsIgnored, Gap, Slice, Window
 from orgdata_dagster_tests.examples import examples
 from orgdata_dagster_tests.vendors.institution_analytics.fake_vendor import MILLISECOND, FakePage, FakeVendor
 
@@ -28,12 +28,12 @@ Item = Slice[FakePage] | Gap
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the vendor holds, how it pages, and the window that is to be read."""
+    """What the vendor holds, how it pages, and the range that is to be read."""
 
     instants: list[datetime]
     page_rows: int
     precision: timedelta
-    window: Window
+    time_range: TimeRange
     updates: dict[int, set[int]]
     seed: int
 
@@ -54,8 +54,8 @@ def scenarios(draw: st.DrawFn, page_rows: st.SearchStrategy[int]) -> Scenario:
     pool = draw(st.lists(places, min_size=1, max_size=12))
     instants = draw(st.lists(st.sampled_from(pool), max_size=30))
     rows = st.sets(st.integers(0, max(0, len(instants) - 1)), max_size=3) if instants else st.just(set())
-    closed = Window(START - MICROSECOND, START + DAY - MICROSECOND)
-    since = st.sampled_from([START, *pool]).map(lambda after: Window(after - MICROSECOND, None))
+    closed = TimeRange(START - MICROSECOND, START + DAY - MICROSECOND)
+    since = st.sampled_from([START, *pool]).map(lambda after: TimeRange(after - MICROSECOND, None))
     return Scenario(
         instants,
         draw(page_rows),
@@ -67,25 +67,25 @@ def scenarios(draw: st.DrawFn, page_rows: st.SearchStrategy[int]) -> Scenario:
 
 
 def run(scenario: Scenario, vendor: FakeVendor) -> list[Item]:
-    return list(walk(vendor.fetch, scenario.window, page_rows=scenario.page_rows, precision=scenario.precision))
+    return list(walk(vendor.fetch, scenario.time_range, page_rows=scenario.page_rows, precision=scenario.precision))
 
 
 def check(scenario: Scenario, vendor: FakeVendor, items: list[Item]) -> None:
-    """The kept rows are the vendor's rows of the window, each once."""
+    """The kept rows are the vendor's rows of the range, each once."""
     gaps = [item for item in items if isinstance(item, Gap)]
     kept = Counter(row for item in items if isinstance(item, Slice) for row in kept_rows(item))
-    after, until = scenario.window.after, scenario.window.until
-    window = {row for row in enumerate(scenario.instants) if lies_in(row[1], after, until)}
-    assert set(kept) <= window, "rows that are not the window's"
+    after, until = scenario.time_range.after, scenario.time_range.until
+    inside = {row for row in enumerate(scenario.instants) if lies_in(row[1], after, until)}
+    assert set(kept) <= inside, "rows outside the range"
     assert max(kept.values(), default=1) == 1, "rows kept twice"
     lost = {
         (key, at)
-        for key, at in window - set(kept)
+        for key, at in inside - set(kept)
         if key not in vendor.moved and not any(lies_in(at, gap.after, gap.until) for gap in gaps)
     }
     assert not lost, "rows lost"
     for gap in gaps:
-        assert after <= gap.after < gap.until, "a gap outside of the window"
+        assert after <= gap.after < gap.until, "a gap outside the range"
         end = gap.until + (EPOCH - gap.until) % scenario.precision
         if vendor.moved:
             continue  # a row that is gone when it is asked for again may look like one that was lost
@@ -105,7 +105,7 @@ def lies_in(at: datetime, after: datetime, until: datetime | None) -> bool:
 
 def of_the_day(*instants: datetime) -> Scenario:
     """Pages of two rows, and the whole day."""
-    return Scenario(list(instants), 2, MICROSECOND, Window(START - MICROSECOND, START + DAY - MICROSECOND), {}, 0)
+    return Scenario(list(instants), 2, MICROSECOND, TimeRange(START - MICROSECOND, START + DAY - MICROSECOND), {}, 0)
 
 
 @example(scenario=of_the_day(START + DAY, START + DAY))
@@ -129,7 +129,7 @@ def stepping(step: timedelta) -> Callable[[Scenario, FakeVendor], Iterator[Item]
     """Go on at `step` before the page's minimum, and keep what comes: SECOND is what the document suggests."""
 
     def steps(scenario: Scenario, vendor: FakeVendor) -> Iterator[Item]:
-        after, until = scenario.window.after, scenario.window.until
+        after, until = scenario.time_range.after, scenario.time_range.until
         while page := vendor.fetch(after, until).rows:
             yield Slice(FakePage(page), after, until)
             lowest = min(at for _, at in page)
@@ -183,16 +183,16 @@ def odd_vendors(draw: st.DrawFn) -> tuple[Scenario, FakeVendor]:
 
 
 def true_or_told(scenario: Scenario, vendor: FakeVendor, items: list[Item]) -> None:
-    """Every row that is printed within the window is kept, once, or a gap says where it may be missing."""
-    after, until = scenario.window.after, scenario.window.until
-    window = {(key, vendor.shown(at)) for key, at in enumerate(scenario.instants)}
-    window = {row for row in window if lies_in(row[1], after, until)}
+    """Every row that is printed within the range is kept, once, or a gap says where it may be missing."""
+    after, until = scenario.time_range.after, scenario.time_range.until
+    inside = {(key, vendor.shown(at)) for key, at in enumerate(scenario.instants)}
+    inside = {row for row in inside if lies_in(row[1], after, until)}
     kept = Counter(row for item in items if isinstance(item, Slice) for row in kept_rows(item))
     gaps = [item for item in items if isinstance(item, Gap)]
     assert max(kept.values(), default=1) == 1, "rows kept twice"
     lost = {
         (key, at)
-        for key, at in window - set(kept)
+        for key, at in inside - set(kept)
         if key not in vendor.moved and not any(lies_in(at, gap.after, gap.until) for gap in gaps)
     }
     assert not lost, "rows lost"
@@ -226,7 +226,7 @@ def test_whatever_the_vendor_does_rows_are_there_or_a_gap_says_so(made: tuple[Sc
 
 def trusting(scenario: Scenario, vendor: FakeVendor) -> Iterator[Item]:
     """The walk that believes every answer: on from the lowest instant, which the next page takes over."""
-    after, until = scenario.window.after, scenario.window.until
+    after, until = scenario.time_range.after, scenario.time_range.until
     page = vendor.fetch(after, until)
     while page.records and page.lowest and (until is None or page.lowest < until):
         yield Slice(page, max(after, page.lowest), until)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from orgdata_dagster.vendors.octolis.walk import Span
+from orgdata_dagster.vendors.octolis.walk import RankRange
 
 EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -58,7 +58,7 @@ class FakeVendor:
     ) -> None:
         self.held = dict(enumerate(instants))
         self.touched: set[int] = set()
-        self.requests: list[Span] = []
+        self.requests: list[RankRange] = []
         self.counts = 0
         self.empty = empty
         self.down = down
@@ -67,15 +67,15 @@ class FakeVendor:
         self._random = random.Random(1)
         self._now = max(instants, default=EPOCH)
 
-    def fetch(self, span: Span) -> FakePage:
-        self.requests.append(span)
+    def fetch(self, ranks: RankRange) -> FakePage:
+        self.requests.append(ranks)
         for happening in self.happenings.get(len(self.requests), ()):
             self._happen(*happening)
         if len(self.requests) in self.empty or len(self.requests) >= self.down:
             return FakePage(())
         chance = (lambda _: 0.0) if self.stable_ties else (lambda _: self._random.random())
         ordered = sorted(self.held.items(), key=lambda row: (row[1], chance(row), row[0]), reverse=True)
-        return FakePage(tuple(ordered[span.first : span.end]))
+        return FakePage(tuple(ordered[ranks.first : ranks.end]))
 
     def count(self) -> int:
         self.counts += 1

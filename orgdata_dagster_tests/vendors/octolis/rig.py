@@ -22,10 +22,10 @@ from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.base.asset import build_asset
 from orgdata_dagster.vendors.octolis.component import DatasetTable, stream_of
-from orgdata_dagster.vendors.octolis.pulling import Manner
+from orgdata_dagster.vendors.octolis.pulling import ReadOptions
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 
-MANNER = Manner(settle=timedelta(seconds=60), walk_every=None, page_size=1_000)
+OPTIONS = ReadOptions(lookback=timedelta(seconds=60), full_walk_every=None, page_size=1_000)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -54,7 +54,7 @@ class Rig:
     def pull(
         self,
         name: str,
-        manner: Manner = MANNER,
+        reading: ReadOptions = OPTIONS,
         *,
         key: str = DEFAULT_KEY,
         tags: dict[str, str] | None = None,
@@ -63,7 +63,7 @@ class Rig:
         """Materialize the asset of a dataset; `options`: what its YAML has besides name and id."""
         table = DatasetTable(name=name, id=DATASETS.get(name, name), **options)
         result = dg.materialize(
-            [build_asset(stream_of("octolis", table, manner), "octolis")],
+            [build_asset(stream_of("octolis", table, reading), "octolis")],
             resources={"octolis": self.resource(key), "warehouse": self.warehouse},
             instance=self._instance,
             raise_on_error=False,

@@ -21,7 +21,7 @@ from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.state import FileState
 from orgdata_dagster.vendors.octolis import client as octolis
-from orgdata_dagster.vendors.octolis.client import OctolisClient, Query, Span, parsed_filter, read_error, rule
+from orgdata_dagster.vendors.octolis.client import OctolisClient, Query, RankRange, parsed_filter, read_error, rule
 
 CONTACTS = DATASETS["contacts"]
 
@@ -68,7 +68,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 def test_a_page_has_the_newest_records_with_all_their_columns(rig: Rig) -> None:
     truth = {record["__masterid__"]: record for record in rig.vendor.truth(CONTACTS) or ()}
-    found = rig.page(Query(CONTACTS), span=Span(1, 20))
+    found = rig.page(Query(CONTACTS), ranks=RankRange(1, 20))
     assert [truth[str(record["__masterid__"])] for record in found] == found
     assert [str(record["__modified_at__"]) for record in found] == sorted(
         (record["__modified_at__"] for record in truth.values()), reverse=True
@@ -76,10 +76,10 @@ def test_a_page_has_the_newest_records_with_all_their_columns(rig: Rig) -> None:
 
 
 def test_order_and_format_are_the_vendors(rig: Rig) -> None:
-    oldest = rig.page(Query(CONTACTS), span=Span(1, 3), order="asc")
+    oldest = rig.page(Query(CONTACTS), ranks=RankRange(1, 3), order="asc")
     assert oldest[0]["__modified_at__"] == min(row["__modified_at__"] for row in rig.vendor.truth(CONTACTS) or ())
     query, into = Query(CONTACTS, selection=("email",)), rig.folder / "page.csv"
-    lines = rig.client().page(query, Span(1, 2), format="csv", into=into, read=content).splitlines()
+    lines = rig.client().page(query, RankRange(1, 2), format="csv", into=into, read=content).splitlines()
     assert lines[0] == b"email,__masterid__,__all_masterids__,__modified_at__"
     assert len(lines) == 3
 
@@ -125,10 +125,10 @@ def test_pages_hold_every_record(rig: Rig) -> None:
     def read(download: Download) -> Measured:
         return Measured(download)
 
-    leaves = list(rig.client().pages(Query(CONTACTS), folder=rig.folder, read=read))
-    assert [leaf.is_last for leaf in leaves] == [True]
-    assert leaves[0].page.rows == sorted(leaves[0].page.rows, key=lambda row: str(row["__modified_at__"]), reverse=True)
-    assert len(leaves[0].page.rows) == len(rig.vendor.truth(CONTACTS) or ())
+    walked = list(rig.client().pages(Query(CONTACTS), folder=rig.folder, read=read))
+    assert [each.is_last for each in walked] == [True]
+    assert walked[0].page.rows == sorted(walked[0].page.rows, key=lambda row: str(row["__modified_at__"]), reverse=True)
+    assert len(walked[0].page.rows) == len(rig.vendor.truth(CONTACTS) or ())
 
 
 def test_a_read_costs_one_point_and_says_nothing_secret(rig: Rig) -> None:

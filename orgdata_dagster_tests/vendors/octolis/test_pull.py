@@ -12,8 +12,8 @@ import pytest
 
 from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
 from orgdata_dagster.sandbox.faults import Empty, ErrorBody
-from orgdata_dagster.sandbox.octolis import DATASETS, Asked, Octolis
-from orgdata_dagster_tests.vendors.octolis.rig import MANNER, Rig, people
+from orgdata_dagster.sandbox.octolis import DATASETS, Octolis, SeenRequest
+from orgdata_dagster_tests.vendors.octolis.rig import OPTIONS, Rig, people
 
 
 def happen(vendor: Octolis, name: str, times: int, chance: random.Random) -> None:
@@ -79,9 +79,9 @@ def test_records_that_become_visible_late_are_asked_for_again(people_rig: Rig) -
     dataset = people_rig.vendor.datasets["people"]
     now = datetime.now(UTC)
     dataset.upsert({"email": "newest", "phone": "newest"}, now)
-    people_rig.pull("people", manner := replace(MANNER, settle=timedelta(seconds=600)))
+    people_rig.pull("people", options := replace(OPTIONS, lookback=timedelta(seconds=600)))
     dataset.update(dataset.truth()[0]["__masterid__"], {"n": -1}, at=now - timedelta(seconds=500))
-    pulled = people_rig.pull("people", manner)
+    pulled = people_rig.pull("people", options)
     assert people_rig.difference("people") == {}
     assert pulled.metadata["rounds"] == 1
 
@@ -155,7 +155,7 @@ def test_a_sql_dataset_that_keeps_its_instants_is_read_again_after_a_while(peopl
     dataset.update(dataset.truth()[0]["__masterid__"], {"n": -1}, touch=False)
     people_rig.pull("people")
     assert people_rig.difference("people") != {}, "nothing tells that it changed"
-    people_rig.pull("people", replace(MANNER, walk_every=timedelta(0)))
+    people_rig.pull("people", replace(OPTIONS, full_walk_every=timedelta(0)))
     assert people_rig.difference("people") == {}
 
 
@@ -168,7 +168,7 @@ def test_a_run_can_be_told_to_read_everything(people_rig: Rig) -> None:
 
 
 def test_counts_that_stay_different_are_a_failing_check_with_both_figures(people_rig: Rig) -> None:
-    def one_more(asked: Asked) -> None:
+    def one_more(asked: SeenRequest) -> None:
         if asked.path.endswith("/count"):
             people_rig.vendor.datasets["people"].upsert({"email": f"late{asked.number}", "phone": f"+{asked.number}"})
 
@@ -196,7 +196,7 @@ def test_far_more_records_than_at_the_pulls_before_are_told(people_rig: Rig) -> 
 def test_a_vendor_that_gives_shorter_pages_than_asked_for_costs_no_row(people_rig: Rig) -> None:
     """A short page looks like the last one: what did not come must not be taken for deleted."""
     people_rig.pull("people")
-    shorter = replace(MANNER, walk_every=timedelta(0), page_size=50_000)
+    shorter = replace(OPTIONS, full_walk_every=timedelta(0), page_size=50_000)
     records = people_rig.vendor._list
     people_rig.vendor._list = lambda dataset, request: records(_Shorter(dataset), request)  # type: ignore[method-assign]
     pulled = people_rig.pull("people", shorter)
@@ -241,7 +241,7 @@ def test_a_walk_and_a_count_that_are_cut_once_take_nothing_away(people_rig: Rig)
 
     vendor._list = lambda dataset, request: records(cut(dataset), request)  # type: ignore[method-assign,arg-type]
     vendor._count = lambda dataset, request: count(cut(dataset), request)  # type: ignore[method-assign,arg-type]
-    everything = replace(MANNER, walk_every=timedelta(0), page_size=50_000)
+    everything = replace(OPTIONS, full_walk_every=timedelta(0), page_size=50_000)
     pulled = people_rig.pull("people", everything)
     assert pulled.success, pulled.failure
     assert people_rig.difference("people") == {}

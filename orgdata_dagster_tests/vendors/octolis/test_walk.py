@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import pytest
 
-from orgdata_dagster.vendors.octolis.walk import PageSizeTooSmall, PagesRepeat, Span, farthest, walk
+from orgdata_dagster.vendors.octolis.walk import PageSizeTooSmall, PagesRepeat, RankRange, farthest, walk
 from orgdata_dagster_tests.vendors.octolis.fake_vendor import FakePage, FakeVendor, at
 
 SIZE = 50
 
 
 def ids(vendor: FakeVendor, **options: object) -> list[int]:
-    leaves = walk(vendor.fetch, vendor.count, **{"size": SIZE, "first_size": SIZE, **options})  # type: ignore[arg-type]
-    return [key for leaf in leaves for key, _ in leaf.page.rows]
+    walked = walk(vendor.fetch, vendor.count, **{"size": SIZE, "first_size": SIZE, **options})  # type: ignore[arg-type]
+    return [key for each in walked for key, _ in each.page.rows]
 
 
 def test_an_empty_dataset_is_one_request() -> None:
     vendor = FakeVendor([])
-    leaves = list(walk(vendor.fetch, vendor.count, size=SIZE))
-    assert [leaf.is_last for leaf in leaves] == [True]
-    assert vendor.requests == [Span(1, SIZE)]
+    walked = list(walk(vendor.fetch, vendor.count, size=SIZE))
+    assert [each.is_last for each in walked] == [True]
+    assert vendor.requests == [RankRange(1, SIZE)]
 
 
 def test_a_dataset_smaller_than_a_page_is_one_request() -> None:
     vendor = FakeVendor([at(n) for n in range(49)])
     assert sorted(ids(vendor)) == list(range(49))
-    assert vendor.requests == [Span(1, SIZE)]
+    assert vendor.requests == [RankRange(1, SIZE)]
 
 
 def test_pages_overlap_by_being_a_little_smaller_each_time() -> None:
     vendor = FakeVendor([at(n) for n in range(140)])
     assert set(ids(vendor)) == set(range(140))
     first, second, third, *front = vendor.requests
-    assert [(span.first, span.end) for span in (first, second, third)] == [(0, 50), (48, 96), (94, 141)]
-    assert front == [Span(1, SIZE)], "and the front is looked at again, once"
+    assert [(ranks.first, ranks.end) for ranks in (first, second, third)] == [(0, 50), (48, 96), (94, 141)]
+    assert front == [RankRange(1, SIZE)], "and the front is looked at again, once"
     assert vendor.counts == 0
 
 
 def test_only_what_changed_is_read_and_the_first_page_is_small() -> None:
     vendor = FakeVendor([at(n) for n in range(500)])
     assert ids(vendor, since=at(495), first_size=10) == list(range(499, 489, -1))
-    assert vendor.requests == [Span(1, 10)]
+    assert vendor.requests == [RankRange(1, 10)]
 
 
 def test_records_at_the_watermark_itself_are_read_again() -> None:
@@ -53,7 +53,7 @@ def test_records_at_the_watermark_itself_are_read_again() -> None:
 def test_more_changes_than_the_small_page_holds_need_one_large_page() -> None:
     vendor = FakeVendor([at(n) for n in range(500)])
     ids(vendor, since=at(460), first_size=10)
-    assert vendor.requests == [Span(1, 10), Span(1, SIZE)]
+    assert vendor.requests == [RankRange(1, 10), RankRange(1, SIZE)]
 
 
 def test_a_deletion_at_the_border_loses_nothing() -> None:
@@ -63,15 +63,15 @@ def test_a_deletion_at_the_border_loses_nothing() -> None:
 
 def test_a_walk_to_the_end_finds_what_moved_to_the_front_meanwhile() -> None:
     vendor = FakeVendor([at(n) for n in range(120)], {2: [("touch", 3)], 3: [("touch", 4)]})
-    leaves = list(walk(vendor.fetch, vendor.count, size=SIZE))
-    assert {key for leaf in leaves for key, _ in leaf.page.rows} == set(range(120))
+    walked = list(walk(vendor.fetch, vendor.count, size=SIZE))
+    assert {key for each in walked for key, _ in each.page.rows} == set(range(120))
 
 
 def test_the_look_at_the_front_goes_no_further_than_to_what_was_the_first_record() -> None:
     """However many records are as young as the last minute: it went back by a minute once, and read 60,000 again."""
     vendor = FakeVendor([at(n / 1000) for n in range(120)])
     list(walk(vendor.fetch, vendor.count, size=SIZE, first_size=5))
-    assert vendor.requests[-1] == Span(1, 5)
+    assert vendor.requests[-1] == RankRange(1, 5)
     assert len(vendor.requests) == 4
 
 
@@ -96,7 +96,7 @@ def test_pages_too_small_to_overlap_end_in_an_error_not_in_a_loop() -> None:
 @pytest.mark.parametrize("size", [1_000, 50_000])
 def test_the_farthest_page_always_begins_in_time_and_gets_on(size: int) -> None:
     for reach in [*range(0, 20 * size, size // 7), *range(size - 3, size + 3), *range(7 * size - 3, 7 * size + 3)]:
-        span = farthest(reach, size)
-        assert span.first <= reach
-        assert span.size <= size
-        assert span.end >= reach + min(size, reach or size) // 2 - 20
+        ranks = farthest(reach, size)
+        assert ranks.first <= reach
+        assert ranks.size <= size
+        assert ranks.end >= reach + min(size, reach or size) // 2 - 20

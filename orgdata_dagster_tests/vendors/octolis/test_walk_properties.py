@@ -11,12 +11,12 @@ import pytest
 from hypothesis import Phase, event, find, given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.vendors.octolis.walk import Leaf, NoProgress, Span, walk
+from orgdata_dagster.vendors.octolis.walk import NoProgress, RankRange, WalkedPage, walk
 from orgdata_dagster_tests.examples import examples
 from orgdata_dagster_tests.vendors.octolis.fake_vendor import FakePage, FakeVendor, Happening, at
 
 SIZE = 20
-Walk = Callable[[FakeVendor, datetime | None], Iterator[Leaf[FakePage]]]
+Walk = Callable[[FakeVendor, datetime | None], Iterator[WalkedPage[FakePage]]]
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     return Scenario(instants, draw(happenings), draw(st.booleans()))
 
 
-def ours(vendor: FakeVendor, since: datetime | None) -> Iterator[Leaf[FakePage]]:
+def ours(vendor: FakeVendor, since: datetime | None) -> Iterator[WalkedPage[FakePage]]:
     return walk(vendor.fetch, vendor.count, since=since, size=SIZE, first_size=7)
 
 
 def pull(table: dict[int, datetime], vendor: FakeVendor, how: Walk) -> None:
     """Read what changed since the table's newest record and keep of each record the newest version."""
     since = max(table.values(), default=None)
-    for leaf in how(vendor, since):
-        for key, instant in leaf.page.rows:
+    for each in how(vendor, since):
+        for key, instant in each.page.rows:
             table[key] = max(instant, table.get(key, instant))
 
 
@@ -67,10 +67,10 @@ def lost(scenario: Scenario, how: Walk) -> set[int]:
 def missed(scenario: Scenario, how: Walk) -> set[int]:
     """Records that were there all the time, and that one walk to the end does not yield."""
     vendor = scenario.vendor()
-    leaves = list(how(vendor, None))
+    walked = list(how(vendor, None))
     event(f"requests: {min(len(vendor.requests), 9)}")
-    assert any(leaf.is_last for leaf in leaves)
-    return set(range(len(scenario.instants))) & set(vendor.held) - {key for leaf in leaves for key, _ in leaf.page.rows}
+    assert any(each.is_last for each in walked)
+    return set(range(len(scenario.instants))) & set(vendor.held) - {key for each in walked for key, _ in each.page.rows}
 
 
 @settings(max_examples=examples(200), deadline=None)
@@ -90,7 +90,7 @@ def test_a_walk_to_the_end_has_every_record_that_was_there_all_the_time(scenario
 def test_a_walk_since_a_watermark_has_everything_from_there_on(scenario: Scenario, second: int) -> None:
     """Deletions and touches may happen: a touched record is newer than the walk and the next one's."""
     vendor = scenario.vendor()
-    read = {key for leaf in ours(vendor, at(second)) for key, _ in leaf.page.rows}
+    read = {key for each in ours(vendor, at(second)) for key, _ in each.page.rows}
     stayed = {key for key, instant in enumerate(scenario.instants) if vendor.held.get(key) == instant}
     assert {key for key in stayed if scenario.instants[key] >= at(second)} <= read
 
@@ -108,10 +108,10 @@ def lost_to_empty_answers(vendor: FakeVendor, how: Walk) -> set[int]:
     """Records that were there all the time, and that a walk does not yield although it ends well."""
     before = set(vendor.held)
     try:
-        leaves = list(how(vendor, None))
+        walked = list(how(vendor, None))
     except NoProgress:
         return set()
-    return before & set(vendor.held) - {key for leaf in leaves for key, _ in leaf.page.rows}
+    return before & set(vendor.held) - {key for each in walked for key, _ in each.page.rows}
 
 
 @settings(max_examples=examples(150), deadline=None)
@@ -130,13 +130,13 @@ def test_a_trusting_walk_loses_records_to_an_empty_answer() -> None:
 def by_rank(*, oldest_first: bool = False) -> Walk:
     """Page after page of one size, as the document's example suggests."""
 
-    def pages(vendor: FakeVendor, _: datetime | None) -> Iterator[Leaf[FakePage]]:
+    def pages(vendor: FakeVendor, _: datetime | None) -> Iterator[WalkedPage[FakePage]]:
         for number in range(1, 100):
-            page = vendor.fetch(Span(number, SIZE))
+            page = vendor.fetch(RankRange(number, SIZE))
             if oldest_first:  # the same ranks from the other end
                 rows = sorted(vendor.held.items(), key=lambda row: (row[1], row[0]))
                 page = FakePage(tuple(rows[(number - 1) * SIZE : number * SIZE]))
-            yield Leaf(page, page.records < SIZE, number * SIZE)
+            yield WalkedPage(page, page.records < SIZE, number * SIZE)
             if page.records < SIZE:
                 return
 

@@ -76,7 +76,7 @@ def test_an_answer_that_does_not_fit_its_batch_is_no_answer(tmp_path: Path) -> N
     for body, said in (
         (b'{"results": [{"written": true}]}', "1 results for 2 records"),
         (b'{"results": [{}, {"written": true}]}', "does not say whether its row was written"),
-        (b'{"results": [{"written": true}, {}]}', "says written, and names no record"),
+        (b'{"results": [{"written": true}, {}]}', "says that its row was written, but names no record"),
         (b'{"error": "none"}', "no results for 2 records"),
     ):
         (tmp_path / "answer").write_bytes(body)

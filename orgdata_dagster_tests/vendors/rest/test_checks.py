@@ -11,7 +11,7 @@ import pytest
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
 from orgdata_dagster.sandbox.faults import Empty, Status
-from orgdata_dagster.sandbox.tracker import Asked
+from orgdata_dagster.sandbox.tracker import SeenRequest
 from orgdata_dagster_tests.loading import Refused
 from orgdata_dagster_tests.vendors.rest.rig import Rig
 from orgdata_dagster_tests.vendors.rest.shapes import CONTACTS, ISSUES, LINKS, ORDERS
@@ -132,7 +132,7 @@ def test_a_list_per_row_of_a_list_per_row_and_several_at_once(rig: Rig) -> None:
         rig.vendor.lists["issues"].delete(number)
     under_way, most, lock = 0, 0, threading.Lock()
 
-    def watch(_: Asked) -> None:
+    def watch(_: SeenRequest) -> None:
         nonlocal under_way, most
         with lock:
             under_way += 1

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from orgdata_dagster.sandbox.faults import Empty, Html, Reset, ShortBody, Status
-from orgdata_dagster.sandbox.tracker import Asked
+from orgdata_dagster.sandbox.tracker import SeenRequest
 from orgdata_dagster_tests.vendors.rest.rig import Rig, lines
 from orgdata_dagster_tests.vendors.rest.shapes import ISSUES, SHAPES
 
@@ -51,7 +51,7 @@ def test_rows_that_move_while_they_are_read_are_there_or_the_gap_is_told(rig: Ri
     rows, chance = rig.vendor.lists[name], random.Random(7)
     still = set(range(1, 71))
 
-    def churn(asked: Asked) -> None:
+    def churn(asked: SeenRequest) -> None:
         if asked.number <= 4:
             number = chance.choice(sorted(still))
             still.discard(number)

@@ -1,6 +1,7 @@
-"""YAML of `type: orgdata_dagster.OctolisSync`, and what every Component that writes to octolis has.
+"""The YAML of `type: orgdata_dagster.OctolisSync`, and the options of every Component that writes to octolis.
 
-Here: the options. Keep out: options of every sync (writeback/component.py), what they become (dataset.py, webhook.py).
+Here: the options.
+Keep out: options of every sync (writeback/component.py), the destinations made from them (dataset.py, webhook.py).
 """
 
 from __future__ import annotations
@@ -26,16 +27,17 @@ from orgdata_dagster.writeback.destination import Destination
 
 
 class OctolisWriteback(SyncComponent):
-    """What every Component that writes to octolis has."""
+    """The options of every Component that writes to octolis."""
 
     account: Name | None = Field(
         default=None, description="The account to write to: its `name` in `Octolis`. Default: the one without a name."
     )
     limits: OctolisLimits | None = Field(
-        default=None, description="octolis' own, or those of `Octolis` in this project; others for a test server only."
+        default=None,
+        description="Default: those of `Octolis` in this project, or octolis' own. Set it only for a test server.",
     )
     retries: Retries | None = Field(
-        default=None, description="How often and how patiently a request is retried; or as `Octolis` says."
+        default=None, description="Retries of a request. Default: those of `Octolis` in this project."
     )
 
     @property
@@ -44,11 +46,11 @@ class OctolisWriteback(SyncComponent):
         return self.account or OctolisResource.kind
 
     def destination(self, datasets: Mapping[str, str]) -> Destination:
-        """Where it writes. `datasets`: those that the project reads, name -> id."""
+        """The destination. `datasets`: name -> id of the datasets that the project reads."""
         raise NotImplementedError
 
     def connected(self, context: dg.ComponentLoadContext) -> tuple[Destination, object]:
-        """The destination and octolis' resource, with the limits and retries that reading has too."""
+        """The destination and octolis' resource, by default with the limits and retries of the Component that reads."""
         readers = [each for each in context.component_tree.get_all_components(Octolis) if each.account == self.vendor]
         limits = self.limits or (readers[0].limits if readers else OctolisLimits())
         retries = self.retries or (readers[0].retries if readers else Retries())
@@ -58,7 +60,7 @@ class OctolisWriteback(SyncComponent):
 
     @property
     def writes_to(self) -> str:
-        """The id of the dataset that it writes to; empty if it writes to none."""
+        """The id of the dataset that it writes to; empty for a webhook."""
         return ""
 
 
@@ -68,13 +70,17 @@ class OctolisSync(OctolisWriteback):
     ending: ClassVar[str] = "sync"
 
     dataset: Text = Field(description="The dataset's name in `type: orgdata_dagster.Octolis`, or its id in octolis.")
-    mode: Mode = Field(default="upsert", description=f"upsert: by the key; update: by {MASTERID}.")
-    key: list[Text] = Field(default=[], description="The dataset's deduplication columns; an update needs none.")
+    mode: Mode = Field(
+        default="upsert", description=f"upsert: create or update by the key; update: only by {MASTERID}."
+    )
+    key: list[Text] = Field(
+        default=[], description="All deduplication columns of the dataset; not needed for an update."
+    )
     mapping: dict[str, Text] = Field(
-        default={}, description="Column of the source: column of the dataset. Other columns keep their names."
+        default={}, description="Column of the source: column of the dataset. All other columns keep their names."
     )
     types: dict[str, Type] = Field(
-        default={}, description="Column of the dataset: its type there, where the type in the source does not tell."
+        default={}, description="Column of the dataset: its type in octolis, if the source's type is ambiguous."
     )
     erase_nulls: list[Text] = Field(
         default=[], description="Columns in which NULL erases the value. In other columns NULL changes nothing."
@@ -86,21 +92,21 @@ class OctolisSync(OctolisWriteback):
         if self.mode == "upsert" and not self.key:
             raise ValueError("key: an upsert needs the dataset's deduplication columns")
         if self.mode == "update" and self.key not in ([], [MASTERID]):
-            raise ValueError(f"key: an update goes by {MASTERID}; leave out `key`, and have that column in the source")
+            raise ValueError(f"key: an update uses {MASTERID}; remove `key`, and include that column in the source")
         return self
 
     @property
     def writes_to(self) -> str:
-        """The id of the dataset that it writes to: without a reader, `dataset` is one."""
+        """The dataset, by its name or id."""
         return self.dataset
 
     @property
     def summary(self) -> str:
-        """What it does, for the UI."""
+        """What the sync does, for the UI."""
         return f"Keeps dataset `{self.dataset}` of octolis equal to its source."
 
     def destination(self, datasets: Mapping[str, str]) -> OctolisDataset:
-        """The dataset, and the tables that it is read into."""
+        """The dataset as a destination."""
         id_ = datasets.get(self.dataset, self.dataset)
         fields = Fields(
             key=(MASTERID,) if self.mode == "update" else tuple(self.key),

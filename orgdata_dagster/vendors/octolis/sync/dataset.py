@@ -1,6 +1,6 @@
-"""A dataset of octolis as a destination.
+"""A dataset of octolis as a destination of write-back.
 
-Here: batches as requests, and what octolis' answers mean to the engine. Keep out: YAML (component.py), requests
+Here: sending batches, and what octolis' answers mean to the engine. Keep out: YAML (component.py), requests
 (vendors/octolis/writing.py), value formats (validation.py).
 """
 
@@ -18,7 +18,7 @@ import duckdb
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.records import RequestRecord
 from orgdata_dagster.orchestration.instance import pools
-from orgdata_dagster.vendors.octolis.merges import Merge, note_merges
+from orgdata_dagster.vendors.octolis.merges import Merge, apply_answered_merges
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.sync.validation import FORMATS
 from orgdata_dagster.vendors.octolis.writing import WRITE_POINTS, Mode, RecordResult
@@ -53,7 +53,9 @@ REQUEST_IDS = {
 _COLUMNS = {
     "masterid": ResultColumn("VARCHAR", "octolis' id of the record.", lambda result, _: result.record_id),
     "merged_masterids": ResultColumn(
-        "VARCHAR[]", "Records that were merged into this one, and are gone.", lambda result, _: list(result.merged_ids)
+        "VARCHAR[]",
+        "Records that were merged into this one and no longer exist.",
+        lambda result, _: list(result.merged_ids),
     ),
     "ignored_columns": ResultColumn(
         "VARCHAR[]", "Protected columns: octolis ignores their values.", lambda result, _: list(result.ignored_columns)
@@ -64,9 +66,10 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class OctolisDataset:
-    """A dataset.
+    """A dataset as a destination.
 
-    read_into: the tables of the warehouse that it is read into.
+    target: the dataset's id.
+    read_into: the tables of the warehouse that orgdata reads the dataset into.
     vendor: the name of the account.
     """
 
@@ -94,12 +97,12 @@ class OctolisDataset:
         return pace(resource)
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """One record per row."""
+        """Fill `rows` from `source`, with one record per row."""
         payloads.fill(connection, self.fields, FORMATS)
 
     @contextmanager
     def connect(self, resource: OctolisResource, requests: Callable[[RequestRecord], None]) -> Iterator[Write]:
-        """Upserts or updates in batches."""
+        """Yield a function that upserts or updates one batch."""
         with resource.writer(requests) as writer:
 
             def write(rows: Sequence[Row], observer: Observer) -> Sequence[RowResult]:
@@ -115,27 +118,27 @@ class OctolisDataset:
     def record_merges(
         self, connection: duckdb.DuckDBPyConnection, results: Sequence[RowResult], run_id: str, now: datetime
     ) -> int:
-        """Remove the merged records from the tables that the dataset is read into."""
+        """Delete merged records from the tables in `read_into`; returns the number of new merges."""
         merges = [Merge(each.record_id, gone, each.modified_at) for each in results if each.record_id
                   for gone in each.merged_ids]  # fmt: skip
-        return sum(note_merges(connection, table, merges, now, run_id) for table in self.read_into)
+        return sum(apply_answered_merges(connection, table, merges, now, run_id) for table in self.read_into)
 
 
 def pace(resource: OctolisResource) -> Pace:
-    """How fast octolis takes requests that write."""
+    """The write requests per minute that octolis allows, and what each costs."""
     return Pace(resource.writes_per_minute, WRITE_POINTS)
 
 
 def observing(observer: Observer) -> Callable[[RequestRecord], None]:
-    """An observer of requests that tells the engine of the attempts."""
+    """Return an observer of requests that reports each attempt to the engine."""
     return lambda record: observer(Attempt.of_request(record))
 
 
 def recovered(error: PermanentError) -> PermanentError | Busy:
-    """The error by how the engine recovers from it."""
+    """Turn the error into the type by which the engine decides how to recover."""
     if error.status == _BUSY:
         busy = recast(error, Busy)
-        busy.remedy = "Run it again when nobody changes the dataset in octolis: the rest will be sent."
+        busy.remedy = "Run it again when nobody changes the dataset in octolis; it then sends the remaining rows."
         return busy
     return recast(error, BatchRefused) if error.status in _REFUSED else error
 

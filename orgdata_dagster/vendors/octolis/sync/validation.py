@@ -1,10 +1,10 @@
-"""The values that octolis takes: section "Data format" of its document.
+"""The values that octolis accepts, from the section "Data format" of its document.
 
-Here: octolis' types, the DuckDB types that become them, and the check of a single value. Pure.
-Add here: another rule of the document.
-Keep out: keys, mapping and NULLs (writeback/columns.py), what concerns several rows (writeback/diff.py).
+Here: octolis' types, the DuckDB types that become them, and the check of a single value. Pure functions.
+Add here when: the document has another rule for values.
+Keep out: keys, mapping and NULLs (writeback/columns.py), rules about several rows (writeback/diff.py).
 
-An ambiguous rule is read strictly: "a maximum of 6 digits" counts the digits on both sides of the point.
+Ambiguous rules are read strictly: "a maximum of 6 digits" counts the digits on both sides of the point.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def _type_of(kind: str) -> Type | None:
 
 
 def _expression(name: str, kind: str) -> str:
-    """SQL that reads a column. Instants become text in DuckDB: its infinity has no counterpart in Python."""
+    """SQL that reads a column. DuckDB turns instants into text, because Python has no infinite instants."""
     if kind == "DATE":
         return f"CAST({quoted(name)} AS VARCHAR) || ' 00:00:00'"
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"CAST({quoted(name)} AT TIME ZONE 'UTC' AS VARCHAR)"
     if kind in _INSTANTS or _TEXTS.fullmatch(kind):
         return f"CAST({quoted(name)} AS VARCHAR)"
-    if kind == "FLOAT":  # through its text: cast directly to DOUBLE, 0.1 would get sixteen more digits
+    if kind == "FLOAT":  # through text: cast directly to DOUBLE, 0.1 would get sixteen more digits
         return f"CAST(CAST({quoted(name)} AS VARCHAR) AS DOUBLE)"
     return quoted(name)
 
@@ -100,7 +100,7 @@ def _timestamp(value: Any) -> str:
     try:
         datetime.fromisoformat(value)
     except ValueError:
-        raise InvalidValue("must be a date-time as YYYY-MM-DD HH:MM:SS, of a day that exists") from None
+        raise InvalidValue("must be a date-time as YYYY-MM-DD HH:MM:SS, and the date must exist") from None
     return value
 
 

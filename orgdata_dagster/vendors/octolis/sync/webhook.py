@@ -1,10 +1,10 @@
-"""A webhook of octolis as a destination that gets each new row once: its YAML and its payloads.
+"""A webhook of octolis as a destination that receives each new row once: its YAML and its payloads.
 
 Here: the options of `type: orgdata_dagster.OctolisWebhook`, and rows as events. Keep out: the request
 (vendors/octolis/writing.py), sending (writeback/delivery.py).
 
-A webhook takes any JSON and deduplicates nothing. So every event has an id, which is the same whenever the row is sent:
-it is made of the key, or of the whole row if there is no key.
+A webhook accepts any JSON and does not deduplicate. Every event therefore has an id that is the same each time the row
+is sent. It is derived from the key, or from the whole row if there is no key.
 """
 
 from __future__ import annotations
@@ -49,32 +49,33 @@ FROM events ORDER BY id
 
 
 class OctolisWebhook(OctolisWriteback):
-    """Sends each new row of a table, or of a SELECT, to a webhook of octolis: once, or again after a crash."""
+    """Sends each new row of a table, or of a SELECT, to a webhook of octolis; after a crash it may send a row again."""
 
     ending: ClassVar[str] = "webhook"
 
     webhook_id: Text = Field(description="The webhook's id in octolis.")
     method: Method = Field(default="POST", description="As agreed with octolis.")
-    headers: dict[str, str] = Field(default={}, description="What the webhook's whitelist asks for.")
+    headers: dict[str, str] = Field(default={}, description="Headers that the webhook's whitelist requires.")
     key: list[Text] = Field(
         default=[],
-        description="Columns that identify a row. Without a key every column counts: a changed row is a new one.",
+        description="Columns that identify a row. Without a key all columns do, so a changed row counts as new.",
     )
 
     @property
     def summary(self) -> str:
-        """What it does, for the UI."""
+        """What the webhook does, for the UI."""
         return f"Sends each new row of its source to webhook `{self.webhook_id}`."
 
     def destination(self, datasets: Mapping[str, str]) -> Webhook:  # noqa: ARG002 - a webhook belongs to no dataset
-        """The webhook."""
+        """The webhook as a destination."""
         return Webhook(self.webhook_id, self.method, self.headers, tuple(self.key), self.vendor)
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook.
+    """A webhook as a destination.
 
+    target: the webhook's id.
     key: the columns of the source that identify a row; empty: all columns.
     vendor: the name of the account.
     """
@@ -103,12 +104,12 @@ class Webhook:
         return pace(resource)
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """One event per row."""
+        """Fill `rows` from `source`, with one event per row."""
         fill(connection, self.target, self.key)
 
     @contextmanager
     def connect(self, resource: OctolisResource, requests: Callable[[RequestRecord], None]) -> Iterator[Write]:
-        """One call per row. The answer says only that the event was received."""
+        """Yield a function that sends one request per row. Answers say only that the event was received."""
         with resource.writer(requests) as writer:
 
             def write(rows: Sequence[Row], observer: Observer) -> Sequence[RowResult]:
@@ -127,7 +128,7 @@ class Webhook:
     def record_merges(
         self, connection: duckdb.DuckDBPyConnection, results: Sequence[RowResult], run_id: str, now: datetime
     ) -> int:
-        """Nothing: a webhook merges no records."""
+        """Do nothing: a webhook merges no records."""
         del connection, results, run_id, now
         return 0
 
@@ -139,7 +140,7 @@ def fill(connection: duckdb.DuckDBPyConnection, webhook: str, key: Sequence[str]
     spelled = {folded(column): column for column in columns}
     problems = [f"key: {unknown(column, columns)}" for column in key if folded(column) not in spelled]
     if EVENT_ID in spelled:
-        problems.append(f"the source has a column {EVENT_ID}, which is the id of the event; rename it")
+        problems.append(f"the source has a column {EVENT_ID}, which is the name of the event's id; rename the column")
     if problems:
         raise unusable(VENDOR, problems)
     key = [spelled[folded(column)] for column in key]

@@ -1,5 +1,5 @@
-"""Commands that only read the warehouse or the project: `query`, `show`, `explain`, `export`, `dbt init`,
-`metrics`; and `completion`.
+"""Commands that only read the warehouse or the project: `query`, `show`, `explain`, `export`, `dbt init`, `metrics`,
+`completion`.
 
 Here: their arguments and options. Add here when: a new command only reads.
 Keep out: what they do (query/, show.py, explain.py, export.py, dbt.py, metrics.py).
@@ -23,12 +23,12 @@ _FORMATS = "--csv, --json and --parquet"
 @click.command()
 @click.argument("sql")
 @click.option("--csv", "as_csv", is_flag=True, help='Print CSV. NULL is an empty field, an empty text is "".')
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of objects.")
 @click.option(
     "--parquet", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a Parquet file."
 )
 def query(sql: str, as_csv: bool, as_json: bool, parquet: Path | None) -> None:
-    """Print the result of one SELECT on the warehouse. SQL may be `-`: it is then read from standard input."""
+    """Print the result of one SELECT on the warehouse. If SQL is `-`, it is read from standard input."""
     if as_csv + as_json + (parquet is not None) > 1:
         raise click.UsageError(f"{_FORMATS} contradict each other: use one of them")
     from orgdata_dagster.cli.query import formats, result_of, table
@@ -53,7 +53,7 @@ def show(table: str, as_json: bool) -> None:
     """Show a TABLE of the warehouse, such as octolis.contacts: columns, coverage as a calendar, last rows."""
     from orgdata_dagster.cli import show as view
 
-    shown = view.look(table, view.target_of(table))
+    shown = view.collect(table, view.target_of(table))
     if as_json:
         print_json(shown.as_json())
     else:
@@ -64,7 +64,7 @@ def show(table: str, as_json: bool) -> None:
 @click.argument("asset", metavar="VENDOR/TABLE", shell_complete=completing.tables)
 @as_json_option
 def explain(asset: str, as_json: bool) -> None:
-    """List every YAML option that applies to a table or a sync: value, file and line or default, meaning."""
+    """List every YAML option that applies to a table or a sync: its value, where it is set, its meaning."""
     from orgdata_dagster.cli import explain as view
 
     explained = view.explain(asset)
@@ -93,9 +93,9 @@ def completion(context: click.Context, shell: str) -> None:
 @click.argument("tables", nargs=-1, metavar="[TABLE]...", shell_complete=completing.tables)
 @as_json_option
 def export(folder: str, tables: tuple[str, ...], as_json: bool) -> None:
-    """Write TABLEs (default: all) to FOLDER as Parquet, a file per partition; only what changed since the last time.
+    """Write TABLEs (default: all) to FOLDER as Parquet, one file per partition. Unchanged files are not written again.
 
-    FOLDER may be in an object store (s3://bucket/folder), with credentials in AWS's own variables.
+    FOLDER may be in an object store (s3://bucket/folder); the credentials are in AWS's own variables.
     """
     from orgdata_dagster.cli.export import export_tables
 
@@ -132,7 +132,7 @@ def dbt_init(folder: Path | None, as_json: bool) -> None:
 @click.command()
 @as_json_option
 def metrics(as_json: bool) -> None:
-    """Print OpenMetrics text for Prometheus: lag, gaps, rows, requests, waits, use of the limits, commits, queue."""
+    """Print OpenMetrics text for Prometheus: lag, gaps, rows, requests, waits, use of the limits, commits, runs."""
     from orgdata_dagster.cli.metrics import collect, text
 
     found = collect()

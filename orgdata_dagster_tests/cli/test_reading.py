@@ -78,7 +78,7 @@ def test_a_table_is_shown(home: Home) -> None:
     home.write_project(institution_analytics=institution_analytics(tables=tables))
     assert home.materialize("institution_analytics/users", today(back=3), today(back=2)).success
     name = "institution_analytics/users"
-    shown = show.look(name, show.target_of(name))
+    shown = show.collect(name, show.target_of(name))
     assert {each.name for each in shown.columns if each.key} == {"id"}
     assert [*shown.days.values()] == ["complete", "complete", "missing"]
     assert len(shown.last_rows) == 3
@@ -87,12 +87,12 @@ def test_a_table_is_shown(home: Home) -> None:
     assert any("key" in line and line.startswith("id ") for line in lines)
     assert any("The user's address." in line for line in lines)
     json.dumps(shown.as_json())
-    view = show.look("institution_analytics.users_current", show.target_of("institution_analytics.users_current"))
+    view = show.collect("institution_analytics.users_current", show.target_of("institution_analytics.users_current"))
     assert {each.name for each in view.columns if each.key} == {"id"}
     with pytest.raises(
         UserError, match=r"has no table institution_analytics\.user; did you mean institution_analytics\."
     ):
-        show.look("institution_analytics.user")
+        show.collect("institution_analytics.user")
 
 
 def test_every_option_is_explained_with_its_place(new_home: Home) -> None:

@@ -62,7 +62,7 @@ def test_doctor_warns_if_only_a_part_of_its_variables_is_set(both: Home) -> None
     both.set(TOGETHER_API_KEY="key")
     done = both.orgdata("doctor", "--offline")
     assert done.status == 1
-    assert "WRONG together: not configured: set TOGETHER_ORGANIZATION_ID, TOGETHER_CLIENT_ID; others of its" in done.out
+    assert "WRONG together: not configured: set TOGETHER_ORGANIZATION_ID, TOGETHER_CLIENT_ID; its other" in done.out
 
 
 def test_its_assets_say_so_and_schedules_and_catch_up_skip_it(both: Home) -> None:

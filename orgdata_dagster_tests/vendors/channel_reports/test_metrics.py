@@ -43,7 +43,7 @@ def test_the_comment_says_whether_it_adds_up(figures: ChannelReports, name: str,
     whole = total(figures, name, column, START, START + 2 * DAY)
     assert by_day == [1, 1]
     said = ENDPOINTS[name].descriptions[column]
-    assert ("adds up over windows" in said) == (sum(by_day) == whole)
+    assert ("adds up over time ranges" in said) == (sum(by_day) == whole)
     assert ("do not add it up" in said) == (sum(by_day) != whole)
 
 
@@ -52,6 +52,6 @@ def test_the_readme_says_the_same() -> None:
     chapter = readme.split("## What you may add up")[1].split("##")[0]
     summed, distinct = chapter.split("Distinct counts")
     for name, column in METRICS:
-        adds_up = "adds up over windows" in ENDPOINTS[name].descriptions[column]
+        adds_up = "adds up over time ranges" in ENDPOINTS[name].descriptions[column]
         assert f"`{column}`" in (summed if adds_up else distinct)
         assert adds_up or f"`{column}`" not in summed

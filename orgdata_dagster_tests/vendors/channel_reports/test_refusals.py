@@ -78,7 +78,7 @@ def test_a_listed_field_that_cannot_be_counted_is_told_by_name_and_type(rig: Rig
     assert isinstance(field, type(INCIDENT.fields[0]))
     said = failure(rig.pull(SELECTIONS, first=YESTERDAY, field_ids=[2, field.id]))
     assert f"field {field.id} ({field.name!r}, {field.field_type}) of channel 1 was refused" in said
-    assert "List other fields under `field_ids` in defs.yaml: only Category, DropDown, Radio count" in said
+    assert "List other fields under `field_ids` in defs.yaml, of type Category, DropDown, Radio" in said
     assert rig.sql("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'channel_reports'") == []
     assert len(rig.asked("forms")) == 1
 

@@ -190,7 +190,7 @@ def test_a_parent_that_is_not_there_yet_is_named(rig: Rig) -> None:
         ({"body": {"a": 1}}, "method: POST"),
         ({"partitions": "day"}, "a day needs both bounds"),
         ({"incremental": {"column": "at", "from": "since"}}, "write its columns"),
-        ({"each": {"project": "projects.id"}, "path": "/{project}"}, "not a table here"),
+        ({"each": {"project": "projects.id"}, "path": "/{project}"}, "not a table of this file"),
     ],
 )
 def test_what_cannot_be_right_is_told_with_its_field(rig: Rig, change: dict[str, Any], told: str) -> None:

@@ -106,7 +106,7 @@ def test_a_dataset_is_named_as_it_is_read_or_by_its_id() -> None:
         ({"batch_size": 501}, "less than or equal to 500"),
         ({"mode": "insert"}, "'upsert' or 'update'"),
         ({"key": []}, "needs the dataset's deduplication columns"),
-        ({"mode": "update"}, "an update goes by __masterid__"),
+        ({"mode": "update"}, "an update uses __masterid__"),
         ({"source": "delete from marts.contacts"}, "neither a table nor a SELECT"),
         ({"source": "select 1; select 2"}, "2 statements"),
         ({"types": {"n": "int"}}, "'integer'"),

@@ -10,10 +10,15 @@ import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import sysconfig
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,6 +139,47 @@ def test_from_an_empty_folder_to_the_tables_of_the_one_vendor_with_credentials(
             [(held,)] = connection.execute(f"SELECT count(*) FROM together.{name}").fetchall()
             assert held == rows[f"together.{name}"] == len(vendor.together.truth(name) or ()) > 0
     assert list(machine.folder.iterdir()) == [machine.folder / "mine"], "nothing is written elsewhere"
+    if EVERYTHING:
+        shown = _catalog(machine)
+        of_together = {name: landed for name, (landed, _) in shown.items() if name.startswith("together/")}
+        assert of_together == dict.fromkeys(("together/users", "together/pairings", "together/sessions"), True)
+        assert off.removeprefix("octolis is ") in shown["octolis/contacts"][1]
+
+
+def _catalog(machine: Machine) -> dict[str, tuple[bool, str]]:
+    """Asset -> whether it has landed, and its description, as the UI that `orgdata dev` serves shows them."""
+    clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    query = "{assetNodes {assetKey {path} description assetMaterializations(limit: 1) {runId}}}"
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with open(machine.folder.parent / "dev.log", "wb") as log:
+        dev = subprocess.Popen(
+            [machine.command, "dev", "--port", str(port)],
+            cwd=machine.folder / "mine",
+            env=clean,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            for _ in range(120):
+                time.sleep(1)
+                with suppress(OSError):
+                    found = json.load(urllib.request.urlopen(request, timeout=30))["data"]["assetNodes"]
+                    if found:
+                        break
+            else:
+                raise AssertionError((machine.folder.parent / "dev.log").read_text())
+        finally:
+            dev.send_signal(signal.SIGTERM)
+            dev.wait(60)
+    return {
+        "/".join(each["assetKey"]["path"]): (bool(each["assetMaterializations"]), each["description"] or "")
+        for each in found
+    }
 
 
 @pytest.mark.skipif(not EVERYTHING, reason="make test-install")

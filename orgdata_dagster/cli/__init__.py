@@ -17,16 +17,18 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 from orgdata_dagster.cli import alerting, checking, completing, reading, signals
 from orgdata_dagster.cli.checking import as_json_option
 from orgdata_dagster.cli.console import console as _console
-from orgdata_dagster.cli.errors import Commands, lines_of
+from orgdata_dagster.cli.errors import Commands
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
+from orgdata_dagster.cli.simulated import asks_vendors
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http import redaction
 from orgdata_dagster.private import keep_private
 
@@ -114,6 +116,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json
     "--accept-shrink", is_flag=True, help="Store an empty or much smaller answer, or a snapshot without a key column."
 )
 @as_json_option
+@asks_vendors
 def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/table, or Dagster's selection syntax (default: every table)."""
     from orgdata_dagster.cli import catalog as catalogs
@@ -191,6 +194,7 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
     "--all", "everything", is_flag=True, help="Send every row, also rows that are unchanged since they were accepted."
 )
 @as_json_option
+@asks_vendors
 def sync(name: str, dry_run: bool, rejected: bool, everything: bool, as_json: bool) -> None:
     """Send the rows that have changed in the source of the sync or webhook NAME to its vendor."""
     from orgdata_dagster.cli import catalog as catalogs
@@ -206,69 +210,15 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool, as_json: bo
 
 
 @orgdata.command()
-@as_json_option
-@click.option(
-    "--html",
-    "file",
-    type=click.Path(dir_okay=False),
-    help="Write an HTML page to FILE, which also shows failures and since when they last.",
-)
-def status(as_json: bool, file: str | None) -> None:
-    """Show tables, rows, coverage with its gaps, failing checks, and use of the rate limits."""
-    if file:
-        from orgdata_dagster.cli.status_page import write
-
-        write(file)
-        return
-    from orgdata_dagster.cli import current, status_report
-    from orgdata_dagster.orchestration import opening
-    from orgdata_dagster.overview import limits, tables
-    from orgdata_dagster.overview.checks import failing as failing_checks
-    from orgdata_dagster.state import StateUnavailable
-
-    outline = current.outline()
-    statuses, trouble = tables.table_statuses(outline), None
-    failing, unknown = None, ""
-    try:
-        failing = failing_checks(outline)
-    except Exception as error:  # noqa: BLE001 - Dagster's database is damaged or in use: show the tables anyway
-        unknown = lines_of(error)[0]
-    rate_limits, paused = list[dict[str, Any]](), list[limits.VendorPause]()
-    try:
-        rate_limits, paused = limits.rate_limits(outline), limits.paused(outline)
-    except StateUnavailable as error:  # show the tables anyway
-        trouble = error
-    if as_json:
-        everything: dict[str, Any] = {
-            "tables": statuses,
-            "rate_limits": rate_limits,
-            "paused": paused,
-            "failing_checks": failing,
-        }
-        print_json(everything)
-    else:
-        console = _console()
-        console.print(f"warehouse {opening.warehouse().uri} (times are UTC)", highlight=False, soft_wrap=True)
-        status_report.show_tables(console, statuses)
-        status_report.show_failing(console, failing or ())
-        status_report.show_rate_limits(console, rate_limits)
-        status_report.show_pauses(console, paused)
-    if unknown and trouble is None:
-        click.echo(f"orgdata: which checks fail is unknown: {unknown}", err=True)
-    if trouble is not None:
-        raise trouble
-
-
-@orgdata.command()
 @click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
 @as_json_option
 def dev(port: int, as_json: bool) -> None:
     """Serve the Dagster UI and run the schedules."""
-    from orgdata_dagster.cli.demo import vendors_of_demo
     from orgdata_dagster.cli.dev import serve_ui
+    from orgdata_dagster.cli.simulated import vendors_of_demo
 
     console = _console(stderr=as_json)
-    with vendors_of_demo(console):
+    with vendors_of_demo(lambda line: console.print(line, highlight=False)):
         sys.exit(serve_ui(console, port=port, as_json=as_json))
 
 
@@ -293,7 +243,8 @@ def backup(folder: Path, as_json: bool) -> None:
         found = {"folder": str(folder), "made_at": made.made_at, "rows": made.rows, "files": len(made.files)}
         print_json(found)
     else:
-        click.echo(f"{folder}: {len(made.rows)} tables, {sum(made.rows.values()):,} rows, {len(made.files)} files")
+        rows = f"{counted(len(made.rows), 'table')}, {counted(sum(made.rows.values()), 'row')}"
+        click.echo(f"{folder}: {rows}, {counted(len(made.files), 'file')}")
 
 
 @orgdata.command()
@@ -311,7 +262,8 @@ def restore(folder: Path, replace: bool, as_json: bool) -> None:
         return
     for path in moved:
         click.echo(f"moved aside: {path}")
-    click.echo(f"restored as of {description.made_at}: {len(description.rows)} tables, each with as many rows as then")
+    tables = counted(len(description.rows), "table")
+    click.echo(f"restored as of {description.made_at}: {tables}, each with as many rows as then")
 
 
 def _end_with_input() -> None:

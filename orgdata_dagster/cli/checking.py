@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import nullcontext
 
 import click
 
@@ -17,6 +18,8 @@ from orgdata_dagster.cli import completing
 from orgdata_dagster.cli.console import console
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.json_output import print_json
+from orgdata_dagster.cli.simulated import answering, asks_vendors
+from orgdata_dagster.counting import counted
 from orgdata_dagster.private import usual_modes
 
 _PROBLEM = re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+) (?P<problem>.*)")
@@ -28,7 +31,6 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the
 def validate(as_json: bool) -> None:
     """List every problem in the YAML files: file, line, field, problem, allowed values. No request is sent."""
     from orgdata_dagster.cli import catalog as catalogs
-    from orgdata_dagster.cli.layout import counted
 
     try:
         catalog = catalogs.load()
@@ -70,6 +72,7 @@ def _problem(line: str) -> dict[str, str | int | None]:
 @click.argument("table", metavar="VENDOR/TABLE", shell_complete=completing.tables)
 @click.option("--day", metavar="DATE", help="The day to request, if the table has days (default: yesterday).")
 @as_json_option
+@asks_vendors
 def preview(table: str, day: str | None, as_json: bool) -> None:
     """Send at most two requests for TABLE; show them, the answer, its columns and what a pull cannot prove.
 
@@ -123,7 +126,7 @@ def doctor(vendor: str | None, fix: bool, offline: bool, as_json: bool) -> None:
             click.echo(done[0])
         return
     out = console()
-    with opened() as one:
+    with nullcontext() if offline else answering(), opened() as one:
         fixed = list(apply_fixes(examine(one, ask=False))) if fix else []
         if as_json:
             found = list(examine(one, ask=not offline))

@@ -45,7 +45,7 @@ def vendors(_context: click.Context, _parameter: click.Parameter, begun: str) ->
 
 def syncs(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Names for `orgdata sync`."""
-    return _items(begun, lambda outline: outline.syncs)
+    return _items(begun, lambda outline: outline.syncs.values())
 
 
 def _vendors(outline: Outline) -> Iterable[str]:

@@ -1,16 +1,11 @@
 """`orgdata demo`: pull from simulated vendors into a separate project, print the tables, serve the UI.
 
-Here: the demo's project, its sandbox process, and the order of steps. `orgdata dev` in that project starts the sandbox
-again. Keep out: the pull (pull.py) and the sandbox.
+Here: the demo's project, and the order of steps. Keep out: the pull (pull.py), the simulated vendors (simulated.py).
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -20,28 +15,24 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog as catalogs
 from orgdata_dagster.cli import status_report
 from orgdata_dagster.cli.dev import UI_HOST, serve_ui
-from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.cli.pull import as_json as pulled_as_json
 from orgdata_dagster.cli.pull import pull
+from orgdata_dagster.cli.simulated import FOLDER, simulated_vendors
+from orgdata_dagster.counting import counted
 from orgdata_dagster.overview.checks import failing
 from orgdata_dagster.overview.tables import table_statuses
 from orgdata_dagster.project import scaffold
-from orgdata_dagster.sandbox.environment import environment
 
 _DAYS = 7
-_PACE = "3"  # seconds between requests to together, instead of 60, so that the demo's waits are short
 # vendors that document no limit get 20 times the default, as the sandbox allows at this pace
 _UNDOCUMENTED = ("accutics", "channel_reports", "institution_analytics")
 _LIMITS = "{concurrent: 2, per_minute: 2400} # of the simulated vendor"
-FOLDER = ".orgdata-demo"
-_ENV = """# Written by `orgdata demo`: simulated vendors, which answer while `orgdata demo` or `orgdata dev` runs here.
-"""
 _NEXT = """
 Next:
-  cd {folder}     the demo is a project: status, show, query and dev work on its tables;
-                       dev starts the simulated vendors again
+  cd {folder}     the demo is a project like yours will be: every command works in it,
+                       and those that ask vendors start the simulated ones again
   orgdata query "select * from octolis.contacts limit 5"
   orgdata init mine    makes a project of your own, in another folder
 The tables are in {database}, for any program that reads DuckDB."""
@@ -57,10 +48,10 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False, as_json
     last = datetime.now(UTC).date()
     first = last - timedelta(days=_DAYS - 1)
     folder = _project(first)
-    with _simulated_vendors(folder) as url:
+    with simulated_vendors(folder) as url:
         console.print(f"simulated vendor APIs at {url}; all state in {FOLDER}", highlight=False)
         catalog = catalogs.load()
-        console.print(f"pulling {first} to {last} of {len(catalog.keys)} assets", highlight=False)
+        console.print(f"pulling {first} to {last} of {counted(len(catalog.keys), 'asset')}", highlight=False)
         outcomes = pull(catalog, catalog.keys, first, last, console, resume=resume, go_on="orgdata demo --resume")
         failed = [outcome for outcome in outcomes if outcome.error]
         console.print()
@@ -87,52 +78,3 @@ def _project(first_day: date) -> Path:
         os.environ.pop(name, None)
     os.environ[settings.PROJECT] = str(folder)
     return folder
-
-
-@contextmanager
-def vendors_of_demo(console: Console) -> Iterator[None]:
-    """Run the simulated vendors until the context ends if the project is the demo's; otherwise do nothing."""
-    folder = settings.project_root()
-    if folder.name != FOLDER:
-        yield
-        return
-    with _simulated_vendors(folder) as url:
-        console.print(f"simulated vendor APIs at {url}", highlight=False)
-        yield
-
-
-@contextmanager
-def _simulated_vendors(folder: Path) -> Iterator[str]:
-    """Run the sandbox; configure it for this process and, in `.env`, for other commands in the demo's project.
-
-    The file stays, so that later commands know the demo's pace.
-    """
-    with _sandbox() as url:
-        variables = environment(url) | {settings.TEST_SERVER_PACE: _PACE}
-        os.environ |= variables
-        file = folder / ".env"
-        if not file.exists() or file.read_text(errors="replace").startswith(_ENV):  # a file of the user stays
-            file.write_text(_ENV + "".join(f"{name}={value}\n" for name, value in variables.items()))
-        yield url
-
-
-@contextmanager
-def _sandbox() -> Iterator[str]:
-    """Run the simulated vendors in a separate process on a free port until the context ends; yields their base URL."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "orgdata_dagster.cli", "sandbox", "--port", "0", "--with-parent", "--pace", _PACE],
-        stdout=subprocess.PIPE,
-        stdin=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # so that Ctrl-C reaches only the demo, which then ends the sandbox
-    )
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip().rpartition(" ")[2]
-        if not url.startswith("http"):
-            raise UserError("the sandbox did not start; run `orgdata sandbox` to see why")
-        yield url
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()  # the sandbox ends when its input is closed
-        process.wait(10)

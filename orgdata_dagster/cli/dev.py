@@ -25,6 +25,7 @@ from orgdata_dagster.cli import catalog, lifeline, signals
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.automation.alerts.messages import UI_URL
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.processes import daemons
@@ -143,4 +144,4 @@ def _close_runs(began: datetime) -> str:
         landed = landed_by(runs)
     if not runs:
         return "no run was in progress"
-    return f"{len(runs)} run{'' if len(runs) == 1 else 's'} ended early; {landed} of their partitions have landed"
+    return f"{counted(len(runs), 'run')} ended early; {landed} of their partitions have landed"

@@ -37,11 +37,6 @@ def figures(name: str, *columns: str) -> Table:
     return table
 
 
-def counted(number: float, what: str) -> str:
-    """A number of things: `1 request`, `1,234 requests`."""
-    return f"{number:,.0f} {what}{'' if number == 1 else 's'}"
-
-
 def clock(seconds: float) -> str:
     """A running time: `4:05`, `1:00:04`."""
     minutes, rest = divmod(int(seconds), 60)

@@ -77,8 +77,11 @@ def _limits(outline: Any) -> Iterator[Metric]:
         window = {"window_seconds": f"{each['seconds']:g}", "points": f"{each['points']:g}"}
         used.add(each["spent"] / each["points"], vendor=each["vendor"], **window)
     yield used
-    paused = Metric("orgdata_vendor_paused", "1 if no request is sent now, because the vendor asked for a pause.")
-    pauses = limits.pauses(outline)
+    paused = Metric(
+        "orgdata_vendor_paused",
+        "1 if no request is sent now, because the vendor asked for a pause or refused the credentials.",
+    )
+    pauses = {each.vendor for each in limits.paused(outline)}
     for vendor in outline.vendors:
         paused.add(vendor.name in pauses, vendor=vendor.name)
     yield paused

@@ -15,7 +15,8 @@ import dagster as dg
 from rich.console import Console
 
 from orgdata_dagster.cli.catalog import Catalog
-from orgdata_dagster.cli.layout import WIDE, counted, duration, figures, hanging
+from orgdata_dagster.cli.layout import WIDE, duration, figures, hanging
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.partitions import days, key_of, keys_between
 from orgdata_dagster.orchestration.planning.estimates import estimate_of
 from orgdata_dagster.orchestration.planning.plans import (
@@ -25,7 +26,7 @@ from orgdata_dagster.orchestration.planning.plans import (
     total,
 )
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
-from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
+from orgdata_dagster.orchestration.tags import PullKind, op_tags, pulled_assets
 from orgdata_dagster.warehouse.ledger.loads import past_requests
 from orgdata_dagster.warehouse.ledger.requests import usual_seconds
 from orgdata_dagster.warehouse.names import TableName
@@ -52,7 +53,7 @@ def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date)
             names = _partitions(node.partitions_def, kinds[key], first, last)
             today = key_of(node.partitions_def, datetime.now(UTC).date())
             past = past_requests(connection, TableName(*key.path), today) if connection else {}
-            one = plan_of(key.to_user_string(), kinds[key], names, today, estimate_of(node.metadata), past)
+            one = plan_of(key.to_user_string(), kinds[key], names, today, estimate_of(op_tags(graph, key)), past)
             found.setdefault(key.path[0], []).append(one)
         for vendor in found:
             answers[vendor] = usual_seconds(connection, vendor) if connection else None
@@ -80,7 +81,7 @@ def as_json(made: PullPlan) -> Mapping[str, Any]:
 
 def show(console: Console, made: PullPlan) -> None:
     """Print the plan."""
-    table, vendor = figures("table", "partitions", "requests", "points", "by"), ""
+    table, vendor = figures("table", "partitions", "requests", "points", "basis"), ""
     for one in made.assets:
         name = one.asset
         if console.width < WIDE:
@@ -88,9 +89,8 @@ def show(console: Console, made: PullPlan) -> None:
                 vendor = own
                 table.add_row(vendor, style="bold")
             name = f"  {name.partition('/')[2]}"
-        more = "+" if one.at_least else ""
-        by = counted(one.loads, "load") if one.loads else "vendor's rules"
-        table.add_row(name, f"{one.partitions:,}", f"{one.requests:,}{more}", f"{one.points:,.0f}{more}", by)
+        basis = counted(one.loads, "load") if one.loads else "at least" if one.at_least else "exact"
+        table.add_row(name, f"{one.partitions:,}", f"{one.requests:,}", f"{one.points:,.0f}", basis)
     console.print(table)
     for each in made.vendors:
         share = "no limit" if each.share is None else f"{each.share:.2%} of a day's rate limit"
@@ -100,6 +100,9 @@ def show(console: Console, made: PullPlan) -> None:
         text = f"{cost}; takes {duration(each.seconds)}, done at {done:%Y-%m-%d %H:%M} UTC if started now"
         hanging(console, f"{each.vendor}: ", text, indent=2)
     for one in made.assets:
+        if one.each:
+            text = f"at least {counted(one.requests, 'request')}: one per {one.each}"
+            hanging(console, f"{one.asset}: ", text, indent=2)
         if one.impossible:
             span = one.impossible[0] if len(one.impossible) == 1 else f"{one.impossible[0]} to {one.impossible[-1]}"
             text = f"{one.asset} {span} ({counted(len(one.impossible), 'day')}): the vendor has only the current state"

@@ -17,7 +17,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from orgdata_dagster.cli.layout import clock, counted, hanging
+from orgdata_dagster.cli.layout import clock, hanging
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.assets.progress import Progress, ProgressReport, Waiting
 
 _SECONDS_BETWEEN_LINES = 2.0
@@ -64,8 +65,8 @@ class ProgressView:
     @property
     def written(self) -> str:
         """How many rows have been written to a vendor, in words; empty if the command does not write to one."""
-        found = [each for each in self._last.values() if each.unit == "rows"]
-        return ", ".join(f"{each.done:,} of {each.total:,} rows have been written" for each in found)
+        found = [each for each in self._last.values() if each.unit == "row"]
+        return ", ".join(f"{each.done:,} of {counted(each.total, 'row', 'have')} been written" for each in found)
 
     def begun(self, asset: str) -> None:
         """Show that the run of an asset has started."""
@@ -103,7 +104,7 @@ class ProgressView:
         if progress is None:
             yield _cut(f"{asset}: starting", width)
         else:
-            count = f" {progress.done:,} of {progress.total:,} {progress.unit}"
+            count = f" {progress.done:,} of {counted(progress.total, progress.unit)}"
             full = round(_BAR * progress.done / max(1, progress.total))
             bar = _bar(full) if len(asset) + 1 + _BAR + len(count) <= width else Text()
             yield _cut(f"{asset} ", width).append_text(bar).append(count)
@@ -114,9 +115,10 @@ class ProgressView:
     def _whole(self, running: Sequence[str]) -> Iterator[Text]:
         width, failed = self._console.width, sum(error is not None for error in self._ended.values())
         rows, requests = (sum(getattr(each, name) for each in self._last.values()) for name in ("rows", "requests"))
-        done = f"{len(self._ended) - failed} of {len(self._assets)} tables done{f', {failed} failed' if failed else ''}"
+        ended = f"{len(self._ended) - failed} of {counted(len(self._assets), 'table')} done"
+        done = ended + (f", {failed} failed" if failed else "")
         passed = clock(self._clock() - self._began)
-        yield _cut(f"{done}; {rows:,} rows, {counted(requests, 'request')}, {passed}", width, "bold")
+        yield _cut(f"{done}; {counted(rows, 'row')}, {counted(requests, 'request')}, {passed}", width, "bold")
         if queued := self._queued(running):
             yield _cut(f"queued: {queued}", width, "dim")
 
@@ -138,13 +140,15 @@ class ProgressView:
 
     def _facts(self, progress: Progress) -> str:
         stale = f", {progress.superseded} not stored (the warehouse has newer snapshots)" if progress.superseded else ""
-        return f"{progress.done} of {progress.total} {progress.unit}{stale}, {self._speed(progress)}"
+        return f"{progress.done:,} of {counted(progress.total, progress.unit)}{stale}, {self._speed(progress)}"
 
     def _speed(self, progress: Progress) -> str:
         passed = self._clock() - self._started[progress.asset]
         speed = f" ({progress.rows / passed:,.0f} rows/s)" if passed >= 1 and progress.rows else ""
         waited = f" ({clock(progress.waited)} for the rate limit)" if progress.waited >= 1 else ""
-        return f"{progress.rows:,} rows{speed}, {counted(progress.requests, 'request')}, {clock(passed)}{waited}"
+        return (
+            f"{counted(progress.rows, 'row')}{speed}, {counted(progress.requests, 'request')}, {clock(passed)}{waited}"
+        )
 
 
 def _vendor(asset: str) -> str:

@@ -1,23 +1,81 @@
-"""Commands that only read the warehouse or the project: `query`, `show`, `explain`, `export`, `dbt init`, `metrics`,
-`completion`.
+"""Commands that only read the warehouse or the project: `status`, `query`, `show`, `explain`, `export`, `dbt init`,
+`metrics`, `completion`.
 
 Here: their arguments and options. Add here when: a new command only reads.
-Keep out: what they do (query/, show.py, explain.py, export.py, dbt.py, metrics.py).
+Keep out: what they do (status_report.py, query/, show.py, explain.py, export.py, dbt.py, metrics.py).
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from orgdata_dagster.cli import completing
 from orgdata_dagster.cli.checking import as_json_option
 from orgdata_dagster.cli.console import console
+from orgdata_dagster.cli.errors import lines_of
 from orgdata_dagster.cli.json_output import print_json
+from orgdata_dagster.counting import counted
 
 _FORMATS = "--csv, --json and --parquet"
+
+
+@click.command()
+@as_json_option
+@click.option(
+    "--html", "file", type=click.Path(dir_okay=False), help="Write it as a page to FILE, with what fails since when."
+)
+def status(as_json: bool, file: str | None) -> None:
+    """Show tables, rows, coverage with its gaps, use of the rate limits, and what fails: vendors, tables, checks."""
+    if file:
+        from orgdata_dagster.cli.status_page import write
+
+        write(file)
+        return
+    from orgdata_dagster.cli import current, status_report
+    from orgdata_dagster.orchestration import opening
+    from orgdata_dagster.overview import limits, tables
+    from orgdata_dagster.overview.checks import failing as failing_checks
+    from orgdata_dagster.overview.last_runs import failed_runs
+    from orgdata_dagster.overview.pauses import VendorPause
+    from orgdata_dagster.state import StateUnavailable
+
+    outline = current.outline()
+    statuses, trouble = tables.table_statuses(outline), None
+    failed, failing, unknown = None, None, ""
+    try:
+        failed, failing = failed_runs(outline), failing_checks(outline)
+    except Exception as error:  # noqa: BLE001 - Dagster's database is damaged or in use: show the tables anyway
+        unknown = lines_of(error)[0]
+    rate_limits, paused = list[dict[str, Any]](), list[VendorPause]()
+    try:
+        rate_limits, paused = limits.rate_limits(outline), limits.paused(outline)
+    except StateUnavailable as error:  # show the tables anyway
+        trouble = error
+    if as_json:
+        everything: dict[str, Any] = {
+            "tables": statuses,
+            "rate_limits": rate_limits,
+            "paused": paused,
+            "failed_runs": failed,
+            "failing_checks": failing,
+        }
+        print_json(everything)
+    else:
+        out = console()
+        out.print(f"warehouse {opening.warehouse().uri} (times are UTC)", highlight=False, soft_wrap=True)
+        status_report.show_tables(out, statuses)
+        status_report.show_rate_limits(out, limits.used_today(rate_limits))
+        status_report.show_pauses(out, paused)
+        status_report.show_failed(out, failed or ())
+        status_report.show_failing(out, failing or ())
+    if unknown and trouble is None:
+        click.echo(f"orgdata: which runs and checks failed is unknown: {unknown}", err=True)
+    if trouble is not None:
+        raise trouble
 
 
 @click.command()
@@ -41,7 +99,7 @@ def query(sql: str, as_csv: bool, as_json: bool, parquet: Path | None) -> None:
                 sys.stdout.write(text)
         elif parquet is not None:
             formats.write_parquet(result, parquet)
-            click.echo(f"{parquet}: {result.rows:,} rows")
+            click.echo(f"{parquet}: {counted(result.rows, 'row')}")
         else:
             table.show(console(), result)
 
@@ -103,8 +161,8 @@ def export(folder: str, tables: tuple[str, ...], as_json: bool) -> None:
     for each in export_tables(folder, tables):
         done.append({"table": str(each.table), "rows": each.rows, "written": each.written, "unchanged": each.unchanged})
         if not as_json:
-            files = f"{each.written} file{'' if each.written == 1 else 's'} written, {each.unchanged} unchanged"
-            click.echo(f"{each.table}: {each.rows:,} rows, {files}")
+            files = f"{counted(each.written, 'file')} written, {each.unchanged:,} unchanged"
+            click.echo(f"{each.table}: {counted(each.rows, 'row')}, {files}")
     if as_json:
         print_json(done)
 
@@ -142,4 +200,4 @@ def metrics(as_json: bool) -> None:
         sys.stdout.write(text(found))
 
 
-COMMANDS = (query, show, explain, export, dbt, metrics, completion)
+COMMANDS = (status, query, show, explain, export, dbt, metrics, completion)

@@ -5,6 +5,7 @@ Here: printing. Keep out: collecting the figures (overview/).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 from rich.console import Console
 
 from orgdata_dagster.cli.layout import WIDE, figures, hanging
+from orgdata_dagster.counting import counted
 from orgdata_dagster.dagster_internals.failing_checks import FailingCheck
 from orgdata_dagster.http.waiting import span
-from orgdata_dagster.overview.limits import VendorPause
-from orgdata_dagster.overview.pauses import lift
+from orgdata_dagster.overview.failure import Failure
+from orgdata_dagster.overview.pauses import VendorPause
 from orgdata_dagster.overview.tables import TableStatus
 
 
@@ -54,17 +56,27 @@ def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
 
 
 def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:
-    """Print how much of the rate limits is used."""
-    for row in rows:
-        share = row["spent"] / row["points"]
-        text = f"{row['spent']:g} of {row['points']:g} points in {row['seconds']:g} s ({share:.0%})"
-        hanging(console, f"rate limit of {row['vendor']}: ", text, indent=2)
+    """Print how much of the rate limits is used, one line per vendor."""
+    for vendor, windows in itertools.groupby(rows, lambda row: row["vendor"]):
+        used = [f"{row['spent']:,g} of {counted(row['points'], 'point')} in {row['seconds']:g} s" for row in windows]
+        hanging(console, f"rate limit of {vendor}: ", ", ".join(used), indent=2)
 
 
 def show_pauses(console: Console, found: Iterable[VendorPause]) -> None:
-    """Print which vendors are paused, and how to lift the pause."""
+    """Print which vendors get no request, why, and what to do."""
     for each in found:
-        hanging(console, f"{each.vendor} is PAUSED: ", f"{each.told}. {lift(each.vendor)}", indent=2, style="red")
+        state = "PAUSED" if each.until else "STOPPED"
+        hanging(console, f"{each.vendor} is {state}: ", f"{each.told}. {each.remedy}", indent=2, style="red")
+
+
+def show_failed(console: Console, found: Iterable[Failure]) -> None:
+    """Print the tables and syncs whose last run failed: since when, why, and the command that helps."""
+    for one in found:
+        since = (
+            f"since {_time(one.since)}, {span((datetime.now(UTC) - one.since).total_seconds())}" if one.since else ""
+        )
+        hanging(console, f"FAILED {one.name} ", f"({since}): {one.what}", indent=2, style="red")
+        hanging(console, "  ", one.remedy)
 
 
 def _time(instant: datetime | None) -> str:

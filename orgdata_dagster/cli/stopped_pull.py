@@ -12,6 +12,7 @@ import dagster as dg
 import duckdb
 
 from orgdata_dagster.cli.workers import Task
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.orchestration.instance.unreported import report_landed
 from orgdata_dagster.orchestration.resources import WarehouseResource
@@ -49,7 +50,7 @@ def landed(tasks: Sequence[Task], sizes: Mapping[str, int]) -> str:
             found = sum(_landed(connection, task) for task in tasks)
     except (WarehouseError, duckdb.Error):
         found = 0
-    return f"{found} of {total} partitions have landed"
+    return f"{found} of {counted(total, 'partition', 'have')} landed"
 
 
 def _runs(instance: dg.DagsterInstance, pull: str) -> Sequence[dg.DagsterRun]:

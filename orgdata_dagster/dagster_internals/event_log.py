@@ -6,9 +6,11 @@ Dagster reports every partition twice, as planned and as materialized. Its own s
 for each, on new connections. That takes at least 15 ms, more than pulling a small partition. The files and tables are
 Dagster's own, so the instance is the same with or without this class.
 
-Two things that the UI shows are mended here:
+Three things that the UI shows are mended here:
 - Dagster plans a check of a run once per partition, although a check without partitions has one result. The UI shows
   the others as skipped for ever. Here the plan is one row, which the result replaces.
+- The UI shows a planned check of a run that failed as a check that failed, although it was never evaluated. Here such a
+  plan is deleted, so that the last result stays the last one.
 - The UI pages through an asset's events by their time in milliseconds and leaves out what shares one with the last
   event of a page. Here the events of a batch have distinct milliseconds.
 """
@@ -39,6 +41,7 @@ from orgdata_dagster.dagster_internals.migrations import read_once
 from orgdata_dagster.dagster_internals.server_watch import watch_less
 
 _APART = 0.0011  # seconds between two materializations: more than a millisecond, which floats round
+_CUT_SHORT = {DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED}
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 
 
@@ -64,6 +67,8 @@ class BatchingEventLog(SqliteEventLogStorage):
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event."""
         super().store_event(event)
+        if event.is_dagster_event and event.dagster_event_type in _CUT_SHORT:
+            self._forget_plans(event.run_id)
         self._announce(event.run_id)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
@@ -88,7 +93,19 @@ class BatchingEventLog(SqliteEventLogStorage):
         super().store_asset_check_event(event, event_id)
         if isinstance(planned, AssetCheckEvaluation) and planned.partition and event.run_id:
             with self.index_connection() as connection:  # a check with partitions: Dagster has added a row
-                connection.execute(_plans_of(event.run_id, planned))
+                connection.execute(_plan_of(event.run_id, planned))
+
+    def _forget_plans(self, run_id: str) -> None:
+        """Delete what is left of the plans of checks after a run that was cut short: they were never evaluated."""
+        planned = self.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED).records
+        plans = [record.event_log_entry.get_dagster_event().event_specific_data for record in planned]
+        checks = {
+            (plan.asset_key, plan.check_name): plan for plan in plans if isinstance(plan, AssetCheckEvaluationPlanned)
+        }
+        if checks:
+            with self.index_connection() as connection:
+                for plan in checks.values():
+                    connection.execute(_plan_of(run_id, plan))
 
     def wipe(self) -> None:
         """Delete all events."""
@@ -165,13 +182,13 @@ def apart(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
     return spread[::-1]
 
 
-def _plans_of(run_id: str, done: AssetCheckEvaluation) -> Delete:
-    """The statement that deletes the planned row of a check that has a result."""
+def _plan_of(run_id: str, check: AssetCheckEvaluation | AssetCheckEvaluationPlanned) -> Delete:
+    """The statement that deletes the planned row of a check."""
     table = AssetCheckExecutionsTable.c
     return delete(AssetCheckExecutionsTable).where(
         table.run_id == run_id,
-        table.asset_key == done.asset_key.to_string(),
-        table.check_name == done.check_name,
+        table.asset_key == check.asset_key.to_string(),
+        table.check_name == check.check_name,
         table.partition.is_(None),
         table.execution_status == AssetCheckExecutionRecordStatus.PLANNED.value,
     )

@@ -18,6 +18,8 @@ from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.state import State
 
 _NOTES = "circuit_breakers"
+AT = "%Y-%m-%d %H:%M:%S UTC"
+"""How a notice says when it was made."""
 
 
 class CircuitOpen(PermanentError):
@@ -74,7 +76,7 @@ class CircuitBreaker:
 
     def set(self, reason: str) -> None:
         """Open the circuit breaker. If it is open already, the notice of the first refusal is kept."""
-        notice = Notice(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"), reason, self.fingerprint)
+        notice = Notice(datetime.now(UTC).strftime(AT), reason, self.fingerprint)
         self._notes.add(self.vendor, json.dumps(asdict(notice)))
 
     def clear(self) -> Notice | None:

@@ -79,7 +79,7 @@ class VendorError(Exception):
     def reason(self) -> str:
         """What happened, without vendor, endpoint and remedy."""
         status = f"HTTP {self.status}" if self.status is not None and not 200 <= self.status < 300 else ""
-        code = f"[{self.code}]" if self.code else ""
+        code = f"[{self.code}]" if self.code and self.code != str(self.status) else ""
         return " ".join(part for part in (status, code, self.message) if part)
 
     def __str__(self) -> str:

@@ -1,23 +1,26 @@
-"""The tags of assets and runs: every tag that orgdata writes or reads, and its meaning.
+"""The tags of ops and runs: every tag that orgdata writes or reads, and its meaning.
 
 Here: names and values of tags. Add here when: there is another tag. Keep out: what a tag causes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 import dagster as dg
 
-# of assets
-PULLS_TAG = "dagster/orgdata_pulls"  # which partitions can be pulled, see PullKind
-WRITES_TAG = "dagster/orgdata_writes"  # the asset writes to a vendor; its value is the name for `orgdata sync`
+# of the op behind an asset, for orgdata itself; the asset's page does not show them, as it would tags of the asset
+PULLS_TAG = "orgdata/pulls"  # which partitions can be pulled, see PullKind
+WRITES_TAG = "orgdata/writes"  # the asset writes to a vendor; its value is the name for `orgdata sync`
+ESTIMATE_TAG = "orgdata/estimate"  # what a pull costs, as JSON, see planning/estimates.py
 
 # of runs, for orgdata itself; the UI does not show tags with this prefix
 PULL_BEGAN_TAG = ".dagster/orgdata_pull_began"  # the same for all runs of one `orgdata pull`, see resuming.pull_began
 RESUME_TAG = ".dagster/orgdata_resume"  # the instant of the pull that this run continues
 PROCESS_TAG = ".dagster/orgdata_process"  # the `identity` of the process that works on the run, see processes.py
 GO_ON_TAG = ".dagster/orgdata_go_on"  # the command that continues a pull
+VENDOR_TAG = ".dagster/orgdata_vendor"  # whose turn in the queue the run takes, see run_queue.py
 REPORTED_TAG = ".dagster/orgdata_reported"  # what landed was reported; its value is the run's id, as retries inherit it
 
 # of runs, for users; "true" switches on
@@ -39,12 +42,13 @@ PullKind = Literal["days", "today", "whole"]
 """`days`: any partition at any time. `today`: only the current partition. `whole`: the table has no partitions."""
 
 
-def pulls_tag(kind: PullKind) -> dict[str, str]:
-    """The tag of an asset of this kind."""
-    return {PULLS_TAG: kind}
+def op_tags(graph: Any, key: dg.AssetKey) -> Mapping[str, str]:
+    """The tags of the op behind an asset; empty for an asset that nothing computes."""
+    definition = graph.get(key).assets_def
+    return definition.node_def.tags if definition.is_executable else {}
 
 
 def pulled_assets(graph: Any) -> dict[dg.AssetKey, PullKind]:
     """Asset that lands a vendor's table -> its kind, sorted. Users' own assets are not included."""
-    tagged = {key: graph.get(key).tags.get(PULLS_TAG) for key in graph.materializable_asset_keys}
+    tagged = {key: op_tags(graph, key).get(PULLS_TAG) for key in graph.materializable_asset_keys}
     return {key: cast(PullKind, kind) for key, kind in sorted(tagged.items()) if kind}

@@ -16,8 +16,8 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster import settings
-from orgdata_dagster.overview.failures import failures
-from orgdata_dagster.overview.from_definitions import outline_of
+from orgdata_dagster.overview.failed_runs import failures
+from orgdata_dagster.overview.from_definitions import outline_of, syncs_of
 from orgdata_dagster.overview.markdown import metadata_of
 from orgdata_dagster.overview.state import Overview, collect
 
@@ -37,7 +37,9 @@ spec = dg.AssetSpec(
 
 def look(instance: dg.DagsterInstance, graph: Any, resources: Mapping[str, object]) -> Overview:
     """The overview of a project. `graph`: its asset graph. `resources`: its resources by key."""
-    found = failures(instance, graph.materializable_asset_keys, list(graph.asset_check_keys))
+    syncs = syncs_of(graph)
+    assets = {key.to_user_string(): syncs.get(key, "") for key in graph.materializable_asset_keys}
+    found = failures(instance, assets, list(graph.asset_check_keys))
     return collect(outline_of(graph, resources), found)
 
 

@@ -1,6 +1,6 @@
-"""The checks that fail now.
+"""The checks that fail now, and where to see more.
 
-Here: `failing`. Keep out: since when, and other failures (failures.py); anything that imports Dagster.
+Here: `failing`, `remedy_of`. Keep out: since when, and other failures (failed_runs.py); anything that imports Dagster.
 """
 
 from __future__ import annotations
@@ -13,3 +13,8 @@ from orgdata_dagster.overview.outline import Outline
 def failing(outline: Outline) -> list[FailingCheck]:
     """The checks whose last result is a failure."""
     return failing_checks(settings.dagster_home(), set(outline.checks))
+
+
+def remedy_of(check: FailingCheck) -> str:
+    """Where to look."""
+    return f"See the tab Checks of {check.asset} in the UI (`orgdata dev`)."

@@ -10,12 +10,14 @@ import itertools
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from orgdata_dagster.counting import counted_span
+
 ACCEPT = "--accept-shrink"  # stands in the reason of such a partition
 
 
 def in_words(partitions: Sequence[str | None]) -> str:
     """What is the matter with them."""
-    which = f"{len(partitions)} partitions, {partitions[0]} to {partitions[-1]}" if partitions[0] else "the table"
+    which = counted_span(partitions, "partition") if partitions[0] else "the table"
     return f"the vendor answers with no rows where rows are stored; these are kept, and stay incomplete: {which}"
 
 

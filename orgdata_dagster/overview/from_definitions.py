@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster.orchestration.resources import VendorResource
-from orgdata_dagster.orchestration.tags import WRITES_TAG
+from orgdata_dagster.orchestration.tags import WRITES_TAG, op_tags
 from orgdata_dagster.overview.outline import Outline, Partitions, Vendor, grain_of
 
 
@@ -24,14 +24,14 @@ def outline_of(graph: Any, resources: Mapping[str, object]) -> Outline:
         {".".join(key.path): _partitions(graph.get(key).partitions_def) for key in keys},
         tuple(Vendor(each.vendor, each.rule(), each.longest_pause()) for each in vendors),
         tuple(sorted({variable for each in vendors for variable in each.environment.values()})),
-        tuple(syncs.values()),
+        {key.to_user_string(): name for key, name in syncs.items()},
         tuple(sorted((key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys)),
     )
 
 
 def syncs_of(graph: Any) -> dict[dg.AssetKey, str]:
     """Asset that writes to a vendor -> its name for `orgdata sync`, sorted."""
-    tags = {key: graph.get(key).tags for key in graph.materializable_asset_keys}
+    tags = {key: op_tags(graph, key) for key in graph.materializable_asset_keys}
     names = {key: tag[WRITES_TAG] for key, tag in tags.items() if WRITES_TAG in tag}
     return dict(sorted(names.items(), key=lambda item: tuple(item[0].path)))
 

@@ -1,18 +1,20 @@
 """The use of the rate limits: of the current window, of the day, and pauses.
 
-Here: `rate_limits`, `paused`, `use_of_days`. Keep out: limits themselves (http/rate_limit/), showing them.
+Here: `rate_limits`, `used_today`, `paused`, `use_of_days`. Keep out: the limits (http/rate_limit/), showing them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration import opening
-from orgdata_dagster.overview.outline import Outline
-from orgdata_dagster.overview.pauses import pause_in_words
-from orgdata_dagster.warehouse.ledger.history import VendorDay, use_by_day
+from orgdata_dagster.orchestration.shared_state import shared_state
+from orgdata_dagster.overview.outline import Outline, Vendor
+from orgdata_dagster.overview.pauses import VendorPause, of_pause, stopped
+from orgdata_dagster.warehouse.ledger.history import VendorDay, asked_since, use_by_day
 
 DAYS = 14  # that the overview looks back
 
@@ -34,29 +36,27 @@ def rate_limits(outline: Outline) -> list[dict[str, Any]]:
     return result
 
 
-@dataclass(frozen=True)
-class VendorPause:
-    """A vendor that gets no request until an instant. `told`: that in words."""
-
-    vendor: str
-    until: datetime
-    told: str
+def used_today(windows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of `rate_limits` whose vendor was sent a request today (UTC)."""
+    used = {each["vendor"] for each in windows if each["spent"]}
+    warehouse = opening.warehouse()
+    if warehouse.exists:
+        with warehouse.reading() as connection:
+            used |= asked_since(connection, _midnight(datetime.now(UTC)))
+    return [each for each in windows if each["vendor"] in used]
 
 
 def paused(outline: Outline) -> list[VendorPause]:
-    """The vendors that are paused now."""
-    found = {vendor.name: vendor.rate_limit().paused() for vendor in sorted(outline.vendors, key=lambda one: one.name)}
-    now = datetime.now(UTC)
-    return [
-        VendorPause(vendor, now + timedelta(seconds=pause.seconds), pause_in_words(pause, now))
-        for vendor, pause in found.items()
-        if pause
-    ]
+    """The vendors that get no request now."""
+    return [pause for vendor in sorted(outline.vendors, key=lambda one: one.name) if (pause := _paused(vendor))]
 
 
-def pauses(outline: Outline) -> dict[str, str]:
-    """Paused vendor -> until when no request is sent, in words."""
-    return {each.vendor: each.told for each in paused(outline)}
+def _paused(vendor: Vendor) -> VendorPause | None:
+    breaker = CircuitBreaker(vendor.name, shared_state())
+    if notice := breaker.read():
+        return stopped(notice, breaker)
+    pause = vendor.rate_limit().paused()
+    return of_pause(vendor.name, pause, datetime.now(UTC)) if pause else None
 
 
 def use_of_days(now: datetime) -> list[VendorDay]:
@@ -64,6 +64,10 @@ def use_of_days(now: datetime) -> list[VendorDay]:
     warehouse = opening.warehouse()
     if not warehouse.exists:
         return []
-    since = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
+    since = _midnight(now) - timedelta(days=DAYS - 1)
     with warehouse.reading() as connection:
         return use_by_day(connection, since)
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

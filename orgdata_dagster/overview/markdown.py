@@ -29,7 +29,7 @@ def metadata_of(seen: Overview) -> dict[str, dg.MetadataValue]:
         "rate limits": dg.MetadataValue.md(_table(wording.VENDORS, wording.vendors(seen), of=_USE)),
     }
     if seen.failures:
-        shown["failing"] = dg.MetadataValue.md(_table(wording.FAILURES, wording.failures(seen)))
+        shown["failing"] = dg.MetadataValue.md("\n".join(map(_failing, wording.failures(seen))))
     for vendor in seen.vendors:
         rows = [row for row in wording.tables(seen) if row[0].partition(".")[0] == vendor.name]
         short = [(row[0].partition(".")[2], *row[1:]) for row in rows]
@@ -39,6 +39,12 @@ def metadata_of(seen: Overview) -> dict[str, dg.MetadataValue]:
     if plot := wording.plot(seen):
         shown["activity"] = dg.MetadataValue.md(markdown_of(plot, "requests and waits per day"))
     return shown
+
+
+def _failing(row: Sequence[str]) -> str:
+    """A failure as an item of a list: a table of these columns would be too narrow to read."""
+    name, since, why, remedy = map(_cell, row)
+    return f"- **{name}**{f', since {since}' if since != '-' else ''}: {why} {remedy}"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], of: Sequence[str] = ()) -> str:

@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,13 +62,14 @@ class Vendor:
 class Outline:
     """`tables`: schema.table -> its partitions, None without any. `variables`: those that the vendors read.
 
-    `syncs`: names for `orgdata sync`. `checks`: the asset (its key, joined by slashes) and the name of every check.
+    `syncs`: asset that writes (its key, joined by slashes) -> its name for `orgdata sync`.
+    `checks`: the asset (its key, joined by slashes) and the name of every check.
     """
 
     tables: Mapping[str, Partitions | None]
     vendors: tuple[Vendor, ...]
     variables: tuple[str, ...] = ()
-    syncs: tuple[str, ...] = ()
+    syncs: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[tuple[str, str], ...] = ()
 
 
@@ -92,7 +93,7 @@ def cached() -> Outline | None:
         tables = {name: _partitions(each) for name, each in found["tables"].items()}
         checks = tuple((asset, check) for asset, check in found["checks"])
         vendors = tuple(map(_vendor, found["vendors"]))
-        return Outline(tables, vendors, tuple(found["variables"]), tuple(found["syncs"]), checks)
+        return Outline(tables, vendors, tuple(found["variables"]), found["syncs"], checks)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

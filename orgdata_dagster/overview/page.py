@@ -22,11 +22,13 @@ h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem
 p { margin: .25rem 0; color: var(--soft) } .bad { color: var(--bad) }
 div { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem 1.5rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-th { color: var(--soft); font-weight: 600 } th, .number { white-space: nowrap }
+th { color: var(--soft); font-weight: 600 } th, .number, .short { white-space: nowrap }
+.long { min-width: 26rem; width: 45% }
 .number { text-align: right; font-variant-numeric: tabular-nums }
 svg { max-width: 100%; height: auto; color: var(--soft) }
 """
-_WORDS = {"vendor", "table", "what", "why", "since", "complete until", "behind", "loaded", "waited today"}
+_CLASSES = dict.fromkeys(("vendor", "table", "what", "complete until", "behind", "loaded", "waited today"), "short")
+_CLASSES |= {"why": "long", "since": "", "what to do": ""}
 
 
 def page(seen: Overview) -> str:
@@ -43,9 +45,7 @@ def page(seen: Overview) -> str:
         lines = "".join(f"<li><b>{escape(table)}</b> {escape(text)}</li>" for table, text in gaps)
         parts.append(f"<h2>Gaps and notes</h2><ul>{lines}</ul>")
     if seen.windows:
-        columns = ("rate limit", "spent", "points", "seconds")
-        rows = [(row["vendor"], *(f"{row[name]:g}" for name in columns[1:])) for row in seen.windows]
-        parts.append(_section("Rate limits now", columns, rows))
+        parts.append(_section("Rate limits now", wording.LIMITS, wording.limits(seen)))
     if plot := wording.plot(seen):
         parts.append(f"<h2>Requests of the last days</h2>{plot.replace(GREY, 'currentColor')}")
     return (
@@ -56,7 +56,7 @@ def page(seen: Overview) -> str:
 
 
 def _section(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    classes = ["" if name in _WORDS | {"rate limit"} else ' class="number"' for name in columns]
+    classes = [f' class="{_CLASSES.get(name, "number")}"' for name in columns]
     head = "".join(f"<th{style}>{escape(name)}</th>" for name, style in zip(columns, classes, strict=True))
     body = "".join(
         "<tr>" + "".join(f"<td{style}>{escape(cell)}</td>" for cell, style in zip(row, classes, strict=True)) + "</tr>"

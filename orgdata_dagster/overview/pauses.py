@@ -1,14 +1,47 @@
-"""A vendor's pause in words: until when, and how to lift it.
+"""Vendors that get no request: paused ones, and those whose circuit breaker is open; in words, and how to end it.
 
-Here: what `status` and `doctor` both say of it. Keep out: pausing (http/pauses.py); anything that imports Dagster.
+Here: `VendorPause`, and what `status` and `doctor` both say. Keep out: pausing (http/pauses.py); anything that imports
+Dagster.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
+from orgdata_dagster.http.circuit_breaker import AT, CircuitBreaker, Notice
 from orgdata_dagster.http.rate_limit import Pause
 from orgdata_dagster.http.waiting import span
+
+
+@dataclass(frozen=True)
+class VendorPause:
+    """A vendor that gets no request. `told`: that in words, with the reason. `remedy`: what to do about it.
+
+    since: when the vendor refused the credentials; None for a pause.
+    until: when the pause ends; None if a person has to allow requests again.
+    """
+
+    vendor: str
+    since: datetime | None
+    until: datetime | None
+    told: str
+    remedy: str
+
+
+def stopped(notice: Notice, breaker: CircuitBreaker) -> VendorPause:
+    """A vendor whose circuit breaker is open."""
+    try:
+        since = datetime.strptime(notice.at, AT).replace(tzinfo=UTC)
+    except ValueError:  # the notice cannot be read
+        since = None
+    return VendorPause(breaker.vendor, since, None, f"no request is sent: {notice}", breaker.remedy)
+
+
+def of_pause(vendor: str, pause: Pause, now: datetime) -> VendorPause:
+    """A vendor that asked for a pause."""
+    until = now + timedelta(seconds=pause.seconds)
+    return VendorPause(vendor, None, until, pause_in_words(pause, now), lift(vendor))
 
 
 def pause_in_words(pause: Pause, now: datetime) -> str:

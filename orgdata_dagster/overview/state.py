@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orgdata_dagster.overview import limits
+from orgdata_dagster.overview.failure import Failure, of_pauses
 from orgdata_dagster.overview.outline import Outline
+from orgdata_dagster.overview.pauses import VendorPause
 from orgdata_dagster.overview.tables import TableStatus, table_statuses
 from orgdata_dagster.state import StateUnavailable
 from orgdata_dagster.warehouse.ledger.history import VendorDay
-
-if TYPE_CHECKING:
-    from orgdata_dagster.overview.failures import Failure
 
 _DAY = 86_400
 
@@ -30,7 +29,7 @@ class VendorSummary:
     gaps: partitions that are missing or incomplete. complete_until: of the table that is furthest behind.
     requests, points, failed, waited: of today (UTC), see VendorDay. share: of what the rate limit allows in a day;
         None without a limit.
-    paused: until when no request is sent, in words; "" if requests are sent.
+    paused: no request is sent, see the failures.
     """
 
     name: str
@@ -41,12 +40,12 @@ class VendorSummary:
     last_loaded: datetime | None
     today: VendorDay
     share: float | None
-    paused: str
+    paused: bool
 
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything at `now`. `failures`: what fails, the oldest first."""
+    """Everything at `now`. `failures`: vendors that get no request, then what fails, the oldest first."""
 
     now: datetime
     tables: Sequence[TableStatus]
@@ -65,17 +64,18 @@ def collect(outline: Outline, failures: Sequence[Failure] = (), now: datetime | 
     """Look at the warehouse and the rate limits. What cannot be read of the limits is left out."""
     now = now or datetime.now(UTC)
     tables, use = table_statuses(outline), limits.use_of_days(now)
-    windows, paused = list[dict[str, Any]](), dict[str, str]()
+    windows, paused = list[dict[str, Any]](), list[VendorPause]()
     with suppress(StateUnavailable):  # `orgdata doctor` says why; the tables can be shown
-        windows, paused = limits.rate_limits(outline), limits.pauses(outline)
+        windows, paused = limits.used_today(limits.rate_limits(outline)), limits.paused(outline)
     speeds = {vendor.name: vendor.rule.points_per_second for vendor in outline.vendors}
+    resting = {each.vendor for each in paused}
     names = list(dict.fromkeys(sorted([*speeds, *(table.table.partition(".")[0] for table in tables)])))
-    vendors = [_summary(name, tables, use, speeds.get(name), paused.get(name, ""), now) for name in names]
-    return Overview(now, tables, vendors, use, windows, failures)
+    vendors = [_summary(name, tables, use, speeds.get(name), name in resting, now) for name in names]
+    return Overview(now, tables, vendors, use, windows, [*of_pauses(paused), *failures])
 
 
 def _summary(
-    name: str, tables: Sequence[TableStatus], use: Sequence[VendorDay], speed: float | None, paused: str, now: datetime
+    name: str, tables: Sequence[TableStatus], use: Sequence[VendorDay], speed: float | None, paused: bool, now: datetime
 ) -> VendorSummary:
     mine = [table for table in tables if table.table.partition(".")[0] == name]
     day = now.strftime("%Y-%m-%d")

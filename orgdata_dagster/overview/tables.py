@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.days import day_of
 from orgdata_dagster.overview.emptied import ACCEPT, acceptance, in_words
@@ -81,9 +82,12 @@ def _status(
         wanted = [day for day in covered if day >= start]
         others = _of_other_kind(partitions, row["partition_keys"] or ())
     if len(wanted) < len(covered):
-        notes = [*notes, f"has {len(covered) - len(wanted)} days before its start_date; they are kept"]
+        notes = [*notes, f"has {counted(len(covered) - len(wanted), 'day')} before its start_date; they are kept"]
     if others:
-        notes = [*notes, f"has {len(others)} partitions of a former partitioning, such as {others[0]}; they are kept"]
+        notes = [
+            *notes,
+            f"has {counted(len(others), 'partition')} of a former partitioning, such as {others[0]}; they are kept",
+        ]
     return TableStatus(
         name,
         rows,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.pictures.plots import bars
 from orgdata_dagster.overview.state import Overview, gaps_of
@@ -15,7 +16,8 @@ from orgdata_dagster.overview.state import Overview, gaps_of
 VENDORS = ("vendor", "tables", "rows", "complete until", "behind", "loaded", "gaps", "requests today",
            "of the daily limit", "waited today", "failed requests")  # fmt: skip
 TABLES = ("table", "rows", "days", "complete until", "behind", "loaded", "gaps")
-FAILURES = ("what", "since", "why")
+FAILURES = ("what", "since", "why", "what to do")
+LIMITS = ("vendor", "points spent", "points allowed", "in seconds")
 _NAMED = 5
 
 
@@ -23,7 +25,7 @@ def vendors(seen: Overview) -> Iterator[Sequence[str]]:
     """A row per vendor, in the columns VENDORS."""
     for each in seen.vendors:
         yield (
-            f"{each.name} (paused: {each.paused})" if each.paused else each.name,
+            f"{each.name} (no requests now)" if each.paused else each.name,
             f"{each.tables:,}",
             f"{each.rows:,}",
             instant(each.complete_until),
@@ -54,7 +56,14 @@ def tables(seen: Overview) -> Iterator[Sequence[str]]:
 def failures(seen: Overview) -> Iterator[Sequence[str]]:
     """A row per failure, in the columns FAILURES."""
     for each in seen.failures:
-        yield (each.name, f"{instant(each.since)} ({ago(each.since, seen.now)})", each.what)
+        since = f"{instant(each.since)} ({ago(each.since, seen.now)})" if each.since else "-"
+        yield (each.name, since, each.what, each.remedy)
+
+
+def limits(seen: Overview) -> Iterator[Sequence[str]]:
+    """A row per window of a rate limit that was used today, in the columns LIMITS."""
+    for row in seen.windows:
+        yield (row["vendor"], f"{row['spent']:,g}", f"{row['points']:,g}", f"{row['seconds']:g}")
 
 
 def gaps(seen: Overview) -> Iterator[tuple[str, str]]:
@@ -72,10 +81,10 @@ def headline(seen: Overview) -> str:
     """One sentence for all of it."""
     rows, errors = sum(each.rows for each in seen.tables), sum(each.error for each in seen.failures)
     warnings = len(seen.failures) - errors
-    parts = [f"{len(seen.tables):,} tables of {len(seen.vendors):,} vendors", f"{rows:,} rows"]
-    parts.append(f"{seen.gaps:,} partitions are missing or incomplete" if seen.gaps else "no gaps")
+    parts = [f"{counted(len(seen.tables), 'table')} of {counted(len(seen.vendors), 'vendor')}", counted(rows, "row")]
+    parts.append(f"{counted(seen.gaps, 'partition', 'are')} missing or incomplete" if seen.gaps else "no gaps")
     parts.append(f"{errors:,} failing" if errors else "nothing fails")
-    return ", ".join(parts + ([f"{warnings:,} warnings"] if warnings else []))
+    return ", ".join(parts + ([counted(warnings, "warning")] if warnings else []))
 
 
 def plot(seen: Overview) -> str | None:

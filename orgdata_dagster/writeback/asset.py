@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster import settings
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.assets.failures import explained, failure
 from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
 from orgdata_dagster.orchestration.assets.progress import Progress, report
@@ -53,7 +54,7 @@ def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.
             "source": dg.MetadataValue.md(f"```sql\n{source.select(sync.source)}\n```"),
             "target": destination.target,
         },
-        tags={WRITES_TAG: sync.name},
+        op_tags={WRITES_TAG: sync.name},
         pool=destination.pool,
         kinds={"duckdb", "json"},
         owners=list(sync.owners),
@@ -136,7 +137,7 @@ class _Run:
 
     def _progress(self, total: int, requests: RequestLog, tally: Tally) -> None:
         asset, answered = self.sync.asset_key.to_user_string(), tally.written + tally.refused
-        report(Progress(asset, answered, total, tally.written, tally.requests, requests.waited, "rows"))
+        report(Progress(asset, answered, total, tally.written, tally.requests, requests.waited, "row"))
 
     def _too_many(self, rejected: int, allowed: int) -> dg.AssetCheckEvaluation:
         """The failed check of a run that stopped because of `max_rejected`; alerts tell of it."""
@@ -145,13 +146,17 @@ class _Run:
             check_name=REJECTED,
             passed=False,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=f"{rejected} rows are rejected, and max_rejected allows {allowed}; "
+            description=f"{counted(rejected, 'row', 'are')} rejected, and max_rejected allows {allowed}; "
             f"`{self.sync.results}` says why",
             metadata={"rejected": rejected},
         )
 
     def _check(self, rejected: int) -> dg.AssetCheckResult:
-        told = f"{rejected} rows are rejected; `{self.sync.results}` says why" if rejected else "every row is accepted"
+        told = (
+            f"{counted(rejected, 'row', 'are')} rejected; `{self.sync.results}` says why"
+            if rejected
+            else "every row is accepted"
+        )
         return dg.AssetCheckResult(
             check_name=REJECTED,
             passed=rejected == 0,

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http import stopping
 from orgdata_dagster.http.errors import PermanentError, TransientError, VendorError
 from orgdata_dagster.orchestration.assets.interrupts import threads
@@ -183,7 +184,9 @@ class Delivery:
         if self.tally.refused >= _HOPELESS and not self.tally.written:
             self._end(self._stopped(f"{self.vendor} refused all of the first {self.tally.refused} rows"))
         elif self.tally.rejected > self.most_rejected:
-            told = f"{self.tally.rejected} rows are rejected, and max_rejected allows {self.most_rejected}"
+            told = (
+                f"{counted(self.tally.rejected, 'row', 'are')} rejected, and max_rejected allows {self.most_rejected}"
+            )
             self._end(self._stopped(told))
 
     def _stopped(self, why: str) -> PermanentError:

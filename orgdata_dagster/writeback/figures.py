@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
 from orgdata_dagster.writeback.delivery import Tally
@@ -58,7 +59,7 @@ def _first_rows(diff: Diff) -> str:
         return "No row would be sent."
     names = list(dict.fromkeys(name for _, payload in payloads for name in payload))
     rows = [(number, *(_value(payload, name) for name in names)) for number, payload in payloads]
-    legend = f"The first {len(rows)} rows (empty: the column is not sent; null: the value is erased):"
+    legend = f"The first {counted(len(rows), 'row')} (empty: the column is not sent; null: the value is erased):"
     return f"{legend}\n\n{_markdown(('row', *names), rows)}"
 
 

@@ -61,15 +61,17 @@ def test_status(terminal: Console) -> None:
 
 def test_plan(terminal: Console) -> None:
     assets = [
-        AssetPlan(LONG, 1234, (), 123_456, 123_456, True, "", 0),
+        AssetPlan(LONG, 1234, (), 123_456, 123_456, True, "", 0, "row of reports"),
         AssetPlan("together/users", 1, ("2026-01-01",), 1, 1, False, "1 load in the ledger", 1),
     ]
     show_plan(terminal, PullPlan(assets, [VendorPlan("together", 1, 1, 0.0012, 124.4, False)]))
     shown = lines(terminal)
-    assert shown[2].split() == [LONG.split("/")[1], "1,234", "123,456+", "123,456+", "vendor's", "rules"]
+    assert shown[2].split() == [LONG.split("/")[1], "1,234", "123,456", "123,456", "at", "least"]
     assert shown[4].endswith("1 load")
-    told = " ".join(shown[5:])
-    assert "together: 1 request, 1 point (0.12% of a day's rate limit); takes 2 min 4 s,   done at" in told
+    told = " ".join(" ".join(shown[5:]).split())
+    assert "together: 1 request, 1 point (0.12% of a day's rate limit); takes 2 min 4 s, done at" in told
+    assert f"{LONG}: at least 123,456" in told
+    assert "requests: one per row of reports" in told
     assert "unavailable: together/users 2026-01-01 (1 day): the vendor has only the current" in told
 
 
@@ -112,7 +114,7 @@ def test_progress(terminal: Console) -> None:
     assert lines(terminal) == [
         f"{LONG}  40 of 60 partitions",  # no room for a bar
         "  12,800 rows (200 rows/s), 88 requests, 1:04 (0:12 for the rate limit)",
-        "together/users ━━━━━━━━━━━━━━━━━━━━ 0 of 1 partitions",
+        "together/users ━━━━━━━━━━━━━━━━━━━━ 0 of 1 partition",
         "  0 rows, 1 request, 1:04",
         "  waiting for the rate limit until 12:03:10 UTC (45 s)",
         "0 of 4 tables done; 12,800 rows, 89 requests, 1:04",
@@ -127,7 +129,7 @@ def test_a_table_that_has_ended_stays_on_the_terminal(terminal: Console) -> None
     view.ended("together/pairings", "together answers 403. " + "Check the key. " * 5)
     terminal.print(view.picture())
     shown = lines(terminal)
-    assert shown[0] == "together/users: done: 1 of 1 partitions, 5 rows, 1 request, 0:00"
+    assert shown[0] == "together/users: done: 1 of 1 partition, 5 rows, 1 request, 0:00"
     assert shown[1].startswith("together/pairings: failed: together answers 403. ")
     assert shown[-1] == "1 of 2 tables done, 1 failed; 5 rows, 1 request, 0:00"
 

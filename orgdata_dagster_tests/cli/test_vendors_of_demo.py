@@ -1,4 +1,4 @@
-"""`orgdata dev` in the demo's project starts the simulated vendors again, so its assets are configured."""
+"""Commands in the demo's project that ask vendors start the simulated ones again, so that they answer."""
 
 import os
 import urllib.error
@@ -6,14 +6,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli.demo import FOLDER, vendors_of_demo
 from orgdata_dagster.cli.dotenv import load_environment
+from orgdata_dagster.cli.simulated import FOLDER, answering, vendors_of_demo
 from orgdata_dagster_tests.integration import project
-
-CONSOLE = Console(quiet=True)
 
 
 @pytest.fixture
@@ -25,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_they_answer_and_other_commands_find_them(folder: Path) -> None:
-    with vendors_of_demo(CONSOLE):
+    with vendors_of_demo(print):
         url = os.environ["TOGETHER_BASE_URL"]
         with pytest.raises(urllib.error.HTTPError):  # an answer, though not to a request with credentials
             urllib.request.urlopen(url, timeout=10)
@@ -34,12 +31,22 @@ def test_they_answer_and_other_commands_find_them(folder: Path) -> None:
     assert os.environ["TOGETHER_BASE_URL"] == url
     assert settings.test_server_pace(url) == 3
     (folder / ".env").write_text("MINE=1\n")
-    with vendors_of_demo(CONSOLE):
+    with vendors_of_demo(print):
         assert (folder / ".env").read_text() == "MINE=1\n"
 
 
 def test_other_projects_get_none(folder: Path) -> None:
     os.environ[settings.PROJECT] = str(folder.rename(folder.parent / "mine"))
     before = dict(os.environ)
-    with vendors_of_demo(CONSOLE):
+    with vendors_of_demo(print):
         assert os.environ == before
+
+
+@pytest.mark.usefixtures("folder")
+def test_vendors_that_answer_are_not_started_again() -> None:
+    with answering():
+        url = os.environ["OCTOLIS_BASE_URL"]
+        with answering():
+            assert os.environ["OCTOLIS_BASE_URL"] == url
+    with answering():
+        assert os.environ["OCTOLIS_BASE_URL"] != url

@@ -11,6 +11,8 @@ from typing import Any
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.tags import op_tags
+
 _DAGSTERS_OWN = {"dagster/code_references", "dagster/component_origin"}
 
 
@@ -40,6 +42,7 @@ def _assets(defs: dg.Definitions) -> Iterator[str]:
                 "kinds": _list(node.kinds),
                 "owners": _list(node.owners),
                 "tags": _list(f"{name}={value}" for name, value in node.tags.items() if "dagster/kind" not in name),
+                "op tags": _list(f"{name}={value}" for name, value in op_tags(graph, key).items()),
                 "pool": _list(node.pools),
                 "upstream": _list(parent.to_user_string() for parent in node.parent_keys),
                 "partitions": node.partitions_def,

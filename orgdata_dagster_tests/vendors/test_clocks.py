@@ -65,5 +65,5 @@ def test_a_superseded_pull_says_so(home: Home, sandbox: Sandbox) -> None:
     done = home.orgdata("pull", USERS, "--from", yesterday, "--to", yesterday, "--json")
     assert done.status == 0, done.everything
     assert f'"superseded": [\n      "{yesterday}"\n    ]' in done.out
-    assert "superseded: 1 of 1 partitions" in done.err
+    assert "superseded: 1 of 1 partition" in done.err
     assert "1 not stored (the warehouse has newer snapshots)" in done.err

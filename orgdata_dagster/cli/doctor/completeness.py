@@ -14,11 +14,12 @@ import dagster as dg
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.cli.doctor.machine import PATIENCE
+from orgdata_dagster.counting import counted, counted_span
 from orgdata_dagster.orchestration.assets.resuming import unfinished_pulls
 from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches, waiting_for
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
-from orgdata_dagster.overview.checks import failing
+from orgdata_dagster.overview.checks import failing, remedy_of
 from orgdata_dagster.overview.emptied import ACCEPT, acceptance, in_words
 from orgdata_dagster.warehouse.ledger.coverage import Reach
 
@@ -36,8 +37,7 @@ def checks(catalog: Catalog) -> Iterator[Finding]:
 def _checks(catalog: Catalog) -> Iterator[Finding]:
     found = failing(catalog.outline())
     for one in found:
-        remedy = f"See the tab Checks of {one.asset} in the UI (`orgdata dev`)."
-        yield Finding("checks", str(one), not one.error, remedy, warning=not one.error)
+        yield Finding("checks", str(one), not one.error, remedy_of(one), warning=not one.error)
     if not found:
         yield Finding("checks", "no check fails")
 
@@ -64,7 +64,7 @@ def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
             found += 1
             yield finding
     if not found:
-        yield Finding("coverage", f"no gaps in {len(kinds)} tables")
+        yield Finding("coverage", f"no gaps in {counted(len(kinds), 'table')}")
 
 
 def _of(
@@ -81,7 +81,7 @@ def _of(
     if not missing:
         return
     name, first, last = key.to_user_string(), missing[0], missing[-1]
-    span = f"{len(missing)} partitions, {first} to {last}" if first else "the last pull was not complete"
+    span = counted_span(missing, "partition") if first else "the last pull was not complete"
     days = f" --from {first}" + (f" --to {last}" if kind == "days" else "") if first else ""
     yield Finding(
         name,

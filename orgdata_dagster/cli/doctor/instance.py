@@ -14,6 +14,7 @@ import duckdb
 
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.instance.orphaned_runs import dead_runs, leaked_slots, reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits, wrong_limits
 from orgdata_dagster.orchestration.instance.processes import age, daemons
@@ -38,11 +39,11 @@ def _runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
     leaked = leaked_slots(instance, dead)
 
     def free() -> str:
-        return f"marked {len(reap(instance))} orphaned runs as failed and freed their slots"
+        return f"marked {counted(len(reap(instance)), 'orphaned run')} as failed and freed their slots"
 
     text = f"{len(dead)} orphaned (their process died): {', '.join(run.run_id[:8] for run in dead)}"
     yield Finding("runs", text if dead else "the process of every run is alive", not dead, _FIX, free)
-    text = f"{len(leaked)} finished runs still hold slots"
+    text = f"{counted(len(leaked), 'finished run')} still holding slots"
     yield Finding("slots", text if leaked else "none leaked", not leaked, _FIX, None if dead else free)
     yield _reports(instance, dead)
 
@@ -53,10 +54,10 @@ def _reports(instance: dg.DagsterInstance, dead: Sequence[dg.DagsterRun]) -> Fin
         missing = sum(map(len, unreported(instance, runs).values()))
     except (WarehouseError, duckdb.Error):
         return Finding("reports", "not examined, because the warehouse cannot be read now")
-    text = f"{missing} partitions have landed but are not reported to Dagster: their runs ended too early"
+    text = f"{counted(missing, 'partition', 'have')} landed but are not reported to Dagster: their runs ended too early"
 
     def report() -> str:
-        return f"reported {report_landed(instance, runs)} landed partitions to Dagster"
+        return f"reported {counted(report_landed(instance, runs), 'landed partition')} to Dagster"
 
     return Finding("reports", text if missing else "Dagster knows of every landed partition", not missing, _FIX, report)
 
@@ -65,7 +66,7 @@ def _pools(catalog: Catalog, instance: dg.DagsterInstance) -> Finding:
     if not instance.event_log_storage.get_concurrency_keys() and not instance.get_runs_count():
         return Finding("pools", "not set yet; the first pull or `orgdata dev` sets them")
     wrong = wrong_limits(instance, catalog.resources)
-    text = ", ".join(f"{pool} should have {limit} slots" for pool, limit in wrong.items())
+    text = ", ".join(f"{pool} should have {counted(limit, 'slot')}" for pool, limit in wrong.items())
 
     def limit() -> str:
         apply_limits(instance, catalog.resources)
@@ -90,7 +91,7 @@ def _daemon(instance: dg.DagsterInstance) -> Finding:
         return Finding("daemon", text, False, "orgdata dev")
     if broken:
         return Finding("daemon", f"errors in {', '.join(broken)}", False, "See Deployment > Daemons in the UI.")
-    return Finding("daemon", f"{len(beats)} daemons run")
+    return Finding("daemon", f"running: {counted(len(beats), 'daemon')}")
 
 
 def _size(instance: dg.DagsterInstance) -> Finding:

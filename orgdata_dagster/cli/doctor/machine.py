@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 from orgdata_dagster import private, settings
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.warehouse.errors import LedgerIncomplete
@@ -68,7 +69,7 @@ def _private() -> Finding:
     if not open_to_others:
         return Finding("private", "only their owner can read the home and the warehouse")
     first = f"{open_to_others[0]} (mode {stat.S_IMODE(open_to_others[0].stat().st_mode):04o})"
-    text = f"other users can read or write {len(open_to_others)} files and folders, such as {first}"
+    text = f"other users can read or write {counted(len(open_to_others), 'file')} and folders, such as {first}"
     return Finding("private", text, False, "orgdata doctor --fix", _tighten)
 
 
@@ -78,7 +79,7 @@ def _files() -> list[Path]:
 
 
 def _tighten() -> str:
-    return f"restricted {private.tighten(_files())} files and folders to their owner"
+    return f"restricted {counted(private.tighten(_files()), 'file')} and folders to their owner"
 
 
 def _room(about: str, folder: Path, variable: str) -> Finding:

@@ -12,6 +12,7 @@ from functools import partial
 
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.rate_limit import RateLimitTimeout
@@ -74,11 +75,11 @@ def _of(resource: VendorResource, *, ask: bool) -> Iterator[Finding]:
 def _rate_limit(resource: VendorResource) -> Finding:
     rate_limit = resource.rate_limit()
     facts = [
-        f"{round(used.spent, 1):g} of {used.points:g} points spent in {used.window.seconds:g} s"
+        f"{round(used.spent, 1):g} of {counted(used.points, 'point')} spent in {used.window.seconds:g} s"
         for used in rate_limit.usage()
     ]
     if (at_once := resource.rule().in_flight) is not None:
-        facts.append(f"{at_once} concurrent requests")
+        facts.append(counted(at_once, "concurrent request"))
     if pause := rate_limit.paused():
         facts.append(pause_in_words(pause, datetime.now(UTC)))
         return Finding(resource.vendor, f"PAUSED: {', '.join(reversed(facts))}", False, lift(resource.vendor))

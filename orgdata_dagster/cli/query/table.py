@@ -16,6 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from orgdata_dagster.cli.query import Result
+from orgdata_dagster.counting import counted
 from orgdata_dagster.warehouse.names import quoted
 
 MOST = 500  # rows that are shown
@@ -39,7 +40,7 @@ def show(console: Console, result: Result) -> None:
     for line in lines(names, rows, numbers, width):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     more = result.rows - len(rows)
-    summary = f"{result.rows:,} row{'' if result.rows == 1 else 's'}"
+    summary = counted(result.rows, "row")
     if more:
         summary = f"{summary}, of which {len(rows)} are shown: --csv, --json and --parquet FILE have all of them"
     console.print(f"({summary})", markup=False, highlight=False, soft_wrap=True)

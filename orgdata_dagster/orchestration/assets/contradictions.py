@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.warehouse.ledger.intervals import Interval
@@ -59,7 +60,7 @@ def shrank(
     stored = intake.stored(values or {}, after)
     if 2 * received >= stored or stored - received < _MUCH:
         return None
-    return f"{intake.partition or 'now'}: {received} rows{_of(values)}, {stored} were stored before"
+    return f"{intake.partition or 'now'}: {counted(received, 'row')}{_of(values)}, {stored} were stored before"
 
 
 def keep_stored(as_of: datetime, start: datetime, end: datetime, reason: str, *before: Interval) -> Pulled:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http.errors import PermanentError, TooLongAPause
 from orgdata_dagster.orchestration.reasons import is_known, reason
 from orgdata_dagster.warehouse.errors import ContractViolation, Refused, WarehouseDamaged, WarehouseUnavailable
@@ -41,8 +42,8 @@ def failure(
         context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
     reasons = {str(partition or "all"): reason(error) for partition, error in errors.items()}
     first = next(iter(reasons.values()))
-    more = f" (and {len(reasons) - 1} more partitions)" if len(reasons) > 1 else ""
-    skipped = f"; {untried} partitions were not tried" if untried else ""
+    more = f" (and {counted(len(reasons) - 1, 'more partition')})" if len(reasons) > 1 else ""
+    skipped = f"; {counted(untried, 'partition', 'were')} not tried" if untried else ""
     table = "\n".join(["| partition | reason |", "|---|---|"] + [
         f"| {partition} | {told.replace('|', '/')} |" for partition, told in list(reasons.items())[:_SHOWN]
     ])  # fmt: skip

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http import stopping
 
 INTERRUPTS = (stopping.Stopped, dg.DagsterExecutionInterruptedError, KeyboardInterrupt)
@@ -47,5 +48,5 @@ def all_ended(threads: Sequence[Future[None]], seconds: float) -> bool:
 
 def interrupted(landed: int, total: int) -> dg.DagsterExecutionInterruptedError:
     """The error that marks the step as canceled, not as failed, in Dagster."""
-    text = f"stopped after {landed} of {total} partitions have landed; a run that continues skips them"
+    text = f"stopped after {landed} of {counted(total, 'partition', 'have')} landed; a run that continues skips them"
     return dg.DagsterExecutionInterruptedError(text)

@@ -18,6 +18,7 @@ import dagster as dg
 import duckdb
 
 from orgdata_dagster import settings
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration import telemetry
 from orgdata_dagster.orchestration.assets import metadata, resuming
 from orgdata_dagster.orchestration.assets.batches import LONGEST, Batches
@@ -90,7 +91,7 @@ class _Run:
             self.names = names_of(connection, self.target.table, table_columns(connection, self.target.table))
             done = coverage.landed_since(connection, self.target.table, resumed) if resumed else set()
         if done := done & set(partitions):
-            self.context.log.info(f"continues a run that landed {len(done)} of {self.total} partitions")
+            self.context.log.info(f"continues a run that landed {len(done)} of {counted(self.total, 'partition')}")
             for partition in done:
                 self.landed[partition] = metadata.resumed(self.known.get(partition, ()), self.window(partition))
         return [partition for partition in partitions if partition not in done]

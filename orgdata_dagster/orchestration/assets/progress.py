@@ -26,7 +26,7 @@ class Progress:
     rows: int
     requests: int
     waited: float
-    unit: str = "partitions"
+    unit: str = "partition"
     superseded: int = 0
 
 

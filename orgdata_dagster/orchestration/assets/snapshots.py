@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http.errors import PermanentError, TransientError
 from orgdata_dagster.orchestration.assets.failures import failure
 from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Pulled
@@ -82,7 +83,7 @@ def _still_today(pull: Pull, intake: Intake) -> Pulled:
 
 
 def _too_late(target: Target, days: Sequence[str]) -> PermanentError:
-    count = f"{len(days)} days" if len(days) > 1 else "1 day"
+    count = counted(len(days), "day")
     return PermanentError(
         f"the vendor has only the current state, so there is no snapshot of {_span(days)} ({count})",
         vendor=target.table.schema,

@@ -17,6 +17,7 @@ from itertools import takewhile
 import dagster as dg
 
 from orgdata_dagster import settings
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration import telemetry
 from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches
@@ -180,7 +181,8 @@ def _gave_up(key: dg.AssetKey, asked: Attempts) -> dg.AssetCheckEvaluation:
         check_name=COVERAGE,
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"catch_up gave up {what} after {asked.tries} attempts: see why its runs failed, then pull it",
+        description=f"catch_up gave up {what} after {counted(asked.tries, 'attempt')}: see why its runs failed, then "
+        "pull it",
         metadata={"partitions": len(asked.batch), "tries": asked.tries, "missing": ", ".join(asked.batch)},
     )
 

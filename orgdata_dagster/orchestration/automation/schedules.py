@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.automation.queued_runs import waiting
 from orgdata_dagster.orchestration.automation.turns import turn_tag
@@ -64,7 +65,7 @@ def _due(
             run_key = f"{asset.key.to_user_string()} {tick.isoformat()}"
             yield dg.RunRequest(run_key=run_key, asset_selection=[asset.key], tags=tags)
 
-    again = f", and again the last {again_days} days" if again_days else ""
+    again = f", and again the last {counted(again_days, 'day')}" if again_days else ""
     about = f"Pulls {_listed(assets)}: today, incomplete days of the last week{again}."
     return _schedule(name, vendor, cron, dg.AssetSelection.assets(*assets), due, about)
 
@@ -133,7 +134,7 @@ def _schedule(
         asked = waiting(context.instance, name)
         requests = due(context.scheduled_execution_time.astimezone(UTC), warehouse)
         new = [request for request in requests if not any(_pulls(run, request) for run in asked)]
-        return new or dg.SkipReason(f"{len(asked)} queued runs of this schedule cover it already")
+        return new or dg.SkipReason(f"already covered by {counted(len(asked), 'queued run')} of this schedule")
 
     return tick
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import duckdb
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.partitions import bounds
 from orgdata_dagster.warehouse.names import PARTITION, TableName
 
@@ -53,7 +54,7 @@ class Volume:
         return self.rows < self.least / 2 or self.rows > 2 * self.most
 
     def __str__(self) -> str:
-        return f"{self.partition}: {self.rows} rows; the partitions before have {self.least} to {self.most}"
+        return f"{self.partition}: {counted(self.rows, 'row')}; the partitions before have {self.least} to {self.most}"
 
 
 def volumes(

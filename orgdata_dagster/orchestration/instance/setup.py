@@ -18,10 +18,18 @@ from orgdata_dagster.dagster_internals.migrations import read_once
 from orgdata_dagster.dagster_internals.storage import batched_event_log
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits
+from orgdata_dagster.orchestration.instance.run_queue import FairQueue
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.private import keep_private
 
 _LOCK = "instance"
+# a run takes seconds to start: two start side by side; more of them would starve each other on a small machine
+_QUEUE = f"""
+run_coordinator:
+  module: {FairQueue.__module__}
+  class: {FairQueue.__name__}
+  config: {{dequeue_use_threads: true, dequeue_num_workers: 2}}
+"""
 _OWN = Path(__file__).with_name("dagster.yaml")  # a link, so that an installed package has it too
 
 
@@ -29,7 +37,8 @@ def prepare_home() -> str:
     """Set DAGSTER_HOME to ORGDATA_HOME/dagster unless it is already set, make it absolute, and return it.
 
     Unless it was set, copies the project's dagster.yaml there (orgdata's own if the project has none), with a batched
-    event log if the file leaves storage to Dagster.
+    event log if the file leaves storage to Dagster, and with the queue in which vendors take turns if it leaves that to
+    Dagster.
     """
     keep_private()
     configured, folder = os.environ.get(settings.DAGSTER_HOME), settings.dagster_home()
@@ -38,15 +47,16 @@ def prepare_home() -> str:
         return str(folder)
     source, copy = settings.project_root() / "dagster.yaml", folder / "dagster.yaml"
     text = (source if source.exists() else _OWN).read_text()
-    text += _event_log(folder) if _has_no_storage(text) else ""
+    text += _event_log(folder) if _has_no(text, "storage") else ""
+    text += _QUEUE if _has_no(text, "run_queue", "run_coordinator") else ""
     if not copy.exists() or copy.read_text() != text:  # other processes may be reading it
         copy.write_text(text)
     return str(folder)
 
 
-def _has_no_storage(text: str) -> bool:
-    """Whether a dagster.yaml configures no storage. One that names a database is not changed."""
-    return not any("storage" in name for name in yaml.safe_load(text) or {})
+def _has_no(text: str, *names: str) -> bool:
+    """Whether a dagster.yaml configures none of these; what a project configures itself is not changed."""
+    return not any(name in key for name in names for key in yaml.safe_load(text) or {})
 
 
 def _event_log(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Estimates of what a pull costs, from a vendor's paging rules. They are stored in the assets' metadata.
+"""Estimates of what a pull costs, from a vendor's paging rules. They are stored in a tag of the asset's op.
 
 Here: `Estimate`, and reading and writing it. Keep out: the rules (a vendor's component.py), and estimates from the
 ledger (plans.py).
@@ -6,11 +6,11 @@ ledger (plans.py).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
-_METADATA = "orgdata/estimate"
+from orgdata_dagster.orchestration.tags import ESTIMATE_TAG
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,21 @@ class Estimate:
     per_run: requests once per run.
     exact: the number is exact; otherwise it is a minimum.
     cost: points per request.
+    each: what every one of the requests is for, if there may be more of them than partitions: `row of projects`.
     """
 
     requests: float
     per_run: float = 0
     exact: bool = False
     cost: float = 1
+    each: str = ""
 
-    def metadata(self) -> dict[str, dict[str, float]]:
-        """The asset metadata that holds this estimate."""
-        return {_METADATA: asdict(self)}
+    def as_tag(self) -> str:
+        """The value of the tag that holds this estimate."""
+        return json.dumps(asdict(self))
 
 
-def estimate_of(metadata: Mapping[str, Any]) -> Estimate:
-    """The estimate in an asset's metadata; if there is none, at least one request per partition."""
-    carried = metadata.get(_METADATA)
-    return Estimate(**getattr(carried, "value", carried)) if carried else Estimate(1)
+def estimate_of(tags: Mapping[str, str]) -> Estimate:
+    """The estimate in the tags of an asset's op; if there is none, at least one request per partition."""
+    carried = tags.get(ESTIMATE_TAG)
+    return Estimate(**json.loads(carried)) if carried else Estimate(1)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http.rate_limit import Rule
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.orchestration.tags import PullKind
@@ -28,6 +29,7 @@ class AssetPlan:
     impossible: partitions that the vendor no longer has.
     at_least: the figures are a minimum, because the number of pages is unknown.
     basis: where the figures come from, in words. `loads`: the number of loads in the ledger, if from these.
+    each: what there is one request for, if how many there are is unknown: `row of projects`.
     """
 
     asset: str
@@ -38,6 +40,7 @@ class AssetPlan:
     at_least: bool
     basis: str
     loads: int = 0
+    each: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,17 @@ def plan_of(
     loads = 0 if estimate.exact else len(past)
     if not loads:
         requests = count * estimate.requests + (estimate.per_run if count else 0)
-        basis = "the vendor's rules" if estimate.exact else "the vendor's rules; no earlier partition has landed"
+        unknown = f"one request per {estimate.each}" if estimate.each else "no earlier partition has landed"
+        basis = "the vendor's rules" if estimate.exact else f"the vendor's rules; {unknown}"
     else:
         mean = sum(past.values()) / len(past)
         names: Sequence[str | None] = [None] if kind == "whole" else possible
         requests = sum(past.get(name, mean) for name in names)
-        basis = f"{len(past)} load{'' if len(past) == 1 else 's'} in the ledger"
+        basis = f"{counted(len(past), 'load')} in the ledger"
     whole = ceil(requests - 1e-9)
     at_least = not estimate.exact and not past and count > 0
-    return AssetPlan(asset, count, impossible, whole, whole * estimate.cost, at_least, basis, loads)
+    each = estimate.each if at_least else ""
+    return AssetPlan(asset, count, impossible, whole, whole * estimate.cost, at_least, basis, loads, each)
 
 
 def total(vendor: str, plans: Iterable[AssetPlan], rule: Rule, answer: float | None) -> VendorPlan:

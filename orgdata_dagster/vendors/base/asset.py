@@ -16,7 +16,7 @@ from orgdata_dagster.orchestration.checks import freshness
 from orgdata_dagster.orchestration.checks.freshness import Allowed, Freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.instance.pools import pool
-from orgdata_dagster.orchestration.tags import pulls_tag
+from orgdata_dagster.orchestration.tags import ESTIMATE_TAG, PULLS_TAG
 from orgdata_dagster.vendors.base.stream import Event, Step, Stream
 from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.ledger import coverage
@@ -44,8 +44,8 @@ def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequ
         description=stream.description,
         partitions_def=stream.partitions,
         backfill_policy=_backfill_policy(stream),
-        metadata={**stream.metadata, **stream.estimate.metadata(), **document(kind)},
-        tags=pulls_tag(stream.pulls),
+        metadata={**stream.metadata, **document(kind)},
+        op_tags={PULLS_TAG: stream.pulls, ESTIMATE_TAG: stream.estimate.as_tag()},
         pool=pool(vendor),
         kinds={"duckdb", stream.file_format, vendor},
         owners=list(table.owners or owners),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import duckdb
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.assets.contradictions import REPETITIONS, contradiction, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.full_walks import full_walk_is_due, last_full_walk
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
@@ -120,7 +121,8 @@ def pull(
     whole = ended and counts.vendor <= read and not _contradicts(counts.vendor, shown)
     as_of = intake.first_answer or began
     # pages that end before the vendor's own count may also lack records that changed
-    cut = f"the vendor counts {counts.vendor} records, and its pages end after {shown}" if ended and not whole else None
+    counted_by_vendor = counted(counts.vendor, "record")
+    cut = f"the vendor counts {counted_by_vendor}, and its pages end after {shown}" if ended and not whole else None
     gaps = [Interval(last_full_walk(intake) or EVER, as_of, cut)] if cut else []
     state = {LAST_FULL_WALK: as_of.isoformat()} if whole else {}
     return Pulled(as_of, coverage=intervals(EVER, as_of, gaps), whole=whole, state=state)

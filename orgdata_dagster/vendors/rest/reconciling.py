@@ -12,6 +12,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.gaps import covered
@@ -60,8 +61,8 @@ def build_check(asset: dg.AssetsDefinition, source: RestList) -> dg.AssetChecksD
         return dg.AssetCheckResult(
             passed=unchanged <= rows <= unchanged + later,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=f"{_time(begin, until) if filtered else 'In all'}, {vendor} counts {unchanged} rows, "
-            f"and {later} that changed since; the table has {rows}.",
+            description=f"{_time(begin, until) if filtered else 'In all'}, {vendor} counts "
+            f"{counted(unchanged, 'row')}, and {later} that changed since; the table has {rows}.",
             metadata={vendor: unchanged, "changed_since": later, "table": rows},
         )
 

@@ -50,7 +50,7 @@ def stream_of(vendor: str, source: RestList, start_date: str) -> Stream:
         run=partial(_run, source),
         pulls="days" if source.by_day else "whole",
         partitions=daily(start_date) if source.by_day else None,
-        estimate=Estimate(1, cost=listing.cost),
+        estimate=Estimate(1, cost=listing.cost, each=f"row of {table_of(source.each)}" if source.each else ""),
         unproven=source.unproven,
         probe=probe_of(source) if source.is_probed else None,
         reconciliation=partial(build_check, source=source) if source.is_reconciled else None,

@@ -75,3 +75,13 @@ def use_by_day(connection: duckdb.DuckDBPyConnection, since: datetime) -> list[V
         VendorDay(vendor, day, int(requests), float(points), int(failed), float(waited))
         for vendor, day, requests, points, failed, waited in found
     ]
+
+
+def asked_since(connection: duckdb.DuckDBPyConnection, since: datetime) -> set[str]:
+    """The vendors that were sent a request."""
+    if not schema.exists(connection, "requests"):
+        return set()
+    # a literal, because with a parameter DuckDB imports numpy and pandas, for which `status` must not wait
+    lately = f"sent_at >= TIMESTAMPTZ '{since.isoformat()}'"
+    found = connection.execute(f"SELECT DISTINCT vendor FROM _orgdata.requests WHERE {lately}").fetchall()
+    return {vendor for (vendor,) in found}

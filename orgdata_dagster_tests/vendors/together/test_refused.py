@@ -42,7 +42,7 @@ def test_the_doctor_shows_it_and_clears_it(home: Home, sandbox: Sandbox) -> None
         assert "may have been revoked" in failed(runs.materialize("together/users"))
         assert not show(Console(file=out, width=200), examine(Opened(Catalog(runs.defs), instance), ask=True))
         assert re.search(
-            r"^ok    together: [01] of 1 points spent in 0.05 s, 1 concurrent requests$", out.getvalue(), re.MULTILINE
+            r"^ok    together: [01] of 1 point spent in 0.05 s, 1 concurrent request$", out.getvalue(), re.MULTILINE
         )
         assert "STOPPED: on 2" in out.getvalue()
         with pytest.raises(UserError, match="unknown vendor 'togehter'; known: together"):

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.automation.alerts.channels import Message
 from orgdata_dagster.orchestration.automation.alerts.problems import Problem
 
@@ -18,7 +19,7 @@ _MOST = 20  # problems that one message lists
 
 def message_of(vendor: str, began: Sequence[Problem], ended: Sequence[Problem], now: datetime) -> Message:
     """The message about a vendor."""
-    counts = [f"{len(each)} {_noun(each)} {verb}" for each, verb in ((began, "began"), (ended, "ended")) if each]
+    counts = [f"{counted(len(each), 'problem')} {verb}" for each, verb in ((began, "began"), (ended, "ended")) if each]
     subject = f"orgdata: {vendor}: {', '.join(counts)}"
     if len([*began, *ended]) == 1:
         only, verb = (*began, *ended)[0], "began" if began else "ended"
@@ -41,10 +42,6 @@ _WORDS = {
     "sensor": "failing sensor",
     "rejections": "too many rejected rows",
 }
-
-
-def _noun(problems: Sequence[Problem]) -> str:
-    return "problem" if len(problems) == 1 else "problems"
 
 
 def _named(problem: Problem) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.automation.alerts import heartbeat, runs, tables
 from orgdata_dagster.orchestration.automation.alerts import vendors as of_vendors
 from orgdata_dagster.orchestration.automation.alerts.channels import NotSent, channels, send
@@ -61,7 +62,7 @@ def alerts_sensor(
             context.log.error(trouble)
         open_now = max(map(len, after.values()), default=0)
         return dg.SensorResult(
-            skip_reason="; ".join(troubles) or f"{open_now} problems",
+            skip_reason="; ".join(troubles) or counted(open_now, "problem"),
             cursor=json.dumps({name: [each.as_json() for each in told.values()] for name, told in after.items()}),
         )
 

@@ -1,0 +1,54 @@
+"""In the daemon's queue, a backfill of one vendor does not keep the others waiting."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.test_utils import create_run_for_test
+
+from orgdata_dagster.orchestration.instance.run_queue import FairQueue
+from orgdata_dagster.orchestration.tags import PRIORITY_TAG, VENDOR_TAG
+from orgdata_dagster_tests.integration.home import Home
+
+
+def submitted(instance: dg.DagsterInstance, vendor: str, **tags: str) -> str:
+    """Queue a run of a vendor, as the UI, the backfill daemon and schedules do; returns its id."""
+    job = RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("mine"), "mine"), "job")
+    assets = frozenset([dg.AssetKey([vendor, "a"])])
+    run = create_run_for_test(instance, asset_selection=assets, tags=tags, remote_job_origin=job)
+    instance.run_coordinator.submit_run(dg.SubmitRunContext(run, workspace=None))  # type: ignore[arg-type]
+    return run.run_id
+
+
+def order(instance: dg.DagsterInstance) -> list[str]:
+    """The vendors of the queued runs in the order in which Dagster starts them."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))[::-1]  # the oldest first
+    return [run.tags[VENDOR_TAG] for run in sorted(runs, key=lambda run: -int(run.tags.get(PRIORITY_TAG, "0")))]
+
+
+def test_vendors_take_turns_in_the_queue(home: Home) -> None:
+    with home.instance() as instance:
+        assert isinstance(instance.run_coordinator, FairQueue)
+        assert instance.run_coordinator.dequeue_use_threads
+        for _ in range(3):
+            submitted(instance, "octolis")
+        for _ in range(2):
+            submitted(instance, "together")
+        assert order(instance) == ["octolis", "together", "octolis", "together", "octolis"]
+        urgent = submitted(instance, "octolis", **{PRIORITY_TAG: "5"})
+        run = instance.get_run_by_id(urgent)
+        assert run is not None
+        assert run.tags[PRIORITY_TAG] == "5", "a priority that somebody has set stays"
+        assert order(instance)[0] == "octolis"
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["run_queue: {max_concurrent_runs: 3}\n", "run_coordinator: {module: dagster, class: QueuedRunCoordinator}\n"],
+)
+def test_a_queue_of_the_projects_own_stays(home: Home, own: str) -> None:
+    folder = home.write_project()
+    (folder / "dagster.yaml").write_text(own)
+    with home.instance() as instance:
+        assert not isinstance(instance.run_coordinator, FairQueue)

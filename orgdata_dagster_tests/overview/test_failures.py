@@ -1,0 +1,135 @@
+"""What fails is named everywhere that people look: since when, why, and the command that helps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.dagster_internals import SWITCH
+from orgdata_dagster.dagster_internals.last_runs import all_succeeded
+from orgdata_dagster.http.circuit_breaker import CircuitBreaker
+from orgdata_dagster.orchestration.shared_state import shared_state
+from orgdata_dagster.overview import failed_runs
+from orgdata_dagster.overview.asset import look
+from orgdata_dagster.overview.markdown import metadata_of
+from orgdata_dagster.overview.page import page
+from orgdata_dagster.overview.state import Overview
+from orgdata_dagster.sandbox.faults import Status
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.project import institution_analytics, today
+
+VENDOR = "institution_analytics"
+USERS, EVENTS = f"{VENDOR}/users", f"{VENDOR}/events"
+
+
+def seen(home: Home) -> Overview:
+    loaded = catalog.load()
+    with home.instance() as instance:
+        return look(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
+
+
+def everywhere(home: Home) -> list[str]:
+    """Each place that shows failures, as text."""
+    found = seen(home)
+    shown = metadata_of(found).get("failing")
+    status = home.orgdata("status")
+    assert status.status == 0, status.everything
+    return [status.out, home.orgdata("status", "--json").out, page(found), str(shown.value) if shown else ""]
+
+
+@pytest.mark.parametrize("internals", ["", "off"])
+def test_a_table_whose_last_run_failed(home: Home, sandbox: Sandbox, internals: str) -> None:
+    home.set(**{SWITCH: internals})
+    assert home.materialize(USERS, today(back=1)).success
+    assert not any("events: " in text or "FAILED" in text for text in everywhere(home))
+    sandbox.institution_analytics.faults.add(Status(404))
+    assert not home.materialize(EVENTS, today(back=1)).success
+    again = f"orgdata pull {EVENTS} --resume --from {today(back=1)} --to {today(back=1)}"
+    for text in everywhere(home):
+        assert EVENTS in text
+        assert "HTTP 404" in text
+        assert again in text
+        assert "Check the base URL" in text
+    [told] = json.loads(home.orgdata("status", "--json").out)["failed_runs"]
+    assert (told["name"], told["remedy"], told["error"]) == (EVENTS, again, True)
+    assert home.orgdata(*again.split()[1:]).status == 0, "the command works"
+    assert not any("HTTP 404" in text for text in everywhere(home))
+
+
+def test_the_command_is_that_of_the_pull(home: Home, sandbox: Sandbox) -> None:
+    sandbox.institution_analytics.faults.add(Status(404))
+    assert home.orgdata("pull", USERS, "--from", today(back=1)).status == 1
+    [told] = json.loads(home.orgdata("status", "--json").out)["failed_runs"]
+    assert told["remedy"] == f"orgdata pull {USERS} --from {today(back=1)} --to {today()} --resume"
+
+
+def test_a_failure_older_than_the_newest_runs(home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox.institution_analytics.faults.add(Status(404))
+    assert not home.materialize(EVENTS, today()).success
+    assert home.materialize(USERS, today()).success
+    monkeypatch.setattr(failed_runs, "_RUNS", 1)  # the hourly runs of other tables
+    [failure] = seen(home).failures
+    assert failure.name == EVENTS
+
+
+def test_only_a_run_that_did_not_succeed_needs_dagster(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    assert all_succeeded(tmp_path, [USERS])  # nothing has run
+    assert home.materialize(USERS, today(back=1)).success
+    with home.instance() as instance:
+        folder = Path(instance.root_directory)
+    assert all_succeeded(folder, [USERS, EVENTS])
+    sandbox.institution_analytics.faults.add(Status(404))
+    assert not home.materialize(EVENTS, today()).success
+    assert not all_succeeded(folder, [USERS, EVENTS])
+    assert all_succeeded(folder, [USERS])
+
+
+def test_a_vendor_that_refused_the_credentials(home: Home, sandbox: Sandbox) -> None:
+    assert sandbox.url
+    CircuitBreaker(VENDOR, shared_state()).set("HTTP 401 who are you")
+    for text in everywhere(home):
+        assert "HTTP 401 who are you" in text
+        assert f"orgdata doctor --clear {VENDOR}" in text
+    assert f"{VENDOR} is STOPPED: no request is sent: on 2" in home.orgdata("status").out
+    [told] = json.loads(home.orgdata("status", "--json").out)["paused"]
+    assert (told["vendor"], told["until"]) == (VENDOR, None)
+    assert told["since"].startswith("20")
+    assert "(no requests now)" in page(seen(home))
+
+
+def test_a_vendor_that_asked_for_a_pause(home: Home) -> None:
+    catalog.load().resources[VENDOR].rate_limit().pause(600)
+    for text in everywhere(home):
+        assert "as the vendor asked" in text
+        assert f"orgdata doctor --clear {VENDOR}" in text
+    [failure] = seen(home).failures
+    assert (failure.name, failure.error, failure.since) == (VENDOR, False, None)
+
+
+def test_only_rate_limits_that_were_used_today_are_shown(home: Home, sandbox: Sandbox) -> None:
+    home.write_project(institution_analytics=institution_analytics(limits={"per_minute": 100}))
+    line = f"rate limit of {VENDOR}: "
+    assert line not in home.orgdata("status").out
+    assert home.materialize(USERS, today(back=1)).success
+    asked = len(sandbox.log.entries())
+    assert f"{line}{asked} of 100 points in 60 s" in home.orgdata("status").out
+    assert len(json.loads(home.orgdata("status", "--json").out)["rate_limits"]) == 1
+
+
+def test_the_checks_of_a_failed_run_are_not_failed_checks(home: Home, sandbox: Sandbox) -> None:
+    """They were planned and never evaluated; the UI would show them as failed, in red."""
+    assert home.materialize(USERS, today(back=1)).success
+    key = dg.AssetCheckKey(dg.AssetKey(USERS.split("/")), "keys")
+    with home.instance() as instance:
+        before = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
+    sandbox.institution_analytics.faults.add(Status(404))
+    assert not home.materialize(USERS, today()).success
+    with home.instance() as instance:
+        after = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
+    assert [each.id for each in after] == [each.id for each in before]
+    assert len(after) == 1

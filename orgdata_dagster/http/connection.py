@@ -20,6 +20,7 @@ from orgdata_dagster.http.body import ACCEPT_ENCODING
 from orgdata_dagster.http.errors import PermanentError, UnsafeUrl
 from orgdata_dagster.http.origin import same_origin
 from orgdata_dagster.http.redaction import excerpt
+from orgdata_dagster.http.transport import LeanTransport
 
 REQUESTS_LOG = "orgdata.http.requests"  # at DEBUG, a line per request with its whole URL, redacted
 _log = logging.getLogger(REQUESTS_LOG)
@@ -94,9 +95,7 @@ class Connections:
     ) -> None:
         # Only a part of the environment is used: SSL_CERT_FILE and an https proxy. A ~/.netrc would add an unexpected
         # Authorization header, and HTTP_PROXY would send credentials to a third party unencrypted.
-        self._transport = transport or httpx.HTTPTransport(
-            verify=_tls(httpx.URL(base_url).scheme == "https"), proxy=https_proxy(base_url), trust_env=False
-        )
+        self._transport = transport or _transport(_tls(httpx.URL(base_url).scheme == "https"), https_proxy(base_url))
         self._client = httpx.Client(
             headers={"user-agent": "orgdata", "accept-encoding": ACCEPT_ENCODING, **headers},
             timeout=httpx.Timeout(
@@ -125,10 +124,16 @@ class Connections:
         self._client.close()
 
 
+def _transport(tls: ssl.SSLContext, proxy: str | None) -> httpx.BaseTransport:
+    return httpx.HTTPTransport(verify=tls, proxy=proxy, trust_env=False) if proxy else LeanTransport(tls)
+
+
 @cache
 def _tls(https: bool) -> ssl.SSLContext:
     """The trusted authorities, loaded once, because that takes 40 ms. Empty for plain http."""
-    return httpx.create_ssl_context() if https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = httpx.create_ssl_context() if https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def https_proxy(base_url: str) -> str | None:

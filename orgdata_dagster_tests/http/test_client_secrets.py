@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import asdict
 
+import httpx
 import pytest
 
 from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
@@ -48,12 +49,15 @@ SCENES = {
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_no_word_of_it(rig: Rig, everything_logged: io.StringIO, scene: str) -> None:
+@pytest.mark.parametrize("as_through_a_proxy", [False, True])
+def test_no_word_of_it(rig: Rig, everything_logged: io.StringIO, scene: str, as_through_a_proxy: bool) -> None:
     rig.server.answer(SCENES[scene])
-    said = play(rig, f"/x/{scene[:3]}?cursor={'7f3b'}")
+    transport = httpx.HTTPTransport() if as_through_a_proxy else None
+    said = play(rig, f"/x/{scene[:3]}?cursor={'7f3b'}", transport)
     assert rig.server.asked[0].headers["api-key"] == CANARY  # it was sent, as itself
     check(rig, everything_logged, said)
-    assert "httpcore.http11 DEBUG send_request_headers.started" in everything_logged.getvalue()
+    headers_logged = "httpcore.http11 DEBUG send_request_headers.started" in everything_logged.getvalue()
+    assert headers_logged == as_through_a_proxy
     assert "orgdata.http DEBUG RequestRecord" in everything_logged.getvalue()
     assert "HTTP Request" not in everything_logged.getvalue()  # httpx' line per request, which nobody needs
 
@@ -73,13 +77,14 @@ def test_not_when_the_server_is_gone(rig: Rig, server: Loopback, everything_logg
     check(rig, everything_logged, said)
 
 
-def play(rig: Rig, endpoint: str, **options: object) -> str:
+def play(rig: Rig, endpoint: str, transport: httpx.BaseTransport | None = None, **options: object) -> str:
     """Fetch with the canary in the query and a header; returns all that can be said of what came out."""
     client = rig.client(
         params={"api-key": CANARY},
         headers={"api-key": CANARY},
         secrets=(CANARY,),
         retry=RetryPolicy(attempts=2),
+        transport=transport,
     )
     try:
         return repr(rig.fetch(client, endpoint, **options))

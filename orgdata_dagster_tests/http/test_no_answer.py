@@ -86,6 +86,7 @@ def tls_server(certificate: Path) -> Iterator[int]:
                     taken, _ = server.accept()
                     with context.wrap_socket(taken, server_side=True) as each:
                         each.recv(1000)
+                        each.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
                 except ssl.SSLError:
                     continue
                 except OSError:
@@ -104,12 +105,25 @@ def test_a_certificate_that_nobody_signed(certificate: Path, tmp_path: Path) -> 
     assert "set SSL_CERT_FILE" in told
 
 
-def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Requests trust the certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
     connection._tls.cache_clear()
+    yield
+    connection._tls.cache_clear()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_certificate_that_is_trusted(certificate: Path, tmp_path: Path) -> None:
+    with tls_server(certificate) as port, HttpClient("acme", f"https://localhost:{port}") as client:
+        assert client.fetch("/x", into=tmp_path / "x", read=lambda download: download.path.read_bytes()) == b"fine"
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path) -> None:
     with tls_server(certificate) as port:
         told = failure(f"https://127.0.0.1:{port}", tmp_path, PermanentError)
-    connection._tls.cache_clear()
     assert told.endswith("Check the host in ACME_URL: the certificate belongs to another host.")
 
 

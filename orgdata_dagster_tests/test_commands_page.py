@@ -35,7 +35,7 @@ SHAPE = {
                "reports", "daemon", "event log", "coverage", "checks", "answers, and accepts the credentials"],
     "explain": ["default", "name", "null"],
     "export": ["written,", "unchanged"],
-    "init": ["made the project", "orgdata doctor           # says what is missing"],
+    "init": ["created the project", "orgdata doctor           # lists what is missing"],
     "metrics": ["orgdata_coverage_lag_seconds", "# TYPE", "# HELP"],
     "plan": ["table", "partitions", "requests", "points", "by", "at least", "of a day's rate limit", "if started now"],
     "prepare": ["Dagster instance ready:", "steps at once"],

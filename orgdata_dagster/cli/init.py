@@ -46,8 +46,8 @@ def init(folder: Path, vendors: str | None, *, as_json: bool = False) -> None:
     defs = settings.defs_folder(root).relative_to(root)
     steps += [] if chosen else [f"write {defs}/VENDOR/defs.yaml with `type: orgdata_dagster.RestApi`"]
     steps += ["cp .env.example .env     # and fill in the credentials"] if chosen else []
-    steps += ["orgdata doctor           # says what is missing", "orgdata pull", "orgdata dev"]
-    click.echo(f"\nmade the project {root.name} with {', '.join(chosen) or 'no vendor'}. Next:")
+    steps += ["orgdata doctor           # lists what is missing", "orgdata pull", "orgdata dev"]
+    click.echo(f"\ncreated the project {root.name} with {', '.join(chosen) or 'no vendor'}. Next:")
     click.echo("".join(f"  {step}\n" for step in steps).rstrip("\n"))
 
 

@@ -62,7 +62,7 @@ def begins(name: str, prefixes: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(("where", "forbidden", "allowed"), RULES)
-def test_nobody_imports_what_is_not_theirs(where: list[str], forbidden: list[str], allowed: list[str]) -> None:
+def test_no_module_imports_what_it_may_not(where: list[str], forbidden: list[str], allowed: list[str]) -> None:
     files = [path for pattern in where for path in PACKAGE.glob(pattern)]
     assert files
     found = {
@@ -89,7 +89,7 @@ def test_dagsters_private_modules_are_named_in_one_room() -> None:
     assert found == set()
 
 
-def test_every_private_part_says_why_and_has_a_fallback() -> None:
+def test_every_private_import_has_a_reason_and_a_fallback() -> None:
     for path in sorted(PACKAGE.glob("dagster_internals/*.py")):
         text = ast.get_docstring(ast.parse(path.read_text())) or ""
         if path.name not in ("__init__.py", "event_log.py"):  # the latter is chosen by storage.py
@@ -121,7 +121,7 @@ CLIENTS = [path for name in ("client", "writing") for path in sorted(PACKAGE.glo
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_a_client_and_what_it_stands_on_know_http_alone(client: Path) -> None:
+def test_a_client_and_its_base_import_only_http(client: Path) -> None:
     own = f"{OURS}.vendors.{client.parent.name}"
     pure, waiting = set[Path](), {client}
     while waiting:

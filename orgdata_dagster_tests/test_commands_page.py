@@ -127,7 +127,7 @@ def parses(line: str) -> None:
         command.make_context(name, rest)  # raises on an unknown option or argument
 
 
-def test_a_wrong_command_would_be_seen() -> None:
+def test_a_wrong_command_would_be_detected() -> None:
     with pytest.raises(click.UsageError):
         parses("$ orgdata status --wrong")
     with pytest.raises(click.UsageError):

@@ -49,7 +49,7 @@ def test_without_an_entry_point_the_rate_limits_are_private_too(tmp_path: Path) 
     assert {oct(mode) for name, mode in modes(tmp_path / "rate_limits").items() if name != "."} == {"0o600"}
 
 
-def test_what_is_open_to_others_is_found_and_mended(home: Home) -> None:
+def test_files_that_others_can_read_are_found_and_fixed(home: Home) -> None:
     old = settings.staging() / "old.csv"
     old.write_text("a")
     old.chmod(0o644)
@@ -66,6 +66,6 @@ def test_what_is_open_to_others_is_found_and_mended(home: Home) -> None:
     assert stat.S_IMODE(old.stat().st_mode) == private.FILE
 
 
-def test_a_schema_file_is_no_secret(home: Home, tmp_path: Path) -> None:
+def test_a_schema_file_is_not_secret(home: Home, tmp_path: Path) -> None:
     assert home.orgdata("schema", str(tmp_path / "schema.json")).status == 0
     assert oct((tmp_path / "schema.json").stat().st_mode & 0o777) == "0o644"

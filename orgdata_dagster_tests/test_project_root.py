@@ -40,7 +40,7 @@ def test_the_checkout_is_not_the_project_of_a_folder_outside_it(
     assert settings.warehouse_uri() == str(tmp_path / "home" / "warehouse.duckdb"), "needs no project"
 
 
-def test_a_project_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "a library"\n')
     monkeypatch.setenv(settings.PROJECT, str(tmp_path))
     with pytest.raises(settings.SettingsError, match=r"has no \[tool.dg.project\]"):

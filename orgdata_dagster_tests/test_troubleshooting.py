@@ -63,7 +63,7 @@ def test_what_may_be_wrong_with_a_machine_is_explained(name: str) -> None:
     assert missing == []
 
 
-def test_a_changed_message_would_be_seen() -> None:
+def test_a_changed_message_would_be_detected() -> None:
     assert modules_with("… holds the warehouse …: end it, or wait for its end, then run this again.")
     assert not modules_with("… has the warehouse …: end it, or wait for its end, then run this again.")
     assert not modules_with("… holds the warehouse and the disk is full")

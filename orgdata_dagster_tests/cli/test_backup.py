@@ -67,7 +67,7 @@ def consistent(home: Home) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_backup_under_load_is_one_state_and_the_pull_goes_on_from_it(
+def test_a_backup_under_load_shows_one_moment_and_a_pull_continues_from_it(
     small: Home, sandbox: Sandbox, tmp_path: Path, seed: int
 ) -> None:
     moment = random.Random(seed)
@@ -94,7 +94,7 @@ def test_a_backup_under_load_is_one_state_and_the_pull_goes_on_from_it(
     assert difference(small.warehouse, TABLE, wanted) == {}
 
 
-def test_what_is_there_is_moved_aside_but_what_vendors_were_asked_stays(small: Home, tmp_path: Path) -> None:
+def test_existing_files_are_moved_aside_but_rate_limits_stay(small: Home, tmp_path: Path) -> None:
     assert small.materialize(f"institution_analytics/{NAME}", FIRST, today()).success
     asked = small.folder / "rate_limits" / "another.sqlite"
     asked.write_bytes(b"at the backup")
@@ -126,7 +126,7 @@ def test_a_damaged_backup_changes_nothing(small: Home, tmp_path: Path) -> None:
     assert {path: content for path, content in small.everything() if path in before} == before
 
 
-def test_a_backup_never_goes_into_a_folder_that_is_used(tmp_path: Path) -> None:
+def test_a_backup_is_not_written_to_a_folder_with_files(tmp_path: Path) -> None:
     (tmp_path / "backup").mkdir()
     (tmp_path / "backup" / "mine").touch()
 
@@ -134,7 +134,7 @@ def test_a_backup_never_goes_into_a_folder_that_is_used(tmp_path: Path) -> None:
         make(tmp_path / "backup")
 
 
-def test_a_dagster_home_outside_is_neither_left_out_in_silence_nor_touched(new_home: Home, tmp_path: Path) -> None:
+def test_a_dagster_home_outside_the_home_is_refused_and_not_changed(new_home: Home, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     new_home.set(DAGSTER_HOME=str(tmp_path / "elsewhere"))
@@ -147,7 +147,7 @@ def test_a_dagster_home_outside_is_neither_left_out_in_silence_nor_touched(new_h
 
 
 @pytest.mark.growth
-def test_everything_on_postgresql_comes_back(
+def test_everything_on_postgresql_is_restored(
     new_home: Home, sandbox: Sandbox, postgres: Server, tmp_path: Path
 ) -> None:
     warehouses.need_lakes()

@@ -36,7 +36,7 @@ def test_a_port_in_use(home: Home, taken: int, command: str) -> None:
     assert line == f"orgdata: --port {taken} is in use; end the program that listens there, or choose another --port"
 
 
-def test_a_number_that_is_no_port(home: Home) -> None:
+def test_an_invalid_port_number(home: Home) -> None:
     assert "--port 70000: a port is a number from 0 to 65535" in refused(home.start("dev", "--port", "70000"))
 
 

@@ -48,7 +48,7 @@ def patient(home: Home, sandbox: Sandbox) -> Iterator[Patient]:
         yield made
 
 
-def test_a_healthy_home_costs_one_request_a_vendor(patient: Patient, sandbox: Sandbox) -> None:
+def test_a_healthy_home_costs_one_request_per_vendor(patient: Patient, sandbox: Sandbox) -> None:
     found = list(examine(Opened(patient.catalog, patient.instance), ask=True))
     assert [one for one in found if not one.good] == []
     assert {one.about for one in found} == {
@@ -75,7 +75,7 @@ def test_vendors_that_do_not_answer_or_refuse_or_lack_a_variable(patient: Patien
     assert len(sandbox.log.entries()) == asked
 
 
-def test_pools_dead_runs_and_leaked_slots_are_mended(patient: Patient) -> None:
+def test_pools_dead_runs_and_leaked_slots_are_fixed(patient: Patient) -> None:
     storage = patient.instance.event_log_storage
     storage.set_concurrency_slots(POOL, 7)
     job = patient.catalog.job
@@ -100,7 +100,7 @@ def test_pools_dead_runs_and_leaked_slots_are_mended(patient: Patient) -> None:
     assert storage.get_concurrency_info(POOL).claimed_slots == []
 
 
-def test_a_daemon_that_fell_silent(patient: Patient) -> None:
+def test_a_daemon_without_heartbeats(patient: Patient) -> None:
     long_ago = (datetime.now(UTC) - timedelta(hours=1)).timestamp()
     patient.instance.add_daemon_heartbeat(DaemonHeartbeat(long_ago, "SCHEDULER", "id", []))
     silent = patient.wrong(ask=False)["daemon"]
@@ -119,7 +119,7 @@ def test_a_daemon_that_has_just_started(patient: Patient) -> None:
         daemon.kill()
 
 
-def test_missing_partitions_are_told_with_the_pull_that_fills_them(patient: Patient) -> None:
+def test_missing_partitions_are_reported_with_the_pull_that_fills_them(patient: Patient) -> None:
     for back in (4, 1):
         patient.home.materialize("institution_analytics/users", today(back=back))
     partition = patient.wrong(ask=False)["institution_analytics/users"]

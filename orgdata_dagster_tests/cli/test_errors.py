@@ -18,7 +18,7 @@ from orgdata_dagster_tests.integration.project import institution_analytics, tod
 
 
 @pytest.fixture
-def told(new_home: Home) -> Home:
+def offline(new_home: Home) -> Home:
     """A home with all variables set, and nobody at the vendor's address."""
     new_home.set(INSTITUTION_ANALYTICS_BASE_URL="http://127.0.0.1:9/x", INSTITUTION_ANALYTICS_API_KEY="a key")
     return new_home
@@ -31,11 +31,11 @@ def the_line(done: Done) -> str:
     return lines[0].removeprefix("orgdata: ")
 
 
-def test_a_wrong_argument(told: Home) -> None:
-    line = the_line(told.orgdata("pull", "institution_analytics/user"))
+def test_a_wrong_argument(offline: Home) -> None:
+    line = the_line(offline.orgdata("pull", "institution_analytics/user"))
     assert "unknown selection 'institution_analytics/user'; did you mean institution_analytics/users" in line
-    assert "--from 'yesterday' is not a day" in the_line(told.orgdata("pull", "--from", "yesterday"))
-    assert not (told.folder / "dagster").exists()  # nothing was begun
+    assert "--from 'yesterday' is not a day" in the_line(offline.orgdata("pull", "--from", "yesterday"))
+    assert not (offline.folder / "dagster").exists()  # nothing was begun
 
     loaded = catalog.load()
     for selection, words in [
@@ -59,9 +59,9 @@ def test_a_wrong_argument(told: Home) -> None:
             loaded.with_days(loaded.keys, *days_of(first, last))
 
 
-def test_a_variable_that_is_not_set(told: Home) -> None:
-    told.set(INSTITUTION_ANALYTICS_API_KEY="")
-    line = the_line(told.orgdata("pull"))
+def test_a_variable_that_is_not_set(offline: Home) -> None:
+    offline.set(INSTITUTION_ANALYTICS_API_KEY="")
+    line = the_line(offline.orgdata("pull"))
     assert (
         "institution_analytics is not configured: set INSTITUTION_ANALYTICS_API_KEY in the environment or in .env;"
         in line
@@ -69,35 +69,35 @@ def test_a_variable_that_is_not_set(told: Home) -> None:
     assert ".env" in line
 
 
-def test_a_home_that_cannot_be(told: Home, tmp_path: Path) -> None:
+def test_an_invalid_home(offline: Home, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    told.set(ORGDATA_HOME=str(tmp_path / "file" / "home"))
-    assert f"ORGDATA_HOME: cannot create the folder {tmp_path / 'file' / 'home'}" in the_line(told.orgdata("pull"))
+    offline.set(ORGDATA_HOME=str(tmp_path / "file" / "home"))
+    assert f"ORGDATA_HOME: cannot create the folder {tmp_path / 'file' / 'home'}" in the_line(offline.orgdata("pull"))
 
 
-def test_a_warehouse_that_cannot_be(told: Home, tmp_path: Path) -> None:
+def test_an_invalid_warehouse(offline: Home, tmp_path: Path) -> None:
     (tmp_path / "text.duckdb").write_text("this is no database, but a text that is long enough to be taken for one")
-    told.set(ORGDATA_WAREHOUSE=str(tmp_path / "text.duckdb"))
-    assert str(tmp_path / "text.duckdb") in the_line(told.orgdata("status"))
+    offline.set(ORGDATA_WAREHOUSE=str(tmp_path / "text.duckdb"))
+    assert str(tmp_path / "text.duckdb") in the_line(offline.orgdata("status"))
 
 
-def test_a_project_that_is_none(told: Home, tmp_path: Path) -> None:
-    told.set(ORGDATA_PROJECT=str(tmp_path / "nowhere"))
-    assert "ORGDATA_PROJECT: no pyproject.toml in" in the_line(told.orgdata("status"))
+def test_an_invalid_project(offline: Home, tmp_path: Path) -> None:
+    offline.set(ORGDATA_PROJECT=str(tmp_path / "nowhere"))
+    assert "ORGDATA_PROJECT: no pyproject.toml in" in the_line(offline.orgdata("status"))
 
 
-def test_bad_yaml_is_told_by_every_command(told: Home) -> None:
-    told.write_project(institution_analytics=institution_analytics(start_date="soon", cronn="x"))
+def test_bad_yaml_is_reported_by_every_command(offline: Home) -> None:
+    offline.write_project(institution_analytics=institution_analytics(start_date="soon", cronn="x"))
     for arguments in (["pull"], ["status", "--json"], ["validate"]):
-        done = told.orgdata(*arguments)
+        done = offline.orgdata(*arguments)
         assert (done.status, done.out) == (2, "")
         lines = done.err.splitlines()
         assert len(lines) == 2
         assert all(line.startswith("orgdata: ") and "defs.yaml:" in line for line in lines), lines
 
 
-def test_what_is_good_is_said_to_be(told: Home) -> None:
-    done = told.orgdata("validate")
+def test_a_valid_project_is_reported_as_such(offline: Home) -> None:
+    done = offline.orgdata("validate")
     assert (done.status, done.out) == (0, "no problems: 3 assets of 1 vendor\n")
 
 
@@ -110,13 +110,15 @@ def test_status_before_anything_landed(new_home: Home) -> None:
     }
 
 
-def test_a_failure_is_status_1_with_a_line_for_each(told: Home) -> None:
+def test_a_failure_is_status_1_with_one_line_per_failure(offline: Home) -> None:
     """As it is installed, from another folder: a new interpreter, and workers from a server of its own."""
     data_sets = [{"name": "users"}, {"name": "courses"}]
-    told.write_project(institution_analytics=institution_analytics(tables=data_sets))
+    offline.write_project(institution_analytics=institution_analytics(tables=data_sets))
     environment = {**os.environ, "DAGSTER_HOME": ""}
     command = [sys.executable, "-m", "orgdata_dagster.cli", "pull", "--json"]
-    done = subprocess.run(command, env=environment, cwd=told.folder.parent, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        command, env=environment, cwd=offline.folder.parent, capture_output=True, text=True, timeout=100
+    )
     assert done.returncode == 1, done
     failed = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
     assert [line.split(": ")[1] for line in failed] == [

@@ -27,7 +27,7 @@ def init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Init:
     return lambda *words: CliRunner().invoke(orgdata, ["init", *words])
 
 
-def test_a_project_of_ones_own(init: Init, tmp_path: Path) -> None:
+def test_a_new_project(init: Init, tmp_path: Path) -> None:
     done = init("mine", "--vendors", "together, octolis")
     assert done.exit_code == 0, done.output
     assert "cd mine" in done.output
@@ -81,7 +81,7 @@ def test_a_project_without_vendors_says_where_they_go(
         ([], "which vendors? Add --vendors with some of accutics,"),  # there is no terminal
     ],
 )
-def test_vendors_that_cannot_be(init: Init, words: list[str], said: str, tmp_path: Path) -> None:
+def test_unknown_vendors(init: Init, words: list[str], said: str, tmp_path: Path) -> None:
     done = init("mine", *words)
     assert done.exit_code == 2
     assert said in done.output

@@ -127,7 +127,7 @@ def test_the_sandbox_says_where_it_is(new_home: Home) -> None:
     assert differences(EXAMPLES["sandbox"], json.loads(text)) == []
 
 
-def test_a_wrong_shape_would_be_seen() -> None:
+def test_a_wrong_shape_would_be_detected() -> None:
     assert differences({"a": 1, "b": "x"}, {"a": 1}) == [": ['b']"]
     assert differences([{"a": 1}], [{"a": 1}, {"a": "1"}]) == [".a: str instead of int"]
     assert differences({"at": "2026-11-22T19:37:44+00:00"}, {"at": "2026-11-22T19:37:44"})

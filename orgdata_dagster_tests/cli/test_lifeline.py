@@ -63,7 +63,7 @@ def gone(pids: list[int], within: float) -> bool:
     return True
 
 
-def test_kill_9_of_who_started_it_leaves_nothing_behind(tree: tuple[subprocess.Popen[str], list[int]]) -> None:
+def test_kill_9_of_the_starting_process_leaves_nothing_behind(tree: tuple[subprocess.Popen[str], list[int]]) -> None:
     """Six processes once stayed, and their daemon went on starting runs."""
     starter, pids = tree
     assert all(map(runs, pids))
@@ -72,7 +72,7 @@ def test_kill_9_of_who_started_it_leaves_nothing_behind(tree: tuple[subprocess.P
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_what_is_killed_inside_takes_the_rest_along(tree: tuple[subprocess.Popen[str], list[int]], which: int) -> None:
+def test_a_killed_child_ends_the_whole_tree(tree: tuple[subprocess.Popen[str], list[int]], which: int) -> None:
     """The guard's own end is a signal at once; the end of the command is noticed by the guard."""
     _, pids = tree
     os.kill(pids[which], signal.SIGTERM)

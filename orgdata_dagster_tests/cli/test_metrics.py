@@ -51,7 +51,7 @@ def test_the_figures_of_a_pull(home: Home) -> None:
     assert checks <= {"freshness", "volume"}
 
 
-def test_numbers_are_as_short_as_they_can_be() -> None:
+def test_numbers_are_as_short_as_possible() -> None:
     metric = Metric("orgdata_waits_last_day_seconds", "Time.", "seconds")
     metric.add(83.249495, vendor="together")
     metric.add(2400, vendor="octolis")

@@ -32,7 +32,7 @@ TABLES = [
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_table_of_every_vendor_is_looked_at_with_two_requests(
+def test_a_table_of_every_vendor_is_previewed_with_two_requests(
     home: Home, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
     monkeypatch.setenv(settings.PROJECT, "")  # the shipped project

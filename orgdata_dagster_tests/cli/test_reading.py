@@ -95,7 +95,7 @@ def test_a_table_is_shown(home: Home) -> None:
         show.collect("institution_analytics.user")
 
 
-def test_every_option_is_explained_with_its_place(new_home: Home) -> None:
+def test_every_option_is_explained_with_the_place_where_it_is_set(new_home: Home) -> None:
     folder = new_home.write_project(
         institution_analytics=institution_analytics(tables=[{"name": "users", "key": ["id"]}, {"name": "courses"}])
     )

@@ -35,7 +35,7 @@ def test_they_answer_and_other_commands_find_them(folder: Path) -> None:
         assert (folder / ".env").read_text() == "MINE=1\n"
 
 
-def test_other_projects_get_none(folder: Path) -> None:
+def test_no_vendors_are_started_in_other_projects(folder: Path) -> None:
     os.environ[settings.PROJECT] = str(folder.rename(folder.parent / "mine"))
     before = dict(os.environ)
     with vendors_of_demo(print):

@@ -74,7 +74,7 @@ def test_one_problem_is_one_line(tmp_path: Path, case: str) -> None:
     assert "defs/institution_analytics/defs.yaml:" in found[0]
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     data_sets = [
         {"name": "users", "contract": "frozen"},
         {"name": "events", "columns": {"a": "NO"}, "owner": "me"},
@@ -102,7 +102,7 @@ def test_a_field_that_is_missing(tmp_path: Path) -> None:
     assert problem.endswith("institution_analytics.start_date: is required")
 
 
-def test_text_that_is_no_yaml(tmp_path: Path) -> None:
+def test_text_that_is_not_yaml(tmp_path: Path) -> None:
     [problem] = problems_of(tmp_path, "type: orgdata_dagster.InstitutionAnalytics\nattributes:\n  tables: [\n")
     assert "defs.yaml:4 not valid YAML: " in problem
 
@@ -136,7 +136,7 @@ FILES: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("case", FILES)
-def test_a_file_that_dagster_would_accept_or_explain_without_its_name(tmp_path: Path, case: str) -> None:
+def test_a_file_whose_problem_dagster_ignores_or_reports_without_the_file_name(tmp_path: Path, case: str) -> None:
     files, words = FILES[case]
     written = project.write(tmp_path / "project", files)
     with pytest.raises(Exception) as caught:
@@ -148,7 +148,7 @@ def test_a_file_that_dagster_would_accept_or_explain_without_its_name(tmp_path: 
     assert sorted(parts) == sorted(files), "the UI shows them, and loads the others"
 
 
-def test_a_file_with_another_name_is_not_read_and_that_is_said(tmp_path: Path) -> None:
+def test_a_file_with_another_name_is_not_read_and_reported(tmp_path: Path) -> None:
     written = project.write(tmp_path / "project", {"together": "type: orgdata_dagster.Together\n"})
     [file] = written.glob("*/defs/together/defs.yaml")
     file.rename(file.with_name("def.yaml"))
@@ -160,7 +160,7 @@ def test_a_file_with_another_name_is_not_read_and_that_is_said(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("text", ["123", "1e5", "True", "1.10", "0x1F", "1, 2", "'x'", "None", "007"])
-def test_a_text_in_quotes_stays_that_text(text: str) -> None:
+def test_a_text_in_quotes_stays_text(text: str) -> None:
     """Dagster's templating made the number 123 of it, and the file was refused in the UI only."""
     table = {"name": "contacts", "id": text, "columns": {text: "VARCHAR"}, "description": text}
     [made] = Octolis.resolve_from_yaml(yaml.safe_dump({"tables": [table]})).tables

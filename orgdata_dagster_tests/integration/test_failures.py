@@ -69,7 +69,7 @@ def test_a_refusal_is_one_request_and_nothing_retries_it(stubborn: Home, sandbox
         assert "INSTITUTION_ANALYTICS_API_KEY" in words
 
 
-def test_a_vendor_that_is_down_is_asked_again_by_every_means(stubborn: Home, sandbox: Sandbox) -> None:
+def test_requests_to_a_vendor_that_is_down_are_repeated_at_every_level(stubborn: Home, sandbox: Sandbox) -> None:
     """The other side of the test before: that Dagster would have retried, had the failure not been permanent."""
     sandbox.institution_analytics.faults.add(faults.Status(503), times=50)
     result, tags = run_with_policy(stubborn, today())
@@ -92,7 +92,7 @@ BROKEN = [
 ]
 
 
-def test_what_breaks_on_the_way_is_asked_for_again(home: Home, sandbox: Sandbox) -> None:
+def test_broken_answers_are_requested_again(home: Home, sandbox: Sandbox) -> None:
     home.write_project(institution_analytics=institution_analytics(limits={"concurrent": 1}))
     vendor = sandbox.institution_analytics
     for fault in BROKEN:

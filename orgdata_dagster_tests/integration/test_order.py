@@ -29,7 +29,7 @@ def a_chart() -> None: ...
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_what_is_made_of_a_table_goes_after_it_and_not_if_it_failed(home: Home) -> None:
+def test_a_downstream_asset_runs_after_its_table_and_not_if_that_failed(home: Home) -> None:
     folder = home.write_project(institution_analytics=institution_analytics(tables=[{"name": "users"}]))
     [defs] = folder.glob("*/defs")
     (defs / "own.py").write_text(OWN)

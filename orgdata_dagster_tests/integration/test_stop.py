@@ -94,7 +94,7 @@ def check_it_goes_on(home: Home, sandbox: Sandbox, command: str, before: set[str
     ("number", "whole_group", "status", "name"),
     [(signal.SIGTERM, False, 143, "SIGTERM"), (signal.SIGINT, True, 130, "Ctrl-C")],
 )
-def test_a_pull_that_is_told_to_stop(
+def test_a_pull_that_is_stopped(
     home: Home, sandbox: Sandbox, number: signal.Signals, whole_group: bool, status: int, name: str
 ) -> None:
     """A terminal sends Ctrl-C to the command and to its workers."""
@@ -163,7 +163,7 @@ def test_workers_that_do_not_end_are_killed_and_what_they_landed_is_reported(hom
         assert run.status == dg.DagsterRunStatus.CANCELED
 
 
-def test_after_kill_9_dagster_is_told_what_landed(home: Home, sandbox: Sandbox) -> None:
+def test_after_kill_9_landed_partitions_are_reported_to_dagster(home: Home, sandbox: Sandbox) -> None:
     """The ledger once had 11 days of which Dagster knew none."""
     slow(home)
     pull = started(home, sandbox, requests=6)

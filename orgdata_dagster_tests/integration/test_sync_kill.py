@@ -30,7 +30,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_killed_syncs_lose_nothing_and_repeat_nothing_in_secret(home: Home) -> None:
+def test_killed_syncs_lose_nothing_and_mark_what_they_repeat(home: Home) -> None:
     people = Counting("people", COLUMNS, (("email",),))
     limits = {"points_per_second": 1e6, "points_per_minute": 1e6, "account_points_per_minute": 1e6}
     attributes = {**SYNC, "batch_size": 10, "limits": limits}

@@ -152,7 +152,7 @@ def test_a_resource_from_a_broken_python_file_has_one_too(tmp_path: Path) -> Non
     )
 
 
-def test_what_is_provided_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provided_resource_needs_no_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in TogetherResource.environment_of({}).values():
         monkeypatch.setenv(name, "set")
     stood_for = object()

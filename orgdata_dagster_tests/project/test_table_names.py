@@ -97,7 +97,7 @@ def test_the_line_is_where_the_entry_is(tmp_path: Path) -> None:
         {"octolis": datasets("people", "people_results")},
     ],
 )
-def test_what_is_no_clash(tmp_path: Path, files: dict[str, str]) -> None:
+def test_names_that_do_not_clash(tmp_path: Path, files: dict[str, str]) -> None:
     assert clashes(project.write(tmp_path, files)) == {}
 
 

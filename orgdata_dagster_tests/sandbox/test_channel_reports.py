@@ -86,7 +86,7 @@ def test_images(client: httpx.Client) -> None:
     assert second["report_image_id"] == 202
 
 
-def test_reports_over_time_by_day_and_in_long_windows_by_week(client: httpx.Client) -> None:
+def test_reports_over_time_by_day_and_in_long_periods_by_week(client: httpx.Client) -> None:
     def row(start: str, count: int, width: str) -> dict[str, object]:
         start = f"2026-03-{start}T00:00:00.000Z"
         return {"account_id": 1, "datetime_range_start": start, "report_count": count, "datetime_range_width": width}
@@ -136,7 +136,7 @@ def test_fields_that_are_refused(client: httpx.Client, field_id: object, status:
     assert message in answer.json()["error"]["message"]
 
 
-def test_reports_read_is_an_object_of_what_was_asked_for(client: httpx.Client) -> None:
+def test_reports_read_is_an_object_with_the_requested_fields(client: httpx.Client) -> None:
     every = {"total_reads": 5, "reports_seen": 3, "report_readers": 2, "unique_reads": 4}
     assert rows(client, "reports_read", fields=",".join(every)) == every
     assert rows(client, "reports_read", fields="unique_reads") == {"unique_reads": 4}

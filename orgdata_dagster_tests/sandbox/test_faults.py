@@ -128,7 +128,7 @@ def test_faults_over_http(client: httpx.Client) -> None:
         assert post(vendor="institution_analytics", **wrong).status_code == 400
 
 
-def test_unknown_kinds_are_told_the_known_ones() -> None:
+def test_an_unknown_kind_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match="short_body, cut_csv"):
         faults.from_json({"kind": "explode"})
 

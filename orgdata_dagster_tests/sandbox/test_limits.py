@@ -96,5 +96,5 @@ def test_a_key_is_revoked_for_good(clock: Clock) -> None:
     assert not limiter.revoked("another")
 
 
-def test_what_never_fits_is_refused_for_ever(clock: Clock) -> None:
+def test_a_cost_that_never_fits_is_always_refused(clock: Clock) -> None:
     assert Limiter(OCTOLIS, clock).enter("k", 151) == Refusal("too many requests", math.inf)

@@ -69,7 +69,7 @@ def test_an_upsert_that_matches_several_records_merges_them(people: Dataset) -> 
     assert again["__all_masterids__"] == [newer["__masterid__"], other["__masterid__"]]
 
 
-def test_null_is_nobodys_key(people: Dataset) -> None:
+def test_null_is_not_a_key(people: Dataset) -> None:
     put(people, None, "1")
     put(people, None, "2")
     put(people, "a", None)
@@ -86,7 +86,7 @@ def test_keys_of_several_columns() -> None:
     assert len(orders) == 3
 
 
-def test_missing_columns_are_told_in_the_documents_words(people: Dataset) -> None:
+def test_missing_columns_are_reported_in_the_documents_words(people: Dataset) -> None:
     with pytest.raises(Problem) as raised:
         people.upsert({"email": "a", "colour": "red"})
     assert raised.value.body == {
@@ -143,7 +143,7 @@ def test_good_values_are_kept_as_they_are(people: Dataset, column: str, value: A
     assert put(people, "a", "1", **{column: value})[column] == value
 
 
-def test_all_errors_of_a_payload_are_told(people: Dataset) -> None:
+def test_all_errors_of_a_payload_are_reported(people: Dataset) -> None:
     with pytest.raises(Problem) as raised:
         put(people, "a", "1", n="x", sms=1)
     assert len(raised.value.body["errors"]) == 2

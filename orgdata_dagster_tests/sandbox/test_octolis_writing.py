@@ -46,7 +46,7 @@ def test_upsert_of_one(client: httpx.Client, vendor: Octolis) -> None:
     assert records(client) == vendor.datasets["people"].truth()
 
 
-def test_batch_upsert_tells_each_rows_fate_by_position(client: httpx.Client, vendor: Octolis) -> None:
+def test_a_batch_upsert_has_one_result_per_row_by_position(client: httpx.Client, vendor: Octolis) -> None:
     rows = [
         {"email": "a"},
         {"firstname": "x"},

@@ -53,7 +53,7 @@ def test_without_vendors_given_all_are_there_with_demo_data() -> None:
         assert httpx.get(f"{sandbox.url}/_sandbox/truth/nobody/users", verify=False).status_code == 404
 
 
-def test_the_log_tells_what_the_server_saw_and_no_secret(sandbox: Sandbox, client: httpx.Client) -> None:
+def test_the_log_has_every_request_and_no_secret(sandbox: Sandbox, client: httpx.Client) -> None:
     sandbox.institution_analytics.secret_params = frozenset({"token"})  # type: ignore[misc]
     response = ask(client, "users", updated_after="2026-02-01T00:00:00Z", token="canary")
     ask(client, "none")
@@ -69,7 +69,7 @@ def test_the_log_tells_what_the_server_saw_and_no_secret(sandbox: Sandbox, clien
     assert [e.status for e in sandbox.log.entries(statuses=[400, 404])] == [400, 404]
 
 
-def test_a_bug_in_the_sandbox_is_told_by_the_log(sandbox: Sandbox, client: httpx.Client) -> None:
+def test_a_bug_in_the_sandbox_is_in_the_log(sandbox: Sandbox, client: httpx.Client) -> None:
     def broken(_: object) -> None:
         raise RuntimeError("broken hook")
 

@@ -47,7 +47,7 @@ def test_the_next_day_has_changed_new_and_lost_rows() -> None:
     assert len(table(demo(now=lambda: later(9)), "users")) == len(old) + 3
 
 
-def test_a_big_report_is_what_it_says() -> None:
+def test_a_big_report_has_the_stated_length() -> None:
     report = BigReport(1_500_000)
     export = report.export()
     inside = b"".join(export.pieces)
@@ -59,7 +59,7 @@ def test_a_big_report_is_what_it_says() -> None:
     assert parse(text.removeprefix("\ufeff") + "\r\n") == report.truth()
 
 
-def test_a_big_report_is_served_in_flat_memory() -> None:
+def test_a_big_report_is_served_with_constant_memory() -> None:
     vendor = big(30_000_000)
     headers = {"organization-id": DEFAULT_ORGANIZATION, "client-id": DEFAULT_CLIENT, "api-key": DEFAULT_KEY,
                "content-type": "application/json"}  # fmt: skip

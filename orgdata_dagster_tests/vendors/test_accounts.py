@@ -81,7 +81,7 @@ def test_rows_of_a_rest_api_are_sent_to_a_named_account_and_to_no_other(
     assert seen == {home: set(), france: {FR_KEY}}
 
 
-def test_two_accounts_of_octolis_have_all_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_accounts_of_octolis_are_independent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Sandbox(octolis.demo(limits=UNLIMITED)) as home, Sandbox(octolis.demo(limits=UNLIMITED)) as france:
         seen = {home: set[str](), france: set[str]()}
         for one in (home, france):

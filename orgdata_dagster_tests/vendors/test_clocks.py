@@ -31,7 +31,7 @@ def test_a_pull_is_never_dated_later_than_now(ahead: float, tmp_path: Path) -> N
     assert now - timedelta(seconds=1) <= intake.first_answer <= datetime.now(UTC)
 
 
-def test_a_vendor_that_is_behind_is_believed() -> None:
+def test_a_clock_that_is_behind_is_trusted() -> None:
     """What it has not dated yet, it may still date: the earlier of the two clocks counts."""
     behind = datetime.now(UTC) - timedelta(hours=1)
     assert not_ahead(behind) == behind

@@ -39,7 +39,7 @@ def test_every_column_of_every_report_is_described() -> None:
         assert stream.target.column_descriptions.keys() == stream.declared.keys()
 
 
-def test_a_description_in_yaml_wins_and_does_not_hide_the_others() -> None:
+def test_a_description_in_yaml_takes_precedence_and_keeps_the_others() -> None:
     table = {**ENTITIES[0], "column_descriptions": {"author": "Who wrote it.", "team": "Their team."}}
     [stream] = Accutics(**SINCE, tables=[table]).streams()
     shown = stream.target.column_descriptions

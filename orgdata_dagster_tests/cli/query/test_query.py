@@ -51,7 +51,7 @@ def test_json_keeps_every_value(warehouse: Warehouse) -> None:
     assert (row["twice"], row["twice_1"]) == (1, 2)
 
 
-def test_csv_tells_null_from_an_empty_text(warehouse: Warehouse) -> None:
+def test_csv_distinguishes_null_from_an_empty_text(warehouse: Warehouse) -> None:
     out = io.BytesIO()
     with result_of("SELECT '' AS a, NULL AS b, 2::HUGEINT ** 0 AS c", warehouse) as result:
         formats.write_csv(result, out)
@@ -114,7 +114,7 @@ def test_rows_keep_their_order_and_all_rows_are_counted(warehouse: Warehouse) ->
         "WITH one AS (SELECT 1) SELECT * FROM one",
     ],
 )
-def test_whatever_reads_is_allowed(warehouse: Warehouse, sql: str) -> None:
+def test_every_statement_that_only_reads_is_allowed(warehouse: Warehouse, sql: str) -> None:
     with result_of(sql, warehouse) as result:
         assert result.rows
 
@@ -138,7 +138,7 @@ def test_whatever_reads_is_allowed(warehouse: Warehouse, sql: str) -> None:
         (" -- nothing", "there is no statement"),
     ],
 )
-def test_a_wrong_statement_is_told_in_one_line(warehouse: Warehouse, sql: str, words: str) -> None:
+def test_an_error_of_a_statement_is_one_line(warehouse: Warehouse, sql: str, words: str) -> None:
     with pytest.raises(UserError) as error, result_of(sql, warehouse):
         pass
     assert words in str(error.value)
@@ -147,7 +147,7 @@ def test_a_wrong_statement_is_told_in_one_line(warehouse: Warehouse, sql: str, w
         assert connection.execute("SELECT count(*) FROM acme.items").fetchone() == (3,)
 
 
-def test_it_waits_for_a_writer_and_does_not_hold_one_up(warehouse: Warehouse) -> None:
+def test_a_query_waits_for_a_writer_and_keeps_no_writer_waiting(warehouse: Warehouse) -> None:
     begun, order = threading.Event(), []
 
     def write() -> None:

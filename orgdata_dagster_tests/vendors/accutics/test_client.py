@@ -107,19 +107,19 @@ def test_rows_that_are_touched_while_they_are_paged(tmp_path: Path) -> None:
     assert {row["id"] for row in found} == before
 
 
-def test_a_cut_body_is_asked_for_again(sandbox: Sandbox, vendor: Accutics, tmp_path: Path) -> None:
+def test_a_truncated_body_is_requested_again(sandbox: Sandbox, vendor: Accutics, tmp_path: Path) -> None:
     vendor.faults.add(ShortBody())
     assert len(pull(f"{sandbox.url}/accutics", tmp_path, USERS)) == len(vendor.entities["users"])
 
 
-def test_a_wrong_path_is_said(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_wrong_path_is_reported(sandbox: Sandbox, tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="correct `path` in defs") as caught:
         pull(f"{sandbox.url}/accutics", tmp_path, listing("/nothing", "page", ("id",)))
     assert (caught.value.status, caught.value.code) == (400, "invalid_route")
     assert len(sandbox.log.entries()) == 1
 
 
-def test_an_expired_token_is_said_in_words(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_expired_token_is_explained(sandbox: Sandbox, tmp_path: Path) -> None:
     token = jwt(-90_000, now=NOW)
     with pytest.raises(PermanentError, match=r"expired on 2026-03-09 11:00 UTC \(1 day ago\)") as caught:
         pull(f"{sandbox.url}/accutics", tmp_path, USERS, token=token)
@@ -172,7 +172,7 @@ def test_next_on_another_host_is_not_followed_and_its_cursor_counts(server: Loop
 @pytest.mark.parametrize(
     "answer", [b"{}", b"[]", body(None, 1), b'{"data": {}, "meta": {"pagination": {}}}', b'{"data']
 )
-def test_what_is_no_envelope_is_asked_for_again_and_then_given_up(
+def test_an_answer_without_the_envelope_is_requested_again_and_then_fails(
     server: Loopback, tmp_path: Path, answer: bytes
 ) -> None:
     server.answer(Reply(body=answer))
@@ -181,7 +181,7 @@ def test_what_is_no_envelope_is_asked_for_again_and_then_given_up(
     assert len(server.asked) == 3
 
 
-def test_a_page_that_the_callers_parser_refuses_is_asked_for_again(server: Loopback, tmp_path: Path) -> None:
+def test_a_page_that_the_callers_parser_rejects_is_requested_again(server: Loopback, tmp_path: Path) -> None:
     server.answer(Reply(body=body({"next_cursor": None}, 1)))
     reads = iter([BadBody("half a page"), None])
 
@@ -195,7 +195,7 @@ def test_a_page_that_the_callers_parser_refuses_is_asked_for_again(server: Loopb
     assert len(server.asked) == 2
 
 
-def test_a_key_column_that_is_not_there(server: Loopback, tmp_path: Path) -> None:
+def test_a_missing_key_column(server: Loopback, tmp_path: Path) -> None:
     server.answer(Reply(body=body({"next_cursor": None}, 1)))
     with pytest.raises(PermanentError, match="accutics /records: rows without the key column uuid; a row has id"):
         pull(server.url, tmp_path, listing("/records", "cursor", ("id", "uuid")))

@@ -31,7 +31,7 @@ def rig() -> Iterator[Rig]:
         yield Rig(stack)
 
 
-def test_the_names_of_what_there_is(rig: Rig) -> None:
+def test_the_names_of_the_definitions(rig: Rig) -> None:
     repository = rig.definitions().get_repository_def()
     names = ["inputs", "records", "submissions", "users"]
     assert sorted(repository.assets_defs_by_key) == [dg.AssetKey(["accutics", name]) for name in names]
@@ -62,7 +62,7 @@ def test_the_projects_own_file_loads() -> None:
         ({"cursor": "updated_at"}, "cursor: unknown field"),
     ],
 )
-def test_what_the_yaml_refuses(rig: Rig, changes: dict[str, Any], problem: str) -> None:
+def test_invalid_yaml(rig: Rig, changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(Refused, match=problem):
         rig.definitions(entity("records", **changes))
 

@@ -68,7 +68,7 @@ def test_by_cursor_until_next_cursor_is_null() -> None:
     ("before", "after", "expected"),
     [(25, 25, "4"), (40, 41, "4"), (40, 39, "2"), (40, 30, "2"), (40, 29, None), (60, 5, None)],
 )
-def test_a_list_that_shrank_is_read_again_from_where_its_rows_have_moved_to(
+def test_a_list_that_shrank_is_read_again_from_the_new_place_of_its_rows(
     before: int, after: int, expected: str | None
 ) -> None:
     pages = paginator("page")
@@ -146,7 +146,7 @@ def test_without_next_the_total_decides() -> None:
         assert pages.has_next_page is more
 
 
-def test_a_next_that_never_ends_does_where_the_total_is_reached() -> None:
+def test_a_next_link_that_never_ends_is_ignored_once_the_total_is_reached() -> None:
     pages = paginator("page")
     for number, rows in ((1, [1]), (2, [2]), (3, [])):
         answer(pages, numbered(number, 20, next=f"{BASE}/x?page={number + 1}"), rows)
@@ -221,7 +221,7 @@ def test_empty_pages_by_cursor_are_no_repetition() -> None:
 
 
 @pytest.mark.parametrize(("paging", "other"), [("page", "cursor"), ("cursor", "page")])
-def test_the_other_paging_is_said(paging: Paging, other: Paging) -> None:
+def test_the_error_names_the_other_kind_of_paging(paging: Paging, other: Paging) -> None:
     found = cursor("255") if paging == "page" else numbered(1, 25)
     with pytest.raises(PermanentError) as caught:
         answer(paginator(paging), found, [1])

@@ -108,7 +108,7 @@ def test_what_changes_during_the_walk_is_there_after_the_next_pull(rig: Rig, nam
     assert rig.difference(name) == {}
 
 
-def test_what_is_gone_is_gone_once_its_day_is_pulled_again(rig: Rig) -> None:
+def test_deleted_rows_leave_the_table_when_their_day_is_pulled_again(rig: Rig) -> None:
     assert rig.pull_everything("records").success
     gone = [row["id"] for row in rig.vendor.entities["records"].truth() if row["updated_at"] < today()][:5]
     for key in gone:
@@ -121,7 +121,7 @@ def test_what_is_gone_is_gone_once_its_day_is_pulled_again(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("name", ["submissions", "records", "inputs"])
-def test_what_is_gone_today_is_gone_from_todays_partition(rig: Rig, name: str) -> None:
+def test_rows_deleted_today_leave_todays_partition(rig: Rig, name: str) -> None:
     entity = rig.vendor.entities[name]
     for row in entity.truth()[:3]:
         entity.update(row["id"])
@@ -161,7 +161,7 @@ def test_empty_answers_that_stay_leave_what_is_stored_and_say_so(rig: Rig, name:
         assert not (pulled.success and coverage_passed(pulled)), after
 
 
-def test_a_list_that_shrinks_by_most_is_asked_for_again_and_then_believed(rig: Rig) -> None:
+def test_a_list_that_loses_most_rows_is_requested_again_and_then_accepted(rig: Rig) -> None:
     """The answer may be cut: the second one decides, and the check `volume` tells."""
     assert rig.pull_everything("records").success
     entity = rig.vendor.entities["records"]
@@ -184,14 +184,14 @@ ROWS_OF_ERRORS = {"data": [{"error": "quota"}], "meta": {"pagination": {"next": 
 @pytest.mark.parametrize(
     "body", [{"error": {"code": "quota"}}, {"data": [], "meta": {}}, [{"error": "x"}], {}, ROWS_OF_ERRORS]
 )
-def test_an_error_with_status_200_is_no_data(rig: Rig, body: object) -> None:
+def test_an_error_with_status_200_is_not_data(rig: Rig, body: object) -> None:
     assert rig.pull("users").success
     rig.vendor.faults.add(ErrorBody(body), times=2)
     assert not rig.pull("users").success
     assert rig.difference("users") == {}
 
 
-def test_a_list_that_never_rests_lands_with_a_warning_and_is_mended_by_the_next_pull(rig: Rig) -> None:
+def test_a_list_that_keeps_changing_lands_with_a_warning_until_the_next_pull(rig: Rig) -> None:
     """The vendor's order is by the last change: a touched row moves to the end, and all behind it move up."""
     entity = rig.vendor.entities["inputs"]
     rig.vendor.on_request = lambda _: entity.update(min(entity.truth(), key=lambda row: row["updated_at"])["id"])
@@ -205,7 +205,7 @@ def test_a_list_that_never_rests_lands_with_a_warning_and_is_mended_by_the_next_
     assert rig.difference("inputs") == {}
 
 
-def test_a_closed_day_that_never_rests_is_due_again(rig: Rig) -> None:
+def test_a_closed_day_that_keeps_changing_is_due_again(rig: Rig) -> None:
     """Rows become visible late, so that `total_items` differs from page to page: no walk can be sure of itself."""
     day = today(back=1)
     entity = rig.vendor.entities["submissions"]
@@ -234,7 +234,7 @@ def test_a_list_that_is_not_searched_by_its_cursor_column_is_refused(rig: Rig, m
 
 @pytest.mark.parametrize(("asked", "meant"), [(("gte",), "gt"), (("lt",), "lte")])
 @pytest.mark.parametrize("name", ["submissions", "records"])
-def test_a_bound_that_is_left_out_or_taken_in_loses_and_doubles_no_row(
+def test_an_exclusive_or_inclusive_bound_loses_and_repeats_no_row(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, name: str, asked: tuple[str], meant: str
 ) -> None:
     """Rows lie at midnight: a vendor that means `gt` by `gte` would leave them out of both days."""

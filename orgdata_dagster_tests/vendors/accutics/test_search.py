@@ -41,7 +41,7 @@ def test_every_operator_and_alias_of_the_document(written: str, name: str) -> No
     assert parse(f"{dimension}:{written}" + (f":{value}" if value else "")) == (where(dimension, name, *values),)
 
 
-def test_the_document_has_fourteen() -> None:
+def test_the_document_has_fourteen_operators() -> None:
     assert len(TABLE) == 14
     assert set(TABLE) == set().union(*OPERATORS_OF.values())
     assert set(vendor.ALIASES) == {alias for aliases, *_ in TABLE.values() for alias in aliases}
@@ -85,7 +85,7 @@ def test_several_conditions_and_values_and_kinds_of_value() -> None:
         (("", "eq", "x"), "not a dimension"),
     ],
 )
-def test_what_cannot_be_said_is_an_error_before_any_request(condition: Any, reason: str) -> None:
+def test_an_invalid_condition_is_an_error_before_any_request(condition: Any, reason: str) -> None:
     with pytest.raises(SearchError, match=reason):
         where(*condition)
 

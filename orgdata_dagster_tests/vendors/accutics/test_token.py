@@ -27,7 +27,7 @@ def test_the_end_is_read_without_the_key() -> None:
         *(claims(exp="soon"), claims(exp=None), claims(exp=1e30)),
     ],
 )
-def test_what_is_no_token_with_an_end_has_none(token: str) -> None:
+def test_a_text_that_is_not_a_token_with_an_expiry_has_none(token: str) -> None:
     assert expiry(token) is None
     assert notice(token, NOW) is None
 

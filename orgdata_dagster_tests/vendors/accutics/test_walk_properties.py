@@ -135,14 +135,14 @@ ANY_ORDER = st.sampled_from(["", "id", "-id", "updated_at"])
 
 @settings(max_examples=examples(100), deadline=None)
 @given(vendors(OPEN, NEWEST_FIRST, ("touch", "insert", "delete")))
-def test_an_open_window_newest_first_always_settles_without_a_loss(vendor: Vendor) -> None:
+def test_an_open_range_newest_first_is_always_complete(vendor: Vendor) -> None:
     assert check(vendor).settled
 
 
 @example(vendor=Vendor([0] * 5, 4, DAY, "-updated_at,id", {2: [("touch", 0), ("touch", 1), ("touch", 2)]}))
 @settings(max_examples=examples(100), deadline=None)
 @given(vendors(DAY, NEWEST_FIRST, ("touch", "delete")))
-def test_a_closed_day_newest_first_always_settles_without_a_loss(vendor: Vendor) -> None:
+def test_a_closed_day_newest_first_is_always_complete(vendor: Vendor) -> None:
     """Rows only leave it: a touched one lies in another day. If all of them leave, the answers look like empty ones."""
     settled = check(vendor).settled
     assert settled or not vendor.entity.matching(DAY, vendor.sort)
@@ -150,7 +150,7 @@ def test_a_closed_day_newest_first_always_settles_without_a_loss(vendor: Vendor)
 
 @settings(max_examples=examples(100), deadline=None)
 @given(vendors(DAY, ANY_ORDER, ("touch", "delete")))
-def test_a_closed_day_in_any_order_loses_nothing_that_it_does_not_own_up_to(vendor: Vendor) -> None:
+def test_a_closed_day_in_any_order_is_complete_or_reported_as_incomplete(vendor: Vendor) -> None:
     check(vendor)
 
 
@@ -159,7 +159,7 @@ def test_a_closed_day_in_any_order_loses_nothing_that_it_does_not_own_up_to(vend
 @example(vendor=Vendor([0] * 7, 3, "", "id", {2: [("delete", 0), ("insert", 0)]}))
 @settings(max_examples=examples(100), deadline=None)
 @given(vendors(OPEN, ANY_ORDER, ("touch", "insert", "delete"), st.booleans()))
-def test_an_open_window_or_snapshot_in_any_order_loses_nothing_that_it_does_not_own_up_to(vendor: Vendor) -> None:
+def test_an_open_range_or_snapshot_in_any_order_is_complete_or_reported_as_incomplete(vendor: Vendor) -> None:
     check(vendor)
 
 
@@ -193,7 +193,7 @@ def shrinking(rows: int, at: int) -> Vendor:
     st.sampled_from([1_000_000, 1_000_000, 2, 3, 5]),
     st.booleans(),
 )
-def test_an_empty_answer_settles_no_walk_that_has_shown_rows(
+def test_an_empty_answer_completes_no_walk_that_has_shown_rows(
     vendor: Vendor, empty: frozenset[int], down: int, totals: bool
 ) -> None:
     """`totals`: the vendor says besides that there are 0. Where it shows no row at all, nothing contradicts it."""

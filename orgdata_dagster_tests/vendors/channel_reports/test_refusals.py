@@ -53,7 +53,7 @@ def test_a_bad_token(rig: Rig) -> None:
         (Status(400, body="so not"), 1, "so not"),
     ],
 )
-def test_an_answer_that_is_no_report(rig: Rig, fault: Html | CutCsv | Status, tries: int, words: str) -> None:
+def test_an_answer_that_is_not_a_report(rig: Rig, fault: Html | CutCsv | Status, tries: int, words: str) -> None:
     name = "user_awareness"
     assert rig.pull(name, first=YESTERDAY).success
     before, loads = rig.rows(name), rig.sql("SELECT * FROM _orgdata.loads")
@@ -67,14 +67,14 @@ def test_an_answer_that_is_no_report(rig: Rig, fault: Html | CutCsv | Status, tr
     assert rig.pull(name, first=YESTERDAY).success
 
 
-def test_the_forms_are_no_forms(rig: Rig) -> None:
+def test_an_answer_that_is_not_forms(rig: Rig) -> None:
     said = failure(rig.pull(SELECTIONS, first=YESTERDAY, api={"forms_path": "/api/v4/analytics/reports_per_user"}))
     assert "channel_id=1" not in said  # no address with parameters
     assert "400" in said or "not as expected" in said
 
 
 @pytest.mark.parametrize("field", [field for field in INCIDENT.fields if field.field_type in ("Text", "Checkbox")])
-def test_a_listed_field_that_cannot_be_counted_is_told_by_name_and_type(rig: Rig, field: object) -> None:
+def test_a_listed_field_that_cannot_be_counted_is_reported_with_name_and_type(rig: Rig, field: object) -> None:
     assert isinstance(field, type(INCIDENT.fields[0]))
     said = failure(rig.pull(SELECTIONS, first=YESTERDAY, field_ids=[2, field.id]))
     assert f"field {field.id} ({field.name!r}, {field.field_type}) of channel 1 was refused" in said
@@ -83,20 +83,20 @@ def test_a_listed_field_that_cannot_be_counted_is_told_by_name_and_type(rig: Rig
     assert len(rig.asked("forms")) == 1
 
 
-def test_a_listed_field_is_told_by_its_id_where_the_forms_do_not_help(rig: Rig) -> None:
+def test_a_listed_field_is_reported_by_its_id_if_the_forms_do_not_have_it(rig: Rig) -> None:
     said = failure(rig.pull(SELECTIONS, first=YESTERDAY, field_ids=[5], api={"forms_path": "/api/v4/nowhere"}))
     assert "field 5 of channel 1 was refused" in said
     said = failure(rig.pull(SELECTIONS, first=YESTERDAY, field_ids=[77]))
     assert "field 77 of channel 1 was refused: channel 1 has no field 77" in said
 
 
-def test_a_discovered_field_that_is_refused_is_told_by_name_and_type(rig: Rig) -> None:
+def test_a_discovered_field_that_is_refused_is_reported_with_name_and_type(rig: Rig) -> None:
     rig.vendor.faults.add(Status(422), after=1)  # the forms come first
     said = failure(rig.pull(SELECTIONS, first=YESTERDAY))
     assert "field 2 ('Outcome', Category) of channel 1 was refused: simulated fault" in said
 
 
-def test_listed_fields_are_asked_for_without_the_forms(rig: Rig) -> None:
+def test_listed_fields_are_requested_without_reading_the_forms(rig: Rig) -> None:
     assert rig.pull(SELECTIONS, first=YESTERDAY, field_ids=[3, 2]).success
     assert rig.asked("forms") == []
     wanted = {(channel, field) for channel in "123" for field in "23"}
@@ -107,7 +107,7 @@ def test_listed_fields_are_asked_for_without_the_forms(rig: Rig) -> None:
 
 @pytest.mark.parametrize("name", ["reports_read", "reports_per_state", "user_awareness"])
 @pytest.mark.parametrize("body", [{"error": {"code": 17, "message": "quota"}}, [{"error": "quota"}], {}])
-def test_an_error_with_status_200_is_no_report(rig: Rig, name: str, body: object) -> None:
+def test_an_error_with_status_200_is_not_a_report(rig: Rig, name: str, body: object) -> None:
     assert rig.pull(name, first=YESTERDAY).success
     before = rig.rows(name)
     rig.vendor.faults.add(ErrorBody(body), 1, after=1)
@@ -117,7 +117,7 @@ def test_an_error_with_status_200_is_no_report(rig: Rig, name: str, body: object
     assert rig.rows(name) == before
 
 
-def test_an_empty_report_where_rows_are_stored_is_asked_for_again_and_leaves_them(rig: Rig) -> None:
+def test_an_empty_report_is_requested_again_and_keeps_stored_rows(rig: Rig) -> None:
     name = "reports_per_state"
     assert rig.pull(name, first=YESTERDAY).success
     before = rig.rows(name)
@@ -132,7 +132,7 @@ def test_an_empty_report_where_rows_are_stored_is_asked_for_again_and_leaves_the
     assert "no row of channel_id 1" in reason
 
 
-def test_a_count_that_falls_to_0_is_asked_for_again_and_leaves_the_row(rig: Rig) -> None:
+def test_a_count_that_falls_to_0_is_requested_again_and_keeps_the_row(rig: Rig) -> None:
     name = "reports_read"
     assert rig.pull(name, first=YESTERDAY).success
     before = rig.rows(name)
@@ -153,7 +153,7 @@ def states(count: int) -> ErrorBody:
     return ErrorBody([{"id": n, "name": f"state {n}", "account_id": 1, "report_count": n} for n in range(count)])
 
 
-def test_a_report_that_shrinks_by_most_is_asked_for_again_and_then_believed(rig: Rig) -> None:
+def test_a_report_that_loses_most_rows_is_requested_again_and_then_accepted(rig: Rig) -> None:
     """The answer may be cut: the second one decides, and the check `volume` tells."""
     name, one = "reports_per_state", {"channels": [1]}
 

@@ -29,7 +29,7 @@ def first_of_month(back: int = 0) -> datetime:
         ("month", [first_of_month(1), first_of_month()]),
     ],
 )
-def test_a_partition_is_one_window_of_its_grain(rig: Rig, grain: str, starts: list[datetime]) -> None:
+def test_a_partition_is_one_day_week_or_month(rig: Rig, grain: str, starts: list[datetime]) -> None:
     name = "reports_read"
     ends = [*starts[1:], starts[-1] + timedelta(days=7) if grain == "week" else first_of_month(-1)]
     windows = list(zip(starts, ends, strict=True))

@@ -60,7 +60,7 @@ def test_more_rows_in_one_printed_unit_than_a_page_holds_are_a_gap(home: Home, s
 
 
 @pytest.mark.parametrize("hours", [2, -5, 5.5])
-def test_local_times_without_a_zone_are_found_out(home: Home, sandbox: Sandbox, hours: float) -> None:
+def test_local_times_without_a_zone_are_detected(home: Home, sandbox: Sandbox, hours: float) -> None:
     holds(sandbox, rows(seconds=3600), printed=local(hours))
     done = home.materialize(USERS, DAY)
     complete = home.sql("SELECT count(*) FROM _orgdata.coverage WHERE complete") if done.success else [(0,)]
@@ -107,7 +107,7 @@ def test_a_first_pull_that_is_cut_off_by_empty_answers_says_so(home: Home, sandb
     assert len(home.sql(INCOMPLETE)) == 1
 
 
-def test_a_day_that_is_empty_indeed_can_be_accepted(home: Home, sandbox: Sandbox) -> None:
+def test_a_day_that_is_really_empty_can_be_accepted(home: Home, sandbox: Sandbox) -> None:
     vendor = holds(sandbox, rows())
     assert home.materialize(USERS, DAY).success
     vendor.data_sets["users"].delete(lambda _: True)
@@ -134,7 +134,9 @@ def test_a_row_that_moved_to_another_day_is_not_missed(home: Home, sandbox: Sand
     assert home.sql(INCOMPLETE) == []
 
 
-def test_a_vendor_without_headers_is_believed_once_it_has_shown_that_it_answers(home: Home, sandbox: Sandbox) -> None:
+def test_an_empty_answer_without_header_is_accepted_once_the_vendor_has_sent_a_header(
+    home: Home, sandbox: Sandbox
+) -> None:
     vendor = holds(sandbox, rows())
     vendor.empty_header = False
     empty = today(back=3)
@@ -147,7 +149,7 @@ def test_a_vendor_without_headers_is_believed_once_it_has_shown_that_it_answers(
 
 
 @pytest.mark.parametrize("body", [{"error": {"code": 17, "message": "quota"}}, [{"error": "x"}], "quota exceeded\n"])
-def test_an_error_with_status_200_is_no_data(home: Home, sandbox: Sandbox, body: object) -> None:
+def test_an_error_with_status_200_is_not_data(home: Home, sandbox: Sandbox, body: object) -> None:
     made = rows()
     vendor = holds(sandbox, made)
     assert home.materialize(USERS, DAY).success
@@ -158,7 +160,7 @@ def test_an_error_with_status_200_is_no_data(home: Home, sandbox: Sandbox, body:
     assert home.sql(ALL) == keys(made)
 
 
-def test_a_day_that_shrinks_by_most_is_asked_for_again_and_then_believed(home: Home, sandbox: Sandbox) -> None:
+def test_a_day_that_loses_most_rows_is_requested_again_and_then_accepted(home: Home, sandbox: Sandbox) -> None:
     """The answer may be cut: the second one decides, and the check `volume` tells."""
     vendor = holds(sandbox, rows())
     assert home.materialize(USERS, DAY).success

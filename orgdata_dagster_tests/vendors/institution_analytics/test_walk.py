@@ -87,7 +87,7 @@ def test_more_rows_at_an_instant_than_a_page_holds_are_a_gap_and_the_walk_goes_o
     assert gaps == [Gap(at(5) - MICROSECOND, at(5), TOO_MANY.format(records=3))]
 
 
-def test_at_the_end_of_the_window_the_page_size_decides() -> None:
+def test_at_the_end_of_the_range_the_page_size_decides() -> None:
     """Nothing lies below the tie: full pages may have been cut, others not."""
     assert walked(vendor_of(5, 5, 5, 5, page_rows=3), page_rows=3)[1] == [
         Gap(at(5) - MICROSECOND, at(5), TOO_MANY.format(records=3))
@@ -106,7 +106,7 @@ def test_at_the_end_of_the_window_the_page_size_decides() -> None:
     ],
 )
 @pytest.mark.parametrize("time_range", [FIRST_DAY, TimeRange(START - MICROSECOND, None)])
-def test_a_vendor_that_ignores_a_bound_is_found_out(after, until, time_range: TimeRange) -> None:  # type: ignore[no-untyped-def]
+def test_a_vendor_that_ignores_a_bound_is_detected(after, until, time_range: TimeRange) -> None:  # type: ignore[no-untyped-def]
     vendor = FakeVendor([START - DAY / 2, at(5), at(4), START + DAY * 1.5], START + 2 * DAY, page_rows=3)
 
     def fetch(asked_after: datetime, asked_until: datetime | None) -> FakePage:
@@ -117,7 +117,7 @@ def test_a_vendor_that_ignores_a_bound_is_found_out(after, until, time_range: Ti
     assert vendor.requests <= 3
 
 
-def test_a_vendor_that_answers_the_same_page_for_ever_is_found_out() -> None:
+def test_a_vendor_that_always_returns_the_same_page_is_detected() -> None:
     page = FakePage(((1, at(5)), (2, at(4)), (3, at(3))))
     with pytest.raises(BoundsIgnored):
         list(walk(lambda *_: page, FIRST_DAY, page_rows=3))

@@ -111,7 +111,7 @@ def of_the_day(*instants: datetime) -> Scenario:
 @example(scenario=of_the_day(START + DAY, START + DAY))
 @settings(max_examples=examples(250), deadline=None)
 @given(scenarios(st.integers(2, 7)))
-def test_every_row_of_the_window_is_kept_once(scenario: Scenario) -> None:
+def test_every_row_of_the_range_is_kept_once(scenario: Scenario) -> None:
     vendor = scenario.vendor()
     items = run(scenario, vendor)
     event(f"gaps: {sum(isinstance(item, Gap) for item in items)}, requests: {min(vendor.requests, 9)}")

@@ -146,7 +146,7 @@ def test_a_wrong_key_is_permanent_names_the_variable_and_is_not_shown(rig: Rig) 
     assert len(rig.records) == 1
 
 
-def test_what_the_vendor_says_is_told(rig: Rig) -> None:
+def test_the_vendors_own_reason_is_reported(rig: Rig) -> None:
     with pytest.raises(PermanentError, match=r"Validation failed.*unknown column 'nonsense'"):
         rig.client().count(Query(CONTACTS, (("nonsense", "1"),)))
     with pytest.raises(PermanentError, match="Dataset not found"):
@@ -164,7 +164,7 @@ def test_the_documented_limits_are_kept_and_used(tmp_path: Path) -> None:
         assert sum(record.waited for record in rig.records) < 1
 
 
-def test_the_rule_is_the_documents() -> None:
+def test_the_rule_is_the_documented_one() -> None:
     assert rule().buckets == ((Window(25, 1), Window(150, 60)), (Window(2000, 60),))
 
 
@@ -201,12 +201,12 @@ def test_errors_are_read_without_the_values_that_were_sent(error: dict[str, obje
 
 
 @pytest.mark.parametrize("text", ["nonsense", "a:1,,b:2", ":x"])
-def test_a_filter_that_is_none_is_an_error_before_any_request(text: str) -> None:
+def test_an_invalid_filter_is_an_error_before_any_request(text: str) -> None:
     with pytest.raises(ValueError, match="column:value"):
         parsed_filter(text)
 
 
-def test_a_value_with_a_comma_cannot_be_said() -> None:
+def test_a_value_with_a_comma_cannot_be_expressed() -> None:
     with pytest.raises(ValueError, match="comma"):
         _ = Query(CONTACTS, (("note", "a,b"),)).parameters
     assert parsed_filter("born_at:1978-06-23 00:00:00") == (("born_at", "1978-06-23 00:00:00"),)

@@ -67,7 +67,7 @@ def test_no_schedule_asks_while_a_circuit_breaker_is_open(monkeypatch: pytest.Mo
         assert len(schedule.evaluate_tick(context).run_requests or ()) == 1
 
 
-def test_the_limits_are_the_documents_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limits_are_the_documented_ones_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCTOLIS_API_KEY", "key")
     documented = definitions().resources["octolis"]  # type: ignore[index]
     assert documented.rule().buckets == ((Window(25, 1), Window(150, 60)), (Window(2000, 60),))
@@ -87,7 +87,7 @@ def test_the_limits_are_the_documents_unless_said_otherwise(monkeypatch: pytest.
         ({"nonsense": 1}, "nonsense"),
     ],
 )
-def test_what_cannot_be_meant_is_an_error_at_load(wrong: dict[str, Any], said: str) -> None:
+def test_invalid_options_are_an_error_at_load(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         DatasetTable(**{"name": "people", "id": "1", **wrong})
 

@@ -74,7 +74,7 @@ def test_only_what_changed_is_read_and_written(people_rig: Rig) -> None:
     assert (pulled.metadata["rows"], pulled.metadata["requests"]) == (40, 2)
 
 
-def test_records_that_become_visible_late_are_asked_for_again(people_rig: Rig) -> None:
+def test_records_that_become_visible_late_are_requested_again(people_rig: Rig) -> None:
     """A long write bears the instant at which it began. Both records are older than the newest one that was pulled."""
     dataset = people_rig.vendor.datasets["people"]
     now = datetime.now(UTC)
@@ -112,7 +112,7 @@ def test_changes_while_a_pull_reads_are_there_after_the_next_one_at_the_latest(
     assert rig.difference("people") == {}
 
 
-def test_merged_records_leave_the_table_and_are_kept_beside_it(people_rig: Rig) -> None:
+def test_merged_records_leave_the_table_and_are_kept_in_a_second_table(people_rig: Rig) -> None:
     people_rig.pull("people")
     dataset = people_rig.vendor.datasets["people"]
     first, second, third = (record["__masterid__"] for record in dataset.truth()[:3])
@@ -159,7 +159,7 @@ def test_a_sql_dataset_that_keeps_its_instants_is_read_again_after_a_while(peopl
     assert people_rig.difference("people") == {}
 
 
-def test_a_run_can_be_told_to_read_everything(people_rig: Rig) -> None:
+def test_a_run_tag_makes_a_run_read_everything(people_rig: Rig) -> None:
     people_rig.pull("people")
     dataset = people_rig.vendor.datasets["people"]
     dataset.update(dataset.truth()[0]["__masterid__"], {"n": -1}, touch=False)
@@ -185,7 +185,7 @@ def test_counts_that_stay_different_are_a_failing_check_with_both_figures(people
     assert people_rig.sql("SELECT DISTINCT complete, reason FROM _orgdata.coverage") == [(True, None)]
 
 
-def test_far_more_records_than_at_the_pulls_before_are_told(people_rig: Rig) -> None:
+def test_far_more_records_than_before_are_reported(people_rig: Rig) -> None:
     people_rig.landed_before("people", [100, 120, 90, 110, 100, 100, 100])
     volume = people_rig.pull("people").checks["volume"]
     assert (volume.passed, volume.severity.value) == (False, "WARN")
@@ -193,7 +193,7 @@ def test_far_more_records_than_at_the_pulls_before_are_told(people_rig: Rig) -> 
     assert not people_rig.pull("people").checks["volume"].metadata["strange"].value, "2500 are usual by now"
 
 
-def test_a_vendor_that_gives_shorter_pages_than_asked_for_costs_no_row(people_rig: Rig) -> None:
+def test_pages_shorter_than_requested_lose_no_row(people_rig: Rig) -> None:
     """A short page looks like the last one: what did not come must not be taken for deleted."""
     people_rig.pull("people")
     shorter = replace(OPTIONS, full_walk_every=timedelta(0), page_size=50_000)
@@ -215,7 +215,7 @@ class _Shorter:
         return self._dataset.newest_first()[:500]  # type: ignore[attr-defined]
 
 
-def test_a_dataset_that_shrinks_by_most_is_read_again_and_then_believed(people_rig: Rig) -> None:
+def test_a_dataset_that_loses_most_records_is_read_again_and_then_accepted(people_rig: Rig) -> None:
     """The pages may have ended too early: the second walk decides, and the check `volume` tells."""
     people_rig.pull("people")
     dataset = people_rig.vendor.datasets["people"]
@@ -300,7 +300,7 @@ def test_empty_answers_that_stay_leave_what_is_stored_and_say_so(contacts: Rig, 
 
 
 @pytest.mark.parametrize("body", [{"error": {"code": 17}}, [{"error": "x"}], {"records": [{"error": "x"}]}, {}])
-def test_an_error_with_status_200_is_no_data(contacts: Rig, body: object) -> None:
+def test_an_error_with_status_200_is_not_data(contacts: Rig, body: object) -> None:
     contacts.vendor.faults.add(ErrorBody(body), times=2)
     assert not contacts.pull("contacts").success
     assert contacts.difference("contacts") == {}

@@ -67,7 +67,7 @@ def test_a_walk_to_the_end_finds_what_moved_to_the_front_meanwhile() -> None:
     assert {key for each in walked for key, _ in each.page.rows} == set(range(120))
 
 
-def test_the_look_at_the_front_goes_no_further_than_to_what_was_the_first_record() -> None:
+def test_reading_the_front_again_stops_at_the_former_first_record() -> None:
     """However many records are as young as the last minute: it went back by a minute once, and read 60,000 again."""
     vendor = FakeVendor([at(n / 1000) for n in range(120)])
     list(walk(vendor.fetch, vendor.count, size=SIZE, first_size=5))
@@ -81,7 +81,7 @@ def test_a_tie_larger_than_a_page_is_read_by_rank() -> None:
 
 
 @pytest.mark.parametrize("dataset", [[at(n) for n in range(120)], [at(0)] * 120])
-def test_a_vendor_that_ignores_the_page_is_found_out(dataset: list[object]) -> None:
+def test_a_vendor_that_ignores_the_page_is_detected(dataset: list[object]) -> None:
     same = FakePage(tuple(enumerate(dataset[:SIZE])))  # type: ignore[arg-type]
     with pytest.raises(PagesRepeat):
         list(walk(lambda _: same, lambda: 120, size=SIZE))
@@ -94,7 +94,7 @@ def test_pages_too_small_to_overlap_end_in_an_error_not_in_a_loop() -> None:
 
 
 @pytest.mark.parametrize("size", [1_000, 50_000])
-def test_the_farthest_page_always_begins_in_time_and_gets_on(size: int) -> None:
+def test_the_farthest_page_always_begins_in_time_and_makes_progress(size: int) -> None:
     for reach in [*range(0, 20 * size, size // 7), *range(size - 3, size + 3), *range(7 * size - 3, 7 * size + 3)]:
         ranks = farthest(reach, size)
         assert ranks.first <= reach

@@ -59,7 +59,9 @@ def test_each_row_of_a_batch_has_its_own_result(rig: Rig, writer: OctolisWriter)
     assert (changed.written, rig.people.truth()[0]["n"]) == (True, 5)
 
 
-def test_a_busy_dataset_is_told_at_once_and_a_lost_answer_is_asked_for_again(rig: Rig, writer: OctolisWriter) -> None:
+def test_a_busy_dataset_is_reported_at_once_and_a_lost_answer_is_requested_again(
+    rig: Rig, writer: OctolisWriter
+) -> None:
     rig.people.busy(60)
     with pytest.raises(PermanentError) as busy:
         writer.write_batch("upsert", "people", [{"email": "a", "phone": None}])
@@ -71,7 +73,7 @@ def test_a_busy_dataset_is_told_at_once_and_a_lost_answer_is_asked_for_again(rig
     assert (rig.people.received["a"], len(seen)) == (2, 2)
 
 
-def test_an_answer_that_does_not_fit_its_batch_is_no_answer(tmp_path: Path) -> None:
+def test_an_answer_that_does_not_fit_its_batch_is_rejected(tmp_path: Path) -> None:
     """Which row would be whose? The client asks again, as after a lost answer."""
     for body, said in (
         (b'{"results": [{"written": true}]}', "1 results for 2 records"),
@@ -98,12 +100,12 @@ def test_webhooks_and_what_they_ask_for(rig: Rig, writer: OctolisWriter) -> None
 
 
 @pytest.mark.parametrize("body", [{"error": {"code": 17}}, {"errors": ["quota"]}, {"success": False}])
-def test_an_error_in_a_webhooks_200_is_no_success(rig: Rig, writer: OctolisWriter, body: object) -> None:
+def test_an_error_in_a_webhooks_200_is_not_a_success(rig: Rig, writer: OctolisWriter, body: object) -> None:
     rig.vendor.faults.add(ErrorBody(body), times=10)
     with pytest.raises(VendorError, match="the webhook answers with an error"):
         writer.call_webhook("hook", "{}", method="PUT", headers={"x-source": "orgdata"})
 
 
-def test_the_documents_sum() -> None:
+def test_the_sum_in_the_document() -> None:
     """'(25 / 10) * 60 + (150 / 10) = 135', for whole requests a second; and the account's limit."""
     assert (writes_per_minute(), writes_per_minute(points_per_second=1000)) == (135, 200)

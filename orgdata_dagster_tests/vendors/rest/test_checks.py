@@ -149,7 +149,7 @@ def test_a_list_per_row_of_a_list_per_row_and_several_at_once(rig: Rig) -> None:
     assert sorted(rig.sql("SELECT CAST(issue AS VARCHAR), id FROM tracker.again")) == expected
 
 
-def test_each_must_not_lead_in_a_circle(rig: Rig) -> None:
+def test_each_must_not_form_a_circle(rig: Rig) -> None:
     with pytest.raises(Refused, match="leads in a circle"):
         rig.definitions(NESTED.replace("each: {project: projects.id}", "each: {project: again.issue}"))
 

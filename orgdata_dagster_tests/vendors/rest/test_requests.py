@@ -39,7 +39,7 @@ def test_a_bound_in_any_format_never_leaves_out_what_was_meant(form: Any, start:
     assert Bounds(form).end(NOON) == end
 
 
-def test_a_bound_that_the_vendor_excludes_or_includes_is_asked_for_one_unit_beyond() -> None:
+def test_an_exclusive_or_inclusive_bound_is_requested_one_unit_wider() -> None:
     assert Bounds("date", includes_from=False).start(MIDNIGHT) == "2026-02-28"
     assert Bounds("iso8601", includes_from=False).start(MIDNIGHT) == "2026-02-28T23:59:59Z"
     assert Bounds("date", includes_until=True).end(MIDNIGHT) == "2026-02-28"
@@ -79,7 +79,7 @@ def test_the_link_header(header: str, link: str | None) -> None:
         ({"x-ratelimit-remaining": "none"}, None),
     ],
 )
-def test_headers_that_tell_of_the_limit(headers: dict[str, str], wait: float | None) -> None:
+def test_headers_with_the_rate_limit(headers: dict[str, str], wait: float | None) -> None:
     assert wait_announced(headers, 1_800_000_000, least=2) == wait
     assert reset_announced({"x-ratelimit-reset": "30"}, 0) == 30
 
@@ -100,7 +100,7 @@ def test_points_beyond_the_usual_are_charged_and_a_spent_limit_pauses_everybody(
     assert done == [("charge", 5.0), ("pause", 3.0)]
 
 
-def test_a_limit_that_the_vendor_announces_is_waited_for(rig: Rig) -> None:
+def test_the_client_waits_for_a_limit_that_the_vendor_announces(rig: Rig) -> None:
     rig.vendor.headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "0.4"}
     assert rig.pull(ORDERS, "orders").success
     arrived = [entry.arrived for entry in rig.sandbox.log.entries()]
@@ -155,7 +155,7 @@ ERRORS = {"code": "error.code", "message": "error.message", "retryable": ["busy"
 
 
 @pytest.mark.parametrize("code", ["busy", "empty", "broken"])
-def test_an_error_inside_a_200_is_no_data(rig: Rig, code: str) -> None:
+def test_an_error_inside_a_200_is_not_data(rig: Rig, code: str) -> None:
     rig.vendor.faults.add(ErrorBody({"error": {"code": code, "message": "no"}}), after=1)
     rig.pull(ORDERS, "orders", errors=ERRORS)
     assert rig.table("orders") == rig.truth("orders") or any(rig.coverage("orders"))
@@ -193,7 +193,7 @@ def test_a_parent_that_is_not_there_yet_is_named(rig: Rig) -> None:
         ({"each": {"project": "projects.id"}, "path": "/{project}"}, "not a table of this file"),
     ],
 )
-def test_what_cannot_be_right_is_told_with_its_field(rig: Rig, change: dict[str, Any], told: str) -> None:
+def test_invalid_options_are_reported_with_their_field(rig: Rig, change: dict[str, Any], told: str) -> None:
     table = {"name": "things", "path": "/things", "paginator": {"type": "single_page"}, **change}
     with pytest.raises(Refused) as refused:
         rig.definitions("    - {name: x, path: /x, paginator: {type: single_page}}", tables=[table])

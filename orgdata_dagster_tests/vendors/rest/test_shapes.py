@@ -47,7 +47,7 @@ def test_an_empty_answer_within_the_list_loses_no_row(rig: Rig, name: str) -> No
 
 
 @ALL
-def test_rows_that_move_while_they_are_read_are_there_or_the_gap_is_told(rig: Rig, name: str) -> None:
+def test_rows_that_move_while_they_are_read_are_there_or_a_gap_is_reported(rig: Rig, name: str) -> None:
     rows, chance = rig.vendor.lists[name], random.Random(7)
     still = set(range(1, 71))
 
@@ -76,7 +76,7 @@ def test_rows_that_move_while_they_are_read_are_there_or_the_gap_is_told(rig: Ri
         ("orders", "two walks agree"),
     ],
 )
-def test_what_shows_that_the_list_is_whole_is_stored_with_the_coverage(rig: Rig, name: str, proof: str) -> None:
+def test_the_proof_of_completeness_is_stored_with_the_coverage(rig: Rig, name: str, proof: str) -> None:
     assert rig.pull(SHAPES[name], name).success
     assert rig.sql(f"SELECT proof, complete FROM _orgdata.coverage WHERE table_name = '{name}'") == [(proof, True)]
 

@@ -195,7 +195,9 @@ def walked(vendor: Vendor, paginate: Callable[[], Paginator]) -> tuple[set[int],
 @pytest.mark.parametrize("kind", PAGES)
 @settings(max_examples=examples(40), deadline=None)
 @given(st.data(), st.sampled_from([1, 2]))
-def test_what_was_not_touched_is_read_or_the_walk_is_not_sure(kind: str, data: st.DataObject, asked: int) -> None:
+def test_unchanged_rows_are_read_or_the_walk_is_reported_as_incomplete(
+    kind: str, data: st.DataObject, asked: int
+) -> None:
     vendor = data.draw(vendors(kind))
     came, settled = walked(vendor, lambda: PAGES[kind](vendor.size * asked))  # twice what the vendor gives
     assert not settled or vendor.before - vendor.touched <= came
@@ -204,7 +206,7 @@ def test_what_was_not_touched_is_read_or_the_walk_is_not_sure(kind: str, data: s
 @pytest.mark.parametrize("kind", PAGES)
 @settings(max_examples=examples(25), deadline=None)
 @given(st.data())
-def test_a_list_that_stays_as_it_is_is_read_whole(kind: str, data: st.DataObject) -> None:
+def test_an_unchanged_list_is_read_completely(kind: str, data: st.DataObject) -> None:
     vendor = data.draw(vendors(kind, moving=False))
     assert walked(vendor, lambda: PAGES[kind](vendor.size)) == (vendor.before, True)
 

@@ -93,7 +93,7 @@ def test_an_answer_after_midnight_is_not_stored_as_yesterday(
     assert home.sql("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'together'") == [(0,)]
 
 
-def test_a_snapshot_that_shrank_needs_a_person(
+def test_a_snapshot_that_shrank_must_be_accepted(
     home: Home, sandbox: Sandbox, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshot_of_yesterday(runs, monkeypatch, "together/users")
@@ -113,7 +113,7 @@ def test_a_snapshot_that_shrank_needs_a_person(
     assert difference(home.warehouse, "together.users_current", after) == {}
 
 
-def test_a_key_that_comes_twice_is_told_and_the_day_not_lost(home: Home, sandbox: Sandbox, runs: Runs) -> None:
+def test_a_duplicate_key_is_reported_and_the_day_lands(home: Home, sandbox: Sandbox, runs: Runs) -> None:
     """Nobody can ask for the snapshot of this day again."""
     first, second, *_ = (str(row["User ID"]) for row in sandbox.together.truth("users") or ())
     sandbox.together.reports["users"].update(lambda row: row["User ID"] == second, {"User ID": first})

@@ -73,7 +73,7 @@ class Body(Html):
     ],
     ids=["html", "html inside", "empty", "no report", "short", "503", "500"],
 )
-def test_what_is_no_report_is_asked_for_again(
+def test_an_answer_that_is_not_a_report_is_requested_again(
     sandbox: Sandbox, client: TogetherClient, folder: Path, fault: Html, words: str
 ) -> None:
     sandbox.together.faults.add(fault, times=3)
@@ -84,7 +84,7 @@ def test_what_is_no_report_is_asked_for_again(
     assert len(sandbox.log.entries()) == 4
 
 
-def test_a_reader_may_find_the_report_broken_too(sandbox: Sandbox) -> None:
+def test_a_reader_may_also_reject_the_report(sandbox: Sandbox) -> None:
     """A CSV that is cut inside whole JSON: only who parses it can tell."""
     sandbox.together.faults.add(CutCsv(), times=2)
     resource = TogetherResource.from_environment(seconds_between_requests=MINUTE, retry_attempts=2)
@@ -104,7 +104,9 @@ def test_rows_for_a_notebook(sandbox: Sandbox) -> None:
     assert empty.empty
 
 
-def test_401_stops_everybody_until_a_person_says_so(sandbox: Sandbox, client: TogetherClient, folder: Path) -> None:
+def test_401_stops_all_requests_until_the_circuit_breaker_is_reset(
+    sandbox: Sandbox, client: TogetherClient, folder: Path
+) -> None:
     sandbox.together.api_key = "another"
     with pytest.raises(PermanentError, match=r"may have been revoked.*orgdata doctor --clear together"):
         client.report("users", into=folder / "csv", read=text)

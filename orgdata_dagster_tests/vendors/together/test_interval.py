@@ -100,7 +100,7 @@ def test_retries_grow_from_the_minute(home: Home, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_after_a_failure_of_one_report_no_other_is_asked_for_earlier(home: Home, tmp_path: Path, status: int) -> None:
+def test_after_a_failure_no_other_report_is_requested_earlier(home: Home, tmp_path: Path, status: int) -> None:
     """The document limits the organisation, so its back-off is the organisation's, over all runs and processes."""
     minute = 0.2
 

@@ -17,7 +17,7 @@ from orgdata_dagster_tests.vendors.together.rig import Runs, failed
 CANARY = "canary-key-0815"
 
 
-def test_one_request_and_then_nobody_asks(sandbox: Sandbox, runs: Runs) -> None:
+def test_one_request_and_then_no_process_sends_another(sandbox: Sandbox, runs: Runs) -> None:
     (wanted,) = runs.tick().run_requests
     assert (wanted.partition_key, len(wanted.asset_selection)) == (today(), 3)
     sandbox.together.api_key = "a new one"

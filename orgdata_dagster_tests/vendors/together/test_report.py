@@ -28,7 +28,7 @@ def unwrapped(folder: Path, body: bytes) -> str:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(AWKWARD, MEMBERS, MEMBERS, st.booleans(), st.sampled_from([None, 1]), st.integers(1, 20), st.data())
-def test_whatever_the_string_and_wherever_the_pieces_end(
+def test_any_string_in_pieces_of_any_size(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     text: str,
@@ -75,13 +75,13 @@ def test_a_report_of_many_pieces(tmp_path: Path) -> None:
         ('{"other": ' + 100_000 * "[" + "}", "not the expected JSON"),
     ],
 )
-def test_anything_else_is_no_report(tmp_path: Path, body: str, words: str) -> None:
+def test_anything_else_is_not_a_report(tmp_path: Path, body: str, words: str) -> None:
     with pytest.raises(BadBody) as caught:
         unwrapped(tmp_path, body.encode())
     assert words in str(caught.value)
     assert len(str(caught.value)) < 300
 
 
-def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text(tmp_path: Path) -> None:
     with pytest.raises(BadBody, match="not UTF-8"):
         unwrapped(tmp_path, b'{"report": "caf\xe9"}')

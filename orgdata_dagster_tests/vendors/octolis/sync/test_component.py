@@ -85,7 +85,7 @@ def test_on_update_means_whenever_a_table_of_the_source_landed(new_home: Home) -
         assert requested(dg.AssetMaterialization(["octolis", "others"])) == 0  # not of the source
 
 
-def test_two_that_write_have_two_names(new_home: Home) -> None:
+def test_two_syncs_need_different_names(new_home: Home) -> None:
     again = {**HOOK, "attributes": {**HOOK["attributes"], "name": "out"}}
     new_home.write_project(octolis=yaml.safe_dump_all([READ, SYNC, again]))
     with pytest.raises(UserError, match=r"the table of results of 'out', octolis\.out_results would be the same as"):
@@ -114,7 +114,7 @@ def test_a_dataset_is_named_as_it_is_read_or_by_its_id() -> None:
         ({"nonsense": 1}, "nonsense"),
     ],
 )
-def test_what_cannot_be_meant_is_an_error_at_load(wrong: dict[str, Any], said: str) -> None:
+def test_invalid_options_are_an_error_at_load(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         OctolisSync(**{"name": "out", "dataset": "d", "key": ["email"], "source": "marts.contacts", **wrong})
     with pytest.raises(ValidationError, match="'POST' or 'PUT'"):

@@ -59,7 +59,7 @@ class FakeClock:
         ({"source": "SELECT *, n * 1e9 AS n2 FROM marts.contacts", "max_rejected": 0.05}, ["max_rejected allows 6"], 0),
     ],
 )
-def test_what_cannot_work_costs_one_request_at_most_and_says_why(
+def test_a_sync_that_cannot_work_costs_at_most_one_request_and_reports_why(
     rig: Rig, attributes: dict[str, Any], said: list[str], requests: int
 ) -> None:
     done = rig.run(**attributes)
@@ -68,7 +68,7 @@ def test_what_cannot_work_costs_one_request_at_most_and_says_why(
     assert (rig.requests(), len(rig.people)) == (requests, 0)
 
 
-def test_a_wrong_api_key_is_asked_with_once(rig: Rig) -> None:
+def test_a_wrong_api_key_costs_one_request(rig: Rig) -> None:
     done = rig.run(resource=rig.resource("wrong"))
     assert "Check OCTOLIS_API_KEY" in done.failure
     assert "120 of 120 rows are left" in done.failure
@@ -78,7 +78,7 @@ def test_a_wrong_api_key_is_asked_with_once(rig: Rig) -> None:
     assert rig.differences() == []
 
 
-def test_an_unknown_column_is_known_soon_where_batches_are_refused_whole(rig: Rig) -> None:
+def test_an_unknown_column_is_found_soon_if_whole_batches_are_refused(rig: Rig) -> None:
     rig.vendor.all_or_none = True
     done = rig.run(source="SELECT email, 1 AS nonsense FROM marts.contacts", max_rejected=1)
     assert "octolis refused all of the first 10 rows" in done.failure
@@ -107,7 +107,7 @@ def test_a_dataset_that_stays_busy_ends_the_run_and_the_next_one_goes_on(rig: Ri
     assert rig.differences() == []
 
 
-def test_a_lost_answer_is_asked_for_again_and_a_refused_request_is_not_the_same(rig: Rig) -> None:
+def test_a_lost_answer_is_requested_again_unlike_a_refused_request(rig: Rig) -> None:
     rig.vendor.faults.add(ShortBody())
     rig.vendor.faults.add(Status(429, retry_after=0.01), after=1)
     done = rig.run(batch_size=40)
@@ -120,7 +120,7 @@ def test_a_lost_answer_is_asked_for_again_and_a_refused_request_is_not_the_same(
     }
 
 
-def test_what_nobody_knows_is_sent_again_even_if_the_source_is_as_it_was(rig: Rig) -> None:
+def test_rows_without_a_recorded_answer_are_sent_again_even_if_unchanged(rig: Rig) -> None:
     """octolis has the new value, we have the hash of the old one and no answer: unchanged would be wrong."""
     rig.run()
     rig.write("UPDATE marts.contacts SET n = 1000 WHERE id IN (1, 2)")

@@ -17,7 +17,7 @@ def rig(own_home: Path, stack: ExitStack) -> Rig:
     return Rig(stack)
 
 
-def test_what_is_under_way_is_settled_and_the_rest_is_left(rig: Rig) -> None:
+def test_batches_in_flight_are_completed_and_the_rest_is_left(rig: Rig) -> None:
     told: list[float] = []
 
     def stop() -> None:

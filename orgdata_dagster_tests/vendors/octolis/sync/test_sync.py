@@ -60,7 +60,7 @@ def test_rows_that_are_wrong_stay_behind_with_their_reasons_and_are_sent_once_th
     assert (rig.differences(), max(rig.people.received.values())) == ([], 2)  # p500, which changed
 
 
-def test_only_what_changed_follows_and_what_octolis_refused_is_not_sent_in_vain(rig: Rig) -> None:
+def test_only_changed_rows_are_sent_and_refused_rows_are_not_sent_again(rig: Rig) -> None:
     rig.people.schema.columns["n"] = type(COLUMNS[0])("n", "text")  # octolis' idea of it is another one
     rig.write("UPDATE marts.contacts SET n = NULL WHERE id >= 6")
     first = rig.run()
@@ -82,7 +82,7 @@ def test_only_what_changed_follows_and_what_octolis_refused_is_not_sent_in_vain(
     assert rig.differences() == []
 
 
-def test_an_empty_value_is_left_as_it_is_unless_it_is_to_erase(rig: Rig) -> None:
+def test_null_changes_nothing_unless_the_column_is_erased(rig: Rig) -> None:
     rig.run()
     rig.write("UPDATE marts.contacts SET phone = NULL, n = NULL WHERE id = 5")
     assert rig.run(erase_nulls=["n"]).success
@@ -127,9 +127,7 @@ def test_updates_go_by_masterid(rig: Rig) -> None:
     assert sorted(row["n"] for row in rig.people.truth()) == list(range(1, 121))
 
 
-def test_merges_that_an_answer_tells_leave_the_tables_that_the_dataset_is_read_into(
-    own_home: Path, stack: ExitStack
-) -> None:
+def test_records_that_an_answer_reports_as_merged_leave_the_tables(own_home: Path, stack: ExitStack) -> None:
     assert own_home
     rig = Rig(stack, keys=(("email",), ("phone",)))
     one = rig.people.upsert({"email": "p1@example.org", "phone": None}).record["__masterid__"]

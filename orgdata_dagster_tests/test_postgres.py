@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster_tests.postgres import Server, running
+from orgdata_dagster_tests.waiting import text_of, wait_until
 
 
 def use_until_killed(shared: Path, ready: Path) -> None:
@@ -30,15 +31,10 @@ def test_it_stops_when_its_last_user_was_killed(postgres: Server, tmp_path: Path
     assert postgres.folder.exists()
     user = multiprocessing.get_context("spawn").Process(target=use_until_killed, args=(tmp_path, tmp_path / "ready"))
     user.start()
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    folder = Path((tmp_path / "ready").read_text())
+    folder = Path(text_of(tmp_path / "ready"))
     with running(tmp_path) as shared:
         assert shared.folder == folder
         user.kill()
         user.join()
         assert shared.sql("SELECT 1") == [["1"]]
-    while folder.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not folder.exists()
+    wait_until(lambda: not folder.exists(), "the end of the server")

@@ -11,7 +11,7 @@ from orgdata_dagster.orchestration.instance import lake_maintenance, retention
 from orgdata_dagster.warehouse.storage import memory
 
 PAGE = (Path(__file__).parent.parent / "docs" / "running.md").read_text()
-KEPT = {**retention.DEFAULTS, **lake_maintenance.DEFAULTS}
+KEPT = {**retention.KEPT.defaults, **lake_maintenance.KEPT.defaults}
 
 
 @pytest.mark.parametrize("variable", KEPT)

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     Reports = multiprocessing.Queue[ProgressReport]
 
 _UNKNOWN = "the run failed; its log in the UI says why"
-_PATIENCE = 1.8  # seconds that workers may take to end
+PATIENCE = 1.8  # seconds that workers may take to end
 # Modules that every run needs, and that would be imported once per worker by its first run.
 WARM = (
     *warm_modules.MODULES,
@@ -130,7 +130,7 @@ def executor(
 
 
 def _stop() -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     left = {worker.sentinel: worker for worker in multiprocessing.active_children()}
     for worker in left.values():
         worker.terminate()

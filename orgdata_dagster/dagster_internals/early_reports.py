@@ -32,7 +32,7 @@ class EarlyReports:
         self._partitions = set[str | None]()
         self._batch = _possible()
         if self._batch:
-            _reported[context.run_id, context.get_step_execution_context().step.key] = self._partitions
+            _reported[context.run.run_id, context.get_step_execution_context().step.key] = self._partitions
 
     def __contains__(self, partition: str | None) -> bool:
         return partition in self._partitions

@@ -48,8 +48,10 @@ def materialization(seen: Overview) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(OVERVIEW, metadata=metadata_of(seen))
 
 
-def overview_sensor(resources: Mapping[str, object]) -> dg.SensorDefinition:
-    """The sensor. `resources`: the project's, by key."""
+def overview_sensor(
+    resources: Mapping[str, object], *, at_most_every: timedelta = _AT_MOST_EVERY
+) -> dg.SensorDefinition:
+    """The sensor. `resources`: the project's, by key. `at_most_every`: between two refreshes because of a change."""
 
     @dg.sensor(
         name="overview",
@@ -62,7 +64,7 @@ def overview_sensor(resources: Mapping[str, object]) -> dg.SensorDefinition:
         now, last = datetime.now(UTC), json.loads(context.cursor or "{}")
         refreshed = datetime.fromisoformat(last["at"]) if last else None
         changed = _changes(context.instance)
-        pause = _AT_MOST_EVERY if changed != last.get("changed") else _AT_LEAST_EVERY
+        pause = at_most_every if changed != last.get("changed") else _AT_LEAST_EVERY
         if refreshed and now < refreshed + pause:
             return dg.SensorResult(skip_reason="nothing has changed, or the last refresh was a moment ago")
         if refreshed and refreshed.date() != now.date():

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import shutil
-import time
 from pathlib import Path
 
 import dagster as dg
@@ -21,6 +20,7 @@ from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.integration.truth import difference
 from orgdata_dagster_tests.postgres import PASSWORD, Server
+from orgdata_dagster_tests.waiting import wait_until
 
 NAME = "events"
 TABLE = f"institution_analytics.{NAME}"
@@ -73,10 +73,7 @@ def test_a_backup_under_load_shows_one_moment_and_a_pull_continues_from_it(
     moment = random.Random(seed)
     pull = small.start("pull", "--from", FIRST)
     requests = moment.randrange(2, 14)
-    until = time.monotonic() + 60
-    while len(sandbox.log.entries()) < requests and pull.running:
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(lambda: len(sandbox.log.entries()) >= requests or not pull.running)
     made = small.orgdata("backup", str(tmp_path / "backup"))
     assert made.status == 0, made.everything
     assert pull.wait().status == 0

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from click.testing import CliRunner
 
 from orgdata_dagster.cli import catalog, orgdata, workers
 from orgdata_dagster.orchestration import opening
-from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.storage import connection
@@ -171,15 +169,8 @@ def broken_home(new_home: Home, landed: Path, sandbox: Sandbox, monkeypatch: pyt
     monkeypatch.setattr(workers, "executor", lambda _, job, **__: inline(progress, job))
     monkeypatch.setattr(workers, "_queue", progress)
     monkeypatch.setattr(connection, "SAY_AFTER", 0.1)
-    open_patiently = WarehouseResource.open
-
-    def impatient(self: WarehouseResource) -> connection.Warehouse:
-        opened = open_patiently(self)
-        opened.patience = 0.3
-        return opened
-
-    monkeypatch.setattr(WarehouseResource, "open", impatient)
-    monkeypatch.setattr(opening, "Warehouse", partial(connection.Warehouse, patience=0.3))
+    opened = opening.warehouse
+    monkeypatch.setattr(opening, "warehouse", lambda uri="", **_: opened(uri, patience=0.3))
     loaded: list[catalog.Catalog] = []
     real = catalog.load
     monkeypatch.setattr(catalog, "load", lambda **_: loaded[0] if loaded else loaded.append(real()) or loaded[0])

@@ -16,6 +16,7 @@ from orgdata_dagster.cli import catalog, orgdata
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
+from orgdata_dagster_tests.waiting import wait_until
 
 DOCUMENT = (Path(__file__).parent.parent.parent / "docs" / "json.md").read_text()
 EXAMPLES: dict[str, Any] = {
@@ -119,12 +120,9 @@ def test_problems_are_a_document_too(told: Home) -> None:
 
 def test_the_sandbox_says_where_it_is(new_home: Home) -> None:
     started = new_home.start("sandbox", "--port", "0", "--json")
-    for _ in range(100):
-        if (text := started._read("out")).endswith("}\n"):
-            break
-        started._process.join(0.1)
+    wait_until(lambda: started.out.endswith("}\n"), "its address")
     started.kill_all()
-    assert differences(EXAMPLES["sandbox"], json.loads(text)) == []
+    assert differences(EXAMPLES["sandbox"], json.loads(started.out)) == []
 
 
 def test_a_wrong_shape_would_be_detected() -> None:

@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from orgdata_dagster.cli import lifeline
+from orgdata_dagster_tests.waiting import wait_until
 
 # A tree of three: one that ends when it is told to, one that does not, and their parent.
 _TREE = """
@@ -54,21 +54,12 @@ def tree() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
             os.kill(pid, signal.SIGKILL)
 
 
-def gone(pids: list[int], within: float) -> bool:
-    until = time.monotonic() + within
-    while any(map(runs, pids)):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def test_kill_9_of_the_starting_process_leaves_nothing_behind(tree: tuple[subprocess.Popen[str], list[int]]) -> None:
     """Six processes once stayed, and their daemon went on starting runs."""
     starter, pids = tree
     assert all(map(runs, pids))
     starter.kill()
-    assert gone(pids, within=lifeline.GRACE + 1)
+    wait_until(lambda: not any(map(runs, pids)), "their end")
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -76,4 +67,4 @@ def test_a_killed_child_ends_the_whole_tree(tree: tuple[subprocess.Popen[str], l
     """The guard's own end is a signal at once; the end of the command is noticed by the guard."""
     _, pids = tree
     os.kill(pids[which], signal.SIGTERM)
-    assert gone(pids, within=lifeline.GRACE + 1)
+    wait_until(lambda: not any(map(runs, pids)), "their end")

@@ -13,20 +13,23 @@ import dagster as dg
 import httpx
 import pytest
 
-from orgdata_dagster import settings
 from orgdata_dagster.orchestration.instance.setup import shared_instance
-from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PROCESS_TAG, RANGE_END, RANGE_START
 from orgdata_dagster.sandbox import channel_reports, institution_analytics
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests import redis
 from orgdata_dagster_tests.growth.machine import Machine, possible, until
-from orgdata_dagster_tests.growth.test_two_machines import LIMITS, NOT_ENDED, Reports, write_project
+from orgdata_dagster_tests.growth.test_two_machines import (
+    LIMITS,
+    NOT_ENDED,
+    all_on_postgres,
+    compare,
+    watch,
+    write_project,
+)
 from orgdata_dagster_tests.integration.project import today
-from orgdata_dagster_tests.integration.truth import difference
-from orgdata_dagster_tests.postgres import PASSWORD, USER, Server
-from orgdata_dagster_tests.vendors.channel_reports import rig
+from orgdata_dagster_tests.postgres import PASSWORD, Server
 
 pytest.importorskip("dagster_celery", reason="the extra is not installed: pip install -e '.[celery]'")
 
@@ -125,37 +128,18 @@ class Setup:
 def test_runs_from_the_queue_survive_the_death_of_a_worker(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def database() -> str:
-        return f"postgresql://{USER}@127.0.0.1:{postgres.port}/{postgres.new_database()}"
-
     analytics = institution_analytics.demo(days=DAYS, rows=3000, page_rows=10, limits=LIMITS)
     reports = channel_reports.demo(days=DAYS, limits=LIMITS)
     with Sandbox(analytics, reports) as sandbox, redis.running(tmp_path) as broker:
-        lake = postgres.keywords(postgres.new_database(), password=False)
-        shared = {
-            "PGPASSWORD": PASSWORD,
-            "ORGDATA_STATE": database(),
-            "DAGSTER_POSTGRES_URL": database(),
-            "ORGDATA_WAREHOUSE": f"ducklake:postgres:{lake}?DATA_PATH={tmp_path}/lake",
-            "CELERY_BROKER_URL": broker,
-            "CELERY_RESULT_BACKEND": broker,
-            **environment(sandbox.url),
-        }
+        brokers = {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker}
+        shared = all_on_postgres(postgres, tmp_path) | environment(sandbox.url) | brokers
         project = write_project(tmp_path / "project")
         setup = Setup(tmp_path, project, shared)
-        here = {settings.HOME: str(tmp_path / "watcher"), settings.PROJECT: str(project), "DAGSTER_HOME": str(project)}
-        for name, value in {**shared, **here}.items():
-            monkeypatch.setenv(name, value)
+        watch(monkeypatch, shared, tmp_path / "watcher", project, DAGSTER_HOME=str(project))
         try:
             setup.start()
             _queue_runs_and_kill_a_worker(setup, sandbox)
-            warehouse = WarehouseResource().open()
-            for name in ("users", "courses"):
-                truth = analytics.data_sets[name].truth()
-                assert difference(warehouse, f"institution_analytics.{name}", truth) == {}
-            seen = Reports(reports)
-            for name in ("reports_per_state", "reports_over_time"):
-                assert seen.rows(name) == seen.truth(name, rig.days(DAYS - 1))
+            compare(analytics, reports, DAYS)
             assert Counter(entry.status for entry in sandbox.log.entries())[429] == 0
             _log.info("requests: %s", Counter((entry.vendor, entry.status) for entry in sandbox.log.entries()))
             for name in ("prepare", "daemon", "webserver", "worker-1", "worker-2"):

@@ -58,31 +58,41 @@ def write_project(folder: Path) -> Path:
     return made
 
 
-def test_a_backfill_on_two_machines_survives_the_death_of_one(
-    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def all_on_postgres(postgres: Server, folder: Path) -> dict[str, str]:
+    """The variables of machines that share new databases, and a lake whose files are in the folder."""
+
     def database() -> str:
         return f"postgresql://{USER}@127.0.0.1:{postgres.port}/{postgres.new_database()}"
 
+    catalog = postgres.keywords(postgres.new_database(), password=False)
+    return {
+        "PGPASSWORD": PASSWORD,
+        "ORGDATA_STATE": database(),
+        "DAGSTER_POSTGRES_URL": database(),
+        "ORGDATA_WAREHOUSE": f"ducklake:postgres:{catalog}?DATA_PATH={folder}/lake",
+    }
+
+
+def watch(monkeypatch: pytest.MonkeyPatch, shared: dict[str, str], home: Path, project: Path, **others: str) -> None:
+    """Let the test's own process see what the machines do, from a home of its own."""
+    for name, value in {**shared, settings.HOME: str(home), settings.PROJECT: str(project), **others}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_backfill_on_two_machines_survives_the_death_of_one(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     analytics = institution_analytics.demo(days=DAYS, rows=3000, page_rows=10, limits=LIMITS)
     reports = channel_reports.demo(days=DAYS, limits=LIMITS)
     with Sandbox(analytics, reports) as sandbox:
-        shared = {
-            "PGPASSWORD": PASSWORD,
-            "ORGDATA_STATE": database(),
-            "DAGSTER_POSTGRES_URL": database(),
-            "ORGDATA_WAREHOUSE": f"ducklake:postgres:{postgres.keywords(postgres.new_database(), password=False)}"
-            f"?DATA_PATH={tmp_path}/lake",
-            **environment(sandbox.url),
-        }
+        shared = all_on_postgres(postgres, tmp_path) | environment(sandbox.url)
         made = write_project(tmp_path / "project")
-        for name, value in {**shared, settings.HOME: str(tmp_path / "watcher"), settings.PROJECT: str(made)}.items():
-            monkeypatch.setenv(name, value)
+        watch(monkeypatch, shared, tmp_path / "watcher", made)
         monkeypatch.delenv("DAGSTER_HOME", raising=False)
         machines = [Machine(f"machine-{name}", tmp_path / name, made, shared) for name in ("a", "b")]
         try:
             _backfill(machines, sandbox, tmp_path)
-            _compare(analytics, reports)
+            compare(analytics, reports, DAYS)
             assert Counter(entry.status for entry in sandbox.log.entries())[429] == 0
             _log.info("requests: %s", Counter((entry.vendor, entry.status) for entry in sandbox.log.entries()))
         finally:
@@ -131,14 +141,17 @@ def _selection(tables: tuple[str, ...]) -> str:
     return " or ".join(f'key:"{table}"' for table in tables)
 
 
-def _compare(analytics: institution_analytics.InstitutionAnalytics, reports: channel_reports.ChannelReports) -> None:
+def compare(
+    analytics: institution_analytics.InstitutionAnalytics, reports: channel_reports.ChannelReports, days: int
+) -> None:
+    """The warehouse has exactly what the vendors have of so many days."""
     warehouse = WarehouseResource().open()
     for name in ("users", "courses"):
         truth = analytics.data_sets[name].truth()
         assert difference(warehouse, f"institution_analytics.{name}", truth) == {}
     seen = Reports(reports)
     for name in REPORTS:
-        assert seen.rows(name) == seen.truth(name, rig.days(DAYS - 1))
+        assert seen.rows(name) == seen.truth(name, rig.days(days - 1))
 
 
 def test_machines_are_apart(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.state import FileState, State
 from orgdata_dagster_tests.http.servers_book import rejected
 from orgdata_dagster_tests.postgres import Server
+from orgdata_dagster_tests.waiting import wait_until
 
 # forked children start in milliseconds, and a rate limit has to survive a fork anyway
 FORK = multiprocessing.get_context("fork")
@@ -123,13 +124,6 @@ def queue(folder: Path, rule: Rule, ready: Path) -> None:
         raise AssertionError("it should have been killed while waiting")
 
 
-def until(file: Path) -> None:
-    end = time.monotonic() + 20
-    while not file.exists():
-        assert time.monotonic() < end, f"{file.name} did not appear"
-        time.sleep(0.005)
-
-
 def kill(process: BaseProcess) -> None:
     """Unlike process.join() this does not wait for the children that the process leaves behind."""
     os.kill(process.pid or 0, signal.SIGKILL)
@@ -139,7 +133,7 @@ def kill(process: BaseProcess) -> None:
 def test_a_killed_holder_gives_its_lease_back_but_not_its_points(start: Starter, tmp_path: Path) -> None:
     rule = Rule(buckets=((Window(1, 1),),), in_flight=1)
     holder = start(hold, tmp_path, rule, tmp_path / "ready")
-    until(tmp_path / "ready")
+    wait_until((tmp_path / "ready").exists)
     killed_after = time.monotonic()
     with pytest.raises(TimeoutError), RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=0.05):
         pass
@@ -153,7 +147,7 @@ def test_a_killed_waiter_wastes_its_slot_and_nothing_else(start: Starter, tmp_pa
     with RateLimit("vendor", rule, FileState(tmp_path)).spend():
         began = time.monotonic()
     waiter = start(queue, tmp_path, rule, tmp_path / "ready")
-    until(tmp_path / "ready")
+    wait_until((tmp_path / "ready").exists)
     kill(waiter)
     with RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=10):
         assert 2 * 0.8 < time.monotonic() - began < 2.9 * 0.8
@@ -195,7 +189,7 @@ def fork_while_holding(folder: Path, rule: Rule, ready: Path) -> None:
 def test_the_lease_ends_with_its_holder_though_a_child_lives_on(start: Starter, tmp_path: Path) -> None:
     rule = Rule(in_flight=1)
     holder = start(fork_while_holding, tmp_path, rule, tmp_path / "ready")
-    until(tmp_path / "ready")
+    wait_until((tmp_path / "ready").exists)
     kill(holder)
     try:
         with RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=1):

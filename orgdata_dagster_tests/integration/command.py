@@ -75,6 +75,11 @@ class Command:
         """The processes of its group that still run."""
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _group(pid) == self.pid]
 
+    @property
+    def out(self) -> str:
+        """What it has printed so far."""
+        return self._read("out")
+
     def _read(self, name: str) -> str:
         path = self._folder / name
         return path.read_text() if path.exists() else ""

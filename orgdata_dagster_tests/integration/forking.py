@@ -1,6 +1,7 @@
-"""A command that tells what its process has at the moment its workers are forked from it.
+"""Commands that are started instead of `orgdata`.
 
-What lives here: `main`, to be started instead of `orgdata`; see test_workers.py. Keep out: what it should have.
+Here: `main`, which tells what its process has at the moment its workers are forked from it (test_workers.py), and
+`patient` (test_stop.py). Keep out: what is expected of them.
 """
 
 import json
@@ -9,11 +10,18 @@ import sys
 import threading
 
 from orgdata_dagster import cli
+from orgdata_dagster.cli import workers
 
 
 def main() -> None:
     """Run `orgdata`; every fork adds a line to the file `forks` in the working folder."""
     os.register_at_fork(before=_tell)
+    cli.main()
+
+
+def patient() -> None:
+    """Run `orgdata`, which would give workers that do not end a minute."""
+    workers.PATIENCE = 60.0
     cli.main()
 
 

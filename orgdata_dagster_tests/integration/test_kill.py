@@ -3,7 +3,6 @@
 import os
 import random
 import time
-from collections.abc import Callable
 
 import dagster as dg
 
@@ -13,6 +12,7 @@ from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAn
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.integration.truth import difference
+from orgdata_dagster_tests.waiting import wait_until
 
 VENDOR = "institution_analytics"
 FIRST = today(back=2)
@@ -20,13 +20,6 @@ KILLS = int(os.environ.get("ORGDATA_TEST_KILLS", "4"))  # 20 take a minute: `ORG
 # When: after so many requests, so that slow machines and fast ones meet the same phases; 0: while it is starting.
 PHASES = (1, 8, 0, 12, 2, 4)
 NAME = "events"
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.02)
 
 
 def test_killed_pulls_leave_nothing_half_done_and_nothing_stuck(home: Home, sandbox: Sandbox) -> None:
@@ -40,13 +33,13 @@ def test_killed_pulls_leave_nothing_half_done_and_nothing_stuck(home: Home, sand
         sandbox.log.clear()
         pull = home.start("pull", "--from", FIRST)
         requests = PHASES[number % len(PHASES)]
-        wait_for(lambda pull=pull, requests=requests: len(sandbox.log.entries()) >= requests or not pull.running)
+        wait_until(lambda pull=pull, requests=requests: len(sandbox.log.entries()) >= requests or not pull.running)
         time.sleep(chance.uniform(0, 0.15))
         if (number + number // len(PHASES)) % 2:
             pull.kill_all()
         else:
             pull.kill()
-        wait_for(lambda pull=pull: not pull.group())
+        wait_until(lambda pull=pull: not pull.group())
         check_no_day_is_half_there(home, sandbox)
     check_after_a_clean_pull(home, sandbox)
 

@@ -16,19 +16,15 @@ import pytest
 import yaml
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog
-from orgdata_dagster.cli.doctor import Opened, examine
-from orgdata_dagster.cli.plan import plan
-from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
-from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
-from orgdata_dagster.overview import tables
+from orgdata_dagster.overview.tables import TableStatus
 from orgdata_dagster.sandbox import octolis
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.instants import utc_now
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox, default_vendors
 from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.looking import looked_at
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "previous_version.tar.xz"
 BUILT = datetime(2026, 11, 27, 11, tzinfo=UTC)  # the records of octolis are those of this instant
@@ -83,23 +79,13 @@ def vendors(old_home: Home) -> Iterator[Sandbox]:
         yield running
 
 
-def status(home: Home) -> dict[str, tables.TableStatus]:
+def status(home: Home) -> dict[str, TableStatus]:
     """What `orgdata status` says, while doctor, plan and the sensor `catch_up` find nothing wrong either."""
-    loaded = catalog.load()
-    with home.instance() as instance:
-        wrong = [one for one in examine(Opened(loaded, instance), ask=False) if not one.good]
-        context = dg.build_sensor_context(
-            instance=instance, repository_def=loaded.defs.get_repository_def(), sensor_name="catch_up"
-        )
-        ticked = catch_up_sensor()(context, warehouse=WarehouseResource())
-    assert [one for one in wrong if "missing" not in one.what and one.about != "private"] == [], wrong
-    assert isinstance(ticked, dg.SensorResult)
+    found, ticked = looked_at(home, wrong="private")
     asked = {tag for request in ticked.run_requests or () for tag in (RANGE_START, RANGE_END) if tag in request.tags}
     days = {request.tags[name] for request in ticked.run_requests or () for name in asked if name in request.tags}
     assert all(day >= LAST for day in days), "days that the previous version proved complete are not asked for again"
-    today = datetime.now(UTC).date()
-    assert plan(loaded, loaded.keys, today, today).assets
-    return {one.table: one for one in tables.table_statuses(loaded.outline())}
+    return found
 
 
 def ledger(home: Home) -> set[str]:

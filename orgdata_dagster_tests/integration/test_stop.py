@@ -13,13 +13,15 @@ from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster.sandbox import faults
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.errors import WarehouseUnavailable
-from orgdata_dagster_tests.integration.command import Command, Done
+from orgdata_dagster_tests.integration.command import ORGDATA, Command, Done
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import NO_COMPUTE_LOGS, institution_analytics, today
+from orgdata_dagster_tests.waiting import wait_until
 
 VENDOR = "institution_analytics"
 FIRST = today(back=5)
-PROMISED = 3  # seconds
+PATIENT = "orgdata_dagster_tests.integration.forking:patient"
+AT_MOST = 8  # seconds: 3 on a machine that is not busy; the next request may leave after 10
 
 
 def slow(home: Home, per_minute: int | None = 6) -> Path:
@@ -29,20 +31,15 @@ def slow(home: Home, per_minute: int | None = 6) -> Path:
     return home.write_project(institution_analytics=institution_analytics(limits=limits, tables=tables))
 
 
-def started(home: Home, sandbox: Sandbox, requests: int, *, landed: bool = True) -> Command:
+def started(home: Home, sandbox: Sandbox, requests: int, *, landed: bool = True, main: str = ORGDATA) -> Command:
     """A pull that has made so many requests, and from which something has `landed`."""
     sandbox.institution_analytics.page_rows = 1000  # two requests a day
-    pull = home.start("pull", VENDOR, "--from", FIRST)
-    until = time.monotonic() + 60
-    while len(sandbox.log.entries()) < requests:
-        assert pull.running
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    pull = home.start("pull", VENDOR, "--from", FIRST, main=main)
+    wait_until(lambda: len(sandbox.log.entries()) >= requests or not pull.running, "the requests")
     time.sleep(0.5)  # by now it waits for an answer, or for the rate limit
-    while landed and not landed_already(home):  # days are committed together, after some seconds
-        assert pull.running
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    if landed:  # days are committed together, after some seconds
+        wait_until(lambda: landed_already(home) or not pull.running, "the first commit")
+    assert pull.running
     return pull
 
 
@@ -57,11 +54,8 @@ def ended_in_time(pull: Command, tell: Callable[[], object]) -> Done:
     began = time.monotonic()
     tell()
     done = pull.wait()
-    assert time.monotonic() - began < PROMISED, done.everything
-    until = time.monotonic() + 3  # Dagster's helpers look once a second
-    while pull.group():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    assert time.monotonic() - began < AT_MOST, done.everything
+    wait_until(lambda: not pull.group(), "the end of Dagster's helpers")  # they look once a second
     assert "Traceback" not in done.everything
     return done
 
@@ -121,7 +115,7 @@ def test_a_pull_that_is_stopped(
 
 def test_a_pull_whose_vendor_does_not_answer(home: Home, sandbox: Sandbox) -> None:
     slow(home)
-    sandbox.institution_analytics.faults.add(faults.Slow(6), times=9)
+    sandbox.institution_analytics.faults.add(faults.Slow(60), times=9)
     pull = started(home, sandbox, requests=1, landed=False)
     done = ended_in_time(pull, lambda: os.kill(pull.pid, signal.SIGTERM))
     assert done.status == 143
@@ -130,7 +124,7 @@ def test_a_pull_whose_vendor_does_not_answer(home: Home, sandbox: Sandbox) -> No
 
 def test_a_second_signal_ends_it_at_once(home: Home, sandbox: Sandbox) -> None:
     slow(home)
-    pull = started(home, sandbox, requests=1, landed=False)
+    pull = started(home, sandbox, requests=1, landed=False, main=PATIENT)
     workers = [pid for pid in pull.group() if pid != pull.pid]
     assert workers
     for pid in workers:
@@ -138,14 +132,9 @@ def test_a_second_signal_ends_it_at_once(home: Home, sandbox: Sandbox) -> None:
     os.kill(pull.pid, signal.SIGTERM)
     time.sleep(0.3)
     assert pull.running
-    began = time.monotonic()
     os.kill(pull.pid, signal.SIGTERM)
-    assert pull.wait().status == 143
-    assert time.monotonic() - began < 1
-    until = time.monotonic() + 3
-    while pull.group():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    assert pull.wait(30).status == 143
+    wait_until(lambda: not pull.group(), "the end of the workers")
 
 
 def test_workers_that_do_not_end_are_killed_and_what_they_landed_is_reported(home: Home, sandbox: Sandbox) -> None:

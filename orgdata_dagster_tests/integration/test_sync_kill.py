@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable
 
 import yaml
 
@@ -17,17 +16,11 @@ from orgdata_dagster.sandbox.octolis import Octolis
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.vendors.octolis.sync.rig import COLUMNS, CONTACTS, SYNC, Counting
+from orgdata_dagster_tests.waiting import wait_until
 
 KILLS = int(os.environ.get("ORGDATA_TEST_KILLS", "2"))
 PHASES = (3, 1, 0, 9, 6, 2)  # so many requests are begun: slow machines and fast ones meet the same phases
 ROWS = 100
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.005)
 
 
 def test_killed_syncs_lose_nothing_and_mark_what_they_repeat(home: Home) -> None:
@@ -43,10 +36,10 @@ def test_killed_syncs_lose_nothing_and_mark_what_they_repeat(home: Home) -> None
             write(home, f"UPDATE marts.contacts SET n = {1000 * number} + id")  # every row, so that n tells the version
             sandbox.log.clear()
             sync, requests = home.start("sync", "out"), PHASES[number % len(PHASES)]
-            wait_for(lambda n=requests, sync=sync: len(sandbox.log.entries()) >= n or not sync.running)
+            wait_until(lambda n=requests, sync=sync: len(sandbox.log.entries()) >= n or not sync.running)
             time.sleep(chance.uniform(0, 0.1))
             (sync.kill_all if number % 2 else sync.kill)()
-            wait_for(lambda sync=sync: not sync.group())
+            wait_until(lambda sync=sync: not sync.group())
         done = home.orgdata("sync", "out")
         assert done.status == 0, done.everything
         write(

@@ -3,24 +3,14 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 from orgdata_dagster.sandbox.server import Sandbox
-from orgdata_dagster_tests.integration.command import Command
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
+from orgdata_dagster_tests.waiting import wait_until
 
 MAIN = "orgdata_dagster_tests.integration.forking:main"
-
-
-def ended(pids: list[int], command: Command) -> bool:
-    until = time.monotonic() + 3
-    while set(pids) & set(command.group()):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_workers_are_forked_while_there_is_one_thread_and_no_database_open(home: Home, sandbox: Sandbox) -> None:
@@ -41,16 +31,12 @@ def test_each_worker_ends_with_a_killed_command_whatever_the_others_do(home: Hom
     """They inherit each other's pipes: one that is stopped must not keep another one alive."""
     sandbox.institution_analytics.page_rows = 50
     pull = home.start("pull", "--from", today(back=5))
-    until = time.monotonic() + 60
-    while not sandbox.log.entries():
-        assert pull.running
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait_until(lambda: sandbox.log.entries() or not pull.running, "a request")
     workers = sorted(pid for pid in pull.group() if pid != pull.pid)
     for pid in workers[1:]:
         os.kill(pid, signal.SIGSTOP)
     pull.kill()
-    assert ended(workers[:1], pull)
+    wait_until(lambda: workers[0] not in pull.group(), "the end of the worker", seconds=20)
     pull.kill_all()
 
 

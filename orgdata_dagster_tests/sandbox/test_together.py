@@ -13,6 +13,7 @@ from orgdata_dagster.sandbox.log import most_at_once
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.sandbox.together import Report, Together, document_limits
 from orgdata_dagster_tests.sandbox.reading import parse
+from orgdata_dagster_tests.waiting import wait_until
 
 ROWS = [
     {"User ID": "000042", "Match Score (%)": "87.50", "Bio": 'says "hi",\r\nthen leaves'},
@@ -139,10 +140,7 @@ def test_one_request_at_a_time() -> None:
         sandbox.together.faults.add(Slow(0.4))
         slow = threading.Thread(target=export, args=(client,))
         slow.start()
-        deadline = time.monotonic() + 5
-        while not any(entry.fault for entry in sandbox.log.entries()):
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        wait_until(lambda: any(entry.fault for entry in sandbox.log.entries()))
         time.sleep(0.02)
         assert export(client).json()["error"]["message"] == "more than 1 requests at once"
         slow.join()

@@ -8,19 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.state import StillHeld, Transaction
+from orgdata_dagster.state import State, StillHeld, Transaction
 from orgdata_dagster.state.processes import identity
 from orgdata_dagster_tests.state.conftest import Processes, Store
+from orgdata_dagster_tests.waiting import text_of, wait_until
 
 COUNTER = "CREATE TABLE IF NOT EXISTS counter (id {id}, n INTEGER NOT NULL);"
-
-
-def until(file: Path) -> str:
-    end = time.monotonic() + 20
-    while not file.exists() or not file.read_text():
-        assert time.monotonic() < end, f"{file.name} did not appear"
-        time.sleep(0.005)
-    return file.read_text()
 
 
 def hold_lock(store: Store, ready: Path) -> None:
@@ -84,7 +77,7 @@ def test_threads_of_a_process_exclude_each_other(store: Store) -> None:
 def test_a_killed_process_holds_nothing(store: Store, start: Processes, tmp_path: Path) -> None:
     holders = [start(work, store, tmp_path / work.__name__) for work in (hold_lock, hold_lease)]
     for work in (hold_lock, hold_lease):
-        until(tmp_path / work.__name__)
+        text_of(tmp_path / work.__name__)
     state = store()
     with pytest.raises(StillHeld), state.lock("syncs/one", patience=2 * store.grace):
         pass
@@ -93,19 +86,16 @@ def test_a_killed_process_holds_nothing(store: Store, start: Processes, tmp_path
     assert state.lease(["limit.0", "limit.1"]) is None
     for holder in holders:
         start.kill(holder)
-    killed = time.monotonic()
-    with state.lock("syncs/one", patience=10):
-        assert time.monotonic() - killed < store.grace + 3
-    while state.lease(["limit.0", "limit.1"]) is None:
-        assert time.monotonic() - killed < store.grace + 5
-        time.sleep(0.02)
+    with state.lock("syncs/one", patience=20):
+        pass
+    wait_until(lambda: state.lease(["limit.0", "limit.1"]), "the end of the lease", seconds=20)
 
 
 def test_the_holder_of_a_claim_is_known_dead_or_alive(store: Store, start: Processes, tmp_path: Path) -> None:
     state = store()
     assert state.holder("runs/one") is None
     process = start(hold_claim, store, tmp_path / "ready")
-    name = until(tmp_path / "ready")
+    name = text_of(tmp_path / "ready")
     time.sleep(2 * store.grace)
     found = state.holder("runs/one")
     assert found is not None
@@ -114,15 +104,18 @@ def test_the_holder_of_a_claim_is_known_dead_or_alive(store: Store, start: Proce
     assert state.claim("runs/one") is None
     assert not state.revoke("runs/one")
     start.kill(process)
-    end = time.monotonic() + store.grace + 3
-    while (found := state.holder("runs/one")) is not None and found.alive:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: not _holder_lives(state), "its death", seconds=20)
+    found = state.holder("runs/one")
     assert found is not None
     assert found.process == name
     assert state.revoke("runs/one")
     state.forget("runs/one")
     assert state.holder("runs/one") is None
+
+
+def _holder_lives(state: State) -> bool:
+    found = state.holder("runs/one")
+    return found is not None and found.alive
 
 
 def test_a_released_claim_leaves_nothing(store: Store) -> None:
@@ -144,18 +137,18 @@ def test_a_child_inherits_nothing(store: Store, start: Processes, tmp_path: Path
     held = state.claim("runs/one")
     assert held is not None
     start(claim_in_child, state, tmp_path / "done").join(10)
-    assert until(tmp_path / "done") == "not taken"
+    assert text_of(tmp_path / "done") == "not taken"
     found = state.holder("runs/one")
     assert found is not None
     assert found.alive
     held.release()
     start(claim_in_child, state, tmp_path / "again").join(10)
-    assert until(tmp_path / "again") == "taken"
+    assert text_of(tmp_path / "again") == "taken"
 
 
 def add_note(store: Store, go: Path, into: Path) -> None:
     notes = store().notes("alerts")
-    until(go)
+    text_of(go)
     into.write_text(str(notes.add("2026-11-27 octolis/users slack", "text")))
 
 

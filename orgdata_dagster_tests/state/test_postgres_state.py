@@ -83,11 +83,10 @@ def test_a_process_that_is_stopped_for_a_while_lives(postgres: Server, database:
 
 
 @pytest.mark.parametrize("port", [1])
-def test_without_a_server_nothing_is_sent(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from orgdata_dagster.state.postgres import PostgresState, session
+def test_without_a_server_nothing_is_sent(port: int) -> None:
+    from orgdata_dagster.state.postgres import PostgresState
 
-    monkeypatch.setattr(session, "_PATIENCE_AT_FIRST", 0.6)
-    state = PostgresState(f"postgresql://me:{PASSWORD}@127.0.0.1:{port}/lost")
+    state = PostgresState(f"postgresql://me:{PASSWORD}@127.0.0.1:{port}/lost", patience=0.6)
     with pytest.raises(StateUnavailable) as caught, RateLimit("vendor", RULE, state).spend():
         raise AssertionError("sent without a reservation")
     assert str(caught.value) == (

@@ -1,6 +1,5 @@
 """Fixtures of the tests of `warehouse/`."""
 
-import time
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster_tests.processes import PROCESSES
+from orgdata_dagster_tests.waiting import wait_until
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 
@@ -42,11 +42,11 @@ class Starter:
         return self.started[-1]
 
     def wait_for(self, file: Path) -> None:
-        end = time.monotonic() + 30
-        while not file.exists():
+        def appeared() -> bool:
             assert all(process.exitcode in (None, 0, -9) for process in self.started), "a process failed"
-            assert time.monotonic() < end, f"{file.name} did not appear"
-            time.sleep(0.002)
+            return file.exists()
+
+        wait_until(appeared, file.name)
 
 
 @pytest.fixture

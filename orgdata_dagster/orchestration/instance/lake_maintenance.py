@@ -4,21 +4,20 @@ Here: the job `lake_maintenance`, its schedule, and how long things are kept. A 
 is a lake. Keep out: DuckLake's procedures (warehouse/storage/maintenance.py), records of the ledger (retention.py).
 """
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from orgdata_dagster import settings
-from orgdata_dagster.orchestration.instance.retention import duration
+from orgdata_dagster.orchestration.instance.daily_jobs import Kept, every_day
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.warehouse.storage.lake import Lake
 from orgdata_dagster.warehouse.storage.maintenance import maintain
 
 KEEP_SNAPSHOTS = "ORGDATA_KEEP_SNAPSHOTS"
 KEEP_UNUSED_FILES = "ORGDATA_KEEP_UNUSED_FILES"
-DEFAULTS = {KEEP_SNAPSHOTS: "7d", KEEP_UNUSED_FILES: "1d"}
+KEPT = Kept({KEEP_SNAPSHOTS: "7d", KEEP_UNUSED_FILES: "1d"})
 
 
 def definitions() -> dg.Definitions:
@@ -31,13 +30,11 @@ def definitions() -> dg.Definitions:
 @dg.op(name="maintain_lake", out=dg.Out(dg.Nothing))
 def _maintain(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output[None]]:
     now = datetime.now(UTC)
-    keep = {name: duration(name, os.environ.get(name) or default) for name, default in DEFAULTS.items()}
-    figures: dict[str, int | str] = {
-        name.lower().removeprefix("orgdata_"): os.environ.get(name) or default for name, default in DEFAULTS.items()
-    }
+    snapshots_before, files_before = now - KEPT[KEEP_SNAPSHOTS], now - KEPT[KEEP_UNUSED_FILES]
+    figures: dict[str, int | str] = {**KEPT.metadata()}
     opened = warehouse.open()
     if isinstance(opened.storage, Lake) and opened.exists:
-        done = maintain(opened, snapshots_before=now - keep[KEEP_SNAPSHOTS], files_before=now - keep[KEEP_UNUSED_FILES])
+        done = maintain(opened, snapshots_before=snapshots_before, files_before=files_before)
         figures |= {
             "files_rewritten": done.rewritten,
             "files_merged": done.merged,
@@ -59,14 +56,8 @@ def lake_maintenance_job() -> None:
     _maintain()
 
 
-@dg.schedule(
-    name="lake_maintenance_due",
-    job=lake_maintenance_job,
-    cron_schedule="40 3 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Once a day; how long is set by ORGDATA_KEEP_SNAPSHOTS and ORGDATA_KEEP_UNUSED_FILES.",
+lake_maintenance_schedule = every_day(
+    lake_maintenance_job,
+    "40 3 * * *",
+    "Once a day; how long is set by ORGDATA_KEEP_SNAPSHOTS and ORGDATA_KEEP_UNUSED_FILES.",
 )
-def lake_maintenance_schedule() -> dg.RunRequest:
-    """Request the job."""
-    return dg.RunRequest()

@@ -6,55 +6,39 @@ Keep out: deleting rows (warehouse/ledger/retention.py) and files of Dagster (da
 Tables, coverage, schema changes and materializations are never deleted.
 """
 
-import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from orgdata_dagster.dagster_internals.run_logs import drop_run_log
-from orgdata_dagster.orchestration.config.durations import parse_duration
+from orgdata_dagster.orchestration.instance.daily_jobs import Kept, every_day
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.settings import SettingsError
 from orgdata_dagster.warehouse.ledger.retention import prune
 
 KEEP_REQUESTS = "ORGDATA_KEEP_REQUESTS"
 KEEP_LOADS = "ORGDATA_KEEP_LOADS"
 KEEP_RUN_LOGS = "ORGDATA_KEEP_RUN_LOGS"
-DEFAULTS = {KEEP_REQUESTS: "30d", KEEP_LOADS: "400d", KEEP_RUN_LOGS: "90d"}
+KEPT = Kept({KEEP_REQUESTS: "30d", KEEP_LOADS: "400d", KEEP_RUN_LOGS: "90d"})
 
 _RUNS_AT_ONCE = 500
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def retention_of(variable: str) -> timedelta:
-    """The retention that a variable sets, or its default. Raises SettingsError."""
-    return duration(variable, os.environ.get(variable) or DEFAULTS[variable])
-
-
-def duration(variable: str, text: str) -> timedelta:
-    """Parse the duration in a variable. Raises SettingsError, which names the variable."""
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise SettingsError(f"{variable}: {error}") from None
-
-
 @dg.op(name="remove_old_records", out=dg.Out(dg.Nothing))
 def _remove(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output[None]]:
     now = datetime.now(UTC)
-    figures = {name.lower().removeprefix("orgdata_"): os.environ.get(name) or DEFAULTS[name] for name in DEFAULTS}
     removed = {"requests": 0, "loads": 0}
     opened = warehouse.open()
     if opened.exists:
         with opened.transaction() as connection:
             pruned = prune(
                 connection,
-                requests_before=now - retention_of(KEEP_REQUESTS),
-                loads_before=now - retention_of(KEEP_LOADS),
+                requests_before=now - KEPT[KEEP_REQUESTS],
+                loads_before=now - KEPT[KEEP_LOADS],
             )
         removed = {"requests": pruned.requests, "loads": pruned.loads}
-    logs, freed = drop_old_run_logs(context.instance, now - retention_of(KEEP_RUN_LOGS))
+    logs, freed = drop_old_run_logs(context.instance, now - KEPT[KEEP_RUN_LOGS])
     context.log.info(
         f"removed {removed['requests']} requests and {removed['loads']} loads from the ledger, and the logs of {logs} "
         f"runs ({freed / 1e6:.1f} MB)"
@@ -66,7 +50,7 @@ def _remove(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Ite
             "loads_removed": removed["loads"],
             "run_logs_removed": logs,
             "run_log_bytes_removed": freed,
-            **figures,
+            **KEPT.metadata(),
         },
     )
 
@@ -77,17 +61,11 @@ def retention_job() -> None:
     _remove()
 
 
-@dg.schedule(
-    name="retention_due",
-    job=retention_job,
-    cron_schedule="20 3 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Once a day; how long records are kept is set by ORGDATA_KEEP_REQUESTS, _LOADS and _RUN_LOGS.",
+retention_schedule = every_day(
+    retention_job,
+    "20 3 * * *",
+    "Once a day; how long records are kept is set by ORGDATA_KEEP_REQUESTS, _LOADS and _RUN_LOGS.",
 )
-def retention_schedule() -> dg.RunRequest:
-    """Request the job."""
-    return dg.RunRequest()
 
 
 def drop_old_run_logs(instance: dg.DagsterInstance, before: datetime) -> tuple[int, int]:

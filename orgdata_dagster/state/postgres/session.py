@@ -86,7 +86,8 @@ class Session:
                 self._end_transaction()
                 if not causes.passes(error):
                     raise StateUnavailable(causes.refused(self.place, error)) from None
-                deadline = deadline or time.monotonic() + (self._patience if self._known else _PATIENCE_AT_FIRST)
+                patience = self._patience if self._known else min(_PATIENCE_AT_FIRST, self._patience)
+                deadline = deadline or time.monotonic() + patience
                 if time.monotonic() > deadline:
                     raise StateUnavailable(causes.silent(self.place, error)) from None
                 if not told:

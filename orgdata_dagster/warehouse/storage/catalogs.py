@@ -15,7 +15,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.storage.duckdb_file import make_folder
-from orgdata_dagster.warehouse.storage.local_lock import LocalLock
+from orgdata_dagster.warehouse.storage.local_lock import LocalLock, LocallyLocked
 from orgdata_dagster.warehouse.storage.storage import Confirm
 
 
@@ -75,7 +75,7 @@ class Catalog(ABC):
         return []
 
 
-class LocalCatalog(Catalog):
+class LocalCatalog(LocallyLocked, Catalog):
     """A file. file: its absolute path. sqlite: it is a SQLite database, else one of DuckDB."""
 
     def __init__(self, file: Path, *, sqlite: bool) -> None:
@@ -94,17 +94,6 @@ class LocalCatalog(Catalog):
 
     def make_ready(self) -> None:
         make_folder(self.file.parent)
-
-    def locked(
-        self, *, shared: bool, waiting: Callable[[], None], patience: float | None
-    ) -> AbstractContextManager[Confirm]:
-        return self.lock.held(shared=shared, waiting=waiting, patience=patience)
-
-    def holders(self) -> str:
-        return self.lock.holders()
-
-    def writer(self) -> str:
-        return self.lock.writer()
 
     def files(self) -> list[Path]:
         return [self.file, Path(f"{self.file}.wal"), self.lock.path]

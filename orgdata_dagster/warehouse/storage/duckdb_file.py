@@ -8,8 +8,8 @@ A file has one writer or several readers, so readers take the lock too.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -17,8 +17,8 @@ import duckdb
 from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage.causes import explained
-from orgdata_dagster.warehouse.storage.local_lock import LocalLock
-from orgdata_dagster.warehouse.storage.storage import Confirm, Storage
+from orgdata_dagster.warehouse.storage.local_lock import LocalLock, LocallyLocked
+from orgdata_dagster.warehouse.storage.storage import Storage
 
 # v1.4.0: text compresses in two thirds of the time that the format of 1.2 takes. Block size: appending to a table takes
 # two blocks per column at once, with the default of 256 KB a gigabyte for 2,000 columns; below 64 KB text no longer
@@ -26,7 +26,7 @@ from orgdata_dagster.warehouse.storage.storage import Confirm, Storage
 _NEW_FILE = "STORAGE_VERSION 'v1.4.0', BLOCK_SIZE 65536"
 
 
-class DuckDBFile(Storage):
+class DuckDBFile(LocallyLocked, Storage):
     """path: the file's absolute path."""
 
     def __init__(self, path: Path) -> None:
@@ -52,17 +52,6 @@ class DuckDBFile(Storage):
                 if new and self.path.is_file() and not self.path.stat().st_size:
                     self.path.unlink()
             raise
-
-    def locked(
-        self, *, shared: bool, waiting: Callable[[], None], patience: float | None
-    ) -> AbstractContextManager[Confirm]:
-        return self.lock.held(shared=shared, waiting=waiting, patience=patience)
-
-    def holders(self) -> str:
-        return self.lock.holders()
-
-    def writer(self) -> str:
-        return self.lock.writer()
 
     def explained(self, error: duckdb.Error) -> WarehouseError | None:
         return explained(error, self.shown)

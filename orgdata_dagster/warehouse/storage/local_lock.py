@@ -1,13 +1,14 @@
 """The lock of a warehouse that lies on this machine, and who holds it.
 
-Here: `LocalLock`. Keep out: how the lock works (state/file_lock.py), how holders are found (holders.py).
+Here: `LocalLock`, and `LocallyLocked` for what is protected by one. Keep out: how the lock works (state/file_lock.py),
+how holders are found (holders.py).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,3 +44,20 @@ class LocalLock:
         if pid is None or (os.path.isdir("/proc") and not os.path.exists(f"/proc/{pid}")):
             return ""  # none, one of another machine, or one that has just ended
         return str(named(pid))
+
+
+class LocallyLocked:
+    """Something whose readers and writers take a local lock; see Storage."""
+
+    lock: LocalLock
+
+    def locked(
+        self, *, shared: bool, waiting: Callable[[], None], patience: float | None
+    ) -> AbstractContextManager[Confirm]:
+        return self.lock.held(shared=shared, waiting=waiting, patience=patience)
+
+    def holders(self) -> str:
+        return self.lock.holders()
+
+    def writer(self) -> str:
+        return self.lock.writer()

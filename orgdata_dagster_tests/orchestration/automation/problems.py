@@ -32,6 +32,7 @@ from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.orchestration.automation.receiver import Receiver
+from orgdata_dagster_tests.ticks import tick_sensor
 
 SECRET = "sk-very-secret-4711"
 CONTACTS, ORDERS = dg.AssetKey(["octolis", "contacts"]), dg.AssetKey(["octolis", "orders"])
@@ -92,18 +93,8 @@ class World:
     def tick(self) -> list[str]:
         """Evaluate the sensor as the daemon does; the alerts that arrived."""
         self.now += timedelta(minutes=1)
-        with (
-            self.home.instance() as instance,
-            dg.build_sensor_context(
-                instance,
-                cursor=self.cursor,
-                resources={"warehouse": WarehouseResource()},
-                repository_def=self.defs.get_repository_def(),
-            ) as context,
-        ):
-            result = self.sensor(context)
-        assert isinstance(result, dg.SensorResult)
-        self.cursor = result.cursor
+        with self.home.instance() as instance:
+            self.cursor = tick_sensor(instance, self.defs, self.sensor, self.cursor).cursor
         return self.receiver.take()
 
     def covered(self, table: str, until: datetime) -> None:

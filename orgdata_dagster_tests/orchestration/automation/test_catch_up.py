@@ -10,13 +10,13 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.automation.catch_up import Attempts, Policy, catch_up_sensor, next_batch
-from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.faults import Status
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.ticks import tick_sensor
 
 USERS = dg.AssetKey(["institution_analytics", "users"])
 PATIENCE = Policy(pause=timedelta(minutes=10), tries=2, batch=3, runs=1)
@@ -36,17 +36,8 @@ class Daemon:
 
     def tick(self) -> list[tuple[str, str, str]]:
         """Evaluate; the runs asked for, as asset, first and last day."""
-        with (
-            self.home.instance() as instance,
-            dg.build_sensor_context(
-                instance,
-                cursor=self.cursor,
-                resources={"warehouse": WarehouseResource()},
-                repository_def=self.defs.get_repository_def(),
-            ) as context,
-        ):
-            found = self.sensor(context)
-        assert isinstance(found, dg.SensorResult)
+        with self.home.instance() as instance:
+            found = tick_sensor(instance, self.defs, self.sensor, self.cursor)
         self.last, self.cursor = found, found.cursor
         return [
             (key.path[-1], request.tags[RANGE_START], request.tags[RANGE_END])

@@ -10,7 +10,6 @@ import yaml
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
-from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.accutics import demo as accutics
@@ -24,6 +23,7 @@ from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.integration import project
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.ticks import tick_sensor
 
 CONTACTS = dg.AssetKey(["octolis", "contacts"])
 
@@ -62,18 +62,8 @@ def tick(home: Home, defs: dg.Definitions, vendor: str, cursor: str | None = Non
     """What the sensor does at a tick."""
     [sensor] = [each for each in defs.sensors or [] if each.name == f"{vendor}_changes"]
     assert isinstance(sensor, dg.SensorDefinition)
-    with (
-        home.instance() as instance,
-        dg.build_sensor_context(
-            instance,
-            cursor=cursor,
-            resources={"warehouse": WarehouseResource()},
-            repository_def=defs.get_repository_def(),
-        ) as context,
-    ):
-        found = sensor(context)
-        assert isinstance(found, dg.SensorResult)
-        return found
+    with home.instance() as instance:
+        return tick_sensor(instance, defs, sensor, cursor)
 
 
 def launched(result: dg.SensorResult) -> list[str]:

@@ -10,47 +10,32 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli import catalog
-from orgdata_dagster.cli.doctor import Opened, examine
-from orgdata_dagster.cli.plan import plan
-from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.gaps import missing_partitions
 from orgdata_dagster.orchestration.partitions import by_grain, daily, day_bounds
-from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.overview import tables
+from orgdata_dagster.overview.tables import TableStatus
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.ledger.coverage import Reach
 from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.integration.looking import looked_at
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 
 USERS = "institution_analytics/users"
 
 
-def looked_at(home: Home) -> dict[str, tables.TableStatus]:
-    """Everything that reads the ledger, without a failure; returns the status of the tables."""
-    loaded = catalog.load()
-    with home.instance() as instance:
-        wrong = [one for one in examine(Opened(loaded, instance), ask=False) if not one.good]
-        context = dg.build_sensor_context(
-            instance=instance, repository_def=loaded.defs.get_repository_def(), sensor_name="catch_up"
-        )
-        ticked = catch_up_sensor()(context, warehouse=WarehouseResource())
-    assert [one for one in wrong if "missing" not in one.what and one.about != "checks"] == [], wrong
-    assert isinstance(ticked, dg.SensorResult)
-    now = datetime.now(UTC).date()
-    assert plan(loaded, loaded.keys, now, now).assets
-    return {one.table: one for one in tables.table_statuses(loaded.outline())}
+def status_of_users(home: Home) -> TableStatus:
+    """What `orgdata status` says of them, while everything else that reads the ledger works too."""
+    return looked_at(home, wrong="checks")[0]["institution_analytics.users"]
 
 
 def test_a_later_start_date_counts(home: Home, sandbox: Sandbox) -> None:
     assert sandbox.url
     assert home.materialize(USERS, today(back=4), today(back=3)).success
     home.write_project(institution_analytics=institution_analytics(start_date=today(back=1)))
-    status = looked_at(home)["institution_analytics.users"]
+    status = status_of_users(home)
     assert (status.missing_partitions, status.first_day) == ([], today(back=4))
     assert status.notes == ["has 2 days before its start_date; they are kept"]
     assert home.materialize(USERS, today()).success  # with its checks
-    assert looked_at(home)["institution_analytics.users"].missing_partitions == []
+    assert status_of_users(home).missing_partitions == []
 
 
 def test_a_removed_table_and_a_dropped_one_are_named(home: Home, sandbox: Sandbox) -> None:
@@ -58,16 +43,14 @@ def test_a_removed_table_and_a_dropped_one_are_named(home: Home, sandbox: Sandbo
     assert home.materialize(USERS, today(back=1)).success
     attribute = "tables" if "tables:" in institution_analytics() else "data_sets"
     home.write_project(institution_analytics=institution_analytics(**{attribute: [{"name": "courses"}]}))
-    assert looked_at(home)["institution_analytics.users"].notes == [
-        "is no longer in the configuration; its rows are kept"
-    ]
+    assert status_of_users(home).notes == ["is no longer in the configuration; its rows are kept"]
     with home.warehouse.writing() as connection:
         connection.execute("DROP TABLE institution_analytics.users CASCADE")
-    status = looked_at(home)["institution_analytics.users"]
+    status = status_of_users(home)
     assert (status.rows, len(status.notes)) == (0, 2)
     home.write_project(institution_analytics=institution_analytics())
     assert home.materialize(USERS, today(back=1)).success
-    assert looked_at(home)["institution_analytics.users"].notes == []
+    assert status_of_users(home).notes == []
 
 
 def covered(first: str, last: str) -> Reach:

@@ -11,13 +11,13 @@ from dagster._core.test_utils import create_run_for_test
 
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
-from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PRIORITY_TAG, RANGE_END, RANGE_START
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
+from orgdata_dagster_tests.ticks import tick_schedule
 
 ORIGIN = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("localhost", 1), "__repository__").get_job_origin("job")
 RETENTION = "retention_due"
@@ -35,13 +35,7 @@ def ask(instance: dg.DagsterInstance, at: datetime | None = None) -> list[dg.Run
     defs = catalog.load().defs
     [schedule] = [each for each in defs.schedules or [] if each.name != RETENTION]
     assert isinstance(schedule, dg.ScheduleDefinition)
-    with dg.build_schedule_context(
-        instance,
-        scheduled_execution_time=at or datetime.now(UTC),
-        resources={"warehouse": WarehouseResource()},
-        repository_def=defs.get_repository_def(),
-    ) as context:
-        return list(schedule.evaluate_tick(context).run_requests or [])
+    return list(tick_schedule(instance, defs, schedule, at).run_requests or [])
 
 
 def submit(

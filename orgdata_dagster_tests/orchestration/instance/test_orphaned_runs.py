@@ -17,6 +17,7 @@ from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster.state import processes
 from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.waiting import wait_until
 
 POOL = "institution_analytics_api"
 
@@ -109,19 +110,13 @@ def test_a_run_whose_process_was_killed_fails_with_the_reason(
         run_id = started_run(instance, {})
         process = multiprocessing.get_context("fork").Process(target=work_on, args=(home, run_id, url), daemon=True)
         process.start()
-        while not (home.folder / "working").exists():
-            time.sleep(0.02)
-        name = processes.identity(process.pid)
+        wait_until((home.folder / "working").exists)
         assert reap(instance) == []
         # as if it were another machine's: what its tag says, nobody here can look up
         instance.add_run_tags(run_id, {PROCESS_TAG: "elsewhere:1:1"})
         process.kill()
         process.join()
-        killed = time.monotonic()
-        while reap(instance) == []:
-            assert time.monotonic() < killed + 20
-            time.sleep(0.1)
-        took = time.monotonic() - killed
+        wait_until(lambda: reap(instance), "the end of the run")
         run = instance.get_run_by_id(run_id)
         assert run is not None
         assert run.status == dg.DagsterRunStatus.FAILURE
@@ -129,7 +124,6 @@ def test_a_run_whose_process_was_killed_fails_with_the_reason(
         reasons = [record.event_log_entry.message for record in instance.get_records_for_run(run_id).records]
         assert any(f"The process {process.pid} on {socket.gethostname()}, which worked on" in text for text in reasons)
         assert shared_state().holder(f"runs/{run_id}") is None
-        assert took < 5, name
 
 
 def test_the_retry_of_a_killed_run_is_not_taken_for_killed(home: Home, ended: str) -> None:

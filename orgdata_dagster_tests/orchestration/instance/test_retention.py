@@ -6,12 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orgdata_dagster.orchestration.instance.retention import (
-    KEEP_REQUESTS,
-    drop_old_run_logs,
-    retention_job,
-    retention_of,
-)
+from orgdata_dagster.orchestration.instance.retention import KEEP_REQUESTS, KEPT, drop_old_run_logs, retention_job
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.settings import SettingsError
 from orgdata_dagster_tests.integration.home import Home
@@ -71,7 +66,7 @@ def test_logs_of_old_runs_go_and_what_is_known_of_assets_stays(tmp_path: Path) -
 
 
 def test_a_duration_that_cannot_be_read_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert retention_of(KEEP_REQUESTS) == timedelta(days=30)
+    assert KEPT[KEEP_REQUESTS] == timedelta(days=30)
     monkeypatch.setenv(KEEP_REQUESTS, "a month")
     with pytest.raises(SettingsError, match="ORGDATA_KEEP_REQUESTS: 'a month' is not a duration"):
-        retention_of(KEEP_REQUESTS)
+        KEPT[KEEP_REQUESTS]

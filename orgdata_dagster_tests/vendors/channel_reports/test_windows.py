@@ -8,6 +8,7 @@ import pytest
 
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster_tests.integration.project import today
+from orgdata_dagster_tests.ticks import tick_schedule
 from orgdata_dagster_tests.vendors.channel_reports.rig import DAY, Rig, days, midnight
 
 
@@ -60,17 +61,9 @@ def shown(rig: Rig, name: str) -> dict[str, tuple[object, object]]:
 
 def due(rig: Rig, **others: object) -> dict[str, tuple[str, str]]:
     """Table -> the partitions that the schedule wants pulled now."""
-    repository = rig.definitions(**others).get_repository_def()
-    with (
-        dg.instance_for_test() as instance,  # an ephemeral one cannot be asked for runs that wait
-        dg.build_schedule_context(
-            instance,
-            scheduled_execution_time=datetime.now(UTC),
-            resources={"warehouse": rig.warehouse},
-            repository_def=repository,
-        ) as context,
-    ):
-        ticks = [schedule.evaluate_tick(context) for schedule in repository.schedule_defs]
+    defs = rig.definitions(**others)
+    with dg.instance_for_test() as instance:  # an ephemeral one cannot be asked for runs that wait
+        ticks = [tick_schedule(instance, defs, each) for each in defs.get_repository_def().schedule_defs]
     return {
         request.asset_selection[0].path[-1]: (request.tags[RANGE_START], request.tags[RANGE_END])
         for tick in ticks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -12,11 +11,11 @@ from pydantic import ValidationError
 from orgdata_dagster import settings
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.rate_limit import Window
-from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.octolis import DATASETS
 from orgdata_dagster.state import FileState
 from orgdata_dagster.vendors.octolis.component import DatasetTable, Octolis
 from orgdata_dagster_tests.loading import loaded
+from orgdata_dagster_tests.ticks import tick_schedule
 
 DATASETS_YAML: list[dict[str, Any]] = [
     {"name": "contacts", "id": "5f1c", "deduplicated_by": ["email"]},
@@ -52,19 +51,11 @@ def test_no_schedule_asks_while_a_circuit_breaker_is_open(monkeypatch: pytest.Mo
     schedule = next(iter(defs.schedules or ()))
     assert isinstance(schedule, dg.ScheduleDefinition)
     circuit_breaker = CircuitBreaker("octolis", FileState(settings.home()))
-    with (
-        dg.instance_for_test() as instance,
-        dg.build_schedule_context(
-            instance,
-            scheduled_execution_time=datetime.now(UTC),
-            resources={"warehouse": WarehouseResource()},
-            repository_def=defs.get_repository_def(),
-        ) as context,
-    ):
+    with dg.instance_for_test() as instance:
         circuit_breaker.set("HTTP 401")
-        assert "HTTP 401" in str(schedule.evaluate_tick(context).skip_message)
+        assert "HTTP 401" in str(tick_schedule(instance, defs, schedule).skip_message)
         circuit_breaker.clear()
-        assert len(schedule.evaluate_tick(context).run_requests or ()) == 1
+        assert len(tick_schedule(instance, defs, schedule).run_requests or ()) == 1
 
 
 def test_the_limits_are_the_documented_ones_by_default(monkeypatch: pytest.MonkeyPatch) -> None:

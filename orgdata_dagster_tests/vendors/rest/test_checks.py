@@ -13,6 +13,7 @@ from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
 from orgdata_dagster.sandbox.faults import Empty, Status
 from orgdata_dagster.sandbox.tracker import SeenRequest
 from orgdata_dagster_tests.loading import Refused
+from orgdata_dagster_tests.ticks import tick_sensor
 from orgdata_dagster_tests.vendors.rest.rig import Rig
 from orgdata_dagster_tests.vendors.rest.shapes import CONTACTS, ISSUES, LINKS, ORDERS
 
@@ -24,12 +25,7 @@ def tick(rig: Rig, tables: str, cursor: str | None = None) -> dg.SensorResult:
     [sensor] = defs.sensors or ()
     assert isinstance(sensor, dg.SensorDefinition)
     assert sensor.name == "tracker_changes"
-    with dg.build_sensor_context(
-        rig.instance, cursor=cursor, repository_def=defs.get_repository_def(), resources={"warehouse": rig.warehouse}
-    ) as context:
-        found = sensor(context)
-        assert isinstance(found, dg.SensorResult)
-        return found
+    return tick_sensor(rig.instance, defs, sensor, cursor)
 
 
 @pytest.mark.parametrize(("name", "shape"), [("contacts", CONTACTS), ("orders", ORDERS)])

@@ -7,13 +7,11 @@ Keep out: assertions.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import yaml
 
-from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.environment import environment
@@ -23,6 +21,7 @@ from orgdata_dagster.vendors.together.component import Together
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.loading import loaded
+from orgdata_dagster_tests.ticks import tick_schedule
 
 MINUTE = 0.05  # seconds: short where a test is not about time
 TABLES = [{"name": "users", "key": ["User ID"]}, {"name": "pairings", "key": ["Pairing ID"]}, {"name": "sessions"}]
@@ -73,17 +72,9 @@ class Runs:
 
     def tick(self) -> Any:
         """What the schedule wants now."""
-        repository = self.defs.get_repository_def()
-        with (
-            dg.instance_for_test() as instance,  # an ephemeral one cannot be asked for runs that wait
-            dg.build_schedule_context(
-                instance,
-                scheduled_execution_time=datetime.now(UTC),
-                resources={"warehouse": WarehouseResource()},
-                repository_def=repository,
-            ) as context,
-        ):
-            return repository.get_schedule_def("together_due").evaluate_tick(context)
+        schedule = self.defs.get_repository_def().get_schedule_def("together_due")
+        with dg.instance_for_test() as instance:  # an ephemeral one cannot be asked for runs that wait
+            return tick_schedule(instance, self.defs, schedule)
 
     def failed_checks(self, result: dg.ExecuteInProcessResult) -> list[dg.AssetCheckEvaluation]:
         """The checks that did not pass; not the result's, which knows nothing that a failed step said."""

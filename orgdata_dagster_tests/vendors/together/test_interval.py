@@ -22,6 +22,7 @@ from orgdata_dagster.vendors.together.client import REPORTS
 from orgdata_dagster.vendors.together.resource import TogetherResource
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.vendors.together.rig import running
+from orgdata_dagster_tests.waiting import wait_until
 
 MINUTE = 1.0
 
@@ -39,18 +40,11 @@ def check(sandbox: Sandbox) -> None:
     assert {entry.status for entry in sandbox.log.entries()} <= {200, None}
 
 
-def wait_for_requests(sandbox: Sandbox, count: int) -> None:
-    end = time.monotonic() + 30
-    while len(sandbox.log.entries()) < count:
-        assert time.monotonic() < end, "the request did not come"
-        time.sleep(0.005)
-
-
 def test_two_pulls_at_once_a_crash_and_a_restart(home: Home) -> None:
     with running(home, MINUTE) as sandbox:
         sandbox.together.faults.add(Slow(5))
         pulls = [home.start("pull", f"together/{table}") for table in ("users", "sessions")]
-        wait_for_requests(sandbox, 1)
+        wait_until(sandbox.log.entries, "a request")
         time.sleep(0.3)
         for pull in pulls:
             pull.kill_all()  # one has its request under way, the other one waits for it
@@ -117,7 +111,7 @@ def test_after_a_failure_no_other_report_is_requested_earlier(home: Home, tmp_pa
         ask("users")
         first, second, third, after = gaps(sandbox)
         assert (first >= minute, second >= 2 * minute, third >= 4 * minute) == (True, True, True)
-        assert after < 2 * minute  # an answer ends it
+        assert after < 4 * minute  # an answer ends it; else it would be 8
         assert sandbox.together.limiter.violations == 0
 
 

@@ -64,8 +64,28 @@ _COLUMNS = {
 }
 
 
+class OfAccount:
+    """What every destination of an account has. vendor: the account's name."""
+
+    vendor: str
+
+    @property
+    def resource(self) -> str:
+        """The key of the account's resource."""
+        return self.vendor
+
+    @property
+    def pool(self) -> str:
+        """The account's concurrency pool."""
+        return pools.pool(self.vendor)
+
+    def pace(self, resource: OctolisResource) -> Pace:
+        """The write requests per minute that octolis allows, and what each costs."""
+        return Pace(resource.writes_per_minute, WRITE_POINTS)
+
+
 @dataclass(frozen=True)
-class OctolisDataset:
+class OctolisDataset(OfAccount):
     """A dataset as a destination.
 
     target: the dataset's id.
@@ -81,20 +101,6 @@ class OctolisDataset:
     batch_size: int
     read_into: tuple[TableName, ...] = ()
     vendor: str = VENDOR
-
-    @property
-    def resource(self) -> str:
-        """The key of the account's resource."""
-        return self.vendor
-
-    @property
-    def pool(self) -> str:
-        """The account's concurrency pool."""
-        return pools.pool(self.vendor)
-
-    def pace(self, resource: OctolisResource) -> Pace:
-        """octolis' limits."""
-        return pace(resource)
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fill `rows` from `source`, with one record per row."""
@@ -122,11 +128,6 @@ class OctolisDataset:
         merges = [Merge(each.record_id, gone, each.modified_at) for each in results if each.record_id
                   for gone in each.merged_ids]  # fmt: skip
         return sum(apply_answered_merges(connection, table, merges, now, run_id) for table in self.read_into)
-
-
-def pace(resource: OctolisResource) -> Pace:
-    """The write requests per minute that octolis allows, and what each costs."""
-    return Pace(resource.writes_per_minute, WRITE_POINTS)
 
 
 def observing(observer: Observer) -> Callable[[RequestRecord], None]:

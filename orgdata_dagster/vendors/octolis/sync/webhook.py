@@ -20,14 +20,13 @@ from pydantic import Field
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.records import RequestRecord
-from orgdata_dagster.orchestration.instance import pools
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.sync.component import OctolisWriteback
-from orgdata_dagster.vendors.octolis.sync.dataset import REQUEST_IDS, VENDOR, observing, pace, recovered
+from orgdata_dagster.vendors.octolis.sync.dataset import REQUEST_IDS, VENDOR, OfAccount, observing, recovered
 from orgdata_dagster.vendors.octolis.writing import Method
 from orgdata_dagster.warehouse.names import OWN_PREFIX, folded, quoted, unknown
 from orgdata_dagster.writeback.component import Text
-from orgdata_dagster.writeback.destination import Observer, Pace, ResultColumn, Row, RowResult, Write
+from orgdata_dagster.writeback.destination import Observer, ResultColumn, Row, RowResult, Write
 from orgdata_dagster.writeback.payloads import unusable
 
 EVENT_ID = "event_id"
@@ -72,7 +71,7 @@ class OctolisWebhook(OctolisWriteback):
 
 
 @dataclass(frozen=True)
-class Webhook:
+class Webhook(OfAccount):
     """A webhook as a destination.
 
     target: the webhook's id.
@@ -88,20 +87,6 @@ class Webhook:
     headers: Mapping[str, str]
     key: tuple[str, ...]
     vendor: str = VENDOR
-
-    @property
-    def resource(self) -> str:
-        """The key of the account's resource."""
-        return self.vendor
-
-    @property
-    def pool(self) -> str:
-        """The account's concurrency pool."""
-        return pools.pool(self.vendor)
-
-    def pace(self, resource: OctolisResource) -> Pace:
-        """octolis' limits."""
-        return pace(resource)
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fill `rows` from `source`, with one event per row."""

@@ -9,6 +9,7 @@ import pytest
 
 from orgdata_dagster.http import stopping
 from orgdata_dagster_tests.vendors.octolis.sync.rig import Rig
+from orgdata_dagster_tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -21,8 +22,7 @@ def test_batches_in_flight_are_completed_and_the_rest_is_left(rig: Rig) -> None:
     told: list[float] = []
 
     def stop() -> None:
-        while rig.requests() < 3:
-            time.sleep(0.01)
+        wait_until(lambda: rig.requests() >= 3, "the third request")
         time.sleep(0.3)  # their answers are read; the other batches wait for the rate limit's next second
         told.append(time.monotonic())
         stopping.stop()
@@ -30,7 +30,7 @@ def test_batches_in_flight_are_completed_and_the_rest_is_left(rig: Rig) -> None:
     threading.Thread(target=stop, daemon=True).start()
     try:
         done = rig.run(batch_size=10, resource=rig.resource(points_per_second=25, points_per_minute=10))
-        assert time.monotonic() - told[0] < 2
+        assert time.monotonic() - told[0] < 20  # what is left would take minutes
     finally:
         stopping.resume()
     written = sum(rig.people.received.values())

@@ -61,6 +61,10 @@ class Machine:
                 cwd="/",
             )  # fmt: skip
 
+    def runs(self, pid: str) -> bool:
+        """Whether the machine has a process of this id."""
+        return Path(f"/proc/{self._first}/root/proc/{pid}").exists()
+
     def kill(self) -> None:
         """Everything on the machine is gone at once."""
         if self._outside.poll() is None:

@@ -56,6 +56,13 @@ mutation Launch($params: ExecutionParams!) {
   }
 }
 """
+TERMINATE = """
+mutation Terminate($id: String!) {
+  terminateRun(runId: $id) {
+    __typename ... on TerminateRunFailure { message } ... on PythonError { message }
+  }
+}
+"""
 REPOSITORIES = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
 
 
@@ -94,7 +101,7 @@ class Setup:
         for name in ("worker-1", "worker-2"):
             until(name, 120, lambda name=name: " ready." in self.printed(name))
         until("the daemon", 180, lambda: "Sensor orphaned_runs skipped" in self.printed("daemon"))
-        until("the webserver", 60, lambda: "Serving dagster-webserver" in self.printed("webserver"))
+        until("the webserver", 60, self._answers)
 
     def log(self, name: str) -> Path:
         """Where a program prints to."""
@@ -103,6 +110,11 @@ class Setup:
     def printed(self, name: str) -> str:
         """What it has printed."""
         return self.log(name).read_text()
+
+    def _answers(self) -> bool:
+        """Whether the webserver accepts connections: it says that it serves some time before."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", int(self.port))) == 0
 
     def ask(self, query: str, **variables: Any) -> Any:
         """A request of the UI."""
@@ -124,8 +136,13 @@ class Setup:
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return str(launched["run"]["runId"])
 
+    def terminate(self, run_id: str) -> None:
+        """What the button of the UI does."""
+        ended = self.ask(TERMINATE, id=run_id)["terminateRun"]
+        assert ended["__typename"] == "TerminateRunSuccess", ended
 
-def test_runs_from_the_queue_survive_the_death_of_a_worker(
+
+def test_runs_from_the_queue_are_terminated_and_survive_the_death_of_a_worker(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     analytics = institution_analytics.demo(days=DAYS, rows=3000, page_rows=10, limits=LIMITS)
@@ -138,6 +155,7 @@ def test_runs_from_the_queue_survive_the_death_of_a_worker(
         watch(monkeypatch, shared, tmp_path / "watcher", project, DAGSTER_HOME=str(project))
         try:
             setup.start()
+            _terminate_runs(setup, sandbox)
             _queue_runs_and_kill_a_worker(setup, sandbox)
             compare(analytics, reports, DAYS)
             assert Counter(entry.status for entry in sandbox.log.entries())[429] == 0
@@ -153,6 +171,29 @@ def test_runs_from_the_queue_survive_the_death_of_a_worker(
         finally:
             for machine in setup.machines.values():
                 machine.kill()
+
+
+def _terminate_runs(setup: Setup, sandbox: Sandbox) -> None:
+    """Runs in the middle of their requests, and runs that have just begun."""
+    began = len(sandbox.log.entries())
+    launched = {setup.launch(table, today(back=DAYS - 1)) for table in TABLES}
+    canceled = dg.DagsterRunStatus.CANCELED
+    with shared_instance() as instance:
+
+        def status() -> dict[str, dg.DagsterRunStatus]:
+            return {run.run_id: run.status for run in instance.get_runs() if run.run_id in launched}
+
+        until("requests", 180, lambda: len(sandbox.log.entries()) > began + 20)
+        started = instance.get_runs(dg.RunsFilter(list(launched), statuses=[dg.DagsterRunStatus.STARTED]))
+        processes = [run.tags[PROCESS_TAG].split(":") for run in started]
+        assert processes
+        for run_id in launched:
+            setup.terminate(run_id)
+        took = until("every run is canceled", 60, lambda: set(status().values()) == {canceled})
+        _log.info("%d runs, %d of them in the middle, were canceled after %.1f s", len(launched), len(started), took)
+        assert took < 30
+        for name, pid, *_ in processes:
+            until("its process has ended", 20, lambda name=name, pid=pid: not setup.machines[name].runs(pid))
 
 
 def _queue_runs_and_kill_a_worker(setup: Setup, sandbox: Sandbox) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgdata_dagster.warehouse.types import declared, lossless
+from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 Pair = tuple[str | None, str | None]
@@ -103,6 +104,10 @@ MISFITS = [
     ("VARCHAR[]", "[1]"),
     ("STRUCT(a INT)", "{}"),
 ]
+if warehouses.KIND in warehouses.LAKES:  # which refuse these types: storage/test_lake.py
+    REFUSED = ("HUGEINT", "TIMETZ", "INTERVAL")
+    FITTING = [case for case in FITTING if case[0] not in REFUSED]
+    MISFITS = [case for case in MISFITS if case[0] not in REFUSED]
 CASES = [*((kind, value) for kind, value, _ in FITTING), *MISFITS]
 
 

@@ -1,4 +1,6 @@
-"""Reservations per second of one rate limit: `python -m benchmarks.reservations [--url postgresql://...]`.
+"""Reservations per second of one rate limit: `make bench ONLY=reservations`.
+
+    python -m benchmarks.reservations [--seconds 3] [--url postgresql://...]
 
 Here: both stores of the shared state, with 1 and 8 processes, on a rule that never makes anyone wait.
 Keep out: whole commands (bench/). Without --url, PostgreSQL is started as the tests do.
@@ -8,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import tempfile
 import time
 from contextlib import ExitStack
@@ -27,24 +28,32 @@ RULES = {
 }
 
 
+TITLE, SECONDS = "Reservations per second", 3.0
+
+
 def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--url", default="")
-    parser.add_argument("--seconds", type=float, default=3)
+    """Measure, and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", default="", help="a database to use instead of a new server")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each figure")
     options = parser.parse_args()
+    print(measured(options.url, options.seconds))
+
+
+def measured(url: str = "", seconds: float = SECONDS) -> str:
+    """A table."""
+    lines = ["| rule | processes | files of one machine | PostgreSQL |", "|---|--:|--:|--:|"]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url = options.url
         if not url:
             server = stack.enter_context(running(folder / "server"))
             url = server.url(server.new_database())
-        print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-        print("| rule | processes | files | PostgreSQL |\n|---|---|---|---|")
         for rule in RULES:
             for processes in (1, 8):
-                figures = [_per_second(place, rule, processes, options.seconds, folder) for place in (None, url)]
-                print(f"| {rule} | {processes} | {figures[0]:.0f} | {figures[1]:.0f} |", flush=True)
+                figures = [_per_second(place, rule, processes, seconds, folder) for place in (None, url)]
+                lines.append(f"| {rule} | {processes} | {figures[0]:,.0f} | {figures[1]:,.0f} |")
+    told = "A rule that never makes anyone wait. octolis: two windows and an account's, two transactions per request."
+    return "\n".join([*lines, "", told])
 
 
 def _per_second(url: str | None, rule: str, processes: int, seconds: float, folder: Path) -> float:

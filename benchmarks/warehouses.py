@@ -1,4 +1,4 @@
-"""Times commits, queries and a bulk load on the three kinds of warehouse, in turn.
+"""Times commits, queries and a bulk load on the three kinds of warehouse, in turn: `make bench ONLY=warehouses`.
 
     python -m benchmarks.warehouses [--rounds 25] [--rows 300000] [--only file,sqlite,postgres]
 
@@ -13,7 +13,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,33 +25,42 @@ from orgdata_dagster_tests.warehouse.rig import Rig
 QUERY = "SELECT _orgdata_partition, count(*), sum(n) FROM acme.items GROUP BY 1 ORDER BY 1"
 PAGE = "n,text\n" + "".join(f"{n},text {n}\n" for n in range(100))
 COLUMNS = ("new", "replace", "query", "bulk")
+NAMES = {
+    warehouses.FILE: "file",
+    warehouses.SQLITE: "lake on SQLite",
+    warehouses.POSTGRES: "lake on PostgreSQL",
+}
 HEADER = (
     "| warehouse | commit of 100 new rows, ms | that replaces 100, ms | query, ms | {rows:,} rows in bulk, s |\n"
-    "|---|--:|--:|--:|--:|"
+    "|---|--:|--:|--:|--:|\n"
 )
+TITLE, ROUNDS, ROWS = "Three kinds of warehouse", 25, 300_000
 
 
 def main() -> None:
-    """Measure, and print one table: medians, and the best time in brackets."""
+    """Measure, and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=25, help="commits and queries of each kind")
-    parser.add_argument("--rows", type=int, default=300_000, help="rows of the bulk load")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="commits and queries of each kind")
+    parser.add_argument("--rows", type=int, default=ROWS, help="rows of the bulk load")
     parser.add_argument("--only", default=",".join(warehouses.KINDS))
     options = parser.parse_args()
+    print(measured(options.only.split(","), options.rounds, options.rows))
+
+
+def measured(kinds: Sequence[str] = warehouses.KINDS, rounds: int = ROUNDS, rows: int = ROWS) -> str:
+    """A table: medians, and the best time in brackets."""
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="orgdata-warehouses-", dir=memory) as name, ExitStack() as stack:
-        kinds = options.only.split(",")
         if warehouses.POSTGRES in kinds:
             warehouses.servers.append(stack.enter_context(running(Path(name) / "server")))
         rigs = {kind: _rig(Path(name) / kind, kind, stack) for kind in kinds}
-        took = _measured(rigs, options.rounds, options.rows)
-    print(HEADER.format(rows=options.rows))
-    for kind, times in took.items():
-        cells = (_shown(times[name], 1 if name == "bulk" else 1000) for name in COLUMNS)
-        print(f"| {kind} | {' | '.join(cells)} |")
-    print(f"\nMedians, in brackets the best of {options.rounds} rounds; load average {load:.0f} before, ", end="")
-    print(f"{os.getloadavg()[0]:.0f} after.")
+        took = _measured(rigs, rounds, rows)
+    lines = [
+        f"| {NAMES[kind]} | {' | '.join(_shown(times[name], 1 if name == 'bulk' else 1000) for name in COLUMNS)} |\n"
+        for kind, times in took.items()
+    ]
+    told = f"Medians of {rounds} rounds, in brackets the best; all files in memory, no server waits for a disk."
+    return f"{HEADER.format(rows=rows)}{''.join(lines)}\n{told}"
 
 
 def _rig(folder: Path, kind: str, stack: ExitStack) -> Rig:

@@ -1,6 +1,7 @@
 """Measure the command, in turn with the bare loop and dlt, and print one table; see `--help`.
 
-Here: rounds and runs. Keep out: what is run (workloads.py) and how it is shown (report.py).
+Here: rounds and runs, and which parts have a table of their own. Keep out: what is run (workloads.py) and how it is
+shown (report.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks import reservations, warehouses
 from benchmarks.bench import at_size, idle, report
 from benchmarks.bench.report import Run
 from benchmarks.bench.workloads import BARE, DLT, ORGDATA, Workload, workloads
@@ -27,6 +29,7 @@ from benchmarks.outside.server import Server
 
 _HERE = Path(__file__).parent
 _OPTIONAL = {"size": at_size.measure, "idle": idle.measure}  # take minutes, and have nobody to compare with
+_PARTS = {"warehouses": warehouses, "reservations": reservations}  # measured in this process, with tables of their own
 _SCRIPTS = {BARE: "bare.py", DLT: "tuned_dlt.py"}
 
 
@@ -45,9 +48,15 @@ def main() -> int:
             shutil.rmtree(where)
         for name in _OPTIONAL.keys() & {*names}:
             _note(runs, _OPTIONAL[name](Path(folder) / name, options.rounds))
-    print(report.text(runs))
-    if options.write:
-        report.write(runs, options.rounds, (load, os.getloadavg()[0]), _kind())
+    if runs:
+        print(report.text(runs))
+        if options.write:
+            report.write(runs, options.rounds, (load, os.getloadavg()[0]), _kind())
+    for part in (_PARTS[name] for name in names if name in _PARTS):
+        load, table = os.getloadavg()[0], part.measured()
+        print(f"{part.TITLE}\n\n{table}")
+        if options.write:
+            report.write_section(part.TITLE, table, load)
     return 1 if any(run.failed or run.wrong for run in runs) else 0
 
 
@@ -60,8 +69,8 @@ def _note(runs: list[Run], measured: Iterator[Run]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="Measure orgdata beside a bare loop and dlt.")
     names = ", ".join(each.name for each in workloads())
-    optional = " and ".join(_OPTIONAL)
-    parser.add_argument("--only", default="", help=f"workloads, by comma: {names}; {optional} only if named here")
+    optional = ", ".join([*_OPTIONAL, *_PARTS])
+    parser.add_argument("--only", default="", help=f"workloads, by comma: {names}; only if named here: {optional}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1, help="multiplies the rows; below 1 for a quick try")
     parser.add_argument("--alone", action="store_true", help="orgdata only")

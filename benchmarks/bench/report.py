@@ -43,21 +43,40 @@ def text(runs: Sequence[Run]) -> str:
 
 def write(runs: Sequence[Run], rounds: int, loads: Iterable[float], kind: str) -> None:
     """The table with date and machine, for readers of the repository."""
-    root = RESULTS.parents[1]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True)
-    packages = ", ".join(f"{name} {version(name)}" for name in ("dagster", "duckdb", "httpx"))
     before, after = loads
-    _, mark, others = RESULTS.read_text().partition("\n## ")  # what other scripts measured
+    _, mark, others = RESULTS.read_text().partition("\n## ")  # tables of other kinds
     RESULTS.write_text(
         "# What `make bench` measured last\n\n"
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit.stdout.strip()}; {os.cpu_count()} CPUs"
-        f" ({_processor()}), {_memory():.0f} GB, Python {platform.python_version()}, {packages}.\n"
+        f"{_circumstances()}\n"
         f"Load average {before:.1f} before and {after:.1f} after (the runs themselves included).\n\n"
         f"Each figure is the median of up to {rounds} interleaved rounds of the whole process, from start to exit. CPU"
         f" and\npeak memory (anonymous, by {kind}) are those of the whole process tree. `rows wrong` are rows lost,"
         " duplicated\nor altered, of all rounds. Dagster, the sandbox and all limits of concurrency are at their"
         " defaults; the sandbox, a\nprocess of its own on the same machine, enforces no rate limit.\n\n"
         f"{text(runs)}\n{mark}{others}"
+    )
+
+
+def write_section(title: str, table: str, load: float) -> None:
+    """Replace, or add, the part of the results with this title."""
+    first, *others = RESULTS.read_text().split("\n## ")
+    made = f"{title}\n\n{_circumstances()} Load average {load:.1f} before.\n\n{table}\n"
+    titles = [other.partition("\n")[0] for other in others]
+    if title in titles:
+        others[titles.index(title)] = made
+    else:
+        others.append(made)
+    RESULTS.write_text("\n## ".join([first, *others]))
+
+
+def _circumstances() -> str:
+    """When, what and where."""
+    root = RESULTS.parents[1]
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True)
+    packages = ", ".join(f"{name} {version(name)}" for name in ("dagster", "duckdb", "httpx"))
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit.stdout.strip()}; {os.cpu_count()} CPUs"
+        f" ({_processor()}), {_memory():.0f} GB, Python {platform.python_version()}, {packages}."
     )
 
 

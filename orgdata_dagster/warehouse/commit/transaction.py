@@ -270,7 +270,9 @@ def _note_changes(
     connection: duckdb.DuckDBPyConnection, target: Target, planned: evolution.Evolution, run_id: str, now: datetime
 ) -> list[SchemaChange]:
     """Record changes of columns; a column that the vendor no longer sends is recorded once."""
-    before = last_columns(connection, target.table)
+    missing = any(change.change == "missing" for change in planned.changes)
+    # only if needed: it reads all of the table's loads
+    before = last_columns(connection, target.table) if missing else frozenset()
     news = [
         change
         for change in planned.changes
@@ -282,5 +284,6 @@ def _note_changes(
 
 def _now(connection: duckdb.DuckDBPyConnection, table: TableName) -> datetime:
     """The commit's time, which identifies its rows: later than any earlier one, even if the clock went back."""
-    last, now = last_loaded_at(connection, table), datetime.now(UTC)
+    now = datetime.now(UTC)
+    last = last_loaded_at(connection, table, since=now)
     return max(now, last.astimezone(UTC) + timedelta(microseconds=1)) if last else now

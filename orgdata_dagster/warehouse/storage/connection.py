@@ -106,6 +106,7 @@ class Warehouse:
                 yield connection
                 confirm()
                 connection.execute("COMMIT")
+                self.storage.tidy(connection)
             except BaseException:
                 with suppress(duckdb.Error):  # after a failed COMMIT the ROLLBACK fails too
                     connection.execute("ROLLBACK")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import duckdb
@@ -28,6 +28,9 @@ OPTIONS = (DATA_PATH, "METADATA_SCHEMA", "ENCRYPTED", "OVERRIDE_DATA_PATH", "AUT
 # Rows kept in the catalog instead of a file: a NUL character in a list of them makes the commit fail, and a commit with
 # many small inserts takes longer with them than without.
 _ALWAYS = {"DATA_INLINING_ROW_LIMIT": "0"}
+# Each commit adds a file per table, and each query reads the list of all files: 300 commits would triple its time.
+MERGE_EVERY = 64  # commits
+_SMALL = 4 << 20  # bytes; larger files are left alone until maintenance, so that no row is written again and again
 # DuckLake has no such types; TIME_NS even breaks the DuckDB instance
 _UNKNOWN = re.compile(r"\b(TIME_NS|BIT|ENUM|BIGNUM)\b|\[\d+\]")
 
@@ -76,6 +79,14 @@ class Lake(Storage):
         options |= _ALWAYS | self.catalog.authenticate(connection)
         listed = ", ".join([*(["READ_ONLY"] if read_only else []), *(f"{name} {sql}" for name, sql in options.items())])
         connection.execute(f"ATTACH {literal(f'ducklake:{self.catalog.path}')} AS {alias} ({listed})")
+
+    def tidy(self, connection: duckdb.DuckDBPyConnection) -> None:
+        alias = literal(self.alias)
+        with suppress(duckdb.Error):  # the commit is done, and maintenance merges too
+            [(commits,)] = connection.execute(f"SELECT id FROM ducklake_current_snapshot({alias})").fetchall()
+            if commits % MERGE_EVERY == 0:
+                # all of the result: it does not take effect before it is read to its end
+                connection.execute(f"FROM ducklake_merge_adjacent_files({alias}, max_file_size => {_SMALL})").fetchall()
 
     def locked(
         self, *, shared: bool, waiting: Callable[[], None], patience: float | None

@@ -62,6 +62,9 @@ class Storage(ABC):
         waiting: called in another thread when this takes seconds. patience: seconds after which StillHeld is raised.
         """
 
+    def tidy(self, connection: duckdb.DuckDBPyConnection) -> None:  # noqa: B027 - a file needs nothing
+        """Called after each commit, still under the lock: keep the next ones fast. Never fails."""
+
     @abstractmethod
     def holders(self) -> str:
         """The other processes that hold the database or its lock, for a message; "" if none is known."""

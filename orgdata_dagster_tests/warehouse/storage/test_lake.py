@@ -19,6 +19,7 @@ import pytest
 
 from orgdata_dagster.warehouse.errors import Refused, WarehouseError, WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.storage import instances
+from orgdata_dagster.warehouse.storage import lake as lakes
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.maintenance import maintain
 from orgdata_dagster_tests import warehouses
@@ -81,8 +82,9 @@ def test_a_partition_is_replaced_and_what_cannot_be_stored_is_refused(lake: Rig)
     lake.land('id,list\n1,"[""a"",""\x00""]"\n2,\n')
     lake.land("id,list\n3,x\n")
     assert lake.texts() == [("3", "x")]
-    with pytest.raises(Refused, match=r"acme.items: `columns`: 'id' is declared HUGEINT, which a lake cannot hold"):
-        lake.land("id\n1\n", declared={"id": "HUGEINT"})
+    for kind in ("HUGEINT", "TIME WITH TIME ZONE", "INTERVAL"):
+        with pytest.raises(Refused, match=f"acme.items: `columns`: 'id' is declared {kind}, which a lake cannot hold"):
+            lake.land("id\n1\n", declared={"id": kind})
     assert lake.texts() == [("3", "x")]
 
 
@@ -212,6 +214,20 @@ def test_maintenance_merges_files_and_forgets_states(lake: Rig) -> None:
     assert len(lake.texts()) == 4
     lake.land("id\n9\n")
     assert len(lake.texts()) == 4
+
+
+def test_commits_do_not_get_slower_because_small_files_are_merged_now_and_then(
+    lake: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lakes, "MERGE_EVERY", 4)
+    for number in range(6):
+        lake.land(f"id\n{number}\n", partition=f"day-{number}")
+    counts = dict(lake.sql("SELECT table_name, file_count FROM ducklake_table_info('looked_at') WHERE file_count > 0"))
+    assert (counts["items"], counts["loads"]) == (3, 3), counts  # one of the first four, and two since
+    assert lake.sql("SELECT _orgdata_partition, id FROM acme.items ORDER BY ALL") == [
+        (f"day-{number}", number) for number in range(6)
+    ]
+    assert lake.sql("SELECT count(*) FROM acme.items AT (VERSION => 2)") == [(2,)]
 
 
 def test_an_instance_with_an_internal_error_is_not_used_again(lake: Rig) -> None:

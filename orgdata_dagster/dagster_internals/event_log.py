@@ -22,6 +22,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import accumulate, islice
 from typing import Any, Self
 
 from dagster import AssetCheckEvaluation
@@ -38,6 +39,7 @@ from sqlalchemy.event import listen
 from orgdata_dagster.dagster_internals import require
 from orgdata_dagster.dagster_internals.event_batches import in_batches
 from orgdata_dagster.dagster_internals.migrations import read_once
+from orgdata_dagster.dagster_internals.planned_partitions import plan_of_partitions, with_partitions
 from orgdata_dagster.dagster_internals.server_watch import watch_less
 
 _APART = 0.0011  # seconds between two materializations: more than a millisecond, which floats round
@@ -64,9 +66,17 @@ class BatchingEventLog(SqliteEventLogStorage):
         watch_less()
         return cls(inst_data=inst_data, **config_value)
 
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """One event may plan all partitions of a run; it is stored as a row per partition (planned_partitions.py)."""
+        return True
+
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event."""
-        super().store_event(event)
+        if plan_of_partitions(event):
+            self._store_together([event])
+        else:
+            super().store_event(event)
         if event.is_dagster_event and event.dagster_event_type in _CUT_SHORT:
             self._forget_plans(event.run_id)
         self._announce(event.run_id)
@@ -138,14 +148,16 @@ class BatchingEventLog(SqliteEventLogStorage):
 
     def _store_together(self, events: Sequence[EventLogEntry]) -> None:
         """Write events to the file of their run (the same for all) and to the index over all runs."""
-        insert, rows = SqlEventLogStorageTable.insert(), [self._event_to_row(event) for event in events]
+        parts = [with_partitions(event, self._event_to_row, _APART) for event in events]
+        insert, rows = SqlEventLogStorageTable.insert(), [row for part in parts for row in part]
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(insert, rows)
         with self.index_transaction() as connection:
             first = connection.execute(insert, rows[0]).lastrowid
             if rows[1:]:
                 connection.execute(insert, rows[1:])
-            stored = dict(zip(range(first, first + len(rows)), events, strict=True))  # nobody else writes meanwhile
+            last = accumulate(map(len, parts), initial=first - 1)  # nobody else writes meanwhile
+            stored = dict(zip(islice(last, 1, None), events, strict=True))
             self._index_assets(connection, {at: event for at, event in stored.items() if not _is_check(event)})
             for at, event in stored.items():
                 if _is_check(event):

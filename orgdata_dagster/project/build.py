@@ -15,6 +15,7 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.dagster_internals import step_failures
 from orgdata_dagster.dagster_internals.event_batches import in_batches
+from orgdata_dagster.dagster_internals.output_mirror import mirror_in_threads
 from orgdata_dagster.http import redaction
 from orgdata_dagster.orchestration.automation.alerts import channels, heartbeat
 from orgdata_dagster.orchestration.automation.alerts.sensor import alerts_sensor
@@ -54,6 +55,7 @@ def build_defs(
     pool_waits.install()
     step_failures.install()
     in_batches()
+    mirror_in_threads()
     root = project or settings.project_root()
     if (importable := str(settings.package_folder(root).parent)) not in sys.path:
         sys.path.append(importable)  # for projects that are not installed; last, so that it shadows nothing

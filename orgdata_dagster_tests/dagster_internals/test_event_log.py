@@ -68,6 +68,7 @@ def told(storage: SqliteEventLogStorage, run_id: str) -> list[object]:
     return [
         Counter(each.dagster_event_type for each in storage.get_logs_for_run(run_id)),
         partitions,
+        _planned(storage, run_id),
         rows,
         last.asset_materialization.partition if last and last.asset_materialization else None,
         record.asset_entry.last_run_id == run_id,
@@ -75,6 +76,32 @@ def told(storage: SqliteEventLogStorage, run_id: str) -> list[object]:
         storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION).keys(),
         [storage.get_latest_asset_check_execution_by_key([spec.key])[spec.key].status for spec in CHECKS],
     ]
+
+
+def _planned(storage: SqliteEventLogStorage, run_id: str) -> list[object]:
+    """The planned partitions, each with its event but for what differs from run to run; and those that began last."""
+    events = [
+        each._replace(run_id="", timestamp=0)
+        for each in storage.get_logs_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    ]
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    return [events, storage.get_latest_storage_id_by_partition(counted.key, kind).keys()]
+
+
+def test_the_partitions_that_a_run_did_not_land_have_failed(instance: dg.DagsterInstance) -> None:
+    """Dagster knows them as those that were planned and not materialized."""
+
+    @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+    def failing(context: dg.AssetExecutionContext) -> None:
+        for key in KEYS[:2]:
+            context.log_event(dg.AssetMaterialization(context.asset_key, partition=key))
+        raise dg.Failure("no more")
+
+    job = dg.Definitions(assets=[failing]).resolve_implicit_global_asset_job_def()
+    job.execute_in_process(instance=instance, tags=RANGE, run_config=QUIET, raise_on_error=False)
+    log = instance.event_log_storage
+    unlanded = log.get_latest_asset_partition_materialization_attempts_without_materializations(failing.key)
+    assert unlanded.keys() == {*KEYS[2:]}
 
 
 def test_everything_that_dagsters_own_log_tells_is_told(instance: dg.DagsterInstance, tmp_path: Path) -> None:
@@ -89,7 +116,7 @@ def test_everything_that_dagsters_own_log_tells_is_told(instance: dg.DagsterInst
     own = dg.DagsterInstance.local_temp(str(tmp_path / "own"))
     expected = told(own.event_log_storage, run_on(own))  # type: ignore[arg-type]
     assert told(instance.event_log_storage, run_id) == expected
-    assert expected[2] == {key: number for number, key in enumerate(KEYS)}
+    assert expected[3] == {key: number for number, key in enumerate(KEYS)}
     # the same files: Dagster's own class reads them
     plain = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
     plain.register_instance(instance)

@@ -1,0 +1,54 @@
+"""The partitions that a run is going to materialize, as the rows that Dagster itself would store.
+
+Here: `with_partitions`, which makes the rows of one event with many partitions. Keep out: storing them (event_log.py).
+
+Why: Dagster plans every partition of a run with an event of its own, which it makes, checks and serializes. Nothing but
+the name of the partition and the time differs; for a year of days that took a fifth of a pull's CPU time. A storage may
+ask for one event with all partitions, but then the UI does not show which partitions are under way or have failed.
+Fallback: one event per partition, from Dagster.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from dagster._core.events import AssetMaterializationPlannedData
+from dagster._core.events.log import EventLogEntry
+
+Row = dict[str, Any]
+
+_PARTITION, _TIME = "a partition of this run", 4242424242.25  # stand for those of each row
+
+
+def plan_of_partitions(event: EventLogEntry) -> AssetMaterializationPlannedData | None:
+    """What the event plans, if it plans several partitions."""
+    found = event.dagster_event.event_specific_data if event.dagster_event else None
+    return found if isinstance(found, AssetMaterializationPlannedData) and found.partitions_subset else None
+
+
+def with_partitions(
+    event: EventLogEntry, to_row: Callable[[EventLogEntry], Mapping[str, Any]], apart: float
+) -> Sequence[Row]:
+    """A row per partition that the event plans; a single row for any other event.
+
+    to_row: Dagster's row of an event.
+    apart: seconds between two rows; the last one has the event's time.
+    """
+    if (data := plan_of_partitions(event)) is None or data.partitions_subset is None:
+        return [dict(to_row(event))]
+    one = data._replace(partition=_PARTITION, partitions_subset=None)
+    model = event._replace(timestamp=_TIME, dagster_event=event.get_dagster_event()._replace(event_specific_data=one))
+    row, keys, rows = to_row(model), list(data.partitions_subset.get_partition_keys()), []
+    for left, key in zip(range(len(keys) - 1, -1, -1), keys, strict=True):
+        at = event.timestamp - left * apart
+        text = row["event"].replace(json.dumps(_PARTITION), json.dumps(key)).replace(str(_TIME), repr(at))
+        rows.append({**row, "event": text, "partition": key, "timestamp": _stored(at)})
+    return rows
+
+
+def _stored(at: float) -> datetime:
+    """A time as Dagster stores it: UTC without saying so."""
+    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None)

@@ -19,6 +19,7 @@ from uuid import uuid4
 import dagster as dg
 
 from orgdata_dagster.dagster_internals import NotThere, private, require
+from orgdata_dagster.dagster_internals.quiet_events import quiet
 
 _reported: dict[tuple[str, str], set[str | None]] = {}
 """Run and step -> the partitions that were reported early."""
@@ -44,7 +45,7 @@ class EarlyReports:
         """
         if self._batch is None:
             return
-        name, step = uuid4().hex, self._context.get_step_execution_context()
+        name, step = uuid4().hex, quiet(self._context.get_step_execution_context())
         for number, each in enumerate(found, 1):
             last = self._batch(name, is_end=number == len(found))
             event = dg.DagsterEvent.asset_materialization(step, each, last)

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster import settings
-from orgdata_dagster.dagster_internals import step_failures
+from orgdata_dagster.dagster_internals import quiet_events, step_failures
 from orgdata_dagster.dagster_internals.event_batches import in_batches
 from orgdata_dagster.dagster_internals.output_mirror import mirror_in_threads
 from orgdata_dagster.http import redaction
@@ -54,6 +54,7 @@ def build_defs(
     channels.channels(), heartbeat.url()  # their URLs are redacted from now on
     pool_waits.install()
     step_failures.install()
+    quiet_events.install()
     in_batches()
     mirror_in_threads()
     root = project or settings.project_root()

@@ -1,5 +1,6 @@
 """The event log that stores a run's events together: the same facts as Dagster's own, in fewer transactions."""
 
+import logging
 import os
 import queue
 import sqlite3
@@ -12,11 +13,12 @@ import dagster as dg
 import pytest
 import yaml
 from alembic.script import Script
+from dagster._core.execution.plan import execute_step
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Engine, event
 
 from orgdata_dagster import settings
-from orgdata_dagster.dagster_internals import storage
+from orgdata_dagster.dagster_internals import quiet_events, storage
 from orgdata_dagster.dagster_internals.migrations import read_once
 from orgdata_dagster.orchestration.instance.setup import prepare_home, shared_instance
 
@@ -189,3 +191,32 @@ def test_the_migration_scripts_are_read_once(tmp_path: Path, monkeypatch: pytest
         assert instance.event_log_storage.get_logs_for_run(run_id)
         with closing(sqlite3.connect(tmp_path / "history" / "runs" / f"{run_id}.db")) as file:
             assert file.execute("SELECT version_num FROM alembic_version").fetchone() == (head,)
+
+
+def test_a_partition_that_has_landed_is_no_line_in_a_log(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's logging took longer than to store the event."""
+    monkeypatch.setattr(execute_step, "_dagster_event_for_asset_event", execute_step._dagster_event_for_asset_event)
+    loud = instance.all_logs(run_on(instance), of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    quiet_events.install()
+    lines, real = list[str](), logging.Handler.handle
+
+    def handle(self: logging.Handler, record: logging.LogRecord) -> object:
+        lines.append(record.getMessage())
+        return real(self, record)
+
+    monkeypatch.setattr(logging.Handler, "handle", handle)
+    run_id = run_on(instance)
+    assert any("RUN_SUCCESS" in line for line in lines)
+    assert not any("Materialized value" in line for line in lines)
+    stored = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    assert [_lasting(each) for each in stored] == [_lasting(each) for each in loud]
+
+
+def _lasting(entry: dg.EventLogEntry) -> list[object]:
+    """What does not differ from run to run."""
+    event = entry.get_dagster_event()
+    found = event.step_materialization_data.materialization
+    rest = event._replace(event_specific_data=None, logging_tags={})
+    return [rest, event.logging_tags.keys(), found.partition, found.metadata, (found.tags or {}).keys(), entry.message]

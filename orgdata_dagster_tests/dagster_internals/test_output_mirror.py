@@ -27,7 +27,7 @@ def test_a_run_is_heard_in_both_places(
         raise AssertionError("a process is started")
 
     mirror_in_threads()
-    monkeypatch.setattr(sys, "stdout", open(1, "w", closefd=False))  # pytest's own has another descriptor
+    monkeypatch.setattr(sys, "stdout", os.fdopen(1, "w", closefd=False))  # pytest's own has another descriptor
     monkeypatch.setattr(compute_logs, "tail_to_stream", refuse)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     (tmp_path / "dagster.yaml").touch()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 import duckdb
 
@@ -56,7 +57,7 @@ class Group:
         """Records on all of its pages."""
         return sum(staged.page.records for staged in self.pages)
 
-    @property
+    @cached_property
     def constants(self) -> tuple[str, ...]:
         """The constants that are no columns of the pages."""
         own = {folded(name) for name in self.columns}

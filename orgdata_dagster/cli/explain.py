@@ -74,10 +74,13 @@ class Explained:
         return {**vars(self), "options": options, "variables": [vars(each) for each in self.variables]}
 
 
-def explain(name: str) -> Explained:
-    """Explain a table (`vendor/table`) or a sync (its name or asset). Raises UserError if there is none."""
+def explain(name: str, *, among: Sequence[Written] | None = None) -> Explained:
+    """Explain a table (`vendor/table`) or a sync (its name or asset). Raises UserError if there is none.
+
+    among: the project's components, where they are known already.
+    """
     try:
-        written, entry = _found(name)
+        written, entry = _found(name, list(configured.components()) if among is None else among)
     except NotConfigured as error:
         raise UserError(str(error)) from None
     component: Any = written.component
@@ -97,13 +100,13 @@ def explain(name: str) -> Explained:
     )
 
 
-def _found(name: str) -> tuple[Written, tuple[int, Any] | None]:
+def _found(name: str, among: Sequence[Written]) -> tuple[Written, tuple[int, Any] | None]:
     """The component of an asset, and the index and model of its entry in `tables:` (None for a sync)."""
-    for written in configured.components():
+    for written in among:
         component = written.component
         if isinstance(component, SyncComponent) and name in _names(component):
             return written, None
-    found = configured.find(name)
+    found = configured.find(name, among=among)
     entries = {id(table): number for number, table in enumerate(found.component.tables)}
     number = entries.get(id(found.stream.table), len(entries))
     return Written(found.component, found.file, found.document), (number, found.stream.table)

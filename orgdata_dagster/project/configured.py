@@ -5,7 +5,7 @@ Here: finding them without building Dagster's definitions. Keep out: what is sho
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -65,18 +65,21 @@ def components(project: Path | None = None) -> Iterator[Written]:
             raise NotConfigured(f"{yaml_files.short(file)}: {said}; see `orgdata validate`") from None
 
 
-def tables(project: Path | None = None) -> Iterator[Configured]:
-    """Every table that a vendor is read into, file by file. Raises NotConfigured for an invalid file."""
-    for written in components(project):
+def tables(project: Path | None = None, *, among: Iterable[Written] | None = None) -> Iterator[Configured]:
+    """Every table that a vendor is read into, file by file. Raises NotConfigured for an invalid file.
+
+    among: the project's components, where they are known already.
+    """
+    for written in components(project) if among is None else among:
         if isinstance(written.component, VendorComponent):
             for stream in written.component.streams():
                 yield Configured(written.component, stream, written.file, written.document)
 
 
-def find(name: str, project: Path | None = None) -> Configured:
-    """The table `vendor/table`, also written `vendor.table`. Raises NotConfigured if there is none."""
+def find(name: str, *, among: Iterable[Written] | None = None) -> Configured:
+    """The table `vendor/table`, also written `vendor.table`; see `tables`. Raises NotConfigured if there is none."""
     wanted, there = name.replace(".", "/"), list[str]()
-    for each in tables(project):
+    for each in tables(among=among):
         if each.name == wanted:
             return each
         there.append(each.name)

@@ -18,11 +18,11 @@ _TREE = """
 import os, signal, subprocess, sys, time
 def child(code):
     return subprocess.Popen([sys.executable, "-c", code]).pid
-pids = [os.getpid(), child("import time; time.sleep(60)"),
-        child("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")]
+pids = [os.getpid(), child("import time; time.sleep(600)"),
+        child("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)")]
 time.sleep(0.3)
 print(*pids, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 # What starts it, as `orgdata dev` does.
 _STARTER = """

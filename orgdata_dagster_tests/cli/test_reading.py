@@ -117,8 +117,9 @@ def test_every_option_is_explained_with_the_place_where_it_is_set(new_home: Home
 def test_every_option_of_every_vendor_is_described(new_home: Home) -> None:
     folder = Path(__file__).parent.parent / "snapshots" / "every_option"
     new_home.write_project(**{file.stem: file.read_text() for file in folder.glob("*.yaml")})
-    names = [each.name for each in configured.tables()] + ["contacts_out", "news"]
-    options = {name: explain.explain(name).options for name in names}
+    components = list(configured.components())
+    names = [each.name for each in configured.tables(among=components)] + ["contacts_out", "news"]
+    options = {name: explain.explain(name, among=components).options for name in names}
     assert len(options) > 20
     assert [(name, each.option) for name, found in options.items() for each in found if not each.description] == []
     assert {each.source == "default" for found in options.values() for each in found} == {True, False}

@@ -24,7 +24,9 @@ from orgdata_dagster.warehouse.storage.connection import SCRATCH, Warehouse
 from orgdata_dagster.warehouse.storage.memory import with_room
 
 _RESULT = TableName("main", "orgdata_result")
-_READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+# MULTI: DuckDB 2.0's name for a PIVOT; whatever else has it cannot stand in parentheses after FROM
+_READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
+_PRAGMA = re.compile(r"\s*PRAGMA\s+(\w+)\s*(\(.*\))?\s*", re.IGNORECASE | re.DOTALL)
 _LONGEST = 400  # characters of a hint such as a list of candidate functions
 
 
@@ -65,14 +67,14 @@ def result_of(sql: str, warehouse: Warehouse | None = None) -> Iterator[Result]:
             nonlocal lines_before
             with opened.reading(connection):
                 connection.execute(f"DROP TABLE IF EXISTS {table}")  # from an attempt with less memory
-                statement = _checked(connection, sql)
-                if statement.type == duckdb.StatementType.EXPLAIN:
+                kind, query = _checked(connection, sql)
+                if kind == duckdb.StatementType.EXPLAIN:
                     rows = connection.execute(sql).fetchall()
                     connection.execute(f"CREATE TABLE {table} (explain_key VARCHAR, explain_value VARCHAR)")
                     connection.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)
                 else:
                     lines_before = 1
-                    connection.execute(f"CREATE TABLE {table} AS FROM (\n{_without_end(statement.query or sql)}\n)")
+                    connection.execute(f"CREATE TABLE {table} AS FROM (\n{query}\n)")
 
         try:
             with_room(connection, run)
@@ -104,7 +106,7 @@ def _position(where: str, lines_before: int) -> str:
     return f"{line_in_words}, column {at}" if at > 0 else line_in_words
 
 
-def _checked(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+def _checked(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[duckdb.StatementType, str]:
     """Return the only statement of the text. Raises UserError if there is none, or several, or if it writes."""
     statements = connection.extract_statements(sql)
     if not statements:
@@ -112,21 +114,33 @@ def _checked(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statemen
     written = _written(statements)
     if len(written) > 1:
         raise UserError(f"these are {len(written)} statements; write one per command")
-    if any(statement.type not in _READS for statement in written):
-        kind = written[0].type.name
+    kind, query = written[0].type, _without_end(written[0].query or sql)
+    if kind == duckdb.StatementType.PRAGMA and (function := _table_function(connection, query)):
+        return duckdb.StatementType.SELECT, function
+    if kind not in _READS:
         raise UserError(
-            f"{kind} is not allowed: the warehouse is read-only here, so write a SELECT. For a file, use --csv, "
+            f"{kind.name} is not allowed: the warehouse is read-only here, so write a SELECT. For a file, use --csv, "
             "--json or --parquet FILE"
         )
-    return written[0]
+    return kind, query
+
+
+def _table_function(connection: duckdb.DuckDBPyConnection, pragma: str) -> str | None:
+    """The query that a PRAGMA stands for: DuckDB before 2.0 replaces it by that. None if it is another kind."""
+    found = _PRAGMA.fullmatch(pragma)
+    name = f"pragma_{found[1].lower()}" if found else ""
+    known = "SELECT 1 FROM duckdb_functions() WHERE function_name = ? AND function_type = 'table'"
+    if not found or not connection.execute(known, [name]).fetchall():
+        return None
+    return f"FROM {name}{found[2] or '()'}"
 
 
 def _without_end(sql: str) -> str:
-    """The statement without trailing semicolons, so that it can stand in parentheses."""
+    """The statement without trailing semicolons and comments, so that it can stand in parentheses."""
     text = sql.encode()
     end = len(text)
-    for at, _ in reversed(duckdb.tokenize(sql)):
-        if text[at : at + 1] != b";":
+    for at, kind in reversed(duckdb.tokenize(sql)):
+        if kind != duckdb.token_type.comment and text[at : at + 1] != b";":
             break
         end = at
     return text[:end].decode()

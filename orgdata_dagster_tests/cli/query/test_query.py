@@ -134,6 +134,8 @@ def test_every_statement_that_only_reads_is_allowed(warehouse: Warehouse, sql: s
         ("insert into acme.items values (9)", "INSERT is not allowed"),
         ("copy acme.items to '/tmp/items.csv'", "use --csv, --json or --parquet FILE"),
         ("attach 'x.duckdb'", "ATTACH is not allowed"),
+        ("pragma enable_profiling", "PRAGMA is not allowed"),
+        ("select 1; pivot acme.items on id using count(*)", "these are "),
         ("select 1; select 2", "these are 2 statements"),
         (" -- nothing", "there is no statement"),
     ],

@@ -10,6 +10,8 @@ import codecs
 import re
 from pathlib import Path
 
+import numpy as np
+
 from orgdata_dagster.http.errors import BadBody
 
 REPLACEMENT = "\ufffd"
@@ -18,6 +20,7 @@ _CHUNK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 _HEAD = 64
 _A_FEW, _MOST = 8, 10  # more than 8, and more than one in 10 bytes, means another encoding
+_SPACE, _LINE_END = 32, 10
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
 _SUSPECT = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 _ESCAPE = re.compile(
@@ -62,7 +65,8 @@ class Watch:
         seen = self._tail + chunk  # an escape may cross the end of a chunk
         self._tail = seen[-6:]
         # in steps, each a fraction of one pattern for everything: every byte of every answer passes here
-        if len(seen.translate(None, _CONTROLS)) < len(seen):
+        codes = np.frombuffer(seen, dtype=np.uint8)
+        if ((codes < _SPACE) & (codes != _LINE_END)).any() and len(seen.translate(None, _CONTROLS)) < len(seen):
             return True
         return b"\\" in seen and b"\\u" in seen and _SUSPECT.search(seen) is not None
 

@@ -64,16 +64,17 @@ def plan(
     connection: duckdb.DuckDBPyConnection,
     table: TableName,
     stage: Stage,
+    existing: Mapping[str, str],
     contract: Contract = "evolve",
     own: Mapping[str, str] = OWN_COLUMNS,
 ) -> Evolution:
     """How to make the staged rows fit into the table.
 
+    existing: column -> type of the table as it is; empty if it does not exist.
     own: column -> type of our own columns, which a new table gets in addition.
 
     Raises ContractViolation under `freeze` if a column is new or changes.
     """
-    existing = table_columns(connection, table)
     result = Evolution(created=not existing)
     columns = dict(stage.columns)
     if not existing and not columns:

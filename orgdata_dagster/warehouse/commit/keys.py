@@ -51,11 +51,15 @@ def check(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) 
     if not target.key or not {*target.key} <= {*columns}:
         return KeyProblems()
     lacking = " AND ".join(f"{quoted(name)} IS NULL" for name in target.key)
+    texts = [quoted(name) for name in target.key if columns[name] == "VARCHAR"]
+    mixed = " OR ".join(f"lower({name}) <> {name}" for name in texts) or "false"
     mine = f"FROM {target.table.sql} WHERE {LOADED_AT} = ?"
-    row = connection.execute(f"SELECT count(*) FILTER ({lacking}) {mine}", [now]).fetchone()
+    row = connection.execute(f"SELECT count(*) FILTER ({lacking}), count(*) FILTER ({mixed}) {mine}", [now]).fetchone()
+    missing, with_capitals = row or (0, 0)
     # a merge has left one row per key, so only other tables are checked
     duplicates = 0 if target.write_disposition == "merge" else _duplicates(connection, target, mine, now)
-    problems = KeyProblems(row[0] if row else 0, duplicates, _differ_in_case(connection, target, columns, mine, now))
+    case_only = _differ_in_case(connection, target, columns, mine, now) if with_capitals else 0
+    problems = KeyProblems(missing, duplicates, case_only)
     if not problems.good and not target.snapshots:
         raise KeysViolated(
             f"{target.table}: {problems.missing} rows have no value of the key {', '.join(target.key)}, and "
@@ -68,8 +72,6 @@ def check(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) 
 def _differ_in_case(
     connection: duckdb.DuckDBPyConnection, target: Target, columns: Mapping[str, str], mine: str, now: datetime
 ) -> int:
-    if "VARCHAR" not in [columns[name] for name in target.key]:
-        return 0
     exact = ", ".join(map(quoted, target.key))
     alike = ", ".join(f"lower({quoted(name)})" if columns[name] == "VARCHAR" else quoted(name) for name in target.key)
     row = connection.execute(

@@ -69,15 +69,18 @@ def drop_duplicates_of_key(
 
     table: SQL of its name. brought: look only at rows of the commit of this time.
     """
-    rows, parameters = (f"WHERE stored.{LOADED_AT} = ?", [brought]) if brought else ("", [])
-    keys = ", ".join(map(quoted, target.key))
-    # hashes are counted first, which is far cheaper than to number the versions of every key
-    found = connection.execute(
-        f"SELECT count(*) > count(DISTINCT hash({keys})) FROM {table} AS stored {rows}", parameters
+    rows, parameters = (f"WHERE stored.{LOADED_AT} = ?", [brought]) if brought else ("WHERE true", [])
+    key = f"hash({', '.join(f'stored.{quoted(name)}' for name in target.key)})"
+    # by hashes, because to number the versions of every key takes far longer
+    row = connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE repeated AS SELECT {key} AS hash FROM {table} AS stored {rows} "
+        "GROUP BY ALL HAVING count(*) > 1",
+        parameters,
     ).fetchone()
-    if not (found and found[0]):
+    if not (row and row[0]):
         return 0
-    return _keep_first(connection, table, target.key, _newest_first(target), rows, parameters)
+    some = f"{rows} AND {key} IN (SELECT hash FROM temp.main.repeated)"
+    return _keep_first(connection, table, target.key, _newest_first(target), some, parameters)
 
 
 def _newest_first(target: Target) -> list[str]:

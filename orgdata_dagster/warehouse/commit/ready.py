@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import duckdb
 
+from orgdata_dagster.warehouse.catalog import columns_of
 from orgdata_dagster.warehouse.commit import evolution
 from orgdata_dagster.warehouse.commit.configured import resolved
 from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise, insert, origin_columns
@@ -37,6 +38,7 @@ class ReadyRows:
         self._table = TableName(f"ready_{next(_numbers)}", target.table.name)
         self._plan: evolution.Evolution | None = None
         self._begun = False
+        self._created = False
         self._given_up = False
         self._rows = 0
         self._duplicates = 0
@@ -103,11 +105,12 @@ class ReadyRows:
         try:
             if self._plan is None:
                 self._create()
-            planned = evolution.plan(connection, self._table, self.stage, own={})
+            existing = columns_of(connection, self._table) if self._created else {}
+            planned = evolution.plan(connection, self._table, self.stage, existing, own={})
             if self._plan and not _extends(planned, self._plan):
                 raise TypeSurprise
             evolution.apply(connection, planned)
-            self._plan = planned
+            self._plan, self._created = planned, True
             for group in grouped(waiting):
                 self._rows += insert(connection, self._table, self.stage, group, planned, provenance=None)
         except (TypeSurprise, duckdb.OutOfMemoryException):
@@ -120,6 +123,7 @@ class ReadyRows:
         if known:
             for statement in evolution.creation(self._table, known):
                 self.stage.connection.execute(statement)
+            self._created = True
 
 
 def move(

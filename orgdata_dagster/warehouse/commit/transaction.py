@@ -167,7 +167,7 @@ def _transaction(
     existing = table_columns(connection, target.table)
     naming.confirm(connection, target.table, stage, existing)
     target = configured.resolved(target, stage, existing)
-    planned = evolution.plan(connection, target.table, stage, target.contract)
+    planned = evolution.plan(connection, target.table, stage, existing, target.contract)
     evolution.apply(connection, planned)
     now = _now(connection, target.table)
     replaced = _delete(connection, target, fresh, newest.keys())

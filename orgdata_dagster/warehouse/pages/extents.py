@@ -1,4 +1,4 @@
-"""The instants of a page: from when to when its rows are, as read by the parser that will load it.
+"""The instants of a page: from when to when its rows are.
 
 Here: `Extent`, `measure`, and queries for what an extent cannot answer. Add here: another such query.
 Keep out: which rows of a page belong to a partition (bounds.py), paging (a vendor's walk.py).
@@ -10,23 +10,26 @@ import re
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import quoted, unknown
 from orgdata_dagster.warehouse.pages.bounds import above, below, within_sql
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
+from orgdata_dagster.warehouse.pages.csv_instants import Numbers, instants
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.page import Page
 from orgdata_dagster.warehouse.storage.memory import with_room
 
 MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 UNITS = (timedelta(microseconds=1), timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT_INSTANTS = 100  # at each end of a page
 _ZONE = re.compile(r":\d\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
 
@@ -93,17 +96,21 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
         cursor = found
     if page.records == 0:
         return Extent(0)
+    if cursor is not None and isinstance(page, CsvPage) and len(page.columns) > 1:
+        known = instants(page.path, len(page.columns), page.columns.index(cursor))
+        if known is not None and known.size == page.records:
+            return _extent_of(known)
     try:
-        records, instants, lowest, highest, finest, some, too_fine, example = _measured(connection, page, cursor)
+        records, dated, lowest, highest, finest, some, too_fine, example = _measured(connection, page, cursor)
     except MALFORMED as error:
         raise UnreadablePage(f"{name} is not well-formed: {first_lines(error)}") from None
     if records != page.records:
         raise UnreadablePage(f"{name} holds {page.records} records, but the parser read {records}")
     if cursor is None:
         return Extent(records)
-    if instants != records or too_fine:
+    if dated != records or too_fine:
         raise UnreadablePage(
-            f"{records - instants + too_fine} of {records} rows have no instant of at most microseconds in {cursor!r} "
+            f"{records - dated + too_fine} of {records} rows have no instant of at most microseconds in {cursor!r} "
             f"(for example {example!r}): is cursor_column right?"
         )
     return Extent(records, tuple(lowest), tuple(highest), UNITS[finest], _ZONE.search(some) is not None)
@@ -127,6 +134,19 @@ def rows_at(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str, inst
     at = f"TRY_CAST({quoted(cursor)} AS TIMESTAMPTZ) = CAST(? AS TIMESTAMPTZ)"
     found = connection.execute(f"SELECT hash(row) FROM {rows} AS row WHERE {at}", [instant.isoformat()]).fetchall()
     return Counter(row[0] for row in found)
+
+
+def _extent_of(known: Numbers) -> Extent:
+    """The extent of records with these instants, in microseconds since 1970."""
+    kept = min(_KEPT_INSTANTS, known.size)
+    lowest = np.sort(np.partition(known, kept - 1)[:kept]).tolist()
+    highest = np.sort(np.partition(known, known.size - kept)[-kept:])[::-1].tolist()
+    unit = next(unit for unit in reversed(UNITS) if not (known % (unit // UNITS[0])).any())
+    return Extent(known.size, tuple(map(_instant, lowest)), tuple(map(_instant, highest)), unit)
+
+
+def _instant(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _measured(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> tuple[Any, ...]:

@@ -24,6 +24,9 @@ from orgdata_dagster.warehouse.storage.storage import Storage
 # two blocks per column at once, with the default of 256 KB a gigabyte for 2,000 columns; below 64 KB text no longer
 # compresses well.
 _NEW_FILE = "STORAGE_VERSION 'v1.4.0', BLOCK_SIZE 65536"
+# Half of DuckDB's default. A checkpoint stores up to three neighbouring row groups again if they fit into fewer, which
+# a commit escapes that fills more than three; a small commit stores the last, partly filled one again.
+_ROW_GROUP = "ROW_GROUP_SIZE 61440"
 
 
 class DuckDBFile(LocallyLocked, Storage):
@@ -43,9 +46,9 @@ class DuckDBFile(LocallyLocked, Storage):
 
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool) -> None:
         new = not self.exists
-        option = " (READ_ONLY)" if read_only else f" ({_NEW_FILE})" if new else ""
+        option = "READ_ONLY" if read_only else f"{_NEW_FILE}, {_ROW_GROUP}" if new else _ROW_GROUP
         try:
-            connection.execute(f"ATTACH {literal(self.shown)} AS {alias}{option}")
+            connection.execute(f"ATTACH {literal(self.shown)} AS {alias} ({option})")
         except duckdb.Error:
             # a failed first attempt leaves an empty file, which would be taken for a damaged database
             with suppress(OSError):

@@ -82,7 +82,11 @@ def exists(connection: duckdb.DuckDBPyConnection, table: TableName) -> bool:
         )
         return connection.execute(asked, name * 2).fetchone() is not None
 
-    return known(connection, f"table {name}", found)
+    return known(connection, _name_of(table), found)
+
+
+def _name_of(table: TableName) -> str:
+    return f"table {folded(table.schema)}.{folded(table.name)}"
 
 
 def stored(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -92,6 +96,11 @@ def stored(connection: duckdb.DuckDBPyConnection) -> set[str]:
         for relation, column in ((tables(connection), "table_name"), ("duckdb_views()", "view_name"))
     )
     return {folded(name) for (name,) in connection.execute(every).fetchall()}
+
+
+def created(connection: duckdb.DuckDBPyConnection, table: TableName) -> None:
+    """Remember that a table exists from now on."""
+    known(connection, _name_of(table), lambda: True)
 
 
 def table_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:

@@ -84,11 +84,12 @@ class _Run:
         if not self.warehouse.exists:
             return list(partitions)
         resumed = resuming.since(self.context.instance, self.context.run)
-        with self.warehouse.reading() as connection:
+        with self.warehouse.reading(self.scratch) as connection:
             self.known = coverage.known(connection, self.target.table)
             self.state = state_of(connection, self.target.table)
-            self.expected = expected_types(connection, self.target.table)
-            self.names = names_of(connection, self.target.table, table_columns(connection, self.target.table))
+            columns = table_columns(connection, self.target.table)
+            self.expected = expected_types(connection, self.target.table) if columns else {}
+            self.names = names_of(connection, self.target.table, columns)
             done = coverage.landed_since(connection, self.target.table, resumed) if resumed else set()
         if done := done & set(partitions):
             self.context.log.info(f"continues a run that landed {len(done)} of {counted(self.total, 'partition')}")

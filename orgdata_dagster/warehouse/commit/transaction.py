@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-from orgdata_dagster.warehouse.catalog import table_columns
+from orgdata_dagster.warehouse.catalog import created, table_columns
 from orgdata_dagster.warehouse.commit import configured, evolution, keys, naming, views
 from orgdata_dagster.warehouse.commit.committed import Committed
 from orgdata_dagster.warehouse.commit.differences import differences, remember
@@ -169,6 +169,7 @@ def _transaction(
     target = configured.resolved(target, stage, existing)
     planned = evolution.plan(connection, target.table, stage, existing, target.contract)
     evolution.apply(connection, planned)
+    created(connection, target.table)
     now = _now(connection, target.table)
     replaced = _delete(connection, target, fresh, newest.keys())
     wanted, origin = {load.partition for load in fresh}, Provenance(now, run_id)
@@ -213,7 +214,7 @@ def _transaction(
     for load in fresh:
         if load.state:
             write_state(connection, target.table, load.state, now)
-    views.refresh(connection, target, bool(changes or planned.created), now)
+    views.refresh(connection, target, now, created=planned.created, changed=bool(changes))
     expected = evolution.expected_types(connection, target.table)
     return Committed(
         rows=rows,

@@ -7,7 +7,7 @@ Keep out: the views of snapshots (snapshots.py), rows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 import duckdb
@@ -25,16 +25,20 @@ OWN_COLUMNS = {
 }
 
 
-def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool, now: datetime) -> None:
+def refresh(
+    connection: duckdb.DuckDBPyConnection, target: Target, now: datetime, *, created: bool, changed: bool
+) -> None:
     """Make the views and comments of a table anew if its columns changed, or if its settings are different ones.
+
+    created: the table is new and has no comments yet.
 
     DuckDB's views fail once a column was added to their table.
     """
     made_of = _fingerprint(target)
-    if not changed and state_of(connection, target.table).get(VIEWS) == made_of:
+    if not (created or changed) and state_of(connection, target.table).get(VIEWS) == made_of:
         return
     columns = columns_of(connection, target.table)
-    _document(connection, target, columns)
+    _document(connection, target, columns, {} if created else _comments(connection, target))
     if target.snapshots:
         snapshots.make_views(connection, target)
     elif target.key and {*target.key} <= columns.keys():
@@ -44,10 +48,11 @@ def refresh(connection: duckdb.DuckDBPyConnection, target: Target, changed: bool
     write_state(connection, target.table, {VIEWS: made_of}, now)
 
 
-def _document(connection: duckdb.DuckDBPyConnection, target: Target, columns: Iterable[str]) -> None:
-    """COMMENT ON the table and its columns."""
+def _document(
+    connection: duckdb.DuckDBPyConnection, target: Target, columns: Iterable[str], present: Mapping[str, str]
+) -> None:
+    """COMMENT ON the table and its columns. present: column -> the comment that it has."""
     connection.execute(f"COMMENT ON TABLE {target.table.sql} IS {_comment(target.description)}")
-    present = _comments(connection, target)
     texts = OWN_COLUMNS | dict(target.column_descriptions)
     # only where a comment differs: each one stores another version of the whole table's description
     for name in columns:

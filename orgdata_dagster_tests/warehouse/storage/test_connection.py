@@ -78,6 +78,25 @@ def test_what_exists_is_asked_again_each_time_the_warehouse_is_opened(tmp_path: 
             assert not exists(connection, table)
 
 
+def test_a_commit_stores_only_its_own_rows(tmp_path: Path) -> None:
+    """A checkpoint used to merge the last row group of one commit with those of the next, which stored all of them
+    again."""
+    warehouse = warehouse_at(tmp_path / "warehouse.duckdb")
+    for first in (0, 200_000):
+        with warehouse.writing() as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS t (id BIGINT)")
+            connection.execute(f"INSERT INTO t SELECT range FROM range({first}, {first + 200_000})")
+    with warehouse.reading() as connection:
+        groups = connection.execute(
+            "SELECT sum(count) FROM pragma_storage_info('t') WHERE segment_type = 'BIGINT' "
+            "GROUP BY row_group_id ORDER BY 1"
+        ).fetchall()
+        assert groups == [(15_680,)] * 2 + [(61_440,)] * 6
+    with duckdb.connect(warehouse.uri) as somebody:  # who knows nothing of our options
+        somebody.execute("INSERT INTO t VALUES (400000)")
+        assert somebody.execute("SELECT count(DISTINCT id) FROM t").fetchone() == (400_001,)
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WarehouseUnavailable, match=r"Cannot create .*file.*ORGDATA_WAREHOUSE"):

@@ -1,7 +1,7 @@
 """File modes: data and state are readable by their owner only.
 
 Here: making new files private, and finding files that are not. Add here when: data or state is stored in another place.
-Keep out: where things are (settings.py), and what the user is told (cli/doctor/).
+Keep out: the locations of files (settings.py), and messages to the user (cli/doctor/).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ FOLDER, FILE = 0o700, 0o600
 def keep_private() -> None:
     """Make this process and its children create files for their owner only (0600, folders 0700).
 
-    Called at every entry point: the command line, the code location (and so the daemon's runs) and the Dagster
-    instance. It sets the umask, because DuckDB, SQLite and Dagster create files too.
+    Called at every entry point: the command line, the code location (and thereby the daemon's runs) and the Dagster
+    instance. It sets the umask, because DuckDB, SQLite and Dagster also create files.
     """
     os.umask(_OTHERS)
 
 
 @contextmanager
 def usual_modes() -> Iterator[None]:
-    """Create files with the usual modes (0644, folders 0755), for what holds neither data nor state."""
+    """Create files with the usual modes (0644, folders 0755), for files without data and state."""
     before = os.umask(0o022)
     try:
         yield
@@ -40,7 +40,8 @@ def usual_modes() -> Iterator[None]:
 def exposed(warehouse: Iterable[Path]) -> Iterator[Path]:
     """Paths in the home, the warehouse and the Dagster instance that other users can access. Ignores symbolic links.
 
-    warehouse: its files and folders on this machine. What is in a folder is not looked at: nobody gets in.
+    warehouse: its files and folders on this machine. The content of a folder is not checked, because nobody else can
+        enter a private folder.
     """
     home = settings.home()
     places = [home, settings.dagster_home()]

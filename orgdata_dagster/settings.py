@@ -1,6 +1,6 @@
-"""Where things are on this machine: the project, the home for state, the warehouse.
+"""The locations of the project, the home folder for state, and the warehouse.
 
-Here: environment variables that hold for all vendors. Add here when: there is another one, or another folder.
+Here: environment variables that apply to all vendors. Add here when: there is another one, or another folder.
 Keep out: a vendor's variables (its resource.py) and anything that needs Dagster.
 """
 
@@ -30,7 +30,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class SettingsError(Exception):
-    """An invalid setting. The message names it and says what to do."""
+    """An invalid setting. The message contains its name and the remedy."""
 
 
 class NoProject(SettingsError):
@@ -41,7 +41,9 @@ def project_root() -> Path:
     """The folder of the Dagster project.
 
     `ORGDATA_PROJECT` if set; otherwise the working folder or the nearest of its parents whose pyproject.toml (or
-    dg.toml) is a Dagster project's. Raises NoProject if there is none, SettingsError if `ORGDATA_PROJECT` is not one.
+    dg.toml) configures a Dagster project.
+
+    Raises NoProject if there is none, and SettingsError if `ORGDATA_PROJECT` is not a project.
     """
     if configured := os.environ.get(PROJECT):
         folder = _path(PROJECT, configured).absolute()
@@ -64,12 +66,12 @@ def project_root() -> Path:
 
 
 def use_project(folder: Path) -> None:
-    """Make `folder` the project of this process and those that it starts, unless `ORGDATA_PROJECT` names another."""
+    """Make `folder` the project of this process and its children, unless `ORGDATA_PROJECT` is set."""
     os.environ[PROJECT] = os.environ.get(PROJECT) or str(folder)
 
 
 def dg_config(folder: Path) -> dict[str, Any]:
-    """What dg.toml or pyproject.toml says about the Dagster project of a folder; empty if the folder is none."""
+    """The configuration of a Dagster project in dg.toml or pyproject.toml; empty if the folder is not a project."""
     for name, tables in _CONFIGURATIONS.items():
         try:
             text = (folder / name).read_text(encoding="utf-8")
@@ -135,14 +137,14 @@ def staging() -> Path:
 
 
 def own_dagster_home() -> Path:
-    """The folder of the Dagster instance in the home, whatever `DAGSTER_HOME` says."""
+    """The folder of the Dagster instance in the home, regardless of `DAGSTER_HOME`."""
     return _folder("dagster")
 
 
 def dagster_home() -> Path:
     """The folder of the Dagster instance: `DAGSTER_HOME`, default `dagster` in the home.
 
-    Dagster takes only an absolute path. Here a relative one is below the project's root, like every other folder.
+    Dagster accepts only an absolute path. A relative path is below the project's root here, as for every other folder.
     """
     if not (configured := os.environ.get(DAGSTER_HOME)):
         return own_dagster_home()
@@ -168,7 +170,7 @@ def configured_warehouse() -> str | None:
 def state_uri() -> str | None:
     """The database with the state that several machines share: `ORGDATA_STATE`; None for files in the home.
 
-    Raises SettingsError, without the value, which may have a password.
+    Raises SettingsError without the value, which may contain a password.
     """
     configured = os.environ.get(STATE)
     if configured and not configured.startswith(_STATES):

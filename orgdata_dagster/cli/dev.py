@@ -109,7 +109,7 @@ def _run(command: list[str], go_on: str, out: TextIO | None = None) -> int:
 def _show_overview(instance: dg.DagsterInstance, loaded: catalog.Catalog) -> None:
     """Report the overview now, so that the page is not empty at first; the sensor needs a minute."""
     try:
-        seen = overview.look(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
+        seen = overview.overview_of(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
     except (WarehouseError, duckdb.Error):  # the UI must start anyway; `orgdata doctor` reports the problem
         return
     instance.report_runless_asset_event(overview.materialization(seen))

@@ -20,7 +20,7 @@ from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http.redaction import redact
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.project import configured, yaml_files
-from orgdata_dagster.project.configured import NotConfigured, Written
+from orgdata_dagster.project.configured import FoundComponent, NotConfigured
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.writeback.component import SyncComponent
 
@@ -74,7 +74,7 @@ class Explained:
         return {**vars(self), "options": options, "variables": [vars(each) for each in self.variables]}
 
 
-def explain(name: str, *, among: Sequence[Written] | None = None) -> Explained:
+def explain(name: str, *, among: Sequence[FoundComponent] | None = None) -> Explained:
     """Explain a table (`vendor/table`) or a sync (its name or asset). Raises UserError if there is none.
 
     among: the project's components, where they are known already.
@@ -100,7 +100,7 @@ def explain(name: str, *, among: Sequence[Written] | None = None) -> Explained:
     )
 
 
-def _found(name: str, among: Sequence[Written]) -> tuple[Written, tuple[int, Any] | None]:
+def _found(name: str, among: Sequence[FoundComponent]) -> tuple[FoundComponent, tuple[int, Any] | None]:
     """The component of an asset, and the index and model of its entry in `tables:` (None for a sync)."""
     for written in among:
         component = written.component
@@ -109,14 +109,14 @@ def _found(name: str, among: Sequence[Written]) -> tuple[Written, tuple[int, Any
     found = configured.find(name, among=among)
     entries = {id(table): number for number, table in enumerate(found.component.tables)}
     number = entries.get(id(found.stream.table), len(entries))
-    return Written(found.component, found.file, found.document), (number, found.stream.table)
+    return FoundComponent(found.component, found.file, found.document), (number, found.stream.table)
 
 
 def _names(component: SyncComponent) -> tuple[str, str]:
     return component.name, f"{component.vendor}/{component.name}_{component.ending}"
 
 
-def _options(written: Written, model: pydantic.BaseModel, at: Location) -> Iterator[Option]:
+def _options(written: FoundComponent, model: pydantic.BaseModel, at: Location) -> Iterator[Option]:
     """The options of a model and of nested models. `at`: the model's location below `attributes`."""
     for name, field in type(model).model_fields.items():
         location, value = (*at, field.alias or name), getattr(model, name)

@@ -166,7 +166,7 @@ class _RecordingIntake(Intake):
 
 def _add_columns(made: Preview, stage: Stage) -> None:
     try:
-        stage.look()
+        stage.inspect()
     except Exception as error:  # noqa: BLE001 - the other results are shown
         made.error = made.error or redaction.redact(str(error))
     made.columns = {

@@ -11,7 +11,7 @@ import click
 
 from orgdata_dagster.cli import catalog as catalogs
 from orgdata_dagster.orchestration.instance.setup import shared_instance
-from orgdata_dagster.overview.asset import look
+from orgdata_dagster.overview.asset import overview_of
 from orgdata_dagster.overview.page import page
 
 
@@ -19,7 +19,7 @@ def write(file: str) -> None:
     """Write the page to a file; "-" is standard output."""
     catalog = catalogs.load()
     with shared_instance() as instance:
-        seen = look(instance, catalog.defs.resolve_asset_graph(), catalog.resources)
+        seen = overview_of(instance, catalog.defs.resolve_asset_graph(), catalog.resources)
     with click.open_file(file, "w", encoding="utf-8") as target:
         target.write(page(seen))
     if file != "-":

@@ -66,7 +66,7 @@ def show_pauses(console: Console, found: Iterable[VendorPause]) -> None:
     """Print which vendors get no request, why, and what to do."""
     for each in found:
         state = "PAUSED" if each.until else "STOPPED"
-        hanging(console, f"{each.vendor} is {state}: ", f"{each.told}. {each.remedy}", indent=2, style="red")
+        hanging(console, f"{each.vendor} is {state}: ", f"{each.text}. {each.remedy}", indent=2, style="red")
 
 
 def show_failed(console: Console, found: Iterable[Failure]) -> None:

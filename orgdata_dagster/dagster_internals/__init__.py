@@ -1,8 +1,8 @@
-"""The only imports of Dagster's private modules. Each module says why, and what its fallback is.
+"""The only imports of Dagster's private modules. Each module documents its reason and its fallback.
 
-Here: whatever Dagster's public interface cannot do, with one module per subject.
-Add here when: there is no public way, and the code also works without it, perhaps slower.
-Keep out: whatever the public interface can do.
+Here: functions that Dagster's public interface does not offer, with one module per subject.
+Add here when: there is no public way, and the code also works without it, perhaps more slowly.
+Keep out: everything that the public interface offers.
 
 An upgrade of Dagster may change its private modules. Everything here therefore has a public fallback, which is used if
 an import fails, or everywhere with `ORGDATA_DAGSTER_INTERNALS=off`. Try that first if an upgrade causes problems.

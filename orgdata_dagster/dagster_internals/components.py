@@ -1,6 +1,6 @@
-"""Load a project's defs folder faster, and part by part.
+"""Loading a project's defs folder faster, and part by part.
 
-Here: `load_whole` and `load_parts`. Keep out: what is shown of a part that cannot be loaded (project/isolation.py).
+Here: `load_whole` and `load_parts`. Keep out: replacing parts that cannot be loaded (project/isolation.py).
 
 Why: Dagster's public `load_from_defs_folder` also builds the documentation of every Component type, which takes longer
 than the rest, and it loads a project as a whole or not at all.
@@ -61,7 +61,7 @@ def load_parts(project: Path, defs: Path, *, without: Collection[Path] = ()) -> 
 def _readable(tree: ComponentTree, broken: dict[Path, Exception], without: Collection[Path]) -> list[Path]:
     """Restrict the tree to the parts that can be read; the others are added to `broken`.
 
-    It must be one tree, because parts look each other up, such as a sync its vendor.
+    The parts must be in one tree, because they refer to each other, for example a sync to its vendor.
     """
     from dagster.components.core.decl import ComponentDecl, DefsFolderDecl, build_filesystem_component_decl_from_context
     from dagster.components.core.defs_module import ComponentPath
@@ -70,7 +70,7 @@ def _readable(tree: ComponentTree, broken: dict[Path, Exception], without: Colle
     context = tree.decl_load_context.for_component_loc(folder)
     children: dict[Path, ComponentDecl] = {}
     for path in sorted(tree.defs_module_path.iterdir()):
-        if _holds(path, without):
+        if _contains(path, without):
             continue
         try:
             child = build_filesystem_component_decl_from_context(
@@ -85,7 +85,7 @@ def _readable(tree: ComponentTree, broken: dict[Path, Exception], without: Colle
     return list(children)
 
 
-def _holds(path: Path, without: Collection[Path]) -> bool:
+def _contains(path: Path, without: Collection[Path]) -> bool:
     return any(each.is_relative_to(path) for each in without)
 
 
@@ -93,7 +93,7 @@ def _by_copies(defs: Path, without: Collection[Path]) -> Parts:
     broken: dict[Path, Exception] = {}
     good = list[Path]()
     for path in sorted(defs.iterdir()):
-        if path.name.startswith(("_", ".")) or _holds(path, without):
+        if path.name.startswith(("_", ".")) or _contains(path, without):
             continue
         try:
             with _copy([path]) as copied:
@@ -108,7 +108,7 @@ def _by_copies(defs: Path, without: Collection[Path]) -> Parts:
 
 @contextmanager
 def _copy(parts: Sequence[Path]) -> Iterator[Path]:
-    """A project with only these parts, in a package of its own, because Python caches modules by name."""
+    """A project with only these parts, in a package with a new name, because Python caches modules by name."""
     package = f"orgdata_parts_{next(_numbers)}"
     with TemporaryDirectory() as folder:
         root = Path(folder)

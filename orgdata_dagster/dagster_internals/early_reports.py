@@ -1,11 +1,11 @@
-"""Report partitions to Dagster while their step goes on.
+"""Reporting partitions to Dagster before their step ends.
 
 Here: `EarlyReports`. Keep out: which partitions have landed (orchestration/assets/landing.py).
 
-Why: Dagster reports all partitions of a step when it ends, so the UI shows none of a backfill's days until the last one
-has landed. The public `context.log_event` reports at once, but each event in a transaction of its own, and Dagster
+Why: Dagster reports all partitions of a step when it ends, so that the UI shows none of a backfill's days until the
+last one has landed. The public `context.log_event` reports at once, but it needs one transaction per event, and Dagster
 reports the same partition again at the end.
-Fallback: everything is reported at the end.
+Fallback: all partitions are reported at the end.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class EarlyReports:
         return partition in self._partitions
 
     def add(self, found: Sequence[dg.AssetMaterialization]) -> None:
-        """Report partitions now, stored in one batch, and not again at the end; no-op where that is not possible.
+        """Report partitions now, in one batch, and not again at the end. No-op if this Dagster cannot do it.
 
-        At least one partition of the step must be left for the end.
+        At least one partition of the step must remain for the end.
         """
         if self._batch is None:
             return
@@ -54,7 +54,7 @@ class EarlyReports:
 
 
 def _possible() -> Any:
-    """What marks the events of a batch; None if this Dagster cannot report early."""
+    """The class that marks the events of a batch; None if this Dagster cannot report early."""
     try:
         with private("reports at the end of a step"):
             from dagster._core.events import DagsterEventBatchMetadata
@@ -69,7 +69,7 @@ def _possible() -> Any:
 
 @cache
 def _left_out_at_the_end(module: Any) -> bool:
-    """Make Dagster leave out at a step's end what was reported early; returns whether this Dagster can."""
+    """Make Dagster omit early reports at a step's end; returns whether this Dagster supports it."""
     original = module._get_output_asset_events
     signature = inspect.signature(original)
     if not {"asset_partitions", "step_context"} <= signature.parameters.keys():

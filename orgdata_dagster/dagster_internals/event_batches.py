@@ -1,8 +1,8 @@
-"""Events of a run's many partitions, passed to the storage together.
+"""Passing the events of a run's partitions to the storage in batches.
 
-Here: `in_batches`. Keep out: how a storage stores them (event_log.py; Dagster's own in PostgreSQL).
+Here: `in_batches`. Keep out: storing them (event_log.py; Dagster's own storage in PostgreSQL).
 
-Why: unless a variable that is not documented is set, Dagster stores each event in a transaction of its own.
+Why: unless an undocumented variable is set, Dagster stores each event in a transaction of its own.
 Fallback: a Dagster that does not know the variable passes single events.
 """
 

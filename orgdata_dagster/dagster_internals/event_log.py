@@ -1,6 +1,6 @@
-"""Dagster's event log in SQLite, with the events of a run's many partitions stored together.
+"""Dagster's event log in SQLite, which stores the events of a run's partitions in batches.
 
-Here: `BatchingEventLog`, which an instance's dagster.yaml names (storage.py). Keep out: which events there are.
+Here: `BatchingEventLog`, which an instance's dagster.yaml names (storage.py). Keep out: creating events.
 
 Dagster reports every partition twice, as planned and as materialized. Its own storage uses a transaction in two files
 for each, on new connections. That takes at least 15 ms, more than pulling a small partition. The files and tables are
@@ -56,7 +56,7 @@ require(
 
 
 class BatchingEventLog(SqliteEventLogStorage):
-    """SqliteEventLogStorage, but a batch of events about assets needs one transaction in each of the two files."""
+    """SqliteEventLogStorage that stores a batch of events about assets in one transaction per file."""
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
@@ -137,7 +137,7 @@ class BatchingEventLog(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        """Like Dagster's, but the engine and its compiled statements are kept."""
+        """Like Dagster's method, but the engine and its compiled statements are cached."""
         with self._db_lock:
             engine = _engine(self.conn_string_for_shard(shard))
             if shard not in self._initialized_dbs:
@@ -164,7 +164,7 @@ class BatchingEventLog(SqliteEventLogStorage):
                     connection.execute(AssetCheckExecutionsTable.insert(), self._planned_check(event, at))
 
     def _index_assets(self, connection: Connection, stored: Mapping[int, EventLogEntry]) -> None:
-        """The index keeps only the last event of an asset, so earlier ones are not written."""
+        """Write the last event of every asset to the index, which only stores the last one."""
         self._store_asset_event_tags(connection, list(stored.values()), list(stored))
         last = {(event.get_dagster_event().asset_key, event.dagster_event_type): at for at, event in stored.items()}
         for at in last.values():
@@ -186,7 +186,7 @@ class BatchingEventLog(SqliteEventLogStorage):
 
 
 def apart(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
-    """The events with at least a millisecond between two of them; the last keeps its time, if it is the latest."""
+    """The events with times that are at least one millisecond apart. The last event keeps its time."""
     spread, latest = list[EventLogEntry](), float("inf")
     for event in reversed(events):
         latest = min(event.timestamp, latest - _APART)
@@ -219,7 +219,7 @@ def _engine(url: str) -> Engine:
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-    # What is committed survives whatever happens to the process, but perhaps not a power cut: then a run's last events
-    # may be missing in the UI, and the warehouse, which waits for the disk, knows all the same what has landed.
+    # A commit survives the death of the process, but perhaps not a power failure. A run's last events may then be
+    # missing in the UI, but the warehouse, which waits for the disk, still knows which partitions have landed.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,9 +1,9 @@
 """The checks whose last result is a failure.
 
-Here: `failing_checks`. Keep out: evaluating checks (orchestration/checks/); telling people about them.
+Here: `failing_checks`. Keep out: evaluating checks (orchestration/checks/); alerts.
 
-Why: `orgdata status` shows them, and importing Dagster would take longer than the rest of the command. This therefore
-reads Dagster's own SQLite file; an index on its table makes that fast on years of results.
+Why: `orgdata status` shows them, and importing Dagster would take longer than the rest of the command. This module
+therefore reads Dagster's own SQLite file. An index on its table makes this fast even with years of results.
 Fallback: Dagster's public interface, also for an instance whose events are in another database.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from orgdata_dagster.dagster_internals import NotThere, private
 
 _NEWEST = "SELECT asset_key, check_name, max(id) FROM asset_check_executions GROUP BY 1, 2"
-# from the newest row of the check backwards: the first one that is a result; rows of checks that only began are not
+# the newest row of the check that is a result; rows of planned checks are skipped
 _RESULT = """
 SELECT execution_status, evaluation_event FROM asset_check_executions NOT INDEXED
 WHERE id <= ? AND asset_key = ? AND check_name = ? AND execution_status IN ('SUCCEEDED', 'FAILED')
@@ -35,7 +35,11 @@ Check = tuple[str, str]
 
 @dataclass(frozen=True)
 class FailingCheck:
-    """A check whose last result is a failure. `asset`: its key, joined by slashes. `error`: not only a warning."""
+    """A check whose last result is a failure.
+
+    asset: the asset's key, joined by slashes.
+    error: False if it only warns.
+    """
 
     asset: str
     check: str
@@ -49,7 +53,7 @@ class FailingCheck:
 
 
 def failing_checks(dagster_home: Path, among: Collection[Check]) -> list[FailingCheck]:
-    """Those of an instance and of these checks, sorted by asset. Empty if nothing has run there yet."""
+    """The failing checks of an instance, sorted by asset; empty before the first run. `among`: only these checks."""
     if not (dagster_home / "dagster.yaml").exists():
         return []
     try:

@@ -1,8 +1,8 @@
-"""Report a materialization of a run from outside its step.
+"""Reporting a materialization of a run from outside its step.
 
 Here: `report`. Keep out: which materializations are missing (orchestration/instance/unreported.py).
 
-Why: Dagster's public `report_runless_asset_event` names no run, so the run's page would not show what it landed.
+Why: Dagster's public `report_runless_asset_event` does not name a run, so that the run's page would not show the event.
 Fallback: `report_runless_asset_event`.
 """
 

@@ -1,6 +1,6 @@
 """Dagster's migration scripts, read once per process.
 
-Here: `read_once`. Keep out: what Dagster keeps in its tables (event_log.py).
+Here: `read_once`. Keep out: the content of Dagster's tables (event_log.py).
 
 Why: to check that its tables are up to date, Dagster imports all of its fifty migration scripts, three times per
 instance and twice per run. Each time takes a tenth of a second.
@@ -18,9 +18,9 @@ from orgdata_dagster.dagster_internals import NotThere, private
 
 
 def read_once() -> ScriptDirectory | None:
-    """Read them now, and not again in this process or one that is forked from it: they do not change meanwhile.
+    """Read the scripts now, and not again in this process or in its forked children.
 
-    Returns None where this Dagster keeps them elsewhere.
+    Returns None if this version of Dagster stores them elsewhere.
     """
     try:
         with private("location of the migration scripts"):

@@ -1,7 +1,7 @@
-"""How a step waits for a slot of its pool.
+"""Waiting of a step for a slot of its pool.
 
 Here: `install`, which makes steps wait without using the CPU, react to signals, and call `on_blocked`.
-Keep out: what to do about a blocked pool (orchestration/instance/pool_waits.py).
+Keep out: the reaction to a blocked pool (orchestration/instance/pool_waits.py).
 
 Why: Dagster's in-process executor computes the time until its next attempt as `min(0, ...)`, so it never sleeps. It
 captures signals and ignores them until the step starts. It does not free the slot of a process that was killed.
@@ -24,15 +24,15 @@ OnBlocked = Callable[[dg.DagsterInstance, dg.DagsterRun, str], bool]
 OnBegin = Callable[[dg.DagsterInstance, dg.DagsterRun], None]
 """Called in the run's process before its first step."""
 
-_LONGEST = 5.0  # seconds between two attempts; Dagster's grow to 15
-_LOOK = 0.25  # seconds between two checks for a signal
+_LONGEST = 5.0  # seconds between two attempts; Dagster's interval grows to 15
+_SIGNAL_CHECK = 0.25  # seconds between two checks for a signal
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 
 
 def install(on_begin: OnBegin, on_blocked: OnBlocked, stopping: Callable[[], bool]) -> None:
-    """Make every run of this process wait in this way. `stopping`: whether the process was asked to stop."""
+    """Make every run of this process wait in this way. `stopping`: whether the process was requested to stop."""
     with suppress(NotThere), private("way of waiting for a pool"):
         from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
         from dagster._core.executor import in_process
@@ -48,7 +48,7 @@ def _context(
     from dagster._utils.interrupts import pop_captured_interrupt
 
     class PatientContext(base):  # type: ignore[valid-type, misc]
-        """Like Dagster's, but it sleeps between attempts."""
+        """Like Dagster's class, but it sleeps between attempts."""
 
         def __init__(self, instance: dg.DagsterInstance, dagster_run: dg.DagsterRun) -> None:
             super().__init__(instance, dagster_run)
@@ -68,6 +68,6 @@ def _context(
             if pop_captured_interrupt() or stopping():
                 raise dg.DagsterExecutionInterruptedError("interrupted while it waited for a slot of its pool")
             now = time.time()
-            return min(_LOOK, *(max(0.0, at - now) for at in [*self._pending_timeouts.values(), now + _LOOK]))
+            return min([_SIGNAL_CHECK, *(max(0.0, at - now) for at in self._pending_timeouts.values())])
 
     return PatientContext

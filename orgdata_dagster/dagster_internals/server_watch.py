@@ -1,10 +1,10 @@
-"""How often the UI and the daemon ask the code server whether it is still the same.
+"""The interval at which the UI and the daemon check whether the code server was restarted.
 
-Here: `watch_less`. Keep out: how often the daemon looks at sensors and schedules (dagster.yaml, the sensors).
+Here: `watch_less`. Keep out: the intervals of sensors and schedules (dagster.yaml, the sensors).
 
-Why: Dagster asks every second, and through a proxy, which is a good part of what an idle `orgdata dev` uses. With this
-a code server that was restarted is noticed within 5 s; definitions that are reloaded in the UI are there at once.
-Fallback: Dagster asks every second.
+Why: Dagster checks every second, through a proxy, which is a large part of the CPU time of an idle `orgdata dev`. With
+this module a restarted code server is noticed within 5 s. Definitions that are reloaded in the UI appear at once.
+Fallback: Dagster checks every second.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sys
 from orgdata_dagster.dagster_internals import NotThere, private
 
 _EVERY = 5  # seconds
-_ASKING = {"dagster._daemon.cli", "dagster_webserver.cli"}  # no other process should take the time to import gRPC
+_PROCESSES = {"dagster._daemon.cli", "dagster_webserver.cli"}  # no other process should take the time to import gRPC
 
 
 def watch_less() -> bool:
-    """Ask less often, if this is the daemon or the UI; returns whether it does. Call it before the first question."""
-    if not _ASKING & sys.modules.keys():
+    """Increase the interval in the daemon and the UI; returns whether it did. Call it before the first check."""
+    if not _PROCESSES & sys.modules.keys():
         return False
     try:
         with private("interval of the code server's watch"):

@@ -1,10 +1,10 @@
-"""What the UI shows of a step that raised `dagster.Failure`.
+"""Shortening the traceback of `dagster.Failure` in the UI.
 
-Here: `install`, which leaves one line of the traceback of a `dagster.Failure`: where it was raised. Keep out: what a
-Failure says (orchestration/assets/failures.py).
+Here: `install`, which keeps only one frame of the traceback: the one that raised the Failure. Keep out: the text of a
+Failure (orchestration/assets/failures.py).
 
-Why: a Failure has its reason, but Dagster also shows 15 frames, nearly all its own, which hide the reason. Other errors
-keep their whole traceback. Fallback: the frames are shown.
+Why: a Failure contains its reason, but Dagster also shows 15 frames, nearly all of them its own, which hide the reason.
+Other errors keep their whole traceback. Fallback: all frames are shown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from orgdata_dagster.dagster_internals import NotThere, private
 
 
 def install() -> None:
-    """Make every run of this process show its failures in this way. May be called several times."""
+    """Shorten the tracebacks of Failures in every run of this process. May be called several times."""
     with suppress(NotThere), private("events of failed steps"):
         from dagster._core.execution.plan import execute_plan, objects
 

@@ -1,6 +1,6 @@
 """The storage class of an instance's events.
 
-Here: `batched_event_log`. Keep out: how events are stored together (event_log.py).
+Here: `batched_event_log`. Keep out: the storage itself (event_log.py).
 
 Why: Dagster's own SQLite storage takes two transactions per event and partition, and its class is private.
 Fallback: Dagster's own storage, which uses the same files, but is slower.

@@ -21,7 +21,7 @@ _MEMBER = re.compile(r"(\w+)\s*=\s*\"?([\d.]+)")
 class LimitHeaders:
     """Which headers are read.
 
-    least: number of requests that must remain; None: `RateLimit` headers are not read.
+    least: number of requests that must remain; None if `RateLimit` headers are not read.
     charged: header with the points that a request actually cost; "" for none.
     """
 
@@ -37,23 +37,25 @@ class LimitHeaders:
 
 
 def wait_announced(headers: Mapping[str, str], now: float, *, least: float = 1) -> float | None:
-    """The seconds until there is room again, where fewer than `least` requests remain; None where enough do, or where
-    the headers do not say. `now`: the wall clock, in unix seconds."""
+    """The seconds until the limit is reset if fewer than `least` requests remain; None if enough remain or unknown.
+
+    now: the wall clock, in Unix seconds.
+    """
     waits = [
         reset
-        for remaining, reset in _told(headers, now)
+        for remaining, reset in _remaining_and_reset(headers, now)
         if remaining is not None and remaining < least and reset is not None
     ]
     return max(waits, default=None)
 
 
 def reset_announced(headers: Mapping[str, str], now: float) -> float | None:
-    """The seconds until there is room again, after a refusal that says no more than that."""
-    return max((reset for _, reset in _told(headers, now) if reset is not None), default=None)
+    """The seconds until the limit is reset, for a refusal without `Retry-After`; None if unknown."""
+    return max((reset for _, reset in _remaining_and_reset(headers, now) if reset is not None), default=None)
 
 
-def _told(headers: Mapping[str, str], now: float) -> list[tuple[float | None, float | None]]:
-    """What remains, and the seconds until that is over, by each header that says so."""
+def _remaining_and_reset(headers: Mapping[str, str], now: float) -> list[tuple[float | None, float | None]]:
+    """Per header: the remaining requests, and the seconds until the limit is reset; None for what it does not state."""
     found = []
     for prefix in ("ratelimit", "x-ratelimit", "x-rate-limit"):
         remaining, reset = _number(headers.get(f"{prefix}-remaining")), _number(headers.get(f"{prefix}-reset"))
@@ -75,7 +77,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _seconds(reset: float | None, now: float) -> float | None:
-    """A delay as it is; an instant, in seconds or milliseconds, as the delay until then."""
+    """The delay in seconds. `reset` is a delay, or an instant in Unix seconds or milliseconds."""
     if reset is None or reset < _EPOCH:
         return reset
     return max(0.0, (reset / 1000 if reset >= 1000 * _EPOCH else reset) - now)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from orgdata_dagster.http.characters import Watch, mend
+from orgdata_dagster.http.characters import Watch, replace_invalid
 from orgdata_dagster.http.errors import BadBody, ErrorDetail
 from orgdata_dagster.http.redaction import redact_end
 
@@ -54,11 +54,11 @@ def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> 
     received = response.num_bytes_downloaded
     if promised.isdigit() and int(promised) != received and response.request.method != "HEAD":
         raise BadBody(f"the body is truncated: {received} of {promised} bytes")
-    return Saved(size, head, mend(path) if watch.end() else 0)
+    return Saved(size, head, replace_invalid(path) if watch.end() else 0)
 
 
 def read_head(response: httpx.Response) -> bytes:
-    """The first 64 KiB of the body of a refusal, as far as it can be read."""
+    """The first 64 KiB of the body of a refusal, or what can be read of them."""
     head, is_cut = bytearray(), False
     try:
         for chunk in _decoded(response):
@@ -83,13 +83,13 @@ def is_html(head: bytes) -> bool:
 
 
 def file_is_html(path: Path) -> bool:
-    """As `is_html`, of a file."""
+    """Like `is_html`, for a file."""
     with path.open("rb") as file:
         return is_html(file.read(_HEAD))
 
 
 def read_error(body: bytes, headers: httpx.Headers) -> ErrorDetail:
-    """Code and message of the common shapes: text, JSON `{code|title, message|detail}`, also under `error`."""
+    """Read code and message from the common shapes: text, JSON `{code|title, message|detail}`, also under `error`."""
     if is_html(body) or "text/html" in headers.get("content-type", ""):
         return ErrorDetail(message="an HTML page instead of the API's answer")
     text = body.decode("utf-8", errors="replace")
@@ -111,7 +111,7 @@ def _decoded(response: httpx.Response) -> Iterator[bytes]:
         return response.iter_raw()
     if encoding in ("gzip", "x-gzip"):
         return _gunzip(response.iter_raw())
-    raise BadBody(f"the body is encoded as {encoding}, which was not asked for")
+    raise BadBody(f"the body is encoded as {encoding}, which was not requested")
 
 
 def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
-"""One fetch as the client tries it: what is sent, where the body goes, and how often it may be tried.
+"""The data of one fetch: the request, the file for the body, and the attempts.
 
-Here: `Call`, and the types of its parts that callers give.
+Here: `Call`, and the types of the parts that callers pass.
 Keep out: sending (client.py), the record of a request (records.py).
 """
 

@@ -1,9 +1,9 @@
-"""Invalid characters, replaced by U+FFFD, so that one of them does not keep a whole answer from landing.
+"""Replacing invalid characters by U+FFFD, so that one of them does not prevent a whole answer from landing.
 
 Here: finding and replacing bytes that are not UTF-8, zero bytes, and JSON escapes of half a surrogate pair or of a zero
 byte.
-Add here when: another character keeps the other rows of an answer from landing.
-Keep out: what the text means (a vendor's client.py, warehouse/pages/).
+Add here when: another character prevents an answer from landing.
+Keep out: parsing the text (a vendor's client.py, warehouse/pages/).
 """
 
 import codecs
@@ -36,7 +36,7 @@ _IN_ESCAPES = frozenset(rb"0123456789abcdefABCDEFu\\")
 
 
 class Watch:
-    """Checks quickly, while a body is saved, whether it may contain an invalid character; may be wrong."""
+    """Checks quickly, while a body is saved, whether it may contain an invalid character. May be a false alarm."""
 
     def __init__(self) -> None:
         self.suspicious = False
@@ -71,7 +71,7 @@ class Watch:
         return b"\\" in seen and b"\\u" in seen and _SUSPECT.search(seen) is not None
 
 
-def mend(path: Path) -> int:
+def replace_invalid(path: Path) -> int:
     """Replace the invalid characters of a file in place; returns their number.
 
     Raises BadBody if there are so many that the text must be in another encoding.
@@ -86,7 +86,7 @@ def mend(path: Path) -> int:
                 ended = not chunk
                 text, wrong = _WRONG_BYTES.subn(REPLACEMENT, decoder.decode(chunk, final=ended))
                 part, rest = _whole_escapes(rest + text.encode(), ended)
-                part, spoiled = _mended(part, is_json)
+                part, spoiled = _replaced(part, is_json)
                 bad += wrong + spoiled
                 target.write(part)
         if bad > _A_FEW and bad * _MOST > path.stat().st_size:
@@ -97,11 +97,11 @@ def mend(path: Path) -> int:
     return bad
 
 
-def _mended(part: bytes, is_json: bool) -> tuple[bytes, int]:
+def _replaced(part: bytes, is_json: bool) -> tuple[bytes, int]:
     part, bad = _ZERO.subn(REPLACEMENT.encode(), part)
     if not is_json:
         return part, bad
-    part = _CONTROL.sub(lambda found: b"\\u%04x" % ord(found.group()), part)  # no loss: JSON wants it spelled so
+    part = _CONTROL.sub(lambda found: b"\\u%04x" % ord(found.group()), part)  # lossless: JSON requires this escape
     halves = 0
 
     def spelled(found: re.Match[bytes]) -> bytes:
@@ -115,7 +115,7 @@ def _mended(part: bytes, is_json: bool) -> tuple[bytes, int]:
 
 
 def _whole_escapes(text: bytes, ended: bool) -> tuple[bytes, bytes]:
-    """Split the text at a place that is not within an escape."""
+    """Split the text at a position that is not inside an escape."""
     if ended:
         return text, b""
     cut = len(text)

@@ -41,7 +41,7 @@ class Notice:
 class CircuitBreaker:
     """One vendor's circuit breaker: a note in the shared state, which every process reads before it sends a request.
 
-    fingerprint: of the current credentials, see `fingerprint`.
+    fingerprint: fingerprint of the current credentials, see the function `fingerprint`.
     statuses: HTTP statuses that open it.
     """
 

@@ -1,7 +1,7 @@
 """The HTTP client of all vendors: it waits for the rate limit, sends, saves the body to a file, checks it, and retries.
 
 Here: one fetch, from the rate limit to the reader, redirects included.
-Add here when: something holds for every request to every vendor.
+Add here when: a rule applies to every request to every vendor.
 Keep out: which errors are retryable (errors.py), when to retry (retry.py), bodies (body.py), safe links (origin.py),
 paging and parsing (a vendor's client.py).
 """
@@ -34,7 +34,7 @@ from orgdata_dagster.http.errors import (
     one_line,
     refusal,
 )
-from orgdata_dagster.http.no_answer import Target, no_answer
+from orgdata_dagster.http.no_answer import RequestTarget, no_answer
 from orgdata_dagster.http.origin import resolve
 from orgdata_dagster.http.pauses import Pauses
 from orgdata_dagster.http.payment import PermitLike, RateLimitLike, Unbounded, VendorPaused
@@ -238,7 +238,7 @@ class HttpClient:
             raise PermanentError(f"the request cannot be sent ({type(error).__name__})") from None
         except httpx.TransportError as error:
             proxy = https_proxy(self.base_url)
-            raise no_answer(error, Target(call.url, self._base_url_from, proxy)) from None
+            raise no_answer(error, RequestTarget(call.url, self._base_url_from, proxy)) from None
         finally:
             record.seconds = self._clock.monotonic() - started
 
@@ -269,10 +269,10 @@ class HttpClient:
             credentials_from=self._credentials_from,
         )
         if isinstance(error, TransientError):
-            asked = retry_after(response.headers, self._clock.wall())
-            if asked is None and self._limit_headers:
-                asked = reset_announced(response.headers, self._clock.wall())
-            error = self._pauses.after(error, status, asked)
+            requested = retry_after(response.headers, self._clock.wall())
+            if requested is None and self._limit_headers:
+                requested = reset_announced(response.headers, self._clock.wall())
+            error = self._pauses.after(error, status, requested)
         if self._circuit_breaker is not None and status in self._circuit_breaker.statuses:
             self._circuit_breaker.set(error.reason)  # before the lease is released, so that the next request sees it
             error.remedy = self._circuit_breaker.remedy

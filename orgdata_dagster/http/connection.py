@@ -40,7 +40,8 @@ class Timeouts:
 def checked_base(vendor: str, base_url: str, variable: str = "") -> str:
     """The base URL without a trailing slash. Raises UnsafeUrl if it is invalid or must not receive credentials.
 
-    variable: the environment variable that has it, for the message. The value is quoted only if it has no secret.
+    variable: the environment variable with the base URL, for the message. The message quotes the value only if it
+        contains no secret.
     """
     base_url, name = base_url.strip(), variable or "the base URL"
     if wrong := _wrong_with(base_url):

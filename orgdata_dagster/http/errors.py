@@ -85,8 +85,8 @@ class VendorError(Exception):
     def __str__(self) -> str:
         where = " ".join(part for part in (self.vendor, self.endpoint) if part)
         ids = ", ".join(f"{name}={value}" for name, value in self.request_ids.items())
-        told = f"{self.reason} ({ids})" if ids else self.reason
-        return f"{where}: {told.rstrip('.')}. {self.remedy}" if where else f"{told.rstrip('.')}. {self.remedy}"
+        message = f"{self.reason} ({ids})" if ids else self.reason
+        return f"{where}: {message.rstrip('.')}. {self.remedy}" if where else f"{message.rstrip('.')}. {self.remedy}"
 
 
 class TransientError(VendorError):
@@ -145,7 +145,7 @@ class UnsafeUrl(PermanentError):
 
 @dataclass(frozen=True)
 class ErrorDetail:
-    """The vendor's own words about a failure. `recovery`: what its code says of trying again, whatever the status."""
+    """The vendor's description of a failure. `recovery`: whether its code allows a retry, regardless of the status."""
 
     code: str = ""
     message: str = ""
@@ -164,7 +164,7 @@ def classify(status: int, extra_retryable: frozenset[int] = frozenset()) -> type
 def refusal(
     status: int, detail: ErrorDetail, phrase: str, *, retryable: frozenset[int], credentials_from: Sequence[str]
 ) -> TransientError | PermanentError:
-    """The error of an answer that is not 2xx; `retryable` holds the statuses that one vendor adds."""
+    """The error of an answer that is not 2xx. `retryable`: further retryable statuses of one vendor."""
     kind = classify(status, retryable)
     if detail.recovery:
         kind = TransientError if detail.recovery == "retry" else PermanentError

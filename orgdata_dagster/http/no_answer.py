@@ -1,6 +1,6 @@
-"""Why a request got no answer, and what to do: a wrong address, this machine's network, a proxy, a certificate.
+"""Explaining why a request got no answer: a wrong address, this machine's network, a proxy, a certificate.
 
-Here: `no_answer`, which turns a transport error into an error that says what to do.
+Here: `no_answer`, which turns a transport error into an error with advice.
 Add here when: a connection fails in a way that needs other advice.
 Keep out: answers, also refusals (client.py); checking the base URL before anything is sent (connection.py).
 """
@@ -25,8 +25,8 @@ _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOW
 
 
 @dataclass(frozen=True)
-class Target:
-    """The destination of a request. `variable`: environment variable with the base URL. `proxy`: None without one."""
+class RequestTarget:
+    """The target of a request. `variable`: environment variable with the base URL. `proxy`: None without a proxy."""
 
     url: httpx.URL
     variable: str
@@ -39,7 +39,7 @@ class Target:
 
     @property
     def address(self) -> str:
-        """What the user has to check."""
+        """The name of the address, for the advice to check it."""
         return self.variable or "the base URL"
 
     @property
@@ -48,7 +48,7 @@ class Target:
         return f" (through the proxy {_host(self.proxy)})" if self.proxy else ""
 
 
-def no_answer(error: httpx.TransportError, to: Target) -> VendorError:
+def no_answer(error: httpx.TransportError, to: RequestTarget) -> VendorError:
     """The error to raise instead: permanent if only a user can fix it, otherwise transient."""
     for cause in _chain(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -85,8 +85,8 @@ def no_answer(error: httpx.TransportError, to: Target) -> VendorError:
     return TransientError(f"no answer: {type(error).__name__} {error}")
 
 
-def _untrusted(cause: ssl.SSLCertVerificationError, to: Target) -> VendorError:
-    told = f"the certificate of {to.host}{to.through} is not trusted: {cause.verify_message}"
+def _untrusted(cause: ssl.SSLCertVerificationError, to: RequestTarget) -> VendorError:
+    message = f"the certificate of {to.host}{to.through} is not trusted: {cause.verify_message}"
     if cause.verify_code in (_EXPIRED, _NOT_YET):
         remedy = "Check this machine's clock (timedatectl). If it is right, tell the vendor about its certificate."
     elif cause.verify_code in _WRONG_HOST:
@@ -96,10 +96,10 @@ def _untrusted(cause: ssl.SSLCertVerificationError, to: Target) -> VendorError:
             "If your network inspects TLS or the server has a private authority, set SSL_CERT_FILE to a file with that "
             f"authority's certificate. Otherwise check the host in {to.address}."
         )
-    return PermanentError(told, remedy=remedy)
+    return PermanentError(message, remedy=remedy)
 
 
-def _no_tls(cause: ssl.SSLError, to: Target) -> VendorError:
+def _no_tls(cause: ssl.SSLError, to: RequestTarget) -> VendorError:
     reason = str(cause.reason or cause)
     if reason in _NO_TLS:
         return PermanentError(
@@ -112,7 +112,7 @@ def _no_tls(cause: ssl.SSLError, to: Target) -> VendorError:
     )
 
 
-def _no_name(cause: socket.gaierror, to: Target) -> VendorError:
+def _no_name(cause: socket.gaierror, to: RequestTarget) -> VendorError:
     if cause.errno == socket.EAI_AGAIN:
         return Unreachable(
             f"the name {to.host} could not be looked up{to.through}: the name server does not answer",
@@ -124,7 +124,7 @@ def _no_name(cause: socket.gaierror, to: Target) -> VendorError:
     )
 
 
-def _and_proxy(to: Target) -> str:
+def _and_proxy(to: RequestTarget) -> str:
     return " and in HTTPS_PROXY" if to.proxy else ""
 
 

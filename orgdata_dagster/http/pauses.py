@@ -25,24 +25,24 @@ class Pauses:
         self._rate_limit = rate_limit
         self._clock = clock
 
-    def after(self, error: TransientError, status: int, asked: float | None) -> TransientError:
-        """Pause all processes if the vendor asks for it (`asked`: seconds or None); returns the error to raise."""
+    def after(self, error: TransientError, status: int, requested: float | None) -> TransientError:
+        """Pause all processes if the vendor asks for it (`requested`: seconds or None); returns the error to raise."""
         longest, shared = self._policy.longest_pause, self._policy.shared_backoff
-        too_long = asked is not None and asked > longest
-        error.retry_after = asked
-        pause = min(asked or 0.0, longest) if status == 429 or shared else 0.0
+        too_long = requested is not None and requested > longest
+        error.retry_after = requested
+        pause = min(requested or 0.0, longest) if status == 429 or shared else 0.0
         if shared:
             pause = max(pause, self._policy.least(self._rate_limit.failed()))
         if pause:
-            error.is_waited_for = self._rate_limit.pause(pause, asked if too_long else None)
-        if asked is not None and too_long:
-            what = f"{error.reason}: the vendor asks for a pause of {span(asked)}"
+            error.is_waited_for = self._rate_limit.pause(pause, requested if too_long else None)
+        if requested is not None and too_long:
+            what = f"{error.reason}: the vendor asks for a pause of {span(requested)}"
             return self._too_long(what, pause if error.is_waited_for else 0.0)
         return error
 
     def refused(self, pause: VendorPaused) -> TooLongAPause:
         """The error of a request that was not sent because of a pause that is too long."""
-        what = f"no request was sent: the vendor asked for a pause, of which {span(pause.asked)} are left"
+        what = f"no request was sent: the vendor asked for a pause, of which {span(pause.requested)} are left"
         return self._too_long(what, pause.seconds)
 
     def _too_long(self, what: str, paused: float) -> TooLongAPause:

@@ -1,7 +1,7 @@
 """The interface between the client and a rate limit, and the rate limit of a vendor without limits.
 
 Here: two protocols and their no-op implementation.
-Add here when: the client has to tell a rate limit something more about a request.
+Add here when: the client has to report another fact about a request to the rate limit.
 Keep out: counting, windows and files (rate_limit/).
 """
 
@@ -10,15 +10,16 @@ from typing import Protocol
 
 
 class VendorPaused(Exception):
-    """The vendor asks for a pause of `asked` more seconds, longer than `longest_pause`. Nothing was sent.
+    """The vendor asks for a pause of `requested` more seconds, longer than `longest_pause`. Nothing was sent.
 
-    seconds: until then no request is sent. `name`: name of the rate limit.
+    name: name of the rate limit.
+    seconds: seconds until requests are sent again.
     """
 
-    def __init__(self, name: str, seconds: float, asked: float) -> None:
-        super().__init__(f"{name} wants no request for {asked:.0f} s")
+    def __init__(self, name: str, seconds: float, requested: float) -> None:
+        super().__init__(f"{name} wants no request for {requested:.0f} s")
         self.seconds = seconds
-        self.asked = asked
+        self.requested = requested
 
 
 class PermitLike(Protocol):
@@ -42,14 +43,14 @@ class RateLimitLike(Protocol):
     def spend(self, cost: float = 1) -> AbstractContextManager[PermitLike]:
         """Wait until a request of this cost may be sent; the context lasts until its answer is read."""
 
-    def pause(self, seconds: float, asked: float | None = None) -> bool:
-        """Let no process send for this many seconds; returns whether `spend` waits for the end of the pause.
+    def pause(self, seconds: float, requested: float | None = None) -> bool:
+        """Stop the requests of all processes for this many seconds; returns whether `spend` waits for the pause's end.
 
-        asked: seconds that the vendor asks for, if longer than `longest_pause`; `spend` then raises VendorPaused.
+        requested: seconds that the vendor asks for, if longer than `longest_pause`; `spend` then raises VendorPaused.
         """
 
     def charge(self, cost: float) -> None:
-        """Pay for something that was done already, without waiting: later requests wait for it."""
+        """Record points that were spent already, without waiting. Later requests wait for them."""
 
     def failed(self) -> int:
         """Count a failure of the vendor; returns the number of consecutive failures in all processes."""
@@ -76,12 +77,12 @@ class Unbounded:
     def answered(self) -> None:
         """No-op: there is no reservation to correct."""
 
-    def pause(self, seconds: float, asked: float | None = None) -> bool:  # noqa: ARG002
+    def pause(self, seconds: float, requested: float | None = None) -> bool:  # noqa: ARG002
         """No-op: `spend` does not wait for pauses."""
         return False
 
     def charge(self, cost: float) -> None:
-        """Nothing to pay."""
+        """No-op: nothing is counted."""
 
     def failed(self) -> int:
         """No-op."""

@@ -19,9 +19,10 @@ from orgdata_dagster.http.spellings import REDACTED, Finder
 
 # A shorter value would redact half of every log and protect nothing.
 SHORTEST_SECRET = 4
-# Characters at the end of a text that are taken for the beginning of a secret; and those of which an excerpt is made.
+# If a cut text ends with this many characters of the beginning of a secret, they are redacted.
 _HEAD = 4
-_LOOKED_AT = 1 << 16
+# An excerpt is made from this many characters of a text.
+_EXCERPT_OF = 1 << 16
 
 __all__ = ["REDACTED", "excerpt", "install", "redact", "redact_end", "redact_exception", "register"]
 
@@ -57,7 +58,7 @@ def excerpt(text: str, longest: int) -> str:
 
     Use this and never a slice: after a cut through a secret, its rest is not recognised any more.
     """
-    clean = redact_end(text[:_LOOKED_AT])
+    clean = redact_end(text[:_EXCERPT_OF])
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 

@@ -34,7 +34,7 @@ class RetryPolicy:
     first_wait: longest wait before the second attempt; it doubles with full jitter, up to `longest_wait`.
     shortest_wait: if above 0, the doubling starts there, and the jitter is added to it.
     longest_pause: longest pause that the vendor may ask for (`Retry-After`); a longer one ends the fetch.
-    shared_backoff: the waits hold for all processes, and grow with the failures in all of them.
+    shared_backoff: whether the waits apply to all processes, and grow with the failures in all of them.
     extra_statuses: further retryable statuses.
     """
 
@@ -97,7 +97,7 @@ def _server_now(headers: Mapping[str, str], now_wall: float) -> float:
 
 
 def _remedy(last: TransientError) -> str | None:
-    """What to do after the last failure; None for the class's own remedy."""
+    """The remedy after the last failure; None for the default remedy of RetriesExhausted."""
     if isinstance(last, Unreachable):
         return last.remedy
     return None if last.request_ids else "Try again later. If the error stays, ask the vendor."
@@ -157,8 +157,8 @@ class Attempts:
     def _announce(self, state: tenacity.RetryCallState) -> None:
         error = self._failures[-1]
         when = "after the pause" if error.is_waited_for else f"in {state.upcoming_sleep:.1f} s"
-        told = (error.vendor, error.endpoint, error.reason, self.number, self._policy.attempts, when)
-        _log.warning("%s %s: %s; attempt %d of %d follows %s", *told)
+        details = (error.vendor, error.endpoint, error.reason, self.number, self._policy.attempts, when)
+        _log.warning("%s %s: %s; attempt %d of %d follows %s", *details)
         reason = f"attempt {self.number} of {self._policy.attempts} after {error.reason}"
         announce(error.vendor, reason, state.upcoming_sleep, self._clock)
 

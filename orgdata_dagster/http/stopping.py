@@ -19,7 +19,7 @@ from weakref import WeakSet
 
 GRACE = 0.5  # seconds that exchanges in progress get to finish
 
-_asked = threading.Event()
+_requested = threading.Event()
 _sockets: WeakSet[socket.socket] = WeakSet()
 _lock = threading.Lock()
 
@@ -30,8 +30,8 @@ class Stopped(BaseException):
 
 def stop(grace: float = GRACE) -> None:
     """End every wait now, and every exchange in progress after `grace` seconds. Further calls do nothing."""
-    if not _asked.is_set():
-        _asked.set()
+    if not _requested.is_set():
+        _requested.set()
         timer = threading.Timer(grace, _hang_up)
         timer.daemon = True
         timer.start()
@@ -39,23 +39,23 @@ def stop(grace: float = GRACE) -> None:
 
 def resume() -> None:
     """Withdraw the request after everything has stopped, for a process that continues."""
-    _asked.clear()
+    _requested.clear()
 
 
 def stopping() -> bool:
     """Whether the process was asked to stop."""
-    return _asked.is_set()
+    return _requested.is_set()
 
 
 def check() -> None:
     """Raise Stopped if the process was asked to stop."""
-    if _asked.is_set():
+    if _requested.is_set():
         raise Stopped
 
 
 def sleep(seconds: float) -> None:
     """Wait this many seconds. Raises Stopped as soon as the process is asked to stop."""
-    if _asked.wait(seconds):
+    if _requested.wait(seconds):
         raise Stopped
 
 
@@ -64,12 +64,12 @@ def connected(stream: Any) -> None:
     if isinstance(found := stream.get_extra_info("socket"), socket.socket):
         with _lock:
             _sockets.add(found)
-        if _asked.is_set():
+        if _requested.is_set():
             _shut(found)
 
 
 def _hang_up() -> None:
-    if not _asked.is_set():
+    if not _requested.is_set():
         return
     with _lock:
         sockets = [*_sockets]

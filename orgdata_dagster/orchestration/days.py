@@ -1,6 +1,6 @@
-"""The days that partitions are named after.
+"""Partition keys that are days.
 
-Here: what needs no Dagster. Keep out: partition definitions (partitions.py).
+Here: code that does not need Dagster. Keep out: partition definitions (partitions.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The first day of vendors that have only the current state: days before their first snapshot can never be pulled.
 
-Here: `first_day`, with which the partitions of such a vendor begin, and `keep_first_day`, when a snapshot has landed.
+Here: `first_day`, the first partition of such a vendor, and `keep_first_day`, which is called after a snapshot.
 Keep out: taking snapshots (assets/snapshots.py).
 
 The day is a note in the shared state, so that all processes define the same partitions without opening the warehouse.
@@ -22,9 +22,9 @@ _NOTES = "first_days"
 
 
 def first_day(vendor: str, start_date: str) -> str:
-    """The day of the vendor's first snapshot, or today as long as there is none; never before `start_date`.
+    """The day of the vendor's first snapshot, or today if there is no snapshot yet; never before `start_date`.
 
-    If the state cannot be read, it is `start_date`: no run can start then, but the definitions can be looked at.
+    If the state cannot be read, it is `start_date`. No run can start then, but the definitions can be loaded.
     """
     try:
         kept = shared_state().notes(_NOTES).read(vendor)
@@ -34,7 +34,7 @@ def first_day(vendor: str, start_date: str) -> str:
 
 
 def keep_first_day(vendor: str, warehouse: Warehouse) -> None:
-    """Note the vendor's first day in the ledger, unless it is noted. If that fails, the next snapshot notes it."""
+    """Record the vendor's first day in the ledger as a note. If that fails, the next snapshot records it."""
     with suppress(StateUnavailable, OSError):
         notes = shared_state().notes(_NOTES)
         if notes.read(vendor) is None:

@@ -1,4 +1,4 @@
-"""The warehouse that the settings name, for code that needs no Dagster.
+"""The configured warehouse, for code that does not need Dagster.
 
 Here: `warehouse`. Keep out: the Dagster resource (resources.py), kinds of warehouses (warehouse/storage/uri.py).
 """

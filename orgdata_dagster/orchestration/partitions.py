@@ -1,6 +1,6 @@
-"""Days, weeks and months in UTC: the partitions of tables with a time line.
+"""Days, weeks and months in UTC: the partitions of tables.
 
-Here: partition definitions, and the time window of a partition. Keep out: what a vendor does with them.
+Here: partition definitions, and the time window of a partition. Keep out: pulling a partition (vendors/).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def by_grain(grain: Grain, start_date: str) -> dg.TimeWindowPartitionsDefinition
 
 
 def key_of(partitions: dg.PartitionsDefinition | None, day: date) -> str:
-    """The key of the partition that the day lies in; the day itself where there are no such partitions."""
+    """The key of the partition that contains the day; the day itself if the partitions are days or have no time."""
     if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and not _are_days(partitions):
         return partitions.get_partition_key_for_timestamp(
             datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
@@ -42,7 +42,10 @@ def key_of(partitions: dg.PartitionsDefinition | None, day: date) -> str:
 
 
 def keys_between(partitions: dg.TimeWindowPartitionsDefinition, first: date, last: date) -> list[str]:
-    """The keys from the partition of one day to that of another, both included; none from before its start."""
+    """The keys from the partition of the first day to the partition of the last day, inclusive.
+
+    Partitions before the definition's start are omitted.
+    """
     begin = max(first, partitions.start.date())
     if begin > last:
         return []
@@ -53,7 +56,7 @@ def keys_between(partitions: dg.TimeWindowPartitionsDefinition, first: date, las
 
 
 def _are_days(partitions: dg.TimeWindowPartitionsDefinition) -> bool:
-    """Whether the partitions are UTC days, whose keys need no cron: Dagster takes half a millisecond for each."""
+    """Whether the partitions are UTC days. Their keys are computed here, because Dagster takes 0.5 ms per key."""
     return (
         isinstance(partitions, dg.DailyPartitionsDefinition)
         and partitions.timezone == "UTC"
@@ -62,7 +65,7 @@ def _are_days(partitions: dg.TimeWindowPartitionsDefinition) -> bool:
 
 
 def bounds(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> tuple[datetime, datetime]:
-    """The part `[start, end)` of the time line that a partition is."""
+    """The time window `[start, end)` of a partition."""
     if _are_days(partitions):
         return day_bounds(key)
     window = partitions.time_window_for_partition_key(key)

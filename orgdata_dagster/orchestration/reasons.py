@@ -1,4 +1,4 @@
-"""Any error as one sentence for the user: what is wrong, where, and what to do.
+"""Turning any error into one sentence for the user: the problem, its place, and the remedy.
 
 Here: `reason`, which the command line and failed steps use, and `of_failed_step`.
 Add here when: another library's errors reach a user.
@@ -27,19 +27,19 @@ from orgdata_dagster.warehouse.storage.causes import first_line, full
 
 _LONGEST = 500
 _NO_ROOM = 1 << 20  # bytes
-_MOST_LOOKED_AT = 50  # the newest databases; each run has its own
+_MOST_CHECKED = 50  # number of databases that are checked, newest first; each run has its own
 _FULL_CODES = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def reason(error: BaseException) -> str:
     """The outermost known cause of an error, in one line; for an unknown error its type and message."""
     chain = _chain(error)
-    known = next((told for each in chain if (told := _known(each))), None)
-    return redact(known or _unknown(chain[-1]))
+    outermost = next((known for each in chain if (known := _known(each))), None)
+    return redact(outermost or _unknown(chain[-1]))
 
 
 def of_failed_step(event: dg.DagsterEvent) -> str | None:
-    """Why a step failed: its own description, or else the first line of the innermost error. None: not recorded."""
+    """Why a step failed: its own description, otherwise the first line of the innermost error; None if not recorded."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
@@ -89,7 +89,7 @@ def _known(error: BaseException) -> str | None:
 def _of_warehouse(error: duckdb.Error) -> WarehouseError | None:
     try:
         return opening.warehouse().explained(error)
-    except (WarehouseError, settings.SettingsError) as worse:  # it cannot even be opened
+    except (WarehouseError, settings.SettingsError) as worse:  # the warehouse cannot be opened
         return WarehouseUnavailable(str(worse))
 
 
@@ -113,10 +113,10 @@ def _fullest() -> Path:
 def _of_sqlite(error: sqlite3.Error) -> str:
     """The reason for an error of a Dagster database. The rate limits explain their own (state/)."""
     folder = settings.dagster_home()
-    said = str(error)
-    if "full" in said or ("I/O" in said and shutil.disk_usage(folder).free < _NO_ROOM):
-        return full(str(folder), said)
-    if "locked" in said:
+    text = str(error)
+    if "full" in text or ("I/O" in text and shutil.disk_usage(folder).free < _NO_ROOM):
+        return full(str(folder), text)
+    if "locked" in text:
         return f"Another process has locked Dagster's database in {folder} for too long: end it, or try again later."
     if found := _damaged(folder):
         path, why = found
@@ -125,22 +125,22 @@ def _of_sqlite(error: sqlite3.Error) -> str:
             "The tables and the coverage are not affected; the history of runs in it is lost."
         )
     return (
-        f"Dagster's database in {folder} cannot be used ({said}): make the folder and its files writable, check that "
+        f"Dagster's database in {folder} cannot be used ({text}): make the folder and its files writable, check that "
         f"its disk has free space; or set {settings.HOME} to another folder."
     )
 
 
 def _damaged(folder: Path) -> tuple[Path, str] | None:
-    """The first damaged database below the folder, and what is wrong with it, as a clause."""
+    """The first damaged database below the folder, and its problem as a clause."""
     paths = sorted(folder.rglob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in paths[:_MOST_LOOKED_AT]:
+    for path in paths[:_MOST_CHECKED]:
         if path.is_dir():
             return path, "is a folder"
         try:
             connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
             try:
-                told = connection.execute("PRAGMA quick_check(1)").fetchone()
-                if told and told[0] != "ok":
+                row = connection.execute("PRAGMA quick_check(1)").fetchone()
+                if row and row[0] != "ok":
                     return path, "is damaged"
             finally:
                 connection.close()

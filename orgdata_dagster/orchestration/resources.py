@@ -1,7 +1,7 @@
 """Dagster resources that vendors share: the warehouse, and the base of every vendor's resource.
 
-Here: `WarehouseResource`, `VendorResource`. Add here when: something holds for every vendor. Keep out: a vendor's own
-parameters (its resource.py).
+Here: `WarehouseResource`, `VendorResource`. Add here when: every vendor needs another field or method. Keep out: a
+vendor's own parameters (its resource.py).
 
 Credentials are `EnvVar`s: the UI shows only the variable's name, and a missing one fails only the runs that need it.
 """
@@ -41,10 +41,10 @@ ErrorReader = Callable[[bytes, httpx.Headers], ErrorDetail]
 class WarehouseResource(dg.ConfigurableResource):
     """The warehouse, for assets, checks and notebooks: `warehouse.query("select ...")` returns a DataFrame.
 
-    uri: default ORGDATA_WAREHOUSE, or the DuckDB file in ORGDATA_HOME. One with a password belongs in a variable
-        (`dg.EnvVar`), because the UI shows what is written here.
-    patience: seconds to wait for a foreign program that holds the warehouse.
-    queue_patience: seconds to wait for other processes of orgdata (None: as long as they work).
+    uri: default ORGDATA_WAREHOUSE, or the DuckDB file in ORGDATA_HOME. A URI with a password belongs in a variable
+        (`dg.EnvVar`), because the UI shows this field.
+    patience: seconds to wait for another program that holds the warehouse.
+    queue_patience: seconds to wait for other processes of orgdata; None for no limit.
     """
 
     uri: str = ""
@@ -64,15 +64,15 @@ class VendorResource(dg.ConfigurableResource):
     """Base of a vendor's resource.
 
     kind: the vendor's name.
-    account: name of one account, if a vendor has several; its schema, group, pool, variables and rate limit have that
+    account: name of the account, if a vendor has several. Its schema, group, pool, variables and rate limit have this
         name.
     variables: field -> environment variable, without the name as prefix (`BASE_URL`).
     defaults: field -> value if its variable is not set.
     secret_fields: fields whose values must never be shown.
     circuit_breaker_statuses: HTTP statuses that open the circuit breaker.
     retry_attempts, retry_first_wait, retry_longest_pause: see RetryPolicy; in seconds.
-    patience: for change probes and `doctor`: a request is tried once, and waits at most this many seconds for the rate
-        limit and for the answer.
+    patience: for change probes and `doctor`. A request is sent only once, and waits at most this many seconds for the
+        rate limit and for the answer.
     """
 
     kind: ClassVar[str]
@@ -90,23 +90,23 @@ class VendorResource(dg.ConfigurableResource):
 
     @property
     def vendor(self) -> str:
-        """The name of schema, group, pool, resource and rate limit: the account's, else the vendor's."""
+        """The name of schema, group, pool, resource and rate limit: the account, or the vendor without an account."""
         return self.account or self.kind
 
     @property
     def environment(self) -> dict[str, str]:
-        """Field -> the environment variable it is read from."""
+        """Field -> its environment variable."""
         return self.environment_of(vars(self))
 
     @classmethod
     def environment_of(cls, fields: Mapping[str, Any]) -> dict[str, str]:
-        """The same for a resource that is about to be made of these fields."""
+        """The same for a resource that will be created with these fields."""
         prefix = str(fields.get("account") or cls.kind).upper()
         return {name: f"{prefix}_{variable}" for name, variable in cls.variables.items()}
 
     @classmethod
     def defaults_of(cls, fields: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG003
-        """The values of fields whose variables are not set, for a resource that is about to be made."""
+        """Field -> its default value, for a resource that will be created with these fields."""
         return cls.defaults
 
     @classmethod
@@ -138,11 +138,11 @@ class VendorResource(dg.ConfigurableResource):
         return [variable for name, variable in self.environment.items() if name not in optional]
 
     def missing_variables(self) -> list[str]:
-        """Those of them that are not set."""
+        """The required environment variables that are not set."""
         return [variable for variable in self.needed_variables() if not os.environ.get(variable)]
 
     def not_configured(self) -> str:
-        """Why the vendor is off, in words: the variables to set; "" if it has all that it needs."""
+        """Why the vendor is not configured, with the variables to set; "" if it is configured."""
         missing = self.missing_variables()
         return f"not configured: set {', '.join(missing)}" if missing else ""
 
@@ -185,7 +185,7 @@ class VendorResource(dg.ConfigurableResource):
         )
 
     def longest_pause(self) -> float:
-        """Seconds that a pause of the vendor may last at most."""
+        """The longest pause of the vendor, in seconds."""
         policy = self.retry_policy()
         return max(policy.longest_pause, policy.longest_wait) if policy.shared_backoff else policy.longest_pause
 
@@ -214,9 +214,10 @@ class VendorResource(dg.ConfigurableResource):
         limit_headers: LimitHeaders | None = None,
         base_url: str = "",
     ) -> HttpClient:
-        """The client every request to this vendor goes through; `error_reader` knows the vendor's shape of errors.
+        """The client for every request to this vendor.
 
-        `base_url`: another address of the vendor, where its tokens are fetched.
+        error_reader: reads the vendor's error format.
+        base_url: another address of the vendor, such as that of its tokens; "" for the usual one.
         """
         environment = self.environment
         return HttpClient(

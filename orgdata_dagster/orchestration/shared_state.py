@@ -27,7 +27,7 @@ def shared_state() -> State:
 
 def _passwords(uri: str) -> list[str]:
     named_elsewhere = os.environ.get("PGPASSWORD", "")
-    with suppress(ValueError):  # the store says what is wrong with it
+    with suppress(ValueError):  # the store reports a malformed URI
         parts = urlsplit(uri)
         named = parse_qs(parts.query)
         return [

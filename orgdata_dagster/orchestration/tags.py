@@ -1,6 +1,6 @@
 """The tags of ops and runs: every tag that orgdata writes or reads, and its meaning.
 
-Here: names and values of tags. Add here when: there is another tag. Keep out: what a tag causes.
+Here: names and values of tags. Add here when: there is another tag. Keep out: the effects of tags.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ REPORTED_TAG = ".dagster/orgdata_reported"  # what landed was reported; its valu
 # of runs, for users; "true" switches on
 ACCEPT_SHRINK_TAG = "orgdata/accept_shrink"  # store an empty or much smaller answer
 FULL_WALK_TAG = "orgdata/full_walk"  # read every record, not only changed ones
-DRY_RUN_TAG = "orgdata/dry_run"  # show what would be sent, whatever the YAML says
+DRY_RUN_TAG = "orgdata/dry_run"  # only show what would be sent, regardless of the YAML
 ONLY_REJECTED_TAG = "orgdata/only_rejected"  # send only rows that are currently rejected
-ALL_TAG = "orgdata/send_all"  # send every valid row, also rows that did not change since they were answered
+ALL_TAG = "orgdata/send_all"  # send every valid row, also unchanged rows
 
 # Dagster's own tags, which have no public names
 PARTITION_NAME_TAG = "dagster/partition"

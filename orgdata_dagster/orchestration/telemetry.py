@@ -1,9 +1,9 @@
-"""OpenTelemetry metrics of the HTTP client, the landing and the sensors, if the environment asks for them.
+"""OpenTelemetry metrics of the HTTP client, the landing and the sensors, if the environment configures them.
 
-Here: whether it is on, the instruments, and recording. Add here when: something else is worth a metric.
+Here: whether metrics are enabled, the instruments, and recording. Add here when: there is another metric.
 Keep out: `orgdata metrics`, which reads the ledger instead (cli/metrics.py).
 
-It is on if the extra `otel` is installed and one of OpenTelemetry's own variables names where to send metrics, such as
+Metrics are enabled if the extra `otel` is installed and one of OpenTelemetry's own variables sets the receiver, such as
 OTEL_EXPORTER_OTLP_ENDPOINT. Otherwise nothing is imported, and recording does nothing.
 """
 
@@ -17,9 +17,9 @@ from typing import Any
 
 from orgdata_dagster.http.records import RequestRecord
 
-_ASKS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
 _FLUSH = 5_000  # milliseconds that the end of a step waits for the collector
-_providers: dict[int, Any] = {}  # by process: a forked one has no exporting thread
+_providers: dict[int, Any] = {}  # per process, because a forked process has no exporting thread
 _instruments: dict[tuple[int, str], Any] = {}
 
 Observer = Callable[[RequestRecord], None]
@@ -27,8 +27,8 @@ Observer = Callable[[RequestRecord], None]
 
 def is_on() -> bool:
     """Whether metrics are recorded."""
-    asked = any(os.environ.get(name) for name in _ASKS) or os.environ.get("OTEL_METRICS_EXPORTER") == "otlp"
-    return asked and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true" and _is_installed()
+    configured = any(os.environ.get(name) for name in _ENDPOINTS) or os.environ.get("OTEL_METRICS_EXPORTER") == "otlp"
+    return configured and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true" and _is_installed()
 
 
 def _is_installed() -> bool:
@@ -36,7 +36,7 @@ def _is_installed() -> bool:
 
 
 def observing(observer: Observer | None) -> Observer | None:
-    """An observer of requests that also records them; the same one if it is off."""
+    """An observer of requests that also records them; the same observer if metrics are disabled."""
     if not is_on():
         return observer
 
@@ -64,13 +64,13 @@ def committed(vendor: str, table: str, rows: int, seconds: float) -> None:
 
 
 def gauge(name: str, value: float, **attributes: str) -> None:
-    """Record a value that is looked at now and then."""
+    """Record the present value of a gauge."""
     if is_on():
         _instrument("gauge", name).set(value, attributes)
 
 
 def flush() -> None:
-    """Send what was recorded in this process. A worker's process may end right after its step."""
+    """Send the metrics recorded in this process. A worker's process may end right after its step."""
     if (provider := _providers.get(os.getpid())) is not None:
         provider.force_flush(_FLUSH)
 
@@ -102,7 +102,7 @@ def _instrument(kind: str, name: str) -> Any:
 
 
 def _provider() -> Any:
-    """This process's provider: the one that somebody has set already, or one that exports to the variables' address."""
+    """This process's provider: an existing one, or a new one that exports to the address in the variables."""
     if (known := _providers.get(os.getpid())) is not None:
         return known
     from opentelemetry import metrics
@@ -112,7 +112,7 @@ def _provider() -> Any:
     from opentelemetry.sdk.resources import Resource
 
     provider: Any = metrics.get_meter_provider()
-    if not isinstance(provider, MeterProvider) or _providers:  # one of the parent process has no thread here
+    if not isinstance(provider, MeterProvider) or _providers:  # a provider of the parent process has no thread here
         name = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "orgdata"}
         resource = Resource.create({**name, "service.instance.id": str(uuid.uuid4())})
         provider = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())], resource=resource)

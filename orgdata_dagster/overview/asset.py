@@ -1,8 +1,8 @@
 """The asset `orgdata/overview`, and the sensor that keeps it up to date.
 
-Here: when it is refreshed. Keep out: what it shows (markdown.py).
+Here: when it is refreshed. Keep out: its content (markdown.py).
 
-The sensor reports a materialization itself. A run would cost seconds of CPU time each time.
+The sensor reports a materialization itself, because a run would take seconds of CPU time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ spec = dg.AssetSpec(
 )
 
 
-def look(instance: dg.DagsterInstance, graph: Any, resources: Mapping[str, object]) -> Overview:
+def overview_of(instance: dg.DagsterInstance, graph: Any, resources: Mapping[str, object]) -> Overview:
     """The overview of a project. `graph`: its asset graph. `resources`: its resources by key."""
     syncs = syncs_of(graph)
     assets = {key.to_user_string(): syncs.get(key, "") for key in graph.materializable_asset_keys}
@@ -69,7 +69,7 @@ def overview_sensor(
             return dg.SensorResult(skip_reason="nothing has changed, or the last refresh was a moment ago")
         if refreshed and refreshed.date() != now.date():
             context.instance.wipe_assets([OVERVIEW])  # each event holds all of it; a day of them is enough
-        seen = look(context.instance, context.repository_def.asset_graph, resources)  # type: ignore[union-attr]
+        seen = overview_of(context.instance, context.repository_def.asset_graph, resources)  # type: ignore[union-attr]
         cursor = json.dumps({"at": now.isoformat(), "changed": changed})
         return dg.SensorResult(asset_events=[materialization(seen)], cursor=cursor)
 

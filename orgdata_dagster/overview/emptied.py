@@ -1,6 +1,6 @@
-"""Partitions that look emptied at the vendor: their rows stay stored, and they stay incomplete, until it is accepted.
+"""Partitions whose rows the vendor seems to have deleted. The rows remain stored until the user accepts the deletion.
 
-Here: what `status` and `doctor` both say of them. Keep out: when an answer is not believed
+Here: the texts of `status` and `doctor` about them. Keep out: when an answer is not accepted
 (orchestration/assets/contradictions.py); anything that imports Dagster.
 """
 
@@ -12,21 +12,20 @@ from datetime import date, timedelta
 
 from orgdata_dagster.counting import counted_span
 
-ACCEPT = "--accept-shrink"  # stands in the reason of such a partition
+ACCEPT = "--accept-shrink"  # occurs in the reason why such a partition is incomplete
 
 
 def in_words(partitions: Sequence[str | None]) -> str:
-    """What is the matter with them."""
+    """The problem of these partitions, as a clause."""
     which = counted_span(partitions, "partition") if partitions[0] else "the table"
-    return f"the vendor answers with no rows where rows are stored; these are kept, and stay incomplete: {which}"
+    return f"the vendor answers without rows, but rows are stored; they are kept, and these stay incomplete: {which}"
 
 
 def acceptance(asset: str, partitions: Sequence[str | None]) -> str:
-    """The command that takes the vendor at its word: for all of them where they follow each other, else for the
-    first."""
+    """The command that accepts the deletion: for all partitions if they are consecutive days, else for the first."""
     first = partitions[0]
     days = f" --from {first} --to {partitions[-1] if _in_a_row(partitions) else first}" if first else ""
-    return f"If the rows are gone at the vendor indeed, accept that: orgdata pull {asset}{days} {ACCEPT}"
+    return f"If the vendor has really deleted the rows, accept that: orgdata pull {asset}{days} {ACCEPT}"
 
 
 def _in_a_row(partitions: Sequence[str | None]) -> bool:

@@ -95,8 +95,8 @@ def _reasons(instance: dg.DagsterInstance, run_id: str) -> dict[dg.AssetKey, str
 def _run_failure(instance: dg.DagsterInstance, run_id: str) -> str:
     """Why a run failed outside its steps, as when its process was killed."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
-    told = [event.message for record in records if (event := record.event_log_entry.dagster_event)]
-    return excerpt(" ".join((told[-1] or "").split()), _LONGEST) if told and told[-1] else "the run failed"
+    messages = [event.message for record in records if (event := record.event_log_entry.dagster_event)]
+    return excerpt(" ".join((messages[-1] or "").split()), _LONGEST) if messages and messages[-1] else "the run failed"
 
 
 def _again(run: dg.DagsterRun, name: str, sync: str) -> str:

@@ -33,4 +33,4 @@ class Failure:
 def of_pauses(pauses: Iterable[VendorPause]) -> Iterator[Failure]:
     """The vendors that get no request, as failures."""
     for each in pauses:
-        yield Failure(each.vendor, each.told, each.since, error=each.until is None, remedy=each.remedy)
+        yield Failure(each.vendor, each.text, each.since, error=each.until is None, remedy=each.remedy)

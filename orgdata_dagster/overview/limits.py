@@ -1,4 +1,4 @@
-"""The use of the rate limits: of the current window, of the day, and pauses.
+"""The use of the rate limits in the current window and per day, and pauses.
 
 Here: `rate_limits`, `used_today`, `paused`, `use_of_days`. Keep out: the limits (http/rate_limit/), showing them.
 """
@@ -16,7 +16,7 @@ from orgdata_dagster.overview.outline import Outline, Vendor
 from orgdata_dagster.overview.pauses import VendorPause, of_pause, stopped
 from orgdata_dagster.warehouse.ledger.history import VendorDay, asked_since, use_by_day
 
-DAYS = 14  # that the overview looks back
+DAYS = 14  # number of days in the overview
 
 
 def rate_limits(outline: Outline) -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ def _paused(vendor: Vendor) -> VendorPause | None:
 
 
 def use_of_days(now: datetime) -> list[VendorDay]:
-    """The requests by vendor and day, of the last two weeks."""
+    """The requests per vendor and day of the last two weeks."""
     warehouse = opening.warehouse()
     if not warehouse.exists:
         return []

@@ -1,6 +1,6 @@
 """The overview as metadata of the asset `orgdata/overview`.
 
-Here: `metadata_of`. Keep out: what is in its tables (wording.py), the asset (asset.py).
+Here: `metadata_of`. Keep out: the content of the tables (wording.py), the asset (asset.py).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _failing(row: Sequence[str]) -> str:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], of: Sequence[str] = ()) -> str:
-    """A table; `of`: only these of its columns."""
+    """A Markdown table. `of`: names of the columns to show; empty for all."""
     at = [columns.index(name) for name in of or columns]
     under = "|" + "|".join("-:" if columns[each] in _NUMBERS else "-" for each in at) + "|"
     return "\n".join([_row([columns[each] for each in at]), under, *(_row([row[each] for each in at]) for row in rows)])

@@ -1,10 +1,10 @@
 """The part of the configuration that `orgdata status` needs, cached in ORGDATA_HOME so that it need not load Dagster.
 
-Here: `Outline`, and whether the one that was kept still holds. Add here: a fact of the configuration that `status`
-shows. Keep out: how it is read from the definitions (catalog.py); anything that imports Dagster.
+Here: `Outline`, and whether the cached one is still valid. Add here: a fact of the configuration that `status` shows.
+Keep out: reading it from the definitions (catalog.py); anything that imports Dagster.
 
-It holds as long as nothing has changed that the definitions are made of: the files of the project's package, orgdata,
-Dagster, and the environment variables whose names occur in those files or that a vendor reads.
+It is valid until one of the sources of the definitions changes: the files of the project's package, orgdata, Dagster,
+and the environment variables whose names occur in those files or that a vendor reads.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OURS = "ORGDATA_"
 
 @dataclass(frozen=True)
 class Partitions:
-    """The partitions of a table, by their first day. `grain` is None for any other time line (hours, ISO weeks)."""
+    """The partitions of a table. `start`: their first day; `grain`: None for other partitions (hours, ISO weeks)."""
 
     start: date
     grain: Grain | None
@@ -60,7 +60,7 @@ class Vendor:
 
 @dataclass(frozen=True)
 class Outline:
-    """`tables`: schema.table -> its partitions, None without any. `variables`: those that the vendors read.
+    """The cached part of the configuration.
 
     `syncs`: asset that writes (its key, joined by slashes) -> its name for `orgdata sync`.
     `checks`: the asset (its key, joined by slashes) and the name of every check.
@@ -113,7 +113,7 @@ def _path() -> Path:
 
 
 def _made_of(variables: Iterable[str]) -> str:
-    """A digest of what the definitions are made of; "" where that is not known, which never holds."""
+    """A hash of the sources of the definitions; "" if they cannot be read, which is never valid."""
     root = settings.project_root()
     digest = hashlib.sha256(sys.version.encode())
     names = {*variables, *(name for name in os.environ if name.startswith(_OURS))}
@@ -142,7 +142,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def grain_of(cron: str, start: date) -> Grain | None:
-    """What a cron schedule of partitions amounts to, if one begins at `start`."""
+    """The grain of partitions with this cron schedule that begin at `start`; None if it is another one."""
     minute, hour, day, month, weekday = cron.split()
     if (minute, hour, month) != ("0", "0", "*"):
         return None

@@ -1,6 +1,6 @@
 """The overview as one HTML file, for `orgdata status --html FILE`. It needs no network and no script.
 
-Here: `page`. Keep out: what is in its tables (wording.py).
+Here: `page`. Keep out: the content of the tables (wording.py).
 """
 
 from __future__ import annotations

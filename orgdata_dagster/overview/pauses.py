@@ -16,7 +16,7 @@ from orgdata_dagster.http.waiting import span
 
 @dataclass(frozen=True)
 class VendorPause:
-    """A vendor that gets no request. `told`: that in words, with the reason. `remedy`: what to do about it.
+    """A vendor that gets no request. `text`: that in words, with the reason. `remedy`: what to do about it.
 
     since: when the vendor refused the credentials; None for a pause.
     until: when the pause ends; None if a person has to allow requests again.
@@ -25,7 +25,7 @@ class VendorPause:
     vendor: str
     since: datetime | None
     until: datetime | None
-    told: str
+    text: str
     remedy: str
 
 
@@ -45,10 +45,10 @@ def of_pause(vendor: str, pause: Pause, now: datetime) -> VendorPause:
 
 
 def pause_in_words(pause: Pause, now: datetime) -> str:
-    """Until when no request is sent, and how long a pause the vendor asked for."""
+    """Until when no request is sent, and the length of the pause that the vendor asked for."""
     until = now + timedelta(seconds=pause.seconds)
-    told = f"no request is sent until {until:%Y-%m-%d %H:%M:%S} UTC ({span(pause.seconds)}), as the vendor asked"
-    return f"{told}; it asked for {span(pause.asked)}" if pause.asked is not None else told
+    text = f"no request is sent until {until:%Y-%m-%d %H:%M:%S} UTC ({span(pause.seconds)}), as the vendor asked"
+    return f"{text}; it asked for {span(pause.requested)}" if pause.requested is not None else text
 
 
 def lift(vendor: str) -> str:

@@ -1,6 +1,6 @@
-"""The state of everything at one moment, and what it amounts to per vendor.
+"""The state of all tables and rate limits at one moment, and summaries per vendor.
 
-Here: `Overview`, `collect`. Add here when: the overview should know something else. Keep out: showing it.
+Here: `Overview`, `collect`. Add here when: the overview needs another figure. Keep out: presentation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DAY = 86_400
 
 @dataclass(frozen=True)
 class VendorSummary:
-    """One vendor.
+    """The summary of one vendor.
 
     gaps: partitions that are missing or incomplete. complete_until: of the table that is furthest behind.
     requests, points, failed, waited: of today (UTC), see VendorDay. share: of what the rate limit allows in a day;
@@ -56,12 +56,12 @@ class Overview:
 
     @property
     def gaps(self) -> int:
-        """Partitions that are missing or incomplete, of all tables."""
+        """Number of partitions of all tables that are missing or incomplete."""
         return sum(vendor.gaps for vendor in self.vendors)
 
 
 def collect(outline: Outline, failures: Sequence[Failure] = (), now: datetime | None = None) -> Overview:
-    """Look at the warehouse and the rate limits. What cannot be read of the limits is left out."""
+    """Read the state of the warehouse and the rate limits. Limits that cannot be read are omitted."""
     now = now or datetime.now(UTC)
     tables, use = table_statuses(outline), limits.use_of_days(now)
     windows, paused = list[dict[str, Any]](), list[VendorPause]()
@@ -95,5 +95,5 @@ def _summary(
 
 
 def gaps_of(table: TableStatus) -> int:
-    """Partitions that are missing or incomplete."""
+    """Number of partitions that are missing or incomplete."""
     return len(table.missing_partitions) + len(table.incomplete)

@@ -1,6 +1,6 @@
 """The state of every table: rows, complete days, gaps.
 
-Here: `TableStatus`, `table_statuses`. Keep out: queries on the ledger (warehouse/ledger/overview.py), showing it.
+Here: `TableStatus`, `table_statuses`. Keep out: queries on the ledger (warehouse/ledger/overview.py), presentation.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ class TableStatus:
     """One table as `status` shows it. Times are UTC.
 
     first_day, last_day: None if nothing has landed.
-    missing_partitions: partitions between first and last day without coverage; `incomplete`: with incomplete coverage.
+    missing_partitions: partitions between first and last day without coverage.
+    incomplete: partitions with incomplete coverage.
     complete_until, last_loaded: None if nothing has landed.
     notes: clauses about partitions or tables in the ledger that the configuration or the warehouse no longer has, and
-        about partitions that look emptied at the vendor.
+        about partitions whose rows the vendor seems to have deleted.
     """
 
     table: str
@@ -47,7 +48,7 @@ class TableStatus:
 
 
 def table_statuses(outline: Outline) -> list[TableStatus]:
-    """The status of every table of an asset, and of every other table in the ledger."""
+    """The status of every table of an asset, and of all other tables in the ledger."""
     warehouse, configured = opening.warehouse(), outline.tables
     known: dict[str, TableStatus] = {}
     if warehouse.exists:
@@ -103,6 +104,6 @@ def _status(
 
 
 def _of_other_kind(partitions: Partitions, names: Sequence[str]) -> list[str]:
-    """Partitions since the start that the definition does not have, such as days after a change to weeks."""
+    """Partitions since the start that the definition does not contain, such as days after a change to weeks."""
     since = [(name, day) for name in names if (day := day_of(name)) and day >= partitions.start]
     return [name for name, day in since if not partitions.has(day)]

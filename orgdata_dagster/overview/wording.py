@@ -1,4 +1,4 @@
-"""Figures of the overview in words, the same on the page and in Markdown.
+"""The figures of the overview as text, the same on the page and in Markdown.
 
 Here: the rows of its tables as text. Keep out: HTML (page.py), Markdown (markdown.py).
 """
@@ -22,7 +22,7 @@ _NAMED = 5
 
 
 def vendors(seen: Overview) -> Iterator[Sequence[str]]:
-    """A row per vendor, in the columns VENDORS."""
+    """One row per vendor, with the columns VENDORS."""
     for each in seen.vendors:
         yield (
             f"{each.name} (no requests now)" if each.paused else each.name,
@@ -40,7 +40,7 @@ def vendors(seen: Overview) -> Iterator[Sequence[str]]:
 
 
 def tables(seen: Overview) -> Iterator[Sequence[str]]:
-    """A row per table, in the columns TABLES."""
+    """One row per table, with the columns TABLES."""
     for each in seen.tables:
         yield (
             each.table,
@@ -54,7 +54,7 @@ def tables(seen: Overview) -> Iterator[Sequence[str]]:
 
 
 def failures(seen: Overview) -> Iterator[Sequence[str]]:
-    """A row per failure, in the columns FAILURES."""
+    """One row per failure, with the columns FAILURES."""
     for each in seen.failures:
         since = f"{instant(each.since)} ({ago(each.since, seen.now)})" if each.since else "-"
         yield (each.name, since, each.what, each.remedy)
@@ -67,7 +67,7 @@ def limits(seen: Overview) -> Iterator[Sequence[str]]:
 
 
 def gaps(seen: Overview) -> Iterator[tuple[str, str]]:
-    """Table -> the days that are not complete, and other things to know of it."""
+    """Table and text: its days that are not complete, and its notes."""
     for each in seen.tables:
         days = [*(f"{day} (missing)" for day in each.missing_partitions), *(f"{day}" for day in each.incomplete)]
         more = f" and {len(days) - _NAMED} more" if len(days) > _NAMED else ""
@@ -78,7 +78,7 @@ def gaps(seen: Overview) -> Iterator[tuple[str, str]]:
 
 
 def headline(seen: Overview) -> str:
-    """One sentence for all of it."""
+    """One sentence that summarises everything."""
     rows, errors = sum(each.rows for each in seen.tables), sum(each.error for each in seen.failures)
     warnings = len(seen.failures) - errors
     parts = [f"{counted(len(seen.tables), 'table')} of {counted(len(seen.vendors), 'vendor')}", counted(rows, "row")]

@@ -1,6 +1,7 @@
 """All Dagster definitions of a project, assembled in one place. Tests use it too.
 
-Here: `build_defs`. Add here when: a definition belongs to no vendor. Keep out: vendors (defs/<vendor>/defs.yaml).
+Here: `build_defs`. Add here when: a definition belongs to no single vendor. Keep out: vendors
+(defs/<vendor>/defs.yaml).
 """
 
 from __future__ import annotations
@@ -43,11 +44,11 @@ def build_defs(
     project: folder of a Dagster project, whose pyproject.toml names the package with the defs folder (default:
         settings.project_root()).
     for_ui: include the documentation of the Component types, which is slow, and replace broken parts by an asset
-        with the reason (isolation.py). Without it, a broken part raises its error.
+        with the reason (isolation.py). If false, a broken part raises its error.
 
-    A resource that is used but not provided gets a stand-in (stand_ins.py), in the UI also that of a vendor without
-    credentials (unconfigured.py). Steps run in the process of their run,
-    because the work is mostly waiting, and a process per step would cost seconds.
+    A resource that is used but not provided is replaced by a stand-in (stand_ins.py); in the UI, so is the resource of
+    a vendor without credentials (unconfigured.py). Steps run in the process of their run, because they mostly wait, and
+    one process per step would take seconds.
     """
     keep_private()
     redaction.install()
@@ -59,7 +60,7 @@ def build_defs(
     mirror_in_threads()
     root = project or settings.project_root()
     if (importable := str(settings.package_folder(root).parent)) not in sys.path:
-        sys.path.append(importable)  # for projects that are not installed; last, so that it shadows nothing
+        sys.path.append(importable)  # for projects that are not installed; at the end, so that it shadows nothing
     loaded = isolation.load(root) if for_ui else isolation.load_whole(root)
     vendors = [each for each in (loaded.definitions.resources or {}).values() if isinstance(each, VendorResource)]
     defs = dg.Definitions.merge(

@@ -1,6 +1,6 @@
 """The tables that a project's YAML files configure, each with its component and its place in the file.
 
-Here: finding them without building Dagster's definitions. Keep out: what is shown of them (cli/).
+Here: finding them without building Dagster's definitions. Keep out: presentation (cli/).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from orgdata_dagster.vendors.base.stream import Stream
 
 
 class NotConfigured(Exception):
-    """No YAML file has this table, or the files are not valid. The message says what there is, or what is wrong."""
+    """No YAML file has this table, or a file is not valid. The message lists the existing tables, or the problem."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class Configured:
 
 
 @dataclass(frozen=True)
-class Written:
-    """A component as a YAML file has it. `document`: with line numbers."""
+class FoundComponent:
+    """A component in a YAML file. `document`: its YAML with line numbers."""
 
     component: dg.Component
     file: Path
     document: yaml.Node
 
 
-def components(project: Path | None = None) -> Iterator[Written]:
+def components(project: Path | None = None) -> Iterator[FoundComponent]:
     """Every component of the project's YAML files. Raises NotConfigured for an invalid file."""
     for file in yaml_files.of(project or settings.project_root()):
         text = file.read_text(encoding="utf-8")
@@ -59,13 +59,13 @@ def components(project: Path | None = None) -> Iterator[Written]:
                 kind = yaml_files.component(str((content or {}).get("type")))
                 if kind is not None and issubclass(kind, dg.Component) and issubclass(kind, dg.Resolvable):
                     made: Any = kind.resolve_from_yaml(yaml.safe_dump(content.get("attributes") or {}))
-                    yield Written(made, file, document)
+                    yield FoundComponent(made, file, document)
         except (yaml.YAMLError, pydantic.ValidationError, ValueError, AttributeError) as error:
-            said = " ".join(str(error).split())
-            raise NotConfigured(f"{yaml_files.short(file)}: {said}; see `orgdata validate`") from None
+            message = " ".join(str(error).split())
+            raise NotConfigured(f"{yaml_files.short(file)}: {message}; see `orgdata validate`") from None
 
 
-def tables(project: Path | None = None, *, among: Iterable[Written] | None = None) -> Iterator[Configured]:
+def tables(project: Path | None = None, *, among: Iterable[FoundComponent] | None = None) -> Iterator[Configured]:
     """Every table that a vendor is read into, file by file. Raises NotConfigured for an invalid file.
 
     among: the project's components, where they are known already.
@@ -76,7 +76,7 @@ def tables(project: Path | None = None, *, among: Iterable[Written] | None = Non
                 yield Configured(written.component, stream, written.file, written.document)
 
 
-def find(name: str, *, among: Iterable[Written] | None = None) -> Configured:
+def find(name: str, *, among: Iterable[FoundComponent] | None = None) -> Configured:
     """The table `vendor/table`, also written `vendor.table`; see `tables`. Raises NotConfigured if there is none."""
     wanted, there = name.replace(".", "/"), list[str]()
     for each in tables(among=among):

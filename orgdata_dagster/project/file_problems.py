@@ -20,7 +20,7 @@ _ALIKE = 0.75
 
 
 class ProjectWrong(Exception):
-    """Problems that would load silently, or all at once. `lines`: one line per problem."""
+    """The project has problems that Dagster would not report. `lines`: one line per problem."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("; ".join(lines))
@@ -49,8 +49,8 @@ def found(project: Path) -> dict[str, set[Path]]:
             first, other = accounts.setdefault(account, (file, document)), (file, document)
             if first != other:
                 lines[_again(account, first, other)] = {first[0], file}
-    told = [files for files in lines.values() if len(files) > 1]
-    return lines | {line: files for line, files in table_names.clashes(project).items() if files not in told}
+    reported = [files for files in lines.values() if len(files) > 1]
+    return lines | {line: files for line, files in table_names.clashes(project).items() if files not in reported}
 
 
 def _documents(file: Path) -> list[yaml.Node] | None:
@@ -108,12 +108,12 @@ def _type(document: yaml.Node) -> str:
 
 
 def _account(document: yaml.Node) -> str | None:
-    """The name of the vendor's account that a document configures; None for anything else."""
+    """The name of the vendor or account that a document configures; None for other documents."""
     component = yaml_files.component(_type(document))
     if component is None or not hasattr(component, "streams"):
         return None
     attributes = next((value for key, value in _pairs(document) if key == "attributes"), None)
-    # a RestApi calls its vendor by name, the others only their further accounts
+    # for a RestApi, `name` is the vendor; for other types it is an additional account
     name = (_value(attributes, "name") or _value(attributes, "vendor")) if attributes is not None else None
     return name or getattr(component, "kind", None)
 

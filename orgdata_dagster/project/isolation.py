@@ -1,9 +1,9 @@
-"""Isolation of broken vendors: one broken YAML file does not keep the other vendors from loading.
+"""Isolation of broken vendors: one broken YAML file does not prevent the other vendors from loading.
 
 Here: `load` for the UI, the daemon and their runs; `load_whole` for the command line, which refuses to start instead.
 Keep out: finding the problems in the files (yaml_errors.py).
 
-Dagster loads a project as a whole or not at all. If loading fails, each part of the defs folder is loaded by itself. A
+Dagster loads a project as a whole or not at all. If loading fails, each part of the defs folder is loaded separately. A
 part that cannot be loaded is replaced by an asset that shows the reason.
 """
 
@@ -49,7 +49,7 @@ def load(project: Path) -> Loaded:
         parts, broken = components.load_parts(project, settings.defs_folder(project), without=clashing)
         broken |= dict.fromkeys(sorted(clashing), reason)
         if not broken:
-            raise  # every part loads by itself, so the parts contradict each other
+            raise  # every part loads separately, so that the parts contradict each other
         shown, reasons = list[dg.Definitions](), dict[str, Sequence[str]]()
         for path, error in broken.items():
             lines = reasons[path.stem] = problems(error, project, path)
@@ -59,7 +59,7 @@ def load(project: Path) -> Loaded:
 
 
 def _shown(path: Path, lines: Sequence[str]) -> dg.Definitions:
-    """An asset that cannot run, in the group where users look for the vendor's tables."""
+    """An asset that cannot run, in the group in which users expect the vendor's tables."""
     name = re.sub(r"\W", "_", path.stem)
     listed = "\n".join(f"- {line}" for line in lines)
     about = f"{path.name} could not be loaded, so its tables are missing here:\n\n{listed}\n\nCorrect it, then reload."

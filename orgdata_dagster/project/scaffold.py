@@ -1,7 +1,7 @@
-"""Create a project of one's own: package, YAML per vendor, pyproject.toml, test, CI example.
+"""Creating a new project: package, YAML per vendor, pyproject.toml, test, CI example.
 
-Here: what `orgdata init` and `orgdata demo` write. Add here when: every new project needs another file (template/).
-Keep out: asking the user (cli/init.py); the vendors' YAML, which is that of the shipped project (defs/).
+Here: the files that `orgdata init` and `orgdata demo` write. Add here when: every new project needs another file
+(template/). Keep out: questions to the user (cli/init.py); the vendors' YAML, which is copied from defs/.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def vendors() -> list[str]:
 
 
 def package_name(name: str) -> str:
-    """The package of a project with this name: one that Python accepts, and that nothing else has."""
+    """The package name for a project: a valid Python name that no other package has."""
     made = re.sub(r"\W", "_", name.lower(), flags=re.ASCII).strip("_") or "project"
     made = f"_{made}" if made[0].isdigit() else made
     return f"{made}_project" if keyword.iskeyword(made) or made in ("tests", "test") or find_spec(made) else made
@@ -51,7 +51,9 @@ def package_name(name: str) -> str:
 def create(folder: Path, chosen: Sequence[str], first_day: date, limits: Mapping[str, str] | None = None) -> list[Path]:
     """Write a project into a folder; returns the files, relative to it.
 
-    chosen: the vendors. first_day: the start_date in their YAML. limits: vendor -> the limits in its YAML.
+    chosen: the vendors.
+    first_day: the start_date in their YAML.
+    limits: vendor -> the limits in its YAML.
     """
     name = re.sub(r"[^a-z0-9_-]", "-", folder.name.lower()).strip("-_") or "project"
     package = package_name(name)

@@ -1,11 +1,11 @@
 """Stand-ins for resources that the project uses but nothing provides.
 
 Here: finding such resources, and the stand-in, which fails every run that uses it, with the reason.
-Add here when: something else that is missing would keep the whole code location from loading.
+Add here when: another missing object would prevent the whole code location from loading.
 Keep out: why a vendor could not be loaded (isolation.py).
 
-Dagster does not load a project if one asset requires a resource that is not defined. Without stand-ins, one vendor's
-broken YAML would take down the whole code location.
+Dagster does not load a project if an asset requires a resource that is not defined. Without stand-ins, the broken YAML
+of one vendor would prevent the whole code location from loading.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def stand_ins(
     """Resource key -> stand-in, for every vendor's resource that is used but not provided.
 
     broken: folder or file that could not be loaded -> the reasons.
-    all_missing: also for resources that belong to no vendor.
+    all_missing: whether to include resources that do not belong to a vendor.
     """
     vendors = orgdata_dagster.component_types()
     missing = _used(defs) - set(defs.resources or {}) - {_BUILT_IN}

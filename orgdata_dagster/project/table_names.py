@@ -1,9 +1,9 @@
-"""Tables with the same name, found in the YAML files before anything is loaded or pulled.
+"""Finding tables with the same name in the YAML files before anything is loaded or pulled.
 
-Here: `clashes`. Keep out: which tables a Component creates (its `claims`), other problems (yaml_errors.py).
+Here: `clashes`. Keep out: the tables that a Component creates (its `claims`), other problems (yaml_errors.py).
 
-The database ignores case in names, and tables and views share one namespace. A table cannot be called `Users` beside
-`users`, nor `users_current` beside a table `users` with a key: each pull would erase the other's rows.
+The database ignores case in names, and tables and views share one namespace. The names `Users` and `users` clash, and
+so do `users_current` and a table `users` with a key: each pull would overwrite the other's rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Vendors without credentials, as the UI shows them: their assets say which variables to set, and their runs too.
+"""Vendors without credentials in the UI: their assets, and the failures of their runs, list the variables to set.
 
 Here: `shown_as_off`. Keep out: skipping them in schedules and sensors (orchestration/automation/schedules.py) and on
 the command line (cli/catalog.py).
@@ -19,18 +19,20 @@ _HOW = "in the environment or in .env, then reload the code location"
 
 
 def shown_as_off(defs: dg.Definitions, resources: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """The assets of `defs` and the resources; those of vendors without credentials are marked, and stand-ins."""
+    """The assets and resources of a project. Assets of vendors without credentials are marked as not configured, and
+    their resources are replaced by stand-ins.
+    """
     off = {
-        key: told
+        key: reason
         for key, resource in resources.items()
-        if isinstance(resource, VendorResource) and (told := resource.not_configured())
+        if isinstance(resource, VendorResource) and (reason := resource.not_configured())
     }
-    replaced = {key: stand_in(f"{key} is {told} {_HOW}.") for key, told in off.items()}
+    replaced = {key: stand_in(f"{key} is {reason} {_HOW}.") for key, reason in off.items()}
     return [_marked(asset, off) for asset in defs.assets or ()], {**resources, **replaced}
 
 
 def _marked(asset: Any, off: Mapping[str, str]) -> Any:
-    """The asset with the reason on its card, and without a condition that would launch runs of it."""
+    """The asset with the reason in its description, and without a condition that would launch runs."""
     needed = sorted(off.keys() & set(getattr(asset, "required_resource_keys", ())))
     if not needed or not isinstance(asset, dg.AssetsDefinition):
         return asset

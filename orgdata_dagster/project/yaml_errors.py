@@ -1,7 +1,7 @@
-"""Problems in YAML files in one line each: file, line, field, what is wrong.
+"""Problems in YAML files, one line per problem: file, line, field, problem.
 
 Here: finding every problem in a project's defs.yaml files.
-Keep out: what the files may contain (each vendor's component.py).
+Keep out: the fields of the files (each vendor's component.py).
 
 Dagster stops at the first problem and wraps it in 70 to 170 lines. If loading fails, the files are therefore validated
 again with the Components' own models, which find all problems at once.
@@ -24,10 +24,10 @@ from orgdata_dagster.project.yaml_fields import fields_at
 
 
 def problems(error: BaseException, project: Path, part: Path | None = None) -> list[str]:
-    """Every problem in the project's files as `file:line vendor.field: what is wrong`, from the first line on.
+    """Every problem in the project's files as `file:line vendor.field: problem`, sorted by file and line.
 
-    error: why loading failed; returned as one line if the files show no problem.
-    part: only look at this folder or file.
+    error: why loading failed; returned as one line if no problem is found in the files.
+    part: check only this folder or file; None for all files.
     """
     files = yaml_files.of(project, part)
     found = [line for file in files for line in _of_file(file)]

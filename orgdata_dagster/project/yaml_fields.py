@@ -1,6 +1,6 @@
-"""The fields that a place in a YAML file may have.
+"""The fields that are allowed at a place in a YAML file.
 
-Here: `fields_at`, read from the models of the components. Keep out: what is wrong with a file (yaml_errors.py).
+Here: `fields_at`, from the models of the components. Keep out: problems of a file (yaml_errors.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Model = type[pydantic.BaseModel]
 
 
 def fields_at(model: Model, location: Sequence[int | str]) -> list[str]:
-    """The names of the fields at a location below a model, in its order. Where several models may be, those of all."""
+    """The names of the fields at a location below a model, in order. If several models are allowed, those of all."""
     models: list[Model] = [model]
     for part in location:
         if isinstance(part, int):
@@ -25,14 +25,14 @@ def fields_at(model: Model, location: Sequence[int | str]) -> list[str]:
 
 
 def _below(model: Model, name: str) -> Iterator[Model]:
-    """The models that a field of a model may hold, in lists or directly."""
+    """The models that a field of a model may contain, directly or in lists."""
     for own, field in model.model_fields.items():
         if name in (own, field.alias):
             yield from _models(field.annotation)
 
 
 def _models(annotation: Any) -> Iterator[Model]:
-    annotation = getattr(annotation, "__value__", annotation)  # what a type alias stands for
+    annotation = getattr(annotation, "__value__", annotation)  # resolve a type alias
     if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
         yield annotation
     for inner in get_args(annotation):

@@ -1,6 +1,6 @@
 """The defs.yaml files of a project, and the line of a field in one of them.
 
-Here: what yaml_errors.py, file_problems.py and table_names.py share. Keep out: finding problems.
+Here: functions that yaml_errors.py, file_problems.py and table_names.py share. Keep out: finding problems.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def line(node: yaml.Node, location: Sequence[int | str]) -> int:
 
 
 def as_written(node: yaml.Node, location: Sequence[int | str]) -> tuple[int | str, ...]:
-    """A location of pydantic as the document has it: pydantic also names the chosen member of a union."""
+    """Pydantic's location as a location in the document: pydantic also names the chosen member of a union."""
     found = list[int | str]()
     inside: yaml.Node | None = node
     is_chosen = False

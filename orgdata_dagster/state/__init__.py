@@ -1,10 +1,10 @@
-"""Shared state: what the processes of a project have in common besides the warehouse and Dagster's storage.
+"""Shared state: data and locks that the processes of a project share, apart from the warehouse and Dagster's storage.
 
-Here: the names that other packages use. `open_state` chooses a store. interface.py: what a store can
-do; files.py: the store of one machine, sqlite_tables.py and file_lock.py: its parts; postgres/: the store of several
-machines; processes.py: the identity of a process.
+Here: the names that other packages use, and `open_state`, which chooses a store. The modules: interface.py (the
+interface of a store), files.py (the store of one machine) with its parts sqlite_tables.py and file_lock.py, postgres/
+(the store of several machines), processes.py (the identity of a process).
 Add here when: another package needs one more name.
-Keep out: what is shared (rate limits, circuit breakers, claims on runs), and where the store is (settings.py).
+Keep out: what is shared (rate limits, circuit breakers, claims on runs), and the store's address (settings.py).
 """
 
 from pathlib import Path
@@ -38,7 +38,7 @@ __all__ = [
 
 
 def open_state(uri: str | None, folder: Path) -> State:
-    """The state in the database of this URI; without one, in files in the folder. Raises StateUnavailable."""
+    """Open the state in the database of this URI; without a URI, in files in the folder. Raises StateUnavailable."""
     if uri is None:
         return FileState(folder)
     try:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SAY_AFTER = 2.0  # seconds of waiting before the first message
-SAY_AGAIN_AFTER = 60.0
+NOTIFY_AFTER = 2.0  # seconds of waiting before the first message
+NOTIFY_AGAIN_AFTER = 60.0
 _POLL = 0.05
 
 
@@ -30,17 +30,18 @@ def locked(
     """Hold the lock on `path` until the context ends; waits until it is free.
 
     shared: lock for reading, together with other readers.
-    waiting: called in another thread after SAY_AFTER seconds of waiting, and again every minute.
+    waiting: called in another thread after NOTIFY_AFTER seconds of waiting, and again every minute.
     patience: seconds after which to give up; None: never.
 
-    Every process first takes the lock of the queue file (`<path>.queue`), then the lock itself. Without the queue,
-    overlapping readers would keep a writer out for ever: flock grants a shared lock although an exclusive one waits.
+    Every process first takes the lock of the queue file (`<path>.queue`), then the lock itself. Without the queue, a
+    writer might never get the lock while readers overlap, because flock grants a shared lock even if an exclusive one
+    waits.
 
     Raises StillHeld when `patience` is over.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _open(path) as held:
-        with _open(path.with_name(path.name + ".queue")) as queue, told_while(waiting) as begin:
+        with _open(path.with_name(path.name + ".queue")) as queue, notifying(waiting) as begin:
             deadline = None if patience is None else time.monotonic() + patience
             for descriptor, kind in (
                 (queue, fcntl.LOCK_EX),
@@ -87,17 +88,17 @@ def _wait(descriptor: int, kind: int, deadline: float | None) -> None:
 
 
 @contextmanager
-def told_while(waiting: Callable[[], None] | None) -> Iterator[Callable[[], None]]:
-    """Give a function that starts to call `waiting` at intervals in another thread, until the context ends."""
+def notifying(waiting: Callable[[], None] | None) -> Iterator[Callable[[], None]]:
+    """Yield a function that starts calling `waiting` at intervals in another thread, until the context ends."""
     over = threading.Event()
 
-    def tell() -> None:
-        pause = SAY_AFTER
+    def notify() -> None:
+        pause = NOTIFY_AFTER
         while waiting is not None and not over.wait(pause):
             waiting()
-            pause = SAY_AGAIN_AFTER
+            pause = NOTIFY_AGAIN_AFTER
 
-    thread = threading.Thread(target=tell, name="lock-waiting", daemon=True)
+    thread = threading.Thread(target=notify, name="lock-waiting", daemon=True)
 
     def begin() -> None:
         if waiting is not None and thread.ident is None:

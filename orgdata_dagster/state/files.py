@@ -1,6 +1,6 @@
 """Shared state in files: the default, for all processes of one machine.
 
-Here: `FileState`. Add here when: the interface has another method. Keep out: other stores; what is stored.
+Here: `FileState`. Add here when: the interface has another method. Keep out: other stores; the use of the state.
 
 Locks are the kernel's (flock), which releases them when their process ends.
 """
@@ -29,7 +29,7 @@ class FileState:
         self.folder = folder
 
     def describe(self) -> str:
-        """Where the state is."""
+        """The state's place; see State."""
         return f"files in {self.folder}, for the processes of this machine"
 
     def lock(
@@ -47,7 +47,7 @@ class FileState:
         return held
 
     def holder(self, name: str) -> Holder | None:
-        """Who holds the lock or claim, or died with it; see State."""
+        """The holder of the lock or claim; see State."""
         path = self._lock_file(name)
         try:
             text, since = path.read_text().strip(), path.stat().st_mtime
@@ -57,7 +57,7 @@ class FileState:
         return Holder(process, datetime.fromtimestamp(since, UTC), alive=_is_locked(path))
 
     def revoke(self, name: str) -> bool:
-        """Whether the holder is dead: what the kernel has released does not come back."""
+        """Whether the holder is dead. A dead holder cannot get the lock back, because the kernel has released it."""
         found = self.holder(name)
         return found is None or not found.alive
 
@@ -99,7 +99,7 @@ class HeldFile:
         self._path = path
         self._descriptor: int | None = None
         self._remove = remove
-        watch(self)  # before the file is open, so that no fork comes in between
+        watch(self)  # before the file is opened, so that no fork can happen in between
 
     def take(self) -> bool:
         """Lock the file; returns whether it was free."""
@@ -112,7 +112,7 @@ class HeldFile:
         return True
 
     def write(self, text: str) -> None:
-        """Write into the file who holds it."""
+        """Write the holder's identity into the file."""
         assert self._descriptor is not None
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, text.encode(), 0)
@@ -131,7 +131,7 @@ class HeldFile:
 
 
 class FileNotes:
-    """Notes in a folder: a file each."""
+    """Notes in a folder, one file per note."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,7 +1,7 @@
-"""What every store of shared state can do.
+"""The interface of the stores of shared state.
 
-Here: `State` and its parts, as protocols. Add here when: processes have to share a new kind of thing.
-Keep out: the stores themselves (files.py).
+Here: `State` and its parts, as protocols. Add here when: processes have to share another kind of data.
+Keep out: the stores themselves (files.py, postgres/).
 
 Names have parts that are separated by slashes, such as `rate_limits/octolis`.
 """
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class StateUnavailable(Exception):
-    """The store cannot be used. `str()` is one line that says why, and what to do."""
+    """The store cannot be used. `str()` is one line with the reason and the remedy."""
 
 
 class Held(Protocol):
@@ -30,11 +30,12 @@ class Held(Protocol):
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a claim, or held it until it died.
+    """The process that holds a lock or claim, or that held it when it died.
 
     process: its `identity`, see processes.py.
-    since: when it took the claim (UTC).
-    seen: when it was last known to be alive (UTC); None if the store does not know.
+    since: when it took the lock or claim (UTC).
+    alive: whether it is alive.
+    seen: when it was last known to be alive (UTC); None if the store does not record this.
     """
 
     process: str
@@ -50,14 +51,14 @@ class Notes(Protocol):
         """The text; None if there is no such note."""
 
     def add(self, key: str, text: str = "") -> bool:
-        """Add a note unless there is one with this key; returns whether it was added. Only one process adds it."""
+        """Add a note unless this key exists; returns whether it was added. Of several processes, only one adds it."""
 
     def remove(self, key: str) -> None:
         """Remove a note if it is there."""
 
 
 class Rows(Protocol):
-    """The answer to a statement. rowcount: number of changed rows."""
+    """The result of a statement. `rowcount`: number of changed rows."""
 
     @property
     def rowcount(self) -> int: ...
@@ -70,8 +71,9 @@ class Rows(Protocol):
 class StoreClock(NamedTuple):
     """The store's own time.
 
-    wall: Unix time in seconds. boot: changes when the store may have lost its last transactions.
-    age: seconds since the store read its clock, at most; more if the answer took long.
+    wall: Unix time in seconds.
+    boot: changes when the store may have lost its last transactions.
+    age: upper bound of the seconds since the store read its clock.
     """
 
     wall: float
@@ -84,19 +86,19 @@ class Transaction(Protocol):
 
     @property
     def first(self) -> Sequence[Sequence[Any]]:
-        """The rows of each query that was to be read with the beginning, see Tables.run."""
+        """The rows of each query in `first`, see Tables.run."""
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Rows:
         """Run a statement now."""
 
     def change(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a statement before the next one that is executed, or before the commit: its answer is not needed."""
+        """Run a statement whose result is not needed, at the latest before the next `execute` or the commit."""
 
     def insert(self, statement: str, parameters: Mapping[str, Any]) -> int:
-        """Insert one row, whose `:id` is made here, like `change`; returns the id. Ids increase."""
+        """Insert one row with a new `:id`, like `change`; returns the id. Ids increase."""
 
     def clock(self) -> StoreClock | None:
-        """The store's time, which counts for all processes. None: the machine's clocks count."""
+        """The store's time, which all processes use; None if they use their machine's clocks."""
 
 
 class Tables(Protocol):
@@ -108,7 +110,7 @@ class Tables(Protocol):
     def run(self, work: Callable[[Transaction], T], first: Sequence[str] = ()) -> T:
         """Run `work(transaction)` in one exclusive transaction; commit when it returns, roll back when it raises.
 
-        first: queries to read with the beginning, in the same message to a distant store; see Transaction.first.
+        first: queries to run at the beginning, in the same message to a remote store; see Transaction.first.
 
         Raises StateUnavailable.
         """
@@ -118,36 +120,36 @@ class Tables(Protocol):
 
 
 class State(Protocol):
-    """A store of shared state. All locks end with the process that holds them, however it ends."""
+    """A store of shared state. All locks end with the process that holds them, also after a crash."""
 
     def describe(self) -> str:
-        """Where the state is, in words, after a look whether it can be used. Raises StateUnavailable."""
+        """Check that the store can be used; returns its place as text. Raises StateUnavailable."""
 
     def lock(
         self, name: str, *, waiting: Callable[[], None] | None = None, patience: float | None = None
     ) -> AbstractContextManager[None]:
         """Hold an exclusive lock until the context ends; waits until it is free.
 
-        waiting: called after seconds of waiting, and again every minute.
-        patience: seconds after which to give up; None: never.
+        waiting: called after 2 seconds of waiting, and again every minute.
+        patience: seconds after which to give up; None for no limit.
 
         Raises StillHeld when `patience` is over.
         """
 
     def claim(self, name: str) -> Held | None:
-        """Claim something that is never claimed again after its release, such as a run; None if it is claimed."""
+        """Claim something that is claimed only once, such as a run; None if it is claimed already."""
 
     def holder(self, name: str) -> Holder | None:
-        """Who holds the lock or claim, or died with it; None if nobody holds it, or it was released."""
+        """The process that holds the lock or claim, or held it when it died; None if it is free or was released."""
 
     def revoke(self, name: str) -> bool:
-        """Take a claim away from a dead holder for good; False if the holder is alive after all."""
+        """Permanently take a claim away from a dead holder; returns False if the holder is alive after all."""
 
     def forget(self, name: str) -> None:
-        """Remove what is known of a revoked or released claim."""
+        """Remove the record of a revoked or released claim."""
 
     def lease(self, names: Sequence[str]) -> Held | None:
-        """Take a free one of these locks for a moment; None if all are taken."""
+        """Take one of these locks for a short time; None if all are taken."""
 
     def notes(self, kind: str) -> Notes:
         """The notes of a kind."""

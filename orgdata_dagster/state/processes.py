@@ -1,6 +1,6 @@
 """The identity of a process, and whether it is alive.
 
-Here: an identity that stays unique if its process id is used again. Keep out: what a process works on.
+Here: an identity that remains unique if the process id is reused. Keep out: the work of a process.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def alive(name: str) -> bool:
 
 
 def in_words(name: str) -> str:
-    """The process of an `identity` in an English sentence."""
+    """The process of an `identity` as text, such as `process 7 on host`."""
     host, pid = name.split(":")[0], name.split(":")[-2] if name.count(":") >= 2 else ""
     return f"process {pid} on {host}" if pid else "process"
 

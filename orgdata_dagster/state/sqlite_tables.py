@@ -2,7 +2,7 @@
 
 Here: `SqliteTables.run`, which runs a function in one exclusive transaction.
 Add here when: the file must survive another kind of fault.
-Keep out: which tables there are (http/rate_limit/reservations.py).
+Keep out: the definitions of tables (http/rate_limit/reservations.py).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SqliteTransaction:
         return self._connection.execute(statement, {**parameters, "id": None}).lastrowid or 0
 
     def clock(self) -> None:
-        """The machine's clocks count."""
+        """None: processes use the machine's clocks."""
 
 
 class SqliteTables:
@@ -72,8 +72,9 @@ class SqliteTables:
     def run(self, work: Callable[[SqliteTransaction], T], first: Sequence[str] = ()) -> T:
         """Run `work(transaction)` in one transaction; see Tables.
 
-        A damaged file is moved to `<name>.corrupt`, and the work is repeated on a new one. Raises StateUnavailable if
-        that does not help.
+        A damaged file is moved to `<name>.corrupt`, and the work is repeated with a new file.
+
+        Raises StateUnavailable if the file still cannot be used.
         """
         try:
             with self._alone():
@@ -87,8 +88,8 @@ class SqliteTables:
         except (sqlite3.Error, OSError) as error:
             why = "it is a folder" if self.path.is_dir() else str(getattr(error, "strerror", None) or error).lower()
             raise StateUnavailable(
-                f"The file {self.path} of the shared state cannot be used: {why}. Make its folder writable and its "
-                "disk have room, or move the file away; then try again."
+                f"The file {self.path} of the shared state cannot be used: {why}. Make its folder writable and free "
+                "space on its disk, or move the file away; then try again."
             ) from None
 
     def forget(self) -> None:
@@ -150,9 +151,9 @@ class SqliteTables:
     def _create(self) -> None:
         """Create the file readable by its owner only, which SQLite itself does not do.
 
-        Only a file that is not there yet: to close a file descriptor gives back every POSIX lock that this process has
-        on the file, also those of SQLite's other connections. Another process would then take itself for the only one
-        and remove the write-ahead log, and with it what these connections write from then on.
+        An existing file is not opened here: closing its descriptor would release every POSIX lock of this process on
+        the file, including those of SQLite's connections. Another process would then consider itself the only user and
+        remove the write-ahead log, so that everything these connections write later would be lost.
         """
         with suppress(FileExistsError):
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -178,6 +179,6 @@ def _inode(path: Path) -> int:
 
 
 def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest refines it
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
     other_tables = code == sqlite3.SQLITE_ERROR and ("no such" in str(error) or "has no column" in str(error))
     return other_tables or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -1,10 +1,10 @@
-"""What the database's catalog says about tables and views.
+"""Queries on the database's catalog of tables and views.
 
-Here: questions about one table's existence and columns. Add here: another question to the catalog.
-Keep out: questions about rows, and changes (commit/).
+Here: whether a table exists, and its columns. Add here: another query on the catalog.
+Keep out: queries on rows, and changes (commit/).
 
-A missing table is found by asking the catalog, not by catching the error of a statement: DuckDB 2.0 aborts the
-transaction when a statement fails.
+Missing tables are found in the catalog, not by catching the error of a statement: DuckDB 2.0 aborts the transaction
+when a statement fails.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _known: WeakKeyDictionary[duckdb.DuckDBPyConnection, dict[str, Any]] = WeakKeyDi
 
 @contextmanager
 def remembering(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Ask the catalog only once for what exists, until the context ends: nobody else may change it meanwhile.
+    """Cache the answers of the catalog until the context ends. Nobody else may change the catalog meanwhile.
 
-    The catalog describes all of its tables for each question, which takes milliseconds where there are hundreds.
+    The catalog describes all tables for each query, which takes milliseconds if there are hundreds of tables.
     """
     _known[connection] = {}
     try:
@@ -36,13 +36,13 @@ def remembering(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         del _known[connection]
 
 
-def known(connection: duckdb.DuckDBPyConnection, what: str, ask: Callable[[], T]) -> T:
-    """The answer of `ask`, which is remembered if it is a good one: what is missing may be created at any time."""
+def known(connection: duckdb.DuckDBPyConnection, what: str, query: Callable[[], T]) -> T:
+    """The answer of `query`. A truthy answer is cached; a falsy one is not, because a table may be created later."""
     answers = _known.get(connection, {})
     if what in answers:
         found: T = answers[what]
         return found
-    if answer := ask():
+    if answer := query():
         answers[what] = answer
     return answer
 
@@ -62,25 +62,25 @@ _KIND = "SELECT type FROM duckdb_databases() WHERE database_name = current_datab
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> str:
-    """SQL: a relation with database_name, schema_name, table_name and column_count of every table.
+    """SQL of a relation with database_name, schema_name, table_name and column_count of every table.
 
-    In a lake that includes views.
+    In a lake, the relation also includes views.
     """
     kind = known(connection, "kind", lambda: connection.execute(_KIND).fetchone())
     return _TABLES_OF_LAKE if kind == ("ducklake",) else _TABLES
 
 
 def exists(connection: duckdb.DuckDBPyConnection, table: TableName) -> bool:
-    """Whether there is a table or a view of this name."""
+    """Whether there is a table or a view with this name."""
     name = [folded(table.schema), folded(table.name)]
 
     def found() -> bool:
-        asked = " UNION ALL ".join(
+        sql = " UNION ALL ".join(
             f"SELECT 1 FROM {relation} WHERE database_name = current_database() "
             f"AND {_folded('schema_name')} = ? AND {_folded(column)} = ?"
             for relation, column in ((tables(connection), "table_name"), ("duckdb_views()", "view_name"))
         )
-        return connection.execute(asked, name * 2).fetchone() is not None
+        return connection.execute(sql, name * 2).fetchone() is not None
 
     return known(connection, _name_of(table), found)
 

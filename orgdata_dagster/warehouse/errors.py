@@ -1,6 +1,6 @@
 """Errors of the warehouse, named by how one recovers from them.
 
-Here: exceptions only. Add here: an error that a caller must tell apart from the others. Keep out: HTTP and Dagster.
+Here: exceptions only. Add here: an error that callers handle in a way of its own. Keep out: HTTP and Dagster.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class UnknownColumns(Refused):
 
 
 class KeysViolated(Refused):
-    """Rows cannot be told apart by the table's key. The old partition stays in place."""
+    """Rows have no key, or share it with another row. The old partition stays in place."""
 
 
 class RowCountMismatch(WarehouseError):
-    """The database read a different number of rows than the pages hold. Nothing was committed."""
+    """The database read a different number of rows than the pages contain. Nothing was committed."""
 
 
 class WarehouseUnavailable(WarehouseError):

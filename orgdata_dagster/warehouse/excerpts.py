@@ -1,7 +1,7 @@
 """Excerpts of a vendor's data for error messages: the beginning of a text, with secrets removed.
 
-Here: `excerpt`, and `excerpt_with`, by which the program sets how secrets are removed. Add here: another way to quote
-data. Keep out: which values are secret; the warehouse does not know any.
+Here: `excerpt`, and `excerpt_with`, with which the program sets how secrets are removed. Add here: another way to quote
+data. Keep out: which values are secret, because the warehouse does not know any secret.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _excerpt: Excerpt = _plain
 
 
 def excerpt_with(function: Excerpt) -> None:
-    """Have `function(text, longest)` make all excerpts of this process from now on."""
+    """Make all excerpts of this process with `function(text, longest)` from now on."""
     global _excerpt
     _excerpt = function
 

@@ -8,8 +8,8 @@ types of Parquet (types/parquet.py).
     FOLDER/institution_analytics/users/exported.parquet                     what was exported, per partition
 
 A partition is written again if its number of rows, its newest load or the table's columns have changed. The file of a
-partition that has gone is replaced by one without rows, since an object store cannot delete in SQL. A file is replaced
-at once or not at all. A reader that comes while an export runs may see some partitions of before and some of after it.
+removed partition is replaced by a file without rows, because SQL cannot delete files from an object store. Each file is
+replaced atomically. A reader during an export may see some old and some new partitions.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ _ROWS = "rows.parquet"
 
 @dataclass(frozen=True)
 class Exported:
-    """What was exported of a table. `written`, `unchanged`: numbers of files. `rows`: all rows of the table."""
+    """The result of exporting a table.
+
+    written, unchanged: numbers of files.
+    rows: number of rows of the table.
+    """
 
     table: TableName
     written: int
@@ -45,7 +49,11 @@ class Exported:
 
 
 class _Partition(NamedTuple):
-    """A partition's state. `newest`: its newest load, as text. `columns`: those of the table, with their types."""
+    """The state of a partition when it was exported.
+
+    newest: time of its newest load, as text.
+    columns: the table's columns with their types.
+    """
 
     key: str | None
     rows: int
@@ -54,9 +62,9 @@ class _Partition(NamedTuple):
 
 
 def export(warehouse: Warehouse, table: TableName, folder: str) -> Exported:
-    """Bring the Parquet files of a table below `folder` (a path, or the URL of an object store) up to date.
+    """Update the Parquet files of a table below `folder`, which is a path or the URL of an object store.
 
-    Writers wait until the table's changed partitions are written, so that its files show one state.
+    Writers wait until the table's changed partitions are written, so that the files are consistent.
 
     Raises WarehouseUnavailable if a file cannot be read or written.
     """
@@ -80,8 +88,8 @@ def export(warehouse: Warehouse, table: TableName, folder: str) -> Exported:
         try:
             return with_room(connection, run)
         except (OSError, duckdb.IOException) as error:
-            said = error.strerror if isinstance(error, OSError) else first_line(error)
-            raise WarehouseUnavailable(f"Cannot export {table} to {place}: {said}.") from None
+            cause = error.strerror if isinstance(error, OSError) else first_line(error)
+            raise WarehouseUnavailable(f"Cannot export {table} to {place}: {cause}.") from None
 
 
 def _partitions(connection: duckdb.DuckDBPyConnection, table: TableName, types: dict[str, str]) -> Iterator[_Partition]:
@@ -93,7 +101,7 @@ def _partitions(connection: duckdb.DuckDBPyConnection, table: TableName, types: 
 
 
 def _exported(connection: duckdb.DuckDBPyConnection, place: str) -> Iterator[_Partition]:
-    """What the last export wrote; nothing if there was none."""
+    """The partitions that the last export wrote; empty before the first export."""
     file = literal(f"{place}/{_EXPORTED}")
     if not connection.execute(f"SELECT 1 FROM glob({file})").fetchall():
         return iter(())
@@ -115,7 +123,7 @@ def _write(
         where = f"{PARTITION} IS NULL" if partition.key is None else f"{PARTITION} = {literal(partition.key)}"
         below = "" if partition.key is None else f"partition={quote(partition.key, safe='')}/"
         _copy(connection, f"SELECT {columns} FROM {table.sql} WHERE {where}", f"{place}/{below}{_ROWS}")
-    # last: if the export breaks off before, the next one writes these partitions again
+    # the list is written last: after an interrupted export, the next one writes these partitions again
     made = f"{SCRATCH}.orgdata_exported"
     connection.execute(
         f"CREATE OR REPLACE TABLE {made} (partition VARCHAR, row_count BIGINT, newest_load VARCHAR, columns VARCHAR)"
@@ -128,7 +136,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, file: str) -> None:
     local = "://" not in file
     if local:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    # an object store shows a file when it is whole; a folder would show a part of it
+    # an object store shows only complete files, but a local folder would show a part of a file
     connection.execute(f"COPY ({query}) TO {literal(file)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE {local})")
 
 

@@ -1,7 +1,6 @@
 """Names of tables and columns: quoting them for SQL, and deciding whether two names are the same.
 
-Here: what holds for tables and columns alike. Keep out: which column a vendor's name leads to
-(pages/column_names.py).
+Here: rules that apply to tables and columns alike. Keep out: the columns of a vendor's names (pages/column_names.py).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ OWN_PREFIX = "_orgdata_"
 PARTITION = "_orgdata_partition"
 LOADED_AT = "_orgdata_loaded_at"
 RUN_ID = "_orgdata_run_id"
-VARIANT = "__v_text"  # ends the name of a column's variant column
+VARIANT = "__v_text"  # suffix of the name of a variant column
 PARTITION_IS_IN = f"({PARTITION} IN (SELECT unnest(CAST(? AS VARCHAR[]))) OR ({PARTITION} IS NULL AND ?))"
 """SQL with two parameters: the partitions, and whether None is among them."""
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -39,20 +38,20 @@ class TableName:
         return f"{quoted(self.schema)}.{quoted(self.name)}"
 
     def view(self, suffix: str) -> TableName:
-        """The view beside this table, as `users_current` beside `users`."""
+        """The name of a view of this table, for example `users_current` for `users`."""
         return TableName(self.schema, f"{self.name}_{suffix}")
 
 
 def folded(name: str) -> str:
-    """Fold a name for comparison: two names are the same to the database exactly if their folded forms are equal.
+    """Fold a name for comparison. The database treats two names as equal exactly if their folded forms are equal.
 
-    Only the case of ASCII letters is ignored: `ID` and `id` are one column, `École` and `école` are two.
+    Only the case of ASCII letters is ignored: `ID` and `id` are the same column, `École` and `école` are not.
     """
     return name.lower() if name.isascii() else name.translate(_LOWER)
 
 
 def unknown(name: str, columns: Iterable[str]) -> str:
-    """Say that no column has this configured name, and which column may be meant."""
+    """The message, as a clause, that no column has this configured name, with the closest column."""
     there = [column for column in columns if not folded(column).startswith(OWN_PREFIX)]
     spelled = {folded(column): column for column in reversed(there)}
     close = get_close_matches(folded(name), spelled, n=1, cutoff=0.5)
@@ -61,7 +60,7 @@ def unknown(name: str, columns: Iterable[str]) -> str:
 
 
 def quoted(identifier: str) -> str:
-    """Quote an identifier for SQL; it may have any characters."""
+    """Quote an identifier, which may contain any characters, for SQL."""
     return '"' + identifier.replace('"', '""') + '"'
 
 

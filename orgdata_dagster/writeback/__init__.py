@@ -1,10 +1,10 @@
-"""Writing back: what a vendor holds is kept equal to the rows of a SELECT on the warehouse (reverse ETL).
+"""Writing back (reverse ETL): keeping a vendor's records equal to the rows of a SELECT on the warehouse.
 
-How a row travels: `source` copies the rows out of the warehouse. The destination turns each row into a payload, or into
-a list of problems (`payloads` and `columns` help). `diff` compares the payloads with what was accepted before
+The path of a row: `source` copies the rows from the warehouse. The destination turns each row into a payload, or into a
+list of problems (`payloads` and `columns` help). `diff` compares the payloads with those that were accepted before
 (`sent_rows`). `delivery` sends the rows that differ in batches (`batch`). `journal` records the answers in `sent_rows`
-and in the table of results (`results`). `asset` puts these steps together, `figures` shows them, and `component` has
-the YAML options that every sync shares.
+and in the table of results (`results`). `asset` combines these steps, `figures` shows them, and `component` has the
+YAML options of every sync.
 
-What differs from vendor to vendor is behind the protocol in `destination`. A vendor's folder implements it.
+Everything that differs between vendors is behind the protocol in `destination`, which a vendor's folder implements.
 """

@@ -1,6 +1,6 @@
 """The asset of a sync: one run, from the source to the results.
 
-Here: `build_asset`, and what the tags of a run ask for. Keep out: YAML (component.py), the steps themselves.
+Here: `build_asset`, and the selection by a run's tags. Keep out: YAML (component.py), the steps themselves.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from orgdata_dagster.orchestration.assets.failures import explained, failure
 from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
-from orgdata_dagster.orchestration.assets.waits import tell, waits_told
+from orgdata_dagster.orchestration.assets.waits import report_wait, reporting_waits
 from orgdata_dagster.orchestration.checks.specs import REJECTED
 from orgdata_dagster.orchestration.instance.claims import claim
 from orgdata_dagster.orchestration.shared_state import shared_state
@@ -40,8 +40,11 @@ _NOTHING_SENT = "Dry run: nothing was sent."
 def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.AssetsDefinition:
     """The asset of a sync, downstream of the tables that its source reads.
 
-    It needs two resources: the destination's and `warehouse`. `pace`: instead of the destination's own, for tests with
-    a clock of their own. Raises ValueError if the source is not one SELECT.
+    It needs two resources: the destination's and `warehouse`.
+
+    pace: replaces the destination's own pace, for tests with a fake clock.
+
+    Raises ValueError if the source is not one SELECT.
     """
     destination = sync.destination
 
@@ -68,12 +71,12 @@ def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.
         resource = getattr(context.resources, destination.resource)
         lock = f"syncs/{sync.asset_key.path[-1]}"
         claim(context.instance, context.run)
-        with explained(context), waits_told(context, destination.vendor), ExitStack() as held:
+        with explained(context), reporting_waits(context, destination.vendor), ExitStack() as held:
             busy = f"waiting for another run of {sync.asset_key.to_user_string()} to end"
-            held.enter_context(shared_state().lock(lock, waiting=partial(tell, context, busy)))
+            held.enter_context(shared_state().lock(lock, waiting=partial(report_wait, context, busy)))
             folder = held.enter_context(owned_folder(settings.staging()))
             warehouse = context.resources.warehouse.open()
-            warehouse.say = partial(tell, context)
+            warehouse.notify = partial(report_wait, context)
             run = _Run(context, sync, resource, warehouse, (pace or destination.pace)(resource))
             return run.result(folder)
 
@@ -91,7 +94,7 @@ class _Run:
     pace: Pace
 
     def result(self, folder: Path) -> dg.MaterializeResult:
-        """Compare, and send what differs unless it is a dry run. `folder`: an empty one for the comparison."""
+        """Compare, and send the differences unless it is a dry run. `folder`: an empty folder for the comparison."""
         tags, destination = self.context.run.tags, self.sync.destination
         selection = Selection(tags.get(ONLY_REJECTED_TAG) == "true", tags.get(ALL_TAG) == "true")
         sent_rows = SentRows(self.sync.name, destination.target)
@@ -140,7 +143,7 @@ class _Run:
         report(Progress(asset, answered, total, tally.written, tally.requests, requests.waited, "row"))
 
     def _too_many(self, rejected: int, allowed: int) -> dg.AssetCheckEvaluation:
-        """The failed check of a run that stopped because of `max_rejected`; alerts tell of it."""
+        """The failed check of a run that stopped because of `max_rejected`, for alerts."""
         return dg.AssetCheckEvaluation(
             asset_key=self.sync.asset_key,
             check_name=REJECTED,
@@ -152,7 +155,7 @@ class _Run:
         )
 
     def _check(self, rejected: int) -> dg.AssetCheckResult:
-        told = (
+        message = (
             f"{counted(rejected, 'row', 'are')} rejected; `{self.sync.results}` says why"
             if rejected
             else "every row is accepted"
@@ -161,6 +164,6 @@ class _Run:
             check_name=REJECTED,
             passed=rejected == 0,
             severity=dg.AssetCheckSeverity.WARN,
-            description=told,
+            description=message,
             metadata={"rejected": rejected},
         )

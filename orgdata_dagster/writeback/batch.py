@@ -1,10 +1,9 @@
 """One batch, from the call of the destination to the outcome of each row.
 
-Here: the call, which runs in a thread, and what it means for the rows. Keep out: what the engine does next
-(delivery.py).
+Here: the call, which runs in a thread, and the outcomes of its rows. Keep out: the engine's reaction (delivery.py).
 
-A batch whose answer is lost may have been written. Destinations tolerate a row that comes twice, so their clients may
-send the batch again. The result of each row says so.
+A batch whose answer is lost may have been written. Destinations accept a row twice, so that their clients may send the
+batch again. The result of each row then states that it was sent again, and why.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ class Batch:
 
 
 @dataclass
-class Answer:
-    """The answer to a batch: one result per row, or an error; and every attempt that was made.
+class BatchAnswer:
+    """The answer to a batch: one result per row, or an error; and every attempt.
 
-    `took`: seconds from the call to its end.
+    took: seconds from the call to its end.
     """
 
     results: Sequence[RowResult] = ()
@@ -40,14 +39,14 @@ class Answer:
     took: float = 0.0
 
     @property
-    def doubt(self) -> str | None:
+    def may_be_written(self) -> str | None:
         """Why the destination may have written rows without saying so; None if that is impossible."""
         return next((attempt.lost for attempt in self.attempts if attempt.lost), None)
 
     @property
     def certain(self) -> bool:
         """Whether it is certain what the destination did with the rows."""
-        return self.error is None or self.doubt is None
+        return self.error is None or self.may_be_written is None
 
     @property
     def seconds(self) -> float:
@@ -55,10 +54,10 @@ class Answer:
         return self.attempts[-1].seconds if self.attempts else self.took
 
     def carried_over(self, batch: Batch) -> Batch:
-        """The batch to send again. If this answer leaves doubt, its rows say so."""
-        if self.doubt is None:
+        """The batch to send again. Its rows state why they may have been written already, if so."""
+        if self.may_be_written is None:
             return batch
-        return replace(batch, rows=[replace(row, again=row.again or self.doubt) for row in batch.rows])
+        return replace(batch, rows=[replace(row, again=row.again or self.may_be_written) for row in batch.rows])
 
     def outcomes(self, batch: Batch) -> list[RowOutcome]:
         """The outcome of each row."""
@@ -66,7 +65,7 @@ class Answer:
         if self.error is not None:
             results = [RowResult(written=False, reason=self.error.reason)] * len(batch.rows)
         request_ids = self.attempts[-1].request_ids if self.attempts else {}
-        retried = self.doubt if len(self.attempts) > 1 else None
+        retried = self.may_be_written if len(self.attempts) > 1 else None
         return [
             RowOutcome(
                 row,
@@ -89,9 +88,9 @@ class Answer:
         return "not sent" if self.certain else "unknown"
 
 
-def send(write: Write, batch: Batch) -> Answer:
+def send(write: Write, batch: Batch) -> BatchAnswer:
     """Write a batch and wait for its answer."""
-    answer = Answer()
+    answer = BatchAnswer()
     began = time.monotonic()
     try:
         answer.results = write(batch.rows, answer.attempts.append)
@@ -107,12 +106,12 @@ def send(write: Write, batch: Batch) -> Answer:
 
 
 def _mismatch(results: int, rows: int) -> TransientError:
-    """The error of a destination that does not keep its promise: which result belongs to which row?"""
+    """The error for a wrong number of results, which cannot be matched with the rows."""
     return TransientError(
         f"the destination gave {results} results for {rows} rows", remedy="Correct the destination's code."
     )
 
 
 def stopped_early() -> TransientError:
-    """The error of a delivery that ends because the process is stopped."""
+    """The error for a delivery that ends because the process is stopped."""
     return TransientError("stopped before everything was sent", remedy="Run it again: the rest will be sent.")

@@ -1,8 +1,8 @@
-"""From the columns of a source to the columns of a destination, and from a row's values to a payload or its problems.
+"""Mapping the columns of a source to the columns of a destination, and a row's values to a payload or its problems.
 
-Here: mapping, keys and NULLs, which are the same for every destination that has columns. Pure.
-Add here: another rule that holds whatever the destination. Keep out: which values one vendor takes (its folder), what
-concerns several rows (diff.py), reading the source (payloads.py).
+Here: mapping, keys and NULLs, which are the same for every destination with columns; pure functions.
+Add here: another rule that applies to every destination. Keep out: the values that one vendor accepts (its folder),
+rules about several rows (diff.py), reading the source (payloads.py).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from orgdata_dagster.warehouse.names import OWN_PREFIX, folded, unknown
 
 
 class InvalidValue(Exception):
-    """The destination does not take a value. `str()` says why; it never quotes the value, which is personal data."""
+    """The destination does not accept a value. `str()` is the reason. It never quotes the value, which is personal."""
 
 
 @dataclass(frozen=True)
-class Fields:
-    """How the columns of a source become the columns of a destination.
+class ColumnMapping:
+    """The mapping from the columns of a source to the columns of a destination.
 
-    `key`: the destination's columns that identify a record.
-    `mapping`: column of the source -> column of the destination; other columns keep their names.
-    `types`: column of the destination -> its type there, where the type in the source does not tell.
-    `erase_nulls`: columns of the destination in which NULL erases the value; any other NULL is not sent.
+    key: the destination's columns that identify a record.
+    mapping: column of the source -> column of the destination; other columns keep their names.
+    types: column of the destination -> its type there, if it does not follow from the type in the source.
+    erase_nulls: columns of the destination in which NULL erases the value; any other NULL is not sent.
     """
 
     key: tuple[str, ...] = ()
@@ -36,12 +36,12 @@ class Fields:
 
 @dataclass(frozen=True)
 class ValueFormats:
-    """Which values a destination takes.
+    """The values that a destination accepts.
 
-    `vendor`: its name, for messages.
-    `type_of`: the destination's type for a type of DuckDB; None if it has none.
-    `expression`: SQL that reads a column of a DuckDB type without loss, from the column's name and type.
-    `check`: the value as it is sent, from the destination's type and a value. Raises InvalidValue.
+    vendor: its name, for messages.
+    type_of: DuckDB type -> the destination's type; None if it has none.
+    expression: name and DuckDB type of a column -> SQL that reads the column without loss.
+    check: the destination's type and a value -> the value as it is sent. Raises InvalidValue.
     """
 
     vendor: str
@@ -51,10 +51,14 @@ class ValueFormats:
 
 
 @dataclass(frozen=True)
-class Column:
+class MappedColumn:
     """One column of the source as it is sent.
 
-    `name` and `type`: in the destination. `expression`: SQL that reads it. `erases`: NULL erases the value.
+    source: its name in the source.
+    name, type: its name and type in the destination.
+    expression: SQL that reads it.
+    in_key: whether it is part of the key.
+    erases: whether NULL erases the value.
     """
 
     source: str
@@ -65,9 +69,11 @@ class Column:
     erases: bool = False
 
 
-def columns(described: Mapping[str, str], fields: Fields, formats: ValueFormats) -> tuple[list[Column], list[str]]:
-    """The columns to send, and what is wrong with them. `described`: column of the source -> its DuckDB type."""
-    found: list[Column] = []
+def columns(
+    described: Mapping[str, str], fields: ColumnMapping, formats: ValueFormats
+) -> tuple[list[MappedColumn], list[str]]:
+    """The columns to send, and their problems. `described`: column of the source -> its DuckDB type."""
+    found: list[MappedColumn] = []
     mapping, problems = _mapping(described, fields.mapping)
     for source, kind in described.items():
         if source.startswith(OWN_PREFIX):
@@ -79,7 +85,7 @@ def columns(described: Mapping[str, str], fields: Fields, formats: ValueFormats)
             problems.append(f"{name}: {formats.vendor} has no type for {kind}; {cast}")
             continue
         expression = formats.expression(source, kind)
-        found.append(Column(source, name, type_, expression, name in fields.key, name in fields.erase_nulls))
+        found.append(MappedColumn(source, name, type_, expression, name in fields.key, name in fields.erase_nulls))
     names = [column.name for column in found]
     problems += [
         f"{name}: more than one column of the source maps to it"
@@ -93,7 +99,7 @@ def columns(described: Mapping[str, str], fields: Fields, formats: ValueFormats)
 
 
 def _mapping(described: Iterable[str], wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The mapping with the source's own spelling of its columns, and what is wrong with it."""
+    """The mapping with the source's own spelling of its columns, and its problems."""
     spelled = {folded(name): name for name in described}
     missing = [name for name in wanted if folded(name) not in spelled]
     found = {spelled[folded(name)]: to for name, to in wanted.items() if name not in missing}
@@ -104,9 +110,9 @@ def _mapping(described: Iterable[str], wanted: Mapping[str, str]) -> tuple[dict[
 
 
 def checked(
-    values: Sequence[Any], columns: Sequence[Column], formats: ValueFormats
+    values: Sequence[Any], columns: Sequence[MappedColumn], formats: ValueFormats
 ) -> tuple[dict[str, Any], list[str]]:
-    """A row's payload, and its problems as `column: what is wrong`."""
+    """A row's payload, and its problems as `column: problem`."""
     payload: dict[str, Any] = {}
     problems: list[str] = []
     for column, value in zip(columns, values, strict=True):

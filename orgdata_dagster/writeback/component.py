@@ -1,7 +1,7 @@
-"""YAML options shared by all syncs, whichever vendor they write to.
+"""YAML options shared by all syncs.
 
 Here: `SyncComponent`, the base of every Component that writes. Add here: an option that makes sense for every
-destination. Keep out: options of one destination (its vendor's folder), what happens with the options (asset.py).
+destination. Keep out: options of one destination (its vendor's folder), the effect of the options (asset.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class SyncComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
-    """Rows of the warehouse written to one destination. A subclass has the destination's options and `connected`."""
+    """Writes rows of the warehouse to one destination. A subclass has the destination's options and `connected`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,7 +43,7 @@ class SyncComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
     description: str = Field(default="", description="Shown in the UI.")
     owners: list[Owner] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
 
-    ending: ClassVar[str]  # of the asset's name
+    ending: ClassVar[str]  # suffix of the asset's name
 
     @field_validator("source")
     @classmethod
@@ -53,16 +53,16 @@ class SyncComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
 
     @property
     def vendor(self) -> str:
-        """The name of the vendor, or of its account, that it writes to."""
+        """The name of the vendor, or of its account, to which the sync writes."""
         raise NotImplementedError
 
     def connected(self, context: dg.ComponentLoadContext) -> tuple[Destination, object]:
-        """The destination, and the resource that it is reached with."""
+        """The destination, and its resource."""
         raise NotImplementedError
 
     @property
     def summary(self) -> str:
-        """What it does, for the UI, if the YAML has no description."""
+        """The description in the UI if the YAML has none."""
         raise NotImplementedError
 
     def sync(self, destination: Destination) -> Sync:
@@ -80,7 +80,7 @@ class SyncComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
         )
 
     def claims(self) -> Iterator[Claim]:
-        """The names that it takes: of its table of results, of its asset, and its own, which is unique in a project."""
+        """The names that the sync uses: its table of results, its asset, and its own name, unique in a project."""
         yield Claim(results_table(self.vendor, self.name), f"the table of results of {self.name!r},", ("name",))
         asset = TableName(self.vendor, f"{self.name}_{self.ending}")
         yield Claim(asset, f"the asset of {self.name!r},", ("name",))

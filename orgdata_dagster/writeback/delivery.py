@@ -1,6 +1,6 @@
-"""Sending batches, several at a time, until all are answered or it is clear that going on would not help.
+"""Sending batches, several at a time, until all are answered or an answer shows that continuing is pointless.
 
-Here: which batch is sent when, and what the engine does with each answer. Add here: another answer that needs another
+Here: when each batch is sent, and the engine's reaction to each answer. Add here: another answer that needs another
 reaction. Keep out: one batch (batch.py), records (journal.py).
 
 | answer                            | reaction                                                                      |
@@ -9,10 +9,10 @@ reaction. Keep out: one batch (batch.py), records (journal.py).
 | the batch is refused as a whole   | send its halves separately, until the invalid rows are alone                  |
 | the destination is busy           | pause, then send one batch alone; give up after `Pace.patience` seconds       |
 | any other error                   | end: the client has retried already, or a retry cannot help                   |
-| none, because the process stops   | end: what may have arrived is sent again by the next run                      |
+| none, because the process stops   | end: the next run sends again the rows that may have arrived                  |
 
-The first batch is sent alone too. So a wrong API key, a read-only destination or an unknown column costs one request.
-A delivery ends when every batch that was sent is answered; the next run sends the rest.
+The first batch is also sent alone, so that a wrong API key, a read-only destination or an unknown column costs only one
+request. A delivery ends when every batch that was sent is answered; the next run sends the rest.
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ from orgdata_dagster.counting import counted
 from orgdata_dagster.http import stopping
 from orgdata_dagster.http.errors import PermanentError, TransientError, VendorError
 from orgdata_dagster.orchestration.assets.interrupts import threads
-from orgdata_dagster.writeback.batch import Answer, Batch, send, stopped_early
+from orgdata_dagster.writeback.batch import Batch, BatchAnswer, send, stopped_early
 from orgdata_dagster.writeback.destination import BatchRefused, Busy, Pace, Row, Write
 from orgdata_dagster.writeback.journal import Completed, Journal
 
-_HOPELESS = 10  # so many rows refused and none written: stop
+_HOPELESS = 10  # stop if this many rows are refused and none is written
 
 
 @dataclass
 class Tally:
-    """Numbers of rows so far, by outcome, and of batches and requests.
+    """Numbers of rows per outcome so far, and numbers of batches and requests.
 
-    `rejected`: by the validation or by the destination; `refused`: by the destination alone.
-    `again`: rows that the destination may have received more than once.
-    `ended_by`: what ended the delivery early, if anything did.
+    rejected: rows that the validation or the destination rejected.
+    refused: rows that the destination rejected.
+    again: rows that the destination may have received more than once.
+    ended_by: the error that ended the delivery early; None otherwise.
     """
 
     rejected: int = 0
@@ -60,8 +61,9 @@ class Tally:
 class Delivery:
     """The delivery of one run.
 
-    `vendor`: the destination's name in messages. `most_rejected`: number of rejected rows that are tolerated.
-    `progress`: called after each step.
+    vendor: the destination's name in messages.
+    most_rejected: the delivery stops if more rows are rejected.
+    progress: called after each step.
     """
 
     vendor: str
@@ -71,16 +73,16 @@ class Delivery:
     most_rejected: int
     progress: Callable[[Tally], None] = lambda _: None
     tally: Tally = field(default_factory=Tally)
-    _width: int = 1  # batches that may be under way at once
+    _width: int = 1  # number of batches that may be in flight at once
     _not_before: float = 0.0  # end of the pause
     _busy_since: float | None = None
     _waiting: deque[Batch] = field(default_factory=deque)  # to send again, or halves of batches
     _exhausted: bool = False  # the source has no more rows
-    _last_reason: str | None = None  # of a row that was refused
+    _last_reason: str | None = None  # why the last rejected row was refused
 
     def deliver(self, rows: Iterator[list[Row]]) -> Tally:
-        """Send the batches. If something ends it early, the tally says what."""
-        sent: dict[Future[Answer], Batch] = {}
+        """Send the batches. If an error ends the delivery early, it is in the tally."""
+        sent: dict[Future[BatchAnswer], Batch] = {}
         completed: list[Completed] = []
         self._check()
         with threads(self.pace.at_once, "sync") as pool:
@@ -95,7 +97,7 @@ class Delivery:
                 if not sent and (self.tally.ended_by or (self._exhausted and not self._waiting)):
                     return self.tally
                 completed = self._answered(sent)
-                while len(sent) > self._width // 2:  # a transaction costs more than a request: share it
+                while len(sent) > self._width // 2:  # a transaction takes longer than a request: share it
                     completed += self._answered(sent)
 
     def _next(self, rows: Iterator[list[Row]]) -> Iterator[Batch]:
@@ -112,7 +114,7 @@ class Delivery:
     def _pausing(self) -> bool:
         return self.pace.clock.monotonic() < self._not_before
 
-    def _answered(self, sent: dict[Future[Answer], Batch]) -> list[Completed]:
+    def _answered(self, sent: dict[Future[BatchAnswer], Batch]) -> list[Completed]:
         """Wait for answers, or for the end of the pause, and react to them."""
         if not sent:
             self.pace.clock.sleep(self._not_before - self.pace.clock.monotonic())
@@ -121,8 +123,8 @@ class Delivery:
         completed = [self._react(sent.pop(future), future.result()) for future in done]
         return [each for each in completed if each is not None]
 
-    def _react(self, batch: Batch, answer: Answer) -> Completed | None:
-        """React to an answer. None if the batch will be sent again as it is, and stays in flight until then."""
+    def _react(self, batch: Batch, answer: BatchAnswer) -> Completed | None:
+        """React to an answer. Returns None if the same batch will be sent again, and stays in flight until then."""
         error = answer.error
         self.tally.requests += len(answer.attempts)
         if isinstance(error, Busy):
@@ -137,7 +139,7 @@ class Delivery:
             self._end(error)
         return self._counted(batch, answer)
 
-    def _wait_or_give_up(self, batch: Batch, answer: Answer, error: Busy) -> Completed | None:
+    def _wait_or_give_up(self, batch: Batch, answer: BatchAnswer, error: Busy) -> Completed | None:
         now = self.pace.clock.monotonic()
         self._busy_since = now if self._busy_since is None else self._busy_since
         self._width, self._not_before = 1, now + self.pace.busy_wait
@@ -156,15 +158,15 @@ class Delivery:
         return self._counted(batch, answer)
 
     def _widest(self, seconds: float) -> int:
-        """How many batches to have under way when an answer takes so many seconds.
+        """The number of batches in flight if an answer takes this many seconds.
 
-        Not more than keep the rate limit busy: if the process is killed, every batch under way is in doubt.
+        No more than needed to use the rate limit: if the process is killed, the outcome of each of them is unknown.
         """
         wanted = 3 + math.ceil(seconds / self.pace.spacing) if self.pace.spacing else self.pace.at_once
         return min(self.pace.at_once, wanted)
 
-    def _counted(self, batch: Batch, answer: Answer) -> Completed:
-        """The completed batch, which is in the tally now."""
+    def _counted(self, batch: Batch, answer: BatchAnswer) -> Completed:
+        """Add a batch to the tally; returns it as completed."""
         completed = Completed(batch, answer.outcomes(batch), answer.certain)
         outcomes = [each.outcome for each in completed.outcomes]
         self.tally.batches += 1
@@ -184,10 +186,10 @@ class Delivery:
         if self.tally.refused >= _HOPELESS and not self.tally.written:
             self._end(self._stopped(f"{self.vendor} refused all of the first {self.tally.refused} rows"))
         elif self.tally.rejected > self.most_rejected:
-            told = (
+            message = (
                 f"{counted(self.tally.rejected, 'row', 'are')} rejected, and max_rejected allows {self.most_rejected}"
             )
-            self._end(self._stopped(told))
+            self._end(self._stopped(message))
 
     def _stopped(self, why: str) -> PermanentError:
         last = f". The last reason: {self._last_reason}" if self._last_reason else ""

@@ -1,9 +1,9 @@
-"""What the engine knows about its destination.
+"""The interface between the engine and a destination.
 
-What lives here: the protocol `Destination`, the values that a destination and the engine exchange, and the errors that
-a destination raises for the engine to act on.
-Add here when: the engine needs to know one more thing about every destination.
-Keep out: one vendor's own rules (its folder under vendors/), and what the engine does with the answers (delivery.py).
+Here: the protocol `Destination`, the values that a destination and the engine exchange, and the errors of a destination
+to which the engine reacts.
+Add here when: the engine needs another fact about every destination.
+Keep out: one vendor's own rules (its folder under vendors/), and the reactions to answers (delivery.py).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ E = TypeVar("E", bound=VendorError)
 class Row:
     """A row to send.
 
-    `number`: its position in the source, from 1.
-    `key`: the values of its key columns, as a JSON array.
-    `hash`: of the payload; two rows with the same hash have the same payload.
-    `rest`: hash of the values beside the key; None if there are none.
-    `payload`: what is sent, as JSON.
-    `again`: why the destination may have the row already; None if it cannot have it.
+    number: its position in the source, from 1.
+    key: the values of its key columns, as a JSON array.
+    hash: hash of the payload; two rows with the same hash have the same payload.
+    rest: hash of the values outside the key; None if the row consists of its key.
+    payload: the data to send, as JSON.
+    again: why the destination may have the row already; None if it cannot have it.
     """
 
     number: int
@@ -47,11 +47,11 @@ class Row:
 class RowResult:
     """The destination's answer for one row.
 
-    `record_id`: the destination's id of the record that it wrote.
-    `modified_at`: when the record was modified, as the destination writes it.
-    `merged_ids`: records that were merged into this one, and are gone.
-    `ignored_columns`: columns whose values the destination ignored, because it protects them.
-    `reason`: why the row was not written; empty if it was.
+    record_id: the destination's id of the record that it wrote.
+    modified_at: when the record was modified, in the destination's format.
+    merged_ids: ids of records that were merged into this one and no longer exist.
+    ignored_columns: columns whose values the destination ignored, because it protects them.
+    reason: why the row was not written; empty if it was.
     """
 
     written: bool
@@ -66,9 +66,9 @@ class RowResult:
 class Attempt:
     """One attempt to write a batch; a client that retries makes several per batch.
 
-    `seconds`: how long it took.
-    `lost`: why the rows may have been written although the attempt failed; None if that is impossible.
-    `request_ids`: what the vendor asks for in a support ticket, by the name of the header.
+    seconds: duration.
+    lost: why the rows may have been written although the attempt failed; None if that is impossible.
+    request_ids: header -> value, for a support ticket with the vendor.
     """
 
     seconds: float
@@ -90,13 +90,14 @@ Observer = Callable[[Attempt], None]
 Write = Callable[[Sequence[Row], Observer], Sequence[RowResult]]
 """Writes one batch and returns one result per row, in the order of the rows. It calls the observer once per attempt.
 
-It may be called from several threads at once. It may receive a row that it has written before; the destination must
-then be as if the row had come once. Raises Busy, BatchRefused, or any other VendorError, which ends the delivery.
+It may be called from several threads at once. It may receive a row that it has written before, and must be idempotent.
+
+Raises Busy, BatchRefused, or any other VendorError, which ends the delivery.
 """
 
 
 class Busy(TransientError):
-    """The destination takes nothing at the moment: the engine waits and sends the batch again."""
+    """The destination accepts nothing at the moment: the engine waits and sends the batch again."""
 
 
 class BatchRefused(PermanentError):
@@ -118,12 +119,13 @@ def recast(error: VendorError, kind: type[E]) -> E:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a destination takes batches.
+    """How fast a destination accepts batches.
 
-    `requests_per_minute`: what its limits allow in the long run; a request is one batch.
-    `cost`: of one request, in the points of the vendor's rate limit.
-    `at_once`: requests that may be under way at the same time.
-    `busy_wait`: seconds until a busy destination is tried again; `patience`: seconds until the engine gives up.
+    requests_per_minute: number of requests that its limits allow in the long run; a request sends one batch.
+    cost: cost of one request, in points of the vendor's rate limit.
+    at_once: number of requests that may be in flight at the same time.
+    busy_wait: seconds until a busy destination is tried again.
+    patience: seconds until the engine gives up on a busy destination.
     """
 
     requests_per_minute: float
@@ -135,7 +137,7 @@ class Pace:
 
     @property
     def spacing(self) -> float:
-        """Seconds from one request to the next that the limits allow in the long run."""
+        """Seconds between two requests in the long run."""
         return 60 / self.requests_per_minute
 
 
@@ -143,7 +145,8 @@ class Pace:
 class ResultColumn:
     """A column that a destination adds to the table of results.
 
-    `type`: a DuckDB type. `value`: its value, out of the row's result and the request ids of the last attempt.
+    type: a DuckDB type.
+    value: the row's result and the request ids of the last attempt -> the column's value.
     """
 
     type: str
@@ -152,7 +155,7 @@ class ResultColumn:
 
 
 class Destination(Protocol):
-    """A place that rows are written to: a dataset of a vendor, a webhook, a table of another database."""
+    """A place to which rows are written: a dataset of a vendor, a webhook, a table of another database."""
 
     @property
     def vendor(self) -> str:
@@ -160,7 +163,7 @@ class Destination(Protocol):
 
     @property
     def resource(self) -> str:
-        """The key of the Dagster resource that it is reached with."""
+        """The key of its Dagster resource."""
 
     @property
     def pool(self) -> str:
@@ -176,10 +179,10 @@ class Destination(Protocol):
 
     @property
     def result_columns(self) -> Mapping[str, ResultColumn]:
-        """Columns of the table of results besides the engine's own, by name."""
+        """Additional columns of the table of results: name -> column."""
 
     def pace(self, resource: Any) -> Pace:
-        """How fast it takes batches with this resource."""
+        """How fast it accepts batches with this resource."""
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fill the table `rows` from the table `source`: one payload per row, or its problems. See payloads.py.
@@ -188,12 +191,14 @@ class Destination(Protocol):
         """
 
     def connect(self, resource: Any, requests: Callable[[RequestRecord], None]) -> AbstractContextManager[Write]:
-        """Open it for writing. `requests` sees every HTTP request, for the ledger."""
+        """Open the destination for writing. `requests` is called for every HTTP request, for the ledger."""
 
     def record_merges(
         self, connection: duckdb.DuckDBPyConnection, results: Sequence[RowResult], run_id: str, now: datetime
     ) -> int:
-        """Note in the warehouse which records were merged into others, in the transaction that records the results.
+        """Record in the warehouse which records were merged into others, in the transaction of the results.
 
-        `results`: those with `merged_ids`. Returns the number of merges that were not known before.
+        results: the results with `merged_ids`.
+
+        Returns the number of merges that were not known before.
         """

@@ -1,10 +1,10 @@
-"""What has to be sent: every row of the source compared with what the destination accepted or refused before.
+"""Deciding which rows to send, by comparing every row of the source with those that were accepted or refused before.
 
-Here: the file beside the warehouse that holds the rows and the decision for each of them, and the questions to it.
-Add here: another reason to send a row, or not to send it. Keep out: values (columns.py), sending (delivery.py).
+Here: the file with the rows and the decision for each of them, and the queries on it. Add here: another reason to send
+a row, or not to send it. Keep out: values (columns.py), sending (delivery.py).
 
-The comparison runs on a copy, in a database file of its own. So the warehouse is free again at once, memory stays flat,
-and everything that is sent belongs to one moment of the source.
+The comparison runs on a copy in a database file of its own. The warehouse is therefore free again at once, memory use
+is constant, and everything that is sent belongs to one moment of the source.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from orgdata_dagster.writeback.payloads import ROWS
 from orgdata_dagster.writeback.sent_rows import BY_DESTINATION, SentRows
 from orgdata_dagster.writeback.sync import Sync
 
-# A key in flight is sent whatever was accepted before, because the destination may hold a newer value than that.
-# A rejected row may have another key by now, because its key was what was wrong: the rest of its values tells.
+# A key in flight is always sent, because the destination may have a newer value than the last accepted one.
+# A rejected row may have another key by now, because its key was invalid. It is recognised by the rest of its values.
 _DIFF = f"""
 CREATE TABLE diff AS
 WITH duplicates AS (SELECT key, count(*) AS times FROM rows WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1),
@@ -54,8 +54,8 @@ ORDER BY number
 class Selection:
     """Which rows a run sends in addition to, or instead of, those that changed.
 
-    `only_rejected`: only rows that are rejected at present. `everything`: also rows that were accepted or refused
-    exactly as they are now.
+    only_rejected: send only rows that are rejected at present.
+    everything: also send rows that were accepted or refused exactly as they are now.
     """
 
     only_rejected: bool = False
@@ -63,11 +63,15 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Number of rows in the source, and how many of them have which decision.
+class DiffCounts:
+    """Number of rows in the source, and number of rows per decision.
 
-    `send` includes `again`: rows that the destination may have already. `rejected`: before anything is sent.
-    `refused_before`: the destination refused the same payload. `skipped`: not rejected, and only those were asked for.
+    send: rows to send.
+    again: those rows to send that the destination may have already.
+    unchanged: rows that the destination has accepted already.
+    rejected: rows that are rejected before anything is sent.
+    refused_before: rows whose payload the destination has refused before.
+    skipped: rows that are not rejected, if only rejected rows were requested.
     """
 
     rows: int
@@ -81,7 +85,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class InvalidRow:
-    """A row that is rejected before anything is sent. `problems`: one per column, as `column: what is wrong`."""
+    """A row that is rejected before anything is sent. `problems`: one per column, as `column: problem`."""
 
     number: int
     key: str | None
@@ -89,25 +93,25 @@ class InvalidRow:
 
 
 class Diff:
-    """The comparison in its file. Every question opens the file anew, so that a transaction can read it in between."""
+    """The comparison in its file. Every query opens the file again, so that a transaction can read it in between."""
 
     def __init__(self, warehouse: Warehouse, path: Path) -> None:
         self._warehouse = warehouse
         self.path = path
 
     @cached_property
-    def counts(self) -> Counts:
-        """How many rows have which decision."""
+    def counts(self) -> DiffCounts:
+        """Number of rows per decision."""
         with self.opened() as connection:
             found = dict(connection.execute("SELECT action, count(*) FROM diff GROUP BY action").fetchall())
             row = connection.execute("SELECT count(*) FROM diff WHERE action = 'send' AND again IS NOT NULL").fetchone()
         again = row[0] if row else 0
         actions = ("send", "unchanged", "rejected", "refused before", "skipped")
         send, unchanged, rejected, refused, skipped = (found.get(action, 0) for action in actions)
-        return Counts(sum(found.values()), send, again, unchanged, rejected, refused, skipped)
+        return DiffCounts(sum(found.values()), send, again, unchanged, rejected, refused, skipped)
 
     def batches(self, size: int) -> Iterator[list[Row]]:
-        """The rows to send in the source's order, at most `size` at a time."""
+        """The rows to send in the source's order, in lists of at most `size` rows."""
         with self.opened() as connection:
             cursor = connection.execute(
                 "SELECT number, key, hash, rest, payload, again FROM diff WHERE action = 'send' ORDER BY number"

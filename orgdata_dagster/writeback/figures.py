@@ -1,6 +1,6 @@
 """The figures of a sync as Dagster metadata: the terminal, the UI and the run's log show the same.
 
-Here: figures and tables. Add here: another figure. Keep out: finding them out (diff.py, delivery.py).
+Here: figures and tables. Add here: another figure. Keep out: computing them (diff.py, delivery.py).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ Metadata = dict[str, dg.MetadataValue]
 
 
 def of_diff(diff: Diff, batch_size: int, pace: Pace, *, dry_run: str | None) -> Metadata:
-    """What is to be done: counts, cost, the first rows of a dry run, and the problems of the first invalid rows.
+    """The figures of a comparison: counts, cost, the first rows of a dry run, and the first invalid rows' problems.
 
-    `dry_run`: why nothing is sent; None if rows will be sent.
+    dry_run: why nothing is sent; None if rows will be sent.
     """
     counts = diff.counts
     requests = math.ceil(counts.send / batch_size)
@@ -69,7 +69,7 @@ def _problems(diff: Diff) -> str:
 
 
 def of_delivery(tally: Tally, pace: Pace, *, merges: int, waited: float) -> Metadata:
-    """What was done. `waited`: seconds that requests waited for the rate limit."""
+    """The figures of a delivery. `waited`: seconds that requests waited for the rate limit."""
     figures: dict[str, int | float] = {
         "written": tally.written,
         "rejected": tally.rejected,
@@ -86,7 +86,7 @@ def of_delivery(tally: Tally, pace: Pace, *, merges: int, waited: float) -> Meta
 
 
 def delivered(tally: Tally) -> str:
-    """The numbers of rows by outcome, as a Markdown table."""
+    """The numbers of rows per outcome, as a Markdown table."""
     figures = {"written": tally.written, "rejected": tally.rejected, "not sent": tally.not_sent,
                "unknown": tally.unknown, "sent again": tally.again}  # fmt: skip
     return _markdown(("result", "rows"), list(figures.items()))

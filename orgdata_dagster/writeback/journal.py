@@ -1,9 +1,9 @@
-"""The record of a delivery: what is about to be sent, and the results of what was sent.
+"""The records of a delivery: the batches that are about to be sent, and the results of those that were sent.
 
-Here: what is written in one transaction. Keep out: the tables (sent_rows.py, results.py), when to write (delivery.py).
+Here: the content of each transaction. Keep out: the tables (sent_rows.py, results.py), when to write (delivery.py).
 
-Results, accepted rows, merges and the note of the next batches go into the same transaction. Whenever the process is
-killed, the records agree with each other.
+Results, accepted rows, merges and the record of the next batches are written in the same transaction. The records are
+therefore consistent, whenever the process is killed.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from orgdata_dagster.writeback.source import COPY
 
 @dataclass(frozen=True)
 class Completed:
-    """A batch that is over, with the outcome of each row.
+    """A completed batch with the outcome of each row.
 
-    `certain`: whether it is known what the destination did. If not, the rows stay in flight.
+    certain: whether it is certain what the destination did. If not, the rows stay in flight.
     """
 
     batch: Batch
@@ -39,7 +39,7 @@ class Completed:
 
 @dataclass
 class Journal:
-    """Writes the records of one run of a sync. `merges`: how many merges the results named that were not known."""
+    """Writes the records of one run of a sync. `merges`: number of new merges in the results."""
 
     warehouse: Warehouse
     destination: Destination
@@ -50,7 +50,7 @@ class Journal:
     merges: int = field(default=0, init=False)
 
     def open(self, diff: Diff) -> None:
-        """Record what the comparison found: rows that are invalid, and rows in flight that the source lost."""
+        """Record the results of the comparison: invalid rows, and rows in flight that the source no longer has."""
         with self.warehouse.transaction() as connection:
             connection.execute(f"ATTACH {literal(str(diff.path))} AS {COPY} (READ_ONLY)")
             now = datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""Turns the rows of a source into payloads, for destinations that have columns.
+"""Turning the rows of a source into payloads, for destinations with columns.
 
-Here: the pass over all rows, and the hashes by which rows are recognised. Keep out: what a value may be (columns.py and
-the destination), what is done with a row (diff.py).
+Here: the pass over all rows, and the hashes by which rows are recognised. Keep out: checking values (columns.py and the
+destination), deciding which rows to send (diff.py).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import duckdb
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.warehouse.names import quoted
-from orgdata_dagster.writeback.columns import Column, Fields, ValueFormats, checked, columns
+from orgdata_dagster.writeback.columns import ColumnMapping, MappedColumn, ValueFormats, checked, columns
 
 ROWS = "CREATE TABLE rows (number BIGINT, key VARCHAR, hash VARCHAR, rest VARCHAR, payload VARCHAR, problems VARCHAR[])"
-"""The table that a destination fills; the columns are those of `destination.Row`. `key`: NULL if the key is invalid.
-`problems`: an empty list if the row can be sent."""
+"""The table that a destination fills. Its columns are the fields of `destination.Row`, and `problems`, an empty list if
+the row can be sent. `key` is NULL if the key is invalid."""
 _AT_A_TIME = 2_000
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
 
 
-def fill(connection: duckdb.DuckDBPyConnection, fields: Fields, formats: ValueFormats) -> None:
-    """Fill `rows` from `source`. Raises PermanentError that lists everything that is wrong with the columns."""
+def fill(connection: duckdb.DuckDBPyConnection, fields: ColumnMapping, formats: ValueFormats) -> None:
+    """Fill `rows` from `source`. Raises PermanentError with all problems of the columns."""
     described = {name: kind for name, kind, *_ in connection.execute("DESCRIBE source").fetchall()}
     found, problems = columns(described, fields, formats)
     if problems:
@@ -55,7 +55,9 @@ def unusable(vendor: str, problems: Sequence[str]) -> PermanentError:
     )
 
 
-def _row(number: int, values: Sequence[Any], columns: Sequence[Column], formats: ValueFormats) -> tuple[object, ...]:
+def _row(
+    number: int, values: Sequence[Any], columns: Sequence[MappedColumn], formats: ValueFormats
+) -> tuple[object, ...]:
     payload, problems = checked(values, columns, formats)
     in_key = [column.name for column in columns if column.in_key]
     key = None

@@ -1,7 +1,7 @@
-"""`<vendor>.<name>_results`: the result of every row that was sent or rejected, run by run.
+"""The table `<vendor>.<name>_results`: the result of every row that was sent or rejected, for each run.
 
-Here: the table and its columns. Add here: another fact about the result of a row. Keep out: what is known of a key at
-present (sent_rows.py), columns that only one destination has (its `result_columns`).
+Here: the table and its columns. Add here: another fact about the result of a row. Keep out: the present state of a key
+(sent_rows.py), columns of only one destination (its `result_columns`).
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ Outcome = Literal["written", "rejected", "not sent", "unknown"]
 
 @dataclass(frozen=True)
 class RowOutcome:
-    """How the sending of a row ended, in one batch.
+    """The outcome of sending a row in one batch.
 
-    `result`: the destination's answer. `position`: in the batch, from 0. `attempts`: requests that the batch took.
-    `again`: why the destination may have received the row more than once; None if it cannot have.
-    `request_ids`: of the batch's last attempt.
+    result: the destination's answer.
+    position: the row's position in the batch, from 0.
+    attempts: number of requests for the batch.
+    again: why the destination may have received the row more than once; None if it cannot have.
+    request_ids: request ids of the batch's last attempt.
     """
 
     row: Row
@@ -60,7 +62,7 @@ _RECORDED = {
 
 @dataclass(frozen=True)
 class ResultsTable:
-    """The table of one sync. `own`: the destination's columns."""
+    """The table of one sync. `own`: the destination's additional columns."""
 
     table: TableName
     own: Mapping[str, ResultColumn]
@@ -72,7 +74,7 @@ class ResultsTable:
         return {**_OUTCOME, **own, **_RECORDED}
 
     def create(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Create the table, or add the columns that it lacks."""
+        """Create the table, or add missing columns."""
         there = table_columns(connection, self.table)
         missing = {name: each for name, each in self.columns.items() if name not in there}
         if not there:
@@ -89,7 +91,7 @@ class ResultsTable:
     def add(
         self, connection: duckdb.DuckDBPyConnection, outcomes: Sequence[RowOutcome], run_id: str, now: datetime
     ) -> None:
-        """Record how the sending of some rows ended."""
+        """Record the outcomes of rows that were sent."""
         rows = [
             (
                 *(each.outcome, each.row.number, each.row.key, each.row.hash, each.result.reason or None),
@@ -113,7 +115,7 @@ class ResultsTable:
         )
 
     def add_gone(self, connection: duckdb.DuckDBPyConnection, run_id: str, now: datetime) -> None:
-        """Record the rows of GONE, whose answers nobody will ever know (SentRows.forget_gone)."""
+        """Record the rows of GONE, whose outcome remains unknown (SentRows.forget_gone)."""
         connection.execute(
             f"INSERT INTO {self.table.sql} BY NAME SELECT 'unknown' AS outcome, key, hash AS payload_hash, batch_id, "
             "'run ' || run_id || ' ended before the answer was recorded; the source no longer has the row' AS reason, "

@@ -1,10 +1,11 @@
-"""What the destination has of each row, as far as is known: three tables in `_orgdata`, shared by all syncs.
+"""The known state of each row at the destination: three tables in `_orgdata`, shared by all syncs.
 
 Here: their SQL. Add here: another fact about the present state of a key. Keep out: when they are written (journal.py),
 the history of every row (results.py).
 
-A batch is noted in `sync_in_flight` before it is sent, and removed in the transaction that records its answer. What is
-still there when a run begins may have been received or not. Nothing else that is known of such a key counts any more.
+A batch is recorded in `sync_in_flight` before it is sent, and removed in the transaction that records its answer. For
+rows that are still there when a run begins, it is unknown whether the destination received them. Other records of such
+a key are then unreliable, and the row is sent again.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ COMMENT ON TABLE _orgdata.sync_in_flight IS
 
 Columns = Mapping[str, Sequence[str | None]]  # texts of several rows by the name of their column
 BY_VALIDATION, BY_DESTINATION = "validation", "vendor"  # values of `rejected_by`
-INVALID, GONE = "invalid_rows", "gone_rows"  # temporary tables: rows whose results are recorded in the same transaction
+INVALID, GONE = "invalid_rows", "gone_rows"  # temporary tables of rows whose results the same transaction records
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,14 @@ class SentRows:
     def begin(
         self, connection: duckdb.DuckDBPyConnection, batch_id: str, rows: Sequence[Row], run_id: str, now: datetime
     ) -> None:
-        """Note that a batch is about to be sent."""
+        """Record that a batch is about to be sent."""
         keys = [row.key for row in rows]
         self._forget(connection, ("in_flight",), keys)
         columns: Columns = {"key": keys, "hash": [row.hash for row in rows], "again": [row.again for row in rows]}
         self._insert(connection, "in_flight", columns, batch_id=batch_id, run_id=run_id, begun_at=now)
 
     def end(self, connection: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
-        """Note that it is certain what the destination did with these batches."""
+        """Record that the outcome of these batches is certain."""
         connection.execute(
             f"DELETE FROM _orgdata.sync_in_flight WHERE {self.mine} "
             "AND batch_id IN (SELECT unnest(CAST(? AS VARCHAR[])))",
@@ -102,7 +103,7 @@ class SentRows:
         run_id: str,
         now: datetime,
     ) -> None:
-        """Note that the destination has these rows. With each row comes its record id."""
+        """Record that the destination has these rows. `rows`: each row with its record id."""
         keys = [row.key for row, _ in rows]
         self._forget(connection, ("accepted", "rejected"), keys)
         columns: Columns = {"key": keys, "hash": [row.hash for row, _ in rows], "masterid": [id_ for _, id_ in rows]}
@@ -111,9 +112,9 @@ class SentRows:
     def reject(
         self, connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Row, str]], run_id: str, now: datetime
     ) -> None:
-        """Note that the destination refused these rows. With each row comes the reason.
+        """Record that the destination refused these rows. `rows`: each row with the reason.
 
-        What it accepted under the same keys before, it still has.
+        Earlier accepted rows with the same keys remain recorded, because the destination still has them.
         """
         keys = [row.key for row, _ in rows]
         self._forget(connection, ("rejected",), keys)
@@ -126,8 +127,10 @@ class SentRows:
         self._insert(connection, "rejected", columns, rejected_by=BY_DESTINATION, run_id=run_id, rejected_at=now)
 
     def reject_invalid(self, connection: duckdb.DuckDBPyConnection, run_id: str, now: datetime) -> None:
-        """Note the rows of the attached diff that are rejected before anything is sent, and forget rejections that no
-        longer hold. The temporary table INVALID then has the rows that no earlier run has noted."""
+        """Record the rows of the attached diff that are rejected before anything is sent, and remove old rejections.
+
+        Afterwards the temporary table INVALID contains the rejected rows that no earlier run has recorded.
+        """
         known = f"(SELECT * FROM _orgdata.sync_rejected WHERE {self.mine} AND rejected_by = '{BY_VALIDATION}')"
         same = "known.key IS NOT DISTINCT FROM found.key AND known.hash = found.hash"
         connection.execute(
@@ -153,8 +156,10 @@ class SentRows:
         )
 
     def forget_gone(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Forget the rows in flight that the source no longer has: they will not be sent again. The temporary table
-        GONE then has them."""
+        """Remove the rows in flight that the source no longer has, because they will not be sent again.
+
+        Afterwards the temporary table GONE contains them.
+        """
         gone = f"{self.mine} AND key NOT IN (SELECT key FROM {COPY}.main.diff WHERE key IS NOT NULL)"
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT * FROM _orgdata.sync_in_flight WHERE {gone}", self.names
@@ -168,7 +173,7 @@ class SentRows:
         columns: Columns,
         **same: object,
     ) -> None:
-        """Insert rows: `columns`, and `same`, which all rows have in common."""
+        """Insert rows. `columns`: values per row; `same`: values that all rows share."""
         texts = [f"unnest(CAST(? AS VARCHAR[])) AS {name}" for name in columns]
         shared = [f"? AS {name}" for name in same]
         connection.execute(

@@ -1,6 +1,6 @@
-"""The source of a sync: which tables it reads, and a copy of its rows in a file beside the warehouse.
+"""The source of a sync: the tables that it reads, and a copy of its rows in another file.
 
-Here: the SQL of a source. Keep out: what the rows hold (payloads.py), what is done with them (diff.py).
+Here: the SQL of a source. Keep out: the rows' values (payloads.py), the comparison (diff.py).
 """
 
 from __future__ import annotations
@@ -20,29 +20,30 @@ from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage.causes import first_line
 
 _TABLE = re.compile(r'\s*(\w+|"[^"]+")(\.(\w+|"[^"]+"))*\s*')
-_VIEWS = ("_current", "_history", "_merges")  # beside the tables that vendors are pulled into
-COPY = "copy"  # the alias of the file beside the warehouse
+_VIEWS = ("_current", "_history", "_merges")  # suffixes of the views of vendors' tables
+COPY = "copy"  # the alias of the file with the copy
 
 
 def select(source: str) -> str:
-    """The source as a SELECT; the name of a table means all of its rows."""
+    """The source as a SELECT. The name of a table stands for all of its rows."""
     return f"FROM {source}" if _TABLE.fullmatch(source) else source
 
 
 def tables(source: str) -> list[tuple[str, ...]]:
     """The asset keys of the tables that a source reads, found by DuckDB's own parser.
 
-    A view beside a vendor's table, such as `users_current`, counts as that table. Raises ValueError if the source is
-    not exactly one SELECT.
+    A view of a vendor's table, such as `users_current`, counts as that table.
+
+    Raises ValueError if the source is not exactly one SELECT.
     """
-    with duckdb.connect(config={"threads": 1}) as connection:  # workers are forked later: no thread may stay behind
+    with duckdb.connect(config={"threads": 1}) as connection:  # no thread may remain, because workers are forked later
         row = connection.execute("SELECT json_serialize_sql(?)", [select(source)]).fetchone()
     assert row is not None
     parsed: dict[str, Any] = json.loads(row[0])
     if parsed["error"]:
         raise ValueError(f"is neither a table nor a SELECT: {parsed.get('error_message', 'it cannot be parsed')}")
     if len(parsed["statements"]) != 1:
-        raise ValueError(f"holds {len(parsed['statements'])} statements, not one SELECT")
+        raise ValueError(f"contains {len(parsed['statements'])} statements, not one SELECT")
     named = {str(entry["key"]) for node in _nodes(parsed) for entry in node.get("cte_map", {}).get("map", ())}
     found = [
         tuple(part for part in (node["schema_name"], node["table_name"]) if part)
@@ -65,7 +66,7 @@ def copy(connection: duckdb.DuckDBPyConnection, source: str, into: Path) -> None
         raise  # the machine's fault, not the query's
     except duckdb.Error as error:
         raise PermanentError(
-            f"the source cannot be read: {first_line(error)}", remedy="Correct `source`, or make its tables first."
+            f"the source cannot be read: {first_line(error)}", remedy="Correct `source`, or create its tables first."
         ) from None
 
 

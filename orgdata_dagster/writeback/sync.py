@@ -1,6 +1,6 @@
-"""A sync: which rows go where.
+"""A sync: the source of its rows, and their destination.
 
-Here: `Sync`, made out of the YAML. Keep out: checking the YAML (component.py), running it (asset.py).
+Here: `Sync`, created from the YAML. Keep out: checking the YAML (component.py), running it (asset.py).
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from orgdata_dagster.writeback.destination import Destination
 class Sync:
     """A source and its destination.
 
-    `name`: unique in the project; what was accepted is remembered under it.
-    `ending`: ends the name of the asset.
-    `source`: a table of the warehouse or a SELECT.
-    `max_rejected`: the share of the source's rows, from 0 to 1, that may be rejected before the delivery stops.
+    name: unique in the project; accepted rows are recorded under this name.
+    ending: suffix of the asset's name.
+    source: a table of the warehouse or a SELECT.
+    dry_run: whether nothing is sent.
+    max_rejected: the share of the source's rows, from 0 to 1, that may be rejected before the delivery stops.
     """
 
     name: str

@@ -168,7 +168,7 @@ def broken_home(new_home: Home, landed: Path, sandbox: Sandbox, monkeypatch: pyt
     progress: queue.Queue[Any] = queue.Queue()
     monkeypatch.setattr(workers, "executor", lambda _, job, **__: inline(progress, job))
     monkeypatch.setattr(workers, "_queue", progress)
-    monkeypatch.setattr(connection, "SAY_AFTER", 0.1)
+    monkeypatch.setattr(connection, "NOTIFY_AFTER", 0.1)
     opened = opening.warehouse
     monkeypatch.setattr(opening, "warehouse", lambda uri="", **_: opened(uri, patience=0.3))
     loaded: list[catalog.Catalog] = []

@@ -59,7 +59,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dag
         yield made
 
 
-def told(storage: SqliteEventLogStorage, run_id: str) -> list[object]:
+def everything_read(storage: SqliteEventLogStorage, run_id: str) -> list[object]:
     """Everything that can be asked of the log about the asset and its run."""
     key = counted.key
     [record] = storage.get_asset_records([key])
@@ -116,13 +116,13 @@ def test_everything_that_dagsters_own_log_tells_is_told(instance: dg.DagsterInst
     assert len(commits) < len(KEYS)  # each partition is told of twice, each time in two files
     (tmp_path / "own").mkdir()
     own = dg.DagsterInstance.local_temp(str(tmp_path / "own"))
-    expected = told(own.event_log_storage, run_on(own))  # type: ignore[arg-type]
-    assert told(instance.event_log_storage, run_id) == expected
+    expected = everything_read(own.event_log_storage, run_on(own))  # type: ignore[arg-type]
+    assert everything_read(instance.event_log_storage, run_id) == expected
     assert expected[3] == {key: number for number, key in enumerate(KEYS)}
     # the same files: Dagster's own class reads them
     plain = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
     plain.register_instance(instance)
-    assert told(plain, run_id) == expected
+    assert everything_read(plain, run_id) == expected
 
 
 @dg.asset_check(asset=counted, partitions_def=DAYS)  # type: ignore[call-overload]

@@ -226,8 +226,8 @@ def _queue_runs_and_kill_a_worker(setup: Setup, sandbox: Sandbox) -> None:
         _log.info("%d runs of %s failed and their slots freed after %.1f s", len(doomed), victim, took)
         assert took < 30
         for run_id in doomed:
-            told = [record.event_log_entry.message for record in instance.get_records_for_run(run_id).records]
-            assert any(f"on {victim}, which worked on this run since" in text for text in told), told
+            messages = [record.event_log_entry.message for record in instance.get_records_for_run(run_id).records]
+            assert any(f"on {victim}, which worked on this run since" in text for text in messages), messages
 
         def all_done() -> bool:
             runs = instance.get_runs()

@@ -123,8 +123,8 @@ def _backfill(machines: list[Machine], sandbox: Sandbox, logs: Path) -> None:
         _log.info("%d runs of the killed machine failed after %.1f s", len(doomed), took)
         assert took < 30
         for run_id in doomed:
-            told = [record.event_log_entry.message for record in instance.get_records_for_run(run_id).records]
-            assert any("on machine-b, which worked on this run since" in text for text in told), told
+            messages = [record.event_log_entry.message for record in instance.get_records_for_run(run_id).records]
+            assert any("on machine-b, which worked on this run since" in text for text in messages), messages
         for pool in instance.event_log_storage.get_concurrency_keys():
             info = instance.event_log_storage.get_concurrency_info(pool)
             assert not doomed & {slot.run_id for slot in info.claimed_slots}

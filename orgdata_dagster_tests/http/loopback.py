@@ -1,7 +1,6 @@
-"""A real HTTP server on a free loopback port that answers as it is told and remembers what it was asked.
+"""A real HTTP server on a free loopback port that gives prepared replies and records the requests.
 
-What lives here: the server for the tests of `http/`.
-Add here when: a test needs another way for a server to misbehave.
+Here: the server for the tests of `http/`. Add here when: a test needs another way for a server to misbehave.
 Keep out: any vendor's behaviour (the sandbox has it).
 """
 
@@ -15,7 +14,9 @@ from typing import BinaryIO
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
+    """A request that the server received."""
+
     method: str
     path: str
     headers: dict[str, str]
@@ -24,7 +25,11 @@ class Asked:
 
 @dataclass
 class Reply:
-    """`length` overrides the Content-Length, None sends none and closes; `write` takes the body into its own hands."""
+    """A prepared reply.
+
+    length: the Content-Length to send; -1 for the true one, None for none, which closes the connection.
+    write: sends the body in its own way, instead of `body`.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -34,12 +39,12 @@ class Reply:
 
 
 class Loopback:
-    """Each request takes the next of `replies`; the last one stays for good."""
+    """A server whose requests take the `replies` in turn. The last reply is repeated."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.replies: list[Reply] = [Reply()]
-        self.asked: list[Asked] = []
+        self.requests: list[ReceivedRequest] = []
         self.connections = 0
 
     def answer(self, *replies: Reply) -> None:
@@ -61,7 +66,8 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         length = int(self.headers.get("content-length", 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.loopback.asked.append(Asked(self.command, self.path, headers, self.rfile.read(length)))
+        body = self.rfile.read(length)
+        self.loopback.requests.append(ReceivedRequest(self.command, self.path, headers, body))
         reply = self.loopback.next_reply()
         with suppress(ConnectionError):
             self._send(reply)

@@ -57,9 +57,9 @@ class FakeRateLimit:
         finally:
             self.in_flight -= 1
 
-    def pause(self, seconds: float, asked: float | None = None) -> bool:
+    def pause(self, seconds: float, requested: float | None = None) -> bool:
         self.pauses.append(seconds)
-        self.refused = asked
+        self.refused = requested
         return False
 
     def failed(self) -> int:

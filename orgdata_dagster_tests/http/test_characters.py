@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgdata_dagster.http import characters
-from orgdata_dagster.http.characters import Watch, mend
+from orgdata_dagster.http.characters import Watch, replace_invalid
 from orgdata_dagster.http.errors import BadBody
 
 
-def mended(folder: Path, body: bytes) -> tuple[bytes, int]:
+def replaced(folder: Path, body: bytes) -> tuple[bytes, int]:
     path = folder / "body"
     path.write_bytes(body)
-    count = mend(path) if suspicious(body) else 0
+    count = replace_invalid(path) if suspicious(body) else 0
     return path.read_bytes(), count
 
 
@@ -43,13 +43,13 @@ def suspicious(body: bytes, size: int = 3) -> bool:
     ],
 )
 def test_each_bad_character_becomes_one_replacement(tmp_path: Path, body: bytes, becomes: bytes, count: int) -> None:
-    assert mended(tmp_path, body) == (becomes, count)
-    assert mended(tmp_path, becomes)[0] == becomes
+    assert replaced(tmp_path, body) == (becomes, count)
+    assert replaced(tmp_path, becomes)[0] == becomes
 
 
 def test_another_encoding_is_no_slip(tmp_path: Path) -> None:
     with pytest.raises(BadBody, match="not UTF-8"):
-        mended(tmp_path, "a,b\n1,grün\n".encode("utf-16"))
+        replaced(tmp_path, "a,b\n1,grün\n".encode("utf-16"))
     assert (tmp_path / "body").read_bytes() == "a,b\n1,grün\n".encode("utf-16")
 
 
@@ -74,5 +74,5 @@ def test_whatever_the_texts_and_wherever_a_chunk_ends(
         patch.setattr(characters, "_A_FEW", 1000)
         path.write_bytes(body)
         if suspicious(body, chunk):
-            mend(path)
+            replace_invalid(path)
         assert json.loads(path.read_bytes()) == want

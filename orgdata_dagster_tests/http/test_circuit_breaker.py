@@ -26,7 +26,7 @@ def test_a_refusal_stops_everybody(rig: Rig, tmp_path: Path) -> None:
     for other in (client, rig.client(circuit_breaker=circuit_breaker(tmp_path))):
         with pytest.raises(CircuitOpen, match=r"no request was sent: on 2.* HTTP 401 .*who are you"):
             rig.fetch(other)
-    assert len(rig.server.asked) == len(rig.rate_limit.paid) == 1
+    assert len(rig.server.requests) == len(rig.rate_limit.paid) == 1
     notice = circuit_breaker(tmp_path).clear()
     assert notice is not None
     assert notice.fingerprint == fingerprint([KEY])
@@ -40,7 +40,7 @@ def test_whoever_waits_in_the_queue_looks_again(rig: Rig, tmp_path: Path) -> Non
     rig.clock.sleep = lambda seconds: (sleep(seconds), sign.set("HTTP 401"))  # type: ignore[method-assign,assignment,return-value]
     with pytest.raises(CircuitOpen):
         rig.fetch(rig.client(circuit_breaker=sign))
-    assert rig.server.asked == []
+    assert rig.server.requests == []
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])

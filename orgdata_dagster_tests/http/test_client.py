@@ -41,24 +41,24 @@ def test_base_path_params_headers_and_json(rig: Rig) -> None:
         headers={"x-mine": "y"},
         json={"q": "é"},
     )
-    asked = rig.server.asked[0]
-    assert asked.method == "POST"
-    assert asked.path == "/v1/data/rows?api-key=k&size=5&after=2026-01-01T00%3A00%3A00%2B00%3A00&id=1&id=2"
-    assert (asked.headers["organization-id"], asked.headers["x-mine"]) == ("7", "y")
-    assert json.loads(asked.body) == {"q": "é"}
+    received = rig.server.requests[0]
+    assert received.method == "POST"
+    assert received.path == "/v1/data/rows?api-key=k&size=5&after=2026-01-01T00%3A00%3A00%2B00%3A00&id=1&id=2"
+    assert (received.headers["organization-id"], received.headers["x-mine"]) == ("7", "y")
+    assert json.loads(received.body) == {"q": "é"}
 
 
 def test_a_next_link_on_the_same_origin_is_followed_with_the_credentials(rig: Rig) -> None:
     client = rig.client("/v1", params={"api-key": "k"})
     rig.fetch(client, f"{rig.server.url}/v1/rows?cursor=a%2Fb#top")
-    assert rig.server.asked[0].path == "/v1/rows?cursor=a%2Fb&api-key=k"
+    assert rig.server.requests[0].path == "/v1/rows?cursor=a%2Fb&api-key=k"
 
 
 @pytest.mark.parametrize("link", ["http://127.0.0.1:9/x", "//evil.example/x", "https://127.0.0.1/", "http:x"])
 def test_a_link_elsewhere_is_refused_before_anything_is_paid_or_sent(rig: Rig, link: str) -> None:
     with pytest.raises(UnsafeUrl, match=r"^acme: "):
         rig.fetch(rig.client(), link)
-    assert (rig.server.asked, rig.rate_limit.paid) == ([], [])
+    assert (rig.server.requests, rig.rate_limit.paid) == ([], [])
 
 
 @pytest.mark.parametrize("base", ["ftp://h", "http://u:p@h", "h.example/v1", "", "http://h/?key=1", "http://h/#x"])
@@ -80,7 +80,7 @@ def test_many_requests_share_one_connection_also_after_refusals_and_redirects(ri
     rig.server.answer(FINE, BUSY, FINE, moved, FINE)
     for _ in range(20):
         assert rig.fetch(client) == FINE.body
-    assert len(rig.server.asked) == 22
+    assert len(rig.server.requests) == 22
     assert rig.server.connections == 1
 
 
@@ -118,7 +118,7 @@ def test_every_attempt_pays(rig: Rig) -> None:
     seen: list[Download] = []
     rig.fetch(rig.client(), cost=5, read=seen.append)
     assert rig.rate_limit.paid == [5, 5, 5, 5]
-    assert len(rig.server.asked) == 4
+    assert len(rig.server.requests) == 4
     assert (seen[0].attempts, seen[0].waited) == (4, 8.0)
     assert [(permit.sends, permit.departures, permit.answers) for permit in rig.rate_limit.permits] == [(1, 1, 1)] * 4
 
@@ -140,7 +140,7 @@ def test_a_refusal_is_one_request(rig: Rig, status: int) -> None:
     rig.server.answer(Reply(status, b"no"))
     with pytest.raises(PermanentError) as caught:
         rig.fetch(rig.client(credentials_from=("ACME_KEY",)))
-    assert (len(rig.server.asked), rig.clock.slept) == (1, [0.0])
+    assert (len(rig.server.requests), rig.clock.slept) == (1, [0.0])
     assert caught.value.status == status
     assert ("ACME_KEY" in str(caught.value)) == (status in (401, 403))
 
@@ -149,7 +149,7 @@ def test_a_refusal_is_one_request(rig: Rig, status: int) -> None:
 def test_a_passing_fault_is_retried(rig: Rig, status: int) -> None:
     rig.server.answer(Reply(status), FINE)
     assert rig.fetch(rig.client()) == FINE.body
-    assert len(rig.server.asked) == 2
+    assert len(rig.server.requests) == 2
 
 
 def test_a_vendor_adds_statuses(rig: Rig) -> None:
@@ -227,7 +227,7 @@ def test_redirects_on_the_same_origin(rig: Rig, status: int, method: str) -> Non
     rig.server.answer(Reply(status, headers={"Location": "/y?page=2"}), FINE)
     client = rig.client("/v1", params={"api-key": "k"})
     assert rig.fetch(client, method="POST", json={"q": 1}, cost=3) == FINE.body
-    hop = rig.server.asked[1]
+    hop = rig.server.requests[1]
     assert (hop.method, hop.path) == (method, "/y?page=2&api-key=k")
     assert hop.body == (b'{"q":1}' if method == "POST" else b"")
     assert rig.rate_limit.paid == [3, 3]
@@ -238,8 +238,8 @@ def test_a_redirect_to_another_port_is_refused_and_nothing_goes_there(rig: Rig, 
     rig.server.answer(Reply(307, headers={"Location": f"{other_server.url}/x"}))
     with pytest.raises(UnsafeUrl) as caught:
         rig.fetch(rig.client(headers={"api-key": "k"}))
-    assert (other_server.asked, other_server.connections) == ([], 0)
-    assert len(rig.server.asked) == 1
+    assert (other_server.requests, other_server.connections) == ([], 0)
+    assert len(rig.server.requests) == 1
     assert (caught.value.vendor, caught.value.endpoint, caught.value.status) == ("acme", "/x", 307)
 
 
@@ -325,7 +325,7 @@ def test_a_reader_that_finds_no_data_is_a_fault_of_the_request(rig: Rig) -> None
 def test_a_bug_in_a_reader_is_not_retried_and_leaves_no_file(rig: Rig) -> None:
     with pytest.raises(ZeroDivisionError):
         rig.fetch(rig.client(), read=lambda _: 1 // 0)
-    assert (len(rig.server.asked), rig.left_over()) == (1, [])
+    assert (len(rig.server.requests), rig.left_over()) == (1, [])
     assert rig.records[0].error == "ZeroDivisionError"
 
 

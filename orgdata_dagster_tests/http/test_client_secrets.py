@@ -54,7 +54,7 @@ def test_no_word_of_it(rig: Rig, everything_logged: io.StringIO, scene: str, as_
     rig.server.answer(SCENES[scene])
     transport = httpx.HTTPTransport() if as_through_a_proxy else None
     said = play(rig, f"/x/{scene[:3]}?cursor={'7f3b'}", transport)
-    assert rig.server.asked[0].headers["api-key"] == CANARY  # it was sent, as itself
+    assert rig.server.requests[0].headers["api-key"] == CANARY  # it was sent, as itself
     check(rig, everything_logged, said)
     headers_logged = "httpcore.http11 DEBUG send_request_headers.started" in everything_logged.getvalue()
     assert headers_logged == as_through_a_proxy
@@ -72,9 +72,9 @@ def test_not_when_a_reader_quotes_it(rig: Rig, everything_logged: io.StringIO, k
 
 def test_not_when_the_server_is_gone(rig: Rig, server: Loopback, everything_logged: io.StringIO) -> None:
     server.url = "http://127.0.0.1:1"  # a reserved port, refused
-    said = play(rig, "/x")
-    assert "refused the connection" in said
-    check(rig, everything_logged, said)
+    message = play(rig, "/x")
+    assert "refused the connection" in message
+    check(rig, everything_logged, message)
 
 
 def play(rig: Rig, endpoint: str, transport: httpx.BaseTransport | None = None, **options: object) -> str:
@@ -96,10 +96,10 @@ def play(rig: Rig, endpoint: str, transport: httpx.BaseTransport | None = None, 
     return "".join(traceback.format_exception(caught)) + repr(caught) + repr(vars(caught)) + str(caught)
 
 
-def check(rig: Rig, logged: io.StringIO, said: str) -> None:
+def check(rig: Rig, logged: io.StringIO, message: str) -> None:
     records = repr([asdict(record) for record in rig.records])
     assert len(rig.records) == len(rig.rate_limit.paid) > 0
     assert "cursor" not in records
-    for place in (logged.getvalue(), said, records, str(rig.left_over())):
+    for place in (logged.getvalue(), message, records, str(rig.left_over())):
         for spelling in SPELLINGS:
             assert spelling not in place

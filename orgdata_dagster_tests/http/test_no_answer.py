@@ -17,7 +17,7 @@ from orgdata_dagster.http import connection
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.connection import Timeouts
 from orgdata_dagster.http.errors import PermanentError, RetriesExhausted, UnsafeUrl, VendorError
-from orgdata_dagster.http.no_answer import Target, no_answer
+from orgdata_dagster.http.no_answer import RequestTarget, no_answer
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster_tests.http.fakes import FakeClock
 from orgdata_dagster_tests.http.loopback import Loopback
@@ -42,25 +42,25 @@ def closed_port() -> Iterator[int]:
 
 def test_refused(tmp_path: Path) -> None:
     with closed_port() as port:
-        told = failure(f"http://127.0.0.1:{port}", tmp_path, RetriesExhausted)
-    assert f"127.0.0.1:{port} refused the connection" in told
-    assert told.endswith("Check the host and the port in ACME_URL, and that the server is running.")
+        message = failure(f"http://127.0.0.1:{port}", tmp_path, RetriesExhausted)
+    assert f"127.0.0.1:{port} refused the connection" in message
+    assert message.endswith("Check the host and the port in ACME_URL, and that the server is running.")
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "advice"),
+    ("code", "problem", "advice"),
     [
         (socket.EAI_NONAME, "unknown host nowhere.example", "Check the host in ACME_URL. If it is right"),
         (socket.EAI_AGAIN, "the name server does not answer", "Check this machine's network and DNS"),
     ],
 )
-def test_unknown_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, said: str, advice: str) -> None:
+def test_unknown_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, problem: str, advice: str) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(code, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    told = failure("http://nowhere.example/v1", tmp_path, RetriesExhausted)
-    assert (said in told, advice in told) == (True, True), told
+    message = failure("http://nowhere.example/v1", tmp_path, RetriesExhausted)
+    assert (problem in message, advice in message) == (True, True), message
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +100,9 @@ def tls_server(certificate: Path) -> Iterator[int]:
 
 def test_a_certificate_that_nobody_signed(certificate: Path, tmp_path: Path) -> None:
     with tls_server(certificate) as port:
-        told = failure(f"https://localhost:{port}", tmp_path, PermanentError)
-    assert f"the certificate of localhost:{port} is not trusted: self" in told
-    assert "set SSL_CERT_FILE" in told
+        message = failure(f"https://localhost:{port}", tmp_path, PermanentError)
+    assert f"the certificate of localhost:{port} is not trusted: self" in message
+    assert "set SSL_CERT_FILE" in message
 
 
 @pytest.fixture
@@ -128,8 +128,8 @@ def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path) -> Non
 
 
 def test_https_at_a_port_without_tls(server: Loopback, tmp_path: Path) -> None:
-    told = failure(server.url.replace("http:", "https:"), tmp_path, PermanentError)
-    assert "does not speak TLS. Check the port and the scheme (http or https) in ACME_URL." in told
+    message = failure(server.url.replace("http:", "https:"), tmp_path, PermanentError)
+    assert "does not speak TLS. Check the port and the scheme (http or https) in ACME_URL." in message
 
 
 def test_http_at_a_port_with_something_else(tmp_path: Path) -> None:
@@ -143,29 +143,29 @@ def test_http_at_a_port_with_something_else(tmp_path: Path) -> None:
                     taken.sendall(b"220 mail.example ESMTP\r\n\r\n")
 
         threading.Thread(target=serve, daemon=True).start()
-        told = failure(f"http://127.0.0.1:{server.getsockname()[1]}", tmp_path, RetriesExhausted)
-    assert "does not speak HTTP" in told
+        message = failure(f"http://127.0.0.1:{server.getsockname()[1]}", tmp_path, RetriesExhausted)
+    assert "does not speak HTTP" in message
 
 
 def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with closed_port() as port:
         monkeypatch.setenv("https_proxy", f"http://user:sesame@127.0.0.1:{port}")
-        told = failure("https://vendor.example", tmp_path, RetriesExhausted)
-    assert f"(through the proxy 127.0.0.1:{port})" in told
-    assert "HTTPS_PROXY" in told
-    assert "sesame" not in told
+        message = failure("https://vendor.example", tmp_path, RetriesExhausted)
+    assert f"(through the proxy 127.0.0.1:{port})" in message
+    assert "HTTPS_PROXY" in message
+    assert "sesame" not in message
 
 
 def test_a_proxy_that_refuses() -> None:
-    to = Target(httpx.URL("https://vendor.example"), "ACME_URL", "http://user:sesame@proxy.example:3128")
-    told = str(no_answer(httpx.ProxyError("407 Proxy Authentication Required"), to))
-    assert "the proxy proxy.example:3128 refuses to connect to vendor.example: 407" in told
-    assert "Check HTTPS_PROXY" in told
-    assert "sesame" not in told
+    to = RequestTarget(httpx.URL("https://vendor.example"), "ACME_URL", "http://user:sesame@proxy.example:3128")
+    message = str(no_answer(httpx.ProxyError("407 Proxy Authentication Required"), to))
+    assert "the proxy proxy.example:3128 refuses to connect to vendor.example: 407" in message
+    assert "Check HTTPS_PROXY" in message
+    assert "sesame" not in message
 
 
 @pytest.mark.parametrize(
-    ("base", "said"),
+    ("base", "message"),
     [
         ("", "ACME_URL is empty"),
         ("  ", "ACME_URL is empty"),
@@ -188,10 +188,10 @@ def test_a_proxy_that_refuses() -> None:
         ("https://host:99999999/", "ACME_URL is not a valid address"),
     ],
 )
-def test_a_base_url_that_cannot_be_used(base: str, said: str) -> None:
+def test_a_base_url_that_cannot_be_used(base: str, message: str) -> None:
     with pytest.raises(UnsafeUrl) as caught:
         HttpClient("acme", base, base_url_from="ACME_URL")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(caught.value).count("ACME_URL") == 2
     assert "sesame" not in str(caught.value)
 

@@ -42,7 +42,7 @@ def test_more_than_the_cap_fails_at_once_for_all_and_is_over_after_the_cap(
         rig.fetch(rig.client(rate_limit=opened()))
     with pytest.raises(TooLongAPause, match=r"no request was sent.*`orgdata doctor --clear acme` lifts"):
         rig.fetch(rig.client(rate_limit=opened()))
-    assert (rig.clock.monotonic() - began, len(rig.server.asked)) == (0, 1)
+    assert (rig.clock.monotonic() - began, len(rig.server.requests)) == (0, 1)
     rig.clock.sleep(901)
     assert rig.fetch(rig.client(rate_limit=opened())) == FINE.body
 
@@ -63,7 +63,7 @@ def test_a_pause_is_lifted_by_hand(rig: Rig, tmp_path: Path) -> None:
         rig.fetch(rig.client(rate_limit=rate_limit))
     lifted = RateLimit("acme", RULE, FileState(tmp_path), rig.clock).resume()
     assert lifted is not None
-    assert (lifted.seconds, lifted.asked) == (pytest.approx(900), pytest.approx(86_400))
+    assert (lifted.seconds, lifted.requested) == (pytest.approx(900), pytest.approx(86_400))
     assert rig.fetch(rig.client(rate_limit=rate_limit)) == FINE.body
 
 

@@ -53,7 +53,7 @@ def test_a_punctual_start_writes_nothing(
     ours = rate_limit(TWO_IN_TEN)
     with ours.spend() as permit:
         clock.sleep(0.05)
-        monkeypatch.setattr(ours, "_book", None)
+        monkeypatch.setattr(ours, "_in_transaction", None)
         permit.sent()
 
 

@@ -73,7 +73,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(
 ) -> None:
     server.answer(Reply(length=1000, write=write))
     with HttpClient("vendor", server.url, clock=SYSTEM) as client:
-        took = stopped(lambda: fetch(client, tmp_path), grace=GRACE, under_way=lambda: server.asked)
+        took = stopped(lambda: fetch(client, tmp_path), grace=GRACE, under_way=lambda: server.requests)
     assert took >= GRACE
     assert list(tmp_path.iterdir()) == []  # nor is half of it kept
 
@@ -89,15 +89,15 @@ def test_an_answer_that_is_nearly_there_is_taken_and_nothing_is_asked_after_it(
             while True:
                 sizes.append(fetch(client, tmp_path))
 
-    stopped(two_pages, under_way=lambda: server.asked)
+    stopped(two_pages, under_way=lambda: server.requests)
     assert sizes == [2]
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_the_wait_before_a_retry_ends(server: Loopback, tmp_path: Path) -> None:
     server.answer(Reply(503, headers={"Retry-After": "60"}))
     with HttpClient("vendor", server.url, clock=SYSTEM, retry=RetryPolicy(attempts=3)) as client:
-        stopped(lambda: fetch(client, tmp_path), under_way=lambda: server.asked)
+        stopped(lambda: fetch(client, tmp_path), under_way=lambda: server.requests)
 
 
 def test_the_wait_for_the_rate_limit_ends_and_its_place_in_the_queue_is_free(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from orgdata_dagster.dagster_internals.last_runs import all_succeeded
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.overview import failed_runs
-from orgdata_dagster.overview.asset import look
+from orgdata_dagster.overview.asset import overview_of
 from orgdata_dagster.overview.markdown import metadata_of
 from orgdata_dagster.overview.page import page
 from orgdata_dagster.overview.state import Overview
@@ -30,7 +30,7 @@ USERS, EVENTS = f"{VENDOR}/users", f"{VENDOR}/events"
 def seen(home: Home) -> Overview:
     loaded = catalog.load()
     with home.instance() as instance:
-        return look(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
+        return overview_of(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
 
 
 def everywhere(home: Home) -> list[str]:

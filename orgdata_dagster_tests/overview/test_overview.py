@@ -13,7 +13,7 @@ from dagster._core.test_utils import create_run_for_test
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.overview import asset
-from orgdata_dagster.overview.asset import OVERVIEW, look, overview_sensor
+from orgdata_dagster.overview.asset import OVERVIEW, overview_of, overview_sensor
 from orgdata_dagster.overview.page import page
 from orgdata_dagster.overview.state import Overview
 from orgdata_dagster.sandbox.faults import Status
@@ -28,7 +28,7 @@ VENDOR = "institution_analytics"
 def seen(home: Home) -> Overview:
     loaded = catalog.load()
     with home.instance() as instance:
-        return look(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
+        return overview_of(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
 
 
 class _Page(HTMLParser):
@@ -125,11 +125,11 @@ def test_the_sensor_refreshes_after_a_change_and_costs_nothing_without(
     assert all(len(str(value.value)) < 1000 for value in shown.values())  # or the UI would hide it behind a click
 
     with monkeypatch.context() as patch:
-        patch.setattr(asset, "look", lambda *_: pytest.fail("nothing has changed"))
+        patch.setattr(asset, "overview_of", lambda *_: pytest.fail("nothing has changed"))
         assert ticked(home, first.cursor).skip_reason
     assert home.materialize(f"{VENDOR}/users", today(back=1)).success
     with monkeypatch.context() as patch:
-        patch.setattr(asset, "look", lambda *_: pytest.fail("the last refresh was a moment ago"))
+        patch.setattr(asset, "overview_of", lambda *_: pytest.fail("the last refresh was a moment ago"))
         assert ticked(home, first.cursor).skip_reason
     [event] = ticked(home, first.cursor, at_most_every=timedelta(0)).asset_events
     assert f"tables of {VENDOR}" in event.metadata

@@ -16,7 +16,7 @@ TOGETHER = "type: orgdata_dagster.Together\nattributes:\n  "
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (TOGETHER + "nonsense: 1\n", "defs.yaml:3 together.nonsense: unknown field"),
         (TOGETHER + "tables: [\n", "defs.yaml:4 not valid YAML"),
@@ -24,7 +24,7 @@ TOGETHER = "type: orgdata_dagster.Together\nattributes:\n  "
     ],
 )
 def test_a_broken_vendor_leaves_the_others_up(
-    tmp_path: Path, text: str, said: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, text: str, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     defs = build_defs(
         project=project.write(tmp_path, {"institution_analytics": project.institution_analytics(), "together": text})
@@ -34,8 +34,8 @@ def test_a_broken_vendor_leaves_the_others_up(
     graph = defs.resolve_asset_graph()
     shown = graph.get(dg.AssetKey(["together", BROKEN]))
     assert (shown.group_name, shown.is_executable) == ("together", False)
-    assert said in (shown.description or "")
-    assert said in caplog.text
+    assert message in (shown.description or "")
+    assert message in caplog.text
     assert dg.AssetKey(["institution_analytics", "users"]) in graph.executable_asset_keys
 
 

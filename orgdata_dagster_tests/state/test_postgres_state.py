@@ -50,9 +50,9 @@ def test_a_lost_connection_costs_nothing(postgres: Server, database: str, caplog
         with pytest.raises(TimeoutError), rate_limit.spend(timeout=1):
             pass
     assert rate_limit.usage()[0].spent == 3
-    told = [record.getMessage() for record in caplog.records if record.name == "orgdata"]
-    assert told
-    assert all("Waiting for the shared state at 127.0.0.1:" in line and PASSWORD not in line for line in told)
+    message = [record.getMessage() for record in caplog.records if record.name == "orgdata"]
+    assert message
+    assert all("Waiting for the shared state at 127.0.0.1:" in line and PASSWORD not in line for line in message)
 
 
 def test_who_was_taken_for_dead_sends_nothing_more(postgres: Server, database: str) -> None:
@@ -65,7 +65,10 @@ def test_who_was_taken_for_dead_sends_nothing_more(postgres: Server, database: s
     time.sleep(1.5 * GRACE)
     assert other.revoke("runs/one")
     for _ in range(2):
-        with pytest.raises(StateUnavailable, match=r"taken for dead, and runs/one was given up"), rate_limit.spend():
+        with (
+            pytest.raises(StateUnavailable, match=r"considered dead, and runs/one was given to other"),
+            rate_limit.spend(),
+        ):
             raise AssertionError("a zombie sends")
     claim.release()
     with rate_limit.spend():

@@ -132,7 +132,7 @@ def test_pages_of_one_commit_are_seen_together(rig: Rig) -> None:
     stage = Stage(rig.connection)
     for value in ("5", '"5"', '{"a": 1}'):
         stage.add(StagedPage(prepared(rig, {"x": [value]}), DAY))
-        stage.look()
+        stage.inspect()
     assert stage.columns["x"].fits == ()
 
 

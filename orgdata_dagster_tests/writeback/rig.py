@@ -17,7 +17,7 @@ import dagster as dg
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import ONLY_REJECTED_TAG
 from orgdata_dagster.writeback.asset import build_asset
-from orgdata_dagster.writeback.columns import Fields
+from orgdata_dagster.writeback.columns import ColumnMapping
 from orgdata_dagster.writeback.destination import Pace
 from orgdata_dagster.writeback.sync import Sync
 from orgdata_dagster_tests.writeback.sqlite_table import SqliteFile, SqliteTable
@@ -63,7 +63,7 @@ class Rig:
         pace: Callable[[Any], Pace] | None = None,
     ) -> Done:
         """Run the sync once. `faults`: see SqliteTable."""
-        table = SqliteTable("people", Fields(("id",)), batch_size, row_by_row, list(faults))
+        table = SqliteTable("people", ColumnMapping(("id",)), batch_size, row_by_row, list(faults))
         sync = Sync("out", "table", SOURCE, table, dry_run=False, max_rejected=max_rejected, description="")
         asset = build_asset(sync, pace=pace)
         result = dg.materialize(
@@ -77,8 +77,8 @@ class Rig:
         if not result.success:
             failed = next(event for event in result.all_node_events if event.is_step_failure)
             data = failed.step_failure_data
-            told = data.user_failure_data.description if data.user_failure_data else data.error
-            return Done(False, failure=str(told))
+            message = data.user_failure_data.description if data.user_failure_data else data.error
+            return Done(False, failure=str(message))
         (done,) = result.asset_materializations_for_node("shop__out_table")
         (check,) = result.get_asset_check_evaluations()
         return Done(True, {name: value.value for name, value in done.metadata.items()}, check.passed)

@@ -25,7 +25,7 @@ from orgdata_dagster.http.errors import PermanentError, TransientError
 from orgdata_dagster.http.records import RequestRecord
 from orgdata_dagster.warehouse.names import quoted
 from orgdata_dagster.writeback import payloads
-from orgdata_dagster.writeback.columns import Fields, InvalidValue, ValueFormats
+from orgdata_dagster.writeback.columns import ColumnMapping, InvalidValue, ValueFormats
 from orgdata_dagster.writeback.component import SyncComponent, Text
 from orgdata_dagster.writeback.destination import (
     Attempt,
@@ -66,7 +66,7 @@ class SqliteTable:
     }
 
     target: str
-    fields: Fields
+    fields: ColumnMapping
     batch_size: int = 10
     row_by_row: bool = True
     faults: list[str] = field(default_factory=list)
@@ -128,10 +128,10 @@ class SqliteTable:
         return RowResult(written=True, record_id=str(number))
 
     def _recovered(self, error: sqlite3.Error) -> PermanentError | Busy:
-        told = PermanentError(str(error), vendor=self.vendor, endpoint=self.target, remedy="Look at the table.")
+        permanent = PermanentError(str(error), vendor=self.vendor, endpoint=self.target, remedy="Look at the table.")
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            return recast(told, Busy)
-        return recast(told, BatchRefused) if isinstance(error, sqlite3.IntegrityError) else told
+            return recast(permanent, Busy)
+        return recast(permanent, BatchRefused) if isinstance(error, sqlite3.IntegrityError) else permanent
 
     def record_merges(
         self, connection: duckdb.DuckDBPyConnection, results: Sequence[RowResult], run_id: str, now: datetime
@@ -170,4 +170,4 @@ class SqliteSync(SyncComponent):
     def connected(self, context: dg.ComponentLoadContext) -> tuple[Destination, object]:
         """The table in its file."""
         del context
-        return SqliteTable(self.table, Fields(tuple(self.key))), SqliteFile(path=self.file)
+        return SqliteTable(self.table, ColumnMapping(tuple(self.key))), SqliteFile(path=self.file)

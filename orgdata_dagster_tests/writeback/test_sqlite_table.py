@@ -165,6 +165,6 @@ def test_a_killed_run_is_resumed_and_what_may_have_come_twice_is_reported(rig: R
     done = rig.run()
     assert done.success, done.failure
     assert (done.metadata["written"], done.metadata["sent_again"], rig.differences()) == (80, 10, set())
-    told = "SELECT count(*) FROM shop.out_results WHERE sent_again LIKE '%ended before the answer was recorded'"
-    assert rig.sql(told) == [(10,)]
+    sql = "SELECT count(*) FROM shop.out_results WHERE sent_again LIKE '%ended before the answer was recorded'"
+    assert rig.sql(sql) == [(10,)]
     assert rig.sql("SELECT count(*) FROM _orgdata.sync_in_flight") == [(0,)]

@@ -1,7 +1,8 @@
 """Rate limits that all processes share, and that survive restarts and kill -9.
 
-Here: the names that other packages use. rate_limit.py: waiting and sending; rule.py: what is allowed; planner.py: when;
-reservations.py: what was spent; lease.py: concurrent requests; timeline.py: time.
+Here: the names that other packages use. The modules: rate_limit.py (waiting and sending), rule.py (limits as data),
+planner.py (when to send), reservations.py (spent and reserved points), lease.py (concurrent requests), timeline.py
+(logical time).
 Add here when: another package needs one more name.
 Keep out: code, vendors' figures, HTTP.
 """

@@ -25,12 +25,12 @@ class NoLease(Exception):
 
 @contextmanager
 def take_lease(
-    state: State, names: Sequence[str], clock: Clock, deadline: float | None, tell: Callable[[], None]
+    state: State, names: Sequence[str], clock: Clock, deadline: float | None, notify: Callable[[], None]
 ) -> Iterator[None]:
-    """Wait for one of these locks to be free, and hold it while the block runs. It ends with the process.
+    """Wait for one of these locks to be free, and hold it while the block runs. The lock ends with the process.
 
     deadline: a time of `clock.monotonic()`; None: no limit.
-    tell: called once if the wait takes seconds.
+    notify: called once if the wait takes seconds.
 
     Raises NoLease at the deadline.
     """
@@ -42,7 +42,7 @@ def take_lease(
             raise NoLease
         if clock.monotonic() > quiet_until:
             quiet_until = math.inf
-            tell()
+            notify()
         clock.sleep(min(poll, left))
         poll = min(1.5 * poll, _LONGEST_POLL)
     try:

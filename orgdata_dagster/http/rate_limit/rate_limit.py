@@ -22,13 +22,13 @@ from orgdata_dagster.http.rate_limit.reservations import (
     GIVE_BACK,
     MARK_SENT,
     SCHEMA,
-    Ledger,
     Pause,
+    Payments,
     Reservation,
     WindowUsage,
 )
 from orgdata_dagster.http.rate_limit.rule import Rule
-from orgdata_dagster.http.rate_limit.timeline import Reading, boot_id, read_clocks
+from orgdata_dagster.http.rate_limit.timeline import ClockReading, boot_id, read_clocks
 from orgdata_dagster.http.waiting import announce
 from orgdata_dagster.state import State, Transaction
 
@@ -40,7 +40,7 @@ _FEW, _LAST = 4, 50
 # Seconds of slack above which no answer can be too late; only windows of a few seconds have less.
 _AMPLE = 1.0
 # Seconds between two checks whether a pause was lifted.
-_LOOK_AGAIN = 5.0
+_CHECK_AGAIN = 5.0
 LONGEST_PAUSE = 900.0
 # The part of the state with all rate limits.
 FOLDER = "rate_limits"
@@ -111,9 +111,9 @@ class RateLimit:
     """A rule that all processes keep together, through the shared state.
 
     name: rate limits with the same name and state are the same, in every process and thread.
-    clock, boot: the machine's clocks, and the id of its current boot; used unless the state has a clock of its own.
-    patience: default timeout of `spend`, in seconds.
-    longest_pause: longest pause in seconds, whatever the state says.
+    clock, boot: the machine's clocks, and the id of its current boot; unused if the state has a clock of its own.
+    patience: default timeout of `spend`, in seconds; None for no limit.
+    longest_pause: longest pause in seconds; longer pauses in the state are shortened to it.
     """
 
     def __init__(
@@ -158,59 +158,59 @@ class RateLimit:
         except NoLease:
             raise RateLimitTimeout(self.name, self.clock.monotonic() - began, None) from None
 
-    def pause(self, seconds: float, asked: float | None = None) -> bool:
+    def pause(self, seconds: float, requested: float | None = None) -> bool:
         """Hold back the requests of all processes for `seconds`. Never shortens a pause.
 
-        asked: seconds that the vendor asks for, if longer than `longest_pause`; `spend` then raises VendorPaused until
-            the pause ends.
+        requested: seconds that the vendor asks for, if longer than `longest_pause`; `spend` then raises VendorPaused
+            until the pause ends.
         """
         if seconds > 0:
-            self._book(Ledger.pause, seconds, asked)
+            self._in_transaction(Payments.pause, seconds, requested)
         return True
 
     def paused(self) -> Pause | None:
         """The current pause; None if there is none."""
-        return self._book(Ledger.paused) if self._tables.exists() else None
+        return self._in_transaction(Payments.paused) if self._tables.exists() else None
 
     def resume(self) -> Pause | None:
         """Lift the pause; returns it, or None if there was none."""
         pause = self.paused()
         if pause is not None:
-            self._book(Ledger.resume)
+            self._in_transaction(Payments.resume)
         return pause
 
     def charge(self, cost: float) -> None:
-        """Pay for something that was done already: it takes the earliest slots there are, and later requests wait."""
+        """Record points that were spent already: they take the earliest free slots, and later requests wait."""
         most = min((max(window.points for window in bucket) for bucket in self.rule.buckets), default=0.0)
         while cost > 0 and most:
-            self._book(Ledger.reserve, min(cost, most))
+            self._in_transaction(Payments.reserve, min(cost, most))
             cost -= most
 
     def failed(self) -> int:
         """Count a failure of the vendor; returns the number of consecutive failures in all processes."""
-        return self._book(Ledger.failed)
+        return self._in_transaction(Payments.failed)
 
     def succeeded(self) -> None:
         """Reset the count of failures, because the vendor answers again."""
-        self._book(Ledger.succeeded)
+        self._in_transaction(Payments.succeeded)
 
     def usage(self) -> list[WindowUsage]:
         """Points spent in each window that ends now, in the rule's order."""
         if self._tables.exists():
-            return self._book(Ledger.usage)
+            return self._in_transaction(Payments.usage)
         return [WindowUsage(window, 0.0, window.points) for bucket in self.rule.buckets for window in bucket]
 
-    def _book(self, work: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _in_transaction(self, work: Callable[Concatenate[Payments, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         def open_and_work(transaction: Transaction) -> T:
             # The clocks are read here, because waiting for the transaction takes time.
             here = read_clocks(self.clock, self._boot())
             store = transaction.clock()
             if store is None:
-                ledger = Ledger(transaction, self.rule, here, here.monotonic, self._longest_pause)
-            else:  # earlier rather than later, so that a request whose answers take long is not sent late
-                reading = Reading(store.wall, store.wall, store.boot)
-                ledger = Ledger(transaction, self.rule, reading, here.monotonic - store.age, self._longest_pause)
-            return work(ledger, *args, **kwargs)
+                payments = Payments(transaction, self.rule, here, here.monotonic, self._longest_pause)
+            else:  # rather too early than too late, so that a slow answer of the store does not delay the request
+                reading = ClockReading(store.wall, store.wall, store.boot)
+                payments = Payments(transaction, self.rule, reading, here.monotonic - store.age, self._longest_pause)
+            return work(payments, *args, **kwargs)
 
         return self._tables.run(open_and_work, FIRST)
 
@@ -218,20 +218,22 @@ class RateLimit:
         if self.rule.in_flight is None:
             return nullcontext()
         names = [f"{FOLDER}/{self.name}.lease.{number}" for number in range(self.rule.in_flight)]
-        told = f"{len(names)} request{'s' if len(names) > 1 else ''} of other runs to end; more are not allowed at once"
-        tell = partial(announce, self.name, told, None, self.clock)
-        return take_lease(self._state, names, self.clock, deadline, tell)
+        reason = (
+            f"{len(names)} request{'s' if len(names) > 1 else ''} of other runs to end; more are not allowed at once"
+        )
+        notify = partial(announce, self.name, reason, None, self.clock)
+        return take_lease(self._state, names, self.clock, deadline, notify)
 
     def _pay(self, cost: float, began: float, deadline: float | None) -> Reservation | None:
         # Without buckets nothing is recorded. If the tables exist, they may have a pause.
         if not self.rule.buckets and not self._tables.exists():
             return None
-        return self._wait(self._book(Ledger.reserve, cost), began, deadline)
+        return self._wait(self._in_transaction(Payments.reserve, cost), began, deadline)
 
     def _check_refusal(self) -> None:
         pause = self.paused()
-        if pause is not None and pause.asked is not None:
-            raise VendorPaused(self.name, pause.seconds, pause.asked)
+        if pause is not None and pause.requested is not None:
+            raise VendorPaused(self.name, pause.seconds, pause.requested)
 
     def _wait(self, reservation: Reservation, began: float, deadline: float | None) -> Reservation:
         """Sleep until the slot and confirm it; repeat if it was moved."""
@@ -252,24 +254,24 @@ class RateLimit:
 
     def _wait_for(self, reservation: Reservation) -> Reservation:
         self.clock.sleep(reservation.due - self.clock.monotonic())
-        return self._book(Ledger.confirm, reservation)
+        return self._in_transaction(Payments.confirm, reservation)
 
     def _wait_out_pause(self, reservation: Reservation) -> Reservation:
         """Sleep until the slot, which is earlier if a user lifts the pause."""
-        while (left := reservation.due - self.clock.monotonic()) > _LOOK_AGAIN:
-            self.clock.sleep(_LOOK_AGAIN)
+        while (left := reservation.due - self.clock.monotonic()) > _CHECK_AGAIN:
+            self.clock.sleep(_CHECK_AGAIN)
             self._check_refusal()
-            renewed = self._book(Ledger.renew, reservation)
+            renewed = self._in_transaction(Payments.renew, reservation)
             if not renewed.paused:
                 return renewed
         self.clock.sleep(left)
-        return self._book(Ledger.confirm, reservation)
+        return self._in_transaction(Payments.confirm, reservation)
 
     def _send(self, reservation: Reservation) -> Reservation:
         """Called by the permit just before sending; returns the current reservation."""
         now = self.clock.monotonic()
         if now - reservation.due > self.rule.patience:
-            reservation = self._wait(self._book(Ledger.confirm, reservation), now, None)
+            reservation = self._wait(self._in_transaction(Payments.confirm, reservation), now, None)
         if self.rule.has_choice:
             self._tables.change(MARK_SENT, {"id": reservation.id})
         return reservation
@@ -277,7 +279,7 @@ class RateLimit:
     def _leave(self, reservation: Reservation) -> None:
         """Called by the permit when the request has been sent."""
         if self.clock.monotonic() - reservation.due > self.rule.patience:
-            self._book(Ledger.mark_late, reservation)
+            self._in_transaction(Payments.mark_late, reservation)
 
     def _answer(self, reservation: Reservation, seconds: float) -> None:
         """Called by the permit when the answer arrives; `seconds`: since the request was sent."""
@@ -287,4 +289,4 @@ class RateLimit:
         usual = median([*answers]) if len(answers) >= _FEW else seconds
         answers.append(seconds)
         if seconds - usual > max(usual, self.rule.slack) / 2:
-            self._book(Ledger.mark_late, reservation, usual)
+            self._in_transaction(Payments.mark_late, reservation, usual)

@@ -1,8 +1,8 @@
-"""The payments of a rate limit: what was spent, what is reserved, and until when requests are paused.
+"""The payments of a rate limit: spent points, reserved points, and the end of a pause.
 
-Here: `Ledger`, the only code that knows the tables; it is used within one transaction.
+Here: `Payments`, the only code that knows the tables; it is used within one transaction.
 Add here when: the processes of a rate limit have to share another fact.
-Keep out: where the tables are (state/); arithmetic on windows (planner.py); sleeping (rate_limit.py).
+Keep out: storing the tables (state/); arithmetic on windows (planner.py); sleeping (rate_limit.py).
 
 A payment has a time, a cost and, per bucket of the rule, the label of the charged window ("25/1"). If a label is no
 longer in the rule, the payment counts against every window of that bucket: more careful than necessary for the length
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from orgdata_dagster.http.rate_limit.planner import Spent, earliest
 from orgdata_dagster.http.rate_limit.rule import Rule, Window
-from orgdata_dagster.http.rate_limit.timeline import Anchor, Reading, advance
+from orgdata_dagster.http.rate_limit.timeline import Anchor, ClockReading, advance
 from orgdata_dagster.state import Transaction
 
 SCHEMA = """
@@ -34,12 +34,12 @@ CREATE TABLE IF NOT EXISTS refusal (until DOUBLE PRECISION NOT NULL, asked DOUBL
 CREATE TABLE IF NOT EXISTS backoff (failures INTEGER NOT NULL, at DOUBLE PRECISION NOT NULL);
 """
 
-# What a transaction of `Ledger` reads first.
+# The queries with which every transaction of `Payments` begins.
 FIRST = (
     "SELECT logical, wall, monotonic, boot, paused_until FROM timeline",
     "SELECT id, at, cost, windows, state FROM payment",
 )
-# Changes that need no look at the other payments. `sent`: other requests may rely on this payment from now on.
+# Changes that do not depend on other payments. After MARK_SENT, other requests may rely on this payment.
 MARK_SENT = "UPDATE payment SET state = 'sent' WHERE id = :id"
 GIVE_BACK = "DELETE FROM payment WHERE id = :id"
 
@@ -75,12 +75,12 @@ class Reservation:
 
 
 class Pause(NamedTuple):
-    """A pause of `seconds` from now on. `asked`: seconds that the vendor asks for, if longer than `longest_pause`;
+    """A pause of `seconds` from now on. `requested`: seconds that the vendor asks for, if longer than `longest_pause`;
     requests are then refused until the pause ends.
     """
 
     seconds: float
-    asked: float | None = None
+    requested: float | None = None
 
 
 class WindowUsage(NamedTuple):
@@ -91,14 +91,15 @@ class WindowUsage(NamedTuple):
     points: float
 
 
-class Ledger:
-    """The tables, opened at one moment by the only transaction on them.
+class Payments:
+    """The payments as seen by one exclusive transaction.
 
-    reading: the clocks that count. monotonic: the machine's own, for `Reservation.due`.
+    reading: the clocks that apply, those of the store or of the machine.
+    monotonic: the machine's own monotonic clock, for `Reservation.due`.
     """
 
     def __init__(
-        self, transaction: Transaction, rule: Rule, reading: Reading, monotonic: float, longest_pause: float
+        self, transaction: Transaction, rule: Rule, reading: ClockReading, monotonic: float, longest_pause: float
     ) -> None:
         self._db = transaction
         self._rule = rule
@@ -155,13 +156,14 @@ class Ledger:
         self._payments = [payment for payment in self._payments if payment[0] != reservation.id]
         return self.reserve(reservation.cost)
 
-    def pause(self, seconds: float, asked: float | None) -> None:
-        """Pause for `seconds` from now; never shortens a pause. `asked`: see Pause."""
+    def pause(self, seconds: float, requested: float | None) -> None:
+        """Pause for `seconds` from now; never shortens a pause. `requested`: see Pause."""
         until = self.now + min(seconds, self._longest_pause)
         self._db.change("UPDATE timeline SET paused_until = :until WHERE paused_until < :until", {"until": until})
-        if asked is not None:
+        if requested is not None:
             self._db.change("DELETE FROM refusal")
-            self._db.change("INSERT INTO refusal VALUES (:until, :asked)", {"until": until, "asked": self.now + asked})
+            refusal = {"until": until, "asked": self.now + requested}
+            self._db.change("INSERT INTO refusal VALUES (:until, :asked)", refusal)
 
     def paused(self) -> Pause | None:
         """The current pause; None if there is none."""
@@ -200,8 +202,8 @@ class Ledger:
             for number, window in enumerate(bucket)
         ]
 
-    def _open(self, timeline: tuple[float, float, float, str, float] | None, reading: Reading) -> float:
-        anchor = Anchor(timeline[0], Reading(*timeline[1:4])) if timeline else None
+    def _open(self, timeline: tuple[float, float, float, str, float] | None, reading: ClockReading) -> float:
+        anchor = Anchor(timeline[0], ClockReading(*timeline[1:4])) if timeline else None
         now, known = advance(anchor, reading)
         anchored = {"logical": now, **reading._asdict()}
         if timeline is None:
@@ -211,7 +213,7 @@ class Ledger:
                 "UPDATE timeline SET logical = :logical, wall = :wall, monotonic = :monotonic, boot = :boot", anchored
             )
         self._paused_until = timeline[4] if timeline else 0.0
-        if self._paused_until > now + self._longest_pause:  # noted under another setting: no pause is obeyed unbounded
+        if self._paused_until > now + self._longest_pause:  # recorded with another setting: shorten the pause
             self._paused_until = now + self._longest_pause
             self._db.change("UPDATE timeline SET paused_until = :until", {"until": self._paused_until})
         self._tidy(now)
@@ -220,8 +222,9 @@ class Ledger:
         return now
 
     def _tidy(self, now: float) -> None:
-        """Delete payments that no longer matter, and sum up old ones, because reading thousands of rows per request
-        would delay the others.
+        """Delete payments that no longer matter, and sum up old ones.
+
+        Otherwise every request would read thousands of rows, which would delay the others.
         """
         if len(self._payments) <= _FEW_OLD:
             return

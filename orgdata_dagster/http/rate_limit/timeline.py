@@ -17,7 +17,7 @@ from orgdata_dagster.http.clock import Clock
 _SET_BACK = 1.0
 
 
-class Reading(NamedTuple):
+class ClockReading(NamedTuple):
     """All clocks at one moment, and the id of the machine's boot."""
 
     wall: float
@@ -29,23 +29,23 @@ class Anchor(NamedTuple):
     """A moment of logical time with the reading of the real clocks."""
 
     logical: float
-    reading: Reading
+    reading: ClockReading
 
 
-def read_clocks(clock: Clock, boot: str) -> Reading:
-    return Reading(clock.wall(), clock.monotonic(), boot)
+def read_clocks(clock: Clock, boot: str) -> ClockReading:
+    return ClockReading(clock.wall(), clock.monotonic(), boot)
 
 
 @cache
 def boot_id() -> str:
-    """The kernel's id of the current boot; empty without one, where a lower uptime shows a reboot."""
+    """The kernel's id of the current boot; empty on systems without one, on which a lower uptime shows a reboot."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
 
 
-def advance(anchor: Anchor | None, reading: Reading) -> tuple[float, bool]:
+def advance(anchor: Anchor | None, reading: ClockReading) -> tuple[float, bool]:
     """The logical time in seconds, and whether the past is known.
 
     Within one boot, logical time follows the monotonic clock, so setting the wall clock has no effect. After a reboot

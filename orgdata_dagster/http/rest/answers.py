@@ -52,9 +52,9 @@ class PageAnswer:
 
     body: the JSON document; None for CSV and JSON lines.
     rows: its records.
-    base_url: the origin that its links may have; empty: any.
-    is_no_data: the vendor says that there is nothing, by a status or a code.
-    server_time: the vendor's clock when it answered.
+    base_url: the origin that its links must have; empty for any.
+    is_no_data: whether a status or a code of the vendor means that there are no rows.
+    server_time: the vendor's clock when it answered; None if unknown.
     """
 
     body: Any

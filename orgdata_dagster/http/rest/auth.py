@@ -29,7 +29,7 @@ _IN_MEMORY = "/dev/shm"
 
 
 class Auth(Protocol):
-    """Adds headers to requests. `renew` is called after a 401, with the refused headers; it says whether to retry."""
+    """Adds headers to requests. `renew` is called with the refused headers after a 401; returns whether to retry."""
 
     def headers(self) -> Mapping[str, str]: ...
     def renew(self, refused: Mapping[str, str]) -> bool: ...
@@ -73,7 +73,7 @@ class ClientCredentials:
 
     path: path of the address where tokens are fetched.
     extra: more fields of the request, such as `scope`.
-    in_header: the client authenticates by a Basic header, not by fields of the body.
+    in_header: whether the client authenticates with a Basic header instead of fields of the body.
     """
 
     def __init__(

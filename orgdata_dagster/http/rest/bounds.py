@@ -1,10 +1,10 @@
 """Bounds of a vendor's filters: ISO 8601, dates, epoch seconds or epoch milliseconds.
 
 Here: `Format` and `Bounds`. Add here when: a vendor writes instants in another way.
-Keep out: which part of the time line is requested (a vendor's pulling.py).
+Keep out: which interval is requested (a vendor's pulling.py).
 
-A half-open interval `[start, end)` is meant. If a vendor excludes the lower bound or includes the upper one, the bound
-is moved by a unit of its format; rows outside the interval are recognized by their instant.
+All intervals are half-open, `[start, end)`. If a vendor excludes the lower bound or includes the upper one, the bound
+is moved by one unit of its format. Rows outside the interval are recognised by their instant.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Bounds:
             ceiling += unit
         if not self.includes_until:
             return spelled(ceiling, self.format)
-        # in whole units; finer instants are included by the unit's own end where the vendor compares them exactly
+        # In whole units. A vendor that compares exact instants includes those before the unit's end.
         return spelled(ceiling - unit if self.format == "date" else ceiling, self.format)
 
 

@@ -1,4 +1,4 @@
-"""A vendor's error format: where code and message are, and what follows from a code.
+"""A vendor's error format: the places of code and message, and the meaning of codes.
 
 Here: `ErrorRules`, for refusals and for errors with status 200. Add here when: errors have another part that matters.
 Keep out: what statuses mean in general (http/errors.py).
@@ -19,16 +19,18 @@ from orgdata_dagster.http.rest.paths import MISSING, find
 
 
 class NoData(PermanentError):
-    """The vendor says that there are no rows."""
+    """A code of the vendor means that there are no rows."""
 
 
 @dataclass(frozen=True)
 class ErrorRules:
-    """Where an error is, and what it means.
+    """The places of an error in an answer, and the meaning of its codes. Codes are text.
 
     code_at, message_at: paths in the answer.
-    success: codes that are not errors. The other sets hold codes, too, as text.
-    remedies: code -> what to do about it.
+    success: codes that are not errors.
+    retryable, permanent: codes of errors that are, or are not, worth a retry.
+    no_data: codes that mean that there are no rows.
+    remedies: code -> advice for the user.
     """
 
     code_at: str = ""
@@ -59,12 +61,12 @@ class ErrorRules:
         if not code or code in self.success:
             return
         message = find(document, self.message_at) if self.message_at else MISSING
-        told = str(message) if message is not MISSING else "an error with status 200"
+        message = str(message) if message is not MISSING else "an error with status 200"
         if code in self.no_data:
-            raise NoData(told, code=code)
+            raise NoData(message, code=code)
         if code in self.permanent:
-            raise PermanentError(told, code=code)
-        raise BadBody(told, code=code)
+            raise PermanentError(message, code=code)
+        raise BadBody(message, code=code)
 
     def _code(self, document: Any) -> str:
         found = find(document, self.code_at) if self.code_at else MISSING

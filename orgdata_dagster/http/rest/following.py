@@ -1,7 +1,7 @@
-"""What an answer says about the next page, in every unambiguous spelling.
+"""Reading the reference to the next page in an answer, in every unambiguous spelling.
 
-Here: reading the member that holds the link, number or flag of the next page. Add here when: there is another
-unambiguous spelling. Keep out: what follows from it (paginators.py, told.py), the `Link` header (links.py).
+Here: reading the member with the link, number or flag of the next page. Add here when: there is another unambiguous
+spelling. Keep out: the next request (paginators.py, next_page.py), the `Link` header (links.py).
 
 Links are only read here, never followed: behind a proxy they may have another scheme or an internal host name, and
 credentials must not be sent there. Only the page number or the cursor in them is used.
@@ -24,20 +24,20 @@ from orgdata_dagster.http.rest.paths import MISSING
 
 _log = logging.getLogger("orgdata.http")
 
-# Spellings of "nothing" that might also be cursors: they count only if the answer says elsewhere that the list ends.
+# Spellings of "no next page" that might also be cursors. They count only if the answer also ends the list elsewhere.
 _MAYBE_NOTHING = ("null", "none", "nil", "undefined", "false", "0", "-1", "[]", "{}")
 
 
 @dataclass(frozen=True)
 class Following:
-    """What the answer says.
+    """The reference to the next page.
 
-    is_told: whether the member is present.
+    is_present: whether the member is present.
     end: whether the list ends here; None for a link, or if that is unknown.
     value: the page number or cursor in the link.
     """
 
-    is_told: bool
+    is_present: bool
     end: bool | None = None
     value: str | None = None
 
@@ -46,18 +46,18 @@ def following(answer: PageAnswer, path: str, parameter: str) -> Following:
     """Read the member at `path`. `parameter`: name of the page number or cursor in a link."""
     found = answer.find(path)
     if found is MISSING:
-        return Following(is_told=False)
+        return Following(is_present=False)
     if isinstance(found, Mapping):
         found = found.get("href", found.get("url"))
     if is_nothing(found) or (isinstance(found, str) and may_be_nothing(found)):
-        return Following(is_told=True, end=True)
+        return Following(is_present=True, end=True)
     if found is True:
-        return Following(is_told=True, end=False)
+        return Following(is_present=True, end=False)
     if isinstance(found, int):
-        return Following(is_told=True, value=str(found))
+        return Following(is_present=True, value=str(found))
     if not isinstance(found, str):
-        return Following(is_told=True)
-    return Following(is_told=True, value=_parameter(found, parameter, answer.base_url))
+        return Following(is_present=True)
+    return Following(is_present=True, value=_parameter(found, parameter, answer.base_url))
 
 
 def is_nothing(found: object) -> bool:

@@ -46,7 +46,7 @@ def rows(path: Path, form: Format, records: str, body: Any) -> list[Row]:
         return rows_of_csv(found)
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         where = f"at {records!r}" if records else "at the top level"
-        raise BadBody(f"there is no array of objects {where}, where `records` says; {contents(body)}")
+        raise BadBody(f"there is no array of objects {where}, as `records` requires; {contents(body)}")
     return found
 
 
@@ -98,7 +98,7 @@ def _object(line: str, number: int) -> Row:
 
 
 def contents(body: Any) -> str:
-    """What a document has at its top level, for an error message."""
+    """The top level of a document, for an error message."""
     if isinstance(body, Mapping):
         return f"the answer has {excerpt(', '.join(map(str, body)), 200) or 'nothing'}"
     return f"the answer is {excerpt(json.dumps(body), 80)}"

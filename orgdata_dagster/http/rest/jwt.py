@@ -18,7 +18,7 @@ RENEW = "renew it"
 
 
 def expiry(token: str) -> datetime | None:
-    """When the token expires (UTC); None if it does not say, or is not a JWT."""
+    """When the token expires (UTC); None if it has no expiry, or is not a JWT."""
     parts = token.split(".")
     if len(parts) != 3:
         return None
@@ -46,7 +46,7 @@ def notice(token: str, now: datetime, *, ahead: timedelta = AHEAD, renew: str = 
 def refused(
     token: str, renew: str, error: VendorError, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> str | None:
-    """The sentence if a request was refused and its token has expired: vendors often do not say that."""
+    """The sentence of `notice` if a request was refused because its token has expired, which vendors often hide."""
     return notice(token, now(), ahead=timedelta(0), renew=renew) if error.status in (401, 403) else None
 
 

@@ -1,7 +1,7 @@
-"""Paginators (dlt's word): they request one page after the other. They are chosen in YAML and never guessed.
+"""Paginators (dlt's term): they request one page after the other. They are chosen in YAML and never guessed.
 
-Here: the rule of each paging: which page is next, and where the list ends. Add here when: there is another paging.
-Keep out: sending (a vendor's client.py), rows that move while they are paged (walk.py), cursors and links (told.py).
+Here: for each kind of paging, the next page and the end of the list. Add here when: there is another kind of paging.
+Keep out: sending (a vendor's client.py), rows that move during a walk (walk.py), cursors and links (next_page.py).
 
 | class                 | next page                           | end of the list                                |
 |-----------------------|-------------------------------------|------------------------------------------------|
@@ -41,13 +41,14 @@ class Stop:
 
 
 class Paginator(ABC):
-    """Requests one page after the other until there is none. Every walk needs a new one.
+    """Requests one page after the other until the list ends. Every walk needs a new paginator.
 
-    total_at: path of the vendor's number of rows, if it has one. `total` is the number in the last answer.
+    total_at: path of the vendor's number of rows; empty if it has none. `total` is the number in the last answer.
     page_size, size_parameter: rows per page to request, and the parameter for it.
-    remedy: what to do about a paging that fails.
+    remedy: advice for the user if the paging fails.
 
-    `fell`: by how many rows the total fell since the last page. `doubt`: why the end of the list is not believed.
+    fell: by how many rows the total fell since the last page.
+    may_continue: why the list may continue after its apparent end; None if the end is certain.
     """
 
     stands_at_row = True
@@ -58,7 +59,7 @@ class Paginator(ABC):
         self.has_next_page = True
         self.total: int | None = None
         self.fell = 0
-        self.doubt: str | None = None
+        self.may_continue: str | None = None
         self.page_size = page_size
         self._size_parameter = size_parameter
         self._total_at = total_at
@@ -105,7 +106,7 @@ class Paginator(ABC):
             raise self._endless(f"the same page of {len(answer.rows)} rows came {_SAME_PAGE} times in a row")
 
     def _endless(self, message: str) -> PermanentError:
-        """The error for a paging that leads nowhere."""
+        """The error for a paging that does not end."""
         return PermanentError(
             f"the paging does not end: {message}",
             remedy=self._remedy or "Check `paginator` and `path` in defs.yaml.",
@@ -120,9 +121,9 @@ class SinglePage(Paginator):
 
 
 class _Counted(Paginator):
-    """What page numbers, offsets and ids share: the stop rules, and vendors that limit the page size.
+    """Base of page numbers, offsets and ids: the stop rules, and vendors that limit the page size.
 
-    size_at: path of the page size that the vendor has applied, if the answer has it.
+    size_at: path of the page size that the vendor has applied; empty if the answer does not contain it.
     """
 
     stands_at_row = False
@@ -138,17 +139,17 @@ class _Counted(Paginator):
         self._empty = 0
 
     def update_state(self, answer: PageAnswer) -> None:
-        """Process the answer. Three consecutive pages without rows end the list, whatever else the vendor says."""
+        """Process the answer. Three consecutive pages without rows always end the list."""
         super().update_state(answer)
         self._empty = 0 if answer.rows else self._empty + 1
         if self.has_next_page and self._empty == _SAME_PAGE:
             self.has_next_page = False
             if self.total is None:
-                self.doubt = f"the vendor says that more rows follow, and {_SAME_PAGE} pages had none"
+                self.may_continue = f"the vendor announced more rows, but the last {_SAME_PAGE} pages had none"
 
     @property
     def _place(self) -> int | None:
-        """The place of the requested page, as `next` would name it; None if that is not a number."""
+        """The number of the requested page, as in `next`; None if pages have no numbers."""
         return None
 
     def _ends(self, answer: PageAnswer, *, reached: int) -> bool:
@@ -166,21 +167,24 @@ class _Counted(Paginator):
         return self._ends_short(len(answer.rows))
 
     def _next_is_nothing(self, answer: PageAnswer, *, reached: bool) -> bool:
-        """`reached`: the pages so far have as many rows as the vendor counts."""
-        told = following(answer, self._stop.at, self._parameter)
-        if told.end is not None:
-            return told.end
+        """Whether the list ends by the rule `next`. `reached`: whether all rows of the total have been received."""
+        found = following(answer, self._stop.at, self._parameter)
+        if found.end is not None:
+            return found.end
         place = self._place
-        if place is not None and told.value is not None and told.value.isdecimal() and int(told.value) <= place:
+        if place is not None and found.value is not None and found.value.isdecimal() and int(found.value) <= place:
             if reached:  # the last page names itself
                 return True
-            raise self._endless(f"page {place} names page {int(told.value)} as the next one")
+            raise self._endless(f"page {place} names page {int(found.value)} as the next one")
         if self.total is None:
-            return not told.is_told
-        return reached and (not answer.rows or not told.is_told)
+            return not found.is_present
+        return reached and (not answer.rows or not found.is_present)
 
     def _ends_short(self, rows: int) -> bool:
-        """A short first page may mean that the vendor limits the page size: the next page shows it."""
+        """Whether the list ends with a short page.
+
+        A short first page may also mean that the vendor limits the page size, which only the next page shows.
+        """
         if self._may_be_cut and rows:
             self._full = max(self._full, rows)
         self._may_be_cut = False
@@ -206,7 +210,7 @@ class PageNumber(_Counted):
 
     If the total fell, rows have left the list and later rows have moved up: it steps back by as many rows.
 
-    sends_first: whether the first page is requested by its number, too.
+    sends_first: whether the request of the first page contains its number.
     """
 
     def __init__(self, *, first: int = 1, sends_first: bool = True, **options: Any) -> None:
@@ -287,7 +291,7 @@ class LastId(_Counted):
         if self._ends(answer, reached=self._rows):
             return False
         if not answer.rows:
-            raise self._endless(f"a page without rows says that more follow ({self._stop.at})")
+            raise self._endless(f"a page without rows announces more rows ({self._stop.at})")
         last = PageAnswer(answer.rows[-1], {}, ()).find(self._id_at)
         if not isinstance(last, str | int):
             raise PermanentError(
@@ -301,7 +305,7 @@ class LastId(_Counted):
 
 
 def whole_number(value: Any) -> int | None:
-    """A count, also one that is written as text; None for anything else."""
+    """A count, which may be written as text; None for anything else."""
     if isinstance(value, str) and value.strip().isdecimal():
         return int(value)
     return value if type(value) is int and value >= 0 else None

@@ -1,7 +1,7 @@
 """Dotted paths into JSON and into an answer: `meta.next_cursor`, `filters.0.value`, `header:X-Total-Count`.
 
-Here: finding a value, and putting one into a body. Add here when: there is another way to name a place.
-Keep out: what a value means (paginators.py, errors.py).
+Here: finding a value, and setting one in a body. Add here when: paths need another syntax.
+Keep out: the meaning of values (paginators.py, errors.py).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def put(body: Any, path: str, value: Any) -> Any:
     first, _, rest = path.partition(".")
     if isinstance(body, list):
         if not first.isdecimal() or int(first) >= len(body):
-            raise ValueError(f"{first!r} is no place in an array of {len(body)}")
+            raise ValueError(f"{first!r} is not an index of an array of {len(body)}")
         copy = list(body)
         copy[int(first)] = put(copy[int(first)], rest, value) if rest else value
         return copy

@@ -1,24 +1,26 @@
-"""Reading a whole list although its rows move while it is paged (docs/adr/0006).
+"""Reading a whole list although its rows move during the walk over its pages (docs/adr/0006).
 
-Here: when a walk over all pages is to be believed, and when it is repeated; a pure function over "walk once".
-Keep out: which page comes next (paginators.py), requests (a vendor's client.py).
+Here: when a walk over all pages is accepted as complete, and when it is repeated; a pure function over "walk once".
+Keep out: the next page (paginators.py), requests (a vendor's client.py).
 
-With page numbers and offsets a row that leaves the list, or moves to its end because it was touched, makes all rows
-behind it move up: one of them passes the border between two pages unseen. Three things tell, for a list in any order:
+With page numbers and offsets, a row that leaves the list, or that moves to its end because it was changed, makes all
+later rows move up. One of them may then move from a page that is not read yet to a page that was read already, and is
+missed. For a list in any order, there are three proofs that no row was missed:
 
-- The total was the same on every page, and so many different keys were seen: nothing passed unseen, unless a row was
-  deleted and another one added between the same two requests. Such a walk is believed if no row has changed since it
-  began, or if the next one brought the same keys in the same order: it would have the added row.
-- Two walks, one after the other, brought the same rows in the same order, none twice: nothing moved.
-- The list is sorted by the instant of the last change, newest first. A touched row then moves to the front and pushes
-  the others back (some are seen twice); rows move up only where some have left, so that the total fell, for which the
-  paginator steps back. What is missing at the end are rows that were touched meanwhile: another walk has them. A walk
-  with an empty page shows nothing: its rows may be missing.
+- The total is the same on every page, and equals the number of different keys. The only exception: between the same
+  two requests one row was deleted and another one added. Such a walk is therefore accepted only if no row has changed
+  since it began, or if the next walk returns the same keys in the same order, because it would include the added row.
+- Two consecutive walks return the same rows in the same order, none twice: nothing moved.
+- The list is sorted by the instant of the last change, newest first. A changed row then moves to the front, and the
+  others move back, so that some are read twice. Rows move up only if some have left the list. The total then falls, and
+  the paginator steps back. The rows that are missing at the end were changed during the walk, and another walk reads
+  them. A walk with an empty page proves nothing, because its rows may be missing.
 
-A cursor stands behind a row, not at a place: nothing can pass it unseen. A list of one page is read at one moment.
+With a cursor, no row can be missed, because a page begins after a row instead of at a position. A list of one page is
+read at one moment.
 
-Two walks are never accepted, because the vendor contradicts itself: one whose total is under half of the rows that it
-read, and one without a row after one with rows.
+Two kinds of walks are never accepted, because the vendor contradicts itself: a walk whose total is less than half of
+the rows that were read, and a walk without rows after a walk with rows.
 """
 
 from __future__ import annotations
@@ -33,16 +35,20 @@ WALKS = 5
 RESTLESS = f"rows moved during each of {WALKS} walks, so that one may be missing; the next pull reads it again"
 
 Proof = Literal["the total matches", "two walks agree", "newest first", "end of list reached"]
-"""What shows that a walk has every row. The last one is the vendor's word alone."""
+"""The proof that a walk has every row. The last one relies on the vendor alone."""
 
 
 @dataclass(frozen=True)
-class Answer(Generic[P]):
-    """A page, the keys of its rows, and the total (None where the vendor tells none).
+class WalkedPage(Generic[P]):
+    """A page of a walk.
 
-    `newest_first`: its rows are in the order of their last change, newest first. `stands_at_row`: the page began behind
-    a row. `unchanged`: none of its rows was added or changed since the walk began. `content`: what tells its rows, with
-    their values, from others. `doubt`: why the list may go on behind it.
+    keys: the keys of its rows.
+    total: the vendor's number of rows; None if it has none.
+    newest_first: whether its rows are in the order of their last change, newest first.
+    stands_at_row: whether the page begins after a row, instead of at a position.
+    unchanged: whether none of its rows was added or changed since the walk began.
+    content: a hash of its rows with all values.
+    may_continue: why the list may continue after this page; None if it does not.
     """
 
     page: P
@@ -52,28 +58,33 @@ class Answer(Generic[P]):
     stands_at_row: bool = False
     unchanged: bool = False
     content: str = ""
-    doubt: str | None = None
+    may_continue: str | None = None
 
 
 @dataclass(frozen=True)
 class Walked(Generic[P]):
-    """Pages that together hold every row, some more than once. `proof`: what shows that; None: a row may be missing,
-    for this `reason`."""
+    """The pages of one or more walks, which together contain every row, some more than once.
+
+    proof: what proves that they are complete; None if a row may be missing.
+    reason: why a row may be missing; None if the pages are complete.
+    """
 
     pages: tuple[P, ...]
     proof: Proof | None
     reason: str | None = None
 
     @property
-    def settled(self) -> bool:
-        """Whether every row is there."""
+    def complete(self) -> bool:
+        """Whether it is proven that no row is missing."""
         return self.proof is not None
 
 
-def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = False, walks: int = WALKS) -> Walked[P]:
-    """Walk until a walk is to be believed, at most `walks` times.
+def walk_until_complete(
+    once: Callable[[], Iterable[WalkedPage[P]]], *, newest_first: bool = False, walks: int = WALKS
+) -> Walked[P]:
+    """Walk until a walk is proven complete, at most `walks` times.
 
-    `newest_first`: the list was asked for in that order; it counts only if the vendor kept to it.
+    newest_first: whether this order was requested. It is used only if the vendor's answers have it.
     """
     pages: list[P] = []
     keys: set[str] = set()
@@ -85,13 +96,13 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
         mine = tuple(answer.page for answer in answers)
         seen = [key for answer in answers for key in answer.keys]
         totals = {answer.total for answer in answers}
-        is_told = None not in totals
-        contradicted = is_told and 2 * (answers[-1].total or 0) < len(keys | {*seen})
+        has_total = None not in totals
+        contradicted = has_total and 2 * (answers[-1].total or 0) < len(keys | {*seen})
         steady = len(answers) == 1 or all(answer.stands_at_row for answer in answers)
         in_order = newest_first and all(answer.newest_first for answer in answers)
         if keys and not seen:  # rows may have left since the last walk, but not all of them
             pages += mine
-            reason = "the vendor answers with no row, where it had rows a moment ago"
+            reason = "the vendor answers without rows, although it had rows a moment ago"
             continue
         matched = totals == {len({*seen})}
         if matched and (steady or in_order or all(answer.unchanged for answer in answers)):
@@ -99,27 +110,27 @@ def settle(once: Callable[[], Iterable[Answer[P]]], *, newest_first: bool = Fals
         if matched and seen == matched_before:
             return Walked(mine, "two walks agree")
         matched_before = seen if matched else None
-        if (doubt := answers[-1].doubt) is not None:
-            return Walked(mine, None, doubt)
-        if steady and not is_told:
+        if (may_continue := answers[-1].may_continue) is not None:
+            return Walked(mine, None, may_continue)
+        if steady and not has_total:
             return Walked(mine, "end of list reached")
         reason = _reason(answers, len(keys | {*seen}), steady=steady)
         content = [answer.content for answer in answers]
-        if not is_told and content == before and len({*seen}) == len(seen):
+        if not has_total and content == before and len({*seen}) == len(seen):
             return Walked(mine, "two walks agree")
         before = content
         pages += mine
         keys |= {*seen}
-        # a page without rows shows no order: rows may be missing from it
+        # an empty page has no order: rows may be missing from it
         shows_order = in_order and all(answer.keys for answer in answers)
-        if shows_order and is_told and not contradicted and len(keys) >= (answers[-1].total or 0):
+        if shows_order and has_total and not contradicted and len(keys) >= (answers[-1].total or 0):
             return Walked(tuple(pages), "newest first")
     return Walked(tuple(pages), None, reason)
 
 
-def _reason(answers: Sequence[Answer[P]], came: int, *, steady: bool) -> str:
-    """Why this walk shows nothing, so far as it says more than that rows moved. `came`: rows of all walks."""
+def _reason(answers: Sequence[WalkedPage[P]], came: int, *, steady: bool) -> str:
+    """Why this walk proves nothing. `came`: number of rows of all walks."""
     totals = {answer.total for answer in answers}
     if len(totals) == 1 and None not in totals and (steady or not all(answer.keys for answer in answers)):
-        return f"the vendor counts {answers[-1].total} rows, and {came} came"
+        return f"the vendor counts {answers[-1].total} rows, but {came} were received"
     return RESTLESS

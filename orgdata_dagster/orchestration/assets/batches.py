@@ -2,10 +2,10 @@
 
 Here: `Batches`. Keep out: the commit (landing.py).
 
-A commit costs tens of milliseconds whatever its size, and every other writer waits meanwhile. Small partitions are
-therefore committed by the hundred. What is not committed is lost if the process is killed, so a batch ends after a
-few seconds; its size matters only if the vendor answers very fast. Large partitions are committed several at a time
-too, because every commit stores the last, partly filled blocks of the table again.
+Even a small commit takes tens of milliseconds, during which every other writer waits. Hundreds of small partitions are
+therefore committed together. Uncommitted partitions are lost if the process is killed, so that a batch ends after a
+few seconds; its size matters only if the vendor answers very fast. Several large partitions are also committed
+together, because every commit stores the last, partly filled blocks of the table again.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Batches(Generic[T]):
             return self._take() if self._waiting and self._clock() - self._taken >= self._longest else []
 
     def rest(self) -> list[T]:
-        """Return the items that are left."""
+        """Return the remaining items."""
         with self._lock:
             return self._take()
 

@@ -1,7 +1,7 @@
-"""What a materialization says of the completeness of its partition.
+"""The metadata of a materialization about the completeness of its partition.
 
 Here: `of_coverage`. Add here when: the UI should show another fact about completeness.
-Keep out: other figures (metadata.py), what is proven (a vendor's pulling.py).
+Keep out: other figures (metadata.py), proofs of completeness (a vendor's pulling.py).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import dagster as dg
 
 from orgdata_dagster.warehouse.ledger.intervals import EVER, Interval
 
-Window = tuple[datetime, datetime]
+TimeWindow = tuple[datetime, datetime]
 
 _SHOWN = 20
 
 
-def of_coverage(coverage: Sequence[Interval], window: Window | None) -> dict[str, dg.MetadataValue]:
-    """Whether the partition is complete, until when, and why not beyond; nothing if nothing is known of it.
+def of_coverage(coverage: Sequence[Interval], window: TimeWindow | None) -> dict[str, dg.MetadataValue]:
+    """Whether the partition is complete, until when, and why not further; empty if it has no coverage.
 
-    window: the part of the time line that the partition is; None for a whole table and for a snapshot, which are
-        complete as of one instant.
+    window: the partition's time window; None for a whole table and for a snapshot, which are complete as of one
+        instant.
     """
     if not coverage:
         return {}
@@ -41,7 +41,7 @@ def of_coverage(coverage: Sequence[Interval], window: Window | None) -> dict[str
 
 
 def complete_until(coverage: Sequence[Interval]) -> datetime | None:
-    """The end of what is complete from the start on without a gap; None if it begins with a gap."""
+    """The end of the complete coverage before the first gap; None if the coverage begins with a gap."""
     until = None
     for part in sorted(coverage, key=lambda part: part.start):
         if not part.complete or (until and part.start > until):

@@ -1,7 +1,7 @@
-"""Answers that contradict the stored rows: no rows, or far fewer, where the warehouse has many.
+"""Answers that contradict the stored rows: no rows, or far fewer rows than the warehouse has.
 
 Here: `contradiction` and `shrank`, which every vendor's pull calls with the number of rows it received, and
-`keep_stored`, the result of a pull whose answer is not believed. Add here: another sign of a wrong answer.
+`keep_stored`, the result of a pull whose answer is not accepted. Add here: another sign of a wrong answer.
 Keep out: contradictions between the answers of one walk (a vendor's walk.py).
 """
 
@@ -15,33 +15,32 @@ from orgdata_dagster.orchestration.assets.intake import Intake, Pulled
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 
-REPETITIONS = 2  # of a request whose answer contradicts the stored rows
+REPETITIONS = 2  # number of times that a request is repeated if its answer contradicts the stored rows
 _MUCH = 10  # rows; a partition that lost fewer is not worth another request
 
 
 def contradiction(
     intake: Intake, received: int, values: Mapping[str, str] | None = None, *, after: datetime | None = None
 ) -> str | None:
-    """Why an answer without rows is not believed: it would delete stored rows. None if it is believed.
+    """Why an answer without rows is not accepted: it would delete stored rows. None if it is accepted.
 
     received: number of rows in the answer.
-    values, after: which of the partition's rows the answer covers, see Intake.stored.
+    values, after: the partition's rows that the answer covers, see Intake.stored.
     """
     if received or intake.accept_shrink:
         return None
     stored = intake.stored(values or {}, after)
     if not stored:
         return None
-    return until_accepted(
-        f"the vendor answers with no row{_of(values)} where {stored} are stored, also when it is asked again"
-    )
+    rows = counted(stored, "row", "are")
+    return until_accepted(f"the vendor answers without rows{_of(values)}, also when asked again, but {rows} stored")
 
 
 def until_accepted(why: str) -> str:
     """The reason of an incomplete partition whose stored rows are kept because of `why`, with the way to end that."""
     return (
-        f"{why}; the stored rows are kept, and this stays incomplete until rows come. If they are gone at the vendor "
-        f"indeed, accept that: pull with --accept-shrink (run tag {ACCEPT_SHRINK_TAG}=true)"
+        f"{why}; the stored rows are kept, and this is incomplete until the vendor sends rows. If the vendor has "
+        f"really deleted them, accept that: pull with --accept-shrink (run tag {ACCEPT_SHRINK_TAG}=true)"
     )
 
 
@@ -50,8 +49,8 @@ def shrank(
 ) -> str | None:
     """A description of an answer that has rows, but less than half of the stored number; else None.
 
-    Such an answer may have been cut off, so the caller repeats the request once. If the next answer is the same, it is
-    believed, and the check `volume` reports it. A partition that is pulled for the first time is not checked.
+    Such an answer may have been cut off, so that the caller repeats the request once. If the next answer is the same,
+    it is accepted, and the check `volume` reports it. A partition that is pulled for the first time is not checked.
 
     The arguments are those of `contradiction`.
     """
@@ -69,7 +68,7 @@ def keep_stored(as_of: datetime, start: datetime, end: datetime, reason: str, *b
     reason: why `[start, end)` is not complete.
     before: intervals before it whose coverage is known.
     """
-    return Pulled(as_of, coverage=(*before, Interval(start, end, reason)), doubted=True)
+    return Pulled(as_of, coverage=(*before, Interval(start, end, reason)), contradicted=True)
 
 
 def _of(values: Mapping[str, str] | None) -> str:

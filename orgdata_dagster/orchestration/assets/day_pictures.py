@@ -1,4 +1,4 @@
-"""The days of a table as pictures on the page of its asset: how complete they are, and what was pulled.
+"""The days of a table as pictures on the page of its asset: their completeness, and what was pulled.
 
 Here: `of_days`. Add here when: the page should show another picture. Keep out: drawing (pictures/), queries
 (warehouse/ledger/).
@@ -27,7 +27,7 @@ _LEGEND = ("█ complete ▌ unfinished", "▒ incomplete × missing · not requ
 
 
 def of_days(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, dg.MetadataValue]:
-    """`days` and `calendar`, where the table has days, and `activity`: rows, requests and waits."""
+    """The metadata `days` and `calendar`, if the table has days, and `activity`: rows, requests and waits."""
     now = datetime.now(UTC)
     known = coverage.known(connection, target.table)
     days = calendar(by_their_day(known) if target.snapshots else known, now)
@@ -41,15 +41,15 @@ def of_days(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, 
 
 
 def _calendar(days: Mapping[date, DayState], today: date) -> str:
-    told = f"{min(days)} to {max(days)}: {counted(days.values())}"
+    summary = f"{min(days)} to {max(days)}: {counted(days.values())}"
     lacking = [f"{day} ({state})" for day, state in days.items() if state in ("incomplete", "missing")]
     more = f" and {len(lacking) - _NAMED} earlier" if len(lacking) > _NAMED else ""
     listed = f"\n\nNot complete: {', '.join(lacking[-_NAMED:])}{more}" if lacking else ""
-    return f"{markdown_of(calendar_svg(days, today), told)}\n\n{told}{listed}"
+    return f"{markdown_of(calendar_svg(days, today), summary)}\n\n{summary}{listed}"
 
 
 def _months(days: Mapping[date, DayState]) -> str:
-    """The last year as text, a line per month: the UI shows it at once, and a picture only after a click."""
+    """The last year as text, one line per month: the UI shows text at once, and a picture only after a click."""
     lines = []
     for year, month in sorted({(day.year, day.month) for day in days})[-_MONTHS:]:
         marks = "".join(
@@ -60,7 +60,7 @@ def _months(days: Mapping[date, DayState]) -> str:
 
 
 def _activity(connection: duckdb.DuckDBPyConnection, target: Target) -> str:
-    """Rows by day of the data, requests and waits by day of the pull: a plot each, or a table without matplotlib."""
+    """Rows by day of the data, and requests and waits by day of the pull: two plots, or a table without matplotlib."""
     rows = history.rows_by_day(connection, target.table, _PLOTTED)
     work = history.work_by_day(connection, target.table, _PLOTTED)
     if not rows:

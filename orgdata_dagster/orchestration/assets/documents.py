@@ -15,5 +15,5 @@ _VENDORS = Path(__file__).parents[2] / "vendors"
 
 @cache
 def document(vendor: str) -> dict[str, dg.MetadataValue]:
-    """The metadata with the text of a vendor's README: its path would be the server's, and lead nowhere."""
+    """The metadata with the text of a vendor's README, because a path on the server would not work in a browser."""
     return {"document": dg.MetadataValue.md((_VENDORS / vendor / "README.md").read_text(encoding="utf-8"))}

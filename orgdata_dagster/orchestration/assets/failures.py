@@ -1,7 +1,7 @@
-"""Turn errors of a vendor or the warehouse into a failed step that Dagster handles correctly.
+"""Turning errors of a vendor or the warehouse into a failed step that Dagster handles correctly.
 
-Here: which failures Dagster may retry, and what the UI shows of them.
-Keep out: what is retryable in HTTP (http/errors.py).
+Here: which failures Dagster may retry, and what the UI shows about them.
+Keep out: which HTTP errors are retryable (http/errors.py).
 
 Dagster has three retry mechanisms: the step's RetryPolicy, the instance's run retries, and the run tag that sets them.
 `Failure(allow_retries=False)` stops only the first, so a permanent failure also tags its run.
@@ -36,7 +36,7 @@ def ends_run(error: BaseException) -> bool:
 def failure(
     context: dg.AssetExecutionContext, errors: Mapping[str | None, BaseException], *, untried: int = 0
 ) -> dg.Failure:
-    """One failure for all errors of a run, by partition. `untried`: number of partitions not tried because of them."""
+    """One failure for all errors of a run. `errors`: partition -> error; `untried`: number of partitions not tried."""
     permanent = any(map(is_permanent, errors.values()))
     if permanent:
         context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
@@ -45,7 +45,7 @@ def failure(
     more = f" (and {counted(len(reasons) - 1, 'more partition')})" if len(reasons) > 1 else ""
     skipped = f"; {counted(untried, 'partition', 'were')} not tried" if untried else ""
     table = "\n".join(["| partition | reason |", "|---|---|"] + [
-        f"| {partition} | {told.replace('|', '/')} |" for partition, told in list(reasons.items())[:_SHOWN]
+        f"| {partition} | {message.replace('|', '/')} |" for partition, message in list(reasons.items())[:_SHOWN]
     ])  # fmt: skip
     return dg.Failure(
         description=f"{first}{more}{skipped}",

@@ -1,7 +1,7 @@
-"""Full walks: reading everything again although only changes were requested before, so that deletions are seen.
+"""Full walks: reading everything again, in a table for which usually only changes are requested, to find deletions.
 
-Here: when the last full walk took place, and whether another one is due. Keep out: what is requested (a vendor's
-pulling.py), remembering the time (`Pulled.state`, warehouse/ledger/state.py).
+Here: when the last full walk took place, and whether another one is due. Keep out: the requests (a vendor's
+pulling.py), storing the time (`Pulled.state`, warehouse/ledger/state.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a vendor's pull of one partition returns: pages, and what they prove.
+"""The result of a vendor's pull of one partition: pages, and the coverage that they prove.
 
 Here: `Intake`, which receives the pages, and `Pulled`, the result of the pull.
 Keep out: when and how the pages are committed (landing.py).
@@ -43,16 +43,17 @@ class Intake:
     """Receives and counts the pages of one partition.
 
     partition: None for a table without partitions.
-    area: folder of the run, in which this partition has its files.
-    make: an empty table in memory for its rows.
+    area: folder of the run, which contains the partition's files.
+    make: creates an empty table in memory for the rows.
     known: coverage of the partition before the pull.
-    state: what is remembered of the table (warehouse/ledger/state.py).
-    stored: number of stored rows of the partition with these values in these columns (newest versions only); with an
-        instant, only rows with a later cursor.
-    accept_shrink: the user says that rows which do not come again are gone.
-    shrunk: what the check `volume` is to say of rows that were stored and did not come again.
-    one_by_one: requests must be sent one after the other.
-    first_answer: the vendor's time at the first answer. `watermark`: the highest cursor value so far.
+    state: the table's state (warehouse/ledger/state.py).
+    stored: returns the number of stored rows of the partition with these values in these columns (newest versions
+        only); with an instant, only rows with a later cursor.
+    accept_shrink: whether the user accepts that rows which are not sent again were deleted.
+    shrunk: messages of the check `volume` about stored rows that were not sent again.
+    one_by_one: whether requests must be sent one after the other.
+    first_answer: the vendor's time at the first answer.
+    watermark: the highest cursor value so far.
     """
 
     partition: str | None
@@ -75,7 +76,7 @@ class Intake:
 
     @cached_property
     def ready(self) -> ReadyRows:
-        """The rows of the pages that were taken in."""
+        """The rows of the staged pages."""
         return self.make()
 
     @property
@@ -85,20 +86,20 @@ class Intake:
 
     @property
     def staged(self) -> Sequence[StagedPage]:
-        """The pages that were taken."""
+        """The staged pages."""
         return self.ready.stage.pages
 
     @cached_property
     def folder(self) -> Path:
-        """A folder of this partition, for a pull that names its page files itself."""
+        """A folder for this partition, for a pull that names its page files itself."""
         return Path(tempfile.mkdtemp(dir=self.area))
 
     def file(self, name: str) -> Path:
-        """The path for a page file. It has no folder of its own, because removing one is slower than a commit."""
+        """The path for a page file. Partitions share a folder, because removing a folder takes longer than a commit."""
         return self.area / f"{self.partition}-{name}"
 
     def reader(self, cursor: str | None) -> Read:
-        """A CSV reader for the client. It counts the cost of every page, also of pages that are not taken."""
+        """A CSV reader for the client. It counts the cost of every page, also of pages that are not staged."""
         return self._counted(csv_reader(self.connection, cursor))
 
     def json_reader(
@@ -147,11 +148,11 @@ class Intake:
 
     @property
     def row_count(self) -> int:
-        """Number of rows that were taken and belong to the partition."""
+        """Number of staged rows that belong to the partition."""
         return sum(page.page.records if page.rows_within is None else page.rows_within for page in self.staged)
 
     def forget(self) -> None:
-        """Discard what was taken, so that the pages can be requested again."""
+        """Discard the staged pages, so that they can be requested again."""
         self.ready.discard()
         self.ready.stage.discard()
         self.connection.close()
@@ -184,13 +185,13 @@ def not_ahead(vendor: datetime) -> datetime:
 
 @dataclass(frozen=True)
 class Pulled:
-    """The result of a pull besides its pages; the fields are explained in PartitionLoad."""
+    """The result of a pull except its pages. PartitionLoad explains the fields."""
 
     as_of: datetime
     coverage: tuple[Interval, ...] = ()
     after: datetime | None = None
     whole: bool = False
-    doubted: bool = False
+    contradicted: bool = False
     state: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -209,7 +210,7 @@ class Arrival:
         return self.intake.partition
 
     def load(self) -> PartitionLoad:
-        """What the commit records of the partition."""
+        """The partition's load for the commit."""
         return PartitionLoad(
             self.partition,
             as_of=self.pulled.as_of,
@@ -221,7 +222,7 @@ class Arrival:
             requests=self.intake.requests,
             seconds=time.monotonic() - self.intake.started,
             waited=self.intake.waited,
-            doubted=self.pulled.doubted,
+            contradicted=self.pulled.contradicted,
             replaced_characters=self.intake.replaced_characters,
             state=self.pulled.state,
         )

@@ -1,7 +1,7 @@
-"""Interrupting a step: its threads stop waiting, and what they have landed is kept.
+"""Interrupting a step: its threads stop waiting, and partitions that have landed are kept.
 
-Here: `threads`, the thread pool of a step, and the error that Dagster receives. Add here when: every step with threads
-needs something else to end early. Keep out: signals (cli/), ending a wait (http/stopping.py).
+Here: `threads`, the thread pool of a step, and the error that Dagster receives. Add here when: interrupting every step
+needs another action. Keep out: signals (cli/), ending a wait (http/stopping.py).
 
 An interruption arrives in one of two ways. In a run that the UI launched, Dagster raises it in the main thread. In a
 command, steps run beside the worker's main thread, which calls http/stopping.py, so that their waits raise it.
@@ -39,7 +39,7 @@ def threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
 
 
 def all_ended(threads: Sequence[Future[None]], seconds: float) -> bool:
-    """Wait at most so many seconds; return whether all threads have ended. Raises the error of one that failed."""
+    """Wait at most this many seconds; returns whether all threads have ended. Raises the error of a failed thread."""
     ended, running = wait(threads, timeout=seconds, return_when=FIRST_EXCEPTION)
     for thread in ended:
         thread.result()

@@ -1,7 +1,7 @@
 """Landing: the flow from a vendor's pages to committed partitions, the same for all vendors.
 
 Here: `land`, which runs a vendor's pull for every partition of a run, commits each partition, and reports to Dagster.
-Add here when: something holds for the flow of every vendor. Keep out: paging (a vendor's client), SQL (warehouse/).
+Add here when: the flow changes for every vendor. Keep out: paging (a vendor's client), SQL (warehouse/).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, all_ende
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.reporting import Reports, keep_landed, result
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
-from orgdata_dagster.orchestration.assets.waits import tell, waits_told
+from orgdata_dagster.orchestration.assets.waits import report_wait, reporting_waits
 from orgdata_dagster.orchestration.checks.results import Landed, of_refused
 from orgdata_dagster.orchestration.instance.claims import claim
 from orgdata_dagster.orchestration.instance.unreported import report_landed
@@ -52,7 +52,7 @@ from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
-_MOST_PARTITIONS, _MOST_ROWS = 400, 250_000  # of one commit; usually time ends a batch
+_MOST_PARTITIONS, _MOST_ROWS = 400, 250_000  # per commit; usually a batch ends earlier because of its time
 _MANY_ROWS = 20_000
 _GONE = (WarehouseUnavailable, WarehouseDamaged)
 
@@ -98,7 +98,7 @@ class _Run:
         return [partition for partition in partitions if partition not in done]
 
     def window(self, partition: str | None) -> tuple[datetime, datetime] | None:
-        """The part of the time line that a partition is; None for a whole table, or a snapshot."""
+        """The time window of a partition; None for a whole table and for a snapshot."""
         partitions = self.context.assets_def.partitions_def
         timed = isinstance(partitions, dg.TimeWindowPartitionsDefinition) and not self.target.snapshots
         return bounds(partitions, partition) if timed and partition else None
@@ -112,7 +112,7 @@ class _Run:
         )
         try:
             arrival = Arrival(intake, pull(intake))
-            if (ready := intake.ready).begun and not self.expected:  # a new table: its types need no second guess
+            if (ready := intake.ready).begun and not self.expected:  # a new table: further pulls expect these types
                 self.expected = ready.stage.guessed
             return arrival
         except BaseException:
@@ -120,7 +120,7 @@ class _Run:
             raise
 
     def stored(self, partition: str | None, values: Mapping[str, str], after: datetime | None) -> int:
-        """The number of stored rows of a partition; see Intake."""
+        """Number of stored rows of a partition; see Intake."""
         if not self.warehouse.exists:
             return 0
         with self.warehouse.reading() as connection:
@@ -131,7 +131,7 @@ class _Run:
         return ReadyRows(self.stage(), self.target)
 
     def stage(self) -> Stage:
-        """A stage with a cursor of its own."""
+        """A new stage with its own cursor on the connection."""
         return Stage(
             self.scratch.cursor(),
             cursor=self.target.cursor,
@@ -141,12 +141,12 @@ class _Run:
         )
 
     def commit(self, arrivals: Sequence[Arrival]) -> dict[str | None, Exception]:
-        """Commit some partitions together; returns the errors. If one cannot land, the others land without it."""
+        """Commit partitions together; returns partition -> error. If one cannot land, the others land without it."""
         try:
             self._commit(arrivals)
         except Exception as error:  # noqa: BLE001 - is reported with the errors of the other partitions
             if isinstance(error, _GONE):
-                self.warehouse.patience = 0  # waited for once: further commits fail at once
+                self.warehouse.patience = 0  # the first commit has waited long enough: further commits fail at once
             elif len(arrivals) > 1 and isinstance(error, WarehouseError):
                 return {name: error for arrival in arrivals for name, error in self.commit([arrival]).items()}
             for arrival in arrivals:
@@ -159,7 +159,7 @@ class _Run:
         stage = ready[0].stage if len(ready) == 1 else self._joined(ready)
         loads = [arrival.load() for arrival in arrivals]
         calls, run_id = self.requests.take(), self.context.run.run_id
-        # a second thread costs a small commit more than it saves
+        # for a small commit, a second thread costs more than it saves
         alone = self.total == 1 and sum(arrival.intake.row_count for arrival in arrivals) >= _MANY_ROWS
         warehouse = self.warehouse.alone() if alone else self.warehouse
         began = time.monotonic()
@@ -174,14 +174,14 @@ class _Run:
         for load, arrival in zip(loads, arrivals, strict=True):
             self._note(load, done, arrival.intake)
             arrival.intake.close()
-        if len(self.landed) < self.total:  # the last ones are reported when the step ends
+        if len(self.landed) < self.total:  # the last partitions are reported when the step ends
             self.reports.add({load.partition: self.landed[load.partition] for load in loads})
-        self._tell_landed(loads, done)
-        self._tell_superseded(done)
+        self._log_landed(loads, done)
+        self._log_superseded(done)
         self.progress()
 
-    def _tell_landed(self, loads: Sequence[PartitionLoad], done: Committed) -> None:
-        """One line per commit: a long run says every few seconds what has landed."""
+    def _log_landed(self, loads: Sequence[PartitionLoad], done: Committed) -> None:
+        """Log one line per commit, so that a long run shows its progress every few seconds."""
         names = sorted(str(load.partition) for load in loads if load.partition)
         which = f" {names[0]}" if len(names) == 1 else f" {names[0]} to {names[-1]}" if names else ""
         changes = f", columns changed: {', '.join(map(str, done.changes))}" if done.changes else ""
@@ -192,7 +192,7 @@ class _Run:
             f"rate limit){changes}"
         )
 
-    def _tell_superseded(self, done: Committed) -> None:
+    def _log_superseded(self, done: Committed) -> None:
         self.superseded += len(done.superseded)
         for partition in sorted(done.superseded, key=str):
             self.context.log.warning(
@@ -206,7 +206,7 @@ class _Run:
             if each.begun:
                 stage.absorb(each.stage)
                 continue
-            for staged in each.stage.pages:  # small pages of several partitions are looked at together
+            for staged in each.stage.pages:  # small pages of several partitions are inspected together
                 stage.add(staged)
         return stage
 
@@ -244,19 +244,20 @@ def land(
     partitions: Sequence[str | None],
     workers: int = 1,
 ) -> dg.MaterializeResult:
-    """Pull and commit partitions. What has landed is kept, however the run ends.
+    """Pull and commit partitions. Landed partitions are kept, also if the run fails or is stopped.
 
-    target: the table's rules. `declared`: column -> type.
+    target: the table's rules.
+    declared: column -> its declared type.
     partitions: the partitions to pull; [None] for a table without partitions.
     workers: number of partitions that are pulled at once; several are committed together.
 
-    A run that continues another one (resuming.py) skips what that one has landed.
+    A run that continues another one (resuming.py) skips the partitions that the other run has landed.
 
     Raises dagster.Failure with the reason per failed partition; after a permanent failure no further partition is
     started. Raises dagster.DagsterExecutionInterruptedError if the run is stopped.
     """
-    warehouse.say = partial(tell, context)
-    with explained(context), waits_told(context, target.table.schema):
+    warehouse.notify = partial(report_wait, context)
+    with explained(context), reporting_waits(context, target.table.schema):
         claim(context.instance, context.run)
         with owned_folder(settings.staging()) as folder, warehouse.scratch_connection() as scratch:
             reports = Reports(context, partitions)
@@ -331,8 +332,8 @@ def _each(
             try:
                 futures = [pool.submit(work) for _ in range(max(1, workers))]
                 while not all_ended(futures, LONGEST):
-                    # while all threads wait for the vendor's limit. Not in this thread, which gets the interruptions:
-                    # DuckDB would make one of them an error of the commit
+                    # Commit while all threads wait for the vendor's limit. Not in this thread, which receives the
+                    # interruptions: DuckDB would turn an interruption into an error of the commit.
                     if late := arrived.overdue():
                         futures.append(pool.submit(commit_all, late))
             finally:

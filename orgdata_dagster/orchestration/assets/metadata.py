@@ -33,9 +33,9 @@ SUPERSEDED = "superseded"
 
 
 def of_partition(
-    load: PartitionLoad, done: Committed, watermark: datetime | None, window: completeness.Window | None
+    load: PartitionLoad, done: Committed, watermark: datetime | None, window: completeness.TimeWindow | None
 ) -> Metadata:
-    """The figures of one partition's load. `window`: the partition's, see completeness.of_coverage."""
+    """The figures of one partition's load. `window`: the partition's time window, see completeness.of_coverage."""
     rows = done.rows.get(load.partition, 0)
     figures = _figures(rows, load)
     if load.replaced_characters:
@@ -56,14 +56,14 @@ def of_partition(
 
 
 def of_landed(landed: LandedPartition, known: Sequence[Interval]) -> Metadata:
-    """The figures of a partition from the ledger, if its run ended before it reported them. `known`: its coverage."""
+    """The figures of a partition from the ledger, for a run that ended before reporting it. `known`: its coverage."""
     text = "from the ledger, because the run ended before it reported this partition"
     proven = completeness.of_coverage(known, None)
     return {**proven, **_figures(landed.rows, landed), "reported": dg.MetadataValue.text(text)}
 
 
-def resumed(known: Sequence[Interval], window: completeness.Window | None) -> Metadata:
-    """The metadata of a partition that was landed by the run that this one continues; `known`: its coverage."""
+def resumed(known: Sequence[Interval], window: completeness.TimeWindow | None) -> Metadata:
+    """The metadata of a partition that the run which this one continues has landed. `known`: its coverage."""
     text = dg.MetadataValue.text("landed by the run that this one continues; not pulled again")
     return {**completeness.of_coverage(known, window), "resumed": text}
 

@@ -1,4 +1,4 @@
-"""Progress reports of a run, besides its log, for the command line.
+"""Progress reports of a run for the command line, in addition to its log.
 
 Here: the reports, `report` and `watch`. Add here when: there is another kind of report. Keep out: printing (cli/).
 """
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 class Progress:
     """The progress of an asset's run.
 
-    done, total: number of partitions (or what `unit` names) that are done, and of all.
-    rows, requests: so far.
+    done, total: number of completed partitions, and of all partitions; `unit` replaces the word "partitions".
+    rows, requests: numbers so far.
     waited: seconds in which at least one thread waited for the rate limit.
-    superseded: number of the done ones that were not stored because the warehouse has a newer snapshot.
+    superseded: number of completed partitions that were not stored because the warehouse has a newer snapshot.
     """
 
     asset: str

@@ -1,4 +1,4 @@
-"""Readers: they turn a client's download into a page of the warehouse.
+"""Readers, which turn a client's download into a page of the warehouse.
 
 Here: `MeasuredPage`, and the readers for CSV and JSON. Keep out: paging rules, and landing pages (landing.py).
 """
@@ -23,15 +23,15 @@ from orgdata_dagster.warehouse.pages.page import Page
 
 @dataclass(frozen=True)
 class MeasuredPage:
-    """A download that is a well-formed page: its file, its number of records and the instants they lie between."""
+    """A download that is a well-formed page: its file, its number of records, and the range of their instants."""
 
     download: Download
     page: Page
     extent: Extent
     rows_at: Callable[[datetime], Counter[Hashable]] = field(repr=False, compare=False)
-    """The rows of an instant, by anything that tells them apart; for the few pages that must be compared."""
+    """Returns the rows at an instant as a multiset of hashes; only used for the few pages that must be compared."""
     count: Callable[[datetime | None, datetime | None], int] = field(repr=False, compare=False)
-    """The records with `after < instant <= until`; asked of the parser, for the few pages whose extent cannot tell."""
+    """Counts the records with `after < instant <= until` with a query; only used if the extent is not sufficient."""
 
     @property
     def records(self) -> int:
@@ -60,11 +60,11 @@ class MeasuredPage:
 
 
 def csv_reader(connection: duckdb.DuckDBPyConnection, cursor: str | None) -> Callable[[Download], MeasuredPage]:
-    """A CSV reader for HttpClient.fetch. It raises BadBody for a page that does not parse; the client retries it."""
+    """A CSV reader for HttpClient.fetch. It raises BadBody for a malformed page, which the client requests again."""
 
     def read(download: Download) -> MeasuredPage:
         try:
-            # a cursor of its own: several threads read at the same time
+            # its own cursor, because several threads read at the same time
             page, reach = extent(connection.cursor(), download.path, cursor)
         except UnreadablePage as error:
             raise BadBody(str(error)) from None
@@ -93,8 +93,11 @@ def json_reader(
     flatten: Collection[str] = (),
     expected: Collection[str] = (),
 ) -> Callable[[Download], MeasuredPage]:
-    """As `csv_reader`, for JSON: see json_pages.prepare. Records without any of the `expected` columns are no data: an
-    error with status 200 looks like that."""
+    """Like `csv_reader`, for JSON; see json_pages.prepare.
+
+    expected: if the records have none of these columns, the reader raises BadBody, because an error with status 200 may
+        look like a record.
+    """
 
     def read(download: Download) -> MeasuredPage:
         try:
@@ -103,7 +106,7 @@ def json_reader(
                 has = excerpt(", ".join(page.columns), 200) or "nothing"
                 wanted = excerpt(", ".join(expected), 200)
                 raise UnreadablePage(f"none of the columns {wanted} is there; the answer has {has}")
-            # without a cursor column its records are all there is to know, and they are counted
+            # without a cursor column, the number of records is sufficient, and it is known
             reach = measure(connection.cursor(), page, cursor) if cursor or not page.parsed else Extent(page.records)
         except UnreadablePage as error:
             raise BadBody(str(error)) from None

@@ -1,6 +1,6 @@
-"""What a step reports to Dagster when its partitions have landed: materializations and check results.
+"""The reports of a step to Dagster about landed partitions: materializations and check results.
 
-Here: `Reports` while a step goes on, `result` of one in which everything landed, `keep_landed` of one that failed.
+Here: `Reports` during a step, `result` for a successful step, `keep_landed` for a failed step.
 Keep out: landing (landing.py), the figures themselves (metadata.py, checks/).
 """
 
@@ -33,12 +33,12 @@ _EVERY = 10.0  # seconds
 
 
 class Reports:
-    """Reports committed partitions every 10 s, so that the UI shows them while the step goes on.
+    """Reports committed partitions every 10 s, so that the UI shows them during the step.
 
-    Not at every commit: each time costs transactions that the runs of all processes wait for. A short step reports all
-    partitions at its end.
+    Not at every commit, because each report needs transactions that block the runs of all processes. A short step
+    reports all partitions at its end.
 
-    partitions: those of the step. The newest is left for `result`, because it also shows the table.
+    partitions: all partitions of the step. `result` reports the newest one, because its metadata also show the table.
     """
 
     def __init__(self, context: dg.AssetExecutionContext, partitions: Sequence[str | None]) -> None:
@@ -50,7 +50,7 @@ class Reports:
         self._lock = threading.Lock()
 
     def add(self, landed: Figures) -> None:
-        """Take what one commit has landed; report what waits in one batch, if the last time is long ago."""
+        """Add the partitions of a commit; report all waiting ones in one batch if the last report is long ago."""
         with self._lock:
             self._waiting |= {partition: shown for partition, shown in landed.items() if partition != self._newest}
             if time.monotonic() - self._last < _EVERY:
@@ -59,12 +59,12 @@ class Reports:
         self._early.add([dg.AssetMaterialization(self._key, partition=one, metadata=shown) for one, shown in some])
 
     def rest(self, landed: Figures) -> Figures:
-        """What is not reported yet."""
+        """The partitions that are not reported yet."""
         return {partition: figures for partition, figures in landed.items() if partition not in self._early}
 
 
 def keep_landed(context: dg.AssetExecutionContext, landed: Figures) -> None:
-    """Report the partitions that have landed, because a failed step reports none by itself."""
+    """Report the landed partitions of a failed step, which Dagster does not report itself."""
     for partition, figures in landed.items():
         context.log_event(dg.AssetMaterialization(context.asset_key, partition=partition, metadata=figures))
 
@@ -75,14 +75,14 @@ def result(
     """The result of a step. The newest partition also shows the table."""
     today = key_of(context.assets_def.partitions_def, datetime.now(UTC).date())
 
-    def look(scratch: duckdb.DuckDBPyConnection) -> tuple[metadata.Metadata, list[Volume]]:
+    def inspect(scratch: duckdb.DuckDBPyConnection) -> tuple[metadata.Metadata, list[Volume]]:
         with warehouse.reading(scratch) as connection:
             shown = {**metadata.of_table(connection, target), **of_days(connection, target)}
             return shown, volumes(connection, target.table, found.partitions, today)
 
-    # what has landed must not fail because a wide table cannot be shown in a run's share of the memory
+    # a step must not fail because showing a wide table needs more than a run's share of the memory
     with warehouse.scratch_connection() as scratch:
-        table, beside = with_room(scratch, partial(look, scratch))
+        table, beside = with_room(scratch, partial(inspect, scratch))
     if None in found.partitions:
         beside = whole_volume(context.instance, context.asset_key, table)
     without = not_comparable(context.asset_key.to_user_string(), context.assets_def.partitions_def, found.partitions)

@@ -1,7 +1,7 @@
 """The API requests of a run, until the ledger records them.
 
 Here: `RequestLog`, an observer for a vendor's client.
-Keep out: what a call is (http/records.py) and how it is stored (warehouse/ledger/requests.py).
+Keep out: the record of a call (http/records.py), storing it (warehouse/ledger/requests.py).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Waits:
         self.seconds = 0.0
 
     def add(self, start: float, end: float) -> None:
-        """Add an interval; only what no other one covers counts."""
+        """Add an interval. Only the part that no other interval covers is counted."""
         if end <= start:
             return
-        first = bisect_left(self._parts, start, key=itemgetter(1))  # the first that does not end before this one
+        first = bisect_left(self._parts, start, key=itemgetter(1))  # the first part that does not end before this one
         last = bisect_right(self._parts, end, key=itemgetter(0))
         for part in self._parts[first:last]:
             self.seconds -= part[1] - part[0]
@@ -36,7 +36,7 @@ class Waits:
 
 
 class RequestLog:
-    """Collects calls from any thread until a commit takes them along."""
+    """Collects calls from any thread until a commit records them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

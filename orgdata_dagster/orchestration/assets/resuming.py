@@ -1,7 +1,7 @@
-"""Resuming: a run that continues a failed, stopped or killed one skips what that one has landed.
+"""Resuming: a run that continues a failed, stopped or killed run skips the partitions that the other run has landed.
 
-Here: `since`, which says whether a run continues another one, and which pulls can be continued.
-Keep out: what has landed (warehouse/ledger/coverage.py).
+Here: `since`, which determines whether a run continues another one, and which pulls can be continued.
+Keep out: which partitions have landed (warehouse/ledger/coverage.py).
 
 A run normally pulls every requested partition again, because vendors change the past. A run that continues another one
 skips partitions that were completely committed since that one started. Dagster's re-executions and retries continue
@@ -23,7 +23,7 @@ _LOOK_BACK = 500  # runs
 
 
 def since(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime | None:
-    """When the run that this one continues started; None if it continues none."""
+    """When the run that this one continues started; None if it does not continue another run."""
     if tagged := run.tags.get(RESUME_TAG):
         return datetime.fromisoformat(tagged)
     if not run.root_run_id or run.root_run_id == run.run_id:
@@ -42,8 +42,8 @@ def pull_began(assets: int) -> str:
 def interrupted(instance: dg.DagsterInstance) -> dict[dg.AssetKey, datetime]:
     """Asset -> start of its last run, for assets whose last run or pull failed, was stopped or was killed.
 
-    A pull of several assets is continued as a whole, so that runs that had ended are not repeated. For a run that
-    continued another one, the start of the other one counts.
+    A pull of several assets is continued as a whole, so that completed runs are not repeated. For a run that continued
+    another one, the start of the other run is returned.
     """
     began: dict[dg.AssetKey, datetime] = {}
     for record, assets in _interrupted_runs(instance):

@@ -1,7 +1,7 @@
 """Snapshots of vendors that have only the current state: a partition is a day, and only today's can be pulled.
 
-Here: `land_snapshot`, and the messages about days that are over. Add here when: something holds for snapshots of every
-vendor. Keep out: the pull (a vendor's pulling.py), which snapshot may replace which (warehouse/commit/snapshots.py).
+Here: `land_snapshot`, and the messages about past days. Add here when: another rule applies to the snapshots of every
+vendor. Keep out: the pull (a vendor's pulling.py), when a snapshot may replace another (warehouse/commit/snapshots.py).
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def land_snapshot(
     """Pull and commit today's snapshot; skip the run's other days with one warning.
 
     The asset must have `output_required=False`: if days are skipped, only today's event is yielded, because Dagster
-    would otherwise count them as materialized. Raises dagster.Failure before any request if today is not in the run.
+    would otherwise count the skipped days as materialized.
+
+    Raises dagster.Failure before any request if today is not in the run.
     """
     today, days = _today(), sorted(context.partition_keys)
     over = [day for day in days if day != today]

@@ -1,7 +1,7 @@
-"""Reporting in the run's log and in the terminal what a step waits for, and until when.
+"""Reporting the waits of a step in the run's log and in the terminal.
 
-Here: `waits_told` for requests, and `tell` for other waits. Add here when: users should see a wait in another place.
-Keep out: the waits themselves (http/, instance/pool_waits.py, warehouse/).
+Here: `reporting_waits` for requests, and `report_wait` for other waits. Add here when: users should see a wait in
+another place. Keep out: the waits themselves (http/, instance/pool_waits.py, warehouse/).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _LOGGED = 5.0
 _APART = 60.0
 
 
-def tell(context: dg.AssetExecutionContext, what: str) -> None:
-    """Report in the run's log and in the terminal what the step waits for, as a clause."""
+def report_wait(context: dg.AssetExecutionContext, what: str) -> None:
+    """Report a wait in the run's log and in the terminal. `what`: the reason as a clause."""
     context.log.warning(what)
     report(Waiting(context.asset_key.to_user_string(), what))
 
 
 @contextmanager
-def waits_told(context: dg.AssetExecutionContext, vendor: str) -> Iterator[None]:
+def reporting_waits(context: dg.AssetExecutionContext, vendor: str) -> Iterator[None]:
     """Report every wait for this vendor that starts in the context, and log the long ones."""
     asset = context.asset_key.to_user_string()
     lock = threading.Lock()
@@ -42,11 +42,11 @@ def waits_told(context: dg.AssetExecutionContext, vendor: str) -> Iterator[None]
             logged[wait.reason] = time.monotonic()
             return True
 
-    def tell_wait(wait: Wait) -> None:
+    def on_wait(wait: Wait) -> None:
         if wait.vendor == vendor:
             report(Waiting(asset, str(wait)))
             if is_news(wait):
                 context.log.info(f"{asset}: {wait}")
 
-    with waiting.watch(tell_wait):
+    with waiting.watch(on_wait):
         yield

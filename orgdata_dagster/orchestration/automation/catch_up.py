@@ -2,10 +2,10 @@
 
 Here: when to try, how much, and when to give up. Keep out: which partitions are missing (gaps.py).
 
-Each asset has one batch: its first missing partitions. The batch is tried with growing pauses. If part of it lands, the
-count of attempts starts again. After the last attempt its partitions are given up, and the asset's check `coverage`
-fails until they land. A vendor that asked for a pause, or whose circuit breaker is open, is not tried: the run would
-fail without a request and count as an attempt. The state is the sensor's cursor.
+Each asset has one batch: its first missing partitions. The batch is tried with growing pauses. If a part of it lands,
+the count of attempts starts again. After the last attempt the sensor gives up its partitions, and the asset's check
+`coverage` fails until they land. Vendors that asked for a pause, or whose circuit breaker is open, are skipped: a run
+would fail without a request and count as an attempt. The state is the sensor's cursor.
 """
 
 import json
@@ -31,7 +31,7 @@ from orgdata_dagster.orchestration.resources import VendorResource, WarehouseRes
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START, PullKind, pulled_assets
 
 NAME = "catch_up"
-ALL = ""  # stands in the cursor for a table without partitions
+ALL = ""  # replaces the partition in the cursor for a table without partitions
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,12 @@ class Policy:
 
 
 @dataclass
-class Attempts:
-    """What the sensor remembers of an asset.
+class AssetAttempts:
+    """The sensor's state of an asset.
 
     batch: the partitions that it tries.
-    tries: the number of attempts so far. `after`: earliest time of the next one (ISO 8601).
+    tries: number of attempts so far.
+    after: earliest time of the next attempt (ISO 8601).
     given_up: the partitions that it no longer tries.
     """
 
@@ -88,7 +89,7 @@ def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | N
         kinds, now = pulled_assets(graph), datetime.now(UTC)
         reach = reaches(warehouse, kinds)
         busy = under_way(context.instance)
-        state = {name: Attempts(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
+        state = {name: AssetAttempts(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
         paused = _paused(vendors)
         requests, given_up, waiting = list[dg.RunRequest](), list[dg.AssetCheckEvaluation](), [*paused.values()]
         for key in in_turns(kinds):
@@ -105,22 +106,22 @@ def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | N
                 context.log.error(f"{name} is skipped: {reason(error)}")
                 continue
             telemetry.gauge("orgdata.gaps", len(missing), vendor=key.path[0], table=key.path[-1])
-            asked = state.setdefault(name, Attempts())
-            if not next_batch(asked, missing, patience=bearing, whole=kind != "days"):
+            attempts = state.setdefault(name, AssetAttempts())
+            if not next_batch(attempts, missing, patience=bearing, whole=kind != "days"):
                 continue
-            if asked.tries >= bearing.tries:
-                given_up.append(_gave_up(key, asked))
-                asked.give_up()
-            elif asked.after > now.isoformat() or len(requests) >= bearing.runs:
-                waiting.append(f"{name} ({len(missing)} missing, after {asked.after[:19] or 'others'})")
+            if attempts.tries >= bearing.tries:
+                given_up.append(_gave_up(key, attempts))
+                attempts.give_up()
+            elif attempts.after > now.isoformat() or len(requests) >= bearing.runs:
+                waiting.append(f"{name} ({len(missing)} missing, after {attempts.after[:19] or 'others'})")
             else:
-                requests.append(_request(key, kind, asked, now))
-                asked.try_again_after(now, bearing)
+                requests.append(_request(key, kind, attempts, now))
+                attempts.try_again_after(now, bearing)
         configured = {key.to_user_string() for key in kinds}
         remembered = {
-            name: asdict(asked)
-            for name, asked in state.items()
-            if name in configured and (asked.batch or asked.given_up)
+            name: asdict(attempts)
+            for name, attempts in state.items()
+            if name in configured and (attempts.batch or attempts.given_up)
         }
         for request in requests:
             context.log.info(f"pulls {request.run_key}")
@@ -135,27 +136,27 @@ def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | N
 
 
 def _paused(vendors: Iterable[VendorResource]) -> dict[str, str]:
-    """Vendor -> why it is not asked now."""
-    without = {each.vendor: told for each in vendors if (told := each.not_configured())}
+    """Vendor -> why no request may be sent to it now."""
+    without = {each.vendor: reason_off for each in vendors if (reason_off := each.not_configured())}
     pauses = {each.vendor: each.rate_limit().paused() for each in vendors if each.vendor not in without}
-    return {vendor: f"{vendor} ({told})" for vendor, told in without.items()} | {
+    return {vendor: f"{vendor} ({reason_off})" for vendor, reason_off in without.items()} | {
         vendor: f"{vendor} (it asked for a pause: {span(pause.seconds)} left)"
         for vendor, pause in pauses.items()
         if pause is not None
     }
 
 
-def next_batch(asked: Attempts, missing: Sequence[str], *, patience: Policy, whole: bool) -> bool:
+def next_batch(attempts: AssetAttempts, missing: Sequence[str], *, patience: Policy, whole: bool) -> bool:
     """Set the batch to try next: the first missing partitions that are not given up. Returns whether there are any.
 
     If the batch is a new one, or a part of the last one has landed, the count of attempts starts again.
     """
-    asked.given_up = [partition for partition in asked.given_up if partition in missing]
-    open_partitions = [partition for partition in missing if partition not in asked.given_up]
+    attempts.given_up = [partition for partition in attempts.given_up if partition in missing]
+    open_partitions = [partition for partition in missing if partition not in attempts.given_up]
     batch = open_partitions[:1] if whole else list(_first_ones(open_partitions, patience.batch))
-    if set(batch).isdisjoint(asked.batch) or set(batch) < set(asked.batch):
-        asked.tries, asked.after = 0, ""
-    asked.batch = batch
+    if set(batch).isdisjoint(attempts.batch) or set(batch) < set(attempts.batch):
+        attempts.tries, attempts.after = 0, ""
+    attempts.batch = batch
     return bool(batch)
 
 
@@ -167,23 +168,25 @@ def _first_ones(names: Sequence[str], most: int) -> Iterable[str]:
     return list(takewhile(lambda name: datetime.fromisoformat(name) < reach, names))[:most]
 
 
-def _request(key: dg.AssetKey, kind: PullKind, asked: Attempts, now: datetime) -> dg.RunRequest:
-    first, last = asked.batch[0], asked.batch[-1]
-    name = f"{key.to_user_string()} {first} to {last}, attempt {asked.tries + 1}, {now.isoformat(timespec='seconds')}"
+def _request(key: dg.AssetKey, kind: PullKind, attempts: AssetAttempts, now: datetime) -> dg.RunRequest:
+    first, last = attempts.batch[0], attempts.batch[-1]
+    name = (
+        f"{key.to_user_string()} {first} to {last}, attempt {attempts.tries + 1}, {now.isoformat(timespec='seconds')}"
+    )
     tags = {} if kind == "whole" else {RANGE_START: first, RANGE_END: last}
     return dg.RunRequest(run_key=name, asset_selection=[key], tags=tags)
 
 
-def _gave_up(key: dg.AssetKey, asked: Attempts) -> dg.AssetCheckEvaluation:
-    what = f"{asked.batch[0]} to {asked.batch[-1]}" if asked.batch[0] else "the table"
+def _gave_up(key: dg.AssetKey, attempts: AssetAttempts) -> dg.AssetCheckEvaluation:
+    what = f"{attempts.batch[0]} to {attempts.batch[-1]}" if attempts.batch[0] else "the table"
     return dg.AssetCheckEvaluation(
         asset_key=key,
         check_name=COVERAGE,
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"catch_up gave up {what} after {counted(asked.tries, 'attempt')}: see why its runs failed, then "
-        "pull it",
-        metadata={"partitions": len(asked.batch), "tries": asked.tries, "missing": ", ".join(asked.batch)},
+        description=f"catch_up gave up {what} after {counted(attempts.tries, 'attempt')}: see why its runs failed, "
+        "then pull it",
+        metadata={"partitions": len(attempts.batch), "tries": attempts.tries, "missing": ", ".join(attempts.batch)},
     )
 
 

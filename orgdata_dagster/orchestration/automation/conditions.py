@@ -34,7 +34,7 @@ def upstream_landed() -> dg.AutomationCondition:
 def downstream_sensor() -> dg.AutomationConditionSensorDefinition:
     """The sensor that runs assets whose `automation_condition` is true.
 
-    Dagster's own sensor for this is off until somebody switches it on.
+    Dagster's own sensor for this is off by default.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)

@@ -1,8 +1,8 @@
 """The sensor `freshness`: it evaluates the check `freshness` when a table becomes late, overdue or fresh again.
 
-Here: how fresh all tables are, and when that is reported. Keep out: how old a table may become (checks/freshness.py).
+Here: the freshness of all tables, and when it is reported. Keep out: the allowed age of a table (checks/freshness.py).
 
-Runs evaluate the check too, but a table becomes overdue because there is no run. Its cursor holds the last states.
+Runs also evaluate the check, but a table becomes overdue because there is no run. The cursor contains the last states.
 """
 
 import json
@@ -22,7 +22,7 @@ from orgdata_dagster.warehouse.names import TableName
 
 
 def freshness_of(graph: Any, warehouse: WarehouseResource, now: datetime) -> Mapping[dg.AssetKey, Freshness]:
-    """Asset with the check `freshness` -> how fresh its table is. Without tables that were never pulled.
+    """Asset with the check `freshness` -> the freshness of its table. Tables that were never pulled are omitted.
 
     graph: the project's asset graph, whose class has no public name.
     """
@@ -41,7 +41,7 @@ def freshness_of(graph: Any, warehouse: WarehouseResource, now: datetime) -> Map
 
 
 def freshness_sensor(vendors: Iterable[VendorResource] = ()) -> dg.SensorDefinition:
-    """The sensor for all tables. `vendors`: those whose rate limits OpenTelemetry is told of."""
+    """The sensor for all tables. `vendors`: the vendors whose rate limits are recorded for OpenTelemetry."""
     resources = tuple(vendors)
 
     @dg.sensor(

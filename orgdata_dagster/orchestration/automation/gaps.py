@@ -41,7 +41,7 @@ def reaches(warehouse: WarehouseResource, keys: Iterable[dg.AssetKey]) -> dict[d
 
 
 def waiting_for(warehouse: WarehouseResource, words: str) -> dict[dg.AssetKey, list[str | None]]:
-    """Asset -> its partitions that are incomplete for a reason with these words."""
+    """Asset -> its partitions that are incomplete for a reason that contains `words`."""
     with _reading(warehouse) as connection:
         found = coverage.waiting_for(connection, words) if connection else {}
     return {dg.AssetKey([table.schema, table.name]): partitions for table, partitions in found.items()}
@@ -69,9 +69,9 @@ def missing_partitions(
 ) -> list[str | None]:
     """The partitions (None: the whole table) to pull again, oldest first.
 
-    With kind "days" these are the partitions between the first one ever covered and now that are not covered to their
-    end or are incomplete, and the partitions whose last run failed, today included. A table that was never pulled has
-    no missing partitions: where to start is up to the schedule.
+    With kind "days" these are the partitions between the first covered one and now that are not covered to their end or
+    are incomplete, and the partitions whose last run failed, including today. A table that was never pulled has no
+    missing partitions, because the schedule decides where to start.
     """
     if kind == "days" and isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         failed = _failed(instance, key, partitions, now)

@@ -1,6 +1,6 @@
-"""OpenTelemetry gauges that nobody but a sensor looks at: lag of coverage, use of the rate limits, length of the queue.
+"""OpenTelemetry gauges that a sensor records: lag of coverage, use of the rate limits, length of the queue.
 
-Here: `record`. Keep out: what runs record themselves, and the instruments (orchestration/telemetry.py).
+Here: `record`. Keep out: metrics that runs record, and the instruments (orchestration/telemetry.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether something upstream of an asset has landed since the asset's last run started.
+"""Detecting whether something upstream of an asset has landed since the asset's last run started.
 
 Here: `LandedSinceLastRun`, an automation condition that compares the event log with the runs.
 Add here when: a condition needs the same comparison.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class LandedSinceLastRun(dg.AutomationCondition):
-    """True for partitions whose newest upstream materialization is younger than the start of their last run.
+    """True for partitions whose newest upstream materialization is later than the start of their last run.
 
     A failed run counts as a run, so the asset runs again after the next landing. A partition that never ran is included
     if it is in the latest time window, or if something landed for it after the first evaluation; users launch older
@@ -132,7 +132,7 @@ def _newer(
     partition: str | None,
     at: int,
 ) -> bool:
-    """Whether a landing, by its storage id, is younger than the start of the asset's last run for a partition."""
+    """Whether a landing, given by its storage id, is later than the start of the asset's last run for a partition."""
     planned = instance.get_latest_planned_materialization_info(key, mine)
     if planned is None:
         return True

@@ -2,7 +2,8 @@
 
 Here: the sensor. Keep out: which runs are dead, and the clean-up (orchestration/instance/orphaned_runs.py).
 
-Dagster then starts the run again (`run_retries` in dagster.yaml), and `catch_up` asks for what is still missing.
+Dagster then starts the run again (`run_retries` in dagster.yaml), and `catch_up` pulls partitions that are still
+missing.
 """
 
 import dagster as dg

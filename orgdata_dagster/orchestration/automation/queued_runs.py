@@ -2,9 +2,9 @@
 
 Here: finding them by asset and by schedule. Keep out: launching runs (schedules.py, change_sensor.py, catch_up.py).
 
-A run is NOT_STARTED for a moment between its creation and the queue, or for ever if the daemon was killed in that
-moment. It therefore counts for some minutes only, and not at all for the schedule that created it: the interrupted tick
-is repeated and queues the run.
+A run is NOT_STARTED for a moment between its creation and the queue, and remains so if the daemon was killed in that
+moment. It is therefore considered for some minutes only, and not at all for the schedule that created it, because the
+interrupted tick is repeated and queues the run.
 """
 
 from datetime import UTC, datetime, timedelta

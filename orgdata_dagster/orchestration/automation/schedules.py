@@ -1,11 +1,11 @@
-"""Schedules: pull what is due, at the vendor's cron.
+"""Schedules, which pull due partitions at the vendor's cron.
 
 Here: `due_schedules` for partitions that can be pulled at any time, `today_schedule` for daily snapshots,
 `asset_schedule` for tables without partitions.
-Add here when: there is another rule for what is due. Keep out: what a pull does.
+Add here when: there is another rule for due partitions. Keep out: the pull itself.
 
 Dagster's partitioned schedules pull the last closed partition and do not make up for missed ticks. Here the coverage
-ledger decides, so that a tick after an outage also pulls the days in between.
+ledger determines the due partitions, so that a tick after an outage also pulls the days in between.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -131,32 +131,32 @@ def _schedule(
     ) -> list[dg.RunRequest] | dg.SkipReason:
         if vendor is not None and (stopped := off(vendor)):
             return stopped
-        asked = waiting(context.instance, name)
+        queued = waiting(context.instance, name)
         requests = due(context.scheduled_execution_time.astimezone(UTC), warehouse)
-        new = [request for request in requests if not any(_pulls(run, request) for run in asked)]
-        return new or dg.SkipReason(f"already covered by {counted(len(asked), 'queued run')} of this schedule")
+        new = [request for request in requests if not any(_pulls(run, request) for run in queued)]
+        return new or dg.SkipReason(f"already covered by {counted(len(queued), 'queued run')} of this schedule")
 
     return tick
 
 
 def _pulls(run: dg.DagsterRun, request: dg.RunRequest) -> bool:
     """Whether the run covers the whole request."""
-    first, last = _window(run.tags)
-    wanted_first, wanted_last = _window({PARTITION_NAME_TAG: request.partition_key or "", **request.tags})
+    first, last = _range(run.tags)
+    wanted_first, wanted_last = _range({PARTITION_NAME_TAG: request.partition_key or "", **request.tags})
     same_assets = set(request.asset_selection or ()) <= (run.asset_selection or set())
     return same_assets and first <= wanted_first and wanted_last <= last
 
 
-def _window(tags: Mapping[str, str]) -> tuple[str, str]:
-    """The first and last partition of a run with these tags; "" if there are none."""
+def _range(tags: Mapping[str, str]) -> tuple[str, str]:
+    """The first and last partition of a run with these tags; "" for a run without partitions."""
     one = tags.get(PARTITION_NAME_TAG, "")
     return tags.get(RANGE_START, one), tags.get(RANGE_END, one)
 
 
 def off(vendor: VendorResource) -> dg.SkipReason | None:
     """Why no request can or may be sent to the vendor now; None if it can."""
-    if told := vendor.not_configured():
-        return dg.SkipReason(f"{vendor.vendor}: {told}")
+    if reason := vendor.not_configured():
+        return dg.SkipReason(f"{vendor.vendor}: {reason}")
     return open_circuit(vendor.vendor)
 
 
@@ -190,11 +190,11 @@ def first_due_day(
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     for key in dict.fromkeys(key_of(partitions, date.fromisoformat(day)) for day in days(start, now.date())):
         end = bounds(partitions, key)[1]
-        if end > midnight - again_days * DAY or not _settled(known.get(key), end):
+        if end > midnight - again_days * DAY or not _covered_to(known.get(key), end):
             return key
     raise AssertionError("the partition of today ends after midnight")
 
 
-def _settled(parts: tuple[Interval, ...] | None, end: datetime) -> bool:
-    """Whether a closed partition is covered to its end. Gaps within it that no pull can close are ignored."""
+def _covered_to(parts: tuple[Interval, ...] | None, end: datetime) -> bool:
+    """Whether a closed partition is covered to its end. Gaps within it are ignored."""
     return bool(parts) and max(part.end for part in parts or ()) >= end

@@ -1,4 +1,4 @@
-"""Vendors take turns: in what sensors ask for, and in the queue of runs.
+"""Vendors take turns in the runs that sensors launch, and in the queue of runs.
 
 Here: `in_turns` and `turn_tag`. Keep out: turns of `orgdata pull` (cli/pull.py), pools (instance/pools.py).
 

@@ -1,10 +1,10 @@
-"""Freshness: how far behind now the coverage of a table may be, derived from the cron that refreshes it.
+"""Freshness: how old the coverage of a table may be, derived from the cron that refreshes it.
 
 Here: the limits, the check's spec with them, and its result. Keep out: schedules (automation/schedules.py), and when
 the check is evaluated between runs (automation/freshness.py).
 
-The check looks at `complete_until`, how far the table is proven complete. Dagster's FreshnessPolicy looks at the time
-of the last materialization instead, and a backfill of an old day would satisfy it (docs/adr/0012).
+The check uses `complete_until`, the end of the coverage that is proven complete. Dagster's FreshnessPolicy uses the
+time of the last materialization instead, so that a backfill of an old day would satisfy it (docs/adr/0012).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Freshness:
-    """How old a table is. `complete_until`: None if no part of it is proven complete."""
+    """The age of a table. `complete_until`: None if no part of it is proven complete."""
 
     complete_until: datetime | None
     allowed: Allowed
@@ -95,7 +95,7 @@ class Freshness:
 
 @cache  # a project has few different crons, and computing 60 ticks takes a few milliseconds
 def allowed(cron: str | None) -> Allowed | None:
-    """What the longest time between two ticks of a cron allows. None if there is no cron."""
+    """The allowed age, from the longest time between two ticks of a cron; None without a cron."""
     if not cron:
         return None
     now = datetime.now(UTC)
@@ -108,7 +108,7 @@ def allowed(cron: str | None) -> Allowed | None:
 
 
 def allowed_by(metadata: Mapping[str, Any]) -> Allowed:
-    """What the spec of a check says in its metadata."""
+    """The allowed age in the metadata of a check's spec."""
     warn, fail = (_seconds(metadata[name]) for name in (_WARN, _FAIL))
     return Allowed(warn, fail)
 

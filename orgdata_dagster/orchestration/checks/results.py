@@ -37,7 +37,7 @@ _CHECK_OF: tuple[tuple[type[WarehouseError], str], ...] = (
 
 @dataclass
 class Landed:
-    """The figures of a run's commits, added up. `received`: rows in the pages; `rows`: inserted rows."""
+    """The summed figures of a run's commits. `received`: number of rows in the pages; `rows`: of inserted rows."""
 
     received: int = 0
     rows: int = 0
@@ -57,7 +57,7 @@ class Landed:
 
 
 def not_yet(why: str) -> str:
-    """The description of a check that has nothing to compare with, which is no failure."""
+    """The description of a check without anything to compare with, which is not a failure."""
     return f"not comparable yet: {why}"
 
 

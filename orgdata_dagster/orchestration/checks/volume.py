@@ -1,4 +1,4 @@
-"""The volume check: whether a partition has about as many rows as the partitions before it.
+"""The volume check: a partition must have about as many rows as the partitions before it.
 
 Here: `volumes`, `whole_volume`, `not_comparable`. Keep out: rejecting a snapshot that shrank too much
 (warehouse/commit/snapshots.py).
@@ -61,26 +61,26 @@ def volumes(
     connection: duckdb.DuckDBPyConnection, table: TableName, partitions: Collection[str | None], today: str
 ) -> list[Volume]:
     """The volumes of the partitions before `today` that have enough partitions before them."""
-    asked = [name for name in partitions if name is not None and name < today]
-    if not asked:
+    days = [name for name in partitions if name is not None and name < today]
+    if not days:
         return []
     sql = _SQL.format(table=table.sql, partition=PARTITION)
-    rows = connection.execute(sql, [table.schema, table.name, today, asked]).fetchall()
+    rows = connection.execute(sql, [table.schema, table.name, today, days]).fetchall()
     return [Volume(*row) for row in rows]
 
 
 def not_comparable(asset: str, definition: dg.PartitionsDefinition | None, pulled: Collection[str | None]) -> str:
-    """Why there is nothing to compare a pull with, and what makes it so."""
+    """Why a pull cannot be compared, and how it becomes comparable."""
     if not isinstance(definition, dg.TimeWindowPartitionsDefinition) or None in pulled:
-        return f"fewer than {_FEWEST} earlier pulls in {_BEFORE} days; later pulls make it so"
+        return f"fewer than {_FEWEST} earlier pulls in {_BEFORE} days; later pulls are compared"
     if not pulled:
-        return "no partition was replaced: what was pulled is not believed, or the warehouse has something newer"
+        return "no partition was replaced: the answer was not accepted, or the warehouse has newer data"
     start, end = bounds(definition, min(name for name in pulled if name))
     earlier = max(start - _FEWEST * (end - start), definition.start)
     text = f"fewer than {_FEWEST} partitions before it have landed"
     if earlier >= start:
-        return f"{text}, because the table begins with it; the next days make it so, or an earlier start_date"
-    return f"{text}; `orgdata pull {asset} --from {earlier.date()}` makes it so, unless the vendor has no past"
+        return f"{text}, because the table begins here; later days, or an earlier start_date, make it comparable"
+    return f"{text}; `orgdata pull {asset} --from {earlier.date()}` makes it comparable if the vendor has these days"
 
 
 def whole_volume(

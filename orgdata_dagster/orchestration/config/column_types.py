@@ -1,6 +1,6 @@
 """Column types that are declared in YAML.
 
-Here: validating them. Keep out: which values fit them (warehouse/types/declared.py).
+Here: validating them. Keep out: the values that fit them (warehouse/types/declared.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from orgdata_dagster.warehouse.types import declared, lossless
 
 
 def checked_types(columns: Mapping[str, str]) -> dict[str, str]:
-    """Column -> type, in the database's spelling. Raises ValueError for a type that text cannot be converted to."""
+    """Column -> type, in DuckDB's spelling. Raises ValueError for a type to which text cannot be converted."""
     if not columns:
         return {}
     found = {}

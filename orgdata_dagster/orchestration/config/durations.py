@@ -1,6 +1,6 @@
 """Durations in YAML: `90s`, `10m`, `24h`, `7d`.
 
-Here: the type and its parser. Keep out: what a duration is used for.
+Here: the type and its parser. Keep out: the uses of durations.
 """
 
 from __future__ import annotations

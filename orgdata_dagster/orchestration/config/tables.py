@@ -1,4 +1,4 @@
-"""YAML options shared by all tables, whichever vendor they belong to.
+"""YAML options shared by the tables of all vendors.
 
 Here: `Table`, the frozen model of one entry of `tables:`. Add here when: an option makes sense for every table.
 Keep out: options of one vendor (its component.py), and the effects of the options (vendors/base/).
@@ -27,7 +27,7 @@ def checked_day(text: str) -> str:
 
 
 def checked_start(text: str) -> str:
-    """The same for a first day, which must not lie in the future."""
+    """Like `checked_day`, for a first day. Raises ValueError for a day in the future."""
     day, today = checked_day(text), datetime.now(UTC).date().isoformat()
     if day > today:
         raise ValueError(f"{day} is in the future; write a day up to today ({today}, UTC)")
@@ -48,7 +48,11 @@ Owner = Annotated[str, AfterValidator(checked_owner)]
 
 
 class Claim(NamedTuple):
-    """A name that a Component uses in the warehouse or for an asset: for what, and in which entry of its YAML."""
+    """A name that a Component uses in the warehouse or for an asset.
+
+    what: the use of the name, for messages.
+    location: the entry in the Component's YAML.
+    """
 
     table: TableName
     what: str

@@ -2,8 +2,8 @@
 
 Here: `Verbatim`, a base of every component. Keep out: the options themselves.
 
-Dagster renders every text as a template whose result becomes a Python value if it looks like one: `id: "123"` becomes
-the number 123, `"1e5"` becomes 100000.0, `"1, 2"` a tuple. Text without a template is therefore quoted once more.
+Dagster renders every text as a template, and converts a result that looks like a Python value: `id: "123"` becomes the
+number 123, `"1e5"` becomes 100000.0, `"1, 2"` a tuple. Text without a template is therefore quoted a second time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 
 class Verbatim(dg.Resolvable):
-    """A component whose texts are what the YAML file says."""
+    """A component whose texts are exactly those in the YAML file."""
 
     @classmethod
     def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Self:
@@ -25,7 +25,7 @@ class Verbatim(dg.Resolvable):
 
 
 def quoted(value: Any) -> Any:
-    """The value with each text quoted that would become something else as a Python literal."""
+    """The value, in which each text that looks like a Python literal is quoted."""
     if isinstance(value, BaseModel):
         changed = {name: quoted(getattr(value, name)) for name in value.model_fields_set}
         return value.model_copy(update=changed)

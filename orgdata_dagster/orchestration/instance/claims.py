@@ -1,10 +1,10 @@
-"""Which process works on a run: a claim in the shared state, which ends with the process or its machine.
+"""Claims on runs in the shared state: the claim of a process on its run ends with the process or its machine.
 
-Here: claiming a run (`claim`, `claimed`), and whether the process of a claimed run is alive (`worker`). Keep out: what
-happens to the runs of dead processes (orphaned_runs.py).
+Here: claiming a run (`claim`, `claimed`), and whether the process of a claimed run is alive (`worker`). Keep out:
+handling the runs of dead processes (orphaned_runs.py).
 
-A claim is known to every machine. The tag PROCESS_TAG names the process for users, and decides only where there is no
-claim: for a run that has just ended, or a state that was deleted.
+Every machine can read a claim. The tag PROCESS_TAG names the process for users. It is only used if there is no claim:
+for a run that has just ended, or if the state was deleted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
 
 @contextmanager
 def claimed(run_id: str) -> Iterator[None]:
-    """Hold the claim on a run that is about to be created, until the context ends."""
+    """Claim a run that will be created, until the context ends."""
     held = shared_state().claim(name_of(run_id))
     if held is not None:
         _held[run_id] = held
@@ -51,12 +51,12 @@ def claimed(run_id: str) -> Iterator[None]:
 
 
 def worker(run_id: str) -> Holder | None:
-    """Who claimed the run, and whether it is alive; None if nobody has, or no longer."""
+    """The process that claimed the run; None if the run is not claimed, or no longer."""
     return shared_state().holder(name_of(run_id))
 
 
 def is_worked_on(run: dg.DagsterRun) -> bool | None:
-    """Whether the process of an unfinished run is alive; None if none has claimed it yet."""
+    """Whether the process of an unfinished run is alive; None if the run is not claimed yet."""
     if (found := worker(run.run_id)) is not None:
         return found.alive
     process = run.tags.get(PROCESS_TAG)

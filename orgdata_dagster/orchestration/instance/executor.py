@@ -2,8 +2,8 @@
 
 Here: `claiming_executor`. Keep out: claims (claims.py), and runs of `orgdata pull`, which claims them itself.
 
-A process that dies between the start of its run and a later claim would leave a run of which nobody knows whether it
-is still worked on, and which Dagster would fail only after `max_runtime_seconds`.
+If the run were claimed later, and its process died before that, nobody could know whether the run is still worked on,
+and Dagster would fail it only after `max_runtime_seconds`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from orgdata_dagster.orchestration.instance.claims import claim
 
 
 class _Claiming(dg.Executor):
-    """Claims the run, then does what `inner` does."""
+    """Claims the run, then executes it with `inner`."""
 
     def __init__(self, inner: dg.Executor) -> None:
         self._inner = inner

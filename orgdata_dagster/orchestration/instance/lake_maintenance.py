@@ -1,7 +1,7 @@
-"""Maintenance of a lake: a job merges its files and forgets old states once a day, and shows what it did.
+"""Maintenance of a lake: a daily job merges its files, expires old snapshots, and reports the result.
 
-Here: the job `lake_maintenance`, its schedule, and how long things are kept. A project has them only if its warehouse
-is a lake. Keep out: DuckLake's procedures (warehouse/storage/maintenance.py), records of the ledger (retention.py).
+Here: the job `lake_maintenance`, its schedule, and retention times. A project has them only if its warehouse is a lake.
+Keep out: DuckLake's procedures (warehouse/storage/maintenance.py), records of the ledger (retention.py).
 """
 
 from collections.abc import Iterator
@@ -44,8 +44,8 @@ def _maintain(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> I
             "bytes": done.bytes,
         }
         context.log.info(
-            f"merged {done.merged} files, forgot {done.snapshots} states and deleted {done.deleted} files; the lake "
-            f"has {done.files} files ({done.bytes / 1e6:.1f} MB)"
+            f"merged {done.merged} files, expired {done.snapshots} snapshots and deleted {done.deleted} files; the "
+            f"lake has {done.files} files ({done.bytes / 1e6:.1f} MB)"
         )
     yield dg.Output(None, metadata=figures)
 

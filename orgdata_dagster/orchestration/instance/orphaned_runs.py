@@ -2,9 +2,9 @@
 
 Here: deciding whether a run is dead (`dead_runs`), and cleaning up (`reap`). Keep out: limits of pools (pools.py).
 
-A process that is killed with -9, or whose machine is gone, leaves its run STARTED and its slot taken for ever. Every
-run is therefore claimed by its process as soon as it starts (claims.py). Whoever looks finds its death within seconds:
-the sensor `orphaned_runs`, a step that waits for a slot, the start of a pull, `orgdata doctor`.
+If a process is killed with -9, or its machine fails, its run would remain STARTED and its slot would remain taken.
+Every run is therefore claimed by its process as soon as it starts (claims.py). Its death is found within seconds by the
+sensor `orphaned_runs`, a step that waits for a slot, the start of a pull, or `orgdata doctor`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _NOT_ENDED = [
 
 
 def reap(instance: dg.DagsterInstance, *, no_daemon: bool = False) -> list[str]:
-    """Fail orphaned runs, free slots that they or ended runs hold, and report to Dagster what they have landed.
+    """Fail orphaned runs, free slots that they or ended runs hold, and report their landed partitions to Dagster.
 
-    no_daemon: no daemon works on the instance, so a run that was about to be launched is orphaned too.
+    no_daemon: whether no daemon uses the instance, so that runs that were about to be launched are orphaned too.
 
     Returns the ids of the failed runs.
     """
@@ -56,7 +56,7 @@ def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
 
 
 def _fail(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Fail a run with the reason; False if its process is alive after all."""
+    """Fail a run with the reason; returns False if its process is alive after all."""
     state, claim = shared_state(), name_of(run.run_id)
     found = state.holder(claim)
     if not state.revoke(claim):
@@ -82,19 +82,19 @@ def _half_launched(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
 
 
 def leaked_slots(instance: dg.DagsterInstance, dead: Collection[dg.DagsterRun] = ()) -> set[str]:
-    """The ids of runs that hold or wait for slots although they have ended or are among the `dead`."""
+    """The ids of runs that hold or wait for slots although they have ended or are in `dead`."""
     storage = instance.event_log_storage
     holders: set[str] = set()
     for pool in storage.get_concurrency_keys():
         info = storage.get_concurrency_info(pool)
         holders |= {slot.run_id for slot in info.claimed_slots} | {step.run_id for step in info.pending_steps}
-    # queried after the holders, so that a run that starts in between is not among them
+    # query this after the holders, so that a run that starts in between is not among the holders
     running = instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED))
     return holders - ({run.run_id for run in running} - {run.run_id for run in dead})
 
 
 def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether the run's process is gone or, if the run has not stored one, the code server that launched it."""
+    """Whether the run's process is dead or, if it is unknown, the code server that launched the run."""
     if (found := worker(run.run_id)) is not None:
         return not found.alive
     if process := _process(instance, run):
@@ -104,7 +104,7 @@ def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """The process that works on the run. A retry inherits the tags of the killed run, whose process does not count."""
+    """The process that works on the run. A retry inherits the tags of the killed run, whose process is ignored."""
     parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
     process = run.tags.get(PROCESS_TAG)
     return None if parent and process == parent.tags.get(PROCESS_TAG) else process

@@ -1,4 +1,4 @@
-"""What a step does while it waits for a slot of its pool: it names the holders and checks that they are alive.
+"""The actions of a step that waits for a slot of its pool: it reports the holders and checks that they are alive.
 
 Here: the action at each attempt. Keep out: the wait itself (dagster_internals/pool_waits.py), limits (pools.py).
 """
@@ -16,11 +16,11 @@ from orgdata_dagster.orchestration.tags import PROCESS_TAG
 
 
 def install() -> None:
-    """Make the steps of this process wait in this way."""
-    pool_waits.install(on_begin=claim, on_blocked=look_after, stopping=stopping.stopping)
+    """Use these actions for the steps of this process."""
+    pool_waits.install(on_begin=claim, on_blocked=on_blocked, stopping=stopping.stopping)
 
 
-def look_after(instance: dg.DagsterInstance, run: dg.DagsterRun, pool: str) -> bool:
+def on_blocked(instance: dg.DagsterInstance, run: dg.DagsterRun, pool: str) -> bool:
     """Free the slots of orphaned runs; returns whether there were any. Otherwise report which runs hold the slots."""
     if reap(instance):
         return True

@@ -2,8 +2,8 @@
 
 Here: setting the instance's pool limits to those in the YAML files. Keep out: requests per time (http/rate_limit/).
 
-A pool limits steps, the rate limit limits requests. The pool has `concurrent` slots, because more steps than concurrent
-requests would only wait for each other while they hold memory.
+A pool limits steps, and the rate limit limits requests. The pool has `concurrent` slots, because more steps than
+concurrent requests would only wait for each other and use memory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def apply_limits(instance: dg.DagsterInstance, resources: Mapping[str, object]) 
     for name, limit in wrong_limits(instance, resources).items():
         try:
             instance.event_log_storage.set_concurrency_slots(name, limit)
-        except IntegrityError:  # another machine has just made the same pool, perhaps for an older defs.yaml
+        except IntegrityError:  # another machine has just created the same pool, perhaps for an older defs.yaml
             instance.event_log_storage.set_concurrency_slots(name, limit)
     return limits_of(resources)
 

@@ -16,13 +16,13 @@ _HOME = b"DAGSTER_HOME="
 
 
 def daemons(instance: Path) -> list[int]:
-    """The process ids of the Dagster daemons on the instance in this folder, however they were started."""
+    """The process ids of all Dagster daemons that use the instance in this folder."""
     found = _by_proc() if Path("/proc/self/cmdline").exists() else _by_ps()
     return sorted(pid for pid, text in found.items() if _DAEMON.search(text) and str(instance) in text)
 
 
 def age(pid: int) -> float:
-    """How many seconds ago a process started; 0 if that cannot be known."""
+    """The seconds since a process started; 0 if unknown."""
     try:
         started = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
         return float(Path("/proc/uptime").read_text().split()[0]) - started / os.sysconf("SC_CLK_TCK")

@@ -1,6 +1,6 @@
 """The Dagster instance that the command line and the UI share.
 
-Here: its folder, its dagster.yaml, and its preparation. Keep out: what runs on it.
+Here: its folder, its dagster.yaml, and its preparation. Keep out: runs.
 """
 
 from __future__ import annotations

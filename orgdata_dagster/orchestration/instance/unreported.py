@@ -1,10 +1,10 @@
-"""Partitions that have landed but are not reported to Dagster: a run commits, and may be stopped before it reports.
+"""Partitions that have landed but are not reported to Dagster, because a run was stopped between commit and report.
 
 Here: `unreported`, the difference between the ledger and Dagster's events, and `report_landed`, which reports it.
-Keep out: runs whose process is gone (orphaned_runs.py), the ledger's tables (warehouse/ledger/).
+Keep out: runs of dead processes (orphaned_runs.py), the ledger's tables (warehouse/ledger/).
 
-The ledger is right, because it commits with the rows. Each run that failed or was canceled is compared with it once: by
-the clean-up of orphaned runs, the next pull, `catch_up`, or `orgdata doctor --fix`.
+The ledger is correct, because it is committed with the rows. Each run that failed or was canceled is compared with it
+once: by the clean-up of orphaned runs, the next pull, `catch_up`, or `orgdata doctor --fix`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from orgdata_dagster.warehouse.ledger import coverage, loads
 
 _ENDED_EARLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _LOOK_BACK = 200  # runs
-_PATIENCE = 2.0  # seconds to wait for the warehouse; a later comparison finds the same
+_PATIENCE = 2.0  # seconds to wait for the warehouse; a later comparison has the same result
 
 Unreported = Mapping[str, Sequence[dg.AssetMaterialization]]
 
@@ -57,7 +57,7 @@ def unreported(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> U
 
 
 def report_landed(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> int:
-    """Report to Dagster what these runs landed; returns the number of partitions that were not reported before.
+    """Report the landed partitions of these runs to Dagster; returns the number of newly reported partitions.
 
     If the ledger cannot be read, nothing is reported, and the runs are compared again later.
     """

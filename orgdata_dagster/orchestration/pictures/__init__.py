@@ -1,4 +1,4 @@
-"""Pictures for the UI and for pages: a calendar as SVG, and plots by matplotlib where it is installed.
+"""Pictures for the UI and for pages: a calendar as SVG, and plots by matplotlib if it is installed.
 
-Here: drawing. Keep out: what is drawn (assets/, overview/). Every picture is readable on a light and a dark ground.
+Here: drawing. Keep out: the data (assets/, overview/). Every picture is readable on light and dark backgrounds.
 """

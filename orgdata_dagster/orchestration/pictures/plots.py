@@ -1,8 +1,8 @@
-"""Plots by matplotlib, which `pip install 'orgdata[plots]'` brings. Without it there are tables instead.
+"""Plots by matplotlib, which `pip install 'orgdata[plots]'` installs. Without it, tables are shown instead.
 
-Here: `bars`, a plot per series over the same days. Keep out: the figures (warehouse/ledger/history.py).
+Here: `bars`, one plot per series over the same days. Keep out: the figures (warehouse/ledger/history.py).
 
-matplotlib's own figure and canvas are used, not pyplot, which keeps every figure and is not made for threads.
+This uses matplotlib's figure and canvas, not pyplot, which keeps every figure in memory and is not thread-safe.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _WIDTH, _HEIGHT = 7.2, 1.1  # inches; the height of one series
 _LABELS = 6
 
 Series = Mapping[str, Sequence[float]]
-"""Title -> a value per day."""
+"""Title -> one value per day."""
 
 
 def installed() -> bool:
-    """Whether matplotlib is there."""
+    """Whether matplotlib is installed."""
     return find_spec("matplotlib") is not None
 
 
@@ -61,7 +61,7 @@ def bars(days: Sequence[str], series: Series) -> str | None:
 
 
 def _compact(svg: str) -> str:
-    """Without the prologue, which an SVG inside a page must not have, and without comments and indentation."""
+    """Remove comments, indentation, and the prologue, which an SVG inside a page must not have."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     return re.sub(r"\n\s*", " ", svg)

@@ -2,7 +2,7 @@
 
 Here: `calendar_svg`, `markdown_of`. Add here when: another picture needs no library. Keep out: plots (plots.py).
 
-The states differ in shape as well as in colour. A picture has no ground of its own.
+The states differ in shape as well as in colour. A picture has a transparent background.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COLOURS: Mapping[str, str] = {
 }
 _CELL, _LEFT, _TOP, _WEEKS = 12, 30, 16, 53
 _DAY = timedelta(days=1)
-# what a day of each state looks like, from the upper left corner of its cell
+# the shape of a day in each state, relative to the upper left corner of its cell
 _SHAPES = {
     "complete": "h10v10h-10z",
     "unfinished": "m0 5h10v5h-10z",  # the lower half
@@ -35,7 +35,7 @@ _SHAPES = {
 
 
 def calendar_svg(days: Mapping[date, DayState], today: date) -> str:
-    """A column per week and a row per weekday, from the first of `days` to today, at most a year."""
+    """One column per week and one row per weekday, from the first of `days` to today, at most a year."""
     monday = today - today.weekday() * _DAY
     first = max(min(days, default=today), monday - (_WEEKS - 1) * 7 * _DAY)
     start = first - first.weekday() * _DAY
@@ -59,13 +59,13 @@ def calendar_svg(days: Mapping[date, DayState], today: date) -> str:
 
 
 def counted(states: Iterable[str]) -> str:
-    """How many days are in which state, in words."""
+    """The number of days per state, as text."""
     found = Counter(states)
     return ", ".join(f"{found[state]:,} {state}" for state in _SHAPES if found[state])
 
 
 def markdown_of(svg: str, text: str) -> str:
-    """The picture as Markdown that holds it. `text`: what it says, for those who do not see it."""
+    """Markdown that contains the picture. `text`: the alternative text."""
     data = base64.b64encode(svg.encode()).decode()
     return f"![{text.replace('[', '(').replace(']', ')')}](data:image/svg+xml;base64,{data})"
 

@@ -18,8 +18,8 @@ class Estimate:
     """The cost of a pull.
 
     requests: requests per partition (per pull if the table has no partitions).
-    per_run: requests once per run.
-    exact: the number is exact; otherwise it is a minimum.
+    per_run: additional requests, once per run.
+    exact: whether the numbers are exact; otherwise they are a minimum.
     cost: points per request.
     each: what every one of the requests is for, if there may be more of them than partitions: `row of projects`.
     """

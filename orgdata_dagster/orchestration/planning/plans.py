@@ -1,9 +1,10 @@
-"""What a pull would cost: requests, points, share of the daily limit, time, and which partitions are unavailable.
+"""Plans of pulls: requests, points, share of the daily limit, time, and partitions that are unavailable.
 
 Here: `plan_of` for an asset and `total` for a vendor. Keep out: printing it (cli/plan.py), estimates (estimates.py).
 
-An exact estimate is used as it is. Otherwise the ledger's closed partitions are used: a partition counts as much as its
-own last load, a partition without a load as much as their mean. If nothing has landed, the estimate is a minimum.
+An exact estimate is used unchanged. Otherwise the ledger's closed partitions are used: the cost of a partition is that
+of its last load, and the mean of all loads for a partition without one. If nothing has landed, the estimate is a
+minimum.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class AssetPlan:
 
 @dataclass(frozen=True)
 class VendorPlan:
-    """The plan of one vendor. `share`: part of a day's points, None without a limit. `seconds`: how long it takes."""
+    """The plan of one vendor. `share`: share of a day's points, None without a limit; `seconds`: duration."""
 
     vendor: str
     requests: int

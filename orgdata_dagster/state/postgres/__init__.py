@@ -1,7 +1,8 @@
-"""Shared state in PostgreSQL, for processes on several machines. The server's clock counts.
+"""Shared state in PostgreSQL, for processes on several machines, which use the server's clock.
 
-Here: `PostgresState`. session.py: this process's connection; locks.py: locks, claims and leases; tables.py: tables and
-notes. Add here when: the interface has another method. Keep out: what is stored; other stores.
+Here: `PostgresState`. The modules: session.py (this process's connection), locks.py (locks, claims and leases),
+tables.py (tables and notes). Add here when: the interface has another method. Keep out: other stores; the use of the
+state.
 
 Imported only if ORGDATA_STATE names a database, because it needs psycopg (`orgdata[postgres]`).
 """
@@ -40,7 +41,7 @@ class PostgresState:
         return f"PostgresState({self._session.place})"
 
     def describe(self) -> str:
-        """Where the state is; see State."""
+        """The state's place; see State."""
         return f"PostgreSQL {self._session.version()} at {self._session.place}, for several machines"
 
     @contextmanager
@@ -59,7 +60,7 @@ class PostgresState:
         return self._locks.take([name], lasting=True, remove=True)
 
     def holder(self, name: str) -> Holder | None:
-        """Who holds the lock or claim, or died with it; see State."""
+        """The holder of the lock or claim; see State."""
         return self._locks.holder(name)
 
     def revoke(self, name: str) -> bool:
@@ -67,11 +68,11 @@ class PostgresState:
         return self._locks.revoke(name)
 
     def forget(self, name: str) -> None:
-        """Remove what is known of a claim; see State."""
+        """Remove the record of a claim; see State."""
         self._locks.forget(name)
 
     def lease(self, names: Sequence[str]) -> HeldLock | None:
-        """Take a free lock for a moment; see State."""
+        """Take a free lock for a short time; see State."""
         return self._locks.take(names)
 
     def notes(self, kind: str) -> PostgresNotes:

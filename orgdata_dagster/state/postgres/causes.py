@@ -1,7 +1,7 @@
-"""What a database that cannot be used is called in a message, and which errors pass.
+"""Messages about a database that cannot be used, and which errors are transient.
 
-Here: messages without credentials, and the kinds of errors. Add here when: a server fails in another way.
-Keep out: attempts (session.py).
+Here: messages without credentials, and the classification of errors. Add here when: a server fails in another way.
+Keep out: retries (session.py).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ INVALID = (
     "such as @ and % in a password escaped as %40 and %25."
 )
 LOST = (
-    "This process was without a connection to the shared state at {place} for so long that it was taken for dead, and "
-    "{what} was given up. It sends nothing more; what it was doing is done again by another run."
+    "This process had no connection to the shared state at {place} for so long that it was considered dead, and {what} "
+    "was given to other processes. It sends no more requests; another run repeats its work."
 )
-# classes of SQLSTATE, and single ones: connection lost, resources short, shut down or starting up, and a transaction
-# that was chosen to give way or took too long
+# Classes of SQLSTATE, and single codes: a lost connection, short resources, a server that shuts down or starts, and a
+# transaction that was aborted by the server or took too long.
 _PASSING = ("08", "53", "57P", "57014", "40", "25P03", "58")
 # libpq has no SQLSTATE for an attempt to connect
 _REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted to log in")
@@ -62,12 +62,12 @@ def passes(error: psycopg.Error) -> bool:
 
 
 def waiting(where: str, error: psycopg.Error) -> str:
-    """The sentence that a process logs once while it tries to connect."""
+    """The message that a process logs once while it tries to connect."""
     return f"Waiting for the shared state at {where}, without which no request is sent: {_words(error)}"
 
 
 def silent(where: str, error: psycopg.Error) -> str:
-    """The message when the server did not answer in time."""
+    """The message for a server that did not answer in time."""
     return (
         f"The shared state at {where} does not answer: {_words(error)}. No request is sent without it. Start the "
         "server or check ORGDATA_STATE, then try again."
@@ -75,7 +75,7 @@ def silent(where: str, error: psycopg.Error) -> str:
 
 
 def refused(where: str, error: psycopg.Error) -> str:
-    """The message when the server refuses."""
+    """The message for a server that refuses the connection or a statement."""
     return f"The shared state at {where} cannot be used: {_words(error)}. Check ORGDATA_STATE and the user's rights."
 
 

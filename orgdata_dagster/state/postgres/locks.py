@@ -1,8 +1,8 @@
-"""Locks, claims and leases as rows that name the process which holds them.
+"""Locks, claims and leases as rows with the process that holds them.
 
-Here: `Locks`. Add here when: a lock has another property. Keep out: signs of life (session.py).
+Here: `Locks`. Add here when: a lock has another property. Keep out: heartbeats (session.py).
 
-A released lock keeps its row without a process, so that taking it again changes the row in place.
+The row of a released lock remains without a process, so that taking the lock again updates it in place.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from orgdata_dagster.state.file_lock import SAY_AFTER, SAY_AGAIN_AFTER, StillHeld
+from orgdata_dagster.state.file_lock import NOTIFY_AFTER, NOTIFY_AGAIN_AFTER, StillHeld
 from orgdata_dagster.state.interface import Holder
 from orgdata_dagster.state.postgres.schema import SCHEMA
 from orgdata_dagster.state.postgres.session import Connection, Session
 
 _FIRST_POLL, _LONGEST_POLL = 0.01, 0.25  # seconds
-_LOOK_FOR_DEAD = 1.0  # seconds between two searches for dead holders of the same locks
+_CHECK_HOLDERS = 1.0  # seconds between two searches for dead holders of the same locks
 
 _TAKE = f"""
 UPDATE {SCHEMA}.lock SET process = %(me)s, since = clock_timestamp() WHERE name = (
@@ -25,8 +25,9 @@ UPDATE {SCHEMA}.lock SET process = %(me)s, since = clock_timestamp() WHERE name 
 RETURNING name
 """
 _MAKE = f"INSERT INTO {SCHEMA}.lock (name) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING"
-# Whether the process of a row is dead: no recent sign of life, and its session is gone. The probe is shared, so that
-# two processes that look at the same time do not take each other for the holder. To this session its own lock is free.
+# Whether the process of a row is dead: it has no recent heartbeat, and its session has ended. The probe uses a shared
+# lock, so that two processes that probe at the same time do not see each other as the holder. This process is excluded,
+# because its own lock would appear free.
 _DEAD = (
     "(p.number <> %(me)s AND p.seen < clock_timestamp() - make_interval(secs => %(grace)s)"
     " AND pg_try_advisory_xact_lock_shared(p.number))"
@@ -46,7 +47,7 @@ WHERE name = %(name)s AND process = p.number AND (revoked OR {_DEAD})
 
 
 class HeldLock:
-    """A lock that this process holds. remove: whether its row is removed with it."""
+    """A lock that this process holds. `remove`: whether its row is removed when it is released."""
 
     def __init__(self, session: Session, name: str, *, remove: bool) -> None:
         self._session, self._name, self._remove = session, name, remove
@@ -68,12 +69,12 @@ class Locks:
     def __init__(self, session: Session, grace: float) -> None:
         self._session, self._grace = session, grace
         self._made: set[str] = set()
-        self._looked: dict[str, float] = {}
+        self._checked: dict[str, float] = {}
 
     def take(self, names: Sequence[str], *, lasting: bool = False, remove: bool = False) -> HeldLock | None:
         """Take a free one of these locks; None if all are taken.
 
-        lasting: this process must not go on once the lock was given to another one.
+        lasting: whether this process must stop if the lock was given to another process.
         """
 
         def work(connection: Connection) -> str | None:
@@ -90,26 +91,26 @@ class Locks:
     def wait(self, name: str, waiting: Callable[[], None] | None, patience: float | None) -> HeldLock:
         """Take the lock when it is free. Raises StillHeld."""
         began, poll = time.monotonic(), _FIRST_POLL
-        told = began + SAY_AFTER
+        next_notice = began + NOTIFY_AFTER
         while (held := self.take([name], lasting=True)) is None:
             now = time.monotonic()
             if patience is not None and now - began >= patience:
                 raise StillHeld
-            if waiting is not None and now > told:
+            if waiting is not None and now > next_notice:
                 waiting()
-                told = now + SAY_AGAIN_AFTER
+                next_notice = now + NOTIFY_AGAIN_AFTER
             time.sleep(poll)
             poll = min(1.5 * poll, _LONGEST_POLL)
         return held
 
     def holder(self, name: str) -> Holder | None:
-        """Who holds the lock, or died with it."""
+        """The holder of the lock; see State."""
         found = self._arguments(name=name)
         row = self._session.run(lambda connection: connection.execute(_HOLDER, found).fetchone())
         return None if row is None else Holder(row[0], row[1], alive=row[3], seen=row[2])
 
     def revoke(self, name: str) -> bool:
-        """Whether the lock was taken away from a dead holder, or has none."""
+        """Take the lock away from a dead holder; returns whether it has no holder any more."""
         found = self._arguments(name=name)
         if self._session.run(lambda connection: connection.execute(_REVOKE, found).rowcount):
             return True
@@ -135,13 +136,13 @@ class Locks:
     def _may_become_free(
         self, connection: Connection, arguments: dict[str, object], names: Sequence[str], *, remove: bool
     ) -> bool:
-        """Make rows that are not there, and free those of dead processes; returns whether there were any."""
+        """Create missing rows, and free the locks of dead processes; returns whether there were any."""
         made = 0
         if remove or any(name not in self._made for name in names):
             made = connection.execute(_MAKE, arguments).rowcount
             self._made |= set() if remove else set(names)
         now = time.monotonic()
-        if not made and now - self._looked.get(names[0], -_LOOK_FOR_DEAD) < _LOOK_FOR_DEAD:
+        if not made and now - self._checked.get(names[0], -_CHECK_HOLDERS) < _CHECK_HOLDERS:
             return False
-        self._looked[names[0]] = now
+        self._checked[names[0]] = now
         return made + connection.execute(_FREE_DEAD, arguments).rowcount > 0

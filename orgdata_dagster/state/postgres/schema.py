@@ -21,8 +21,8 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.note (
     PRIMARY KEY (kind, key));
 """
 
-# A commit need not wait for the disk: after a crash of the server the past counts as unknown (tables.py). A session
-# whose machine is gone must end within seconds, and one that hangs in a transaction must not hold up the others.
+# A commit need not wait for the disk, because after a crash of the server the past counts as unknown (tables.py). A
+# session must end within seconds after its machine has failed, and a hanging transaction must not block the others.
 SESSION = """
 SET synchronous_commit = off;
 SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;

@@ -1,14 +1,14 @@
-"""This process's connection to the database, its signs of life, and what happens when the connection is lost.
+"""This process's connection to the database, its heartbeat, and its recovery from a lost connection.
 
-Here: `Session`. Add here when: the server can be unreachable in another way. Keep out: what is asked of it.
+Here: `Session`. Add here when: the server can be unreachable in another way. Keep out: the statements that it runs.
 
-A process that holds locks is a row in `process`, whose number is also an advisory lock of its session. It is alive if
-that lock is taken, or if its last sign of life is recent. The lock alone would not do: a server that restarts drops all
-sessions, and every process would seem dead. Signs of life alone would not do either: a process that is stopped for a
-while, such as on a machine without memory, still has its connection.
+A process that holds locks has a row in `process`, whose number is also an advisory lock of its session. The process is
+alive if that lock is taken, or if its last heartbeat is recent. The lock alone would not suffice: a server that
+restarts drops all sessions, and every process would seem dead. The heartbeat alone would not suffice either: a process
+that is suspended for a while, for example on a machine without memory, still has its connection.
 
-After a lost connection, the process takes back what it held. If another process has it by then, because this one was
-taken for dead, this process must not go on: everything that it asks of the state fails from then on, and without a
+After a lost connection, the process takes its locks again. If another process has one of them, because this process was
+considered dead, this process must not continue: all of its operations on the state fail from then on, and without a
 reservation it sends no request.
 """
 
@@ -54,7 +54,7 @@ class Session:
 
     def _new(self) -> None:
         self.number = secrets.randbelow(1 << 62)
-        self.held: dict[str, bool] = {}  # name -> whether another process may take it over when this one is dead
+        self.held: dict[str, bool] = {}  # name -> whether this process must stop if another process has taken it over
         self._lost: set[str] = set()
         self._gate = threading.RLock()
         self._connection: Connection | None = None
@@ -70,11 +70,12 @@ class Session:
         self._new()
 
     def run(self, work: Callable[[Connection], T]) -> T:
-        """Run `work(connection)`; once more on a new connection if this one is lost on the way.
+        """Run `work(connection)`, and repeat it on a new connection if the connection is lost.
 
-        Raises StateUnavailable if the server does not answer in time, refuses, or gave away what this process held.
+        Raises StateUnavailable if the server does not answer in time or refuses, or if another process has taken over a
+        lock of this process.
         """
-        deadline, told = None, False
+        deadline, warned = None, False
         while True:
             try:
                 with self._gate:
@@ -90,9 +91,9 @@ class Session:
                 deadline = deadline or time.monotonic() + patience
                 if time.monotonic() > deadline:
                     raise StateUnavailable(causes.silent(self.place, error)) from None
-                if not told:
+                if not warned:
                     _log.warning(causes.waiting(self.place, error))
-                    told = True
+                    warned = True
             time.sleep(_PAUSE)
 
     def version(self) -> str:
@@ -101,7 +102,7 @@ class Session:
         return str(rows[0][0])
 
     def register(self, connection: Connection) -> None:
-        """Make this process known before it holds something; called with the connection in use."""
+        """Register this process before it takes its first lock; called with the connection in use."""
         if not self._registered:
             connection.execute(TIDY)
             connection.execute(
@@ -111,14 +112,14 @@ class Session:
             self._take_lock(connection)
 
     def keep_alive(self) -> None:
-        """Give signs of life for as long as this process holds something that lasts."""
+        """Start the heartbeat, which runs as long as this process holds a lasting lock."""
         with self._gate:
             if self._beating is None:
-                self._beating = threading.Thread(target=self._signs_of_life, name="orgdata-state", daemon=True)
+                self._beating = threading.Thread(target=self._heartbeat, name="orgdata-state", daemon=True)
                 self._beating.start()
 
     def release(self, name: str, work: Callable[[Connection], object]) -> None:
-        """Give back what is held. Without a connection: with the next one, or when this process ends."""
+        """Release a lock with `work`. If the connection is lost, the next one releases it, or the process's end."""
         with self._gate:
             if self.held.pop(name, None) is None:
                 return
@@ -145,7 +146,7 @@ class Session:
         return connection
 
     def _end_transaction(self) -> None:
-        """Roll back what an error has left; a connection that cannot is closed."""
+        """Roll back a failed transaction; close the connection if that fails."""
         with self._gate:
             if (connection := self._connection) is None:
                 return
@@ -157,12 +158,12 @@ class Session:
             self._connection = None
 
     def _take_lock(self, connection: Connection) -> None:
-        if not self._has_lock:  # a session that the server has not yet given up may still hold it
+        if not self._has_lock:  # an old session that the server has not closed yet may still hold it
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (self.number,)).fetchone()
             self._has_lock = bool(row and row[0])
 
     def _take_back(self, connection: Connection) -> None:
-        """Take back what this process held before the connection was lost, and note what it has lost."""
+        """Take again the locks that this process held before the connection was lost, and record the lost ones."""
         connection.execute(
             f"INSERT INTO {SCHEMA}.process VALUES (%s, %s, clock_timestamp())"
             " ON CONFLICT (number) DO UPDATE SET seen = excluded.seen",
@@ -170,14 +171,14 @@ class Session:
         )
         self._take_lock(connection)
         held = list(self.held)
-        # also of an attempt to take a lock whose answer never arrived
+        # this also releases a lock that was taken by a statement whose answer never arrived
         connection.execute(
             f"UPDATE {SCHEMA}.lock SET process = NULL WHERE process = %s AND name <> ALL(%s)", (self.number, held)
         )
         mine = {row[0] for row in connection.execute(TAKE_BACK, (held, self.number))}
         self._lost |= {name for name in held if self.held[name] and name not in mine}
 
-    def _signs_of_life(self) -> None:
+    def _heartbeat(self) -> None:
         me = threading.current_thread()
         while True:
             time.sleep(self._beat)
@@ -205,7 +206,7 @@ def _parameters(uri: str) -> dict[str, Any]:
 
 
 def _set_up(connection: Connection) -> None:
-    """Create the tables if they are not there; two machines may do so at once."""
+    """Create the tables if they do not exist. Two machines may do so at once."""
     row = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.note",)).fetchone()
     if row is None or row[0] is None:
         with creating(connection):
@@ -216,8 +217,8 @@ def _set_up(connection: Connection) -> None:
 def creating(connection: Connection) -> Iterator[None]:
     """A transaction that creates tables, while no other process does.
 
-    The lock is taken before the transaction begins. Within one, the server might not notice that another process has
-    just created the same, and IF NOT EXISTS would fail.
+    The lock is taken before the transaction begins. Inside a transaction, the server might not see tables that another
+    process has just created, and IF NOT EXISTS would fail.
     """
     connection.execute("SELECT pg_advisory_lock(%s)", (KEY_OF_SET_UP,))
     try:

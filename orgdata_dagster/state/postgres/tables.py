@@ -1,7 +1,7 @@
 """Tables and notes in the database.
 
 Here: `PostgresTables`, whose transactions come one after the other, and `PostgresNotes`.
-Add here when: the SQL that all stores understand needs another translation. Keep out: which tables there are.
+Add here when: the SQL that all stores understand needs another translation. Keep out: the definitions of tables.
 
 Each set of tables has a schema of its own, so that its statements are the same in every store.
 """
@@ -30,8 +30,8 @@ _NOW = "extract(epoch FROM clock_timestamp())::float8"
 _NUMBER = "nextval('numbers')"
 
 
-class Opened(NamedTuple):
-    """What the server answers to the beginning of a transaction. waited: seconds that the lock took."""
+class BeginAnswer(NamedTuple):
+    """The server's answer to the beginning of a transaction. `waited`: seconds spent waiting for the lock."""
 
     wall: float
     boot: str
@@ -46,9 +46,9 @@ class PostgresTransaction:
     opened: the server's time and an id of its start, a new id for a row, and the rows of `first`.
     """
 
-    def __init__(self, connection: Connection, opened: Opened, read_after: float) -> None:
+    def __init__(self, connection: Connection, opened: BeginAnswer, read_after: float) -> None:
         self._connection = connection
-        self._opened = opened
+        self._begin_answer = opened
         self._read_after = read_after
         self._numbers = [opened.number]
         self._changes: list[bytes] = []
@@ -76,8 +76,8 @@ class PostgresTransaction:
         return number
 
     def clock(self) -> StoreClock:
-        """The server's time, and an id of its start: a server that crashed has lost its last transactions."""
-        return StoreClock(self._opened.wall, self._opened.boot, age=time.monotonic() - self._read_after)
+        """The server's time, and an id of its start, because a server that crashed has lost its last transactions."""
+        return StoreClock(self._begin_answer.wall, self._begin_answer.boot, age=time.monotonic() - self._read_after)
 
     def commit(self) -> None:
         """Send the changes and commit, in one message."""
@@ -129,7 +129,9 @@ class PostgresTables:
         self._make(connection)
         began = time.monotonic()
         try:
-            opened = _opened(connection.execute("; ".join([self._begin, *first]).encode(), prepare=False), len(first))
+            opened = _begin_answer(
+                connection.execute("; ".join([self._begin, *first]).encode(), prepare=False), len(first)
+            )
             transaction = PostgresTransaction(connection, opened, began + opened.waited)
             result = work(transaction)
             transaction.commit()
@@ -154,7 +156,7 @@ class PostgresTables:
 
 
 class PostgresNotes:
-    """Notes of a kind; see Notes. They are on the disk when a method returns."""
+    """Notes of one kind; see Notes. A change is on the disk when the method returns."""
 
     def __init__(self, session: Session, kind: str) -> None:
         self._session, self._kind = session, kind
@@ -182,10 +184,10 @@ class PostgresNotes:
         return self._session.run(work)
 
 
-def _opened(cursor: psycopg.Cursor[Any], first: int) -> Opened:
-    """Read the answers to the beginning of a transaction, and to as many queries."""
+def _begin_answer(cursor: psycopg.Cursor[Any], first: int) -> BeginAnswer:
+    """Read the answer to the beginning of a transaction, and to the `first` queries."""
     cursor.nextset()
-    (asked_at,) = cursor.fetchone() or (0.0,)
+    (requested_at,) = cursor.fetchone() or (0.0,)
     for _ in range(3):  # past the lock and the path
         cursor.nextset()
     row = cursor.fetchone()
@@ -195,7 +197,7 @@ def _opened(cursor: psycopg.Cursor[Any], first: int) -> Opened:
     for _ in range(first):
         cursor.nextset()
         rows.append(cursor.fetchall())
-    return Opened(wall, boot, number, max(0.0, wall - asked_at), rows)
+    return BeginAnswer(wall, boot, number, max(0.0, wall - requested_at), rows)
 
 
 def _schema_name(name: str) -> str:

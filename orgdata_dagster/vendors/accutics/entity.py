@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, Literal
 
 from orgdata_dagster.http.rest.errors import ErrorRules
+from orgdata_dagster.http.rest.next_page import Cursor
 from orgdata_dagster.http.rest.paginators import PageNumber, Paginator, Stop
-from orgdata_dagster.http.rest.told import Cursor
 from orgdata_dagster.vendors.accutics.search import Condition, search, where
 from orgdata_dagster.vendors.rest.listing import Listing
 

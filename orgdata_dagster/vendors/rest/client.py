@@ -31,7 +31,7 @@ from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest, Row
 from orgdata_dagster.http.rest.auth import Auth
 from orgdata_dagster.http.rest.errors import ErrorRules, NoData
 from orgdata_dagster.http.rest.paginators import Paginator, SinglePage
-from orgdata_dagster.http.rest.walk import Answer, Walked, settle
+from orgdata_dagster.http.rest.walk import Walked, WalkedPage, walk_until_complete
 from orgdata_dagster.vendors.rest import rows
 from orgdata_dagster.vendors.rest.listing import Listing
 
@@ -76,7 +76,7 @@ class RestClient:
         def ask(request: PageRequest) -> tuple[P | None, PageAnswer]:
             return self.page(listing, request, folder / f"page-{next(self._numbers):06}", read)
 
-        def once() -> Iterator[Answer[P | None]]:
+        def once() -> Iterator[WalkedPage[P | None]]:
             before: PageRequest | None = None
             began: datetime | None = None
             pages = listing.paginate()
@@ -94,7 +94,7 @@ class RestClient:
                 seen += keys
                 changes = rows.instants(answer.rows, listing.changed_at)
                 is_compared = pages.total is None and not pages.stands_at_row
-                yield Answer(
+                yield WalkedPage(
                     page,
                     keys,
                     pages.total,
@@ -102,12 +102,12 @@ class RestClient:
                     stands_at_row=pages.stands_at_row,
                     unchanged=rows.unchanged(changes, began),
                     content=answer.content if is_compared else "",
-                    doubt=pages.doubt,
+                    may_continue=pages.may_continue,
                 )
             rows.check_types(seen, listing.key)
 
         try:
-            walked = settle(once, newest_first=listing.newest_first)
+            walked = walk_until_complete(once, newest_first=listing.newest_first)
         except VendorError as error:
             raise self._explained(error, listing) from None
         return Walked(tuple(page for page in walked.pages if page is not None), walked.proof, walked.reason)

@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import TypeAliasType
 
-from orgdata_dagster.http.rest import paginators, told
+from orgdata_dagster.http.rest import next_page, paginators
 from orgdata_dagster.http.rest.paginators import Paginator, Stop
 from orgdata_dagster.vendors.rest.unions import by_type
 
@@ -145,7 +145,7 @@ class Cursor(_NamedNext):
 
     def build(self) -> Paginator:
         """A new paginator for one walk."""
-        return told.Cursor(cursor_at=self.cursor, parameter=self.parameter, next_at=self.next, **self._options())
+        return next_page.Cursor(cursor_at=self.cursor, parameter=self.parameter, next_at=self.next, **self._options())
 
 
 class _Links(_NamedNext):
@@ -164,7 +164,7 @@ class JsonLink(_Links):
 
     def build(self) -> Paginator:
         """A new paginator for one walk."""
-        return told.Link(next_at=self.next, stands_at_row=self.stands_at == "row", **self._options())
+        return next_page.Link(next_at=self.next, stands_at_row=self.stands_at == "row", **self._options())
 
 
 class HeaderLink(_Links):
@@ -175,7 +175,7 @@ class HeaderLink(_Links):
 
     def build(self) -> Paginator:
         """A new paginator for one walk."""
-        return told.Link(relation=self.relation, stands_at_row=self.stands_at == "row", **self._options())
+        return next_page.Link(relation=self.relation, stands_at_row=self.stands_at == "row", **self._options())
 
 
 _Options = SinglePage | PageNumber | Offset | LastId | Cursor | JsonLink | HeaderLink

@@ -1,6 +1,6 @@
-"""What a commit did.
+"""The result of a commit.
 
-Here: `Committed`, for the caller's metadata and checks. Keep out: what the ledger keeps of it (ledger/).
+Here: `Committed`, for the caller's metadata and checks. Keep out: records in the ledger (ledger/).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from orgdata_dagster.warehouse.ledger.schema_changes import SchemaChange
 
 @dataclass(frozen=True)
 class Committed:
-    """What a commit did.
+    """The result of a commit.
 
-    rows: partition -> number of rows that the commit left in it.
+    rows: partition -> number of rows that the commit added and kept.
     expected: column -> the type that its next values are likely to fit.
     changes: changes of the table's columns.
-    superseded: partitions whose stored snapshot was newer, so that nothing was stored for them.
+    superseded: partitions for which nothing was stored, because the stored snapshot is newer.
     differences: partition -> what changed, for partitions that were replaced as a whole and existed before.
     inserted: number of rows read from the pages.
-    key_problems: of the rows that stayed, how many cannot be told apart by the key.
+    key_problems: number of inserted rows that share a key or have none.
     at: the commit's time.
     """
 

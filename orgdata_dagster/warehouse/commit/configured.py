@@ -1,7 +1,7 @@
-"""Column names in the configuration: which columns of the table they mean.
+"""Resolving the column names in the configuration to columns of the table.
 
 Here: `resolved`, called in the commit's transaction before anything is changed.
-Keep out: which column a vendor's name leads to (pages/column_names.py).
+Keep out: the columns of the vendor's names (pages/column_names.py).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from orgdata_dagster.warehouse.pages.stage import Stage
 def resolved(target: Target, stage: Stage, columns: Iterable[str]) -> Target:
     """Replace the configured names in `target` by the names of existing columns.
 
-    columns: columns of the table; those of the staged rows are added. Without any staged row the columns are not known
-    yet, and names that match none are left as they are.
+    columns: columns of the table. Columns of the staged rows are added. Without any staged row the columns are not
+        known yet, and names that match no column are kept.
 
     Raises UnknownColumns if a configured name matches no column.
     """
@@ -30,10 +30,10 @@ def resolved(target: Target, stage: Stage, columns: Iterable[str]) -> Target:
         field: [name for name in names if stage.names.find(name, there) is None]
         for field, names in target.configured.items()
     }
-    told = [f"`{field}`: {unknown(name, there)}" for field, names in missing.items() for name in names]
-    if told:
+    problems = [f"`{field}`: {unknown(name, there)}" for field, names in missing.items() for name in names]
+    if problems:
         raise UnknownColumns(
-            f"{target.table}: {'. '.join(told)}. Nothing was stored. Correct the name in defs.yaml, or remove it "
+            f"{target.table}: {'. '.join(problems)}. Nothing was stored. Correct the name in defs.yaml, or remove it "
             "until the vendor sends the column.",
             keys="key" in [field for field, names in missing.items() if names],
         )

@@ -1,9 +1,9 @@
-"""What a new load of a partition changed: rows that are new, and rows that are gone.
+"""The difference that a new load made to a partition: number of new rows and of removed rows.
 
 Here: `remember`, called before the old rows are deleted, and `differences`, called after the new ones are inserted.
 Both run in the commit's transaction. Keep out: changes of columns (evolution.py).
 
-Rows are compared by a 64-bit hash of the vendor's columns: one scan of the partitions, and little memory.
+Rows are compared by a 64-bit hash of the vendor's columns, which needs one scan of the partitions and little memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from orgdata_dagster.warehouse.names import LOADED_AT, OWN_PREFIX, PARTITION, PA
 
 @dataclass(frozen=True)
 class Difference:
-    """Number of rows that came and went. A changed row counts as both."""
+    """Number of rows that are new (`came`) and that were removed (`went`). A changed row counts as both."""
 
     came: int = 0
     went: int = 0

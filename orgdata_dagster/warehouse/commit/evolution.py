@@ -1,7 +1,7 @@
-"""Schema evolution: which changes a table needs so that staged rows fit, and how each column is cast.
+"""Schema evolution: the changes that a table needs so that staged rows fit, and the cast of each column.
 
 Here: `plan`, which only reads the table, and `apply`. Add here: rules of the contract (`evolve`, `freeze`).
-Keep out: which types hold which text (types/lossless.py), the transaction (transaction.py).
+Keep out: which text a type can hold (types/lossless.py), the transaction (transaction.py).
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from orgdata_dagster.warehouse.types import declared, lossless
 from orgdata_dagster.warehouse.types.column_types import ColumnTypes, batches
 
 CONVERTED = "_orgdata_converted_"
-_FIRST_ROWS = 2_000  # usually enough to see that a column has a value
+_FIRST_ROWS = 2_000  # usually enough to find a value in every column that has one
 SURPRISE = "orgdata: a value does not survive the type guessed for"
 OWN_COLUMNS = {PARTITION: "VARCHAR", LOADED_AT: lossless.INSTANT, RUN_ID: "VARCHAR"}
 
 
 @dataclass
 class Evolution:
-    """What a table and its rows need.
+    """The plan for a table and its staged rows.
 
-    created: the table does not exist yet.
+    created: whether the table does not exist yet.
     alteration: the changes of the table's columns.
     statements: SQL that creates or changes the table, in order.
     converted: column -> SQL that converts its text, available as `CONVERTED` + column, so that it is parsed only once.
@@ -68,7 +68,7 @@ def plan(
     contract: Contract = "evolve",
     own: Mapping[str, str] = OWN_COLUMNS,
 ) -> Evolution:
-    """How to make the staged rows fit into the table.
+    """Plan how to make the staged rows fit into the table.
 
     existing: column -> type of the table as it is; empty if it does not exist.
     own: column -> type of our own columns, which a new table gets in addition.
@@ -78,7 +78,7 @@ def plan(
     result = Evolution(created=not existing)
     columns = dict(stage.columns)
     if not existing and not columns:
-        # only a header so far, or nothing at all: the table is created all the same
+        # only a header so far, or nothing at all: create the table anyway
         columns = {name: ColumnTypes() for name in stage.empty_columns or stage.configured}
         stage.declare(list(columns))
     known = {folded(name): (name, kind) for name, kind in existing.items()}
@@ -94,7 +94,7 @@ def plan(
             if not name.startswith(OWN_PREFIX) and not name.endswith(VARIANT) and folded(name) not in sent:
                 result.changes.append(SchemaChange(name, "missing", kind, None))
     if contract == "freeze" and existing and last_columns(connection, table):
-        # a table to which only empty loads were committed has nothing to freeze
+        # a table with only empty loads has no columns to freeze
         _refuse(table, result, stage)
     added = result.alteration.added
     result.statements = result.alteration.statements(table) if existing else creation(table, {**added, **own})
@@ -108,7 +108,7 @@ def apply(connection: duckdb.DuckDBPyConnection, planned: Evolution) -> None:
 
 
 def expected_types(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
-    """Column -> the type that new values are likely to fit: that of the table, without text columns that are empty."""
+    """Column -> the type that new values are likely to fit: the table's type. Empty text columns are omitted."""
     columns = table_columns(connection, table)
     texts = [name for name, kind in columns.items() if kind == lossless.TEXT]
     if not texts:
@@ -116,9 +116,9 @@ def expected_types(connection: duckdb.DuckDBPyConnection, table: TableName) -> d
     row = connection.execute(
         f"SELECT {', '.join(f'count({quoted(name)})' for name in texts)} FROM (FROM {table.sql} LIMIT {_FIRST_ROWS})"
     ).fetchone()
-    doubtful = [name for name, count in zip(texts, row or (), strict=True) if not count]
+    unknown = [name for name, count in zip(texts, row or (), strict=True) if not count]
     empty = set[str]()
-    for batch in batches(doubtful):
+    for batch in batches(unknown):
         filled = ", ".join(f"EXISTS (SELECT 1 FROM {table.sql} WHERE {quoted(name)} IS NOT NULL)" for name in batch)
         row = connection.execute(f"SELECT {filled}").fetchone() or ()
         empty |= {name for name, has_values in zip(batch, row, strict=True) if not has_values}
@@ -141,7 +141,7 @@ def _plan_free(
     types: ColumnTypes,
     stage: Stage,
 ) -> None:
-    """A column without a declared type: it gets the preferred type that holds all new and all stored values."""
+    """Plan a column without a declared type: it gets the preferred type that holds all new and all stored values."""
     wanted = types.fits[0] if types.filled and types.fits else lossless.TEXT
     if current is None:
         result.alteration.added[name] = wanted
@@ -187,7 +187,7 @@ def _plan_declared(
     existing: Mapping[str, str],
     stage: Stage,
 ) -> None:
-    """A column with a declared type: it gets that type; values that do not fit go to the variant column."""
+    """Plan a column with a declared type: it gets that type, and values that do not fit go to the variant column."""
     kind = stage.declared_type(name)
     assert kind is not None
     extra, value = lossless.variant(name), lossless.converted(name, kind)
@@ -229,7 +229,7 @@ def _convert(result: Evolution, column: str, data_type: str) -> str:
 
 
 def _guarded(test: str, cast: str, column: str) -> str:
-    """A cast that fails the statement if a value does not pass the test, because the type was only guessed."""
+    """SQL of a cast that raises an error if a value does not pass the test: the type is inferred from a sample."""
     return f"CASE WHEN {test} THEN {cast} ELSE error({literal(f'{SURPRISE} {column}')}) END"
 
 
@@ -256,6 +256,6 @@ def _refuse(table: TableName, result: Evolution, stage: Stage) -> None:
     shown = excerpt(json.dumps(sample, ensure_ascii=False), 500)
     raise ContractViolation(
         f"{table} is frozen, but {'; '.join(map(str, broken))}. Sample row: "
-        f"{shown}. The old partition stays in place; set `contract: evolve`, "
-        "or declare the column under `columns`, to accept the change."
+        f"{shown}. The old partition stays in place. To accept the change, set `contract: evolve`, "
+        "or declare the column under `columns`."
     )

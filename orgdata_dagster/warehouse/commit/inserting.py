@@ -1,7 +1,7 @@
 """Inserting the rows of staged pages into their table, inside the commit's transaction.
 
 Here: `insert`. It casts the rows, adds our own columns, drops the rows outside their page's bounds (the rule is in
-pages/bounds.py) and checks that no other row is missing. Add here: what must hold of inserted rows, whatever the write
+pages/bounds.py) and checks that no other row is missing. Add here: a check of inserted rows that applies to every write
 disposition. Keep out: which stored rows are deleted (transaction.py, merging.py), the casts (evolution.py).
 """
 
@@ -21,14 +21,14 @@ from orgdata_dagster.warehouse.pages.stage import Group, Stage
 
 
 class Provenance(NamedTuple):
-    """The values of our own columns that say where a row is from: the commit's time and its run."""
+    """The values of our own columns that state the origin of a row: the commit's time and its run."""
 
     now: datetime
     run_id: str
 
 
 class TypeSurprise(Exception):
-    """A value does not fit a guessed type; the transaction has failed."""
+    """A value does not fit the type inferred from a sample. The transaction has failed."""
 
 
 def insert(
@@ -41,9 +41,10 @@ def insert(
 ) -> int:
     """Insert the rows of a group's pages; returns their number.
 
-    provenance: the values of our own columns; None: insert without them.
+    provenance: the values of our own columns; None inserts rows without these columns.
 
-    Raises TypeSurprise if a value does not fit a guessed type, RowCountMismatch if rows are missing or too many.
+    Raises TypeSurprise if a value does not fit a type inferred from a sample, and RowCountMismatch if rows are missing
+    or too many.
     """
     sent = {folded(name) for name in (*group.columns, *group.constants)}
     casts = {
@@ -72,12 +73,12 @@ def insert(
 
 
 def origin_columns() -> str:
-    """SQL: our own columns except the partition, with a Provenance as parameters."""
+    """SQL of our own columns except the partition. A Provenance provides the parameters."""
     return f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID}"
 
 
 def _converted(planned: evolution.Evolution, columns: Sequence[str]) -> str:
-    """SQL: the conversions of these columns. They belong below the join, where they are computed once per row."""
+    """SQL of the conversions of these columns. They belong below the join, where they are computed once per row."""
     here = {folded(name) for name in columns}
     wanted = [(name, value) for name, value in planned.converted.items() if folded(name) in here]
     return "".join(f"{value} AS {quoted(evolution.CONVERTED + name)}, " for name, value in wanted)
@@ -88,7 +89,7 @@ def _at(cursor: str | None) -> str:
 
 
 def _placed(connection: duckdb.DuckDBPyConnection, group: Group, of_rows: str = "", of_places: str = "") -> str:
-    """SQL: the rows of a group, each with the partition, the bounds and the constants of its page.
+    """SQL of the rows of a group, each with the partition, the bounds and the constants of its page.
 
     of_rows: SQL of more columns per row, each followed by a comma.
     of_places: SQL of more columns per page, each followed by a comma.
@@ -104,7 +105,7 @@ def _placed(connection: duckdb.DuckDBPyConnection, group: Group, of_rows: str = 
         (str(page.page.path), page.partition, page.after, page.until, *map(page.constants.get, group.constants))
         for page in group.pages
     ]
-    if len(places) == 1:  # without a join, which would hold all columns of the rows in memory again
+    if len(places) == 1:  # no join, which would keep all columns of the rows in memory again
         texts = ("NULL" if value is None else literal(str(value)) for value in places[0])
         here = (
             f"CAST({text} AS {kind}) AS {quoted(name)}" for text, (name, kind) in zip(texts, types.items(), strict=True)
@@ -130,8 +131,8 @@ def _check_count(
 ) -> None:
     """Check that each record in the pages' files was inserted or is outside its page's bounds.
 
-    The records were counted in the files, not by the database: a row that its parser skips would be missing from both
-    numbers.
+    The records were counted in the files, not by the database: a row that the database's parser skips would be missing
+    from both numbers.
 
     Raises RowCountMismatch.
     """

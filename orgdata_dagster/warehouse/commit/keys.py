@@ -1,10 +1,10 @@
-"""Whether the rows of a commit can be told apart by their key.
+"""Checking that every row of a commit has a unique key.
 
-Here: `KeyProblems`, and the check for them in the commit's transaction. Keep out: merging by key (merging.py).
+Here: `KeyProblems`, and the check in the commit's transaction. Keep out: merging by key (merging.py).
 
 A row without a key, or two rows with the same key (and the same instant, if rows have versions), is an error: the
-commit is refused, and the table stays as it was. A snapshot is stored all the same, and the asset check reports the
-problem: if it were refused, its day would be lost.
+commit fails, and the table is unchanged. Snapshots are an exception. They are stored and the asset check `keys` reports
+the problem, because the day of a snapshot that is not stored would be lost.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, quoted
 
 @dataclass(frozen=True)
 class KeyProblems:
-    """Number of rows of a commit that cannot be told apart.
+    """Number of rows of a commit without a unique key.
 
-    missing: rows without any value of the key.
-    duplicates: rows whose key another row has too.
-    case_only: keys that differ from another key only in case. They are kept apart, because the vendor may do so too.
+    missing: rows in which all columns of the key are empty.
+    duplicates: rows that share their key with another row.
+    case_only: keys that differ from another key only in case. They count as different keys, as with the vendor.
     """
 
     missing: int = 0
@@ -36,7 +36,7 @@ class KeyProblems:
 
     @property
     def good(self) -> bool:
-        """Whether every row has a key that no other row has."""
+        """Whether every row has a unique key."""
         return not (self.missing or self.duplicates)
 
     def __add__(self, other: KeyProblems) -> KeyProblems:
@@ -46,7 +46,7 @@ class KeyProblems:
 
 
 def check(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> KeyProblems:
-    """Check the keys of the rows that this commit brought. Raises KeysViolated, except for snapshots."""
+    """Check the keys of the rows that this commit inserted. Raises KeysViolated, except for snapshots."""
     columns = table_columns(connection, target.table)
     if not target.key or not {*target.key} <= {*columns}:
         return KeyProblems()
@@ -81,9 +81,9 @@ def _differ_in_case(
 
 
 def _duplicates(connection: duckdb.DuckDBPyConnection, target: Target, mine: str, now: datetime) -> int:
-    """Number of rows whose key, and instant if they have one, another row of the partition has too.
+    """Number of rows that share their key, and their instant if they have one, with another row of the partition.
 
-    Hashes are compared first, in a third of the time: if all of them differ, so do the keys.
+    Hashes are compared first, which takes a third of the time: if all of them differ, so do the keys.
     """
     key = ", ".join(map(quoted, [*target.key, PARTITION]))
     row = connection.execute(f"SELECT count(*) - count(DISTINCT hash({key})) {mine}", [now]).fetchone()

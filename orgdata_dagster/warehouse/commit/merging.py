@@ -1,11 +1,11 @@
-"""Merging by key: which rows stay, of those that a commit brought and those that were stored.
+"""Merging by key: which of the inserted and the stored rows are kept.
 
 Here: `merge` for tables with one row per key, `keep_newest` for partitions with versions of keys. Both run in the
-commit's transaction after the insert; the rows that came with it have the commit's time `now` in `_orgdata_loaded_at`.
+commit's transaction after the insert. The inserted rows have the commit's time `now` in `_orgdata_loaded_at`.
 Add here: another such rule. Keep out: inserting (inserting.py).
 
-A row that came again unchanged stays as it is stored, so that `_orgdata_loaded_at` says when a row changed, not when it
-was pulled.
+If a row was pulled again and is unchanged, the stored row is kept. `_orgdata_loaded_at` therefore states when a row
+changed, not when it was last pulled.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from orgdata_dagster.warehouse.names import LOADED_AT, OWN_PREFIX, PARTITION, qu
 def merge(
     connection: duckdb.DuckDBPyConnection, target: Target, now: datetime, whole: Sequence[str | None], *, alone: bool
 ) -> None:
-    """Keep one row per key: the one that came, unless the stored one is the same or has a later cursor.
+    """Keep one row per key: the inserted one, unless the stored one is the same or has a later cursor.
 
-    whole: partitions of which all rows came, so that stored rows that did not come again are deleted.
-    alone: every key is only once among the rows that came.
+    whole: partitions of which all rows were pulled. Stored rows that were not pulled again are deleted from them.
+    alone: whether every key occurs only once in the inserted rows.
     """
     columns = [name for name in table_columns(connection, target.table) if not name.startswith(OWN_PREFIX)]
     if not {*target.key} <= {*columns}:
@@ -53,7 +53,7 @@ def merge(
 
 
 def keep_newest(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> None:
-    """Keep the newest version of every key that this commit brought: per partition, or per table for a merge."""
+    """Keep the newest version of every key that this commit inserted: per partition, or per table for a merge."""
     table = target.table.sql
     scope = [*target.key, PARTITION] if target.write_disposition == "replace" else list(target.key)
     same = " AND ".join(f"stored.{quoted(name)} IS NOT DISTINCT FROM brought.{quoted(name)}" for name in scope)
@@ -67,7 +67,8 @@ def drop_duplicates_of_key(
 ) -> int:
     """Keep the newest version of each key of a table; returns the number of deleted rows.
 
-    table: SQL of its name. brought: look only at rows of the commit of this time.
+    table: SQL of its name.
+    brought: consider only rows of the commit with this time; None for all rows.
     """
     rows, parameters = (f"WHERE stored.{LOADED_AT} = ?", [brought]) if brought else ("WHERE true", [])
     key = f"hash({', '.join(f'stored.{quoted(name)}' for name in target.key)})"

@@ -1,8 +1,9 @@
-"""Rows that are converted for their table while the next page is still being fetched, so that the lock is held shorter.
+"""Converting rows for their table before the commit, while the next page is still being fetched.
 
-Here: `ReadyRows`, typed rows in a table in memory that has the shape of the one they go to. They come to it by the same
-plan and the same insert; the commit copies them if its own plan is the same, and reads the pages itself if not.
-Keep out: what a row proves (stage.py), the transaction (transaction.py).
+Here: `ReadyRows`, typed rows in a table in memory with the same columns as their target. They are made with the same
+plan and the same insert as in the commit. The commit copies them if its own plan is the same, and otherwise reads the
+pages itself. It therefore holds the write lock for a shorter time.
+Keep out: checks of pages (stage.py), the transaction (transaction.py).
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, li
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, grouped
 from orgdata_dagster.warehouse.storage.connection import SCRATCH
 
-_ENOUGH_RECORDS = 20_000  # fewer are quickly read from the pages by the commit itself
+_ENOUGH_RECORDS = 20_000  # the commit itself reads fewer records quickly from the pages
 _numbers = itertools.count()
 
 
 class ReadyRows:
-    """The rows of one stage, which holds one partition; used by one thread at a time, like the stage."""
+    """The converted rows of one stage, which contains one partition. Only one thread may use it at a time."""
 
     def __init__(self, stage: Stage, target: Target) -> None:
         self.stage = stage
@@ -47,7 +48,7 @@ class ReadyRows:
     def add(self, staged: StagedPage) -> None:
         """Add a page to the stage, and convert its rows once there are enough of them.
 
-        Raises as Stage.add does, and RowCountMismatch where rows are lost or too many.
+        Raises the errors of Stage.add, and RowCountMismatch if rows are missing or too many.
         """
         self.stage.add(staged)
         self.partition = staged.partition
@@ -56,8 +57,11 @@ class ReadyRows:
             self._take()
 
     def finish(self) -> None:
-        """Make the rows ready that still wait, unless they are too few to begin with. For a merge each key is then
-        there once: to delete of what a transaction has just inserted makes the database store all of it again."""
+        """Convert the remaining rows, unless there are too few in total.
+
+        For a merge, also drop duplicates of a key: deleting rows that a transaction has just inserted would make DuckDB
+        store all of them again.
+        """
         if self._plan is not None:
             self._take()
         if self._plan is not None and self._target.write_disposition == "merge":
@@ -66,7 +70,7 @@ class ReadyRows:
 
     @property
     def begun(self) -> bool:
-        """Whether any rows are ready."""
+        """Whether any rows were converted."""
         return self._plan is not None
 
     def suit(self, planned: evolution.Evolution) -> bool:
@@ -85,12 +89,12 @@ class ReadyRows:
 
     @property
     def source(self) -> str:
-        """SQL: the rows with their partition."""
+        """SQL of the converted rows with their partition."""
         partition = "NULL" if self.partition is None else literal(self.partition)
         return f"SELECT *, CAST({partition} AS VARCHAR) AS {PARTITION} FROM {SCRATCH}.{self._table.sql}"
 
     def discard(self) -> None:
-        """Free their memory."""
+        """Free the memory of the rows, and convert no more."""
         self._plan, self._given_up = None, True
         if not self._begun:
             return
@@ -117,7 +121,7 @@ class ReadyRows:
             self.discard()  # the commit reads the pages itself
 
     def _create(self) -> None:
-        """Create the table with its present columns, if they are known; otherwise the plan creates it."""
+        """Create the table with the target's columns, if they are known; otherwise the plan creates it."""
         self._begun = True
         known = {name: kind for name, kind in self.stage.expected.items() if not name.startswith(OWN_PREFIX)}
         if known:
@@ -129,10 +133,13 @@ class ReadyRows:
 def move(
     connection: duckdb.DuckDBPyConnection, table: TableName, ready: Sequence[ReadyRows], provenance: Provenance
 ) -> int:
-    """Copy the rows of some partitions into their table, with our own columns, all in one statement: the table's blocks
-    are then filled once. Returns how many were read out of the pages, duplicates included.
+    """Copy the converted rows of some partitions into their table, with our own columns.
 
-    Raises RowCountMismatch if not all came.
+    One statement copies all of them, so that the table's blocks are filled only once.
+
+    Returns the number of rows read from the pages, duplicates included.
+
+    Raises RowCountMismatch if rows are missing.
     """
     if not ready:
         return 0
@@ -142,7 +149,7 @@ def move(
     ).fetchone()
     moved, expected = int(row[0]) if row else 0, sum(each.converted for each in ready)
     if moved != expected:
-        raise RowCountMismatch(f"{table}: {expected} rows were ready, {moved} inserted; pull again.")
+        raise RowCountMismatch(f"{table}: {expected} rows were converted, but {moved} were inserted; pull again.")
     return sum(each.rows for each in ready)
 
 

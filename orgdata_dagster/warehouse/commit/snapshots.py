@@ -1,10 +1,10 @@
 """Tables whose partitions are snapshots of all rows: which snapshot may be stored, and the views of snapshots.
 
-Here: `ShrinkGuard`, and the views `<table>_current` (the last snapshot) and `<table>_history` (each row with the time
-in which it was unchanged). Add here: another rule or view of snapshots.
+Here: `ShrinkGuard`, and the views `<table>_current` (the last snapshot) and `<table>_history` (each row with the days
+on which it was unchanged). Add here: another rule or view of snapshots.
 Keep out: views of other tables (views.py), the commit that calls the guard (transaction.py).
 
-Both views read from the ledger which snapshots exist, not from the rows: a snapshot may have no rows.
+Both views take the existing snapshots from the ledger, not from the rows, because a snapshot may have no rows.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from orgdata_dagster.warehouse.pages.stage import Stage
 class ShrinkGuard:
     """Refuses a snapshot that has lost too many rows, or that lacks a column of the key.
 
-    limit: share of the last snapshot's rows that may be missing, 0 to 1.
-    remedy: ends the message: what to do to store the snapshot all the same.
+    limit: share of the last snapshot's rows that may be missing, from 0 to 1.
+    remedy: the end of the message: how to store the snapshot anyway.
     """
 
     limit: float
@@ -42,8 +42,8 @@ class ShrinkGuard:
         before = f"the last snapshot ({last[0]}) has {last[1]} rows" if last else "there is no snapshot before it"
         known = {folded(name) for name in columns}
         if columns and (lost := [name for name in target.key if folded(name) not in known]):
-            told = "; ".join(unknown(name, columns) for name in lost)
-            raise Refused(f"{target.table}: `key`: {told} ({rows} rows; {before}). Nothing was stored. {self.remedy}")
+            names = "; ".join(unknown(name, columns) for name in lost)
+            raise Refused(f"{target.table}: `key`: {names} ({rows} rows; {before}). Nothing was stored. {self.remedy}")
         if last and rows < (1 - self.limit) * last[1]:
             raise Refused(
                 f"{target.table}: the new snapshot has {rows} rows, {before}: it shrank by more than {self.limit:.0%}. "
@@ -61,8 +61,8 @@ def make_views(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
     connection.execute(f"COMMENT ON VIEW {current.sql} IS {literal(f'The last snapshot in {target.table}.')}")
     connection.execute(f"CREATE OR REPLACE VIEW {history.sql} AS {_history(target.table, columns)}")
     text = (
-        f"Every row that was ever in {target.table}, once per uninterrupted time in which it was unchanged: it is in "
-        "the snapshots from valid_from on, and no longer in that of valid_to (NULL: it is in the last one)."
+        f"Every row that was ever in {target.table}, once per uninterrupted period in which it was unchanged. It is in "
+        "the snapshots from valid_from up to, but not including, valid_to (NULL: it is in the last snapshot)."
     )
     connection.execute(f"COMMENT ON VIEW {history.sql} IS {literal(text)}")
 
@@ -75,7 +75,7 @@ def _last(connection: duckdb.DuckDBPyConnection, table: TableName) -> tuple[str,
 
 
 def _landed(table: TableName) -> str:
-    """SQL: the loads that made snapshots of a table."""
+    """SQL of the loads that stored snapshots of a table."""
     return (
         f"(SELECT * FROM _orgdata.loads WHERE schema_name = {literal(table.schema)} "
         f"AND table_name = {literal(table.name)} AND status = 'landed')"
@@ -88,13 +88,13 @@ def _current(table: TableName) -> str:
 
 
 def _history(table: TableName, columns: Sequence[str]) -> str:
-    """SQL of the history: rows with equal columns are one version, with the snapshots in which it was, and how often.
+    """SQL of the history. Rows with equal columns are one version, with its snapshots and its number of copies in each.
 
-    Grouping by all columns compares the values themselves: it needs no key, and cannot confuse two versions as a hash
-    could. A version that a snapshot holds twice has two rows for that time.
+    Grouping by all columns compares the values themselves: it needs no key, and two versions cannot collide as hashes
+    could. A version that occurs twice in a snapshot has two rows for that period.
     """
     alike = ", ".join(map(quoted, columns))
-    # not histogram(): its maps take ten times the memory of the lists
+    # not histogram(), whose maps take ten times the memory of the lists
     seen = "list_histogram(list(_orgdata_number))"
     taken = {folded(name) for name in columns}
     since, until = (f"{OWN_PREFIX}{name}" if name in taken else name for name in ("valid_from", "valid_to"))
@@ -114,10 +114,10 @@ LEFT JOIN snapshots AS gone ON gone._orgdata_number = _orgdata_last + 1"""
 
 
 def _changes(step: int) -> str:
-    """SQL: a list of the snapshots in which a version has more copies than in the one before (step -1) or after (1).
+    """SQL of a list of the snapshots with more copies of a version than the previous (step -1) or next one (step 1).
 
-    Each snapshot is listed once per additional copy. The first list says where uninterrupted times begin, the second
-    where they end, in the same order.
+    Each snapshot is listed once per additional copy. The list for step -1 contains the beginnings of uninterrupted
+    periods, and the list for step 1 their ends in the same order.
     """
     neighbour = f"_orgdata_in[i + ({step})] = _orgdata_in[i] + ({step})"
     inside = "i > 1" if step < 0 else "i < len(_orgdata_in)"

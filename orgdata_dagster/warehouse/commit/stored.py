@@ -1,6 +1,6 @@
-"""What a partition holds before a commit, so that an answer can be compared with it.
+"""The content of a partition before a commit, to compare an answer with it.
 
-Here: `stored_rows`. Add here: another question about stored rows. Keep out: what follows from the comparison (a
+Here: `stored_rows`. Add here: another query on stored rows. Keep out: the decision that follows from the comparison (a
 vendor's pull), writing (transaction.py).
 """
 

@@ -1,7 +1,7 @@
-"""What a commit is asked to do: the table with its rules, and the load of each partition.
+"""The input of a commit: the table with its rules, and the load of each partition.
 
-Here: `Target`, `PartitionLoad` and the words of their options. Add here: a rule of a table, or a fact about a load.
-Keep out: what a commit did (committed.py), how it is done (transaction.py).
+Here: `Target`, `PartitionLoad` and the values of their options. Add here: a rule of a table, or a fact about a load.
+Keep out: the result of a commit (committed.py), the commit itself (transaction.py).
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class Target:
     """A table and its rules.
 
     key: the vendor's key columns; empty if rows have none.
-    cursor: the column with the instant that tells the versions of a key apart.
+    cursor: the column with the instant that orders the versions of a key; None without one.
     write_disposition: whether a load replaces its partition, is merged into the table by key, or is appended.
     contract: whether columns may change (`evolve`) or not (`freeze`).
     description, column_descriptions: texts for COMMENT ON.
     configured: YAML field -> names of columns that it mentions. Each column must exist before a row is stored.
-    snapshots: every partition holds all rows of its time, so that the last partition is the present state.
-    refuse: called before anything is changed; raises Refused for what must not be stored.
-    afterwards: a vendor's own steps in the same transaction, called once the rows are in, with the commit's time (their
-        `_orgdata_loaded_at`) and the run id. Returns the reason why the table is not complete after all, or None.
+    snapshots: whether every partition contains all rows of its time, so that the last partition is the present state.
+    refuse: called before anything is changed; raises Refused for a load that must not be stored.
+    afterwards: a vendor's own steps in the same transaction, called after the insert with the commit's time (the rows'
+        `_orgdata_loaded_at`) and the run id. Returns the reason if the table is not complete after all, otherwise None.
     """
 
     table: TableName
@@ -52,7 +52,7 @@ class Target:
 
 @dataclass(frozen=True)
 class PartitionLoad:
-    """What is to be committed of one partition, besides its staged rows.
+    """One partition of a commit: everything about it except its staged rows.
 
     partition: the partition's key; None for a table without partitions.
     as_of: the vendor's time when the pull began. The commit's own time is used if that is earlier.
@@ -61,10 +61,9 @@ class PartitionLoad:
     pages, bytes, requests: what was received.
     seconds, waited: duration of the pull, and how much of it was spent waiting for the rate limit.
     whole: the rows are all that the vendor has, so that a merge deletes stored rows that did not come again.
-    doubted: the answer contradicts the stored rows; those stay, and the staged rows are not stored.
-    replaced_characters: number of invalid characters that became U+FFFD.
-    state: key -> value to remember of the table (ledger/state.py), recorded if the load is neither superseded nor
-        doubted.
+    contradicted: the answer contradicts the stored rows. They are kept, and the staged rows are not stored.
+    replaced_characters: number of invalid characters that were replaced by U+FFFD.
+    state: key -> value to store as the table's state (ledger/state.py), unless the load is superseded or contradicted.
     """
 
     partition: str | None
@@ -77,6 +76,6 @@ class PartitionLoad:
     seconds: float = 0.0
     waited: float = 0.0
     whole: bool = False
-    doubted: bool = False
+    contradicted: bool = False
     replaced_characters: int = 0
     state: Mapping[str, str] = field(default_factory=dict)

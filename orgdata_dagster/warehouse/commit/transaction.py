@@ -1,10 +1,9 @@
 """The commit: rows, coverage, load record and API calls of some partitions, in one transaction.
 
-Here: `commit`. Add here: another write disposition. Keep out: what a commit is asked to do (target.py), how rows were
-fetched.
+Here: `commit`. Add here: another write disposition. Keep out: the input of a commit (target.py), fetching rows.
 
-A partition is afterwards either the old one or the new one. If two runs bring the same partition, the newer snapshot
-stays, whichever run commits last.
+After a commit, a partition is either the old one or the new one, never a mixture. If two runs pull the same partition,
+the newer snapshot is kept, whichever run commits last.
 """
 
 from __future__ import annotations
@@ -61,13 +60,16 @@ def commit(
     requests: Sequence[ApiRequest] = (),
     ready: Sequence[ReadyRows] = (),
 ) -> Committed:
-    """Land the staged rows of `loads`' partitions, all or nothing. `ready`: the rows of some of the partitions.
+    """Store the staged rows of the partitions of `loads`: all of them or none.
 
-    Raises ContractViolation (frozen columns changed), Refused (by the target's own rule), RowCountMismatch (other rows
-    were read than the pages hold); the warehouse is then as it was.
+    ready: converted rows of some of the partitions.
+
+    Raises ContractViolation (a column of a frozen table changed), Refused (by a rule of the target), UnknownColumns (of
+    the configuration), KeysViolated, and RowCountMismatch (the pages contain other rows than were inserted). The
+    warehouse is then unchanged.
     """
     _refuse_types(warehouse, target, stage)
-    stage.look()  # before the lock
+    stage.inspect()  # before the lock
     if stage.wide and not stage.exact:
         stage.prove()
     for each in ready:
@@ -94,7 +96,7 @@ def _refuse_types(warehouse: Warehouse, target: Target, stage: Stage) -> None:
 
 
 def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run_id: str) -> None:
-    """Record API calls that belong to no load."""
+    """Record API calls that do not belong to a load."""
     if not requests:
         return
     with warehouse.writing() as connection:
@@ -130,10 +132,10 @@ def _attempt(
 
 
 def _has_landed(warehouse: Warehouse, table: TableName, run_id: str, done: Committed) -> bool:
-    """Whether an attempt that failed at or after its COMMIT was committed all the same.
+    """Whether an attempt was committed although it failed at or after its COMMIT. Repeating it would add rows twice.
 
-    The ledger knows, because the load's record is part of the transaction. Another attempt would append the rows again.
-    The stage's own DuckDB instance is not asked: it cannot be used any more after an internal error.
+    The ledger shows this, because the load's record is part of the transaction. It is read through another DuckDB
+    instance than the stage's, which cannot be used any more after an internal error.
     """
     with warehouse.reading() as connection:
         return done.at is not None and has_load(connection, table, run_id, done.at)
@@ -160,7 +162,7 @@ def _transaction(
         for load in loads
         if (replaces or load.whole) and load.as_of < newest.get(load.partition, load.as_of)
     )
-    fresh = [load for load in loads if load.partition not in stale and not load.doubted]
+    fresh = [load for load in loads if load.partition not in stale and not load.contradicted]
     for load in fresh:
         if target.refuse is not None:
             target.refuse(connection, target, stage, load)
@@ -183,7 +185,7 @@ def _transaction(
     elif target.key and any(load.after for load in fresh):
         keep_newest(connection, target, now)
     key_problems = keys.check(connection, target, now)
-    doubt = target.afterwards(connection, target, now, run_id) if target.afterwards else None
+    reason = target.afterwards(connection, target, now, run_id) if target.afterwards else None
     rows = _rows_by_partition(connection, target.table, now, fresh)
     changes = _note_changes(connection, target, planned, run_id, now)
     seconds = time.monotonic() - began
@@ -192,7 +194,7 @@ def _transaction(
             table=target.table,
             partition=load.partition,
             run_id=run_id,
-            status="superseded" if load.partition in stale else "doubted" if load.doubted else "landed",
+            status="superseded" if load.partition in stale else "contradicted" if load.contradicted else "landed",
             as_of=load.as_of,
             loaded_at=now,
             rows=rows.get(load.partition, 0),
@@ -208,7 +210,7 @@ def _transaction(
         for load in loads
     ]
     write_loads(connection, records)
-    proven = zip(records, (_doubted(load.coverage, doubt) for load in loads), strict=True)
+    proven = zip(records, (_with_reason(load.coverage, reason) for load in loads), strict=True)
     write_coverage(connection, [fact for fact in proven if fact[0].partition not in stale])
     write_requests(connection, requests, run_id)
     for load in fresh:
@@ -229,12 +231,12 @@ def _transaction(
 
 
 def _not_ahead(load: PartitionLoad, now: datetime) -> PartitionLoad:
-    """The load with times cut off at `now`: the vendor's clock may be ahead of ours."""
+    """The load without times after `now`: the vendor's clock may be ahead of ours."""
     return replace(load, as_of=min(load.as_of, now), coverage=until(load.coverage, now))
 
 
-def _doubted(coverage: tuple[Interval, ...], doubt: str | None) -> tuple[Interval, ...]:
-    return tuple(replace(part, reason=part.reason or doubt) for part in coverage) if doubt else coverage
+def _with_reason(coverage: tuple[Interval, ...], reason: str | None) -> tuple[Interval, ...]:
+    return tuple(replace(part, reason=part.reason or reason) for part in coverage) if reason else coverage
 
 
 def _delete(

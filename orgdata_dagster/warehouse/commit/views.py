@@ -1,7 +1,7 @@
 """The view `<table>_current` and the comments of tables and columns.
 
-Here: what is made anew when a table's columns or settings change. Add here: another view of all tables with a key.
-Keep out: the views of snapshots (snapshots.py), rows.
+Here: everything that is recreated when a table's columns or settings change. Add here: another view of all tables with
+a key. Keep out: the views of snapshots (snapshots.py), rows.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def _document(
     """COMMENT ON the table and its columns. present: column -> the comment that it has."""
     connection.execute(f"COMMENT ON TABLE {target.table.sql} IS {_comment(target.description)}")
     texts = OWN_COLUMNS | dict(target.column_descriptions)
-    # only where a comment differs: each one stores another version of the whole table's description
+    # only if a comment differs, because each change stores a new version of the description of the whole table
     for name in columns:
         if texts.get(name) != present.get(name):
             connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {_comment(texts.get(name))}")
 
 
 def _comments(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, str]:
-    """Column -> comment, of those that have one."""
+    """Column -> comment, for the columns that have one."""
     return dict(
         connection.execute(
             "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = current_database() "
@@ -88,7 +88,7 @@ def _make_current(connection: duckdb.DuckDBPyConnection, target: Target, columns
         text = f"One row per {key}: the same rows as {target.table}, which is merged by key."
     else:
         order = [f"{PARTITION} DESC NULLS LAST", f"{LOADED_AT} DESC"]
-        text = f"The last loaded row of each {key} in {target.table}, of the newest partition that has it."
+        text = f"The last loaded row of each {key} in {target.table}, from the newest partition that contains it."
         if target.cursor in columns:
             order = [f"CAST({quoted(target.cursor or '')} AS TIMESTAMPTZ) DESC NULLS LAST", f"{LOADED_AT} DESC"]
             text = f"The newest version of each {key} in {target.table}, by {target.cursor}."

@@ -19,8 +19,12 @@ _DAY = timedelta(days=1)
 def calendar(known: Mapping[str | None, Sequence[Interval]], now: datetime) -> dict[date, DayState]:
     """Day -> its state, from the first day of a partition to today. Empty for a table without partitions.
 
-    unfinished: everything so far, of a day that is not over. incomplete: pulled, but a part is not proven complete.
-    missing: a day that is over, of which nothing was pulled. A day that has only begun and was not pulled is left out.
+    The states are:
+
+    complete: everything was pulled.
+    unfinished: the day is not over, and everything so far was pulled.
+    incomplete: the day was pulled, but a part of it is not proven complete.
+    missing: the day is over, and nothing was pulled. A day that is not over has no state until it is pulled.
     """
     found: dict[date, list[Interval]] = {}
     for partition, parts in known.items():
@@ -38,7 +42,7 @@ def calendar(known: Mapping[str | None, Sequence[Interval]], now: datetime) -> d
 
 
 def by_their_day(snapshots: Mapping[str | None, Sequence[Interval]]) -> dict[str | None, list[Interval]]:
-    """For `calendar`: a snapshot stands for the day that it was taken on, not for the 24 hours before it."""
+    """Prepare snapshots for `calendar`: each represents the day on which it was taken, not the 24 hours before."""
     return {name: [_of_its_day(name, part) for part in parts] for name, parts in snapshots.items()}
 
 

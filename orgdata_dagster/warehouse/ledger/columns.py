@@ -1,4 +1,4 @@
-"""The ledger of column names: which column each of the vendor's names leads to, so that later pulls use the same one.
+"""The ledger of column names: the column of each of the vendor's names, so that later pulls use the same column.
 
 Here: reading and writing `_orgdata.columns`. Keep out: the rules for names (pages/column_names.py).
 """
@@ -15,7 +15,7 @@ from orgdata_dagster.warehouse.pages.column_names import ColumnNames, VendorName
 
 
 def names_of(connection: duckdb.DuckDBPyConnection, table: TableName, columns: Iterable[str]) -> ColumnNames:
-    """The names that a table with these columns remembers."""
+    """The stored mapping from names to columns of a table that has these columns."""
     if not schema.exists(connection, "columns"):
         return ColumnNames(columns=columns)
     rows = connection.execute(
@@ -26,7 +26,7 @@ def names_of(connection: duckdb.DuckDBPyConnection, table: TableName, columns: I
 
 
 def remember(connection: duckdb.DuckDBPyConnection, table: TableName, names: Mapping[VendorName, str]) -> None:
-    """Record the columns of names that were not recorded before."""
+    """Store the columns of new names."""
     rows = [
         {
             "schema_name": table.schema,

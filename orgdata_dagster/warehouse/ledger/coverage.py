@@ -1,6 +1,6 @@
-"""The ledger of coverage: which part of the time line a table is proven to hold completely.
+"""The ledger of coverage: the intervals of time that a table is proven to contain completely.
 
-Here: reading and writing `_orgdata.coverage`. Add here: another question about it.
+Here: reading and writing `_orgdata.coverage`. Add here: another query on it.
 Keep out: arithmetic on intervals (intervals.py).
 """
 
@@ -51,13 +51,13 @@ def write_coverage(
 
 
 def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str | None, tuple[Interval, ...]]:
-    """Partition -> its intervals in order, up to now. Empty where nothing has landed yet.
+    """Partition -> its intervals in order, up to now. Empty if nothing has landed yet.
 
-    What lies ahead was written while this machine's clock was wrong, and proves nothing.
+    Intervals in the future were written while this machine's clock was wrong. They prove nothing and are ignored.
     """
     if not schema.exists(connection):
         return {}
-    # the previous version had no column `proof`, and its warehouse may not have been written to yet
+    # a warehouse of the previous version has no column `proof` until the first commit
     proof = "proof" if "proof" in columns_of(connection, TableName("_orgdata", "coverage")) else "NULL"
     rows = connection.execute(
         f"SELECT partition_key, from_instant, to_instant, reason, {proof} FROM _orgdata.coverage "
@@ -84,7 +84,7 @@ class Reach:
 
 
 def reaches(connection: duckdb.DuckDBPyConnection) -> dict[TableName, Reach]:
-    """Table -> its reach; less than `known`, and so read in one go for years of all tables."""
+    """Table -> its reach. This is less than `known` returns, so that one query can read years of all tables."""
     if not schema.exists(connection):
         return {}
     rows = connection.execute(
@@ -105,13 +105,13 @@ def reaches(connection: duckdb.DuckDBPyConnection) -> dict[TableName, Reach]:
 
 
 def waiting_for(connection: duckdb.DuckDBPyConnection, words: str) -> dict[TableName, list[str | None]]:
-    """Table -> its partitions, in order, that are incomplete for a reason with these words."""
+    """Table -> its partitions that are incomplete for a reason that contains `words`, in order."""
     if not schema.exists(connection):
         return {}
     rows = connection.execute(
         "SELECT schema_name, table_name, list(DISTINCT partition_key) FROM ("
         "SELECT schema_name, table_name, coalesce(partition_key, '') AS partition_key "
-        # no parameter: for those DuckDB imports pandas, which takes longer than all else that `status` does
+        # no parameter, because DuckDB then imports pandas, which takes longer than the rest of `orgdata status`
         f"FROM _orgdata.coverage WHERE contains(reason, {literal(words)})) GROUP BY ALL"
     ).fetchall()
     return {TableName(vendor, name): [one or None for one in sorted(found)] for vendor, name, found in rows}
@@ -122,7 +122,7 @@ def complete_until(
 ) -> dict[TableName, datetime | None]:
     """Table -> the end of its last complete interval, at most now; None if nothing of it is proven complete.
 
-    only: look at this table alone.
+    only: read only this table; None for all tables.
     """
     if not schema.exists(connection):
         return {}
@@ -146,7 +146,7 @@ def first_partition(connection: duckdb.DuckDBPyConnection, vendor: str) -> str:
 
 
 def landed_since(connection: duckdb.DuckDBPyConnection, table: TableName, since: datetime) -> set[str | None]:
-    """The partitions that were committed at or after `since`, by our clock, and hold all that there was to have."""
+    """The complete partitions that were committed at or after `since`, by this machine's clock."""
     if not schema.exists(connection):
         return set()
     rows = connection.execute(

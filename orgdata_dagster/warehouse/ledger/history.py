@@ -1,6 +1,6 @@
-"""What was pulled day by day: rows, requests, waits.
+"""Rows, requests and waits per day.
 
-Here: queries for plots and for the overview. Keep out: drawing, and what one load brought (loads.py).
+Here: queries for plots and for the overview. Keep out: drawing, and single loads (loads.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WORK = """
 SELECT strftime(loaded_at, '%Y-%m-%d') AS day, sum(requests), sum(waited_seconds)
 FROM _orgdata.loads WHERE schema_name = ? AND table_name = ? GROUP BY ALL ORDER BY day DESC LIMIT ?
 """
-# Waits of several threads overlap: of each, only what no earlier one covers counts.
+# Waits of several threads overlap. Only the part of a wait that no earlier wait covers is counted.
 _USE = """
 WITH sent AS (
     SELECT vendor, strftime(sent_at, '%Y-%m-%d') AS day, cost, error, epoch(sent_at) AS until,
@@ -42,7 +42,8 @@ FROM waits GROUP BY ALL ORDER BY ALL
 class VendorDay:
     """The requests that were sent to a vendor on one day (UTC).
 
-    points: of the rate limit. failed: requests without a usable answer.
+    points: points of the rate limit that were spent.
+    failed: number of requests without a usable answer.
     waited: seconds in which at least one thread waited for the rate limit.
     """
 
@@ -55,19 +56,22 @@ class VendorDay:
 
 
 def rows_by_day(connection: duckdb.DuckDBPyConnection, table: TableName, most: int) -> dict[str, int]:
-    """Partition -> its rows; for a table without partitions, day of a pull -> the table's rows. In order, the last."""
+    """Partition -> number of its rows, in order, for the last `most` partitions.
+
+    For a table without partitions: day of a pull -> number of the table's rows.
+    """
     found = connection.execute(_ROWS, [table.schema, table.name, most]).fetchall()
     return {day: int(rows) for day, rows in reversed(found)}
 
 
 def work_by_day(connection: duckdb.DuckDBPyConnection, table: TableName, most: int) -> dict[str, tuple[int, float]]:
-    """Day of pulls -> requests, and seconds that requests waited for the rate limit, added up. In order, the last."""
+    """Day -> number of requests, and sum of the seconds that they waited for the rate limit; the last `most` days."""
     found = connection.execute(_WORK, [table.schema, table.name, most]).fetchall()
     return {day: (int(requests), float(waited)) for day, requests, waited in reversed(found)}
 
 
 def use_by_day(connection: duckdb.DuckDBPyConnection, since: datetime) -> list[VendorDay]:
-    """The requests by vendor and day."""
+    """The requests per vendor and day since an instant, in order."""
     if not schema.exists(connection, "requests"):
         return []
     found = connection.execute(_USE, [since]).fetchall()

@@ -1,4 +1,4 @@
-"""Intervals of time: arithmetic on what a table is proven to hold.
+"""Intervals of time: arithmetic on the coverage of a table.
 
 Here: `Interval` and pure functions on sequences of them. Add here: another calculation.
 Keep out: reading and writing `_orgdata.coverage` (coverage.py).
@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""The start of an interval that reaches back to whatever the vendor has."""
+"""The start of an interval that includes everything that the vendor has."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Part of the time line, `[start, end)`, that a load speaks of; `reason` says why it is not complete.
+    """An interval `[start, end)` that a load covers.
 
-    `proof`: what shows that it is complete, where there are several ways to show it.
+    reason: why the interval is not complete; None if it is complete.
+    proof: what shows that it is complete, for tables with several kinds of proof.
     """
 
     start: datetime
@@ -28,12 +29,12 @@ class Interval:
 
     @property
     def complete(self) -> bool:
-        """Whether the table holds everything that the vendor has of it."""
+        """Whether the table contains everything that the vendor has for this interval."""
         return self.reason is None
 
 
 def intervals(start: datetime, end: datetime, gaps: Iterable[Interval]) -> tuple[Interval, ...]:
-    """`[start, end)` as intervals in order: complete but for the gaps. Nothing where `end` is not after `start`."""
+    """Split `[start, end)` into complete intervals and the gaps, in order. Empty if `end` is not after `start`."""
     result: list[Interval] = []
     at = start
     for gap in sorted(gaps, key=lambda gap: gap.start):
@@ -49,7 +50,7 @@ def intervals(start: datetime, end: datetime, gaps: Iterable[Interval]) -> tuple
 
 
 def joined(parts: Iterable[Interval]) -> tuple[Interval, ...]:
-    """The same coverage with neighbouring complete intervals made one."""
+    """The same coverage, with adjacent complete intervals joined."""
     result: list[Interval] = []
     for part in sorted(parts, key=lambda part: part.start):
         if result and part.complete and result[-1].complete and result[-1].end == part.start:
@@ -61,5 +62,5 @@ def joined(parts: Iterable[Interval]) -> tuple[Interval, ...]:
 
 
 def until(parts: Iterable[Interval], end: datetime) -> tuple[Interval, ...]:
-    """The coverage cut off at `end`."""
+    """The part of the coverage before `end`."""
     return tuple(part if part.end <= end else replace(part, end=end) for part in parts if part.start < end)

@@ -1,6 +1,6 @@
-"""The ledger of loads: what each commit brought of each partition.
+"""The ledger of loads: one record per commit and partition.
 
-Here: reading and writing `_orgdata.loads`. Add here: another question about loads.
+Here: reading and writing `_orgdata.loads`. Add here: another query on loads.
 Keep out: which interval a load proves complete (coverage.py).
 """
 
@@ -16,7 +16,7 @@ import duckdb
 from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.names import TableName
 
-Status = Literal["landed", "superseded", "doubted"]
+Status = Literal["landed", "superseded", "contradicted"]
 
 _LANDED = """
 SELECT run_id, schema_name, table_name, partition_key, last(row_count ORDER BY loaded_at), sum(pages), sum(requests),
@@ -30,13 +30,14 @@ GROUP BY run_id, schema_name, table_name, partition_key ORDER BY ALL
 class LoadRecord:
     """The load of one partition by one commit.
 
-    status: `landed`; `superseded` if a newer snapshot was stored already; `doubted` if the answer contradicts the
-        stored rows, which stay.
-    as_of: the vendor's time when the pull began. loaded_at: the commit's time.
-    rows: number of rows that this commit left in the partition.
+    status: `landed`; `superseded` if a newer snapshot was stored already; `contradicted` if the answer contradicts the
+        stored rows, which are kept.
+    as_of: the vendor's time when the pull began.
+    loaded_at: the commit's time.
+    rows: number of rows that this commit added to the partition and kept.
     seconds, waited: duration of the pull, and how much of it was spent waiting for the rate limit.
     columns: the columns that the vendor sent.
-    replaced_characters: number of invalid characters that became U+FFFD.
+    replaced_characters: number of invalid characters that were replaced by U+FFFD.
     commit_seconds: duration of the whole commit under the write lock, up to its load records.
     """
 
@@ -59,7 +60,7 @@ class LoadRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class LandedPartition:
-    """What a run landed of one partition, in one commit or several."""
+    """The sum of what one run landed in one partition, in one or more commits."""
 
     run_id: str
     table: TableName
@@ -73,7 +74,7 @@ class LandedPartition:
 
 
 def write_loads(connection: duckdb.DuckDBPyConnection, loads: Sequence[LoadRecord]) -> None:
-    """Record some loads."""
+    """Record loads."""
     rows = [
         {
             "schema_name": load.table.schema,
@@ -122,7 +123,7 @@ def last_loaded_at(connection: duckdb.DuckDBPyConnection, table: TableName, sinc
 
 
 def last_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> frozenset[str]:
-    """The columns that the last load with rows brought."""
+    """The columns that the vendor sent with the last load that had rows."""
     row = connection.execute(
         "SELECT column_names FROM _orgdata.loads WHERE schema_name = ? AND table_name = ? AND row_count > 0 "
         "ORDER BY loaded_at DESC LIMIT 1",
@@ -134,9 +135,9 @@ def last_columns(connection: duckdb.DuckDBPyConnection, table: TableName) -> fro
 def newest_snapshots(
     connection: duckdb.DuckDBPyConnection, table: TableName, partitions: Sequence[str | None], now: datetime
 ) -> dict[str | None, datetime]:
-    """Partition -> the time of the snapshot that it holds now.
+    """Partition -> the time of the snapshot that it contains now.
 
-    A time after `now` was written while this machine's clock was wrong. It counts as the oldest time there is;
+    A time after `now` was written while this machine's clock was wrong. It counts as the oldest possible time, because
     otherwise every pull until then would be superseded.
     """
     rows = connection.execute(
@@ -149,7 +150,7 @@ def newest_snapshots(
 
 
 def past_requests(connection: duckdb.DuckDBPyConnection, table: TableName, today: str) -> dict[str | None, float]:
-    """Partition (None: the whole table) -> number of requests of its last load, of partitions before `today`."""
+    """Partition before `today` (None: the whole table) -> number of requests of its last load."""
     if not schema.exists(connection):
         return {}
     rows = connection.execute(

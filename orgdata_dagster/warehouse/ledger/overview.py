@@ -1,7 +1,7 @@
 """The state of every table, as `orgdata status` shows it.
 
-Here: one query over loads and coverage, and the days that are missing between two others.
-Keep out: what is shown and how (overview/).
+Here: one query on loads and coverage, and the days that are missing between covered days.
+Keep out: presentation (overview/).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WITH parts AS (
         least(max(to_instant) FILTER (complete), now()) AS complete_until,
         string_agg(reason, '; ') AS reasons
     FROM _orgdata.coverage GROUP BY ALL),
-days AS (  -- a partition may be a week or a month; what is begun of its last day counts as covered, not as complete
+days AS (  -- a partition may be a week or a month; its last day, if unfinished, is covered but not complete
     SELECT *, CASE WHEN complete AND first_day IS NOT NULL THEN CAST(floor(epoch(span) / 86400) AS BIGINT) ELSE 0 END
             AS days_complete,
         list_transform(range(first_day, first_day + span, INTERVAL 1 DAY), lambda day: strftime(day, '%Y-%m-%d'))
@@ -39,7 +39,17 @@ FROM partitions AS p LEFT JOIN days USING (schema_name, table_name) GROUP BY ALL
 
 
 def overview(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
-    """A row a table: partitions, last load, days proven complete, the partitions that are not and why."""
+    """One dict per table, in order.
+
+    schema_name, table_name: the table.
+    partitions: number of partitions.
+    last_loaded: time of the last load.
+    days_complete: number of days that are proven complete.
+    complete_until: end of the last complete interval; None if there is none.
+    incomplete: list of partitions that are not complete; None if there are none.
+    partition_keys: list of all partitions.
+    covered: list of the days of all partitions (YYYY-MM-DD).
+    """
     if not schema.exists(connection):
         return []
     cursor = connection.execute(_OVERVIEW)

@@ -1,7 +1,7 @@
-"""Ledgers that the previous version of orgdata made: how they are recognised, read and brought up to date.
+"""Recognising, reading and migrating ledgers of the previous version of orgdata.
 
-Here: what that version lacked, and what it stored elsewhere. Remove here: what no warehouse in use can need any more.
-Keep out: the tables as they are now (schema.py).
+Here: what that version lacked, and what it stored elsewhere. Remove here: code for versions that nobody uses any more.
+Keep out: the current tables (schema.py).
 
 That version had no `_orgdata.state`. It recorded the last full walk of a table of octolis only as the end of the first
 interval of its coverage, and the settings of views in a table of its own, `_orgdata.views`.
@@ -21,11 +21,11 @@ STATE = """(
         max(recorded_at) AS updated_at
     FROM _orgdata.coverage WHERE schema_name = 'octolis'
     GROUP BY ALL HAVING arg_min(complete, from_instant))"""
-"""SQL: the rows of `_orgdata.state` that this version's coverage amounts to."""
+"""SQL of the rows of `_orgdata.state` that follow from the previous version's coverage."""
 
 
 def made(found: Mapping[str, int]) -> bool:
-    """Whether these tables of `_orgdata` (name -> number of columns) were made by the previous version."""
+    """Whether the previous version made these tables of `_orgdata` (name -> number of columns)."""
     return "views" in found and "state" not in found
 
 
@@ -39,9 +39,11 @@ def part_of(definition: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, 
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, complete: Callable[[], object]) -> None:
-    """Bring the ledger up to date in the caller's transaction; `complete` adds the tables and columns that it lacks.
+    """Migrate the ledger in the caller's transaction.
 
-    Views are made anew by the next commit to their table.
+    complete: called to add the missing tables and columns.
+
+    The next commit to a table recreates its views.
     """
     complete()
     connection.execute(f"INSERT INTO _orgdata.state BY NAME FROM {STATE}")

@@ -1,7 +1,7 @@
 """The ledger of API calls.
 
-Here: reading and writing `_orgdata.requests`. Add here: another question about calls.
-Keep out: how calls are collected during a run (orchestration/assets/request_log.py).
+Here: reading and writing `_orgdata.requests`. Add here: another query on calls.
+Keep out: collecting calls during a run (orchestration/assets/request_log.py).
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ import duckdb
 
 from orgdata_dagster.warehouse.ledger import schema
 
-_RECENT = 1_000  # calls whose mean is taken for the usual time of an answer
+_RECENT = 1_000  # number of calls whose mean duration counts as the usual one
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiRequest:
     """One API call, without its query and without secrets.
 
-    status: HTTP status; None if no answer came. attempt: 1 for the first try.
-    cost: points of the rate limit. waited: seconds spent waiting for the rate limit. seconds: duration of the call.
-    bytes: size of the answer. error: what went wrong, if anything.
+    status: HTTP status; None if there was no answer.
+    attempt: 1 for the first attempt.
+    cost: points of the rate limit.
+    waited: seconds spent waiting for the rate limit.
+    seconds: duration of the call.
+    bytes: size of the answer.
+    error: the error message; None for a successful call.
     """
 
     vendor: str
@@ -41,7 +45,7 @@ class ApiRequest:
 
 
 def write_requests(connection: duckdb.DuckDBPyConnection, requests: Sequence[ApiRequest], run_id: str) -> None:
-    """Record some API calls of a run."""
+    """Record API calls of a run."""
     rows = [
         {
             "vendor": request.vendor,

@@ -1,7 +1,7 @@
-"""Pruning the ledger: old records that nothing asks for any more.
+"""Pruning the ledger: removing old records that nothing needs any more.
 
-Here: `prune`. Add here: another table of the ledger that grows without end.
-Keep out: how long records are kept (orchestration/instance/retention.py), coverage (it is never pruned).
+Here: `prune`. Add here: another table of the ledger that grows without limit.
+Keep out: how long records are kept (orchestration/instance/retention.py); coverage, which is never pruned.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Pruned(NamedTuple):
 def prune(connection: duckdb.DuckDBPyConnection, *, requests_before: datetime, loads_before: datetime) -> Pruned:
     """Remove API calls and loads that are older than the two instants.
 
-    The newest load of each partition stays however old it is: it says what the partition holds, and what it cost. So
-    does the newest load with rows, which says which columns the vendor sent last.
+    The newest load of each partition is kept regardless of its age, because it describes the partition and its cost.
+    The newest load with rows is also kept, because it lists the columns that the vendor sent last.
     """
     requests = connection.execute("DELETE FROM _orgdata.requests WHERE sent_at < ?", [requests_before]).fetchone()
     loads = connection.execute(_OLD_LOADS, [loads_before]).fetchone()

@@ -40,20 +40,22 @@ CREATE TABLE IF NOT EXISTS _orgdata.columns (
 CREATE TABLE IF NOT EXISTS _orgdata.state (
     schema_name VARCHAR, table_name VARCHAR, key VARCHAR, value VARCHAR, updated_at TIMESTAMP WITH TIME ZONE);
 COMMENT ON TABLE _orgdata.loads IS
-    'One row per partition and commit. status: landed, superseded (a newer snapshot was there already), or doubted (the
-     answer contradicts the stored rows, which stay). replaced_characters: invalid characters that became U+FFFD.
-     commit_seconds: of the whole commit under the write lock, the same for all its partitions.';
+    'One row per partition and commit. status: landed, superseded (a newer snapshot was stored already), or contradicted
+     (the answer contradicts the stored rows, which are kept). replaced_characters: number of invalid characters that
+     were replaced by U+FFFD. commit_seconds: duration of the whole commit under the write lock, the same for all its
+     partitions.';
 COMMENT ON TABLE _orgdata.coverage IS
-    'Which interval [from_instant, to_instant) of which table is proven complete, by which run and proof; if not, why.';
+    'One row per interval [from_instant, to_instant) of a table. complete: whether the interval is proven complete, by
+     proof and run_id. reason: why it is not complete.';
 COMMENT ON TABLE _orgdata.schema_changes IS
     'Columns that were added, widened, retyped, no longer sent, or split into a variant column.';
 COMMENT ON TABLE _orgdata.requests IS
     'One row per API call, retries included. Times in seconds. No query strings and no secrets.';
 COMMENT ON TABLE _orgdata.columns IS
-    'Which column a vendor''s name leads to. vendor_name: the name, or the names of a nested object and of its field.';
+    'The column of each of a vendor''s names. vendor_name: the name, or the names of a nested object and of its field.';
 COMMENT ON TABLE _orgdata.state IS
-    'What is remembered of a table between pulls. last_full_walk: when all rows were read the last time. views: hash of
-     the settings from which its views and comments were made.';
+    'Values of a table that are kept between pulls. last_full_walk: when all rows were last read. views: hash of the
+     settings from which its views and comments were made.';
 """
 
 
@@ -95,17 +97,17 @@ def exists(connection: duckdb.DuckDBPyConnection, table: str = "loads") -> bool:
 
 
 def _is_complete(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the ledger has every table and column, as nearly always."""
+    """Whether the ledger has every table and column, which is nearly always true."""
 
-    def ask() -> bool:
+    def query() -> bool:
         found = _column_counts(connection)
         return all(found.get(name, 0) >= len(columns) for name, columns in _definition().items())
 
-    return known(connection, "the whole ledger", ask)
+    return known(connection, "the whole ledger", query)
 
 
 def missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """What the ledger lacks: `_orgdata.table`, or `_orgdata.table.column`."""
+    """The missing tables and columns of the ledger, as `_orgdata.table` or `_orgdata.table.column`."""
     here = _described(connection)
     return [
         f"_orgdata.{table}" if table not in here else f"_orgdata.{table}.{name}"
@@ -116,7 +118,7 @@ def missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def repair(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Add what is missing, without rows or values; returns what was added, as `missing` names it."""
+    """Add the missing tables and columns, without rows or values; returns what was added, as `missing` names it."""
     lacking = missing(connection)
     connection.execute(_TABLES)
     here = _described(connection)
@@ -128,9 +130,9 @@ def repair(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows (column -> value; all with the same columns) by name, in one statement.
+    """Insert rows (column -> value, with the same columns in every row) by name, in one statement.
 
-    One statement per row would cost more than the API calls and loads that the rows describe.
+    One statement per row would take longer than the API calls and loads that the rows describe.
     """
     if not rows:
         return
@@ -144,7 +146,7 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Map
 
 
 def _column_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Table -> number of columns, of those in schema `_orgdata`."""
+    """Table in schema `_orgdata` -> number of columns."""
     every = tables(connection)
     counted = f"SELECT table_name, column_count FROM {every} WHERE database_name = current_database() "
     return dict(connection.execute(counted + "AND schema_name = '_orgdata'").fetchall())

@@ -21,7 +21,7 @@ from orgdata_dagster.warehouse.names import TableName
 class SchemaChange:
     """One change of a table's columns.
 
-    change: `added`; `widened` (to a type that also holds the new values); `retyped` (somebody declared another type);
+    change: `added`; `widened` (to a type that also holds the new values); `retyped` (another type was declared);
         `missing` (the vendor no longer sends it); `variant` (a column for values that do not fit the declared type).
     before, after: SQL types; None where there is no column.
     """

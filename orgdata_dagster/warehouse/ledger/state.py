@@ -1,7 +1,7 @@
-"""The ledger of state: what is remembered of a table between pulls.
+"""The ledger of state: values of a table that are kept between pulls.
 
 Here: reading and writing `_orgdata.state`, and its keys. Add here: another key.
-Keep out: what is proven about the time line (coverage.py).
+Keep out: the intervals that are proven complete (coverage.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from orgdata_dagster.warehouse.ledger import previous, schema
 from orgdata_dagster.warehouse.names import TableName
 
 LAST_FULL_WALK = "last_full_walk"
-"""When the vendor's rows were all read the last time (ISO 8601)."""
+"""When all of the vendor's rows were last read (ISO 8601)."""
 VIEWS = "views"
 """Hash of the settings from which the views and comments of the table were made."""
 

@@ -1,4 +1,4 @@
-"""Which rows of a page belong to a partition: those with `after < instant <= until`. The only place of this rule.
+"""The rule which rows of a page belong to a partition: those with `after < instant <= until`.
 
 Here: the rule as SQL (`within_sql`), for rows in the database, and in Python (`below`, `above`), for instants.
 The commit drops the other rows (commit/inserting.py) and checks the number of inserted rows against this count.
@@ -11,15 +11,15 @@ from datetime import datetime
 
 
 def within_sql(instant: str, after: str, until: str) -> str:
-    """SQL: whether the row belongs to the partition. The arguments are SQL of timestamps; a bound of NULL is none."""
+    """SQL of the condition that a row belongs to the partition. The arguments are SQL; NULL means no bound."""
     return f"({after} IS NULL OR {instant} > {after}) AND ({until} IS NULL OR {instant} <= {until})"
 
 
 def below(instant: datetime, after: datetime | None) -> bool:
-    """Whether an instant lies below the lower bound, which is itself outside."""
+    """Whether an instant is below the lower bound, which is exclusive."""
     return after is not None and instant <= after
 
 
 def above(instant: datetime, until: datetime | None) -> bool:
-    """Whether an instant lies above the upper bound, which is itself inside."""
+    """Whether an instant is above the upper bound, which is inclusive."""
     return until is not None and instant > until

@@ -1,13 +1,15 @@
-"""Which column a vendor's name leads to: once found, it stays so, whatever else a page has and in whatever order.
+"""The mapping from a vendor's names to the columns of a table. A name keeps its column, whatever else a page contains.
 
-Here: `VendorName` and `ColumnNames`, the memory of one table; the warehouse keeps it (ledger/columns.py).
-Add here: another rule for a name that no column can have. Keep out: quoting and comparing names (names.py).
+Here: `VendorName`, and `ColumnNames`, the mapping of one table; the warehouse stores it (ledger/columns.py).
+Add here: another rule for a name that cannot be a column's name. Keep out: quoting and comparing names (names.py).
 
-A vendor's own name is kept where it can be. An empty one becomes `column_<position>`; a second `name`, or `Name` beside
-`name`, becomes `name_2` or `Name_2`, for the database's names ignore case. Names that begin with `_orgdata_` are ours:
-the vendor's gets a leading `x`. Names that end in `__v_text` are ours too, and `rowid` is the database's: the vendor's
-gets a trailing `_`. A name that differs from a known one in case alone leads to that one's column, unless both are on
-a page.
+Columns have the vendor's names wherever possible. The exceptions:
+
+- An empty name becomes `column_<position>`.
+- A second `name`, or `Name` beside `name`, becomes `name_2` or `Name_2`, because the database's names ignore case.
+- A vendor's name that begins with `_orgdata_` gets a leading `x`, because this prefix is ours.
+- A vendor's name that ends in `__v_text` (our suffix), or is `rowid` (DuckDB's own), gets a trailing `_`.
+- A name that differs from a known name only in case uses that name's column, unless a page has both.
 """
 
 from __future__ import annotations
@@ -19,31 +21,37 @@ from typing import NamedTuple
 
 from orgdata_dagster.warehouse.names import OWN_PREFIX, VARIANT, folded
 
-_ROW_ID = "rowid"  # the database's own name for a row's place
+_ROW_ID = "rowid"  # DuckDB's pseudo-column
 
 
 class VendorName(NamedTuple):
-    """A name in a header or a record. `path`: the name, or that of a flattened object and one in it. `occurrence`: from
-    1, where a header has it more than once; of an empty name the position in the header."""
+    """A name in a header or a record.
+
+    path: the name; for a member of a flattened object, the object's name and the member's name.
+    occurrence: counts from 1 the names in a header that are equal; for an empty name, its position in the header.
+    """
 
     path: tuple[str, ...]
     occurrence: int = 1
 
     @property
     def folded(self) -> VendorName:
-        """Names that differ in case alone are the same folded."""
+        """The name without case: names that differ only in case are equal when folded."""
         return VendorName(tuple(map(folded, self.path)), self.occurrence)
 
 
 class Assigned(NamedTuple):
-    """The columns of a page's names. `borrowed`: names that lead to the column of another one, not on the page."""
+    """The columns of a page's names, in the same order.
+
+    borrowed: names with the column of a name that differs only in case and is not on the page.
+    """
 
     columns: tuple[str, ...]
     borrowed: frozenset[tuple[VendorName, str]] = frozenset()
 
 
 def of_header(header: Sequence[str]) -> tuple[VendorName, ...]:
-    """The names in a header line; blanks around them are nothing."""
+    """The names in a header line, without surrounding blanks."""
     seen: dict[str, int] = {}
     names = []
     for position, raw in enumerate(header, start=1):
@@ -54,10 +62,10 @@ def of_header(header: Sequence[str]) -> tuple[VendorName, ...]:
 
 
 class ColumnNames:
-    """The memory of one table; threads may share it.
+    """The mapping from names to columns of one table. Threads may share it.
 
-    `known`: name -> column, as the warehouse has it. `columns`: those of the table, whether a name is known for them or
-    not.
+    known: name -> column, as the warehouse has stored it.
+    columns: all columns of the table, also those without a known name.
     """
 
     def __init__(self, known: Mapping[VendorName, str] | None = None, columns: Iterable[str] = ()) -> None:
@@ -71,15 +79,18 @@ class ColumnNames:
             self._own(name, column)
 
     def assign(self, names: tuple[VendorName, ...]) -> Assigned:
-        """The columns of a page's names, one for each; new ones are remembered."""
+        """The columns of a page's names, one per name. New names get columns, which they keep."""
         with self._lock:
             found = self._assigned.get(names) or self._assign(names)
-            if not found.borrowed:  # what is borrowed may be given back
+            if not found.borrowed:  # a page with both names would change a borrowed column
                 self._assigned[names] = found
             return found
 
     def find(self, configured: str, columns: Iterable[str]) -> str | None:
-        """Which of the columns a person means: of that very name, the vendor's of that name, or in another case."""
+        """The one of these columns that a configured name means; None if there is none.
+
+        Tries the column with this name, then the column of the vendor's name, then another case.
+        """
         there = list(columns)
         if configured in there:
             return configured
@@ -88,11 +99,11 @@ class ColumnNames:
         return next((column for column in there if folded(column) == folded(configured)), None)
 
     def of(self, names: Iterable[VendorName]) -> dict[VendorName, str]:
-        """Name -> column, of those that have one of their own."""
+        """Name -> column, for the names that have a column of their own."""
         return {name: self._columns[name] for name in names if name in self._columns}
 
     def learn(self, other: ColumnNames) -> None:
-        """Take over what another memory of the same table knows, as far as it contradicts nothing."""
+        """Add the names of another mapping of the same table, unless they contradict this one."""
         with self._lock, other._lock:
             for name, column in other._columns.items():
                 free = folded(column) not in self._table or folded(_base(name, 0)) == folded(column)
@@ -100,7 +111,7 @@ class ColumnNames:
                     self._own(name, column)
 
     def become(self, other: ColumnNames) -> None:
-        """Forget what was known for what another memory of the same table knows."""
+        """Replace everything by another mapping of the same table."""
         with self._lock, other._lock:
             self._columns, self._alike, self._owner = dict(other._columns), dict(other._alike), dict(other._owner)
             self._table, self._assigned = dict(other._table), {}
@@ -128,7 +139,7 @@ class ColumnNames:
         return Assigned(tuple(found[name] for name in names), frozenset(borrowed))
 
     def _new(self, base: str, wanted: set[str]) -> str:
-        """A column for a name without one: the table's own of that name, if nobody else has it."""
+        """A column for a new name: the table's column of this name if no other name has it, else a new one."""
         if folded(base) not in self._owner:
             return self._table.get(folded(base), base)
         count = 2
@@ -139,12 +150,12 @@ class ColumnNames:
 
 @lru_cache(maxsize=64)
 def first_assigned(names: tuple[VendorName, ...]) -> Assigned:
-    """The columns of a page's names in a table of which nothing is known; alike pages come by the thousand."""
+    """The columns of a page's names in a new table. Cached, because thousands of pages have the same names."""
     return ColumnNames().assign(names)
 
 
 def _base(name: VendorName, position: int) -> str:
-    """The column that a name would like."""
+    """The column for a name if no other name has it."""
     base = "_".join(name.path).strip() or f"column_{position}"
     if folded(base).startswith(OWN_PREFIX):
         base = f"x{base}"

@@ -1,9 +1,9 @@
-"""A CSV body on disk becomes a page that DuckDB reads without guessing.
+"""Turning a CSV body on disk into a page that DuckDB reads without guessing.
 
-Here: what must be known of a CSV before the database sees it: its header and its number of records, counted
-independently of the parser, since a parser that stumbles over line ends may return fewer rows without a word.
-Add here: something else to know of a CSV. Keep out: rewriting what parsers read differently (csv_rewriting.py), types
-and SQL beyond `relation`.
+Here: what must be known about a CSV file before the database reads it: its header and its number of records. Records
+are counted independently of the parser, because a parser that misreads line ends may silently return fewer rows.
+Add here: another fact about a CSV file. Keep out: rewriting what parsers read differently (csv_rewriting.py), types,
+and SQL other than `relation`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,19 @@ from orgdata_dagster.warehouse.pages.record_size import LARGEST_RECORD, too_larg
 _CHUNK = 1 << 20
 _BUFFER = 8 << 20
 _QUOTE, _LF, _CR, _COMMA = 34, 10, 13, 44
-_CLOSED, _INSIDE = 256, 257  # instead of a chunk's last byte: a quote that closed a field, or a byte inside one
-_REGULAR = np.isin(np.arange(256), (_COMMA, _LF, _QUOTE))  # before a quote that opens a field, behind one that closes
+# Values of `_Scan.last` that are no bytes: the chunk ended with a quote that closed a field, or inside quotes.
+_CLOSED, _INSIDE = 256, 257
+# Bytes that may stand before an opening quote and after a closing one.
+_REGULAR = np.isin(np.arange(256), (_COMMA, _LF, _QUOTE))
 
 
 @dataclass(frozen=True)
 class CsvPage:
-    """A CSV file ready for the database. `records` leaves out the header and blank lines; no line is longer than
-    `longest` bytes."""
+    """A CSV file that the database can read.
+
+    records: number of records, without the header and blank lines.
+    longest: upper bound of the length of a line, in bytes.
+    """
 
     path: Path
     names: tuple[VendorName, ...]
@@ -42,36 +47,41 @@ class CsvPage:
     longest: int = _CHUNK
 
     def assigned_to(self, assigned: Assigned) -> CsvPage:
-        """The same page, with these columns for its names."""
+        """Return the same page with these columns for its names."""
         return replace(self, columns=assigned.columns)
 
     @property
     def layout(self) -> tuple[str, ...]:
-        """Pages with the same header can be read in one go."""
+        """The columns: pages with the same header are read in one query."""
         return self.columns
 
     @staticmethod
     def reading(pages: Sequence[CsvPage]) -> Reading:
-        """How to read pages with the same header together."""
+        """How to read pages with the same header in one query."""
         longest = max(page.longest for page in pages)
         return Reading(pages[0].columns, relation([page.path for page in pages], pages[0].columns, longest), {})
 
 
 @dataclass
 class _Scan:
-    """What a look at the bytes finds. `irregular`: a quote stands elsewhere than around a whole field, or a line end is
-    no LF; the other figures are then guesses."""
+    """What a scan of the bytes has found so far.
+
+    quoted: whether the scan is inside quotes.
+    irregular: whether a quote stands elsewhere than around a whole field, or a line ends with CR. The other figures are
+        then unreliable.
+    last: the last byte, or _CLOSED or _INSIDE.
+    """
 
     line_ends: int = 0
     blank_lines: int = 0
     quoted: bool = False
     irregular: bool = False
     last: int = _LF
-    line: int = 0  # bytes of the line that the chunk before left open
-    longest: int = _CHUNK  # a line within one chunk is not measured
+    line: int = 0  # bytes of the line that the previous chunk left open
+    longest: int = _CHUNK  # lines within one chunk are not measured
 
     def measure(self, length: int, first: int, last: int) -> None:
-        """Take in a chunk of this length with its first and last line end (-1: none)."""
+        """Add a chunk of `length` bytes whose first and last line ends are at these offsets (-1: it has none)."""
         if first < 0:
             self.line += length
         else:
@@ -81,9 +91,10 @@ class _Scan:
 
 
 def prepare(path: Path) -> CsvPage:
-    """Read the header and count the records, of a file that is made regular in place. An empty one has no columns.
+    """Read the header and count the records. An irregular file is rewritten in place; an empty file has no columns.
 
-    Raises UnreadablePage where the file ends inside a quoted field: it was cut short.
+    Raises UnreadablePage if the file ends inside a quoted field (it was cut short), is not UTF-8, or has no header;
+    RecordTooLarge for a line beyond the limit.
     """
     if os.path.getsize(path) == 0:
         return CsvPage(path, (), (), 0)
@@ -96,7 +107,7 @@ def prepare(path: Path) -> CsvPage:
         if scan.line_ends > scan.blank_lines or scan.last != _LF:
             raise UnreadablePage(f"{path.name} begins with a blank line instead of a header")
         return CsvPage(path, (), (), 0)
-    # With one column a blank line is a record whose value is missing; with several it is nothing.
+    # In a file with one column, a blank line is a record without a value; with several columns it is ignored.
     lines = scan.line_ends - (scan.blank_lines if len(header) > 1 else 0)
     names = of_header(header)
     columns = first_assigned(names).columns
@@ -106,10 +117,11 @@ def prepare(path: Path) -> CsvPage:
 
 
 def relation(paths: Sequence[Path], columns: Sequence[str], longest: int = _CHUNK) -> str:
-    """SQL that yields the rows of prepared files with the same header, all columns as text, and `_orgdata_file`.
+    """SQL of the rows of prepared files with the same header: all columns as text, and `_orgdata_file`.
 
-    A quoted empty field is "" and an unquoted one NULL; nothing else is taken for NULL. `longest`: bytes of the longest
-    line; the parser's buffers are as large as it needs and no larger, for every thread that reads has some of them.
+    A quoted empty field is "", an unquoted one NULL. Nothing else becomes NULL.
+
+    longest: bytes of the longest line. It sets the size of the parser's buffers, of which every thread has several.
     """
     files = ", ".join(literal(str(path)) for path in paths)
     types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
@@ -151,13 +163,16 @@ def _scan(path: Path) -> _Scan:
 
 
 def _scan_quotes(scan: _Scan, codes: np.ndarray) -> None:
-    """Take in a chunk. Quotes are taken to open and close fields in turn (`""` does both), and that is then checked."""
+    """Add a chunk with quotes.
+
+    Assumes that quotes open and close fields in turn (`""` does both), then checks that assumption.
+    """
     outside = _outside_quotes(codes, scan.quoted)
     line_end = (codes == _LF) & outside
     ends = np.flatnonzero(line_end)
     scan.line_ends += ends.size
     scan.measure(codes.size, *((int(ends[0]), int(ends[-1])) if ends.size else (-1, -1)))
-    # a line end right behind another one is a blank line, also across the border of two chunks
+    # a line end right after another one is a blank line, also across two chunks
     scan.blank_lines += int(np.count_nonzero(line_end[1:] & line_end[:-1]))
     scan.blank_lines += bool(line_end[0] and scan.last == _LF)
     quotes = np.flatnonzero(codes == _QUOTE)
@@ -165,7 +180,7 @@ def _scan_quotes(scan: _Scan, codes: np.ndarray) -> None:
     before = codes[opening - 1]
     if opening.size and opening[0] == 0:
         before[0] = _QUOTE if scan.last == _CLOSED else scan.last
-    behind = codes[closing[closing < codes.size - 1] + 1]  # of the last byte the next chunk says it
+    behind = codes[closing[closing < codes.size - 1] + 1]  # a quote in the last byte is checked with the next chunk
     scan.irregular |= bool(
         np.any((codes == _CR) & outside)
         or not (_REGULAR[before].all() and _REGULAR[behind].all())
@@ -177,7 +192,7 @@ def _scan_quotes(scan: _Scan, codes: np.ndarray) -> None:
 
 
 def _outside_quotes(codes: np.ndarray, quoted: bool) -> np.ndarray:
-    """For every byte whether it lies outside quotes; `quoted` says how the chunk begins (`""` toggles twice)."""
+    """Whether each byte is outside quotes. `quoted`: whether the chunk begins inside quotes. `""` toggles twice."""
     quotes = codes == _QUOTE
     if not quotes.any():
         return np.full(codes.shape, not quoted)

@@ -1,11 +1,11 @@
-"""A CSV body that parsers read differently becomes one that all of them read alike.
+"""Rewriting a CSV body that parsers read differently into one that all of them read in the same way.
 
-Here: `rewrite`. Add here: another spelling of CSV that the database reads in its own way.
-Keep out: what has to be known of a CSV (csv_pages.py).
+Here: `rewrite`. Add here: another variant of CSV that the database reads differently.
+Keep out: facts about a CSV file (csv_pages.py).
 
-The reading is that of Python's `csv` and of RFC 4180: a quote opens a field only as the field's first character; inside
-an unquoted field it is a character like any other. What follows a closing quote belongs to the field. CR LF, CR and LF
-outside quotes end a record; inside quotes every byte stays. A byte-order mark is nothing.
+The rules are those of Python's `csv` and of RFC 4180. A quote opens a field only as the field's first character; inside
+an unquoted field it is an ordinary character. Text after a closing quote belongs to the field. Outside quotes, CR LF,
+CR and LF end a record; inside quotes every byte is kept. A byte-order mark is removed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from orgdata_dagster.warehouse.errors import UnreadablePage
 BOM = b"\xef\xbb\xbf"
 
 _BLOCK = 1 << 20
-# possessive: a field of 20 MB takes neither time nor memory for ways back
+# possessive quantifiers: no time and memory for backtracking in a field of 20 MB
 _QUOTED = re.compile(rb'"((?:[^"]++|"")*+)("?)([^,\r\n]*)')
 _PLAIN = re.compile(rb"[^,\r\n]*")
 _END = re.compile(rb"\r\n?|\n")
@@ -29,7 +29,7 @@ _END = re.compile(rb"\r\n?|\n")
 def rewrite(path: Path) -> None:
     """Make a file regular, in place: LF ends a record, and quotes stand only around whole fields.
 
-    Raises UnreadablePage where it ends inside a quoted field: it was cut short.
+    Raises UnreadablePage if the file ends inside a quoted field: it was cut short.
     """
     clean = path.with_name(path.name + ".clean")
     with (
@@ -57,12 +57,12 @@ def _copy(body: mmap.mmap, begin: int, end: int, target: BinaryIO) -> None:
 
 
 def _copy_record(body: mmap.mmap, at: int, target: BinaryIO, name: str) -> int:
-    """Copy the record that begins at `at`, with its quotes where they belong; returns where the next one begins."""
+    """Copy the record that begins at `at`, with quotes around whole fields; returns where the next record begins."""
     while True:
         field = _QUOTED.match(body, at)
         if field is None:
             plain = _PLAIN.match(body, at)
-            assert plain is not None  # it matches nothing, too
+            assert plain is not None  # the pattern also matches an empty text
             text, at = plain[0], plain.end()
             target.write(b'"' + text.replace(b'"', b'""') + b'"' if b'"' in text else text)
         else:

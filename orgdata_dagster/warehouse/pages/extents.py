@@ -38,9 +38,10 @@ _ZONE = re.compile(r":\d\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
 class Extent:
     """The number of records of a page, and the instants of its cursor column (none if the page is empty).
 
-    bottom, top: its lowest and highest instants, the outermost first, at most 100 each.
+    bottom: the lowest instants, in ascending order; at most 100.
+    top: the highest instants, in descending order; at most 100.
     unit: the precision of the instants: the largest of microsecond, millisecond, second and minute that divides all.
-    zoned: whether they are written with a time zone.
+    zoned: whether the instants are written with a time zone.
     """
 
     records: int
@@ -70,15 +71,15 @@ class Extent:
         if self.records > min(len(self.bottom), len(self.top)) and (
             too_low == len(self.bottom) or too_high == len(self.top)
         ):
-            return None  # there may be more of them
+            return None  # more instants may be out of bounds than were kept
         return self.records - too_low - too_high
 
 
 def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None) -> tuple[CsvPage, Extent]:
-    """Make a page of a CSV body on disk and measure it.
+    """Prepare a CSV body on disk as a page and measure it.
 
     Raises UnreadablePage if the parser finds another number of records than the file has, or if a cursor value is
-    missing, not an instant, or finer than a microsecond (such rows could not be ordered).
+    missing, not an instant, or more precise than a microsecond (such rows could not be ordered).
     """
     page = prepare(path)
     return page, measure(connection, page, cursor)
@@ -91,7 +92,7 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
         own = ColumnNames(dict(zip(page.names, page.columns, strict=True)))
         found = own.find(cursor, page.columns)
         if found is None:
-            # an error text with status 200 looks like a header without rows
+            # an error message with status 200 looks like a header without rows
             raise UnreadablePage(f"{unknown(cursor, page.columns)}: set cursor_column")
         cursor = found
     if page.records == 0:
@@ -119,7 +120,7 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
 def count_within(
     connection: duckdb.DuckDBPyConnection, page: Page, cursor: str, after: datetime | None, until: datetime | None
 ) -> int:
-    """Number of records with `after < instant <= until`: those counted in the page's file without those outside."""
+    """Number of records with `after < instant <= until`: the records of the file minus those out of bounds."""
     at = f"TRY_CAST({quoted(cursor)} AS TIMESTAMPTZ)"
     bounds = [None if bound is None else bound.isoformat() for bound in (after, until)]
     inside = within_sql(at, "CAST($1 AS TIMESTAMPTZ)", "CAST($2 AS TIMESTAMPTZ)")
@@ -150,8 +151,11 @@ def _instant(microseconds: int) -> datetime:
 
 
 def _measured(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> tuple[Any, ...]:
-    """Number of records; number with an instant; lowest and highest instants; index of the unit in UNITS; one cursor
-    value; number of instants that are too fine; one value that is too fine or not an instant."""
+    """Query the figures of a page.
+
+    Returns: number of records; number of records with an instant; lowest instants; highest instants; index of the unit
+    in UNITS; one cursor value; number of instants that are too precise; one value that is too precise or no instant.
+    """
     source = page.reading([page]).source
     if cursor is None:
         return _one(connection, f"SELECT count(*), 0, NULL, NULL, 3, '', 0, NULL FROM {source}")
@@ -162,12 +166,12 @@ def _measured(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | N
         f"SELECT count(*), count(instant), min(instant, {_KEPT_INSTANTS}), max(instant, {_KEPT_INSTANTS}), "
         f"3 - ({' + '.join(finer)}), any_value(raw)"
     )
-    # by its length alone, a third cheaper: `2026-01-02T03:04:05.123456Z` has no room for a seventh digit
+    # checking only the length is a third cheaper: `2026-01-02T03:04:05.123456Z` has no room for a seventh digit
     roomy = "strlen(raw) > 26 AND NOT (strlen(raw) = 27 AND ends_with(raw, 'Z'))"
     *found, odd = _one(connection, f"{figures}, count(*) FILTER ({roomy}) FROM {instants}")
     if not odd and found[0] == found[1]:
         return (*found, 0, None)
-    too_fine = "(raw[20] = '.' AND raw[27] BETWEEN '0' AND '9')"  # a seventh digit; by place, a pattern takes longer
+    too_fine = "(raw[20] = '.' AND raw[27] BETWEEN '0' AND '9')"  # a seventh digit; faster than a pattern
     return _one(
         connection,
         f"{figures}, count(*) FILTER ({too_fine}), any_value(raw) FILTER (instant IS NULL OR {too_fine}) "

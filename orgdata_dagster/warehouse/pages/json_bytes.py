@@ -1,7 +1,7 @@
-"""The bytes of a JSON body: where its records begin and end.
+"""The bytes of a JSON body: finding where its records begin and end.
 
-Here: `rewrite`, without a Python object per value and with flat memory. Add here: another shape around records.
-Keep out: the characters of a part (json_tokens.py), what is done with its numbers (json_numbers.py), keys and SQL.
+Here: `rewrite`, which needs no Python object per value and a constant amount of memory. Add here: another shape around
+records. Keep out: the characters of a part (json_tokens.py), quoting numbers (json_numbers.py), keys and SQL.
 """
 
 from __future__ import annotations
@@ -33,8 +33,12 @@ T = TypeVar("T")
 
 
 class Rewritten(NamedTuple):
-    """What a body was found to be: its number of records, what was around them (see prepare), and a number of bytes
-    that none of them exceeds."""
+    """The result of rewriting a body.
+
+    records: number of records.
+    envelope: the body around the records, without them; None without an envelope.
+    longest: upper bound of the size of a record, in bytes.
+    """
 
     records: int
     envelope: Any
@@ -42,11 +46,12 @@ class Rewritten(NamedTuple):
 
 
 def rewrite(path: Path, records: str, layout: Layout | None = None) -> Rewritten:
-    """Make the file a bare array of its records.
+    """Replace the body in the file by a bare array of its records.
 
-    `layout` sees every part of them.
+    records: see json_pages.prepare.
+    layout: receives every part of the records.
 
-    Raises UnreadablePage where it is cut short or has no such records, RecordTooLarge.
+    Raises UnreadablePage if the body is cut short or has no such records; RecordTooLarge.
     """
     if path.stat().st_size <= _CHUNK:
         text, clean = path.read_bytes(), io.BytesIO()
@@ -59,7 +64,7 @@ def rewrite(path: Path, records: str, layout: Layout | None = None) -> Rewritten
 
 
 def is_bare(path: Path, records: str) -> bool:
-    """Whether a small file is without doubt what `rewrite` would make of it, if it is well-formed."""
+    """Whether `rewrite` would certainly not change a small file, provided that it is well-formed."""
     text = path.read_bytes()
     return records == ARRAY and text.startswith(b"[") and text.endswith(b"]") and not may_be_spoiled(text)
 
@@ -69,7 +74,7 @@ def _replace(path: Path, write: Callable[[BinaryIO], T]) -> T:
     try:
         with clean.open("wb") as target:
             result = write(target)
-        path.unlink()  # renaming onto a file makes some file systems wait for the disk
+        path.unlink()  # some file systems wait for the disk when a rename replaces a file
         clean.rename(path)
     finally:
         clean.unlink(missing_ok=True)
@@ -83,21 +88,21 @@ def _copy(source: BinaryIO, target: BinaryIO, name: str, records: str, layout: L
     target.write(b"[")
     for part, tokens in body.parts():
         if not tokens.records and part.strip(WHITESPACE):
-            raise UnreadablePage(f"{name} holds records that are no objects: {_shown(part)}")
-        if len(part) > LARGEST_RECORD + _CHUNK:  # a part has smaller records of one chunk besides
+            raise UnreadablePage(f"{name} contains records that are not objects: {_shown(part)}")
+        if len(part) > LARGEST_RECORD + _CHUNK:  # a part may also contain one chunk of smaller records
             raise too_large_in_json(name, part[:LARGEST_RECORD], io.BytesIO(part[LARGEST_RECORD:]))
         count += tokens.records
         text, spared = spare(part, tokens)
         if layout:
             layout.see(part, tokens, spared)
-        longest = max(longest, len(text))  # of a part, which is one record where one is longer than a chunk
+        longest = max(longest, len(text))  # a record longer than a chunk is a part of its own
         target.write(text)
     target.write(b"]")
     return Rewritten(count, _envelope(name, prefix, body.suffix, records), longest)
 
 
 class _Body:
-    """A body that is read once, from its records' begin to their end."""
+    """A body that is read once, from the beginning of its records to their end."""
 
     def __init__(self, source: BinaryIO, name: str) -> None:
         self.suffix = b""
@@ -107,7 +112,7 @@ class _Body:
         self._alone = False
 
     def begin(self, records: str) -> bytes:
-        """Go behind the bracket that opens the records; returns what was before it."""
+        """Move past the bracket that opens the records; returns the bytes before it."""
         start = re.match(rb"\s*", self._buffer)
         at = start.end() if start else 0
         opened = self._buffer[at : at + 1]
@@ -124,7 +129,7 @@ class _Body:
         return prefix
 
     def parts(self) -> Iterator[tuple[bytes, Tokens]]:
-        """The records in parts of about a chunk, each with whole records only."""
+        """The records in parts of about one chunk. A part contains only whole records."""
         while True:
             tokens = scan(self._buffer)
             ended = tokens.at[tokens.depth < 0]
@@ -145,7 +150,7 @@ class _Body:
             self._more(cut)
 
     def _until_array(self, key: str) -> bytes:
-        """What comes before the bracket of the envelope's array at `key`, a name or a dotted path of names."""
+        """The bytes before the bracket of the envelope's array at `key`, a name or a dotted path of names."""
         path = key.split(".")
         named = re.compile(re.escape(json.dumps(path[-1]).encode()) + rb"\s*:\s*\[")
         while True:
@@ -166,7 +171,7 @@ class _Body:
     def _more(self, done: int) -> None:
         if len(self._buffer) - done > LARGEST_RECORD:
             raise too_large_in_json(self._name, self._buffer[done:], self._source)
-        # as much again, so that a record larger than a chunk is not searched through too often
+        # double the buffer, so that a record larger than a chunk is not scanned too often
         more = self._source.read(min(max(_CHUNK, len(self._buffer) - done), _MOST_AT_ONCE))
         if not more:
             raise UnreadablePage(f"{self._name} ends within its records: the body was cut short")
@@ -176,7 +181,7 @@ class _Body:
 def _envelope(name: str, prefix: bytes, suffix: bytes, records: str) -> Any:
     if records in (ARRAY, OBJECT):
         if suffix.strip(WHITESPACE):
-            raise UnreadablePage(f"{name} goes on after its records: {_shown(suffix)}")
+            raise UnreadablePage(f"{name} continues after its records: {_shown(suffix)}")
         return None
     try:
         envelope = json.loads(prefix + b"null" + suffix)
@@ -191,7 +196,7 @@ def _envelope(name: str, prefix: bytes, suffix: bytes, records: str) -> Any:
 
 
 def _leads(prefix: bytes, path: Sequence[str]) -> bool:
-    """Whether the place behind a prefix is the one at this path: all that is open is closed, and looked at."""
+    """Whether the place after a prefix is at this path. Closes everything that is open in the prefix, and parses it."""
     tokens = scan(prefix)
     opened = [bytes([kind]) for kind in tokens.kind if kind in b"{[}]"]
     still_open: list[bytes] = []

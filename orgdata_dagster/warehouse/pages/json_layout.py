@@ -1,8 +1,8 @@
-"""What the records of a body have in common: mostly all have the same members in the same order.
+"""The layout that the records of a JSON body share: usually all have the same members in the same order.
 
-Here: `Layout`, which learns the members and the kinds of their values from the tokens of the parts, without a parser.
-Keep out: bodies whose records differ, or have a name twice or with an escape: the database looks at those
-(json_values.py). That a body is well-formed is for its reader to prove; what is learned here holds if it is.
+Here: `Layout`, which finds the members and the kinds of their values from the tokens of the parts, without a parser.
+Keep out: bodies whose records differ, or have a duplicate or an escaped name: json_values.py inspects those. The result
+is only valid if the body is well-formed, which its reader has to prove.
 """
 
 from __future__ import annotations
@@ -15,36 +15,37 @@ from orgdata_dagster.warehouse.pages.json_tokens import Places, Tokens, marks, p
 from orgdata_dagster.warehouse.pages.page import JsonKind
 
 _KINDS: tuple[JsonKind, ...] = ("string", "number", "boolean", "list", "object")
-_BEGINS = (b'"', b"-0123456789", b"tf", b"[", b"{")  # of values of these kinds
+_BEGINS = (b'"', b"-0123456789", b"tf", b"[", b"{")  # first characters of values of these kinds
 _NOT_A_VALUE = 1 << len(_KINDS)
 _BIT = np.full(256, _NOT_A_VALUE, dtype=np.uint8)
-_BIT[ord("n")] = 0  # null is of no kind
+_BIT[ord("n")] = 0  # null has no kind
 for _number, _characters in enumerate(_BEGINS):
     _BIT[list(_characters)] = 1 << _number
 _INSIDE, _BEHIND = marks(b"{[:,"), marks(b"}]")
 
 
 class Layout:
-    """Takes in the parts of a body one after the other.
+    """The layout of a body, whose parts are added one after the other.
 
-    `names` are the members that all records have, in their order. `known` is false where records differ.
+    known: whether all records seen so far have the same members.
+    names: the members that all records have, in their order.
     """
 
     def __init__(self) -> None:
         self.known = True
         self.names: tuple[str, ...] = ()
-        self._texts: tuple[bytes, ...] = ()  # the names as they are written, blanks around them included
+        self._texts: tuple[bytes, ...] = ()  # the names as they are written, with quotes and surrounding blanks
         self._bits = np.zeros(0, dtype=np.uint8)
         self._marked = np.zeros(0, dtype=np.bool_)
 
     @property
     def columns(self) -> dict[str, tuple[frozenset[JsonKind], bool]]:
-        """Of every member the kinds of its values, and whether some were put into quotes."""
+        """Member -> the kinds of its values, and whether some values were put into quotes."""
         kinds = (frozenset(kind for at, kind in enumerate(_KINDS) if bits >> at & 1) for bits in self._bits.tolist())
         return dict(zip(self.names, zip(kinds, self._marked.tolist(), strict=True), strict=True))
 
     def see(self, part: bytes, tokens: Tokens, spared: Places) -> None:
-        """Take in a part; `spared` are the places behind the colons of the values that were put into quotes."""
+        """Add a part. `spared`: the positions after the colons of the values that were put into quotes."""
         self.known = self.known and (not tokens.records or self._fits(part, tokens, spared))
 
     def _fits(self, part: bytes, tokens: Tokens, spared: Places) -> bool:
@@ -54,7 +55,7 @@ class Layout:
         pattern = np.frombuffer(b"{" + b":," * members, dtype=np.uint8).copy()
         if members < 1 or rest or frame.size % tokens.records:
             return False
-        pattern[-1] = ord("}")  # `{:,:,:}`, so every colon follows one name
+        pattern[-1] = ord("}")  # such as `{:,:,:}`, in which every colon follows one name
         if (tokens.kind.take(frame).reshape(tokens.records, -1) != pattern).any():
             return False
         places = tokens.at.take(frame).reshape(tokens.records, -1)
@@ -67,7 +68,7 @@ class Layout:
         if begins.shape[1] != len(self._texts) or (colons - begins != list(map(len, self._texts))).any():
             return False
         for column, text in enumerate(self._texts):
-            # every place's next characters as one item: far faster than an index per character
+            # one item per position with its next characters: much faster than one index per character
             here = np.ndarray(len(part) - len(text) + 1, dtype=f"V{len(text)}", buffer=part, strides=1)
             if here[begins[:, column]].tobytes() != text * len(begins):
                 return False

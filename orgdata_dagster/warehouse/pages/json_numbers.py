@@ -1,10 +1,12 @@
-"""The numbers that a parser would spoil, put into quotes.
+"""Quoting the numbers that DuckDB's JSON parser would change.
 
-Here: `spare`. Add here: another way to lose a digit. Keep out: shapes around records (json_bytes.py), SQL.
+Here: `spare`. Add here: another way in which the parser loses digits. Keep out: shapes around records (json_bytes.py),
+SQL.
 
-DuckDB's parser takes `1.10`, `1e5`, `-0` and long decimals for floats and prints them anew (`1.1`, `100000.0`, `0`).
-So a value of a record that holds such a number becomes a string of its own text, with a mark at its begin that tells it
-from what was a string before. Whole numbers it keeps, however long; of decimals those that are their own shortest form.
+DuckDB's parser reads `1.10`, `1e5`, `-0` and long decimals as floats and prints them differently (`1.1`, `100000.0`,
+`0`). A value of a record that contains such a number therefore becomes a string with the value's own text. A mark at
+its beginning distinguishes it from values that were strings before. The parser keeps whole numbers of any length, and
+decimals that are in their shortest form.
 """
 
 from __future__ import annotations
@@ -26,22 +28,25 @@ from orgdata_dagster.warehouse.pages.json_tokens import (
     past_blanks,
 )
 
-MARK = "\ufdd0"  # a noncharacter: Unicode keeps it for such uses, no text has it
+MARK = "\ufdd0"  # a noncharacter, which Unicode reserves for such internal uses
 
 _BACKSLASH, _SPACE, _ZERO, _POINT, _MINUS = b"\\ 0.-"
 _BEFORE_A_VALUE = marks(b":,[")
 _BEGINS_A_NUMBER = marks(b"-0123456789")
-_DOUBTFUL = re.compile(rb"[:,\[]\s*(?:-0|-?\d+(?:\.\d|[eE]))[\d.eE+-]*\s*[,\]}]")
+_SUSPICIOUS = re.compile(rb"[:,\[]\s*(?:-0|-?\d+(?:\.\d|[eE]))[\d.eE+-]*\s*[,\]}]")
 _EXACT_DIGITS = 15  # every decimal of so many digits is the shortest form of the float next to it
 
 
 def may_be_spoiled(text: bytes) -> bool:
-    """Whether a text may hold a number that a parser would print anew; quick, and sometimes wrong about a string."""
-    return _DOUBTFUL.search(text) is not None
+    """Whether a text may contain a number that the parser would change. Fast; a string may cause a false positive."""
+    return _SUSPICIOUS.search(text) is not None
 
 
 def spare(part: bytes, tokens: Tokens) -> tuple[bytes, Places]:
-    """The part with those values in quotes that a parser would print anew, and the places behind their colons."""
+    """Put the values that the parser would change into quotes.
+
+    Returns the new part, and the positions after the colons of these values in the old part.
+    """
     spoiled = _spoiled(tokens)
     at, kind, depth, codes = tokens.at, tokens.kind, tokens.depth, tokens.codes
     if not spoiled.size:
@@ -49,13 +54,13 @@ def spare(part: bytes, tokens: Tokens) -> tuple[bytes, Places]:
     begins = at[(kind == ord(":")) & (depth == 1)] + 1
     ends = at[((kind == ord(",")) & (depth == 1)) | ((kind == ord("}")) & (depth == 0))]
     if not begins.size or not ends.size:
-        return part, spoiled[:0]  # no records: their reader will say so
+        return part, spoiled[:0]  # no records, which the reader reports
     values = np.unique(begins[np.searchsorted(begins, spoiled, side="right") - 1])
     first = past_blanks(codes, values)
     last = before_blanks(codes, ends[np.searchsorted(ends, values)])
     raw = np.frombuffer(part, dtype=np.uint8).copy()
     if not _well_formed(part, first, last):
-        return part, spoiled[:0]  # in quotes it would pass for a text: the parser shall see it
+        return part, spoiled[:0]  # quotes would hide the malformed value from the parser
     escaped = _nested(raw, first, last)
     begin = np.frombuffer(b'"' + MARK.encode(), dtype=np.uint8)
     where = np.concatenate([np.repeat(first, begin.size), last, escaped])
@@ -66,14 +71,14 @@ def spare(part: bytes, tokens: Tokens) -> tuple[bytes, Places]:
 
 
 def _spoiled(tokens: Tokens) -> Places:
-    """The places of the numbers that would be printed anew."""
+    """The positions of the numbers that the parser would change."""
     codes = tokens.codes
-    before = np.flatnonzero(_BEFORE_A_VALUE.take(tokens.kind[:-1]))  # the last token has no value behind it
+    before = np.flatnonzero(_BEFORE_A_VALUE.take(tokens.kind[:-1]))  # no value follows the last token
     begins = past_blanks(codes, tokens.at.take(before) + 1)
     numbers = np.flatnonzero(_BEGINS_A_NUMBER.take(codes.take(begins)))
     begins, ends = begins[numbers], before_blanks(codes, tokens.at[before[numbers] + 1])
     minus = codes[begins] == _MINUS
-    digits = begins + minus  # where its digits begin
+    digits = begins + minus  # where the digits begin
     lengths = ends - begins
     if not lengths.size:
         return begins
@@ -87,9 +92,9 @@ def _spoiled(tokens: Tokens) -> Places:
 
 
 def _shortest(codes: Codes, digits: Places, ends: Places, minus: Marks) -> Marks:
-    """Whether decimals between these places are what a parser prints: few digits, and no zero too many at either end.
+    """Whether the parser prints the decimals at these positions as they are: few digits, and no superfluous zeros.
 
-    Those below 0.1 and their like are left out: the small ones are printed with a power, and few care for speed there.
+    Numbers that begin with `0.0` are treated as changed, because the parser prints small ones with an exponent.
     """
     tail, last = codes[np.maximum(ends - 2, 0)], codes[ends - 1]
     fraction = (last != _ZERO) | (tail == _POINT)  # `1.25` and `1.0`, not `1.50`
@@ -110,7 +115,7 @@ def _well_formed(part: bytes, first: Places, last: Places) -> bool:
 
 
 def _nested(raw: Codes, first: Places, last: Places) -> Places:
-    """The places in nested values where a backslash is needed in a string; line ends there become spaces."""
+    """The positions in nested values that need a backslash inside a string. Line ends there are replaced by spaces."""
     nested = STEP[raw[first]] == 1
     first, last = first[nested], last[nested]
     if not first.size:
@@ -118,6 +123,6 @@ def _nested(raw: Codes, first: Places, last: Places) -> Places:
     special = np.flatnonzero((raw == QUOTE) | (raw == _BACKSLASH) | (raw < _SPACE))
     value = np.searchsorted(first, special, side="right") - 1
     special = special[(value >= 0) & (special < last[value])]
-    control = raw[special] < _SPACE  # between values: within strings JSON does not allow them
+    control = raw[special] < _SPACE  # these are between values, because JSON does not allow them in strings
     raw[special[control]] = _SPACE
     return special[~control]

@@ -1,4 +1,4 @@
-"""A JSON body on disk becomes a page that DuckDB reads without changing a value.
+"""Turning a JSON body on disk into a page that DuckDB reads without changing a value.
 
 Here: `prepare`, which finds the records (an array, one object, or an array in an envelope), their columns and their
 number; and `relation`. Add here: another shape around records.
@@ -21,21 +21,24 @@ from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName, f
 from orgdata_dagster.warehouse.pages.json_bytes import ARRAY, OBJECT, is_bare, rewrite
 from orgdata_dagster.warehouse.pages.json_layout import Layout
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
-from orgdata_dagster.warehouse.pages.json_values import Column, Key, is_small, look, values
+from orgdata_dagster.warehouse.pages.json_values import JsonColumn, Key, inspect, is_small, values
 from orgdata_dagster.warehouse.pages.page import Reading
 
-__all__ = ["ARRAY", "OBJECT", "Column", "JsonPage", "Key", "prepare", "relation"]
+__all__ = ["ARRAY", "OBJECT", "JsonColumn", "JsonPage", "Key", "prepare", "relation"]
 
 
 @dataclass(frozen=True)
 class JsonPage:
-    """A file that holds an array of records. `envelope`: what was around it, the records left out (None if nothing).
+    """A file that contains an array of records.
 
-    `parsed`: whether a parser has seen every record already; if not, `stage.measure` has to prove them well-formed.
-    `longest`: bytes that no record exceeds."""
+    values: a column's place in a record -> what is known about its values.
+    envelope: the body around the records, without them; None without an envelope.
+    parsed: whether a parser has read every record. If not, measuring the page has to prove them well-formed.
+    longest: upper bound of the size of a record, in bytes.
+    """
 
     path: Path
-    values: Mapping[Key, Column] = field(hash=False)
+    values: Mapping[Key, JsonColumn] = field(hash=False)
     records: int
     envelope: Any = field(default=None, compare=False)
     parsed: bool = field(default=True, compare=False)
@@ -44,12 +47,12 @@ class JsonPage:
 
     @cached_property
     def names(self) -> tuple[VendorName, ...]:
-        """The vendor's names of its columns."""
+        """The vendor's names of the page's columns."""
         return tuple(map(VendorName, self.values))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that these lead to."""
+        """The table's columns for these names, in the same order."""
         return self._assigned.columns
 
     @cached_property
@@ -57,24 +60,26 @@ class JsonPage:
         return self.assigned or first_assigned(self.names)
 
     def assigned_to(self, assigned: Assigned) -> JsonPage:
-        """The same page, with these columns for its names."""
+        """Return the same page with these columns for its names."""
         return replace(self, assigned=assigned)
 
     @property
     def layout(self) -> Hashable:
-        """JSON pages can be read in one go, since what a record lacks is NULL, unless they differ in whose column a
-        name leads to."""
+        """The borrowed columns: JSON pages are read in one query unless they assign a name to different columns.
+
+        They need not have the same members, because a member that a record lacks is NULL.
+        """
         return "json", self._assigned.borrowed
 
     @staticmethod
     def reading(pages: Sequence[JsonPage]) -> Reading:
-        """How to read several pages together."""
-        found: dict[Key, Column] = {}
+        """How to read several pages in one query."""
+        found: dict[Key, JsonColumn] = {}
         names: dict[Key, str] = {}
         for page in pages:
             names |= zip(page.values, page.columns, strict=True)
             for key, column in page.values.items():
-                found[key] = found.get(key, Column()) | column
+                found[key] = found.get(key, JsonColumn()) | column
         columns = tuple(names.values())
         longest = max(page.longest for page in pages)
         kinds = {name: column.kinds for name, column in zip(columns, found.values(), strict=True)}
@@ -88,36 +93,39 @@ def prepare(
     records: str = ARRAY,
     flatten: Collection[str] = (),
 ) -> JsonPage:
-    """Make the file an array of records that survives the database's parser (in place), and find all of its columns.
+    """Rewrite the file in place as an array of records that DuckDB reads without loss, and find all columns.
 
-    `records`: ARRAY, OBJECT (the body is the one record), or the name under which an envelope has the array.
-    `flatten`: objects in a record whose members become columns, as `styles` with `thumb` -> `styles_thumb`; no number
-    in them may have a fraction.
-    Raises UnreadablePage where the body is cut short, is not JSON, or has another shape. Of records that all have the
-    same members it does not say yet whether their values are well-formed: see JsonPage.
+    records: ARRAY; OBJECT (the body is one record); or the dotted path of the array in an envelope.
+    flatten: objects in a record whose members become columns, for example `styles` with `thumb` -> `styles_thumb`. No
+        number in them may have a fraction.
+
+    Raises UnreadablePage if the body is cut short, is not JSON, or has another shape. If all records have the same
+    members, their values are not checked yet: see JsonPage.parsed.
     """
     small = is_small(path)
     if small and is_bare(path, records):
-        found = look(path, connection, flatten)
+        found = inspect(path, connection, flatten)
         return JsonPage(path, found.columns, found.records)
     layout = None if flatten or small else Layout()
     counted, envelope, longest = rewrite(path, records, layout)
     if counted == 0:
         return JsonPage(path, {}, 0, envelope)
     if layout and layout.known:
-        alike: dict[Key, Column] = {(name,): Column(*found) for name, found in layout.columns.items()}
+        alike: dict[Key, JsonColumn] = {(name,): JsonColumn(*found) for name, found in layout.columns.items()}
         return JsonPage(path, alike, counted, envelope, parsed=False, longest=longest)
-    found = look(path, connection, flatten, longest)
+    found = inspect(path, connection, flatten, longest)
     if found.records != counted:
         raise UnreadablePage(f"{path.name} holds {counted} records, but the parser read {found.records}")
     return JsonPage(path, found.columns, counted, envelope, longest=longest)
 
 
-def relation(paths: Sequence[Path], columns: Mapping[Key, Column], names: Sequence[str], longest: int) -> str:
-    """SQL that yields the records of prepared files, all columns as text under these names, and `_orgdata_file`.
+def relation(paths: Sequence[Path], columns: Mapping[Key, JsonColumn], names: Sequence[str], longest: int) -> str:
+    """SQL of the records of prepared files: all columns as text under these names, and `_orgdata_file`.
 
-    `longest`: bytes that no record exceeds.
-    null and a missing key are NULL, "" is ""; numbers, true and false are as they were written, nested values JSON.
+    null and a missing member are NULL, and "" is "". Numbers and booleans are as they were written; nested values are
+    JSON.
+
+    longest: upper bound of the size of a record, in bytes.
     """
     found, source = values(paths, list(columns), longest)
     spared = [

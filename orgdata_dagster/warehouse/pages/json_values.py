@@ -1,11 +1,11 @@
-"""The values of a prepared JSON file: under which names they are, and of what kind each column's values are.
+"""The values of a prepared JSON file: the columns of its records, and the kinds of each column's values.
 
-Here: `look`, which reads a whole file for that, and `values`, SQL for the values of columns.
-Add here: another thing to know of a column before its type is found. Keep out: shapes around records (json_pages.py),
-types (lossless.py).
+Here: `inspect`, which reads a whole file to find these, and `values`, SQL of the values of columns.
+Add here: another fact about a column that is needed before its type is inferred. Keep out: shapes around records
+(json_pages.py), types (lossless.py).
 
-Small bodies are looked at by Python, whose parser is done before a query has begun; large ones by the database, without
-a Python object per record. Of most large ones all is known without a look: see json_layout.py.
+Python parses small files, because that takes less time than starting a query. The database parses large files, without
+a Python object per record. Most large files need no inspection: see json_layout.py.
 """
 
 from __future__ import annotations
@@ -26,78 +26,87 @@ from orgdata_dagster.warehouse.pages.page import JsonKind
 from orgdata_dagster.warehouse.storage.memory import with_room
 
 _SMALL = 1 << 18  # bytes
-_OBJECT = 4 << 20  # bytes of a record that the parser is ready for in any case
-_BATCH = 200  # columns per query, whose memory grows with their number
+_OBJECT = 4 << 20  # bytes: the smallest limit for a record that is given to the parser
+_BATCH = 200  # columns per query; a query's memory grows with their number
 _MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 _KINDS: dict[str, JsonKind] = {'"': "string", "[": "list", "{": "object", "t": "boolean", "f": "boolean"}
 _KIND_OF: dict[type, JsonKind] = {
     str: "string", int: "number", float: "number", bool: "boolean", list: "list", dict: "object"
 }  # fmt: skip
-_BEGINS = '"[{tf-02468'  # of values but null
+_BEGINS = '"[{tf-02468'  # first characters of values other than null; two neighbouring digits share a code
 
 Key = tuple[str, ...]
-"""Where a value is in its record: a name, or the name of a flattened object and a name in it."""
+"""The place of a value in its record: a name, or the name of a flattened object and a name in it."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """What the values of a column are, null left out. `marked`: some were put into quotes, see json_numbers.py."""
+class JsonColumn:
+    """The values of a column, without null.
+
+    kinds: their kinds.
+    marked: whether some values were put into quotes, see json_numbers.py.
+    """
 
     kinds: frozenset[JsonKind] = frozenset()
     marked: bool = False
 
-    def __or__(self, other: Column) -> Column:
-        return Column(self.kinds | other.kinds, self.marked or other.marked)
+    def __or__(self, other: JsonColumn) -> JsonColumn:
+        return JsonColumn(self.kinds | other.kinds, self.marked or other.marked)
 
 
 @dataclass
-class Look:
-    """What a look at a file found: its records, and the columns they have."""
+class Inspection:
+    """The result of inspecting a file: the number of records, and their columns."""
 
     records: int
-    columns: dict[Key, Column] = field(default_factory=dict)
+    columns: dict[Key, JsonColumn] = field(default_factory=dict)
 
     def note(self, key: Key, value: Any) -> None:
-        """Take in a value."""
+        """Add a value."""
         marked = isinstance(value, str) and value.startswith(MARK)
         kind = _KINDS.get(value[len(MARK)], "number") if marked else _KIND_OF.get(type(value))
         seen = self.columns.get(key)
         if seen is None:
-            self.columns[key] = Column(frozenset((kind,) if kind else ()), marked)
+            self.columns[key] = JsonColumn(frozenset((kind,) if kind else ()), marked)
         elif (kind and kind not in seen.kinds) or (marked and not seen.marked):
-            self.columns[key] = seen | Column(frozenset((kind,) if kind else ()), marked)
+            self.columns[key] = seen | JsonColumn(frozenset((kind,) if kind else ()), marked)
 
 
-def look(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str], longest: int = 0) -> Look:
-    """Look at every value of a file, in which no record exceeds `longest` bytes.
+def inspect(
+    path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str], longest: int = 0
+) -> Inspection:
+    """Find the columns of a file's records and the kinds of all values.
 
-    Raises UnreadablePage where it is not well-formed or a record is no object.
+    flatten: names of objects in a record whose members are columns.
+    longest: upper bound of the size of a record, in bytes.
+
+    Raises UnreadablePage if the file is not well-formed, or if a record is not an object.
     """
     return _by_python(path, flatten) if is_small(path) else _by_database(path, connection, flatten, longest)
 
 
 def is_small(path: Path) -> bool:
-    """Whether Python looks at a file faster than anything else."""
+    """Whether Python inspects the file faster than the database would."""
     return path.stat().st_size <= _SMALL
 
 
 def values(
     paths: Sequence[Path], keys: Sequence[Key], longest: int, data_type: Literal["VARCHAR", "JSON"] = "VARCHAR"
 ) -> tuple[list[str], str]:
-    """SQL for the values of columns, as text or as JSON, and for the records to select them from."""
+    """SQL of the values of these columns, as text or as JSON, and SQL of the records to select them from."""
     files = ", ".join(literal(str(path)) for path in paths)
     extract = "json_extract_string" if data_type == "VARCHAR" else "json_extract"
     tops = list(dict.fromkeys(key[0] for key in keys))
     options = f"{_options(longest)}, filename = '_orgdata_file'"
     if "" in tops or len({folded(top) for top in tops}) < len(tops):
-        # the fast way knows neither an empty name nor two names that differ in case alone
+        # read_json supports neither an empty name nor two names that differ only in case
         found = [f"{extract}(json, {literal(pointer(key))})" for key in keys]
         return found, f"read_json_objects([{files}], {options})"
     found = [
         quoted(key[0]) if len(key) == 1 else f"{extract}({quoted(key[0])}, {literal(pointer(key[1:]))})" for key in keys
     ]
     types = ", ".join(f"{literal(top)}: '{data_type}'" for top in tops)
-    # `records`: left to itself it takes a file of many empty records for one of values
+    # `records = true`, because DuckDB would otherwise read many empty records as plain values
     return found, f"read_json([{files}], columns = {{{types}}}, records = true, {options})"
 
 
@@ -107,16 +116,16 @@ def _options(longest: int) -> str:
 
 
 def pointer(key: Key) -> str:
-    """RFC 6901."""
+    """The JSON pointer (RFC 6901) of a value."""
     return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in key)
 
 
-def _by_python(path: Path, flatten: Collection[str]) -> Look:
+def _by_python(path: Path, flatten: Collection[str]) -> Inspection:
     try:
         records = json.loads(path.read_bytes(), object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise UnreadablePage(f"{path.name} is not well-formed JSON: {error}") from None
-    found = Look(len(records))
+    found = Inspection(len(records))
     for record in records:
         if not isinstance(record, dict):
             raise _not_an_object(path, json.dumps(record))
@@ -127,25 +136,31 @@ def _by_python(path: Path, flatten: Collection[str]) -> Look:
                 for inner, nested in value.items():
                     found.note((name, inner), nested)
             elif value is not None:
-                raise UnreadablePage(f"{path.name}: {name!r} is no object: {excerpt(json.dumps(value), 100)}")
+                raise UnreadablePage(f"{path.name}: {name!r} is not an object: {excerpt(json.dumps(value), 100)}")
     return found
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError(f"an object has a name twice, among {excerpt(', '.join(name for name, _ in pairs), 200)}")
+        raise ValueError(f"an object has a duplicate name: {excerpt(', '.join(name for name, _ in pairs), 200)}")
     return members
 
 
-def _by_database(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str], longest: int) -> Look:
-    """Kinds are gathered as bits of an integer, one for two neighbouring codes: sets of texts take far longer."""
-    connection = connection.cursor()  # of its own: several threads look at the same time
+def _by_database(
+    path: Path, connection: duckdb.DuckDBPyConnection, flatten: Collection[str], longest: int
+) -> Inspection:
+    """Inspect a file with DuckDB.
+
+    The first characters of a column's values are collected as bits of an integer, one bit for two neighbouring codes,
+    because sets of texts would take much longer.
+    """
+    connection = connection.cursor()  # several threads inspect files at the same time
     count, keys = _keys(path, connection, flatten, longest)
     if not keys:
-        return Look(count)
+        return Inspection(count)
     begin = literal(f'"{MARK}')
-    marks = MARK.encode() in path.read_bytes()  # most files have none, and need not be searched value by value
+    marks = MARK.encode() in path.read_bytes()  # most files have none, so that no value has to be searched
     columns = {}
     for batch in (keys[first : first + _BATCH] for first in range(0, len(keys), _BATCH)):
         found, source = values([path], batch, longest, "JSON")
@@ -157,8 +172,8 @@ def _by_database(path: Path, connection: duckdb.DuckDBPyConnection, flatten: Col
         row = _one(connection, f"SELECT {', '.join(wanted)} FROM {source}")
         for key, bits, marked in zip(batch, row[::2], row[1::2], strict=True):
             seen = [begin for begin in _BEGINS if (bits or 0) >> (ord(begin) >> 1) & 1]
-            columns[key] = Column(frozenset(_KINDS.get(begin, "number") for begin in seen), bool(marked))
-    return Look(count, columns)
+            columns[key] = JsonColumn(frozenset(_KINDS.get(begin, "number") for begin in seen), bool(marked))
+    return Inspection(count, columns)
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
@@ -189,14 +204,16 @@ def _keys(
     count, odd, some, every = row[:4]
     if odd is not None:
         raise _not_an_object(path, str(odd))
-    # as a record has them, then the others: a set has no order, and the table's columns should not depend on chance
+    # in the order of one record, then the others sorted: the order of the table's columns must be deterministic
     keys: list[Key] = [(name,) for name in [*some, *sorted(set(every) - set(some))] if name not in flatten]
     for name, members, wrong in zip(flatten, row[4::2], row[5::2], strict=True):
         if wrong is not None:
-            raise UnreadablePage(f"{path.name}: {name!r} is no object: {excerpt(wrong, 100)}")
+            raise UnreadablePage(f"{path.name}: {name!r} is not an object: {excerpt(wrong, 100)}")
         keys += [(name, member) for member in sorted(members or ())]
     return count, keys
 
 
 def _not_an_object(path: Path, text: str) -> UnreadablePage:
-    return UnreadablePage(f"{path.name} holds a record that is no object, or has a name twice: {excerpt(text, 100)}")
+    return UnreadablePage(
+        f"{path.name} contains a record that is not an object, or that has a duplicate name: {excerpt(text, 100)}"
+    )

@@ -1,6 +1,6 @@
-"""A page as staging and the commit see it, whatever its format.
+"""The interface of a page: what staging and the commit know about it, independent of its format.
 
-Here: `Page`. Add here: what must be known of a page of every format. Keep out: formats (csv_pages.py, json_pages.py).
+Here: `Page`. Add here: a property that pages of every format need. Keep out: formats (csv_pages.py, json_pages.py).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ Kinds = frozenset[JsonKind]
 
 
 class Reading(NamedTuple):
-    """How to read pages: `source` is SQL that yields `columns` as text, and `_orgdata_file`.
+    """How to read pages.
 
-    `kinds`: of what kind a column's values are, for formats that tell a number from a text that looks like one.
+    source: SQL of a relation with `columns` as text, and `_orgdata_file` (the page's path).
+    kinds: column -> the JSON kinds of its values; empty for formats without kinds, such as CSV.
     """
 
     columns: tuple[str, ...]
@@ -27,20 +28,20 @@ class Reading(NamedTuple):
 
 
 class Page(Protocol):
-    """A file ready for the database; pages of one `layout` are read in one go, which is faster by far."""
+    """A file that the database can read. Pages with the same `layout` are read in one query, which is much faster."""
 
     @property
     def path(self) -> Path: ...
     @property
     def names(self) -> tuple[VendorName, ...]:
-        """The vendor's names of its columns."""
+        """The vendor's names of the page's columns."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that these lead to."""
+        """The table's columns for these names, in the same order."""
 
     def assigned_to(self, assigned: Assigned) -> Page:
-        """The same page, with these columns for its names."""
+        """Return the same page with these columns for its names."""
 
     @property
     def records(self) -> int: ...
@@ -48,4 +49,4 @@ class Page(Protocol):
     def layout(self) -> Hashable: ...
     @staticmethod
     def reading(pages: Sequence[Any]) -> Reading:
-        """How to read pages of one layout in one go."""
+        """How to read pages with the same layout in one query."""

@@ -1,8 +1,8 @@
-"""Staging: the pages of one table on their way in, as files, with what must be known of them before the commit.
+"""Staging: the pages of one table, as files, with everything that must be known about them before the commit.
 
-Here: `Stage`, which takes pages as they arrive, measures them and narrows down the types that hold every value. The
-rows stay in the files until the commit reads them in one go, so memory stays flat.
-Add here: what a page must prove before it may land. Keep out: the tables themselves (evolution.py, transaction.py).
+Here: `Stage`, which takes pages as they arrive and infers the types that hold every value. The rows stay in the files
+until the commit reads them in one query, so that memory use is constant.
+Add here: a condition that a page must satisfy before it may land. Keep out: the tables (evolution.py, transaction.py).
 """
 
 from __future__ import annotations
@@ -25,15 +25,19 @@ from orgdata_dagster.warehouse.types.column_types import BATCH, ColumnTypes, Typ
 from orgdata_dagster.warehouse.types.declared import canonical
 
 _WIDE = 2 * BATCH  # columns
-_ENOUGH_RECORDS = 4_000  # a look at fewer is not worth a query: small pages are looked at together
+_ENOUGH_RECORDS = 4_000  # small pages are inspected together, until they have as many records
 
 
 @dataclass(frozen=True)
 class StagedPage:
-    """A page with its place: of its rows those with `after < cursor <= until` (None: no bound) land in `partition`.
+    """A page and the part of it that lands.
 
-    `rows_within`: their number, if known. `constants`: columns that are the same in all its rows, as text;
-    a column of the page itself goes before one of the same name. All pages of a stage have the same constants."""
+    partition: where its rows land; None for a table without partitions.
+    after, until: only rows with `after < cursor <= until` land; None means no bound.
+    rows_within: number of these rows, if known.
+    constants: column -> its value, as text, in all rows of the page. A column of the page itself takes precedence. All
+        pages of a stage have the same constant columns.
+    """
 
     page: Page
     partition: str | None = None
@@ -45,7 +49,7 @@ class StagedPage:
 
 @dataclass(frozen=True)
 class Group:
-    """Pages that are read in one go: see Reading."""
+    """Pages that are read in one query: see Reading."""
 
     columns: tuple[str, ...]
     source: str
@@ -54,18 +58,18 @@ class Group:
 
     @property
     def records(self) -> int:
-        """Records on all of its pages."""
+        """Number of records of all pages."""
         return sum(staged.page.records for staged in self.pages)
 
     @cached_property
     def constants(self) -> tuple[str, ...]:
-        """The constants that are no columns of the pages."""
+        """The constants that are not columns of the pages."""
         own = {folded(name) for name in self.columns}
         return tuple(name for name in self.pages[0].constants if folded(name) not in own)
 
 
 def grouped(pages: Iterable[StagedPage]) -> list[Group]:
-    """The pages that have rows, by their layout."""
+    """The pages that have rows, grouped by their layout."""
     layouts: dict[Hashable, list[StagedPage]] = {}
     for staged in pages:
         if staged.page.records:
@@ -74,11 +78,13 @@ def grouped(pages: Iterable[StagedPage]) -> list[Group]:
 
 
 class Stage:
-    """The pages of one table for one commit; used by one thread at a time.
+    """The pages of one table for one commit. Only one thread may use it at a time.
 
-    `connection`: a Warehouse.scratch_connection, or a cursor of one. `cursor`: the column whose instants place a row,
-    where the vendor has one. `declared`: types given by a person. `expected`: the types that the table has now.
-    `names`: what is known of the vendor's names.
+    connection: a Warehouse.scratch_connection, or a cursor of one.
+    cursor: name of the column whose instant decides where a row lands; None without one.
+    declared: column -> the type that the user declared.
+    expected: column -> the type that the table has now.
+    names: the table's mapping from the vendor's names to columns.
     """
 
     def __init__(
@@ -102,7 +108,7 @@ class Stage:
         self._types = TypeTracker(connection, declared=self.declared, expected=self.expected)
 
     def add(self, staged: StagedPage) -> None:
-        """Take a page in: from now on it is part of the commit. Raises UnreadablePage where one does not parse."""
+        """Add a page to the commit. Raises UnreadablePage if it, or an earlier page, cannot be parsed."""
         staged = self._named(staged)
         if staged.page.records and len(staged.page.columns) > _WIDE:
             staged = replace(staged, page=self._parsed(staged.page))
@@ -111,18 +117,18 @@ class Stage:
         self.pages.append(staged)
         self._unseen.append(staged)
         if sum(staged.page.records for staged in self._unseen) >= _ENOUGH_RECORDS:
-            self.look()
+            self.inspect()
 
     def absorb(self, other: Stage) -> None:
-        """Take in the pages of another stage of this table, and what is known of their types."""
-        other.look()
+        """Add the pages of another stage of this table, and the types inferred for them."""
+        other.inspect()
         self.pages += other.pages
         self.empty_columns = self.empty_columns or other.empty_columns
         self.declared |= other.declared
         self._types.absorb(other._types)
 
-    def look(self) -> None:
-        """Guess the types of the pages not yet looked at. Raises UnreadablePage where one does not parse."""
+    def inspect(self) -> None:
+        """Infer the types of pages that were not inspected yet. Raises UnreadablePage if one cannot be parsed."""
         unseen, self._unseen = self._unseen, []
         for group in grouped(unseen):
             self.declare([*group.columns, *group.constants])
@@ -135,37 +141,39 @@ class Stage:
 
     @property
     def exact(self) -> bool:
-        """Whether `columns` holds for every value, or is a guess from a sample."""
+        """Whether the types in `columns` were inferred from every value, not only from a sample."""
         return self._types.exact
 
     @property
     def wide(self) -> bool:
-        """Whether there are so many columns that checking each value while it is cast would take too much memory in one
-        statement: the types are then to be found from every value first, some columns at a time."""
+        """Whether there are too many columns to check every cast in one statement, which would take too much memory.
+
+        The types are then inferred from every value first, for some columns at a time.
+        """
         return len(self.columns) > _WIDE
 
     def prove(self) -> None:
-        """Make sure that the guessed types hold every value, before they are used."""
-        self.look()
+        """Make sure that the inferred types hold every value."""
+        self.inspect()
         self._types.prove()
 
     def analyse(self) -> None:
-        """Find the types from every value, because a guess did not hold."""
-        self.look()
+        """Infer the types again from every value, after a type inferred from a sample did not hold."""
+        self.inspect()
         self._types.analyse()
 
     def rename(self, names: ColumnNames) -> None:
-        """Give the pages the columns that another memory of the table knows, and forget all else about them."""
+        """Assign the pages' columns by another mapping of the table, and infer all types again."""
         self.names.become(names)
         self.declared = {}
         self._types = TypeTracker(self.connection, declared=self.declared, expected=self.expected)
         self.pages = [self._named(staged) for staged in self.pages]
         self._unseen = list(self.pages)
-        self.look()
+        self.inspect()
 
     @property
     def guessed(self) -> dict[str, str]:
-        """The types that the columns with values seem to have, so that other pages of the table may expect them."""
+        """Column -> the inferred type, for the columns with values. Stages of the same table may expect these types."""
         return {
             name: types.fits[0] if types.fits else lossless.TEXT
             for name, types in self.columns.items()
@@ -173,15 +181,15 @@ class Stage:
         }
 
     def declared_type(self, column: str) -> str | None:
-        """The type that a person declared for a column of the pages."""
+        """The type that the user declared for a column of the pages; None if there is none."""
         return self.declared.get(folded(column))
 
     def cursor_in(self, columns: Sequence[str]) -> str | None:
-        """Which of these columns is the cursor."""
+        """The one of these columns that is the cursor; None if there is none."""
         return None if self.cursor is None else self.names.find(self.cursor, columns)
 
     def declare(self, columns: Sequence[str]) -> None:
-        """Note which of these columns have a type that a person declared."""
+        """Record which of these columns have a type that the user declared."""
         for name, kind in self.configured.items():
             if (column := self.names.find(name, columns)) is not None:
                 self.declared[folded(column)] = kind
@@ -197,22 +205,22 @@ class Stage:
 
     @property
     def columns(self) -> dict[str, ColumnTypes]:
-        """What is known of every column of the pages that have rows."""
-        self.look()
+        """Column -> its inferred types, for the pages that have rows."""
+        self.inspect()
         return self._types.columns
 
     @property
     def records(self) -> int:
-        """Records on all pages; a row that two pages share counts twice."""
+        """Number of records of all pages. A row that is on two pages counts twice."""
         return sum(staged.page.records for staged in self.pages)
 
     def groups(self, partitions: Collection[str | None]) -> list[Group]:
-        """The pages of these partitions that have rows, by their layout; one by one where they are wide."""
+        """The pages of these partitions that have rows, grouped by their layout; wide pages are not grouped."""
         wanted = [staged for staged in self.pages if staged.partition in partitions]
         return [group for staged in wanted for group in grouped([staged])] if self.wide else grouped(wanted)
 
     def sample_row(self, column: str, data_type: str) -> dict[str, str | None]:
-        """A row whose `column` does not survive as `data_type` (any filled one for text), to show to a person."""
+        """A row whose `column` does not survive as `data_type`, for a message; for text, any row with a value."""
         for group in grouped(self.pages):
             if folded(column) not in map(folded, group.columns):
                 continue
@@ -226,7 +234,7 @@ class Stage:
         return {}
 
     def discard(self) -> None:
-        """Delete the pages' files, and free the memory of those that were parsed."""
+        """Delete the pages' files, and free the memory of parsed pages."""
         for staged in self.pages:
             staged.page.path.unlink(missing_ok=True)
             if isinstance(staged.page, TextPage):
@@ -234,7 +242,7 @@ class Stage:
 
 
 def _values(group: Group) -> str:
-    """SQL that yields the constants of a group's pages."""
+    """SQL of a relation with the constants of a group's pages."""
     rows = dict.fromkeys(tuple(staged.constants[name] for name in group.constants) for staged in group.pages)
     values = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
     return f"(VALUES {values}) AS constants({', '.join(map(quoted, group.constants))})"

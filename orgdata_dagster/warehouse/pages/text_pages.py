@@ -1,10 +1,11 @@
-"""A wide page, parsed once into a table of text in memory.
+"""Wide pages, parsed once into a table of text in memory.
 
-Here: `parsed`, and the page that such a table is. Keep out: formats (csv_pages.py, json_pages.py) and types.
+Here: `parsed`, and `TextPage`, the page whose rows are in such a table. Keep out: formats (csv_pages.py, json_pages.py)
+and types.
 
-The types of a wide page are found some columns at a time (types/column_types.py). Out of its file that would be a parse
-of everything for every hundred columns; out of a table only these columns are read. What exceeds the memory limit is
-spilled, as of every table in memory.
+The types of a wide page are inferred for some columns at a time (types/column_types.py). Reading from the file would
+parse the whole file for every hundred columns; reading from a table reads only these columns. DuckDB spills the table
+to disk beyond the memory limit.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True)
 class TextPage:
-    """The page whose rows are in `table` (SQL), whose columns have had the names `called` and the page's order."""
+    """A page whose rows are in a table.
+
+    table: SQL of its name.
+    called: the table's columns, in the order of the page's columns.
+    """
 
     page: Page
     table: str
@@ -40,26 +45,26 @@ class TextPage:
 
     @property
     def names(self) -> tuple[VendorName, ...]:
-        """The vendor's names of its columns."""
+        """The vendor's names of the page's columns."""
         return self.page.names
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that these lead to."""
+        """The table's columns for these names, in the same order."""
         return self.page.columns
 
     def assigned_to(self, assigned: Assigned) -> TextPage:
-        """The same page, with these columns for its names."""
+        """Return the same page with these columns for its names."""
         return replace(self, page=self.page.assigned_to(assigned))
 
     @property
     def records(self) -> int:
-        """How many rows it has."""
+        """Number of rows."""
         return self.page.records
 
     @property
     def layout(self) -> Hashable:
-        """Wide pages are read one by one."""
+        """The table: every wide page is read on its own."""
         return self.table
 
     @staticmethod
@@ -67,7 +72,7 @@ class TextPage:
         """How to read the only page of this layout."""
         (page,) = pages
         source, kinds = page.table, page.page.reading([page.page]).kinds
-        if page.columns != page.called:  # only then: a star of many columns takes time
+        if page.columns != page.called:  # selecting many columns by name takes time
             names = ", ".join(map(quoted, (*page.columns, "_orgdata_file")))
             source = f"(SELECT * FROM {page.table} AS page({names}))"
         return Reading(page.columns, source, kinds)

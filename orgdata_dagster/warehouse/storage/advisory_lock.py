@@ -3,7 +3,7 @@
 Here: `held`, and `holders`. Keep out: what is locked (postgres_catalog.py), locks on one machine (state/file_lock.py).
 
 The lock belongs to a connection of its own (`pg_advisory_lock`). The server releases it when the connection ends: at
-once after kill -9, and within half a minute after a machine or the network has gone. Waiters are served in their order.
+once after kill -9, and within half a minute after a machine or the network has failed. Waiters get it in their order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from orgdata_dagster.state.file_lock import StillHeld, told_while
+from orgdata_dagster.state.file_lock import StillHeld, notifying
 from orgdata_dagster.warehouse.errors import WarehouseUnavailable
 from orgdata_dagster.warehouse.storage.holders import named
 from orgdata_dagster.warehouse.storage.storage import Confirm
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 DRIVER = "needs the driver psycopg: pip install 'orgdata[lake]'"
 _CONNECTING = "10"  # seconds
-# A connection whose machine has gone is given up after 10 + 3 * 5 seconds. An idle one is kept: it holds the lock.
+# The server closes a connection whose machine has failed after 10 + 3 * 5 seconds. An idle connection stays open,
+# because it holds the lock.
 _SESSION = {
     "idle_session_timeout": "0",
     "tcp_keepalives_idle": "10",
@@ -49,12 +50,13 @@ def held(
 ) -> Iterator[Confirm]:
     """Hold the lock until the context ends.
 
-    parameters: of the connection, in libpq's words. key: which lock, a 64-bit number.
+    parameters: libpq's parameters of the connection.
+    key: the lock, a 64-bit number.
 
     Raises StillHeld when `patience` is over, and WarehouseUnavailable if the server cannot be reached.
     """
     with connected(parameters) as connection:
-        with told_while(waiting) as begin:
+        with notifying(waiting) as begin:
             (got,) = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone() or (False,)
             if not got:
                 begin()
@@ -67,15 +69,15 @@ def held(
                 connection.execute("SELECT 1")
             except psycopg.Error as error:
                 raise WarehouseUnavailable(
-                    f"The connection to PostgreSQL that held the warehouse's lock was lost ({_said(error)}). Nothing "
-                    "was committed: run this again."
+                    f"The connection to PostgreSQL that held the warehouse's lock was lost ({_message(error)}). "
+                    "Nothing was committed: run this again."
                 ) from None
 
         yield confirm
 
 
 def holders(parameters: Mapping[str, str], key: int) -> list[str]:
-    """Who holds the lock, for a message; empty if nobody does, or if the server does not say."""
+    """The processes that hold the lock, for a message; empty if nobody holds it, or if the holder is unknown."""
     with connected(parameters) as connection:
         rows = connection.execute(_HOLDERS, [key]).fetchall()
     return [_holder(name, address) for name, address, _ in rows]
@@ -95,7 +97,7 @@ def connected(parameters: Mapping[str, str]) -> Iterator[psycopg.Connection[tupl
         connection = psycopg.connect(make_conninfo(**mine), autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:
         raise WarehouseUnavailable(
-            f"Cannot connect to the warehouse's catalog on PostgreSQL: {_said(error)}. See ORGDATA_WAREHOUSE, "
+            f"Cannot connect to the warehouse's catalog on PostgreSQL: {_message(error)}. See ORGDATA_WAREHOUSE, "
             "PGPASSWORD and PGSERVICE."
         ) from None
     try:
@@ -117,7 +119,7 @@ def _wait(connection: psycopg.Connection[tuple[object, ...]], key: int, patience
 
 
 def _holder(name: object, address: object) -> str:
-    """The process that a connection's name tells, with its command if it runs on this machine."""
+    """The process that a connection's name identifies, with its command if it runs on this machine."""
     host, _, pid = str(name).removeprefix(_NAME).partition(", process ")
     if not str(name).startswith(_NAME) or not pid.isdigit():
         return f"a program at {address or 'the server'} ({name or 'without a name'})"
@@ -126,6 +128,6 @@ def _holder(name: object, address: object) -> str:
     return f"process {pid} on {host}"
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """The driver's message in one line. It never contains a password."""
     return (" ".join(str(error).split())[:_LONGEST] or type(error).__name__).rstrip(".")

@@ -1,6 +1,6 @@
-"""Where a lake keeps its catalog: in a file of DuckDB or SQLite on this machine, or on a PostgreSQL server.
+"""The catalogs of lakes: a file of DuckDB or SQLite on this machine, or a PostgreSQL server.
 
-Here: `Catalog`, and `LocalCatalog`. The catalog on PostgreSQL is in postgres_catalog.py, because it needs a driver.
+Here: `LakeCatalog`, and `LocalCatalog`. The catalog on PostgreSQL is in postgres_catalog.py, because it needs a driver.
 Add here: another file format. Keep out: the lake's own files and options (lake.py).
 """
 
@@ -19,14 +19,14 @@ from orgdata_dagster.warehouse.storage.local_lock import LocalLock, LocallyLocke
 from orgdata_dagster.warehouse.storage.storage import Confirm
 
 
-class Catalog(ABC):
-    """Where a lake keeps its tables' description, and how its writers take turns.
+class LakeCatalog(ABC):
+    """The database with the description of a lake's tables, and the lock of its writers.
 
-    shown: what follows `ducklake:` in the URI, without a password.
-    path: the same as DuckDB is given it.
-    extensions: DuckDB's extensions that it needs.
+    shown: the part of the URI after `ducklake:`, without a password.
+    path: the same part as it is passed to DuckDB.
+    extensions: the extensions of DuckDB that it needs.
     secrets: values that must never be shown.
-    readers_wait: whether readers wait for writers, and these for them.
+    readers_wait: whether readers wait for writers, and writers for readers.
     """
 
     shown: str
@@ -38,18 +38,18 @@ class Catalog(ABC):
     @property
     @abstractmethod
     def exists(self) -> bool:
-        """Whether there is a lake in it. Raises WarehouseUnavailable if that cannot be found out."""
+        """Whether it contains a lake. Raises WarehouseUnavailable if it cannot be read."""
 
     @property
     def default_data_path(self) -> Path | None:
-        """The folder of a new lake's files if no other is named; None if one has to be named."""
+        """The default folder for the files of a new lake; None if the user has to name one."""
         return None
 
-    def make_ready(self) -> None:  # noqa: B027 - a server is ready
-        """Called before a lake is created in it."""
+    def make_ready(self) -> None:  # noqa: B027 - a server needs nothing
+        """Prepare the creation of a lake."""
 
     def authenticate(self, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:  # noqa: ARG002
-        """Set secrets; returns options of ATTACH, name -> value."""
+        """Set secrets; returns additional options of ATTACH, name -> value."""
         return {}
 
     @abstractmethod
@@ -67,15 +67,15 @@ class Catalog(ABC):
         """See Storage.writer."""
 
     def explained(self, error: duckdb.Error) -> WarehouseError | None:  # noqa: ARG002
-        """The error as a sentence, if it is about the catalog."""
+        """The error with a message for the user; None if it is not about the catalog."""
         return None
 
     def files(self) -> list[Path]:
-        """Its files on this machine."""
+        """The catalog's files on this machine."""
         return []
 
 
-class LocalCatalog(LocallyLocked, Catalog):
+class LocalCatalog(LocallyLocked, LakeCatalog):
     """A file. file: its absolute path. sqlite: it is a SQLite database, else one of DuckDB."""
 
     def __init__(self, file: Path, *, sqlite: bool) -> None:

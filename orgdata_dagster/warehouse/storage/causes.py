@@ -1,6 +1,6 @@
-"""Errors of DuckDB and of the system as one sentence: what is wrong with which file, and what to do about it.
+"""Explaining errors of DuckDB and of the system to the user: what is wrong with which file, and what to do about it.
 
-Here: `explained`, which recognises errors by their wording. Add here: another error that a user can do something about.
+Here: `explained`, which recognises errors by their wording. Add here: another error that a user can fix.
 Keep out: waiting and retries (connection.py), databases of the Dagster instance (orchestration/reasons.py).
 """
 
@@ -29,26 +29,25 @@ _FULL_CODES = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def explained(error: BaseException, uri: str) -> WarehouseError | None:
-    """The error as a WarehouseError about the warehouse at `uri`; None if it is not about that, but about a query."""
+    """The error as a WarehouseError about the warehouse at `uri`; None if it is about a query instead."""
     if not isinstance(error, duckdb.Error):
         return None
-    words = str(error).replace(uri, "")  # a path may contain any of the words
-    said = words.lower()
-    return next((make(error, uri) for means, make in _MEANINGS if means(said)), None)
+    text = str(error).replace(uri, "").lower()  # a path may contain any of the words
+    return next((make(error, uri) for means, make in _MEANINGS if means(text)), None)
 
 
 def broken(error: BaseException, uri: str) -> WarehouseError | None:
-    """An error of DuckDB itself as a sentence; its instance cannot be used any more, but the tables can."""
+    """An internal error of DuckDB as a WarehouseError; None for other errors. The tables are not affected."""
     if not isinstance(error, (duckdb.InternalException, duckdb.FatalException)):
         return None
     return WarehouseUnavailable(
-        f"DuckDB failed inside while working on {uri} ({first_line(error)[:200]}). Nothing was committed. Run this "
-        "again; if it happens again, report it with the command and the table."
+        f"DuckDB had an internal error while working on {uri} ({first_line(error)[:200]}). Nothing was committed. Run "
+        "this again; if it happens again, report it with the command and the table."
     )
 
 
 def system_error(error: OSError, path: str) -> WarehouseError:
-    """An error of the system about a file. path: the file to name if the error does not name one."""
+    """An OSError as a WarehouseError. `path`: the file to name if the error does not name one."""
     named, reason = str(error.filename or path), error.strerror or str(error)
     if error.errno in _FULL_CODES:
         return WarehouseUnavailable(full(named, reason))
@@ -64,7 +63,7 @@ def full(path: str, reason: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of a database error, without the name of its kind and without links."""
+    """The first line of a database error, without the name of its class and without links."""
     line = next(iter(str(error).splitlines()), "") or type(error).__name__
     line = re.sub(r"^(?:[A-Z]\w*(?: \w+)? )?Error: ", "", line)
     return re.sub(r"\.? *(?:See also|For more info\w*,? visit) https?://.*$", "", line).strip()
@@ -78,10 +77,10 @@ def _path(error: BaseException, uri: str) -> str:
 
 def _held(error: BaseException, uri: str) -> WarehouseError:
     found = holders.holders(Path(uri))
-    if not found and (said := re.search(r"held in (.+?)(?: \(PID (\d+)\))", str(error))):
-        found = [holders.Holder(int(said.group(2)), said.group(1))]
+    if not found and (match := re.search(r"held in (.+?)(?: \(PID (\d+)\))", str(error))):
+        found = [holders.HolderProcess(int(match.group(2)), match.group(1))]
     return WarehouseHeld(
-        f"{holders.told(found)} holds the warehouse {uri}: end it, or wait for its end, then run this again."
+        f"{holders.described(found)} holds the warehouse {uri}: end it, or wait for its end, then run this again."
     )
 
 
@@ -136,12 +135,12 @@ def _short(error: BaseException, _uri: str) -> WarehouseError:
 
 
 _MEANINGS: tuple[tuple[Callable[[str], bool], Callable[[BaseException, str], WarehouseError]], ...] = (
-    (lambda said: memory.SHORT.search(said) is not None, _short),
-    (lambda said: any(words in said for words in _FULL), _full),
-    (lambda said: "conflicting lock" in said or ("set lock" in said and "temporarily unavailable" in said), _held),
-    (lambda said: "extension" in said and ("download" in said or "install" in said), _extension),
-    (lambda said: "version number" in said or "newer version" in said, _newer),
-    (lambda said: any(words in said for words in _FORBIDDEN), _forbidden),
-    (lambda said: any(words in said for words in _DAMAGED), _damaged),
-    (lambda said: "is a directory" in said or "not a directory" in said or "no such file" in said, _missing),
+    (lambda text: memory.SHORT.search(text) is not None, _short),
+    (lambda text: any(words in text for words in _FULL), _full),
+    (lambda text: "conflicting lock" in text or ("set lock" in text and "temporarily unavailable" in text), _held),
+    (lambda text: "extension" in text and ("download" in text or "install" in text), _extension),
+    (lambda text: "version number" in text or "newer version" in text, _newer),
+    (lambda text: any(words in text for words in _FORBIDDEN), _forbidden),
+    (lambda text: any(words in text for words in _DAMAGED), _damaged),
+    (lambda text: "is a directory" in text or "not a directory" in text or "no such file" in text, _missing),
 )

@@ -1,13 +1,13 @@
 """Opening the warehouse for reading or writing, by any number of processes.
 
-Here: `Warehouse`: connections, transactions, waiting. Keep out: SQL on tables (commit/, ledger/), what differs between
-a file, a lake and MotherDuck (storage.py), Dagster.
+Here: `Warehouse`: connections, transactions, waiting. Keep out: SQL on tables (commit/, ledger/), the differences
+between a file, a lake and MotherDuck (storage.py), Dagster.
 
-Every connection is an in-memory DuckDB that ATTACHes the warehouse and USEs it, so that the same SQL runs on all kinds.
-A file has one writer or several readers, a lake on PostgreSQL one writer and any number of readers. Our processes queue
-at a lock. If another program (a notebook, the duckdb shell) has the file open, the attempt is repeated until `patience`
-is over. A process that waits says which process it waits for. Errors of the database and the system are raised as
-WarehouseError (causes.py), unless they are about a query.
+Every connection is an in-memory DuckDB that ATTACHes the warehouse and USEs it, so that the same SQL runs on all kinds
+of warehouses. A file has one writer or several readers; a lake on PostgreSQL has one writer and any number of readers.
+Our processes queue at a lock. If another program (a notebook, the duckdb shell) has the file open, the attempt is
+repeated for `patience` seconds. A process that waits reports which process it waits for. Errors of the database and the
+system are raised as WarehouseError (causes.py), unless they are about a query.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from orgdata_dagster.state.file_lock import SAY_AFTER, StillHeld
+from orgdata_dagster.state.file_lock import NOTIFY_AFTER, StillHeld
 from orgdata_dagster.warehouse.catalog import remembering
 from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import quoted
@@ -38,23 +38,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger("orgdata.warehouse")
-SCRATCH = "memory"  # the database's name for what a connection keeps in memory
+SCRATCH = "memory"  # DuckDB's name for the in-memory database of a connection
 
-# Another thread that asks the catalog of the same DuckDB instance keeps the file open for a moment after its DETACH.
+# Another thread that reads the catalog of the same DuckDB instance keeps the file open for a moment after its DETACH.
 _ALREADY_ATTACHED = "is already attached by database"
-_LETTING_GO = 10.0  # seconds
+_DETACHING = 10.0  # seconds
 
 
 class Warehouse:
-    """The database that holds the tables.
+    """The database with the tables.
 
     uri: a path to a DuckDB file, `ducklake:...` or `md:...` (uri.py); shown without its password afterwards.
-    scratch: a folder for DuckDB's spill files, and for locks of databases elsewhere.
+    scratch: a folder for DuckDB's spill files, and for locks of databases that are not on this machine.
     base: called for the folder of relative paths in the URI.
     memory: DuckDB's memory limit, such as `512MB`; None for the default (memory.py).
     patience: seconds to wait for another program that has the file open.
-    queue_patience: seconds to wait for processes of ours, whose locks are short and end with them; None: no limit.
-    say: called with a message when something has to wait.
+    queue_patience: seconds to wait for orgdata's own processes, whose locks are short and end with the process; None
+        for no limit.
+    notify: called with a message if an operation has to wait.
     """
 
     def __init__(
@@ -72,17 +73,17 @@ class Warehouse:
         self.memory = memory
         self.patience = patience
         self.queue_patience: float | None = None
-        self.say: Callable[[str], None] = _log.warning
+        self.notify: Callable[[str], None] = _log.warning
         # leave one core for the next page, which is fetched and measured at the same time
         self.threads = min(4, max(1, (os.cpu_count() or 1) - 1))
 
     @property
     def exists(self) -> bool:
-        """Whether there is something to read; at MotherDuck that is taken for granted."""
+        """Whether the warehouse exists; always true for MotherDuck."""
         return self.storage.exists
 
     def alone(self) -> Warehouse:
-        """A copy that uses one more core, for work during which nothing else is fetched."""
+        """A copy that uses one more core, for work while no page is fetched."""
         other = copy(self)
         other.threads = min(4, os.cpu_count() or 1)
         return other
@@ -91,15 +92,15 @@ class Warehouse:
     def writing(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection that may write, under the warehouse's lock. Keep it short: all other processes wait.
 
-        scratch: a `scratch_connection` to attach the warehouse to, so that its own tables can be read too. If None, a
-            new one is used.
+        scratch: a `scratch_connection` to which the warehouse is attached, so that the scratch tables can be read too;
+            None for a new one.
         """
         with self._writing(scratch) as (connection, _):
             yield connection
 
     @contextmanager
     def transaction(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """As `writing`, in one transaction, which an exception rolls back."""
+        """Like `writing`, in one transaction, which an exception rolls back."""
         with self._writing(scratch) as (connection, confirm):
             connection.execute("BEGIN")
             try:
@@ -114,8 +115,9 @@ class Warehouse:
 
     @contextmanager
     def reading(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-only connection, which sees one state. Writers of a file wait until it is closed. scratch: as for
-        `writing`.
+        """A read-only connection with a consistent view. Writers of a file wait until it is closed.
+
+        scratch: see `writing`.
 
         Raises WarehouseUnavailable if there is no warehouse yet.
         """
@@ -125,12 +127,12 @@ class Warehouse:
             self._sentences(),
             self._locked(shared=True) if self.storage.consistent else nullcontext(),
             self._attached(read_only=True, scratch=scratch) as connection,
-            nullcontext() if self.storage.consistent else _one_state(connection),
+            nullcontext() if self.storage.consistent else _consistent_view(connection),
         ):
             yield connection
 
     def query(self, sql: str, parameters: Sequence[object] | None = None) -> pd.DataFrame:
-        """The result of one SELECT as a DataFrame, for display: DECIMAL becomes float, times are in UTC."""
+        """The result of one SELECT as a DataFrame, for display: DECIMAL becomes float, and times are in UTC."""
 
         def answer() -> pd.DataFrame:
             with self.reading(scratch) as connection:
@@ -141,7 +143,7 @@ class Warehouse:
 
     @contextmanager
     def scratch_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An in-memory connection for work beside the warehouse, with the same limits and time zone."""
+        """An in-memory connection for work outside the warehouse, with the same limits and time zone."""
         with self._sentences():
             try:
                 spill = process_folder(self.scratch / "spill")
@@ -184,17 +186,17 @@ class Warehouse:
     def _attach(self, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
         self.storage.load(connection)
         began = time.monotonic()
-        said = False
-        # it is still attached if detaching failed the last time
+        notified = False
+        # the warehouse is still attached if detaching failed the last time
         connection.execute(f"USE {SCRATCH}; DETACH DATABASE IF EXISTS {quoted(self.storage.alias)}")
         while True:
             try:
                 self.storage.attach(connection, self.storage.alias, read_only=read_only)
                 return
             except duckdb.Error as error:
-                # DuckDB does not wait if another process has the file open: it fails at once
+                # if another process has the file open, DuckDB does not wait but fails at once
                 waited = time.monotonic() - began
-                if _ALREADY_ATTACHED in str(error) and waited < _LETTING_GO:
+                if _ALREADY_ATTACHED in str(error) and waited < _DETACHING:
                     time.sleep(0.002)
                     continue
                 meant = self.explained(error)
@@ -202,9 +204,9 @@ class Warehouse:
                     raise meant or WarehouseUnavailable(
                         f"Cannot open the warehouse {self.uri}: {first_line(error)}. See ORGDATA_WAREHOUSE."
                     ) from None
-                if not said and waited > SAY_AFTER:
-                    said = True
-                    self._say_who()
+                if not notified and waited > NOTIFY_AFTER:
+                    notified = True
+                    self._notify_holder()
                 time.sleep(0.02)
 
     @property
@@ -214,7 +216,7 @@ class Warehouse:
     @contextmanager
     def _locked(self, *, shared: bool) -> Iterator[Confirm]:
         with ExitStack() as stack:
-            lock = self.storage.locked(shared=shared, waiting=self._say_who, patience=self.queue_patience)
+            lock = self.storage.locked(shared=shared, waiting=self._notify_holder, patience=self.queue_patience)
             try:
                 confirm = stack.enter_context(lock)
             except StillHeld:
@@ -227,12 +229,12 @@ class Warehouse:
             yield confirm
 
     def explained(self, error: duckdb.Error) -> WarehouseError | None:
-        """The error as a sentence; None if it is about a query."""
+        """The error with a message for the user; None if it is about a query."""
         return self.storage.explained(error) or broken(error, self.uri)
 
     @contextmanager
     def _sentences(self) -> Iterator[None]:
-        """Raise errors of the database as WarehouseErrors with a full sentence."""
+        """Raise errors of the database as WarehouseErrors with a message for the user."""
         try:
             yield
         except duckdb.Error as error:
@@ -240,14 +242,14 @@ class Warehouse:
                 raise
             raise meant from None
 
-    def _say_who(self) -> None:
+    def _notify_holder(self) -> None:
         if who := self.storage.holders():
-            self.say(f"waiting for the warehouse {self.uri}: {who} holds it")
+            self.notify(f"waiting for the warehouse {self.uri}: {who} holds it")
 
 
 @contextmanager
-def _one_state(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All statements see what was committed when the first one began."""
+def _consistent_view(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """A read transaction: all statements see what was committed when the first statement began."""
     connection.execute("BEGIN")
     try:
         yield
@@ -255,4 +257,4 @@ def _one_state(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with suppress(duckdb.Error):  # the first error is the one to report
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")  # what was made in the connection's own memory stays
+    connection.execute("COMMIT")  # not ROLLBACK, which would remove tables that were created in memory

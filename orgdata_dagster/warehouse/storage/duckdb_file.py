@@ -1,8 +1,8 @@
 """The default warehouse: one DuckDB file.
 
-Here: `DuckDBFile`. Keep out: what its errors mean (causes.py).
+Here: `DuckDBFile`. Keep out: explaining its errors (causes.py).
 
-A file has one writer or several readers, so readers take the lock too.
+A file has one writer or several readers, so that readers also take the lock.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from orgdata_dagster.warehouse.storage.causes import explained
 from orgdata_dagster.warehouse.storage.local_lock import LocalLock, LocallyLocked
 from orgdata_dagster.warehouse.storage.storage import Storage
 
-# v1.4.0: text compresses in two thirds of the time that the format of 1.2 takes. Block size: appending to a table takes
-# two blocks per column at once, with the default of 256 KB a gigabyte for 2,000 columns; below 64 KB text no longer
-# compresses well.
+# Storage version 1.4.0 compresses text in two thirds of the time of the format of 1.2. Appending to a table needs two
+# blocks per column at once: with the default block size of 256 KB, that is a gigabyte for 2,000 columns. Below 64 KB,
+# text no longer compresses well.
 _NEW_FILE = "STORAGE_VERSION 'v1.4.0', BLOCK_SIZE 65536"
 # Half of DuckDB's default. A checkpoint stores up to three neighbouring row groups again if they fit into fewer, which
 # a commit escapes that fills more than three; a small commit stores the last, partly filled one again.
@@ -50,7 +50,7 @@ class DuckDBFile(LocallyLocked, Storage):
         try:
             connection.execute(f"ATTACH {literal(self.shown)} AS {alias} ({option})")
         except duckdb.Error:
-            # a failed first attempt leaves an empty file, which would be taken for a damaged database
+            # a failed first attempt leaves an empty file, which would look like a damaged database
             with suppress(OSError):
                 if new and self.path.is_file() and not self.path.stat().st_size:
                     self.path.unlink()
@@ -67,7 +67,7 @@ class DuckDBFile(LocallyLocked, Storage):
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder that the warehouse needs. Raises WarehouseUnavailable if that is not possible."""
+    """Create a folder that the warehouse needs. Raises WarehouseUnavailable if it cannot be created or written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

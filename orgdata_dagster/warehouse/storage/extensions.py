@@ -2,8 +2,8 @@
 
 Here: `load`. Keep out: which extensions a warehouse needs (lake.py, motherduck.py).
 
-The wheels `duckdb-extension-*` (extra `orgdata[lake]`) hold the extension for one version of DuckDB. Without a wheel
-that fits, DuckDB downloads the extension once and keeps it in the user's home.
+The wheels `duckdb-extension-*` (extra `orgdata[lake]`) contain the extension for one version of DuckDB. Without a
+matching wheel, DuckDB downloads the extension once and keeps it in the user's home folder.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ WHEELS = ("ducklake", "postgres_scanner", "sqlite_scanner", "httpfs")  # those o
 
 
 def load(connection: duckdb.DuckDBPyConnection, names: Iterable[str], *, why: str) -> None:
-    """Load extensions into the connection's DuckDB instance; those that are loaded already cost nothing.
+    """Load extensions into the connection's DuckDB instance. Extensions that are loaded already cost nothing.
 
-    why: what needs them, for the message.
+    why: the part of the product that needs them, for the error message.
 
     Raises WarehouseUnavailable if one can neither be found nor downloaded.
     """

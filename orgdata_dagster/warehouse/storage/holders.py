@@ -1,6 +1,6 @@
-"""Which processes hold a file, for messages to whoever waits for it.
+"""Finding the processes that hold a file, for messages to a process that waits for it.
 
-Here: `holders`, from the kernel's list of locks, or else from open files, or else from lsof. Add here: the way of
+Here: `holders`, from the kernel's list of locks, otherwise from open files, otherwise from lsof. Add here: support for
 another operating system. Keep out: waiting (connection.py, state/file_lock.py).
 """
 
@@ -18,8 +18,8 @@ _LONGEST = 100  # characters of a command line
 
 
 @dataclass(frozen=True)
-class Holder:
-    """A process. command: its command line; "" if that cannot be read."""
+class HolderProcess:
+    """A process. `command`: its command line; "" if it cannot be read."""
 
     pid: int
     command: str = ""
@@ -28,7 +28,7 @@ class Holder:
         return f"process {self.pid} ({self.command})" if self.command else f"process {self.pid}"
 
 
-def holders(path: Path) -> list[Holder]:
+def holders(path: Path) -> list[HolderProcess]:
     """The other processes that have a lock on the file; if there are none, those that have it open."""
     try:
         status = path.stat()
@@ -39,7 +39,7 @@ def holders(path: Path) -> list[Holder]:
     return _named(_by_locks(status) or _by_open_files(status))
 
 
-def told(found: Iterable[Holder]) -> str:
+def described(found: Iterable[HolderProcess]) -> str:
     """The processes for a message: `process 7 (python report.py)`, or `another process` if none is known."""
     return " and ".join(map(str, found)) or "another process"
 
@@ -68,7 +68,7 @@ def _by_open_files(status: os.stat_result) -> set[int]:
             if any((each.st_dev, each.st_ino) == (status.st_dev, status.st_ino) for each in opened):
                 found.add(int(folder.parent.name))
         except OSError:
-            continue  # of another user, or just ended
+            continue  # a process of another user, or one that has just ended
     return found
 
 
@@ -79,12 +79,12 @@ def _by_lsof(path: Path) -> set[int]:
     return {int(word) for word in listed.stdout.split() if word.isdigit()}
 
 
-def named(pid: int) -> Holder:
+def named(pid: int) -> HolderProcess:
     """The process of this machine with this id."""
-    return Holder(pid, _command(pid))
+    return HolderProcess(pid, _command(pid))
 
 
-def _named(pids: set[int]) -> list[Holder]:
+def _named(pids: set[int]) -> list[HolderProcess]:
     return [named(pid) for pid in sorted(pids - {os.getpid()})]
 
 

@@ -1,7 +1,7 @@
-"""A pool of DuckDB instances: creating one takes 15 ms of CPU, longer than most queries.
+"""A pool of DuckDB instances, because creating one takes 15 ms of CPU, which is longer than most queries.
 
-Here: lending an instance, and resetting it before its next use. Add here: something that one use can leave behind for
-the next. Keep out: what is attached and queried (connection.py).
+Here: lending an instance, and resetting it before its next use. Add here: another thing that a use may leave behind.
+Keep out: attaching databases and queries (connection.py).
 
 Temporary tables, an open transaction and local settings belong to a connection and end with it. The rest is reset:
 databases are detached and global settings are set again. An instance is closed instead after an error, or if it cannot
@@ -39,7 +39,7 @@ _numbers = itertools.count()
 
 
 def idle() -> list[duckdb.DuckDBPyConnection]:
-    """This process's instances that nobody uses now."""
+    """The instances of this process that are not in use."""
     return _idle[os.getpid()]
 
 
@@ -71,7 +71,7 @@ def lent(*, memory: str, threads: int, spill: Path) -> Iterator[duckdb.DuckDBPyC
 
 
 def _emptied(instance: duckdb.DuckDBPyConnection) -> bool:
-    """Reset an instance; returns whether it is as good as a new one. If not, it is closed."""
+    """Reset an instance; returns whether it can be used again. If not, the instance is closed."""
     try:
         for (name,) in instance.execute(_ATTACHED).fetchall():
             instance.execute(f"DETACH {quoted(name)}")

@@ -16,7 +16,7 @@ import duckdb
 from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseError, WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage import extensions
-from orgdata_dagster.warehouse.storage.catalogs import Catalog
+from orgdata_dagster.warehouse.storage.catalogs import LakeCatalog
 from orgdata_dagster.warehouse.storage.causes import explained, first_line
 from orgdata_dagster.warehouse.storage.duckdb_file import make_folder
 from orgdata_dagster.warehouse.storage.object_store import SCHEMES, ObjectStore
@@ -25,8 +25,8 @@ from orgdata_dagster.warehouse.types.parquet import changes
 
 DATA_PATH = "DATA_PATH"
 OPTIONS = (DATA_PATH, "METADATA_SCHEMA", "ENCRYPTED", "OVERRIDE_DATA_PATH", "AUTOMATIC_MIGRATION")
-# Rows kept in the catalog instead of a file: a NUL character in a list of them makes the commit fail, and a commit with
-# many small inserts takes longer with them than without.
+# Rows are never inlined into the catalog: a NUL character in a list makes such a commit fail, and a commit with many
+# small inserts takes longer with inlining.
 _ALWAYS = {"DATA_INLINING_ROW_LIMIT": "0"}
 # Each commit adds a file per table, and each query reads the list of all files: 300 commits would triple its time.
 MERGE_EVERY = 64  # commits
@@ -36,12 +36,15 @@ _UNKNOWN = re.compile(r"\b(TIME_NS|BIT|ENUM|BIGNUM)\b|\[\d+\]")
 
 
 class Lake(Storage):
-    """catalog: where the tables are described. options: some of OPTIONS, name -> value.
+    """A lake.
 
-    folder: its files' folder on this machine; None if they are in an object store, or the catalog alone knows it.
+    catalog: the database with the description of the tables.
+    options: some of OPTIONS, name -> value.
+    folder: the folder of the lake's files on this machine; None if they are in an object store, or if only the catalog
+        knows the folder.
     """
 
-    def __init__(self, catalog: Catalog, options: Mapping[str, str]) -> None:
+    def __init__(self, catalog: LakeCatalog, options: Mapping[str, str]) -> None:
         self.catalog = catalog
         self.options = dict(options)
         self.shown = f"ducklake:{catalog.shown}"
@@ -62,7 +65,7 @@ class Lake(Storage):
         elif not self._store and not self.exists:
             raise WarehouseUnavailable(
                 f"There is no lake in {self.shown} yet, and a new one needs a place for its files: add it to "
-                f"ORGDATA_WAREHOUSE, as ...?{DATA_PATH}=/srv/lake or ...?{DATA_PATH}=s3://bucket/lake."
+                f"ORGDATA_WAREHOUSE, for example ...?{DATA_PATH}=/srv/lake or ...?{DATA_PATH}=s3://bucket/lake."
             )
 
     def load(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -100,28 +103,28 @@ class Lake(Storage):
         return self.catalog.writer()
 
     def explained(self, error: duckdb.Error) -> WarehouseError | None:
-        said = " ".join(str(error).split())
+        text = " ".join(str(error).split())
         if meant := self.catalog.explained(error):
             return meant
-        if "creating a new DuckLake is explicitly disabled" in said:
+        if "creating a new DuckLake is explicitly disabled" in text:
             return WarehouseUnavailable(f"There is no lake in {self.shown} yet: pull something first.")
-        if "DATA_PATH parameter" in said and "does not match" in said:
+        if "DATA_PATH parameter" in text and "does not match" in text:
             return WarehouseUnavailable(
                 f"The lake in {self.shown} has its files in another place than {DATA_PATH} says ({first_line(error)}). "
                 f"Remove {DATA_PATH} from ORGDATA_WAREHOUSE, or add OVERRIDE_DATA_PATH=true if you moved the files."
             )
-        if "database is locked" in said:
+        if "database is locked" in text:
             return WarehouseHeld(
                 f"{self.holders() or 'another program'} holds the catalog {self.shown}: end it, or wait for its end, "
                 "then run this again."
             )
-        if self._store and (isinstance(error, duckdb.HTTPException) or " for HTTP " in said):
+        if self._store and (isinstance(error, duckdb.HTTPException) or " for HTTP " in text):
             return WarehouseUnavailable(
                 f"The lake's files in {self._store.url} cannot be reached ({first_line(error)[:300]}). Nothing was "
                 f"committed. Check {DATA_PATH} in ORGDATA_WAREHOUSE, and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
                 "AWS_REGION and AWS_ENDPOINT_URL."
             )
-        if re.search(r'Cannot open file ".*\.parquet"', said):
+        if re.search(r'Cannot open file ".*\.parquet"', text):
             return WarehouseDamaged(
                 f"A file of the lake in {self.shown} cannot be opened ({first_line(error)[:300]}). {DATA_PATH} must be "
                 "the same folder on every machine; a file that is really gone has to be restored from a backup."

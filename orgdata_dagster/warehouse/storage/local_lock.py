@@ -1,4 +1,4 @@
-"""The lock of a warehouse that lies on this machine, and who holds it.
+"""The lock of a warehouse on this machine, and its holders.
 
 Here: `LocalLock`, and `LocallyLocked` for what is protected by one. Keep out: how the lock works (state/file_lock.py),
 how holders are found (holders.py).
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orgdata_dagster.state.file_lock import holder, locked
-from orgdata_dagster.warehouse.storage.holders import holders, named, told
+from orgdata_dagster.warehouse.storage.holders import described, holders, named
 from orgdata_dagster.warehouse.storage.storage import Confirm
 
 
@@ -29,14 +29,14 @@ class LocalLock:
 
     @contextmanager
     def held(self, *, shared: bool, waiting: Callable[[], None], patience: float | None) -> Iterator[Confirm]:
-        """Hold it; see Storage.locked."""
+        """Hold the lock; see Storage.locked."""
         with locked(self.path, shared=shared, waiting=waiting, patience=patience):
             yield lambda: None
 
     def holders(self) -> str:
         """See Storage.holders."""
         found = dict.fromkeys(each for file in (*self.files, self.path) for each in holders(file))
-        return told(found) if found else ""
+        return described(found) if found else ""
 
     def writer(self) -> str:
         """See Storage.writer."""

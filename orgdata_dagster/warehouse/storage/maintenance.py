@@ -1,11 +1,11 @@
-"""Maintenance of a lake: merging small files, and forgetting states and files that nobody needs any more.
+"""Maintenance of a lake: merging small files, expiring old snapshots, and removing files that nothing needs any more.
 
 Here: `maintain`. Add here: another of DuckLake's own procedures.
-Keep out: when it runs and how long states are kept (orchestration/instance/lake_maintenance.py).
+Keep out: when it runs and how long snapshots are kept (orchestration/instance/lake_maintenance.py).
 
-Every commit adds a file per table, and a lake keeps all earlier states (`AT (VERSION => n)`), until they expire. Files
-that nothing refers to because their writer was killed are left alone: DuckLake finds them by listing the folder, and
-would take the files of another lake in the same folder for such.
+Every commit adds a file per table, and a lake keeps all earlier snapshots (`AT (VERSION => n)`) until they expire.
+Orphaned files of a killed writer are not removed: DuckLake finds them by listing the folder, and would also remove the
+files of another lake in the same folder.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.lake import Lake
 from orgdata_dagster.warehouse.storage.storage import ALIAS
 
-_REWRITE = 0.5  # share of a file's rows that were deleted, from which on it is written again without them
+_REWRITE = 0.5  # a file is rewritten if at least this share of its rows was deleted
 
 
 class Maintained(NamedTuple):
-    """What maintenance did.
+    """The result of maintenance.
 
-    rewritten: files written again without their deleted rows. merged: small files that became fewer.
-    snapshots: states that expired. deleted: files removed from the disk.
-    files, bytes: what the lake has now, in its last state.
+    rewritten: number of files that were rewritten without their deleted rows.
+    merged: number of small files that were merged.
+    snapshots: number of expired snapshots.
+    deleted: number of files removed from the disk.
+    files, bytes: number and size of the files of the last snapshot.
     """
 
     rewritten: int
@@ -40,8 +42,8 @@ class Maintained(NamedTuple):
 def maintain(warehouse: Warehouse, *, snapshots_before: datetime, files_before: datetime) -> Maintained:
     """Maintain a lake.
 
-    snapshots_before: states that are older expire; the last one never does.
-    files_before: files that no state has needed since then are removed; readers may still be reading newer ones.
+    snapshots_before: older snapshots expire; the last one never expires.
+    files_before: files that no snapshot has needed since then are removed. Readers may still read newer ones.
     """
     assert isinstance(warehouse.storage, Lake), "only a lake needs it"
     rewritten = _count(warehouse, "rewrite_data_files", "sum(files_processed)", f"delete_threshold => {_REWRITE}")
@@ -56,10 +58,10 @@ def maintain(warehouse: Warehouse, *, snapshots_before: datetime, files_before: 
 
 
 def _count(warehouse: Warehouse, procedure: str, what: str, option: str = "") -> int:
-    """Run one procedure under the lock, which it gives back for other writers; returns a figure of its result."""
+    """Run one procedure under the lock, and release the lock for other writers; returns a figure of the result."""
     options = ", ".join(filter(None, [literal(ALIAS), option]))
     with warehouse.alone().transaction() as connection:
-        # all of the result: it does not take effect before it is read to its end
+        # fetch the whole result: the procedure does not take effect before that
         [(count,)] = connection.execute(f"SELECT {what} FROM ducklake_{procedure}({options})").fetchall()
     return int(count or 0)
 

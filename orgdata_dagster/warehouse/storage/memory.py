@@ -1,7 +1,7 @@
-"""How much memory the database may use, and what happens if that is not enough.
+"""The memory limits of the database, and a second attempt with more memory if they are too low.
 
-Here: `allowed`, the limit from ORGDATA_MEMORY or from the machine's memory, and `with_room`, which repeats a piece of
-work with more memory, alone and on one thread. Add here: another way to use less memory.
+Here: `allowed`, the limits from ORGDATA_MEMORY or from the machine's memory, and `with_room`, which repeats work with
+more memory, on one thread and in one process at a time. Add here: another way to use less memory.
 Keep out: the settings of an instance (instances.py).
 """
 
@@ -65,7 +65,7 @@ class Memory:
 
 
 def allowed() -> Memory:
-    """The limits that apply now. Raises WarehouseUnavailable if ORGDATA_MEMORY is not an amount of memory."""
+    """The current limits. Raises WarehouseUnavailable if ORGDATA_MEMORY is not an amount of memory."""
     if configured := os.environ.get(VARIABLE):
         amount = parsed(configured)
         return Memory(amount, amount, f"as {VARIABLE} says")
@@ -109,7 +109,7 @@ def _limit_files(cgroups: Path, process: Path) -> Iterator[Path]:
             root = cgroups / "memory" if controllers else cgroups
             name = "memory.limit_in_bytes" if controllers else "memory.max"
             inner = root / own.lstrip("/")
-            # in a container the path is often one of the host; then the limit is in the root folder
+            # in a container the path is often a path of the host; the limit is then in the root folder
             for folder in (inner, *inner.parents):
                 yield folder / name
                 if folder == root:
@@ -125,7 +125,7 @@ def _limit(path: Path) -> int | None:
 
 
 def is_short(error: Exception) -> bool:
-    """Whether the error means that memory was short: DuckDB has several classes of errors for it."""
+    """Whether the error means that memory was short. DuckDB has several classes of errors for this."""
     known = isinstance(error, (MemoryShort, duckdb.OutOfMemoryException))
     return known or (isinstance(error, duckdb.Error) and SHORT.search(str(error)) is not None)
 
@@ -138,9 +138,11 @@ def in_room() -> bool:
 def with_room(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
     """Call `work`, which uses this connection, and return its result.
 
-    `work` must fetch all rows that it needs: a result that is still open on the connection is closed.
-    If memory is short, `work` is called once more with the larger limit, on one thread, and while no other process
-    does the same. Raises MemoryShort if that is not enough either.
+    `work` must fetch all rows that it needs, because a result that is still open on the connection is closed.
+    If memory is short, `work` is called once more with the larger limit, on one thread, while no other process does the
+    same.
+
+    Raises MemoryShort if that is not enough either.
     """
     try:
         return work()
@@ -158,9 +160,9 @@ def with_room(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T
 
 @contextmanager
 def _room(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
-    asked = "SELECT current_setting('memory_limit'), current_setting('threads'), current_setting('temp_directory')"
+    sql = "SELECT current_setting('memory_limit'), current_setting('threads'), current_setting('temp_directory')"
     with _one_at_a_time, connection.cursor() as settings:
-        limit, threads, spill = settings.execute(asked).fetchone() or ("", 1, "")
+        limit, threads, spill = settings.execute(sql).fetchone() or ("", 1, "")
         most = max(allowed().most, parsed(limit))
         # an instance spills to a folder of its own inside its process's folder; all processes share the folder above
         with locked(Path(spill).parent.parent / "memory.lock", shared=False):
@@ -172,8 +174,8 @@ def _room(connection: duckdb.DuckDBPyConnection) -> Iterator[int]:
                 _here.room = False
                 settings.execute(f"SET GLOBAL threads = {threads}")
                 with suppress(duckdb.Error):
-                    connection.execute("SELECT 1").fetchone()  # frees what the last result still holds
-                # fails while tables in memory hold more than this; the next use of the instance sets it again
+                    connection.execute("SELECT 1").fetchone()  # frees the memory of the last result
+                # fails while tables in memory are larger than this; the next use of the instance sets it again
                 with suppress(duckdb.Error):
                     settings.execute(f"SET GLOBAL memory_limit = '{limit}'")
 

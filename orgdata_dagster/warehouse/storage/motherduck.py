@@ -1,10 +1,10 @@
 """A database at MotherDuck (`md:name`).
 
-Here: `MotherDuck`. It follows MotherDuck's documents and has never been run. Keep out: tokens: MotherDuck's extension
-reads `motherduck_token` from the environment.
+Here: `MotherDuck`. It follows MotherDuck's documentation and has never been run. Keep out: tokens, because MotherDuck's
+extension reads `motherduck_token` from the environment.
 
-Only writers of this machine take turns. Two machines must not write to the same tables at once. The database has to
-exist, and has its own name in a connection: MotherDuck allows no alias for it.
+The lock applies to writers of this machine only: two machines must not write to the same tables at once. The database
+has to exist. Connections use its own name, because MotherDuck does not allow an alias.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from orgdata_dagster.warehouse.storage.storage import Confirm, Storage
 
 
 class MotherDuck(Storage):
-    """database: its name, without `md:`. scratch: the folder of the lock."""
+    """A database at MotherDuck. `database`: its name, without `md:`. `scratch`: the folder for the lock."""
 
     consistent = False
 
@@ -39,7 +39,7 @@ class MotherDuck(Storage):
         return True
 
     def make_ready(self) -> None:
-        """Nothing."""
+        """No-op: MotherDuck needs no folder."""
 
     def load(self, connection: duckdb.DuckDBPyConnection) -> None:
         extensions.load(connection, ("motherduck",), why=f"The warehouse {self.shown}")

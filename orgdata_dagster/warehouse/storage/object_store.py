@@ -1,10 +1,10 @@
-"""Object stores as the place of a lake's files: which extensions they need, and credentials from the environment.
+"""Object stores for the files of a lake: the extensions that they need, and credentials from the environment.
 
 Here: `ObjectStore`, for a DATA_PATH such as `s3://bucket/lake`. Add here: the variables of another store.
 Keep out: local folders (lake.py).
 
-The credentials are those of AWS's own variables. Without them DuckDB looks for others as AWS's tools do (profile,
-role of the machine), which needs its extension `aws`. Secrets that the user has stored in DuckDB are used too.
+The credentials come from AWS's own variables. Without them DuckDB looks for credentials as AWS's tools do (profile,
+role of the machine), which needs its extension `aws`. Secrets that the user has stored in DuckDB are also used.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SCHEMES = frozenset(_TYPES)
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """url: the place of the files, such as `s3://bucket/lake`."""
+    """An object store. `url`: the place of the files, such as `s3://bucket/lake`."""
 
     url: str
 
@@ -66,7 +66,7 @@ class ObjectStore:
         return found if "KEY_ID" in found else {}
 
     def _endpoint(self) -> dict[str, str]:
-        """Another address than Amazon's, such as a MinIO server's, which expects the bucket in the path."""
+        """The options for an endpoint other than Amazon's, such as a MinIO server, with the bucket in the path."""
         url = next((os.environ[each] for each in _ENDPOINTS if os.environ.get(each)), None)
         if url is None:
             return {}

@@ -2,10 +2,10 @@
 
 Here: `PostgresCatalog`. Keep out: the lock itself (advisory_lock.py).
 
-Only writers take the lock. Readers see the lake as it was when they began, whatever is written meanwhile.
+Only writers take the lock. Readers see the lake as it was when they began, regardless of concurrent writers.
 
-The password goes to DuckDB as a secret and never as a part of the URI: DuckDB prints the URI in its errors and lists it
-in `duckdb_databases()`.
+The password is passed to DuckDB as a secret and never in the URI, which DuckDB prints in its errors and lists in
+`duckdb_databases()`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import duckdb
 from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage import advisory_lock
-from orgdata_dagster.warehouse.storage.catalogs import Catalog
+from orgdata_dagster.warehouse.storage.catalogs import LakeCatalog
 from orgdata_dagster.warehouse.storage.storage import Confirm
 
 _SECRET = "orgdata_catalog"
@@ -28,10 +28,12 @@ _SECRETS = ("password", "sslpassword")
 _EXISTS = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = 'ducklake_metadata'"
 
 
-class PostgresCatalog(Catalog):
-    """dsn: libpq's connection string, as keywords or as `postgresql://...`. schema: the schema of the lake's tables.
+class PostgresCatalog(LakeCatalog):
+    """A catalog on a PostgreSQL server.
 
-    What it leaves out comes from libpq's own variables and files: PGPASSWORD, PGSERVICE, PGPASSFILE and so on.
+    dsn: libpq's connection string, as keywords or as `postgresql://...`. Missing parameters come from libpq's own
+        variables and files: PGPASSWORD, PGSERVICE, PGPASSFILE and so on.
+    schema: the schema of the lake's tables.
 
     Raises WarehouseUnavailable if the driver is missing or the string is malformed.
     """
@@ -81,13 +83,13 @@ class PostgresCatalog(Catalog):
         return self.holders()
 
     def explained(self, error: duckdb.Error) -> WarehouseError | None:
-        said = " ".join(str(error).split())
-        if found := re.search(r'Unable to connect to Postgres at ".*?": (.*)', said):
+        text = " ".join(str(error).split())
+        if found := re.search(r'Unable to connect to Postgres at ".*?": (.*)', text):
             return WarehouseUnavailable(
                 f"Cannot connect to the warehouse's catalog {self.shown}: {found[1]}. See ORGDATA_WAREHOUSE, "
                 "PGPASSWORD and PGSERVICE."
             )
-        if "server closed the connection" in said or "connection to server was lost" in said:
+        if "server closed the connection" in text or "connection to server was lost" in text:
             return WarehouseUnavailable(
                 f"The connection to the warehouse's catalog {self.shown} was lost. Nothing was committed unless the "
                 "commit was under way: run this again."
@@ -96,7 +98,7 @@ class PostgresCatalog(Catalog):
 
     @property
     def _key(self) -> int:
-        """Locks are numbers, one list per database: the schema tells the lakes of a database apart."""
+        """The number of the lock. PostgreSQL's locks are numbers per database, and a schema contains one lake."""
         return int.from_bytes(hashlib.sha256(f"orgdata lake {self._schema}".encode()).digest()[:8], signed=True)
 
 
@@ -110,7 +112,7 @@ def _parsed(dsn: str) -> dict[str, str]:
         return {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
     except ProgrammingError:
         raise WarehouseUnavailable(
-            "ORGDATA_WAREHOUSE: what follows `ducklake:postgres:` is no connection string. Write `dbname=lake "
+            "ORGDATA_WAREHOUSE: the text after `ducklake:postgres:` is not a connection string. Write `dbname=lake "
             "host=db.example.com user=orgdata` or `postgresql://orgdata@db.example.com/lake`."
         ) from None
 

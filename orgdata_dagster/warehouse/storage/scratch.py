@@ -1,11 +1,11 @@
-"""Temporary folders that are removed with their owner, also after a crash.
+"""Temporary folders that are removed when their owner ends, also after a crash.
 
-Here: `owned_folder`, which lasts as long as a context, and `process_folder`, which lasts as long as the process.
-Keep out: what is in the folders: pages (pages/stage.py), DuckDB's spill files (instances.py).
+Here: `owned_folder`, which exists until the end of a context, and `process_folder`, which exists until the process
+ends. Keep out: the content of the folders: pages (pages/stage.py), DuckDB's spill files (instances.py).
 
-The owner holds a kernel lock on a file in its folder. The kernel releases it when the owner ends, by whatever means. A
-folder whose lock is free belongs to an owner that has ended, and is removed when the next folder is created. A lock
-keeps creation and removal apart, so that no folder is removed before its owner has locked it.
+The owner holds a kernel lock on a file in its folder, which the kernel releases when the owner ends. A folder whose
+lock is free belongs to an owner that has ended, and is removed when the next folder is created. Creation and removal
+are under another lock, so that no folder is removed before its owner has locked it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _sweep(parent: Path, prefix: str) -> None:
     for folder in parent.glob(f"{prefix}*/"):
         try:
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:  # its owner was killed before it had the lock, or is removing it now
+        except FileNotFoundError:  # the owner was killed before it had the lock, or is removing the folder now
             shutil.rmtree(folder, ignore_errors=True)
             continue
         try:

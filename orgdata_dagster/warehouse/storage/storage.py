@@ -1,7 +1,7 @@
-"""What every kind of warehouse has in common, and what each kind does in its own way.
+"""The interface of all kinds of warehouses.
 
-Here: `Storage`, the interface of duckdb_file.py, lake.py and motherduck.py. Add here: something that a kind of
-warehouse has to do differently. Keep out: opening and transactions, which are the same for all (connection.py).
+Here: `Storage`, which duckdb_file.py, lake.py and motherduck.py implement. Add here: an operation that differs between
+kinds of warehouses. Keep out: opening and transactions, which are the same for all kinds (connection.py).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Confirm = Callable[[], None]
 
 
 class Storage(ABC):
-    """Where the tables are.
+    """A place for the tables.
 
     shown: the URI for messages, without a password and without options.
-    alias: the name under which a connection has the database.
-    options: what DuckDB's ATTACH is given besides, name -> value.
+    alias: the database's name in a connection.
+    options: additional options of DuckDB's ATTACH, name -> value.
     secrets: values that must never be shown.
-    consistent: a reader's statements see one state without further ado, because writers wait for it.
+    consistent: whether all statements of a reader see the same state without a transaction, because writers wait.
     """
 
     shown: str
@@ -40,11 +40,11 @@ class Storage(ABC):
     @property
     @abstractmethod
     def exists(self) -> bool:
-        """Whether there is something to read."""
+        """Whether the warehouse exists."""
 
     @abstractmethod
     def make_ready(self) -> None:
-        """Called before a writer attaches: create folders. Raises WarehouseUnavailable."""
+        """Create folders, before a writer attaches the database. Raises WarehouseUnavailable."""
 
     def load(self, connection: duckdb.DuckDBPyConnection) -> None:  # noqa: B027 - a file needs nothing
         """Load the extensions and set the secrets that the connection needs. Raises WarehouseUnavailable."""
@@ -59,7 +59,8 @@ class Storage(ABC):
     ) -> AbstractContextManager[Confirm]:
         """Hold the lock for reading (shared) or writing.
 
-        waiting: called in another thread when this takes seconds. patience: seconds after which StillHeld is raised.
+        waiting: called in another thread if this takes seconds.
+        patience: seconds after which StillHeld is raised; None for no limit.
         """
 
     def tidy(self, connection: duckdb.DuckDBPyConnection) -> None:  # noqa: B027 - a file needs nothing
@@ -75,16 +76,16 @@ class Storage(ABC):
 
     @abstractmethod
     def explained(self, error: duckdb.Error) -> WarehouseError | None:
-        """The error as a sentence; None if it is about a query and not about the warehouse."""
+        """The error with a message for the user; None if it is about a query and not about the warehouse."""
 
     def folders(self) -> list[Path]:
-        """Folders of this machine whose disks the tables fill."""
+        """Folders on this machine that contain the tables."""
         return []
 
     def files(self) -> Iterator[Path]:
-        """Files and folders of this machine that only their owner may read."""
+        """Files and folders on this machine that must only be readable by their owner."""
         yield from ()
 
-    def unusable(self, data_type: str) -> bool:  # noqa: ARG002 - a file holds every type
-        """Whether values of this SQL type cannot be stored, or not without loss."""
+    def unusable(self, data_type: str) -> bool:  # noqa: ARG002 - a file supports every type
+        """Whether values of this SQL type cannot be stored without loss."""
         return False

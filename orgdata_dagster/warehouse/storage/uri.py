@@ -1,4 +1,4 @@
-"""The warehouse's URI: which kind of warehouse it means, and its options.
+"""The warehouse's URI: the kind of warehouse, and its options.
 
 Here: `storage_of`. Add here: another scheme. Keep out: opening it (connection.py).
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from orgdata_dagster.warehouse.errors import WarehouseUnavailable
-from orgdata_dagster.warehouse.storage.catalogs import Catalog, LocalCatalog
+from orgdata_dagster.warehouse.storage.catalogs import LakeCatalog, LocalCatalog
 from orgdata_dagster.warehouse.storage.duckdb_file import DuckDBFile
 from orgdata_dagster.warehouse.storage.lake import DATA_PATH, OPTIONS, Lake
 from orgdata_dagster.warehouse.storage.motherduck import MotherDuck
@@ -33,9 +33,10 @@ _KINDS = (
 
 
 def storage_of(uri: str, *, base: Callable[[], Path], scratch: Path) -> Storage:
-    """The warehouse that a URI means.
+    """The warehouse at a URI.
 
-    base: called for the folder of relative paths. scratch: a folder for locks of databases elsewhere.
+    base: called for the folder of relative paths.
+    scratch: a folder for locks of databases that are not on this machine.
 
     Raises WarehouseUnavailable if the URI is malformed. No message contains a part of it that may be a password.
     """
@@ -60,10 +61,10 @@ def _lake(text: str, base: Callable[[], Path]) -> Lake:
     return Lake(_catalog(text, options.get("METADATA_SCHEMA", "public"), base), options)
 
 
-def _catalog(text: str, schema: str, base: Callable[[], Path]) -> Catalog:
+def _catalog(text: str, schema: str, base: Callable[[], Path]) -> LakeCatalog:
     kind = found.group().lower() if (found := _SCHEME.match(text)) else None
     rest = text.partition(":")[2] if kind else text
-    if kind == "postgresql":  # ducklake:postgresql://... without the second word
+    if kind == "postgresql":  # ducklake:postgresql://..., without `postgres:`
         kind, rest = "postgres", text
     if kind == "postgres":
         from orgdata_dagster.warehouse.storage.postgres_catalog import PostgresCatalog

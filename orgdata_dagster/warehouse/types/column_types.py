@@ -1,9 +1,10 @@
-"""Finds the types that hold every value of a column, first from a sample and, if that guess fails, from all rows.
+"""Inferring the types that hold every value of a column, first from a sample and, if that fails, from all rows.
 
-Here: `TypeTracker`. Rules for a particular type belong in lossless.py, changes to tables in evolution.py.
+Here: `TypeTracker`. Add here: another step of the inference. Keep out: rules for a particular type (lossless.py),
+changes to tables (commit/evolution.py).
 
-Guessing is safe: the commit checks every value while it casts it (evolution.py), and calls `analyse` when a value does
-not survive. A table whose types do not change is therefore read once, not twice.
+Inferring types from a sample is safe: the commit checks every value while it casts it (evolution.py), and calls
+`analyse` when a value does not survive. A table whose types do not change is therefore read once, not twice.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ BATCH = 100
 class ColumnTypes:
     """What is known about one column.
 
-    `fits`: the types that hold all its values, preferred first.
-    `filled`: whether it has any value.
-    `misfits`: number of values that do not fit the declared type.
-    `kinds`: the JSON kinds of its values; None if the format does not distinguish kinds.
+    fits: the types that hold all its values, preferred first.
+    filled: whether it has any value.
+    misfits: number of values that do not fit the declared type.
+    kinds: the JSON kinds of its values; None if the format does not distinguish kinds.
     """
 
     fits: tuple[str, ...] = ()
@@ -44,11 +45,11 @@ class ColumnTypes:
 
 
 class TypeTracker:
-    """Looks at the pages of one table in turn and keeps in `columns` what is known about each column.
+    """Reads the pages of one table in turn and keeps in `columns` what is known about each column.
 
-    `declared`: types declared in the YAML, by folded column name.
-    `expected`: the column types of the existing table. They are assumed to hold until `analyse` has run; from then on
-    `exact` is true and `columns` is valid for every value.
+    declared: folded column name -> the type declared in the YAML.
+    expected: column -> its type in the existing table. These types are assumed to fit until `analyse` has run. After
+        that, `exact` is true and `columns` is valid for every value.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class TypeTracker:
         self._spelling = {folded(name): name for name in expected}
 
     def see(self, source: str, columns: Sequence[str], records: int, kinds: Mapping[str, Kinds] | None = None) -> None:
-        """Look at the rows of `source`, a SQL relation with `columns` as text; `kinds`: JSON kinds per column."""
+        """Read the rows of `source`, a SQL relation with `columns` as text. `kinds`: column -> its JSON kinds."""
         # DuckDB's names ignore case, so two spellings on two pages are one column
         spelled = {name: self._spelling.setdefault(folded(name), name) for name in columns}
         columns = list(spelled.values())
@@ -119,7 +120,7 @@ class TypeTracker:
     def prove(self) -> None:
         """Check that what the samples showed holds for every value.
 
-        Cheaper than `analyse`: it tries only the remaining candidates, and skips pages that the sample covered whole.
+        Cheaper than `analyse`: it tries only the remaining candidates, and skips pages that the sample covered fully.
         """
         unproven = {
             name for name, column in self.columns.items() if not column.filled or folded(name) in self._declared

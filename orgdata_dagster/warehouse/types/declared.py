@@ -11,7 +11,7 @@ A declared type may change the notation of a value, never the value:
 - An instant (TIMESTAMPTZ) fits in ISO 8601 with any offset; without an offset it is read as UTC. A local time
   (TIMESTAMP, TIME and their variants) has no offset. A date alone is not a time, and no fractional digit may be lost.
 - `true`, `false` and UUIDs fit in any case. Nested values fit as JSON with any white space.
-- For every other type a value fits if the type prints it exactly so.
+- For every other type a value fits if the type prints it in exactly the same way.
 """
 
 from __future__ import annotations

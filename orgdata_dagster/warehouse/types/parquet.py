@@ -1,4 +1,4 @@
-"""Which type of Parquet keeps every value of a column.
+"""Finding a Parquet type that keeps every value of a column.
 
 Here: `storable`, and `changes` for tables that are stored as Parquet. Keep out: writing files (export.py,
 cli/query/formats.py), which types DuckLake knows (storage/lake.py).

@@ -10,17 +10,17 @@ END = START + timedelta(days=1)
 NOON = START + timedelta(hours=12)
 
 
-def told(*coverage: Interval, window: tuple[datetime, datetime] | None = (START, END)) -> dict[str, object]:
+def metadata(*coverage: Interval, window: tuple[datetime, datetime] | None = (START, END)) -> dict[str, object]:
     return {name: value.value for name, value in of_coverage(coverage, window).items()}
 
 
 def test_a_whole_day_is_complete() -> None:
-    assert told(Interval(START, END)) == {"complete": True, "complete_until": END.timestamp()}
+    assert metadata(Interval(START, END)) == {"complete": True, "complete_until": END.timestamp()}
 
 
 def test_a_day_with_a_gap_names_it_and_is_complete_up_to_it() -> None:
     gap = Interval(NOON, NOON + timedelta(hours=1), "too many rows at one instant")
-    shown = told(Interval(START, NOON), gap, Interval(gap.end, END))
+    shown = metadata(Interval(START, NOON), gap, Interval(gap.end, END))
     assert shown["complete"] is False
     assert shown["complete_until"] == NOON.timestamp()
     assert shown["incomplete"] == (
@@ -31,28 +31,28 @@ def test_a_day_with_a_gap_names_it_and_is_complete_up_to_it() -> None:
 def test_a_day_that_is_not_over_is_visibly_unfinished() -> None:
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     until = start + timedelta(minutes=1)
-    shown = told(Interval(start, until), window=(start, start + timedelta(days=1)))
+    shown = metadata(Interval(start, until), window=(start, start + timedelta(days=1)))
     assert shown["complete"] is False
     assert shown["complete_until"] == until.timestamp()
     assert str(shown["incomplete"]).endswith("00:01:00 UTC: the partition is not over")
 
 
 def test_a_past_day_that_was_pulled_before_its_end_says_so() -> None:
-    assert "has not been pulled to its end" in str(told(Interval(START, NOON))["incomplete"])
+    assert "has not been pulled to its end" in str(metadata(Interval(START, NOON))["incomplete"])
 
 
 def test_a_snapshot_is_complete_as_of_its_instant() -> None:
-    assert told(Interval(NOON - timedelta(days=1), NOON), window=None)["complete"] is True
+    assert metadata(Interval(NOON - timedelta(days=1), NOON), window=None)["complete"] is True
 
 
 def test_a_whole_table_with_a_reason_does_not_name_the_epoch() -> None:
-    shown = told(Interval(datetime(1970, 1, 1, tzinfo=UTC), NOON, "two walks differ"), window=None)
+    shown = metadata(Interval(datetime(1970, 1, 1, tzinfo=UTC), NOON, "two walks differ"), window=None)
     assert shown == {"complete": False, "incomplete": "- to 2026-03-01 12:00:00 UTC: two walks differ"}
 
 
 def test_many_gaps_are_not_all_listed() -> None:
     gaps = [Interval(START + n * timedelta(minutes=1), START + (n + 1) * timedelta(minutes=1), "x") for n in range(50)]
-    lines = str(told(*gaps)["incomplete"]).splitlines()
+    lines = str(metadata(*gaps)["incomplete"]).splitlines()
     assert len(lines) == 21
     assert lines[-1] == "- and 31 more"  # 30 gaps, and that the day was not pulled to its end
 

@@ -21,17 +21,17 @@ def test_it_ends_at_once_and_what_landed_stays_and_is_shown(home: Home, sandbox:
     limits = {"concurrent": 1, "per_minute": 6}
     home.write_project(institution_analytics=institution_analytics(limits=limits))
     sandbox.institution_analytics.page_rows = 1000  # two requests a day
-    told: list[float] = []
+    stopped_at: list[float] = []
 
     def terminate() -> None:
         wait_until(lambda: len(sandbox.log.entries()) >= 6, "the sixth request")
         time.sleep(0.5)  # by now it waits for the rate limit
-        told.append(time.monotonic())
+        stopped_at.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=terminate, daemon=True).start()
     result = home.materialize(ASSET, today(back=5), today())
-    assert time.monotonic() - told[0] < 8  # the next request may leave after 10 s
+    assert time.monotonic() - stopped_at[0] < 8  # the next request may leave after 10 s
     assert not result.success
     assert not stopping.stopping()  # the process may run another step
     days = {day for (day,) in home.sql("SELECT partition_key FROM _orgdata.loads")}
@@ -40,6 +40,6 @@ def test_it_ends_at_once_and_what_landed_stays_and_is_shown(home: Home, sandbox:
         assert instance.get_materialized_partitions(dg.AssetKey(ASSET.split("/"))) == days
     [failed] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failed.error is not None
-    assert f"stopped after {len(days)} of 6 partitions have landed" in failed.error.message
+    assert f"stopped after {len(days)} of 6 partitions have landed" in failed.error.stopped_at
     requests = len(sandbox.log.entries())
     assert home.sql("SELECT count(*) FROM _orgdata.requests") == [(requests,)]  # what was asked is on record

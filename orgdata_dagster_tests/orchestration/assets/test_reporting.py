@@ -48,7 +48,7 @@ def test_days_are_reported_while_a_run_goes_on_and_each_once(
     monkeypatch.setenv(SWITCH, internals)
     monkeypatch.setattr(landing, "_MOST_PARTITIONS", 2)
     monkeypatch.setattr(reporting, "_EVERY", 0)
-    seen, real = list[list[str]](), landing._Run._tell_landed
+    seen, real = list[list[str]](), landing._Run._log_landed
     with home.instance() as instance:
         wanted = dg.AssetKey(USERS.split("/"))
 
@@ -56,7 +56,7 @@ def test_days_are_reported_while_a_run_goes_on_and_each_once(
             real(*args)
             seen.append(reported(instance, wanted))
 
-        monkeypatch.setattr(landing._Run, "_tell_landed", look)
+        monkeypatch.setattr(landing._Run, "_log_landed", look)
         done = home.materialize(USERS, today(back=4), today())
         assert done.success
         days = [today(back=back) for back in (4, 3, 2, 1, 0)]

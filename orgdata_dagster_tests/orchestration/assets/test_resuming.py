@@ -28,10 +28,10 @@ def make(
     instance: dg.DagsterInstance, name: str, status: dg.DagsterRunStatus, root: dg.DagsterRun | None = None, **tags: str
 ) -> dg.DagsterRun:
     """A run of an asset that has ended; `root`: the one that it retries."""
-    told = {{"resume": RESUME_TAG, "pull": PULL_BEGAN_TAG}[tag]: value for tag, value in tags.items()}
+    message = {{"resume": RESUME_TAG, "pull": PULL_BEGAN_TAG}[tag]: value for tag, value in tags.items()}
     run_id = root.run_id if root else None
     return create_run_for_test(
-        instance, status=status, tags=told, asset_selection=frozenset({key(name)}), root_run_id=run_id,
+        instance, status=status, tags=message, asset_selection=frozenset({key(name)}), root_run_id=run_id,
         parent_run_id=run_id,
     )  # fmt: skip
 
@@ -47,9 +47,9 @@ def test_a_run_continues_what_it_retries_or_what_it_is_told_to(instance: dg.Dags
     assert since(instance, first) is None
     retry = make(instance, "a", FAILURE, root=first)
     assert since(instance, retry) == created(instance, first)
-    told = make(instance, "a", FAILURE, resume=LONG_AGO.isoformat())
-    assert since(instance, told) == LONG_AGO
-    assert since(instance, make(instance, "a", FAILURE, root=told)) == LONG_AGO
+    message = make(instance, "a", FAILURE, resume=LONG_AGO.isoformat())
+    assert since(instance, message) == LONG_AGO
+    assert since(instance, make(instance, "a", FAILURE, root=message)) == LONG_AGO
 
 
 def test_only_the_last_run_of_an_asset_counts(instance: dg.DagsterInstance) -> None:

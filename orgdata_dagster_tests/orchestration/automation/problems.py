@@ -160,8 +160,8 @@ def it_is_complete_again(world: World) -> None:
 
 
 def a_gap_that_was_given_up(world: World) -> None:
-    asked = {"batch": [], "tries": 0, "after": "", "given_up": ["2026-03-01", "2026-03-02"]}
-    world.instigator("catch_up", json.dumps({"octolis/contacts": asked}))
+    state = {"batch": [], "tries": 0, "after": "", "given_up": ["2026-03-01", "2026-03-02"]}
+    world.instigator("catch_up", json.dumps({"octolis/contacts": state}))
 
 
 def the_gap_is_filled(world: World) -> None:

@@ -81,17 +81,17 @@ def test_one_message_at_the_beginning_and_one_at_the_end(
 ) -> None:
     assert world.tick() == []
     begin(world)
-    [told] = world.tick()
-    assert told.startswith(f"orgdata: {subject}")
-    assert " began\n" in told
-    assert text in told
-    assert SECRET not in told
+    [message] = world.tick()
+    assert message.startswith(f"orgdata: {subject}")
+    assert " began\n" in message
+    assert text in message
+    assert SECRET not in message
     assert world.tick() == world.tick() == []  # while it lasts nothing more is said
     end(world)
-    [told] = world.tick()
-    assert told.startswith(f"orgdata: {subject}")
-    assert " ended\n" in told
-    assert "after 3 min" in told
+    [message] = world.tick()
+    assert message.startswith(f"orgdata: {subject}")
+    assert " ended\n" in message
+    assert "after 3 min" in message
     assert world.tick() == []
 
 
@@ -151,8 +151,8 @@ def test_a_kind_that_cannot_be_looked_at_stays_as_it_was(world: World, monkeypat
     with monkeypatch.context() as broken:
         broken.setenv(settings.WAREHOUSE, "/dev/null")
         the_pause_is_lifted(world)
-        [told] = world.tick()
-        assert told.startswith("orgdata: accutics: pause ended")
+        [message] = world.tick()
+        assert message.startswith("orgdata: accutics: pause ended")
     assert world.tick() == []
 
 
@@ -163,8 +163,8 @@ def test_quiet_hours_hold_messages_back(world: World) -> None:
     assert world.tick() == []
     it_works_again(world)  # and nobody hears of it
     world.now += HOUR
-    [told] = world.tick()
-    assert told.startswith("orgdata: accutics: pause began")
+    [message] = world.tick()
+    assert message.startswith("orgdata: accutics: pause began")
     the_pause_is_lifted(world)
     world.home.set(**{quiet_hours.VARIABLE: "at night"})
     assert len(world.tick()) == 1  # malformed ones keep nobody from being told

@@ -9,7 +9,7 @@ import pytest
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
-from orgdata_dagster.orchestration.automation.catch_up import Attempts, Policy, catch_up_sensor, next_batch
+from orgdata_dagster.orchestration.automation.catch_up import AssetAttempts, Policy, catch_up_sensor, next_batch
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox.faults import Status
 from orgdata_dagster.sandbox.server import Sandbox
@@ -48,7 +48,7 @@ class Daemon:
     def later(self) -> None:
         """Let every pause be over."""
         state = json.loads(self.cursor or "{}")
-        self.cursor = json.dumps({name: {**asked, "after": ""} for name, asked in state.items()})
+        self.cursor = json.dumps({name: {**attempts, "after": ""} for name, attempts in state.items()})
 
     def pause(self, asset: str) -> float:
         """Minutes until the asset may be asked for again."""
@@ -125,7 +125,7 @@ def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemo
     assert daemon.tick() == []
     CircuitBreaker("institution_analytics", FileState(settings.home())).clear()
     # a pause that the vendor asked for, longer than any that is kept: a run would fail at once, and count as an attempt
-    daemon.vendor.rate_limit().pause(600, asked=86_400)
+    daemon.vendor.rate_limit().pause(600, requested=86_400)
     assert daemon.tick() == []
     assert "it asked for a pause: 10 min" in str(daemon.last.skip_reason)
     daemon.vendor.rate_limit().resume()
@@ -146,7 +146,7 @@ def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemo
 )
 def test_when_tries_begin_anew(before: str, missing: str, tries: int, paused: bool) -> None:
     days = {number: f"2026-11-0{number}" for number in "12345678"}
-    asked = Attempts([days[n] for n in before.split()], 1 if before else 0, "later" if before else "")
-    assert next_batch(asked, [days[n] for n in missing.split()], patience=PATIENCE, whole=False)
-    assert (asked.tries, bool(asked.after)) == (tries, paused)
-    assert len(asked.batch) <= 3
+    attempts = AssetAttempts([days[n] for n in before.split()], 1 if before else 0, "later" if before else "")
+    assert next_batch(attempts, [days[n] for n in missing.split()], patience=PATIENCE, whole=False)
+    assert (attempts.tries, bool(attempts.after)) == (tries, paused)
+    assert len(attempts.batch) <= 3

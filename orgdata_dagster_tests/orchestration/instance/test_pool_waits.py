@@ -68,18 +68,18 @@ def test_a_holder_that_is_killed_meanwhile_is_noticed_and_waiting_costs_nothing(
         assert cpu < took / 3  # with what the run itself costs
         statuses = [each.status for each in instance.get_runs()]  # newest first
         assert statuses == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
-    told = [each for each in reports if isinstance(each, Waiting)]
-    assert told[0].asset == "wanted"
-    assert f"a slot of the pool {POOL}, held by run" in told[0].what
-    assert f"process {holder.pid} on" in told[0].what
+    waits = [each for each in reports if isinstance(each, Waiting)]
+    assert waits[0].asset == "wanted"
+    assert f"a slot of the pool {POOL}, held by run" in waits[0].what
+    assert f"process {holder.pid} on" in waits[0].what
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "told"])
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "stop()"])
 def test_it_can_be_stopped_while_it_waits(home: Home, how: str) -> None:
     """Dagster captures signals until a step begins, and then this one did not begin."""
     with home.instance() as instance, held_by_another_process(instance):
-        tell = stopping.stop if how == "told" else lambda: os.kill(os.getpid(), getattr(signal, how))
-        after(1, tell)
+        stop = stopping.stop if how == "stop()" else lambda: os.kill(os.getpid(), getattr(signal, how))
+        after(1, stop)
         began = time.monotonic()
         try:
             result = run(instance, [])

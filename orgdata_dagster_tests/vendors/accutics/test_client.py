@@ -70,7 +70,7 @@ def rows(download: Download) -> list[dict[str, Any]]:
 def pull(url: str, folder: Path, entity: Listing, *conditions: Any, token: str = "") -> list[dict[str, Any]]:
     with client(url, token) as opened:
         walked = opened.pages(searched(entity, *conditions), folder=folder, read=rows)
-    assert walked.settled
+    assert walked.complete
     return [row for page in walked.pages for row in page]
 
 
@@ -157,7 +157,7 @@ def test_the_code_decides_and_never_the_message(
     with pytest.raises(PermanentError, match=remedy) as caught:
         pull(server.url, tmp_path, RECORDS)
     assert caught.value.code == code
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_next_on_another_host_is_not_followed_and_its_cursor_counts(server: Loopback, tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_next_on_another_host_is_not_followed_and_its_cursor_counts(server: Loop
         first = body({"next_cursor": "2", "next": f"{elsewhere.url}/records?cursor=2"}, 1)
         server.answer(Reply(body=first), Reply(body=body({"next_cursor": None, "next": None}, 2)))
         pull(server.url, tmp_path, RECORDS)
-        assert [asked.path.rpartition("?")[2] for asked in server.asked][1].endswith("cursor=2")
-        assert elsewhere.asked == []
+        assert [each.path.rpartition("?")[2] for each in server.requests][1].endswith("cursor=2")
+        assert elsewhere.requests == []
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_an_answer_without_the_envelope_is_requested_again_and_then_fails(
     server.answer(Reply(body=answer))
     with pytest.raises(RetriesExhausted, match="data"):
         pull(server.url, tmp_path, RECORDS)
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 def test_a_page_that_the_callers_parser_rejects_is_requested_again(server: Loopback, tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_page_that_the_callers_parser_rejects_is_requested_again(server: Loopb
 
     with client(server.url) as opened:
         assert len(opened.pages(RECORDS, folder=tmp_path, read=read).pages) == 1
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_a_missing_key_column(server: Loopback, tmp_path: Path) -> None:

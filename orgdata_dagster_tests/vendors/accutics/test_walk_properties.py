@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import URL
 
 from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest
-from orgdata_dagster.http.rest.walk import Answer, Walked, settle
+from orgdata_dagster.http.rest.walk import Walked, WalkedPage, walk_until_complete
 from orgdata_dagster.sandbox.accutics import Dimension, Entity
 from orgdata_dagster.sandbox.accutics.paging import page_meta
 from orgdata_dagster.vendors.accutics.entity import listing
@@ -72,7 +72,7 @@ class Vendor:
             return [], page_meta(URL(URL_), page, self.size, 0 if self.totals else len(rows))
         return rows[(page - 1) * self.size : page * self.size], page_meta(URL(URL_), page, self.size, len(rows))
 
-    def once(self) -> Iterator[Answer[Page]]:
+    def once(self) -> Iterator[WalkedPage[Page]]:
         pages, began = listing("/inputs", "page", ["id"], self.size).paginate(), None
         while pages.has_next_page:
             began = began or self.now
@@ -82,12 +82,12 @@ class Vendor:
             pages.update_state(PageAnswer({"meta": {"pagination": pagination}}, {}, rows, URL_))
             keys = tuple(str(row["id"]) for row in rows)
             changes = instants(rows, "updated_at" if self.dated else "")
-            yield Answer(
+            yield WalkedPage(
                 rows, keys, pagination["total_items"], newest_first(changes), unchanged=unchanged(changes, began)
             )
 
     def walk(self) -> Walked[Page]:
-        return settle(self.once, newest_first=self.sort.startswith("-updated_at"))
+        return walk_until_complete(self.once, newest_first=self.sort.startswith("-updated_at"))
 
     def _move(self, what: str, number: int) -> None:
         if what == "empty":
@@ -125,7 +125,7 @@ def lost(vendor: Vendor, pages: tuple[Page, ...]) -> set[int]:
 
 def check(vendor: Vendor) -> Walked[Page]:
     walked = vendor.walk()
-    assert not (walked.settled and lost(vendor, walked.pages))
+    assert not (walked.complete and lost(vendor, walked.pages))
     return walked
 
 
@@ -136,7 +136,7 @@ ANY_ORDER = st.sampled_from(["", "id", "-id", "updated_at"])
 @settings(max_examples=examples(100), deadline=None)
 @given(vendors(OPEN, NEWEST_FIRST, ("touch", "insert", "delete")))
 def test_an_open_range_newest_first_is_always_complete(vendor: Vendor) -> None:
-    assert check(vendor).settled
+    assert check(vendor).complete
 
 
 @example(vendor=Vendor([0] * 5, 4, DAY, "-updated_at,id", {2: [("touch", 0), ("touch", 1), ("touch", 2)]}))
@@ -144,8 +144,8 @@ def test_an_open_range_newest_first_is_always_complete(vendor: Vendor) -> None:
 @given(vendors(DAY, NEWEST_FIRST, ("touch", "delete")))
 def test_a_closed_day_newest_first_is_always_complete(vendor: Vendor) -> None:
     """Rows only leave it: a touched one lies in another day. If all of them leave, the answers look like empty ones."""
-    settled = check(vendor).settled
-    assert settled or not vendor.entity.matching(DAY, vendor.sort)
+    complete = check(vendor).complete
+    assert complete or not vendor.entity.matching(DAY, vendor.sort)
 
 
 @settings(max_examples=examples(100), deadline=None)
@@ -168,7 +168,7 @@ def test_an_open_range_or_snapshot_in_any_order_is_complete_or_reported_as_incom
 def test_once_nothing_moves_one_walk_is_enough_and_reads_every_row_once(vendor: Vendor) -> None:
     vendor.moves = {}
     walked = vendor.walk()
-    assert walked.settled
+    assert walked.complete
     assert sorted(row["id"] for page in walked.pages for row in page) == sorted(vendor.before)
     assert vendor.requests == max(1, -(-len(vendor.before) // vendor.size))
 

@@ -113,7 +113,7 @@ def test_a_day_that_is_really_empty_can_be_accepted(home: Home, sandbox: Sandbox
     vendor.data_sets["users"].delete(lambda _: True)
     assert home.orgdata("pull", USERS, "--from", DAY, "--to", DAY).status == 0
     [(reason,)] = home.sql(INCOMPLETE)
-    assert "the stored rows are kept, and this stays incomplete until rows come" in reason
+    assert "the stored rows are kept, and this is incomplete until the vendor sends rows" in reason
     accept = f"orgdata pull {USERS} --from {DAY} --to {DAY} --accept-shrink"
     assert accept in home.orgdata("status").out
     assert accept in home.orgdata("doctor", "--offline").everything

@@ -91,7 +91,7 @@ def test_points_beyond_the_usual_are_charged_and_a_spent_limit_pauses_everybody(
         def charge(self, cost: float) -> None:
             done.append(("charge", cost))
 
-        def pause(self, seconds: float, asked: float | None = None) -> bool:  # noqa: ARG002
+        def pause(self, seconds: float, requested: float | None = None) -> bool:  # noqa: ARG002
             done.append(("pause", seconds))
             return True
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.records import Download
-from orgdata_dagster.http.rest import paginators, told
+from orgdata_dagster.http.rest import next_page, paginators
 from orgdata_dagster.http.rest.auth import Fixed
 from orgdata_dagster.http.rest.errors import ErrorRules
 from orgdata_dagster.http.rest.paginators import Paginator, Stop
@@ -119,7 +119,7 @@ class Vendor:
         more = len(left) > size
         cursor = f"{page_rows[-1]['id']}:" if more else None
         body = {"rows": page_rows, "more": more, "cursor": cursor, "total": len(rows)}
-        if "told by the link" in self.kind:
+        if "in the link" in self.kind:
             del body["cursor"]
             body["next"] = f"/rows?after={cursor}" if cursor else None
         return body, {"x-next": cursor} if cursor else {}
@@ -146,14 +146,14 @@ PAGES: dict[str, Callable[[int], Paginator]] = {
     "offset, total": lambda _: paginators.Offset(parameter="offset", stop=Stop("total", "total")),
     "offset, has_more": lambda _: paginators.Offset(parameter="offset", stop=Stop("has_more", "more")),
     "offset, short_page": lambda n: paginators.Offset(parameter="offset", stop=Stop("short_page"), page_size=n),
-    "link in the body": lambda _: told.Link(next_at="next"),
-    "link in the body, total": lambda _: told.Link(next_at="next", total_at="total"),
-    "link header": lambda _: told.Link(),
-    "cursor": lambda _: told.Cursor(cursor_at="cursor", parameter="after"),
-    "cursor, has_more": lambda _: told.Cursor(cursor_at="cursor", parameter="after", has_more="more"),
-    "cursor, total": lambda _: told.Cursor(cursor_at="cursor", parameter="after", total_at="total"),
-    "cursor in a header": lambda _: told.Cursor(cursor_at="header:X-Next", parameter="after"),
-    "cursor told by the link": lambda _: told.Cursor(cursor_at="cursor", parameter="after", next_at="next"),
+    "link in the body": lambda _: next_page.Link(next_at="next"),
+    "link in the body, total": lambda _: next_page.Link(next_at="next", total_at="total"),
+    "link header": lambda _: next_page.Link(),
+    "cursor": lambda _: next_page.Cursor(cursor_at="cursor", parameter="after"),
+    "cursor, has_more": lambda _: next_page.Cursor(cursor_at="cursor", parameter="after", has_more="more"),
+    "cursor, total": lambda _: next_page.Cursor(cursor_at="cursor", parameter="after", total_at="total"),
+    "cursor in a header": lambda _: next_page.Cursor(cursor_at="header:X-Next", parameter="after"),
+    "cursor in the link": lambda _: next_page.Cursor(cursor_at="cursor", parameter="after", next_at="next"),
     "last_id, short_page": lambda n: paginators.LastId(
         id_at="id", parameter="after", stop=Stop("short_page"), page_size=n
     ),
@@ -180,7 +180,9 @@ def vendors(draw: st.DrawFn, kind: str, *, moving: bool = True) -> Vendor:
 
 def walked(vendor: Vendor, paginate: Callable[[], Paginator]) -> tuple[set[int], bool]:
     """The ids that came, and whether the walk is sure that these are all."""
-    listing = Listing("/links" if isinstance(paginate(), told.Link) else "/rows", paginate, records="rows", key=("id",))
+    listing = Listing(
+        "/links" if isinstance(paginate(), next_page.Link) else "/rows", paginate, records="rows", key=("id",)
+    )
     client = RestClient(vendor, Fixed(), ErrorRules())  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -189,7 +191,7 @@ def walked(vendor: Vendor, paginate: Callable[[], Paginator]) -> tuple[set[int],
             )
         except VendorError:
             return set(), False  # nothing lands, and the run fails: also no silent loss
-    return {row["id"] for page in found.pages for row in page["rows"]}, found.settled
+    return {row["id"] for page in found.pages for row in page["rows"]}, found.complete
 
 
 @pytest.mark.parametrize("kind", PAGES)
@@ -217,7 +219,7 @@ def test_one_walk_by_numbers_fails_the_same_property(kind: str, monkeypatch: pyt
     monkeypatch.setattr(paginators.Offset, "stands_at_row", True)
 
     def lost(vendor: Vendor) -> bool:
-        paginate = (lambda: told.Link(stands_at_row=True)) if kind == "link header" else (lambda: PAGES[kind](9))
+        paginate = (lambda: next_page.Link(stands_at_row=True)) if kind == "link header" else (lambda: PAGES[kind](9))
         came, settled = walked(vendor, paginate)
         return settled and not vendor.before - vendor.touched <= came
 

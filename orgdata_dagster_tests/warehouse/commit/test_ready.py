@@ -145,7 +145,7 @@ def test_of_a_key_that_came_twice_the_newest_version_is_ready(rig: Rig) -> None:
 def test_a_row_that_gets_lost_on_the_way_fails_the_commit(rig: Rig) -> None:
     rows = made_ready(rig, "id\n1\n", "id\n2\n")
     rig.connection.execute(f"DELETE FROM memory.{rows._table.sql} WHERE id = 1")
-    with pytest.raises(RowCountMismatch, match="2 rows were ready, 1 inserted"):
+    with pytest.raises(RowCountMismatch, match="2 rows were converted, but 1 were inserted"):
         land(rig, rows)
     with pytest.raises(duckdb.CatalogException):
         rig.sql("FROM acme.items")

@@ -208,7 +208,7 @@ def fail_to_land(rig: Rig, error: type[Exception] | tuple[type[Exception], ...],
     rig.land("id,at\n1,2026-03-01T10:00:00Z\n", load={"coverage": (Interval(NOON, NOON + HOUR),)})
     before = snapshot(rig)
     stage = rig.stage(body)
-    stage.look()
+    stage.inspect()
     stage.pages[0].page.path.write_bytes(changed)
     load = PartitionLoad(DAY, NOON, coverage=(Interval(NOON, NOON + 2 * HOUR),))
     with pytest.raises(error):
@@ -246,14 +246,14 @@ def test_commits_have_an_order_though_the_clock_jumped_back(rig: Rig) -> None:
     assert rig.sql(f"SELECT count(*) FROM _orgdata.loads WHERE loaded_at > '{ahead}'") == [(1,)]
 
 
-def test_an_answer_that_is_doubted_leaves_what_is_stored_and_says_why(rig: Rig) -> None:
+def test_an_answer_that_contradicts_the_table_leaves_what_is_stored_and_says_why(rig: Rig) -> None:
     rig.land("id\n1\n2\n")
-    doubt = Interval(NOON, NOON + HOUR, "the vendor answered with no row, and 2 are stored")
-    load = PartitionLoad(DAY, NOON + HOUR, coverage=(doubt,), doubted=True)
+    gap = Interval(NOON, NOON + HOUR, "the vendor answered with no row, and 2 are stored")
+    load = PartitionLoad(DAY, NOON + HOUR, coverage=(gap,), contradicted=True)
     commit(rig.warehouse, ITEMS, rig.stage("id\n"), [load], run_id="later")
     assert rig.sql("SELECT id FROM acme.items ORDER BY id") == [(1,), (2,)]
-    assert rig.sql("SELECT status FROM _orgdata.loads ORDER BY loaded_at") == [("landed",), ("doubted",)]
-    assert rig.sql("SELECT complete, reason FROM _orgdata.coverage") == [(False, doubt.reason)]
+    assert rig.sql("SELECT status FROM _orgdata.loads ORDER BY loaded_at") == [("landed",), ("contradicted",)]
+    assert rig.sql("SELECT complete, reason FROM _orgdata.coverage") == [(False, gap.reason)]
 
 
 def test_a_ledger_from_before_a_column_gets_it(rig: Rig) -> None:

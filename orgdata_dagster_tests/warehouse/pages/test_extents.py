@@ -29,10 +29,10 @@ def test_an_extent_that_tells_tells_the_truth(
     bottom, top = sorted(map(at, seconds))[:known], sorted(map(at, seconds), reverse=True)[:known]
     lower, upper = (None if bound is None else at(bound) for bound in (after, until))
     inside = [n for n in seconds if (after is None or n > after) and (until is None or n <= until)]
-    told = Extent(len(seconds), tuple(bottom), tuple(top)).count_within(lower, upper)
-    assert told in (None, len(inside))
+    message = Extent(len(seconds), tuple(bottom), tuple(top)).count_within(lower, upper)
+    assert message in (None, len(inside))
     if known >= len(seconds):
-        assert told is not None
+        assert message is not None
 
 
 @pytest.mark.parametrize(("after", "until", "inside"), [(0, 5, 300), (None, 0, 200), (0, None, 301), (5, 6, 1)])

@@ -17,7 +17,7 @@ from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage, json_reader
 from orgdata_dagster.warehouse.pages import json_bytes, json_pages, json_values
-from orgdata_dagster.warehouse.pages.json_pages import Column, JsonPage, Key
+from orgdata_dagster.warehouse.pages.json_pages import JsonColumn, JsonPage, Key
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 ALIKE = ['{"a": 1, "b": "x", "c":[2.5, {"a": 1}]}', '{"a":  null, "b": "{:,\\"}", "c":\n true}'] * 20
@@ -33,7 +33,7 @@ def prepared(rig: Rig, records: list[str]) -> JsonPage:
     return json_pages.prepare(rig.file(f"[{', '.join(records)}]"), rig.connection)
 
 
-def parsed(rig: Rig, records: list[str]) -> Mapping[Key, Column]:
+def parsed(rig: Rig, records: list[str]) -> Mapping[Key, JsonColumn]:
     """What a look with the parser finds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_values, "_SMALL", 1 << 30)
@@ -100,7 +100,7 @@ def test_odd_names(rig: Rig, record: str) -> None:
 def test_many_empty_records_are_records_all_the_same(rig: Rig) -> None:
     """The database's reader took them for values, and put whole records into the column."""
     page = prepared(rig, ["{}"] * 30 + ['{"a": 1}'])
-    assert page.values == {("a",): Column(frozenset({"number"}))}
+    assert page.values == {("a",): JsonColumn(frozenset({"number"}))}
     found = rig.connection.execute(f"SELECT a, count(*) FROM {page.reading([page]).source} GROUP BY ALL")
     assert dict(found.fetchall()) == {None: 30, "1": 1}
 

@@ -161,16 +161,16 @@ def test_who_waits_says_within_seconds_for_which_process(
     ready = tmp_path / "is-ready"
     process = start(hold_open, rig.warehouse.uri, ready, 60) if foreign else start(hold_lock, rig.warehouse, ready)
     start.wait_for(ready)
-    said: list[tuple[float, str]] = []
+    messages: list[tuple[float, str]] = []
     began = time.monotonic()
 
     def note(what: str) -> None:
-        said.append((time.monotonic() - began, what))
+        messages.append((time.monotonic() - began, what))
         process.kill()
 
-    rig.warehouse.say = note
+    rig.warehouse.notify = note
     write(rig.warehouse)
-    [(seconds, what)] = said
+    [(seconds, what)] = messages
     assert seconds < 3
     assert f"process {process.pid} (" in what
     assert rig.warehouse.uri in what

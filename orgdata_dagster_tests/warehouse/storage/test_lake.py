@@ -235,7 +235,9 @@ def test_an_instance_with_an_internal_error_is_not_used_again(lake: Rig) -> None
     lake.land("id\n1\n")
     before = len(instances.idle())
     with (
-        pytest.raises(WarehouseUnavailable, match=r"DuckDB failed inside while working on ducklake:.* Run this again"),
+        pytest.raises(
+            WarehouseUnavailable, match=r"DuckDB had an internal error while working on ducklake:.* Run this again"
+        ),
         lake.warehouse.writing() as connection,
     ):
         connection.execute("CREATE TABLE acme.t AS SELECT CAST('10:00:00' AS TIME_NS) AS at")

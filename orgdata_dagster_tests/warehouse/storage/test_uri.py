@@ -1,4 +1,4 @@
-"""What the warehouse's URI means, and what is said about one that means nothing."""
+"""What the warehouse's URI means, and the error for an invalid one."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_what_a_uri_means(uri: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "message"),
     [
         ("ftp://me:hidden@x/y", "ftp:... is not supported. Set it to the path of a DuckDB file"),
         ("postgresql://me:hidden@db/lake", "did you mean ducklake:postgres:..."),
@@ -49,15 +49,15 @@ def test_what_a_uri_means(uri: str, shown: str) -> None:
         ("ducklake:mysql:x", "catalog cannot be mysql:"),
         ("ducklake:c?PATH=hidden", "unknown option PATH of a lake; known are DATA_PATH"),
         ("ducklake:postgres:dbname=x?DATAPATH=hidden", "did you mean DATA_PATH=...?"),
-        ("ducklake:postgres:postgresql://me:hidden@db:port/x?nonsense=1", "is no connection string"),
-        ("ducklake:postgres:host=x hidden", "is no connection string"),
+        ("ducklake:postgres:postgresql://me:hidden@db:port/x?nonsense=1", "is not a connection string"),
+        ("ducklake:postgres:host=x hidden", "is not a connection string"),
         ("~nobody-here/w.duckdb", "names an unknown user"),
     ],
 )
-def test_a_uri_that_means_nothing(uri: str, said: str) -> None:
+def test_a_uri_that_means_nothing(uri: str, message: str) -> None:
     with pytest.raises(WarehouseUnavailable) as caught:
         storage(uri)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(caught.value).startswith("ORGDATA_WAREHOUSE: ")
     assert "hidden" not in str(caught.value)
 

@@ -1,10 +1,10 @@
-"""Where alerts are sent: one Apprise URL per environment variable, and sending through Apprise.
+"""The channels of alerts: one Apprise URL per environment variable, and sending through Apprise.
 
 Here: the variables, and `send`. Keep out: the text of a message, and when it is sent.
 
-`ORGDATA_ALERT_URL`, and any variable whose name begins with `ORGDATA_ALERT_URL_`, holds one URL: `slack://...`,
-`mailto://...`, `json://...` and everything else that Apprise knows. The URLs are secrets; messages and errors name the
-variable. Apprise is the extra `alerts`, and is imported when a message is sent.
+`ORGDATA_ALERT_URL`, and every variable with the prefix `ORGDATA_ALERT_URL_`, contains one URL: `slack://...`,
+`mailto://...`, `json://...` or any other that Apprise supports. The URLs are secrets, so that messages and errors
+contain the variable's name. Apprise is the extra `alerts`, and is imported when a message is sent.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class NotSent(Exception):
 
 @dataclass(frozen=True)
 class Message:
-    """A message. `good`: it only says that problems have ended."""
+    """A message. `good`: whether it only reports the end of problems."""
 
     subject: str
     text: str
@@ -48,7 +48,7 @@ def channels() -> Mapping[str, str]:
 
 
 def register(url: str) -> None:
-    """Redact from now on what may be secret in a URL: password, path, tokens. Not all of it: it has the host's name."""
+    """Redact from now on the parts of a URL that may be secret: password, path, tokens; but not the host's name."""
     parts = urlsplit(url)
     words = [word for word in _BETWEEN.split(url) if _may_be_a_token(word)]
     if "." in (host := parts.hostname or ""):  # else it may be a token, as in slack://TOKEN/...
@@ -58,7 +58,7 @@ def register(url: str) -> None:
 
 
 def _may_be_a_token(word: str) -> bool:
-    """Whether a part of a URL may be a token. Words such as `services` are not: they occur in other texts."""
+    """Whether a part of a URL may be a token. Words such as `services` are not, because they occur in other texts."""
     return len(word) >= _LONG or (len(word) >= _SHORT and any(map(str.isdigit, word)))
 
 
@@ -73,9 +73,9 @@ def send(variable: str, url: str, message: Message) -> None:
         raise NotSent(f"{variable} is set, but Apprise is not installed: {REMEDY}")
     import apprise
 
-    told = _Told()
+    errors = _ErrorLog()
     logger = logging.getLogger("apprise")
-    logger.addHandler(told)
+    logger.addHandler(errors)
     propagates, logger.propagate = logger.propagate, False
     try:
         channel = apprise.Apprise.instantiate(url, suppress_exceptions=True)
@@ -85,18 +85,18 @@ def send(variable: str, url: str, message: Message) -> None:
         sent = apprise.Apprise()
         sent.add(channel)
         if not sent.notify(title=message.subject, body=message.text, notify_type=kind):
-            raise NotSent(redaction.redact(f"{variable}: not sent{told}"))
+            raise NotSent(redaction.redact(f"{variable}: not sent{errors}"))
     except NotSent:
         raise
     except Exception as error:  # noqa: BLE001 - a hundred services have as many kinds of errors
         raise NotSent(redaction.redact(f"{variable}: {type(error).__name__}: {error}")) from None
     finally:
-        logger.removeHandler(told)
+        logger.removeHandler(errors)
         logger.propagate = propagates
 
 
-class _Told(logging.Handler):
-    """What Apprise logs while it sends: the only place where it says why it failed."""
+class _ErrorLog(logging.Handler):
+    """Collects Apprise's log while it sends, because only the log contains the reason of a failure."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

@@ -1,9 +1,9 @@
-"""The heartbeat: a URL that is requested once a minute, so that somebody else notices when it stops.
+"""The heartbeat: a URL that is requested once a minute, so that an external service notices when requests stop.
 
-Here: pinging. Keep out: deciding whether all is well (sensor.py).
+Here: pinging. Keep out: deciding whether there is a problem (sensor.py).
 
-It works like healthchecks.io: a GET of the URL says that all is well, a POST to `<URL>/fail` what is wrong. If the
-daemon, the code location or the machine is dead, there is neither, and the service tells people.
+It works like healthchecks.io: a GET of the URL reports success, and a POST to `<URL>/fail` reports a problem. If the
+daemon, the code location or the machine is down, neither is sent, and the service notifies people.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _SECONDS = 10
 
 
 def url() -> str | None:
-    """The URL; it is redacted from now on. None if there is none."""
+    """The URL, which is redacted from now on; None if none is configured."""
     if found := os.environ.get(VARIABLE, "").strip():
         register(found)
     return found or None
 
 
 def ping(trouble: str = "") -> None:
-    """Say that all is well, or what is wrong. Does nothing without a URL. Raises NotSent."""
+    """Report success, or a problem if `trouble` is not empty. Does nothing without a URL. Raises NotSent."""
     target = url()
     if target is None:
         return

@@ -1,4 +1,4 @@
-"""The text of an alert: what began and what ended for one vendor.
+"""The text of an alert: the problems of one vendor that began and that ended.
 
 Here: `message_of`. Keep out: when it is sent (sensor.py).
 """
@@ -54,7 +54,7 @@ def _link(problem: Problem) -> str:
 
 
 def _lasted(problem: Problem, now: datetime) -> str:
-    """How long it lasted, as far as it was seen."""
+    """How long the problem lasted since it was first seen."""
     minutes = round((now - datetime.fromisoformat(problem.since)).total_seconds() / 60)
     if minutes < 120:
         return f"{minutes} min"

@@ -1,6 +1,6 @@
-"""Problems: states that people are told of when they begin and when they end.
+"""Problems: states about which people are notified when they begin and when they end.
 
-Here: `Problem`, and what changed between two looks. Add here when: all kinds need another property.
+Here: `Problem`, and the changes between two searches. Add here when: all kinds need another property.
 Keep out: finding problems (runs.py, tables.py, vendors.py), sending messages (sensor.py).
 """
 
@@ -12,16 +12,18 @@ from typing import Any, Literal
 
 Kind = Literal["run", "check", "overdue", "gap", "pause", "token", "sensor", "rejections"]
 OTHER = "orgdata"
-"""Stands for the vendor of a problem that no vendor has, such as a failing job."""
+"""Replaces the vendor for a problem without a vendor, such as a failing job."""
 
 
 @dataclass(frozen=True)
 class Problem:
     """A state that should not last.
 
-    vendor: whose messages tell of it. `subject`: a table, sensor, job or vendor.
-    text: what is wrong, redacted; it may change while the problem lasts.
-    link: path in the UI. `since`: when it was first seen (ISO 8601, UTC).
+    vendor: the vendor whose messages contain it, or OTHER.
+    subject: a table, sensor, job or vendor.
+    text: a redacted description; it may change while the problem lasts.
+    link: path in the UI.
+    since: when it was first seen (ISO 8601, UTC).
     """
 
     kind: Kind
@@ -33,19 +35,21 @@ class Problem:
 
     @property
     def key(self) -> str:
-        """Two problems with the same key are one."""
+        """The identity of the problem: kind and subject."""
         return f"{self.kind} {self.subject}"
 
     def as_json(self) -> dict[str, Any]:
-        """For the sensor's cursor."""
+        """The problem as JSON, for the sensor's cursor."""
         return asdict(self)
 
 
 @dataclass
 class Found:
-    """What a look has found. `undecided`: keys of problems that may begin, last or end, such as those of a running run.
+    """The result of a search for problems.
 
-    all_undecided: kinds that could not be looked at.
+    problems: key -> problem.
+    undecided: keys of problems that may begin, last or end, such as problems of a run that is in progress.
+    all_undecided: kinds whose search failed.
     """
 
     problems: dict[str, Problem] = field(default_factory=dict)
@@ -57,7 +61,7 @@ class Found:
         self.problems |= {each.key: each for each in problems}
 
     def after(self, before: Mapping[str, Problem], now: str) -> dict[str, Problem]:
-        """The problems that there are now, given those that there were before."""
+        """The present problems, given the problems before."""
         lasting = {
             key: each
             for key, each in before.items()

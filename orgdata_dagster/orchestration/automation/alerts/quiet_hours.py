@@ -1,6 +1,6 @@
 """Quiet hours: a part of the day in which no alert is sent.
 
-Here: reading `ORGDATA_ALERT_QUIET_HOURS`. Keep out: what happens to the alerts meanwhile (sensor.py).
+Here: reading `ORGDATA_ALERT_QUIET_HOURS`. Keep out: handling of alerts during these hours (sensor.py).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Problems that Dagster's records show: failed runs, failing checks, rejected rows of a sync, failing sensors.
+"""Problems in Dagster's records: failed runs, failing checks, rejected rows of a sync, failing sensors.
 
 Here: one function per kind. Keep out: problems of tables (tables.py) and of vendors (vendors.py).
 
-An asset's last run counts: a problem ends when a later run of the same asset succeeds. While a run is under way, or
-Dagster will retry it, nothing is decided.
+The last run of an asset decides: a problem ends when a later run of the same asset succeeds. While a run is in
+progress, or if Dagster will retry it, the problem is undecided.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from orgdata_dagster.orchestration.reasons import of_failed_step
 WILL_RETRY = "dagster/will_retry"
 LONGEST = 600  # characters of a reason
 _FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
-_GIVEN_UP = "tries"  # metadata of the check `coverage` when catch_up gave up, which is a kind of its own
+_GIVEN_UP = "tries"  # metadata of the check `coverage` if catch_up gave up, which is another kind of problem
 _PLANNED, _FAILED = "PLANNED", "FAILED"
 
 
@@ -61,10 +61,10 @@ def _judge(
         if run.run_id not in failures:
             failures[run.run_id] = reasons(instance, run)
         if subject in failures[run.run_id]:
-            told = excerpt(failures[run.run_id][subject], LONGEST)
-            found.add(Problem("run", vendor, subject, f"the run failed: {told}", problem.link))
+            message = excerpt(failures[run.run_id][subject], LONGEST)
+            found.add(Problem("run", vendor, subject, f"the run failed: {message}", problem.link))
     elif run.status != dg.DagsterRunStatus.SUCCESS:
-        found.undecided.add(problem.key)  # under way, to be retried, or canceled by somebody
+        found.undecided.add(problem.key)  # in progress, to be retried, or canceled by a user
 
 
 def reasons(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, str]:
@@ -78,12 +78,12 @@ def reasons(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, str]:
     found: dict[str, str] = {}
     for event in events:
         if event.is_step_failure:
-            told = of_failed_step(event) or event.message or "the step failed"
+            message = of_failed_step(event) or event.message or "the step failed"
             step = event.step_key or run.job_name
-            # a step of several assets has a name of its own: each of them has failed
-            found |= {assets[step]: told} if step in assets else dict.fromkeys(assets.values(), told)
-    said = next((event.message for event in events if event.is_run_failure and event.message), "the run failed")
-    return found or dict.fromkeys(assets.values() or [run.job_name], said)
+            # a step of several assets has another name: all of its assets have failed
+            found |= {assets[step]: message} if step in assets else dict.fromkeys(assets.values(), message)
+    description = next((event.message for event in events if event.is_run_failure and event.message), "the run failed")
+    return found or dict.fromkeys(assets.values() or [run.job_name], description)
 
 
 def failing_checks(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition, found: Found) -> None:
@@ -103,10 +103,10 @@ def failing_checks(instance: dg.DagsterInstance, repository: dg.RepositoryDefini
                 limited and evaluation.severity != dg.AssetCheckSeverity.ERROR  # fewer than `max_rejected` allows
             ):
                 continue
-            told = f"the check {key.name} fails" if not limited else "too many rows are rejected"
-            said = excerpt(evaluation.description or "see the asset's checks", LONGEST)
+            message = f"the check {key.name} fails" if not limited else "too many rows are rejected"
+            description = excerpt(evaluation.description or "see the asset's checks", LONGEST)
             level = " (a warning)" if evaluation.severity == dg.AssetCheckSeverity.WARN else ""
-            found.add(Problem(kind, problem.vendor, subject, f"{told}{level}: {said}", problem.link))
+            found.add(Problem(kind, problem.vendor, subject, f"{message}{level}: {description}", problem.link))
 
 
 def failing_sensors(
@@ -117,7 +117,7 @@ def failing_sensors(
     *,
     own_name: str,
 ) -> None:
-    """Add the sensors and schedules whose last tick failed. `own_name`: the sensor that asks, whose tick is running."""
+    """Add the sensors and schedules whose last tick failed. `own_name`: the calling sensor, whose tick is running."""
     names = {each.name for each in repository.sensor_defs} | {each.name for each in repository.schedule_defs}
     owners = sorted(vendors, key=len, reverse=True)
     for state in instance.all_instigator_state():
@@ -133,5 +133,5 @@ def failing_sensors(
             error = ticks[0].error
             while error and error.cause:
                 error = error.cause
-            said = excerpt(" ".join(error.message.split()) if error else "no reason is recorded", LONGEST)
-            found.add(Problem("sensor", vendor, state.name, f"the last tick failed: {said}", problem.link))
+            description = excerpt(" ".join(error.message.split()) if error else "no reason is recorded", LONGEST)
+            found.add(Problem("sensor", vendor, state.name, f"the last tick failed: {description}", problem.link))

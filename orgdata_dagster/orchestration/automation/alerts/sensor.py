@@ -1,9 +1,10 @@
-"""The sensor `alerts`: it looks for problems once a minute and tells each channel what began and what ended.
+"""The sensor `alerts`: it searches for problems once a minute and reports new and ended ones to each channel.
 
 Here: the order of a tick. Keep out: the kinds of problems (runs.py, tables.py, vendors.py), the channels (channels.py).
 
-The cursor holds, per channel, the problems that it was told of. A message that could not be sent changes nothing there,
-so the next tick sends it again. In quiet hours nothing is sent, and what began and ended meanwhile is never told.
+The cursor contains the problems that were reported to each channel. A message that could not be sent does not change
+it, so that the next tick sends the message again. In quiet hours nothing is sent, and problems that begin and end
+within them are never reported.
 """
 
 import json
@@ -24,8 +25,8 @@ from orgdata_dagster.orchestration.resources import VendorResource, WarehouseRes
 from orgdata_dagster.settings import SettingsError
 
 NAME = "alerts"
-Told = dict[str, Problem]
-"""Key -> a problem that a channel was told of, or that is seen now."""
+Reported = dict[str, Problem]
+"""Key -> a problem that was reported to a channel, or that exists now."""
 
 
 def alerts_sensor(
@@ -47,13 +48,13 @@ def alerts_sensor(
         if not ways and heartbeat.url() is None:
             return dg.SensorResult(skip_reason="no variable ORGDATA_ALERT_URL... and no ORGDATA_HEARTBEAT_URL is set")
         now, troubles = clock(), _stale_daemons(context.instance)
-        before = _told(context.cursor)
+        before = _reported(context.cursor)
         after = before
         if ways and not _quiet(now, troubles):
-            found = look(context, warehouse, resources, now)
+            found = find_problems(context, warehouse, resources, now)
             after = {}
             for name, url in ways.items():
-                after[name] = _tell(name, url, before.get(name, {}), found, now, troubles)
+                after[name] = _report(name, url, before.get(name, {}), found, now, troubles)
         try:
             heartbeat.ping("; ".join(troubles))
         except NotSent as error:
@@ -63,16 +64,18 @@ def alerts_sensor(
         open_now = max(map(len, after.values()), default=0)
         return dg.SensorResult(
             skip_reason="; ".join(troubles) or counted(open_now, "problem"),
-            cursor=json.dumps({name: [each.as_json() for each in told.values()] for name, told in after.items()}),
+            cursor=json.dumps(
+                {name: [each.as_json() for each in reported.values()] for name, reported in after.items()}
+            ),
         )
 
     return alerts
 
 
-def look(
+def find_problems(
     context: dg.SensorEvaluationContext, warehouse: WarehouseResource, vendors: Iterable[VendorResource], now: datetime
 ) -> Found:
-    """All problems that there are now. A kind that cannot be looked at stays as it was."""
+    """All present problems. Problems of a kind whose search fails remain as they were."""
     found, instance, repository = Found(), context.instance, context.repository_def
     assert repository is not None
     kinds: Mapping[Kind, Callable[[], None]] = {
@@ -89,17 +92,17 @@ def look(
     for kind, each in kinds.items():
         try:
             each()
-        except Exception as error:  # noqa: BLE001 - one kind must not keep the others from being told
+        except Exception as error:  # noqa: BLE001 - one kind must not prevent reports of the others
             context.log.error(f"alerts of kind {kind}: {reason(error)}")
             found.all_undecided |= {kind, "rejections"} if kind == "check" else {kind}
     return found
 
 
-def _tell(name: str, url: str, told: Told, found: Found, now: datetime, troubles: list[str]) -> Told:
-    """Tell a channel what changed, a message per vendor; returns what it knows then."""
-    after = found.after(told, now.isoformat())
-    began = by_vendor(each for key, each in after.items() if key not in told)
-    ended = by_vendor(each for key, each in told.items() if key not in after)
+def _report(name: str, url: str, reported: Reported, found: Found, now: datetime, troubles: list[str]) -> Reported:
+    """Report changes to a channel, one message per vendor; returns the problems that are reported now."""
+    after = found.after(reported, now.isoformat())
+    began = by_vendor(each for key, each in after.items() if key not in reported)
+    ended = by_vendor(each for key, each in reported.items() if key not in after)
     broken = False
     for vendor in sorted({*began, *ended}):
         try:
@@ -107,15 +110,15 @@ def _tell(name: str, url: str, told: Told, found: Found, now: datetime, troubles
                 send(name, url, message_of(vendor, began.get(vendor, ()), ended.get(vendor, ()), now))
         except NotSent as error:
             troubles.append(str(error))
-            broken = True  # a tick has a minute, and each attempt may take seconds
+            broken = True  # no further attempts: a tick has a minute, and each attempt may take seconds
         if broken:
-            after = {key: each for key, each in after.items() if key in told or each.vendor != vendor}
+            after = {key: each for key, each in after.items() if key in reported or each.vendor != vendor}
             after |= {each.key: each for each in ended.get(vendor, ())}
     return after
 
 
 def _quiet(now: datetime, troubles: list[str]) -> bool:
-    """Whether these are quiet hours. Malformed ones are a trouble, and keep nobody from being told."""
+    """Whether it is a quiet hour. A malformed setting is added to `troubles`, and messages are sent."""
     try:
         return is_quiet(now)
     except SettingsError as error:
@@ -123,7 +126,7 @@ def _quiet(now: datetime, troubles: list[str]) -> bool:
         return False
 
 
-def _told(cursor: str | None) -> dict[str, Told]:
+def _reported(cursor: str | None) -> dict[str, Reported]:
     try:
         kept = json.loads(cursor or "{}")
         return {name: {(one := Problem(**each)).key: one for each in problems} for name, problems in kept.items()}

@@ -29,8 +29,8 @@ def given_up(instance: dg.DagsterInstance, found: Found) -> None:
     states = [each for each in instance.all_instigator_state() if each.name == catch_up.NAME and each.instigator_data]
     for state in states:
         cursor = getattr(state.instigator_data, "cursor", None)
-        for name, asked in json.loads(cursor or "{}").items():
-            if names := sorted(asked["given_up"]):
+        for name, known in json.loads(cursor or "{}").items():
+            if names := sorted(known["given_up"]):
                 what = f"{names[0]} to {names[-1]} ({len(names)})" if len(names) > 1 else names[0] or "the whole table"
                 text = f"catch_up gave up on {what}: see why its runs failed, then run orgdata pull {name}"
                 days = f" --from {names[0]} --to {names[-1]}" if names[0] else ""

@@ -19,7 +19,7 @@ _SHORT = 60.0  # seconds: a pause that is over before somebody has read of it
 
 
 def paused(vendors: Iterable[VendorResource], now: datetime, found: Found) -> None:
-    """Add the vendors that get no request: they asked for a pause, or refused the credentials."""
+    """Add the vendors to which no request is sent, because they asked for a pause or refused the credentials."""
     for resource in vendors:
         breaker, vendor = CircuitBreaker(resource.vendor, shared_state()), resource.vendor
         pause = resource.rate_limit().paused()

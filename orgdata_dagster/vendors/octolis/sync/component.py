@@ -21,7 +21,7 @@ from orgdata_dagster.vendors.octolis.sync.dataset import OctolisDataset
 from orgdata_dagster.vendors.octolis.sync.validation import Type
 from orgdata_dagster.vendors.octolis.writing import MAX_BATCH, Mode
 from orgdata_dagster.warehouse.names import TableName
-from orgdata_dagster.writeback.columns import Fields
+from orgdata_dagster.writeback.columns import ColumnMapping
 from orgdata_dagster.writeback.component import SyncComponent, Text
 from orgdata_dagster.writeback.destination import Destination
 
@@ -108,7 +108,7 @@ class OctolisSync(OctolisWriteback):
     def destination(self, datasets: Mapping[str, str]) -> OctolisDataset:
         """The dataset as a destination."""
         id_ = datasets.get(self.dataset, self.dataset)
-        fields = Fields(
+        fields = ColumnMapping(
             key=(MASTERID,) if self.mode == "update" else tuple(self.key),
             mapping=self.mapping,
             types=self.types,

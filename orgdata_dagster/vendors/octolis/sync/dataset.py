@@ -24,7 +24,7 @@ from orgdata_dagster.vendors.octolis.sync.validation import FORMATS
 from orgdata_dagster.vendors.octolis.writing import WRITE_POINTS, Mode, RecordResult
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.writeback import payloads
-from orgdata_dagster.writeback.columns import Fields
+from orgdata_dagster.writeback.columns import ColumnMapping
 from orgdata_dagster.writeback.destination import (
     Attempt,
     BatchRefused,
@@ -97,7 +97,7 @@ class OctolisDataset(OfAccount):
 
     target: str
     mode: Mode
-    fields: Fields
+    fields: ColumnMapping
     batch_size: int
     read_into: tuple[TableName, ...] = ()
     vendor: str = VENDOR

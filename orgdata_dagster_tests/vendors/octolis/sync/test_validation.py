@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from orgdata_dagster.sandbox.octolis import Column, Dataset, Problem
 from orgdata_dagster.vendors.octolis.sync.validation import FORMATS, Type
-from orgdata_dagster.writeback.columns import Fields, checked, columns
+from orgdata_dagster.writeback.columns import ColumnMapping, checked, columns
 
 INT = st.integers(-(2**63), 2**63 - 1) | st.integers(-(2**31) - 2, -(2**31) + 2) | st.integers(2**31 - 3, 2**31 + 2)
 TIMES = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31))
@@ -62,7 +62,7 @@ def test_what_passes_is_accepted_and_what_does_not_would_be_refused(
     kind = data.draw(st.sampled_from(sorted(VALUES)))
     type_, values = VALUES[kind]
     value = data.draw(values)
-    found, problems = columns({"id": "VARCHAR", "v": kind}, Fields(("id",)), FORMATS)
+    found, problems = columns({"id": "VARCHAR", "v": kind}, ColumnMapping(("id",)), FORMATS)
     assert (problems, [column.type for column in found]) == ([], ["text", type_])
     select = ", ".join(column.expression for column in found)
     (row,) = database.execute(f"SELECT {select} FROM (SELECT 'k' AS id, CAST(? AS {kind}) AS v)", [value]).fetchall()
@@ -108,7 +108,7 @@ def is_infinite(value: Any) -> bool:
     ],
 )  # fmt: skip
 def test_a_declared_type_is_octolis_own_whatever_the_source_says(type_: Type, good: Any, bad: Any) -> None:
-    fields = Fields(("id",), types={"v": type_})
+    fields = ColumnMapping(("id",), types={"v": type_})
     found, _ = columns({"id": "VARCHAR", "v": "VARCHAR"}, fields, FORMATS)
     assert checked(("k", good), found, FORMATS) == ({"id": "k", "v": good}, [])
     payload, problems = checked(("k", bad), found, FORMATS)
@@ -119,7 +119,7 @@ def test_a_declared_type_is_octolis_own_whatever_the_source_says(type_: Type, go
 
 
 def test_every_problem_of_a_row_is_reported() -> None:
-    fields = Fields(("a", "b"), mapping={"x": "b"}, erase_nulls=frozenset({"b"}))
+    fields = ColumnMapping(("a", "b"), mapping={"x": "b"}, erase_nulls=frozenset({"b"}))
     found, problems = columns(
         {"a": "VARCHAR", "x": "VARCHAR", "n": "BIGINT", "f": "DOUBLE", "_orgdata_x": "JSON"}, fields, FORMATS
     )
@@ -127,21 +127,25 @@ def test_every_problem_of_a_row_is_reported() -> None:
     _, problems = checked((None, None, 2**40, 1.23456789), found, FORMATS)
     assert [problem.partition(":")[0] for problem in problems] == ["a", "n", "f"]
     assert checked(("k", None, None, None), found, FORMATS) == ({"a": "k", "b": None}, [])
-    every, _ = columns({"a": "VARCHAR", "b": "VARCHAR"}, Fields(("a", "b"), erase_nulls=frozenset({"a", "b"})), FORMATS)
+    every, _ = columns(
+        {"a": "VARCHAR", "b": "VARCHAR"}, ColumnMapping(("a", "b"), erase_nulls=frozenset({"a", "b"})), FORMATS
+    )
     assert checked((None, None), every, FORMATS)[1] == ["a, b: the whole key is empty"]
 
 
 def test_the_sources_names_are_found_in_any_case_and_the_nearest_is_named() -> None:
     described = {"Email": "VARCHAR", "First": "VARCHAR", "_orgdata_run_id": "VARCHAR"}
-    found, problems = columns(described, Fields(key=("mail",), mapping={"EMAIL": "mail"}), FORMATS)
+    found, problems = columns(described, ColumnMapping(key=("mail",), mapping={"EMAIL": "mail"}), FORMATS)
     assert [(column.source, column.name) for column in found] == [("Email", "mail"), ("First", "First")]
     assert problems == []
-    fields = Fields(key=("mial",), mapping={"emial": "mail"}, types={"frist": "text"}, erase_nulls=frozenset({"x"}))
+    fields = ColumnMapping(
+        key=("mial",), mapping={"emial": "mail"}, types={"frist": "text"}, erase_nulls=frozenset({"x"})
+    )
     assert columns(described, fields, FORMATS)[1] == [
         "mapping: there is no column 'emial'; did you mean 'Email'? There are Email, First",
         "key: there is no column 'mial'; did you mean 'Email'? There are Email, First",
         "erase_nulls: there is no column 'x'; there are Email, First",
         "types: there is no column 'frist'; did you mean 'First'? There are Email, First",
     ]
-    twice = Fields(key=("b",), mapping={"email": "mail", "EMAIL": "b"})
+    twice = ColumnMapping(key=("b",), mapping={"email": "mail", "EMAIL": "b"})
     assert columns(described, twice, FORMATS)[1] == ["mapping: a column of the source is named more than once"]

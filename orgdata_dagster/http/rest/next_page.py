@@ -16,8 +16,8 @@ from orgdata_dagster.http.rest.paginators import Paginator, flag, shown
 from orgdata_dagster.http.rest.paths import MISSING
 
 
-class _Told(Paginator):
-    """What cursors and links share: the vendor names the next page, and never the same one twice."""
+class _NextPagePaginator(Paginator):
+    """Base of cursors and links: every answer names the next page, and never the same page twice."""
 
     _named = ""
 
@@ -27,25 +27,26 @@ class _Told(Paginator):
         self._end = end
         self._next: str | int | None = None
         self._seen: set[str | int] = set()
-        self._ever_told = False
+        self._ever_present = False
 
     def _place(self, answer: PageAnswer) -> Any:
-        """The next page's cursor or link as the answer has it; MISSING if it has none."""
+        """The next page's cursor or link in the answer; MISSING if it has none."""
         raise NotImplementedError
 
     def _advance(self, answer: PageAnswer) -> bool:
         place = self._place(answer)
-        self._ever_told = self._ever_told or place is not MISSING
+        self._ever_present = self._ever_present or place is not MISSING
         if self._has_more and not flag(answer, self._has_more):
             return False
         if self._end and flag(answer, self._end):
             return False
         if place is MISSING or is_nothing(place):
             if self._has_more or self._end:
-                raise self._endless(f"{self._has_more or self._end} says that more rows follow, {self._named} is empty")
+                more = self._has_more or self._end
+                raise self._endless(f"according to {more} more rows follow, but {self._named} is empty")
             full = self.page_size is not None and len(answer.rows) >= self.page_size
-            if full and not self._ever_told:
-                self.doubt = f"the page is full and has nothing at {self._named}: is that the right path?"
+            if full and not self._ever_present:
+                self.may_continue = f"the page is full and has nothing at {self._named}: check that path"
             return False
         if not isinstance(place, str | int):
             raise PermanentError(f"{self._named} is neither text nor a number: {shown(place)}")
@@ -56,7 +57,7 @@ class _Told(Paginator):
         return True
 
 
-class Cursor(_Told):
+class Cursor(_NextPagePaginator):
     """Sends the cursor of the last answer: `{"meta": {"next_cursor": "255"}}`.
 
     next_at: path of the next page's link, if the answer has both. The link is used if the cursor is missing, and it
@@ -90,11 +91,11 @@ class Cursor(_Told):
         return link.value
 
 
-class Link(_Told):
+class Link(_NextPagePaginator):
     """Follows the link in the body, `{"next": "https://..."}`, or in the `Link` header with `rel="next"`.
 
     next_at: path of the link; empty for the header.
-    stands_at_row: whether the link holds a cursor, not a page number.
+    stands_at_row: whether the link contains a cursor, not a page number.
     """
 
     def __init__(self, *, next_at: str = "", relation: str = "next", stands_at_row: bool = False, **options: Any):
@@ -105,7 +106,7 @@ class Link(_Told):
         self.stands_at_row = stands_at_row
 
     def update_request(self, request: PageRequest) -> None:
-        """Request the link. The first page is requested as the table says."""
+        """Request the link. The first request is the one in the table's configuration."""
         if self._next is None:
             super().update_request(request)
         else:

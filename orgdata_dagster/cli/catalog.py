@@ -18,6 +18,7 @@ from rich.console import Console
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.layout import skipped
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.tags import pulled_assets
@@ -179,7 +180,7 @@ class Catalog:
     def name_off(self, console: Console) -> None:
         """Print the vendors without credentials, one line per vendor."""
         for vendor, unset in self.off.items():
-            console.print(f"{vendor} is {unset} (its tables are skipped)", highlight=False, soft_wrap=True)
+            skipped(console, vendor, unset)
 
     def configured(self) -> list[dg.AssetKey]:
         """The assets that neither need a vendor that is off nor depend on its tables.

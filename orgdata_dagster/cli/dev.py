@@ -69,7 +69,8 @@ def serve_ui(console: Console, *, port: int, go_on: str = "", as_json: bool = Fa
 
 def _command(port: int) -> list[str]:
     what = ["-w", str(_workspace(settings.project_root()))]
-    return [sys.executable, "-W", "ignore", "-m", "dagster", "dev", *what, "-h", UI_HOST, "-p", str(port)]
+    quiet = ["--log-level", "warning"]  # the runs still say what they do; ticks without a result say nothing
+    return [sys.executable, "-m", "dagster", "dev", *what, *quiet, "-h", UI_HOST, "-p", str(port)]
 
 
 def _workspace(project: Path) -> Path:
@@ -90,6 +91,7 @@ def _workspace(project: Path) -> Path:
 
 def _run(command: list[str], go_on: str, out: TextIO | None = None) -> int:
     settings.use_project(settings.project_root())  # for Dagster's processes, which have another working folder
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")  # users need not know which parts of Dagster are in beta
     # not in the project's folder, where Dagster would also read a dagster.yaml
     guard = subprocess.Popen(
         lifeline.command(*command), cwd=settings.home(), stdin=subprocess.PIPE, stdout=out, start_new_session=True

@@ -28,6 +28,11 @@ def hanging(console: Console, lead: str, text: str, *, indent: int | None = None
     console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
+def skipped(console: Console, vendor: str, unset: str) -> None:
+    """Print that a vendor has no credentials. `unset`: the variables to set, in words."""
+    hanging(console, f"{vendor} is ", f"{unset} (its tables are skipped)", indent=2)
+
+
 def figures(name: str, *columns: str) -> Table:
     """An empty table: a column of names, then columns of figures. A narrow console cuts off names, never figures."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), collapse_padding=True)

@@ -58,6 +58,7 @@ def status(as_json: bool, file: str | None) -> None:
     if as_json:
         everything: dict[str, Any] = {
             "tables": statuses,
+            "not_configured": [{"vendor": each.name, "reason": each.off} for each in outline.vendors if each.off],
             "rate_limits": rate_limits,
             "paused": paused,
             "failed_runs": failed,
@@ -68,6 +69,7 @@ def status(as_json: bool, file: str | None) -> None:
         out = console()
         out.print(f"warehouse {opening.warehouse().uri} (times are UTC)", highlight=False, soft_wrap=True)
         status_report.show_tables(out, statuses)
+        status_report.show_off(out, outline.vendors)
         status_report.show_rate_limits(out, limits.used_today(rate_limits))
         status_report.show_pauses(out, paused)
         status_report.show_failed(out, failed or ())

@@ -12,11 +12,12 @@ from typing import Any
 
 from rich.console import Console
 
-from orgdata_dagster.cli.layout import WIDE, figures, hanging
+from orgdata_dagster.cli.layout import WIDE, figures, hanging, skipped
 from orgdata_dagster.counting import counted
 from orgdata_dagster.dagster_internals.failing_checks import FailingCheck
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.overview.failure import Failure
+from orgdata_dagster.overview.outline import Vendor
 from orgdata_dagster.overview.pauses import VendorPause
 from orgdata_dagster.overview.tables import TableStatus
 
@@ -25,7 +26,7 @@ def show_failing(console: Console, found: Iterable[FailingCheck]) -> None:
     """Print the failing checks, one line per check."""
     for one in found:
         style = "red" if one.error else "yellow"
-        hanging(console, "", f"{one} (since {_time(one.at)})", style=style)
+        hanging(console, "", f"{one} (since {_time(one.at)})", indent=2, style=style)
 
 
 def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
@@ -60,6 +61,13 @@ def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:
     for vendor, windows in itertools.groupby(rows, lambda row: row["vendor"]):
         used = [f"{row['spent']:,g} of {counted(row['points'], 'point')} in {row['seconds']:g} s" for row in windows]
         hanging(console, f"rate limit of {vendor}: ", ", ".join(used), indent=2)
+
+
+def show_off(console: Console, vendors: Iterable[Vendor]) -> None:
+    """Print which vendors have no credentials."""
+    for each in vendors:
+        if each.off:
+            skipped(console, each.name, each.off)
 
 
 def show_pauses(console: Console, found: Iterable[VendorPause]) -> None:

@@ -25,11 +25,13 @@ def metadata_of(seen: Overview) -> dict[str, dg.MetadataValue]:
     shown: dict[str, dg.MetadataValue] = {
         "summary": dg.MetadataValue.text(wording.headline(seen)),
         "as of": dg.MetadataValue.timestamp(seen.now),
-        "vendors": dg.MetadataValue.md(_table(wording.VENDORS, wording.vendors(seen), of=_VENDOR)),
-        "rate limits": dg.MetadataValue.md(_table(wording.VENDORS, wording.vendors(seen), of=_USE)),
     }
     if seen.failures:
         shown["failing"] = dg.MetadataValue.md("\n".join(map(_failing, wording.failures(seen))))
+    rows = list(wording.vendors(seen))
+    shown["vendors"] = dg.MetadataValue.md(_table(wording.VENDORS, rows, of=_VENDOR))
+    if used := [row for row, each in zip(rows, seen.vendors, strict=True) if each.today.requests]:
+        shown["rate limits"] = dg.MetadataValue.md(_table(wording.VENDORS, used, of=_USE))
     for vendor in seen.vendors:
         rows = [row for row in wording.tables(seen) if row[0].partition(".")[0] == vendor.name]
         short = [(row[0].partition(".")[2], *row[1:]) for row in rows]
@@ -44,7 +46,8 @@ def metadata_of(seen: Overview) -> dict[str, dg.MetadataValue]:
 def _failing(row: Sequence[str]) -> str:
     """A failure as an item of a list: a table of these columns would be too narrow to read."""
     name, since, why, remedy = map(_cell, row)
-    return f"- **{name}**{f', since {since}' if since != '-' else ''}: {why} {remedy}"
+    what_to_do = f"`{remedy}`" if remedy.startswith("orgdata ") else remedy
+    return f"- **{name}**{f', since {since}' if since != '-' else ''}: {why.rstrip('.')}. {what_to_do}"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], of: Sequence[str] = ()) -> str:

@@ -47,11 +47,12 @@ class Partitions:
 
 @dataclass(frozen=True)
 class Vendor:
-    """A vendor's rate limit."""
+    """A vendor's rate limit. `off`: the variables to set, in words, if the vendor is not configured."""
 
     name: str
     rule: Rule
     longest_pause: float
+    off: str = ""
 
     def rate_limit(self) -> RateLimit:
         """The rate limit, for reading its state."""
@@ -105,7 +106,7 @@ def _partitions(kept: dict[str, Any] | None) -> Partitions | None:
 def _vendor(kept: dict[str, Any]) -> Vendor:
     rule = kept["rule"]
     buckets = tuple(tuple(Window(**window) for window in bucket) for bucket in rule["buckets"])
-    return Vendor(kept["name"], Rule(**{**rule, "buckets": buckets}), kept["longest_pause"])
+    return Vendor(kept["name"], Rule(**{**rule, "buckets": buckets}), kept["longest_pause"], kept["off"])
 
 
 def _path() -> Path:

@@ -5,6 +5,7 @@ Here: `page`. Keep out: the content of the tables (wording.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -23,12 +24,13 @@ p { margin: .25rem 0; color: var(--soft) } .bad { color: var(--bad) }
 div { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem 1.5rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 th { color: var(--soft); font-weight: 600 } th, .number, .short { white-space: nowrap }
-.long { min-width: 26rem; width: 45% }
+.long { min-width: 26rem; width: 45% } nobr { white-space: nowrap }
 .number { text-align: right; font-variant-numeric: tabular-nums }
 svg { max-width: 100%; height: auto; color: var(--soft) }
 """
+_OPTION = re.compile(r"(--\S+)")
 _CLASSES = dict.fromkeys(("vendor", "table", "what", "complete until", "behind", "loaded", "waited today"), "short")
-_CLASSES |= {"why": "long", "since": "", "what to do": ""}
+_CLASSES |= {"why": "long", "since": "short", "what to do": ""}
 
 
 def page(seen: Overview) -> str:
@@ -59,8 +61,13 @@ def _section(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], 
     classes = [f' class="{_CLASSES.get(name, "number")}"' for name in columns]
     head = "".join(f"<th{style}>{escape(name)}</th>" for name, style in zip(columns, classes, strict=True))
     body = "".join(
-        "<tr>" + "".join(f"<td{style}>{escape(cell)}</td>" for cell, style in zip(row, classes, strict=True)) + "</tr>"
+        "<tr>" + "".join(f"<td{style}>{_text(cell)}</td>" for cell, style in zip(row, classes, strict=True)) + "</tr>"
         for row in rows
     )
     mark = f' class="{kind}"' if kind else ""
     return f"<h2{mark}>{title}</h2><div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _text(cell: str) -> str:
+    """A cell as HTML; the options of a command are not broken after their hyphens."""
+    return _OPTION.sub(r"<nobr>\1</nobr>", escape(cell))

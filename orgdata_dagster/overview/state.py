@@ -13,7 +13,7 @@ from typing import Any
 
 from orgdata_dagster.overview import limits
 from orgdata_dagster.overview.failure import Failure, of_pauses
-from orgdata_dagster.overview.outline import Outline
+from orgdata_dagster.overview.outline import Outline, Vendor
 from orgdata_dagster.overview.pauses import VendorPause
 from orgdata_dagster.overview.tables import TableStatus, table_statuses
 from orgdata_dagster.state import StateUnavailable
@@ -30,6 +30,7 @@ class VendorSummary:
     requests, points, failed, waited: of today (UTC), see VendorDay. share: of what the rate limit allows in a day;
         None without a limit.
     paused: no request is sent, see the failures.
+    off: the variables to set, in words; "" if the vendor is configured.
     """
 
     name: str
@@ -41,6 +42,7 @@ class VendorSummary:
     today: VendorDay
     share: float | None
     paused: bool
+    off: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,20 +69,26 @@ def collect(outline: Outline, failures: Sequence[Failure] = (), now: datetime | 
     windows, paused = list[dict[str, Any]](), list[VendorPause]()
     with suppress(StateUnavailable):  # `orgdata doctor` says why; the tables can be shown
         windows, paused = limits.used_today(limits.rate_limits(outline)), limits.paused(outline)
-    speeds = {vendor.name: vendor.rule.points_per_second for vendor in outline.vendors}
+    known = {vendor.name: vendor for vendor in outline.vendors}
     resting = {each.vendor for each in paused}
-    names = list(dict.fromkeys(sorted([*speeds, *(table.table.partition(".")[0] for table in tables)])))
-    vendors = [_summary(name, tables, use, speeds.get(name), name in resting, now) for name in names]
+    names = list(dict.fromkeys(sorted([*known, *(table.table.partition(".")[0] for table in tables)])))
+    vendors = [_summary(name, tables, use, known.get(name), name in resting, now) for name in names]
     return Overview(now, tables, vendors, use, windows, [*of_pauses(paused), *failures])
 
 
 def _summary(
-    name: str, tables: Sequence[TableStatus], use: Sequence[VendorDay], speed: float | None, paused: bool, now: datetime
+    name: str,
+    tables: Sequence[TableStatus],
+    use: Sequence[VendorDay],
+    vendor: Vendor | None,
+    paused: bool,
+    now: datetime,
 ) -> VendorSummary:
     mine = [table for table in tables if table.table.partition(".")[0] == name]
     day = now.strftime("%Y-%m-%d")
     today = next((each for each in use if (each.vendor, each.day) == (name, day)), VendorDay(name, day, 0, 0.0, 0, 0.0))
     until = [table.complete_until for table in mine]
+    speed = vendor.rule.points_per_second if vendor else None
     return VendorSummary(
         name,
         len(mine),
@@ -91,6 +99,7 @@ def _summary(
         today,
         today.points / (speed * _DAY) if speed else None,
         paused,
+        vendor.off if vendor else "",
     )
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from orgdata_dagster.counting import counted
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.pictures.plots import bars
-from orgdata_dagster.overview.state import Overview, gaps_of
+from orgdata_dagster.overview.state import Overview, VendorSummary, gaps_of
 
 VENDORS = ("vendor", "tables", "rows", "complete until", "behind", "loaded", "gaps", "requests today",
            "of the daily limit", "waited today", "failed requests")  # fmt: skip
@@ -25,7 +25,7 @@ def vendors(seen: Overview) -> Iterator[Sequence[str]]:
     """One row per vendor, with the columns VENDORS."""
     for each in seen.vendors:
         yield (
-            f"{each.name} (no requests now)" if each.paused else each.name,
+            _name(each),
             f"{each.tables:,}",
             f"{each.rows:,}",
             instant(each.complete_until),
@@ -37,6 +37,12 @@ def vendors(seen: Overview) -> Iterator[Sequence[str]]:
             span(each.today.waited),
             f"{each.today.failed:,}" if each.today.failed else "-",
         )
+
+
+def _name(vendor: VendorSummary) -> str:
+    if vendor.off:
+        return f"{vendor.name} (not configured)"
+    return f"{vendor.name} (no requests now)" if vendor.paused else vendor.name
 
 
 def tables(seen: Overview) -> Iterator[Sequence[str]]:
@@ -67,7 +73,10 @@ def limits(seen: Overview) -> Iterator[Sequence[str]]:
 
 
 def gaps(seen: Overview) -> Iterator[tuple[str, str]]:
-    """Table and text: its days that are not complete, and its notes."""
+    """Table or vendor, and text: its days that are not complete, and its notes."""
+    for vendor in seen.vendors:
+        if vendor.off:
+            yield vendor.name, f"is {vendor.off}"
     for each in seen.tables:
         days = [*(f"{day} (missing)" for day in each.missing_partitions), *(f"{day}" for day in each.incomplete)]
         more = f" and {len(days) - _NAMED} more" if len(days) > _NAMED else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -39,7 +40,8 @@ def everywhere(home: Home) -> list[str]:
     shown = metadata_of(found).get("failing")
     status = home.orgdata("status")
     assert status.status == 0, status.everything
-    return [status.out, home.orgdata("status", "--json").out, page(found), str(shown.value) if shown else ""]
+    html = re.sub("</?nobr>", "", page(found))
+    return [status.out, home.orgdata("status", "--json").out, html, str(shown.value) if shown else ""]
 
 
 @pytest.mark.parametrize("internals", ["", "off"])
@@ -133,3 +135,19 @@ def test_the_checks_of_a_failed_run_are_not_failed_checks(home: Home, sandbox: S
         after = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
     assert [each.id for each in after] == [each.id for each in before]
     assert len(after) == 1
+
+
+def test_a_vendor_without_credentials(home: Home) -> None:
+    home.set(INSTITUTION_ANALYTICS_API_KEY="")
+    off = "not configured: set INSTITUTION_ANALYTICS_BASE_URL, INSTITUTION_ANALYTICS_API_KEY"
+    assert f"{VENDOR} is {off}" in home.orgdata("status").out
+    assert json.loads(home.orgdata("status", "--json").out)["not_configured"] == [{"vendor": VENDOR, "reason": off}]
+
+
+def test_doctor_says_why_the_last_run_failed(home: Home, sandbox: Sandbox) -> None:
+    sandbox.institution_analytics.faults.add(Status(404))
+    assert not home.materialize(EVENTS, today(back=1)).success
+    examined = home.orgdata("doctor", "--offline")
+    assert examined.status == 1
+    assert f"the last run of {EVENTS} failed: {VENDOR}" in examined.out
+    assert "HTTP 404" in examined.out

@@ -121,7 +121,7 @@ def test_the_sensor_refreshes_after_a_change_and_costs_nothing_without(
     [event] = first.asset_events
     assert event.asset_key == OVERVIEW
     shown = event.metadata
-    assert list(shown)[:4] == ["summary", "as of", "vendors", "rate limits"]
+    assert list(shown)[:4] == ["summary", "as of", "vendors", "tables of institution_analytics"]
     assert all(len(str(value.value)) < 1000 for value in shown.values())  # or the UI would hide it behind a click
 
     with monkeypatch.context() as patch:

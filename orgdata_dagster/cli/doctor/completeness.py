@@ -5,9 +5,10 @@ Here: the findings. Keep out: what a gap is (orchestration/automation/gaps.py), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
@@ -21,7 +22,11 @@ from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
 from orgdata_dagster.overview.checks import failing, remedy_of
 from orgdata_dagster.overview.emptied import ACCEPT, acceptance, in_words
+from orgdata_dagster.overview.failed_runs import failing_assets
+from orgdata_dagster.overview.from_definitions import syncs_of
 from orgdata_dagster.warehouse.ledger.coverage import Reach
+
+_REASONS = 3  # of a failed pull that are shown
 
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
@@ -48,12 +53,19 @@ def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     warehouse = WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE)
     reach, emptied = reaches(warehouse, kinds), waiting_for(warehouse, ACCEPT)
     found = 0
+    failed = {one.name: one for one in failing_assets(instance, _named(graph, kinds))}
     unfinished = unfinished_pulls(instance)
     continued = {key: command for command, keys in unfinished.items() for key in keys}
     for command, keys in unfinished.items():
-        names = ", ".join(sorted(key.to_user_string() for key in keys))
-        text = f"the last pull of {names} failed, was stopped or was killed; what it has landed is kept"
+        names = sorted(key.to_user_string() for key in keys)
+        reasons = dict.fromkeys(failed.pop(name).what for name in names if name in failed)
+        told = "".join(f". {reason}" for reason in list(reasons)[:_REASONS])
+        text = (
+            f"the last pull of {', '.join(names)} failed, was stopped or was killed; what it has landed is kept{told}"
+        )
         yield Finding("pull", text, False, command)
+    for one in failed.values():
+        yield Finding(one.name, f"the last run of {one.name} failed: {one.what}", False, one.remedy)
     for key, kind in kinds.items():
         name, partitions = key.to_user_string(), graph.get(key).partitions_def
         findings_of = partial(_of, instance, key, kind, partitions, reach[key], now, continued.get(key))
@@ -65,6 +77,12 @@ def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
             yield finding
     if not found:
         yield Finding("coverage", f"no gaps in {counted(len(kinds), 'table')}")
+
+
+def _named(graph: Any, kinds: Iterable[dg.AssetKey]) -> dict[str, str]:
+    """Asset -> its name for `orgdata sync`; "" for a table."""
+    syncs = {key.to_user_string(): name for key, name in syncs_of(graph).items()}
+    return {**{key.to_user_string(): "" for key in kinds}, **syncs}
 
 
 def _of(

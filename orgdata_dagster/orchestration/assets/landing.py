@@ -185,11 +185,11 @@ class _Run:
         names = sorted(str(load.partition) for load in loads if load.partition)
         which = f" {names[0]}" if len(names) == 1 else f" {names[0]} to {names[-1]}" if names else ""
         changes = f", columns changed: {', '.join(map(str, done.changes))}" if done.changes else ""
-        pages = sum(load.pages for load in loads)
+        rows, pages = counted(done.inserted, "row"), counted(sum(load.pages for load in loads), "page")
+        requests, waited = counted(self.requests.count, "request"), f"{self.requests.waited:.0f} s"
         self.context.log.info(
-            f"{self.target.table}{which}: {done.inserted:,} rows on {pages} pages have landed ({len(self.landed)} of "
-            f"{self.total}; so far {self.requests.count} requests, {self.requests.waited:.0f} s of waiting for the "
-            f"rate limit){changes}"
+            f"{self.target.table}{which}: {rows} on {pages} landed ({len(self.landed)} of {self.total}; so far "
+            f"{requests}, {waited} of waiting for the rate limit){changes}"
         )
 
     def _log_superseded(self, done: Committed) -> None:

@@ -170,9 +170,8 @@ def _first_ones(names: Sequence[str], most: int) -> Iterable[str]:
 
 def _request(key: dg.AssetKey, kind: PullKind, attempts: AssetAttempts, now: datetime) -> dg.RunRequest:
     first, last = attempts.batch[0], attempts.batch[-1]
-    name = (
-        f"{key.to_user_string()} {first} to {last}, attempt {attempts.tries + 1}, {now.isoformat(timespec='seconds')}"
-    )
+    what = f"{key.to_user_string()} {first} to {last}" if first else key.to_user_string()
+    name = f"{what}, attempt {attempts.tries + 1}, {now.isoformat(timespec='seconds')}"
     tags = {} if kind == "whole" else {RANGE_START: first, RANGE_END: last}
     return dg.RunRequest(run_key=name, asset_selection=[key], tags=tags)
 

@@ -27,7 +27,7 @@ from orgdata_dagster.cli.console import console as _console
 from orgdata_dagster.cli.errors import Commands
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
-from orgdata_dagster.cli.simulated import asks_vendors
+from orgdata_dagster.cli.simulated import needs_vendors
 from orgdata_dagster.counting import counted
 from orgdata_dagster.http import redaction
 from orgdata_dagster.private import keep_private
@@ -116,7 +116,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json
     "--accept-shrink", is_flag=True, help="Store an empty or much smaller answer, or a snapshot without a key column."
 )
 @as_json_option
-@asks_vendors
+@needs_vendors
 def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
     """Pull days of SELECTION: a vendor, vendor/table, or Dagster's selection syntax (default: every table)."""
     from orgdata_dagster.cli import catalog as catalogs
@@ -194,7 +194,7 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
     "--all", "everything", is_flag=True, help="Send every row, also rows that are unchanged since they were accepted."
 )
 @as_json_option
-@asks_vendors
+@needs_vendors
 def sync(name: str, dry_run: bool, rejected: bool, everything: bool, as_json: bool) -> None:
     """Send the rows that have changed in the source of the sync or webhook NAME to its vendor."""
     from orgdata_dagster.cli import catalog as catalogs

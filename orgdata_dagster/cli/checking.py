@@ -18,7 +18,7 @@ from orgdata_dagster.cli import completing
 from orgdata_dagster.cli.console import console
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.json_output import print_json
-from orgdata_dagster.cli.simulated import answering, asks_vendors
+from orgdata_dagster.cli.simulated import answering, needs_vendors
 from orgdata_dagster.counting import counted
 from orgdata_dagster.private import usual_modes
 
@@ -72,7 +72,7 @@ def _problem(line: str) -> dict[str, str | int | None]:
 @click.argument("table", metavar="VENDOR/TABLE", shell_complete=completing.tables)
 @click.option("--day", metavar="DATE", help="The day to request, if the table has days (default: yesterday).")
 @as_json_option
-@asks_vendors
+@needs_vendors
 def preview(table: str, day: str | None, as_json: bool) -> None:
     """Send at most two requests for TABLE; show them, the answer, its columns and what a pull cannot prove.
 

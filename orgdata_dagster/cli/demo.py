@@ -31,10 +31,10 @@ _UNDOCUMENTED = ("accutics", "channel_reports", "institution_analytics")
 _LIMITS = "{concurrent: 2, per_minute: 2400} # of the simulated vendor"
 _NEXT = """
 Next:
-  cd {folder}     the demo is a project like yours will be: every command works in it,
-                       and those that ask vendors start the simulated ones again
+  cd {folder}     the demo is a project like your own: every command works in it,
+                       and starts the simulated vendors again if it needs them
   orgdata query "select * from octolis.contacts limit 5"
-  orgdata init mine    makes a project of your own, in another folder
+  orgdata init mine    creates your own project, in another folder
 The tables are in {database}, for any program that reads DuckDB."""
 
 

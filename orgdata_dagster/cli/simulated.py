@@ -1,7 +1,7 @@
 """The simulated vendors of the demo's project: they run while the demo, or a command in its project, needs them.
 
-Here: their process, the variables that lead to them, and which commands start them again. Keep out: the demo's steps
-(demo.py), the vendors themselves (sandbox/).
+Here: their process, the variables that point to them, and starting them again for other commands.
+Keep out: the demo's steps (demo.py), the vendors themselves (sandbox/).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
 
 FOLDER = ".orgdata-demo"
-# seconds between requests to together instead of 60: the demo shows the waits, but shorter
+# seconds between requests to together, instead of 60, so that the demo's waits are short
 PACE = "3"
-_ANY_OF_THEM = "OCTOLIS_BASE_URL"
-_ENV = """# Written by `orgdata demo`: simulated vendors, which answer while a command that asks vendors runs here.
+_ONE_OF_THEM = "OCTOLIS_BASE_URL"
+_ENV = """# Written by `orgdata demo`: the simulated vendors, which run while a command here needs them.
 """
 
 
@@ -32,7 +32,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def asks_vendors(command: Callable[P, R]) -> Callable[P, R]:
+def needs_vendors(command: Callable[P, R]) -> Callable[P, R]:
     """Decorate a command that sends requests: in the demo's project, its vendors run meanwhile."""
 
     @functools.wraps(command)
@@ -45,7 +45,7 @@ def asks_vendors(command: Callable[P, R]) -> Callable[P, R]:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Run the simulated vendors until the context ends, if the project is the demo's and they do not run already."""
+    """Run the simulated vendors until the context ends, if the project is the demo's and they are not running."""
     if (folder := _folder()) is None or _answer():
         yield
         return
@@ -55,7 +55,10 @@ def answering() -> Iterator[None]:
 
 @contextmanager
 def vendors_of_demo(say: Callable[[str], None]) -> Iterator[None]:
-    """Run the simulated vendors until the context ends, if the project is the demo's. `say`: receives their URL."""
+    """Run the simulated vendors until the context ends, if the project is the demo's.
+
+    say: is called with their URL.
+    """
     if (folder := _folder()) is None:
         yield
         return
@@ -66,9 +69,9 @@ def vendors_of_demo(say: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def simulated_vendors(folder: Path) -> Iterator[str]:
-    """Run the sandbox, and configure it for this process and, in `.env`, for other commands in the demo's project.
+    """Run the sandbox; configure it for this process and, in `.env`, for other commands in the demo's project.
 
-    The file stays, so that later commands know the pace at which the demo has pulled.
+    The file stays, so that later commands know the demo's pace.
     """
     from orgdata_dagster.sandbox.environment import environment  # takes a while
 
@@ -76,7 +79,7 @@ def simulated_vendors(folder: Path) -> Iterator[str]:
         variables = environment(url) | {settings.TEST_SERVER_PACE: PACE}
         os.environ |= variables
         file = folder / ".env"
-        if not file.exists() or file.read_text(errors="replace").startswith(_ENV):  # not a file of the user's
+        if not file.exists() or file.read_text(errors="replace").startswith(_ENV):  # a file of the user stays
             file.write_text(_ENV + "".join(f"{name}={value}\n" for name, value in variables.items()))
         yield url
 
@@ -85,14 +88,14 @@ def _folder() -> Path | None:
     """The demo's project, if it is the one of this process."""
     try:
         folder = settings.project_root()
-    except settings.SettingsError:  # the command says so
+    except settings.SettingsError:  # the command reports it
         return None
     return folder if folder.name == FOLDER else None
 
 
 def _answer() -> bool:
-    """Whether the simulated vendors run already, as those of `orgdata demo` or `orgdata dev` in another terminal."""
-    address = urlsplit(os.environ.get(_ANY_OF_THEM, ""))
+    """Whether the simulated vendors are running, for example by `orgdata demo` or `orgdata dev` in another terminal."""
+    address = urlsplit(os.environ.get(_ONE_OF_THEM, ""))
     try:
         with socket.create_connection((address.hostname or "", address.port or 0), timeout=1):
             return True
@@ -108,7 +111,7 @@ def _sandbox() -> Iterator[str]:
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C reaches the command only, which ends the sandbox at its own end
+        start_new_session=True,  # so that Ctrl-C reaches only the command, which ends the sandbox when it ends
     )
     try:
         assert process.stdout is not None

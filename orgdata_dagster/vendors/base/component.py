@@ -39,7 +39,7 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
     )
 
     kind: ClassVar[str]  # the vendor's name
-    beside: ClassVar[tuple[str, ...]] = ()  # suffixes of further tables that the vendor creates per table
+    extra_tables: ClassVar[tuple[str, ...]] = ()  # suffixes of additional tables that the vendor creates per table
 
     @property
     def account(self) -> str:
@@ -63,8 +63,8 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
             location = ("tables",) if at is None else ("tables", at)
             yield Claim(table, "table", location)
             views = ["current", "history"] if target.snapshots else ["current"] if target.key else []
-            for ending in [*views, *self.beside]:
-                yield Claim(table.view(ending), f"what {table.name!r} has beside it,", location)
+            for ending in [*views, *self.extra_tables]:
+                yield Claim(table.view(ending), f"the view or table of {table.name!r},", location)
 
     def again_days(self) -> int:
         """The number of days before today that the schedule pulls again, although they are complete."""

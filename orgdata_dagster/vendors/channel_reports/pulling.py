@@ -113,7 +113,7 @@ def _fell_to_zero(intake: Intake, endpoint: Endpoint, page: MeasuredPage, about:
     if not fell:
         return None
     zeros = f"0 {', '.join(fell)} for channel {about['channel_id']}"
-    return until_accepted(f"the vendor answers with {zeros} where more was stored, also when it is asked again")
+    return until_accepted(f"the vendor answers with {zeros} where more was stored, also when asked again")
 
 
 def pull_fields(client: ChannelReportsClient, channels: Sequence[int], intake: Intake) -> Pulled:

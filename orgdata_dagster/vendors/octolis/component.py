@@ -103,7 +103,7 @@ class Octolis(VendorComponent):
     """Datasets of octolis as tables: one row per record, as octolis has it now."""
 
     kind: ClassVar[str] = OctolisResource.kind
-    beside: ClassVar[tuple[str, ...]] = ("merges",)
+    extra_tables: ClassVar[tuple[str, ...]] = ("merges",)
 
     tables: list[DatasetTable] = Field(min_length=1, description="The tables to pull, one per dataset.")
     cron: Cron | None = Field(

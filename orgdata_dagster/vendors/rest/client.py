@@ -73,7 +73,7 @@ class RestClient:
         Raises the errors of HttpClient.fetch, and PermanentError if the paging fails.
         """
 
-        def ask(request: PageRequest) -> tuple[P | None, PageAnswer]:
+        def fetch_page(request: PageRequest) -> tuple[P | None, PageAnswer]:
             return self.page(listing, request, folder / f"page-{next(self._numbers):06}", read)
 
         def once() -> Iterator[WalkedPage[P | None]]:
@@ -84,10 +84,10 @@ class RestClient:
             while pages.has_next_page:
                 request = listing.first_request()
                 pages.update_request(request)
-                page, answer = ask(request)
+                page, answer = fetch_page(request)
                 began = began or answer.server_time
                 if not answer.rows and (before is not None or _goes_on(pages, answer)):
-                    page, answer = self._empty_again(ask, request, before)
+                    page, answer = self._empty_again(fetch_page, request, before)
                 before = request if answer.rows else before
                 pages.update_state(answer)
                 keys = rows.keys(answer.rows, listing.key)
@@ -208,13 +208,13 @@ class RestClient:
 
     def _empty_again(
         self,
-        ask: Callable[[PageRequest], tuple[P | None, PageAnswer]],
+        fetch_page: Callable[[PageRequest], tuple[P | None, PageAnswer]],
         request: PageRequest,
         before: PageRequest | None,
     ) -> tuple[P | None, PageAnswer]:
         """Request a page without rows again. If earlier pages had rows, the last of them must still have rows."""
-        page, answer = ask(replace(request))
-        if not answer.rows and before is not None and not ask(replace(before))[1].rows:
+        page, answer = fetch_page(replace(request))
+        if not answer.rows and before is not None and not fetch_page(replace(before))[1].rows:
             raise BadBody("the list ends where it had rows before: the vendor now returns no rows")
         return page, answer
 

@@ -1,10 +1,12 @@
 """A Component's YAML as Dagster loads it, in a project that has nothing else.
 
-Here: `loaded`. Keep out: whole projects (integration/project.py), runs.
+Here: `loaded`, and `Loading` for a test that needs the same several times. Keep out: whole projects
+(integration/project.py), runs.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,3 +46,18 @@ def loaded(component: type[dg.Component], attributes: Mapping[str, Any], **resou
         resources=given,
         executor=dg.in_process_executor,
     )
+
+
+class Loading:
+    """Loads each YAML once: it takes longer than most pulls of a test. `resources`: see `loaded`."""
+
+    def __init__(self, component: type[dg.Component], **resources: object) -> None:
+        self._component, self._resources = component, resources
+        self._loaded: dict[object, dg.Definitions] = {}
+
+    def __call__(self, attributes: Mapping[str, Any]) -> dg.Definitions:
+        """The definitions, as `loaded` gives them. Raises Refused."""
+        key = yaml.safe_dump(dict(attributes)), frozenset(os.environ.items())
+        if key not in self._loaded:
+            self._loaded[key] = loaded(self._component, attributes, **self._resources)
+        return self._loaded[key]

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orgdata_dagster.warehouse.storage import extensions
 from orgdata_dagster_tests.integration.home import Home
 
 MOUNTS = os.geteuid() == 0 and sys.platform == "linux" and not subprocess.run(
@@ -144,6 +145,16 @@ def variable(name: str, value: str, told: str = "") -> Callable[[Home, ExitStack
         return told or name
 
     return broken
+
+
+def without_extension(home: Home, stack: ExitStack) -> str:
+    """DuckDB's server does not answer, whatever network the tests have; DuckDB itself tries for half a second."""
+
+    def load(connection: duckdb.DuckDBPyConnection, name: str) -> None:  # noqa: ARG001
+        raise duckdb.IOException(f'Failed to download extension "{name}"')
+
+    stack.enter_context(pytest.MonkeyPatch.context()).setattr(extensions, "_load_installed", load)
+    return variable("ORGDATA_WAREHOUSE", "md:x")(home, stack)
 
 
 def dotenv(text: bytes) -> Callable[[Home, ExitStack], str]:

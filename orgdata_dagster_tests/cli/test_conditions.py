@@ -40,6 +40,7 @@ from orgdata_dagster_tests.cli.breaking import (
     scrambled,
     small_disk,
     variable,
+    without_extension,
 )
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
@@ -132,7 +133,7 @@ CONDITIONS = {
     "a home of nobody": Condition(variable("ORGDATA_HOME", "~nobody-here/x"), ("unknown user",), READING),
     "no project": Condition(variable("ORGDATA_PROJECT", "/nowhere"), ("no pyproject.toml",), tuple(COMMANDS)),
     "a bad URI": Condition(variable("ORGDATA_WAREHOUSE", "ftp://user:hidden@x/y"), ("DuckDB file",), READING),
-    "a URI without its extension": Condition(variable("ORGDATA_WAREHOUSE", "md:x"), ("extension",), READING),
+    "a URI without its extension": Condition(without_extension, ("extension",), READING),
     "a folder in the way": Condition(
         variable("ORGDATA_WAREHOUSE", "/proc/none/x.duckdb", "/proc/none"), (), ("pull", "sync")
     ),

@@ -1,7 +1,9 @@
 """The schedules: at a tick, each data set from its first incomplete day of the last week up to today, unless a run that
 has yet to begin will pull that anyway."""
 
+import os
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import dagster as dg
 import pytest
@@ -9,6 +11,7 @@ import yaml
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import create_run_for_test
 
+from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.tags import PRIORITY_TAG, RANGE_END, RANGE_START
@@ -30,9 +33,15 @@ def configured(new_home: Home) -> None:
     new_home.set(**environment("http://127.0.0.1:1"))
 
 
+@cache
+def definitions(_project: str) -> dg.Definitions:
+    """What the project in this folder defines, loaded once."""
+    return catalog.load().defs
+
+
 def ask(instance: dg.DagsterInstance, at: datetime | None = None) -> list[dg.RunRequest]:
     """What a tick of the schedule of the project's only vendor asks for."""
-    defs = catalog.load().defs
+    defs = definitions(os.environ[settings.PROJECT])
     [schedule] = [each for each in defs.schedules or [] if each.name != RETENTION]
     assert isinstance(schedule, dg.ScheduleDefinition)
     return list(tick_schedule(instance, defs, schedule, at).run_requests or [])

@@ -23,7 +23,7 @@ from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
 from orgdata_dagster.warehouse.types import lossless
 from orgdata_dagster_tests.integration.project import today
-from orgdata_dagster_tests.loading import loaded
+from orgdata_dagster_tests.loading import Loading
 
 DAYS = 2
 ENTITIES = [
@@ -61,6 +61,7 @@ class Rig:
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
         self._instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        self._load = Loading(component.Accutics, warehouse=self.warehouse)
 
     def variables(self) -> dict[str, str]:
         return {"ACCUTICS_BASE_URL": f"{self.sandbox.url}/accutics", "ACCUTICS_API_TOKEN": self.vendor.jwt()}
@@ -73,7 +74,7 @@ class Rig:
             "retries": {"attempts": 2, "first_wait": 0.01},
             "tables": list(entities) or [entity(str(each["name"])) for each in ENTITIES],
         }
-        return loaded(component.Accutics, written | attributes, warehouse=self.warehouse)
+        return self._load(written | attributes)
 
     def pull(
         self, name: str, first: str | None = None, last: str | None = None, **changes: Any

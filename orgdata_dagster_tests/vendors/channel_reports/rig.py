@@ -29,7 +29,7 @@ from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName
 from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration.project import today
-from orgdata_dagster_tests.loading import loaded
+from orgdata_dagster_tests.loading import Loading
 
 DAYS = 6
 DAY = timedelta(days=1)
@@ -68,10 +68,11 @@ class Rig:
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
         self.instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        self._load = Loading(component.ChannelReports, warehouse=self.warehouse)
 
     def definitions(self, **others: Any) -> dg.Definitions:
         """What the Component makes of its YAML."""
-        return loaded(component.ChannelReports, attributes(**others), warehouse=self.warehouse)
+        return self._load(attributes(**others))
 
     def pull(
         self, *names: str, first: str, last: str | None = None, tags: Mapping[str, str] | None = None, **others: Any

@@ -19,7 +19,7 @@ from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.sandbox.tracker import TOKEN, Tracker, demo
 from orgdata_dagster.vendors.rest.component import RestApi
 from orgdata_dagster_tests.integration.project import today
-from orgdata_dagster_tests.loading import loaded
+from orgdata_dagster_tests.loading import Loading
 from orgdata_dagster_tests.vendors.rest.shapes import HEAD
 
 DAYS = 3
@@ -34,6 +34,7 @@ class Rig:
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
         self.instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        self._load = Loading(RestApi, warehouse=self.warehouse)
 
     def variables(self) -> dict[str, str]:
         return {"TRACKER_BASE_URL": f"{self.sandbox.url}/tracker", "TRACKER_TOKEN": TOKEN}
@@ -41,7 +42,7 @@ class Rig:
     def definitions(self, tables: str, /, **changes: Any) -> dg.Definitions:
         """What the Component makes of these tables."""
         written = yaml.safe_load(HEAD.replace("START", today(back=DAYS)) + tables)["attributes"]
-        return loaded(RestApi, {**written, **changes}, warehouse=self.warehouse)
+        return self._load({**written, **changes})
 
     def pull(
         self, tables: str, *names: str, tags: Mapping[str, str] | None = None, **changes: Any

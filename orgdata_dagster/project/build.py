@@ -33,6 +33,7 @@ from orgdata_dagster.private import keep_private
 from orgdata_dagster.project import isolation
 from orgdata_dagster.project.stand_ins import stand_ins
 from orgdata_dagster.project.unconfigured import shown_as_off
+from orgdata_dagster.project.view_deps import on_tables
 
 
 def build_defs(
@@ -83,9 +84,9 @@ def build_defs(
     resources = {**(defs.resources or {}), **(resource_overrides or {})}
     seen = dg.Definitions(assets=[overview.spec], sensors=[overview.overview_sensor(resources)])
     defs = dg.Definitions.merge(defs, seen)
-    assets = list(defs.assets or ())
+    assets = on_tables(list(defs.assets or ()))
     if for_ui:
-        assets, resources = shown_as_off(defs, resources)
+        assets, resources = shown_as_off(assets, resources)
     defs = _with(defs, assets, resources)
     missing = stand_ins(defs, loaded.broken, all_missing=for_ui)
     return dg.Definitions.merge(defs, dg.Definitions(resources=missing)) if missing else defs

@@ -6,7 +6,7 @@ the command line (cli/catalog.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -18,7 +18,7 @@ TAG = {"configured": "no"}
 _HOW = "in the environment or in .env, then reload the code location"
 
 
-def shown_as_off(defs: dg.Definitions, resources: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+def shown_as_off(assets: Sequence[Any], resources: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """The assets and resources of a project. Assets of vendors without credentials are marked as not configured, and
     their resources are replaced by stand-ins.
     """
@@ -28,7 +28,7 @@ def shown_as_off(defs: dg.Definitions, resources: Mapping[str, Any]) -> tuple[li
         if isinstance(resource, VendorResource) and (reason := resource.not_configured())
     }
     replaced = {key: stand_in(f"{key} is {reason} {_HOW}.") for key, reason in off.items()}
-    return [_marked(asset, off) for asset in defs.assets or ()], {**resources, **replaced}
+    return [_marked(asset, off) for asset in assets], {**resources, **replaced}
 
 
 def _marked(asset: Any, off: Mapping[str, str]) -> Any:

@@ -16,6 +16,7 @@ OWN_PREFIX = "_orgdata_"
 PARTITION = "_orgdata_partition"
 LOADED_AT = "_orgdata_loaded_at"
 RUN_ID = "_orgdata_run_id"
+KEY_TYPES = "_orgdata_key_types"  # only of tables whose keys have values of several JSON types
 VARIANT = "__v_text"  # suffix of the name of a variant column
 PARTITION_IS_IN = f"({PARTITION} IN (SELECT unnest(CAST(? AS VARCHAR[]))) OR ({PARTITION} IS NULL AND ?))"
 """SQL with two parameters: the partitions, and whether None is among them."""

@@ -6,7 +6,6 @@ Here: the SQL of a source. Keep out: the rows' values (payloads.py), the compari
 from __future__ import annotations
 
 import json
-import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +13,11 @@ from typing import Any
 
 import duckdb
 
-from orgdata_dagster import vendors
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage.causes import first_line
 
 _TABLE = re.compile(r'\s*(\w+|"[^"]+")(\.(\w+|"[^"]+"))*\s*')
-_VIEWS = ("_current", "_history", "_merges")  # suffixes of the views of vendors' tables
 COPY = "copy"  # the alias of the file with the copy
 
 
@@ -30,9 +27,7 @@ def select(source: str) -> str:
 
 
 def tables(source: str) -> list[tuple[str, ...]]:
-    """The asset keys of the tables that a source reads, found by DuckDB's own parser.
-
-    A view of a vendor's table, such as `users_current`, counts as that table.
+    """The tables and views that a source reads, as asset keys, found by DuckDB's own parser.
 
     Raises ValueError if the source is not exactly one SELECT.
     """
@@ -50,7 +45,7 @@ def tables(source: str) -> list[tuple[str, ...]]:
         for node in _nodes(parsed)
         if node.get("type") == "BASE_TABLE" and not (node["table_name"] in named and not node["schema_name"])
     ]
-    return list(dict.fromkeys(map(_landed, found)))
+    return list(dict.fromkeys(found))
 
 
 def copy(connection: duckdb.DuckDBPyConnection, source: str, into: Path) -> None:
@@ -75,10 +70,3 @@ def _nodes(found: Any) -> Iterator[dict[str, Any]]:
         yield found
     for child in found.values() if isinstance(found, dict) else found if isinstance(found, list) else ():
         yield from _nodes(child)
-
-
-def _landed(table: tuple[str, ...]) -> tuple[str, ...]:
-    if table[0] not in {module.name for module in pkgutil.iter_modules(vendors.__path__)}:
-        return table
-    ending = next((ending for ending in _VIEWS if table[-1].endswith(ending)), "")
-    return (*table[:-1], table[-1].removesuffix(ending))

@@ -60,7 +60,7 @@ def test_rows_of_a_rest_api_are_sent_to_a_named_account_and_to_no_other(
             monkeypatch.setenv(name, value)
         sync = {
             "name": "out", "account": "octolis_fr", "dataset": "orders", "key": ["number"], "dry_run": False,
-            "source": "SELECT id AS number, title FROM tracker.orders",
+            "source": "SELECT id AS number, title FROM tracker.orders_current", "on_update": True,
         }  # fmt: skip
         written = {"type": "orgdata_dagster.OctolisSync", "attributes": sync}
         root = project.write(

@@ -14,7 +14,6 @@ from orgdata_dagster.writeback.source import tables
         ('"marts"."odd name"', [("marts", "odd name")]),
         ("from a.b union all select (select max(x) from c.d), * from e", [("a", "b"), ("c", "d"), ("e",)]),
         ("with b as (select * from a.b) select * from b join c.b using (x)", [("a", "b"), ("c", "b")]),
-        ("select * from together.users_history", [("together", "users")]),
         ("select * from marts.stock_current", [("marts", "stock_current")]),
         ("select 'from x.y' as text -- from z", []),
     ],

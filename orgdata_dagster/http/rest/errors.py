@@ -68,6 +68,10 @@ class ErrorRules:
             raise PermanentError(message, code=code)
         raise BadBody(message, code=code)
 
+    def says_success(self, document: Any) -> bool:
+        """Whether the answer has a code that is not an error."""
+        return self._code(document) in self.success
+
     def _code(self, document: Any) -> str:
         found = find(document, self.code_at) if self.code_at else MISSING
         if found is MISSING or found is None or found == "" or isinstance(found, Mapping | list):

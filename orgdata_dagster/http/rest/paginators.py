@@ -49,6 +49,7 @@ class Paginator(ABC):
 
     fell: by how many rows the total fell since the last page.
     may_continue: why the list may continue after its apparent end; None if the end is certain.
+    is_beyond: whether the next page is beyond the vendor's total, and only shows whether that is right.
     """
 
     stands_at_row = True
@@ -60,6 +61,7 @@ class Paginator(ABC):
         self.total: int | None = None
         self.fell = 0
         self.may_continue: str | None = None
+        self.is_beyond = False
         self.page_size = page_size
         self._size_parameter = size_parameter
         self._total_at = total_at
@@ -137,6 +139,7 @@ class _Counted(Paginator):
         self._pages = 0
         self._may_be_cut = False
         self._empty = 0
+        self._largest = 0
 
     def update_state(self, answer: PageAnswer) -> None:
         """Process the answer. Three consecutive pages without rows always end the list."""
@@ -155,9 +158,12 @@ class _Counted(Paginator):
     def _ends(self, answer: PageAnswer, *, reached: int) -> bool:
         """Whether the list ends with this page. `reached`: number of rows before the next page."""
         self._pages += 1
+        self._largest = max(self._largest, len(answer.rows))
         match self._stop.rule:
             case "total":
-                return reached >= (self.total or 0) or (not answer.rows and reached > 0 and self._pages > 1)
+                if reached < (self.total or 0):
+                    return not answer.rows and reached > 0 and self._pages > 1
+                return not self._may_go_on(len(answer.rows))
             case "has_more":
                 return not flag(answer, self._stop.at)
             case "next":
@@ -165,6 +171,12 @@ class _Counted(Paginator):
             case "empty_page":
                 return not answer.rows
         return self._ends_short(len(answer.rows))
+
+    def _may_go_on(self, rows: int) -> bool:
+        """Whether rows may follow although the vendor's total is reached: it may count up to a limit, or only the page.
+        The last page then is a full one, which costs another request, as a list does that ends with a full page."""
+        self.is_beyond = rows > 0 and rows == self._largest and (self._pages > 1 or rows == self.page_size)
+        return self.is_beyond
 
     def _next_is_nothing(self, answer: PageAnswer, *, reached: bool) -> bool:
         """Whether the list ends by the rule `next`. `reached`: whether all rows of the total have been received."""

@@ -111,7 +111,9 @@ class Intake:
         expected: Collection[str] = (),
     ) -> Read:
         """Like `reader`, for JSON; see json_pages.prepare."""
-        measure = json_reader(self.connection, cursor=cursor, records=records, flatten=flatten, expected=expected)
+        measure = json_reader(
+            self.connection, cursor=cursor, records=records, flatten=flatten, expected=expected, key=self.ready.key
+        )
         return self._counted(measure)
 
     def take(

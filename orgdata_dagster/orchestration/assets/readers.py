@@ -6,7 +6,7 @@ Here: `MeasuredPage`, and the readers for CSV and JSON. Keep out: paging rules, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -92,6 +92,7 @@ def json_reader(
     records: str = json_pages.ARRAY,
     flatten: Collection[str] = (),
     expected: Collection[str] = (),
+    key: Sequence[str] = (),
 ) -> Callable[[Download], MeasuredPage]:
     """Like `csv_reader`, for JSON; see json_pages.prepare.
 
@@ -101,7 +102,7 @@ def json_reader(
 
     def read(download: Download) -> MeasuredPage:
         try:
-            page = json_pages.prepare(download.path, connection, records=records, flatten=flatten)
+            page = json_pages.prepare(download.path, connection, records=records, flatten=flatten).with_key(key)
             if expected and page.records and not {*expected} & {*page.columns}:
                 has = excerpt(", ".join(page.columns), 200) or "nothing"
                 wanted = excerpt(", ".join(expected), 200)

@@ -88,9 +88,20 @@ def of_landed(
             "without_key": found.keys.missing,
             "twice": found.keys.duplicates,
             "differ_only_in_case": found.keys.case_only,
+            "differ_only_in_type": found.keys.type_only,
         }
-        results.append(_result(specs.KEYS, found.keys.good, figures, error=True))
+        results.append(_result(specs.KEYS, found.keys.good, figures, _kept_apart(found.keys), error=True))
     return results
+
+
+def _kept_apart(keys: KeyProblems) -> list[str]:
+    """What is to be said of keys that may be the same to the vendor."""
+    differing = {"in case": keys.case_only, 'in JSON type, as 1 and "1"': keys.type_only}
+    return [
+        f"{count} key{'s differ' if count > 1 else ' differs'} from another one only {how}; both rows are kept"
+        for how, count in differing.items()
+        if count
+    ]
 
 
 def of_refused(key: dg.AssetKey, errors: Collection[BaseException]) -> list[dg.AssetCheckEvaluation]:

@@ -6,18 +6,22 @@ Keep out: how they are paged (`shapes`).
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Item = dict[str, Any]
 
 
 class Rows:
-    """Rows with an ascending `id` and an `updated_at`. Thread-safe."""
+    """Rows with an ascending `id` and an `updated_at`. Thread-safe.
+
+    `shift`: by how much the filter takes instants for later than they are, as one in local time does.
+    """
 
     def __init__(self, items: list[Item], *, now: Callable[[], datetime]) -> None:
         self._items = {item["id"]: item for item in items}
         self._next = max(self._items, default=0) + 1
+        self.shift = timedelta(0)
         self._now = now
         self._lock = threading.RLock()
 
@@ -46,12 +50,12 @@ class Rows:
             self._items.pop(number, None)
 
     def between(self, start: datetime | None = None, end: datetime | None = None) -> list[Item]:
-        """The rows with `start <= updated_at < end`, in the order of their last change."""
+        """The rows with `start <= updated_at + shift < end`, in the order of their last change."""
         found = [
             item
             for item in self.all()
-            if (start is None or instant(item["updated_at"]) >= start)
-            and (end is None or instant(item["updated_at"]) < end)
+            if (start is None or instant(item["updated_at"]) + self.shift >= start)
+            and (end is None or instant(item["updated_at"]) + self.shift < end)
         ]
         return sorted(found, key=lambda item: (item["updated_at"], item["id"]))
 

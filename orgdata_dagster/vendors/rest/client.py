@@ -16,7 +16,7 @@ import copy
 import itertools
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -38,8 +38,15 @@ from orgdata_dagster.vendors.rest.listing import Listing
 P = TypeVar("P")
 Advice = Callable[[VendorError], str | None]
 
+Note = Callable[[Sequence[str], Sequence[datetime] | None], None]
+
 _LARGE = 4 << 20  # bytes; a larger single answer is data, and is not parsed here to check whether it is an error
+_NOTHING_THERE = (400, 404, 410, 416, 422)  # of a page beyond the end of a list
 _NO_DATA = PageAnswer(None, {}, (), is_no_data=True)
+
+
+def nobody(_keys: Sequence[str], _changes: Sequence[datetime] | None) -> None:
+    """The default of `note`, which does nothing."""
 
 
 class RestClient:
@@ -64,11 +71,12 @@ class RestClient:
         self._auth.close()
         self._http.close()
 
-    def pages(self, listing: Listing, *, folder: Path, read: Callable[[Download], P]) -> Walked[P]:
+    def pages(self, listing: Listing, *, folder: Path, read: Callable[[Download], P], note: Note = nobody) -> Walked[P]:
         """Read the whole list; returns pages that together have every row, and what proves that.
 
         folder: receives one file per page, with its envelope.
         read: reads a page; a BadBody from it is retried.
+        note: called with the keys of each page's rows, and with when they were last changed (None: they do not say).
 
         Raises the errors of HttpClient.fetch, and PermanentError if the paging fails.
         """
@@ -76,23 +84,33 @@ class RestClient:
         def fetch_page(request: PageRequest) -> tuple[P | None, PageAnswer]:
             return self.page(listing, request, folder / f"page-{next(self._numbers):06}", read)
 
+        def fetch_page_beyond(request: PageRequest) -> tuple[P | None, PageAnswer]:
+            try:
+                return fetch_page(request)
+            except PermanentError as error:
+                if error.status not in _NOTHING_THERE:
+                    raise
+                return None, _NO_DATA
+
         def once() -> Iterator[WalkedPage[P | None]]:
             before: PageRequest | None = None
             began: datetime | None = None
             pages = listing.paginate()
-            seen: list[str] = []
             while pages.has_next_page:
                 request = listing.first_request()
                 pages.update_request(request)
-                page, answer = fetch_page(request)
+                page, answer = fetch_page_beyond(request) if pages.is_beyond else fetch_page(request)
                 began = began or answer.server_time
+                if pages.is_beyond and not answer.rows:
+                    return
                 if not answer.rows and (before is not None or _goes_on(pages, answer)):
-                    page, answer = self._empty_again(fetch_page, request, before)
+                    unproven = pages.stands_at_row and pages.total is None
+                    page, answer = self._empty_again(fetch_page, request, before, once_more=unproven)
                 before = request if answer.rows else before
                 pages.update_state(answer)
                 keys = rows.keys(answer.rows, listing.key)
-                seen += keys
                 changes = rows.instants(answer.rows, listing.changed_at)
+                note(keys, changes)
                 is_compared = pages.total is None and not pages.stands_at_row
                 yield WalkedPage(
                     page,
@@ -104,7 +122,6 @@ class RestClient:
                     content=answer.content if is_compared else "",
                     may_continue=pages.may_continue,
                 )
-            rows.check_types(seen, listing.key)
 
         try:
             walked = walk_until_complete(once, newest_first=listing.newest_first)
@@ -181,6 +198,8 @@ class RestClient:
             found = formats.rows(download.path, listing.format, listing.records, body)
             formats.check_objects(body, listing.expects)
             rows.refuse_errors(found, listing.key)
+            if not found and not self._errors.says_success(body):
+                rows.refuse_errors_beside(body)
         elif listing.format == "csv_in_json":
             body = formats.document(download.path, listing.format, listing.records)
         formats.rewrite(download.path, listing.format, listing.records, body)
@@ -211,12 +230,19 @@ class RestClient:
         fetch_page: Callable[[PageRequest], tuple[P | None, PageAnswer]],
         request: PageRequest,
         before: PageRequest | None,
+        *,
+        once_more: bool,
     ) -> tuple[P | None, PageAnswer]:
-        """Request a page without rows again. If earlier pages had rows, the last of them must still have rows."""
+        """Request a page without rows again. If earlier pages had rows, the last of them must still have rows.
+
+        once_more: nothing but this page shows that the list ends, so it is requested a third time after those.
+        """
         page, answer = fetch_page(replace(request))
-        if not answer.rows and before is not None and not fetch_page(replace(before))[1].rows:
+        if answer.rows or before is None:
+            return page, answer
+        if not fetch_page(replace(before))[1].rows:
             raise BadBody("the list ends where it had rows before: the vendor now returns no rows")
-        return page, answer
+        return fetch_page(replace(request)) if once_more else (page, answer)
 
     def _explained(self, error: VendorError, listing: Listing) -> VendorError:
         """Add the vendor, the endpoint and the remedy to the error."""

@@ -90,6 +90,7 @@ class Incremental(dg.Model):
             is_exact=self.format != "date",
             has_end=bool(self.until) or UNTIL in placeholders,
             initial=self._initial,
+            of_whole_days=DAY in placeholders,
             full_walk_every=None if every is None else parse_duration(every),
         )
 

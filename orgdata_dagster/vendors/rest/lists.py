@@ -30,6 +30,7 @@ class Filters:
     is_exact: whether bounds are instants, not days.
     has_start, has_end: which bounds the vendor accepts.
     initial: the first bound, if the vendor needs one.
+    of_whole_days: a request names one day, so that several days are several requests.
     full_walk_every: how often all rows are requested, so that deletions are seen; None: only the first time.
     """
 
@@ -43,6 +44,7 @@ class Filters:
     has_start: bool = True
     has_end: bool = True
     initial: datetime | None = None
+    of_whole_days: bool = False
     full_walk_every: timedelta | None = None
 
 

@@ -13,7 +13,7 @@ Keep out: paging (http/rest/), Dagster (streams.py), the parents of `each` (pare
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,16 +25,19 @@ from orgdata_dagster.orchestration.assets.full_walks import full_walk_is_due
 from orgdata_dagster.orchestration.assets.intake import Intake, Pulled, Read
 from orgdata_dagster.orchestration.assets.interrupts import threads
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
-from orgdata_dagster.orchestration.partitions import day_bounds
+from orgdata_dagster.orchestration.partitions import DAY, day_bounds
 from orgdata_dagster.vendors.rest.client import RestClient
 from orgdata_dagster.vendors.rest.listing import Listing
-from orgdata_dagster.vendors.rest.lists import RestList
+from orgdata_dagster.vendors.rest.lists import Filters, RestList
+from orgdata_dagster.vendors.rest.overlap import Overlap
 from orgdata_dagster.vendors.rest.parents import Parents
+from orgdata_dagster.vendors.rest.shifts import FARTHEST, Seen, Shifts, row_outside
 from orgdata_dagster.warehouse.ledger.intervals import EVER, Interval, joined
-from orgdata_dagster.warehouse.ledger.state import LAST_FULL_WALK
+from orgdata_dagster.warehouse.ledger.state import FILTER_IS_SHIFTED, LAST_FULL_WALK
 from orgdata_dagster.warehouse.pages import json_pages
 
 MICROSECOND = timedelta(microseconds=1)
+_REPEATED = 1  # how often an answer is requested again if no known row came
 LOCAL = "the vendor's times do not state their zone: rows may belong to another day"
 
 
@@ -44,7 +47,12 @@ class RestPull:
 
     everything: read the whole list, even if its changes would be enough.
     workers: number of parents whose lists are read concurrently.
+    shifts: what the days of the step have shown about the vendor's filter.
+    overlap: known rows that must come again.
     start, end: the range of time in which rows must be; None: no bound.
+    wide: whether one more day is requested on both sides.
+    lowest, highest: the earliest and the latest received row.
+    unit: precision of the instants.
     is_proven: whether the pull has every row.
     reasons: why the partition may be incomplete.
     proofs: what shows that it is complete.
@@ -57,12 +65,21 @@ class RestPull:
     intake: Intake
     everything: bool = False
     workers: int = 1
+    shifts: Shifts = field(default_factory=Shifts)
+    overlap: Overlap = field(init=False)
     start: datetime | None = None
     end: datetime | None = None
+    wide: bool = False
+    unit: timedelta = timedelta(0)
+    lowest: Seen | None = None
+    highest: Seen | None = None
     is_proven: bool = True
     reasons: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        self.overlap = Overlap(self.intake.state)
 
     def run(self) -> Pulled:
         """Pull the partition."""
@@ -75,13 +92,57 @@ class RestPull:
         filters = self.source.filters
         assert filters is not None
         self.start, self.end = start, end = day_bounds(str(self.intake.partition))
-        reason = self._walk(filters.within(self.source.listing, start - filters.margin, end + filters.margin))
+        reason = self._walk_day(filters, start, end)
         # the coverage of a day that is not proven ends before the day does, so that the day is due again
         until = min(end, self.as_of - filters.lookback) if not self.reasons else min(end - MICROSECOND, self.as_of)
         if reason is not None:
             return keep_stored(self.as_of, start, max(until, start + MICROSECOND), reason)
         proven = (self._interval(start, until),) if until > start else ()
         return Pulled(self.as_of, coverage=proven, whole=self.is_proven)
+
+    def _walk_day(self, filters: Filters, start: datetime, end: datetime) -> str | None:
+        """Read a day. Returns a reason if the stored rows must stay as they are, otherwise None.
+
+        If the vendor's days are not UTC days, one more day is requested on both sides, for all further days too.
+        """
+        self.wide = self.shifts.found or FILTER_IS_SHIFTED in self.intake.state
+        reason = self._walk(*self._around(filters, start, end))
+        if not self.wide and reason is None:
+            self.shifts.found |= self._is_shifted(filters, start, end)
+            if self.shifts.found:
+                self.intake.forget()
+                self.wide = True
+                reason = self._walk(*self._around(filters, start, end))
+        if self.wide:
+            self.shifts.wide.add(str(self.intake.partition))
+        return reason
+
+    def _is_shifted(self, filters: Filters, start: datetime, end: datetime) -> bool:
+        """Whether the vendor leaves out a row from outside the day if exactly its time is requested."""
+        outside = row_outside(start, end, self.lowest, self.highest, filters.margin)
+        if outside is None or filters.reach <= filters.margin:  # such rows are an error
+            return False
+        # slightly more than the day was requested, so a row from there proves nothing by itself and is checked once
+        margin = filters.margin + self.unit
+        if self.shifts.checked and start - margin <= outside.at <= end + margin:
+            return False
+        self.shifts.checked = True
+        if filters.is_exact and not filters.of_whole_days:
+            first, last = outside.at - filters.margin, outside.at + filters.margin
+        else:
+            first, last = day_bounds(str(outside.at.astimezone(UTC).date()))
+        walked = self._list([filters.within(self.source.listing, first, last)], outside.values)
+        return not any(page.count_within(outside.at - MICROSECOND, outside.at) for page in walked.pages)
+
+    def _around(self, filters: Filters, start: datetime, end: datetime) -> list[Listing]:
+        """The lists that together have the rows of a day."""
+        listing, margin = self.source.listing, filters.margin
+        if not self.wide:
+            return [filters.within(listing, start - margin, end + margin)]
+        if not filters.of_whole_days:
+            return [filters.within(listing, start - DAY - margin, end + DAY + margin)]
+        days = [day for day in (-DAY, timedelta(0), DAY) if start + day <= self.began + FARTHEST]
+        return [filters.within(listing, start + day, end + day) for day in days]
 
     def _since(self) -> Pulled:
         """Pull what changed since the table was complete, or everything if a full walk is due."""
@@ -92,19 +153,32 @@ class RestPull:
         # rows from before `initial` stay, if an earlier configuration pulled them
         first = filters.initial and min([filters.initial, *(part.start for part in before)])
         full = self.everything or complete is None or full_walk_is_due(self.intake, filters.full_walk_every)
-        since = first if full or complete is None else complete - filters.lookback
-        reason = self._walk(filters.within(self.source.listing, since, None), replaces=full)
+        if not full and complete is not None:
+            since = min(complete - filters.lookback, (self.overlap.start or complete) - filters.margin)
+            full = not self._agrees(filters.within(self.source.listing, since, None))
+        reason = self._walk(filters.within(self.source.listing, first, None)) if full else None
         start, until = complete or first or EVER, self.as_of - filters.lookback
         if reason is not None:
             return keep_stored(self.as_of, start, max(until, start + MICROSECOND), reason, *before)
+        state = self.overlap.state()
         if full and self.is_proven:
-            state = {LAST_FULL_WALK: self.as_of.isoformat()}
+            state |= {LAST_FULL_WALK: self.as_of.isoformat()}
             start, until = first or EVER, max(until, complete or until)
             return Pulled(self.as_of, coverage=(self._interval(start, until),), whole=True, state=state)
         new = (self._interval(start, until),) if until > start else ()
         if self._reason and not new:
             new = (Interval(start, start + MICROSECOND, self._reason),)
-        return Pulled(self.as_of, coverage=joined([*before, *new]))
+        return Pulled(self.as_of, coverage=joined([*before, *new]), state=state)
+
+    def _agrees(self, listing: Listing) -> bool:
+        """Read what changed. Returns False, and keeps no rows, if no known row comes again, even when requested once
+        more: the known rows were deleted, or the answer is wrong."""
+        for _ in range(1 + _REPEATED):
+            self._walk(listing, replaces=False)
+            if self.overlap.agrees:
+                return True
+            self.intake.forget()
+        return False
 
     def _whole(self) -> Pulled:
         """Pull the whole list. Stored rows that are not in it are deleted, unless a row may be missing."""
@@ -127,8 +201,8 @@ class RestPull:
         proof = None if self.reasons else "; ".join(dict.fromkeys(self.proofs)) or None
         return Interval(start, end, self._reason, proof)
 
-    def _walk(self, listing: Listing, *, replaces: bool = True) -> str | None:
-        """Read the list of every parent. Returns a reason if the stored rows must stay as they are, otherwise None.
+    def _walk(self, *listings: Listing, replaces: bool = True) -> str | None:
+        """Read the lists of every parent. Returns a reason if the stored rows must stay as they are, otherwise None.
 
         A list that has lost most of its rows is read again; if the next answer is the same, it is accepted.
 
@@ -139,7 +213,9 @@ class RestPull:
             if attempt:
                 self.intake.forget()
             self.is_proven, self.reasons, self.proofs = True, [], []
-            if (reason := self._once(listing, replaces=replaces)) is not None:
+            self.lowest = self.highest = None
+            self.overlap.begin()
+            if (reason := self._once(listings, replaces=replaces)) is not None:
                 return reason
             before, odd = odd, shrank(self.intake, self.intake.row_count) if replaces else None
             if odd is None or odd == before:
@@ -149,31 +225,31 @@ class RestPull:
             return self._reason  # without a key, rows of several walks cannot be distinguished
         return None
 
-    def _once(self, listing: Listing, *, replaces: bool) -> str | None:
+    def _once(self, listings: Sequence[Listing], *, replaces: bool) -> str | None:
         if self.parents.incomplete:
             self._not_proven(self.parents.incomplete)
-        for values, walked in self._walks(listing):
+        for values, walked in self._walks(listings):
             came = self._take(walked, values)
             for _ in range(REPETITIONS if replaces and contradiction(self.intake, came, values) else 0):
-                came = came or self._take(self._list(listing, values), values)
+                came = came or self._take(self._list(listings, values), values)
             if replaces and (why := contradiction(self.intake, came, values)):
                 if not (self.source.table.key and values):
                     return why
                 self._not_proven(why)  # the rows of the other parents land
         return None
 
-    def _walks(self, listing: Listing) -> Iterator[tuple[Mapping[str, str], Walked[MeasuredPage]]]:
+    def _walks(self, listings: Sequence[Listing]) -> Iterator[tuple[Mapping[str, str], Walked[MeasuredPage]]]:
         """The list of each parent, in order; several are read concurrently."""
         at_once = 1 if self.intake.one_by_one else min(self.workers, len(self.parents.rows))
         if at_once == 1:
-            yield from ((values, self._list(listing, values)) for values in self.parents.rows)
+            yield from ((values, self._list(listings, values)) for values in self.parents.rows)
             return
         _ = self.intake.connection, self.intake.folder  # created here, before several threads need them
         with threads(at_once, "each") as pool:
             coming = deque[tuple[Mapping[str, str], Future[Walked[MeasuredPage]]]]()
             try:
                 for values in self.parents.rows:
-                    coming.append((values, pool.submit(self._list, listing, values)))
+                    coming.append((values, pool.submit(self._list, listings, values)))
                     if len(coming) > at_once:
                         done, walk = coming.popleft()
                         yield done, walk.result()
@@ -188,9 +264,16 @@ class RestPull:
         self.is_proven = False
         self.reasons.append(reason)
 
-    def _list(self, listing: Listing, values: Mapping[str, str]) -> Walked[MeasuredPage]:
-        """Read the list of one parent."""
-        return self.client.pages(listing.filled(values), folder=self.intake.folder, read=self._reader())
+    def _list(self, listings: Sequence[Listing], values: Mapping[str, str]) -> Walked[MeasuredPage]:
+        """Read the lists of one parent."""
+        walks = [
+            self.client.pages(
+                listing.filled(values), folder=self.intake.folder, read=self._reader(), note=self.overlap.note
+            )
+            for listing in listings
+        ]
+        worst = next((walk for walk in walks if walk.reason), walks[0])
+        return Walked(tuple(page for walk in walks for page in walk.pages), worst.proof, worst.reason)
 
     def _reader(self) -> Read:
         listing = self.source.listing
@@ -210,15 +293,26 @@ class RestPull:
                 self.intake.take(page, constants=values)
                 continue
             self._check_bounds(page, self.start - filters.reach, self.end + filters.reach)
+            self._measure(page, values)
             if page.records and not page.zoned and filters.is_exact:
                 self._not_proven(LOCAL)
             self.intake.take(page, after=self.start - MICROSECOND, until=self.end - MICROSECOND, constants=values)
         return sum(page.records for page in walked.pages)
 
+    def _measure(self, page: MeasuredPage, values: Mapping[str, str]) -> None:
+        """Keep the earliest and the latest row of the list."""
+        if page.lowest is None or page.highest is None:
+            return
+        self.unit = max(self.unit, page.unit)
+        self.lowest = min(filter(None, (self.lowest, Seen(page.lowest, values))), key=lambda seen: seen.at)
+        self.highest = max(filter(None, (self.highest, Seen(page.highest, values))), key=lambda seen: seen.at)
+
     def _check_bounds(self, page: MeasuredPage, earliest: datetime, latest: datetime) -> None:
         """Raise PermanentError if the vendor did not filter, because each day would then read the whole list."""
         if page.lowest is None or page.highest is None:
             return
+        if self.wide:
+            earliest, latest = earliest - DAY, latest + DAY
         # the vendor may print coarser instants than it stores
         if page.lowest < earliest - page.unit or page.highest > latest + page.unit:
             raise PermanentError(

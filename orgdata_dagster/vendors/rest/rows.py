@@ -10,12 +10,18 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from typing import Any
 
 from orgdata_dagster.http.errors import BadBody, PermanentError
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.http.rest.answers import Row
 
 _CLOCKS = timedelta(minutes=1)  # by which the clocks of the vendor's machines may differ
+# members of an answer that are left out or empty where there is no error
+_ERRORS = {"error", "errors", "fault", "faultcode", "faultstring", "exception"}
+_VERDICTS = {"ok", "success", "succeeded"}  # members that are false of an error
+_STATES = {"status", "state", "result"}  # members that name an error
+_FAILED = {"error", "err", "fail", "failed", "failure", "exception", "nok", "ko"}
 _ERROR_MEMBERS = {"error", "errors", "code", "message", "detail", "status"}
 
 
@@ -33,23 +39,6 @@ def keys(rows: Sequence[Row], key: Sequence[str]) -> tuple[str, ...]:
             remedy=f"Correct `key` in defs.yaml{f': did you mean {close[0]!r}?' if close else '.'}",
         )
     return tuple(json.dumps([row[name] for name in key], default=str) for row in rows)
-
-
-def check_types(keys: Sequence[str], key: Sequence[str]) -> None:
-    """Raise PermanentError for keys that differ only in type: a column cannot distinguish 1 from "1"."""
-    if not key:
-        return
-    kinds = {each.startswith('["') for each in keys} if len(key) == 1 else {True, False}
-    if len(kinds) < 2:
-        return  # all are strings, or none is, as in nearly every list
-    found: dict[tuple[str, ...], str] = {}
-    for each in dict.fromkeys(keys):
-        text = tuple(value if isinstance(value, str) else json.dumps(value) for value in json.loads(each))
-        if (other := found.setdefault(text, each)) != each:
-            raise PermanentError(
-                f"two rows have the keys {other} and {each}, which differ only in type: no column can distinguish them",
-                remedy=f"Nothing was stored. Add another column to `key` ({', '.join(key)}) in defs.yaml.",
-            )
 
 
 def instants(rows: Sequence[Row], column: str) -> list[datetime] | None:
@@ -77,3 +66,24 @@ def refuse_errors(rows: Sequence[Row], key: Sequence[str]) -> None:
     """Raise BadBody if a row is an error in place of data: it has no key, and only members of an error."""
     if any(key and not row.keys() & {*key} and row.keys() <= _ERROR_MEMBERS for row in rows):
         raise BadBody(f"an error in place of rows: {excerpt(json.dumps(rows[:1], default=str), 200)}")
+
+
+def refuse_errors_beside(body: Any) -> None:
+    """Raise BadBody if an answer without rows says that it is an error: "no rows" would be taken for the truth."""
+    members = body.items() if isinstance(body, dict) else ()
+    if told := {name: value for name, value in members if _is_error(str(name).lower(), value)}:
+        raise BadBody(f"no rows, and an error beside them: {excerpt(json.dumps(told, default=str), 200)}")
+
+
+def _is_error(name: str, value: Any) -> bool:
+    if name in _VERDICTS:
+        return value is False or str(value).lower() in ("false", "0", "no")
+    if name in _STATES:
+        return isinstance(value, str) and value.lower() in _FAILED
+    return name in _ERRORS and _says_something(value)
+
+
+def _says_something(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_says_something, value.values()))
+    return bool(value) and str(value).lower() not in ("0", "false", "none", "null", "ok", "no")

@@ -19,6 +19,7 @@ from orgdata_dagster.vendors.rest.parents import parents, table_of
 from orgdata_dagster.vendors.rest.probing import probe_of
 from orgdata_dagster.vendors.rest.pulling import RestPull
 from orgdata_dagster.vendors.rest.reconciling import build_check
+from orgdata_dagster.vendors.rest.shifts import Shifts
 
 _WORKERS = 4  # if the number of concurrent requests is not limited
 
@@ -63,11 +64,16 @@ def _run(source: RestList, step: Step) -> dg.MaterializeResult:
     rows = parents(step.warehouse, vendor, source.each)
     at_once = step.resource.concurrent or _WORKERS
     everything = step.context.run.tags.get(FULL_WALK_TAG) == "true"
-    # either several days or several parents are read concurrently
-    days, lists = (at_once, 1) if source.by_day else (1, at_once)
-    return step.land(
-        lambda intake: RestPull(step.client, vendor, source, rows, intake, everything, lists).run(), workers=days
-    )
+    days = min(at_once, len(step.partitions))
+    lists = at_once // days  # lists of parents that are read concurrently for each day
+    shifts = Shifts()
+    try:
+        return step.land(
+            lambda intake: RestPull(step.client, vendor, source, rows, intake, everything, lists, shifts).run(),
+            workers=days,
+        )
+    finally:
+        shifts.settle(step.warehouse, step.stream.target.table)
 
 
 def _way(source: RestList) -> str:

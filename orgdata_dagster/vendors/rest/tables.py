@@ -190,6 +190,8 @@ class RestTable(Table):
             yield "only a lower bound: rows that are deleted at the vendor stay in the table" + (
                 f" until the next full walk (every {every})" if every else "; set `full_walk_every` to see deletions"
             )
+        if self.partitions and not (filters and filters.cursor):
+            yield "no `incremental.column` in iso8601: that the vendor's days are UTC days is its word"
         if self.each:
             yield f"lists of rows of `{table_of(self.each)}` that have not landed yet are not read"
 

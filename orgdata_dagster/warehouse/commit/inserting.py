@@ -46,7 +46,7 @@ def insert(
     Raises TypeSurprise if a value does not fit a type inferred from a sample, and RowCountMismatch if rows are missing
     or too many.
     """
-    sent = {folded(name) for name in (*group.columns, *group.constants)}
+    sent = {folded(name) for name in (*group.columns, *group.constants, *group.own)}
     casts = {
         name: cast
         for name, cast in planned.casts.items()

@@ -9,7 +9,7 @@ the problem, because the day of a snapshot that is not stored would be lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +18,7 @@ import duckdb
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import KeysViolated
-from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, quoted
+from orgdata_dagster.warehouse.names import KEY_TYPES, LOADED_AT, PARTITION, quoted
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,16 @@ class KeyProblems:
 
     missing: rows in which all columns of the key are empty.
     duplicates: rows that share their key with another row.
-    case_only: keys that differ from another key only in case. They count as different keys, as with the vendor.
+    case_only: keys that differ from another key only in case.
+    type_only: keys that differ from another stored key only in JSON type, as 1 and "1" do.
+
+    The last two count as different keys, as with the vendor.
     """
 
     missing: int = 0
     duplicates: int = 0
     case_only: int = 0
+    type_only: int = 0
 
     @property
     def good(self) -> bool:
@@ -41,7 +45,10 @@ class KeyProblems:
 
     def __add__(self, other: KeyProblems) -> KeyProblems:
         return KeyProblems(
-            self.missing + other.missing, self.duplicates + other.duplicates, self.case_only + other.case_only
+            self.missing + other.missing,
+            self.duplicates + other.duplicates,
+            self.case_only + other.case_only,
+            max(self.type_only, other.type_only),  # each is of the whole table
         )
 
 
@@ -50,8 +57,9 @@ def check(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) 
     columns = table_columns(connection, target.table)
     if not target.key or not {*target.key} <= {*columns}:
         return KeyProblems()
-    lacking = " AND ".join(f"{quoted(name)} IS NULL" for name in target.key)
-    texts = [quoted(name) for name in target.key if columns[name] == "VARCHAR"]
+    values = [name for name in target.key if name != KEY_TYPES]
+    lacking = " AND ".join(f"{quoted(name)} IS NULL" for name in values)
+    texts = [quoted(name) for name in values if columns[name] == "VARCHAR"]
     mixed = " OR ".join(f"lower({name}) <> {name}" for name in texts) or "false"
     mine = f"FROM {target.table.sql} WHERE {LOADED_AT} = ?"
     row = connection.execute(f"SELECT count(*) FILTER ({lacking}), count(*) FILTER ({mixed}) {mine}", [now]).fetchone()
@@ -59,10 +67,11 @@ def check(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime) 
     # a merge has left one row per key, so only other tables are checked
     duplicates = 0 if target.write_disposition == "merge" else _duplicates(connection, target, mine, now)
     case_only = _differ_in_case(connection, target, columns, mine, now) if with_capitals else 0
-    problems = KeyProblems(missing, duplicates, case_only)
+    type_only = _differ_in_type(connection, target, values) if KEY_TYPES in target.key else 0
+    problems = KeyProblems(missing, duplicates, case_only, type_only)
     if not problems.good and not target.snapshots:
         raise KeysViolated(
-            f"{target.table}: {problems.missing} rows have no value of the key {', '.join(target.key)}, and "
+            f"{target.table}: {problems.missing} rows have no value of the key {', '.join(values)}, and "
             f"{problems.duplicates} have one that another row has too. Nothing was stored. Correct `key` in defs.yaml, "
             "or ask the vendor."
         )
@@ -76,6 +85,14 @@ def _differ_in_case(
     alike = ", ".join(f"lower({quoted(name)})" if columns[name] == "VARCHAR" else quoted(name) for name in target.key)
     row = connection.execute(
         f"SELECT count(DISTINCT hash({exact})) - count(DISTINCT hash({alike})) {mine}", [now]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _differ_in_type(connection: duckdb.DuckDBPyConnection, target: Target, values: Sequence[str]) -> int:
+    exact, alike = ", ".join(map(quoted, target.key)), ", ".join(map(quoted, values))
+    row = connection.execute(
+        f"SELECT count(DISTINCT hash({exact})) - count(DISTINCT hash({alike})) FROM {target.table.sql}"
     ).fetchone()
     return int(row[0]) if row else 0
 

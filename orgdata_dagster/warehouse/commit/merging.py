@@ -28,7 +28,11 @@ def merge(
     whole: partitions of which all rows were pulled. Stored rows that were not pulled again are deleted from them.
     alone: whether every key occurs only once in the inserted rows.
     """
-    columns = [name for name in table_columns(connection, target.table) if not name.startswith(OWN_PREFIX)]
+    columns = [
+        name
+        for name in table_columns(connection, target.table)
+        if not name.startswith(OWN_PREFIX) or name in target.key
+    ]
     if not {*target.key} <= {*columns}:
         return  # only empty pages so far
     table, before = target.table.sql, f"{LOADED_AT} < CAST(? AS TIMESTAMPTZ)"

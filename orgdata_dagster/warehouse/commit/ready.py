@@ -15,13 +15,13 @@ from contextlib import suppress
 import duckdb
 
 from orgdata_dagster.warehouse.catalog import columns_of
-from orgdata_dagster.warehouse.commit import evolution
+from orgdata_dagster.warehouse.commit import evolution, key_types
 from orgdata_dagster.warehouse.commit.configured import resolved
 from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise, insert, origin_columns
 from orgdata_dagster.warehouse.commit.merging import drop_duplicates_of_key
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import RowCountMismatch
-from orgdata_dagster.warehouse.names import OWN_PREFIX, PARTITION, TableName, literal, quoted
+from orgdata_dagster.warehouse.names import KEY_TYPES, OWN_PREFIX, PARTITION, TableName, literal, quoted
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, grouped
 from orgdata_dagster.warehouse.storage.connection import SCRATCH
 
@@ -65,8 +65,13 @@ class ReadyRows:
         if self._plan is not None:
             self._take()
         if self._plan is not None and self._target.write_disposition == "merge":
-            target = resolved(self._target, self.stage, ())
+            target = key_types.with_types(resolved(self._target, self.stage, ()), self._plan.casts)
             self._duplicates = drop_duplicates_of_key(self.stage.connection, target, self._table.sql)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The configured key of the table."""
+        return self._target.key
 
     @property
     def begun(self) -> bool:
@@ -111,6 +116,7 @@ class ReadyRows:
                 self._create()
             existing = columns_of(connection, self._table) if self._created else {}
             planned = evolution.plan(connection, self._table, self.stage, existing, own={})
+            key_types.plan(connection, self._target, self._table, self.stage, existing, planned)
             if self._plan and not _extends(planned, self._plan):
                 raise TypeSurprise
             evolution.apply(connection, planned)
@@ -123,7 +129,11 @@ class ReadyRows:
     def _create(self) -> None:
         """Create the table with the target's columns, if they are known; otherwise the plan creates it."""
         self._begun = True
-        known = {name: kind for name, kind in self.stage.expected.items() if not name.startswith(OWN_PREFIX)}
+        known = {
+            name: kind
+            for name, kind in self.stage.expected.items()
+            if not name.startswith(OWN_PREFIX) or name == KEY_TYPES
+        }
         if known:
             for statement in evolution.creation(self._table, known):
                 self.stage.connection.execute(statement)
@@ -155,4 +165,6 @@ def move(
 
 def _extends(later: evolution.Evolution, before: evolution.Evolution) -> bool:
     """Whether the later plan would have converted the same rows as the plan before."""
+    if (KEY_TYPES in before.casts) is not (KEY_TYPES in later.casts):
+        return False
     return before.casts.items() <= later.casts.items() and before.converted.items() <= later.converted.items()

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from orgdata_dagster.warehouse.catalog import created, table_columns
-from orgdata_dagster.warehouse.commit import configured, evolution, keys, naming, views
+from orgdata_dagster.warehouse.commit import configured, evolution, key_types, keys, naming, views
 from orgdata_dagster.warehouse.commit.committed import Committed
 from orgdata_dagster.warehouse.commit.differences import differences, remember
 from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise, insert
@@ -170,8 +170,10 @@ def _transaction(
     naming.confirm(connection, target.table, stage, existing)
     target = configured.resolved(target, stage, existing)
     planned = evolution.plan(connection, target.table, stage, existing, target.contract)
+    kinds = key_types.plan(connection, target, target.table, stage, existing, planned)
     evolution.apply(connection, planned)
     created(connection, target.table)
+    target = key_types.with_types(target, [*existing, *planned.casts])
     now = _now(connection, target.table)
     replaced = _delete(connection, target, fresh, newest.keys())
     wanted, origin = {load.partition for load in fresh}, Provenance(now, run_id)
@@ -216,6 +218,7 @@ def _transaction(
     for load in fresh:
         if load.state:
             write_state(connection, target.table, load.state, now)
+    key_types.remember(connection, target, kinds, now)
     views.refresh(connection, target, now, created=planned.created, changed=bool(changes))
     expected = evolution.expected_types(connection, target.table)
     return Committed(

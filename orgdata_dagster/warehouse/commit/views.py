@@ -16,11 +16,12 @@ from orgdata_dagster.warehouse.catalog import columns_of
 from orgdata_dagster.warehouse.commit import snapshots
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.ledger.state import VIEWS, state_of, write_state
-from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, literal, quoted
+from orgdata_dagster.warehouse.names import KEY_TYPES, LOADED_AT, PARTITION, RUN_ID, literal, quoted
 
 OWN_COLUMNS = {
     PARTITION: "The Dagster partition that brought the row.",
     LOADED_AT: "When the row was committed (UTC).",
+    KEY_TYPES: 'The JSON types of the key\'s values. They tell 1 from "1".',
     RUN_ID: "The Dagster run that brought the row; see _orgdata.loads.",
 }
 

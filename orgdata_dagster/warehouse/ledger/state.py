@@ -16,6 +16,12 @@ from orgdata_dagster.warehouse.names import TableName
 
 LAST_FULL_WALK = "last_full_walk"
 """When all of the vendor's rows were last read (ISO 8601)."""
+FILTER_IS_SHIFTED = "filter_is_shifted"
+"""Set if the vendor's days are not UTC days."""
+KEY_KINDS = "key_kinds"
+"""The JSON kinds of the values of each key column (JSON)."""
+NEWEST_ROWS = "newest_rows"
+"""Key -> instant of some of the newest rows (JSON)."""
 VIEWS = "views"
 """Hash of the settings from which the views and comments of the table were made."""
 

@@ -16,13 +16,13 @@ from typing import Any
 import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.names import literal, quoted
+from orgdata_dagster.warehouse.names import KEY_TYPES, folded, literal, quoted
 from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName, first_assigned
 from orgdata_dagster.warehouse.pages.json_bytes import ARRAY, OBJECT, is_bare, rewrite
 from orgdata_dagster.warehouse.pages.json_layout import Layout
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
-from orgdata_dagster.warehouse.pages.json_values import JsonColumn, Key, inspect, is_small, values
-from orgdata_dagster.warehouse.pages.page import Reading
+from orgdata_dagster.warehouse.pages.json_values import JsonColumn, Key, inspect, is_small, kind_of, values
+from orgdata_dagster.warehouse.pages.page import FILE, Reading
 
 __all__ = ["ARRAY", "OBJECT", "JsonColumn", "JsonPage", "Key", "prepare", "relation"]
 
@@ -35,6 +35,7 @@ class JsonPage:
     envelope: the body around the records, without them; None without an envelope.
     parsed: whether a parser has read every record. If not, measuring the page has to prove them well-formed.
     longest: upper bound of the size of a record, in bytes.
+    key: the places of the key's columns, whose JSON types are read as well (None: no record has the column).
     """
 
     path: Path
@@ -44,6 +45,7 @@ class JsonPage:
     parsed: bool = field(default=True, compare=False)
     assigned: Assigned | None = field(default=None, compare=False)
     longest: int = field(default=0, compare=False)
+    key: tuple[Key | None, ...] = field(default=(), compare=False)
 
     @cached_property
     def names(self) -> tuple[VendorName, ...]:
@@ -63,13 +65,19 @@ class JsonPage:
         """Return the same page with these columns for its names."""
         return replace(self, assigned=assigned)
 
+    def with_key(self, names: Sequence[str]) -> JsonPage:
+        """Return the same page, whose rows have the JSON types of these columns."""
+        exact = {name: (name,) for (name, *nested) in self.values if not nested}
+        near = {folded(name): key for name, key in exact.items()}
+        return replace(self, key=tuple(exact.get(name, near.get(folded(name))) for name in names))
+
     @property
     def layout(self) -> Hashable:
         """The borrowed columns: JSON pages are read in one query unless they assign a name to different columns.
 
         They need not have the same members, because a member that a record lacks is NULL.
         """
-        return "json", self._assigned.borrowed
+        return "json", self._assigned.borrowed, self.key
 
     @staticmethod
     def reading(pages: Sequence[JsonPage]) -> Reading:
@@ -83,7 +91,8 @@ class JsonPage:
         columns = tuple(names.values())
         longest = max(page.longest for page in pages)
         kinds = {name: column.kinds for name, column in zip(columns, found.values(), strict=True)}
-        return Reading(columns, relation([page.path for page in pages], found, columns, longest), kinds)
+        source = relation([page.path for page in pages], found, columns, longest, pages[0].key)
+        return Reading(columns, source, kinds, (KEY_TYPES, FILE) if pages[0].key else (FILE,))
 
 
 def prepare(
@@ -119,18 +128,30 @@ def prepare(
     return JsonPage(path, found.columns, counted, envelope, longest=longest)
 
 
-def relation(paths: Sequence[Path], columns: Mapping[Key, JsonColumn], names: Sequence[str], longest: int) -> str:
+def relation(
+    paths: Sequence[Path],
+    columns: Mapping[Key, JsonColumn],
+    names: Sequence[str],
+    longest: int,
+    key: Sequence[Key | None] = (),
+) -> str:
     """SQL of the records of prepared files: all columns as text under these names, and `_orgdata_file`.
 
     null and a missing member are NULL, and "" is "". Numbers and booleans are as they were written; nested values are
     JSON.
 
     longest: upper bound of the size of a record, in bytes.
+    key: places of the key's columns; the JSON types of their values are in `_orgdata_key_types`.
     """
-    found, source = values(paths, list(columns), longest)
+    typed = {each for each in key if each is not None and len(columns[each].kinds) > 1}
+    found, source = values(paths, list(columns), longest, typed=typed)
     spared = [
         f"ltrim({value}, {literal(MARK)})" if column.marked else value
         for value, column in zip(found, columns.values(), strict=True)
     ]
     selected = "".join(f"{value} AS {quoted(name)}, " for value, name in zip(spared, names, strict=True))
-    return f"(SELECT {selected}_orgdata_file FROM {source})"
+    if key:
+        texts = dict(zip(columns, found, strict=True))
+        told = (kind_of(each, columns[each], texts[each]) if each else "'null'" for each in key)
+        selected += f"concat_ws(', ', {', '.join(told)}) AS {KEY_TYPES}, "
+    return f"(SELECT {selected}{FILE} FROM {source})"

@@ -91,15 +91,22 @@ def is_small(path: Path) -> bool:
 
 
 def values(
-    paths: Sequence[Path], keys: Sequence[Key], longest: int, data_type: Literal["VARCHAR", "JSON"] = "VARCHAR"
+    paths: Sequence[Path],
+    keys: Sequence[Key],
+    longest: int,
+    data_type: Literal["VARCHAR", "JSON"] = "VARCHAR",
+    typed: Collection[Key] = (),
 ) -> tuple[list[str], str]:
-    """SQL of the values of these columns, as text or as JSON, and SQL of the records to select them from."""
+    """SQL of the values of these columns, as text or as JSON, and SQL of the records to select them from.
+
+    typed: top-level columns whose JSON types `kind_of` is asked for.
+    """
     files = ", ".join(literal(str(path)) for path in paths)
     extract = "json_extract_string" if data_type == "VARCHAR" else "json_extract"
     tops = list(dict.fromkeys(key[0] for key in keys))
     options = f"{_options(longest)}, filename = '_orgdata_file'"
-    if "" in tops or len({folded(top) for top in tops}) < len(tops):
-        # read_json supports neither an empty name nor two names that differ only in case
+    if typed or "" in tops or len({folded(top) for top in tops}) < len(tops):
+        # read_json supports neither types, nor an empty name, nor two names that differ only in case
         found = [f"{extract}(json, {literal(pointer(key))})" for key in keys]
         return found, f"read_json_objects([{files}], {options})"
     found = [
@@ -113,6 +120,18 @@ def values(
 def _options(longest: int) -> str:
     """Each thread has a buffer of twice the longest record."""
     return f"format = 'array', maximum_object_size = {max(_OBJECT, longest + 1)}"
+
+
+def kind_of(key: Key, column: JsonColumn, text: str) -> str:
+    """SQL: the kind of a column's value in a record, "null" without one. `text`: SQL of the value, out of `values`."""
+    if len(column.kinds) < 2:
+        return f"CASE WHEN {text} IS NULL THEN 'null' ELSE {literal(min(column.kinds, default='null'))} END"
+    marked = f"WHEN starts_with({text}, {literal(MARK)}) THEN 'number'" if column.marked else ""
+    return (
+        f"CASE {marked} WHEN {text} IS NULL THEN 'null' ELSE CASE json_type(json, {literal(pointer(key))}) "
+        "WHEN 'VARCHAR' THEN 'string' WHEN 'BOOLEAN' THEN 'boolean' WHEN 'ARRAY' THEN 'list' "
+        "WHEN 'OBJECT' THEN 'object' ELSE 'number' END END"
+    )
 
 
 def pointer(key: Key) -> str:

@@ -13,18 +13,21 @@ from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName
 
 JsonKind = Literal["string", "number", "boolean", "list", "object"]
 Kinds = frozenset[JsonKind]
+FILE = "_orgdata_file"
 
 
 class Reading(NamedTuple):
     """How to read pages.
 
-    source: SQL of a relation with `columns` as text, and `_orgdata_file` (the page's path).
+    source: SQL of a relation with `columns` as text, and with `own`.
     kinds: column -> the JSON kinds of its values; empty for formats without kinds, such as CSV.
+    own: our own columns: the page's path, and for formats with kinds the types of the key.
     """
 
     columns: tuple[str, ...]
     source: str
     kinds: Mapping[str, Kinds]
+    own: tuple[str, ...] = (FILE,)
 
 
 class Page(Protocol):

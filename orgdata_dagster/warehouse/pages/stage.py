@@ -54,6 +54,7 @@ class Group:
     columns: tuple[str, ...]
     source: str
     kinds: Mapping[str, Kinds]
+    own: tuple[str, ...]
     pages: Sequence[StagedPage]
 
     @property
@@ -226,8 +227,8 @@ class Stage:
                 continue
             test = "true" if data_type == lossless.TEXT else f"NOT {lossless.survives(column, data_type)}"
             row = self.connection.execute(
-                f"SELECT * EXCLUDE (_orgdata_file) FROM {group.source} WHERE {quoted(column)} IS NOT NULL AND {test} "
-                "LIMIT 1"
+                f"SELECT {', '.join(map(quoted, group.columns))} FROM {group.source} "
+                f"WHERE {quoted(column)} IS NOT NULL AND {test} LIMIT 1"
             ).fetchone()
             if row:
                 return dict(zip(group.columns, row, strict=True))

@@ -71,11 +71,11 @@ class TextPage:
     def reading(pages: Sequence[TextPage]) -> Reading:
         """How to read the only page of this layout."""
         (page,) = pages
-        source, kinds = page.table, page.page.reading([page.page]).kinds
+        source, inner = page.table, page.page.reading([page.page])
         if page.columns != page.called:  # selecting many columns by name takes time
-            names = ", ".join(map(quoted, (*page.columns, "_orgdata_file")))
+            names = ", ".join(map(quoted, (*page.columns, *inner.own)))
             source = f"(SELECT * FROM {page.table} AS page({names}))"
-        return Reading(page.columns, source, kinds)
+        return Reading(page.columns, source, inner.kinds, inner.own)
 
     def discard(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Free the memory."""
@@ -86,11 +86,8 @@ class TextPage:
 def parsed(connection: duckdb.DuckDBPyConnection, page: Page) -> TextPage:
     """Parse a page into a table in the memory of this connection's instance."""
     made = TextPage(page, f"memory.main.page_{next(_numbers)}", page.columns)
-    source = page.reading([page]).source
-    create = f"CREATE OR REPLACE TABLE {made.table} AS {_ordered(made, source)}"
+    reading = page.reading([page])
+    names = ", ".join(map(quoted, (*made.called, *reading.own)))
+    create = f"CREATE OR REPLACE TABLE {made.table} AS SELECT {names} FROM {reading.source}"
     with_room(connection, lambda: connection.execute(create))
     return made
-
-
-def _ordered(page: TextPage, source: str) -> str:
-    return f"SELECT {', '.join(map(quoted, (*page.called, '_orgdata_file')))} FROM {source}"

@@ -25,7 +25,6 @@ from orgdata_dagster.vendors.accutics.resource import RENEW
 from orgdata_dagster.vendors.accutics.search import where
 from orgdata_dagster.vendors.rest.client import RestClient
 from orgdata_dagster.vendors.rest.listing import Listing
-from orgdata_dagster.vendors.rest.rows import check_types
 from orgdata_dagster_tests.http.loopback import Loopback, Reply, loopback
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -199,19 +198,3 @@ def test_a_missing_key_column(server: Loopback, tmp_path: Path) -> None:
     server.answer(Reply(body=body({"next_cursor": None}, 1)))
     with pytest.raises(PermanentError, match="accutics /records: rows without the key column uuid; a row has id"):
         pull(server.url, tmp_path, listing("/records", "cursor", ("id", "uuid")))
-
-
-def test_keys_that_differ_only_in_type_are_not_merged_in_silence(server: Loopback, tmp_path: Path) -> None:
-    """Of 1 and "1" one row was lost once: the column has the same text of both."""
-    numbers, texts = body({"next_cursor": "2"}, 1), body({"next_cursor": None}, 2).replace(b'"id": 2', b'"id": "1"')
-    server.answer(Reply(body=numbers), Reply(body=texts))
-    with pytest.raises(PermanentError, match=r'keys \[1\] and \["1"\], which differ only in type'):
-        pull(server.url, tmp_path, RECORDS)
-    server.answer(Reply(body=numbers), Reply(body=texts.replace(b'"1"', b'"2"')))
-    pull(server.url, tmp_path, RECORDS)
-
-
-def test_a_key_of_two_columns_is_compared_as_a_whole() -> None:
-    check_types(['["a", 1]', '["1", "a"]', '[1, "b"]'], ["a", "b"])
-    with pytest.raises(PermanentError, match="differ only in type"):
-        check_types(['["a", 1]', '["a", "1"]'], ["a", "b"])

@@ -7,11 +7,13 @@ import time
 
 import dagster as dg
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
-from orgdata_dagster.sandbox.faults import Empty, Status
-from orgdata_dagster.sandbox.tracker import SeenRequest
+from orgdata_dagster.sandbox.faults import Empty, ErrorBody, Status
+from orgdata_dagster.sandbox.tracker import SeenRequest, shapes
 from orgdata_dagster_tests.loading import Refused
 from orgdata_dagster_tests.ticks import tick_sensor
 from orgdata_dagster_tests.vendors.rest.rig import Rig
@@ -165,3 +167,56 @@ def test_no_data_ends_a_list_that_has_a_total(rig: Rig) -> None:
     rig.vendor.faults.add(Status(404), times=9)
     assert rig.pull(ORDERS, "orders", errors={"no_data": [404]}).success
     assert set(rig.coverage("orders")) == {None}
+
+
+CURSOR = """
+    - name: issues
+      path: /v2/projects/1/issues
+      records: data.items
+      paginator: {type: cursor, cursor: meta.next_cursor, parameter: after}
+      key: [id]
+"""
+
+
+def test_an_end_without_rows_is_requested_twice_more_if_nothing_else_shows_it(rig: Rig) -> None:
+    """A cursor that leads to no row may be the end, and nothing but the answer itself says so."""
+    rig.vendor.size = 10
+    of_project = [row["id"] for row in rig.vendor.lists["issues"].all() if row["project"] == 1]
+    pages = -(-len(of_project) // 10)
+    rig.vendor.faults.add(Empty("rows"), times=2, after=pages - 1)
+    assert rig.pull(CURSOR, "issues").success
+    assert sorted(rig.table("issues")) == of_project
+
+
+def test_keys_that_differ_only_in_type_are_two_rows_and_the_check_says_so(rig: Rig) -> None:
+    """Of 1 and "1" one row was lost once: the column has the same text of both."""
+    for title in ("before", "after"):
+        rows = [{"id": 1, "title": title}, {"id": "1", "title": "text"}, {"id": 2, "title": "other"}]
+        rig.vendor.faults.add(ErrorBody({"items": rows, "total": 3}))
+        done = rig.pull(ORDERS, "orders")
+        [check] = [each for each in done.get_asset_check_evaluations() if each.check_name == "keys"]
+        assert (check.passed, check.metadata["differ_only_in_type"].value) == (True, 1)
+        assert "differs from another one only in JSON type" in str(check.description)
+        assert rig.sql("SELECT title FROM tracker.orders_current ORDER BY ALL") == sorted(
+            (row["title"],) for row in rows
+        )
+
+
+@pytest.mark.parametrize("cap", [20, 40])
+@pytest.mark.parametrize("beyond", ["more rows", "no rows", "refused"])
+def test_a_total_that_is_reached_with_a_full_page_is_not_believed(rig: Rig, cap: int, beyond: str) -> None:
+    """A vendor may count up to a limit only, or only the rows of the page."""
+    of_list = rig.vendor.lists["orders"].all()[: 70 if beyond == "more rows" else cap]
+    yaml = ORDERS.replace("page_size: 50", "page_size: 20")
+
+    def answer(request: Request, *_: object) -> Response:
+        start = int(request.query_params["offset"])
+        if beyond == "refused" and start >= cap:
+            return JSONResponse({"message": "too far"}, 400)
+        return JSONResponse({"items": of_list[start : start + 20], "total": cap})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shapes, "offset", answer)
+        assert rig.pull(yaml, "orders").success
+    assert sorted(rig.table("orders")) == [row["id"] for row in of_list]
+    assert any(rig.coverage("orders")) is (beyond == "more rows")

@@ -161,6 +161,33 @@ def test_an_error_inside_a_200_is_not_data(rig: Rig, code: str) -> None:
     assert rig.table("orders") == rig.truth("orders") or any(rig.coverage("orders"))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"items": [], "total": 0, "errors": [{"message": "quota"}]},
+        {"items": [], "total": 0, "error": "rate limited"},
+        {"items": [], "total": 0, "ok": False},
+        {"items": [], "total": 0, "status": "error", "message": "quota"},
+        {"items": [], "total": 0, "Fault": {"code": 1, "detail": None}},
+    ],
+)
+def test_no_rows_beside_an_error_are_not_believed(rig: Rig, body: dict[str, Any]) -> None:
+    """A first pull has no stored rows that could contradict it."""
+    rig.vendor.faults.add(ErrorBody(body))
+    assert rig.pull(ORDERS, "orders").success
+    assert rig.table("orders") == rig.truth("orders")
+    rig.vendor.faults.add(ErrorBody(body), times=99)
+    assert "no rows, and an error beside them" in failure(rig.pull(ORDERS, "orders"))
+
+
+@pytest.mark.parametrize(
+    "extra", [{"error": None}, {"errors": []}, {"error": {"code": 0, "message": ""}}, {"ok": True}]
+)
+def test_no_rows_beside_no_error_are_no_rows(rig: Rig, extra: dict[str, Any]) -> None:
+    rig.vendor.faults.add(ErrorBody({"items": [], "total": 0, **extra}), times=99)
+    assert rig.pull(ORDERS, "orders").success
+
+
 def test_a_code_decides_against_the_status(rig: Rig) -> None:
     rig.vendor.faults.add(Status(403, body='{"error": {"code": "busy", "message": "slow down"}}'))
     assert rig.pull(ORDERS, "orders", errors=ERRORS).success

@@ -64,7 +64,7 @@ class Vendor:
                 first = max(2, self.requests)
                 if what == "down":
                     self.empty |= {*range(first, 99)}
-                elif first - 1 not in self.empty:  # twice in a row at a list's end, it cannot be told from its end
+                elif first - 1 not in self.empty:  # often enough at a list's end, it cannot be told from its end
                     self.empty.add(first)
                 continue
             keys = sorted(self.items)

@@ -1,0 +1,70 @@
+"""Vendors that filter by other days than UTC days, for example because they take the bounds for local times.
+
+Here: recognizing them by rows outside the requested day, and what that means for days that landed before.
+Keep out: requests (pulling.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from orgdata_dagster.warehouse.ledger.coverage import mark_incomplete
+from orgdata_dagster.warehouse.ledger.state import FILTER_IS_SHIFTED, write_state
+from orgdata_dagster.warehouse.names import TableName
+from orgdata_dagster.warehouse.storage.connection import Warehouse
+
+FARTHEST = timedelta(hours=14)  # of any time zone from UTC
+_WHY = "the vendor's days are not UTC days: rows of this day may be missing, which the next pull requests"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The instant of a row, and the parent whose list it came with."""
+
+    at: datetime
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Shifts:
+    """What the days of one step have found.
+
+    checked: whether a row near the end of a day was checked.
+    found: whether the vendor's days are not UTC days.
+    wide: the days that were requested with a day more on both sides, and are therefore whole.
+    """
+
+    checked: bool = False
+    found: bool = False
+    wide: set[str] = field(default_factory=set)
+
+    def settle(self, warehouse: Warehouse, table: TableName) -> None:
+        """If it was found: remember it, so that later pulls request more, and mark all other days as incomplete."""
+        if not self.found:
+            return
+        with warehouse.writing() as connection:
+            mark_incomplete(connection, table, sorted(self.wide), _WHY)
+            write_state(connection, table, {FILTER_IS_SHIFTED: "true"}, datetime.now(UTC))
+
+
+def row_outside(
+    start: datetime, end: datetime, lowest: Seen | None, highest: Seen | None, margin: timedelta
+) -> Seen | None:
+    """A row from outside `[start, end)` that looks as if the vendor had read other times; None if there is none.
+
+    A shifted filter brings rows from outside at one end, and none from as far inside at the other end. One that only
+    rounds its bounds brings both.
+
+    lowest, highest: the first and the last of the received rows. margin: how much more was requested on both sides.
+    """
+    if lowest is None or highest is None:
+        return None
+    early, late = start - lowest.at, highest.at - end
+    nothing = timedelta(0)
+    if nothing < early <= FARTHEST and highest.at < end - early + 2 * margin:
+        return lowest
+    if nothing <= late <= FARTHEST and lowest.at > start + late - 2 * margin:
+        return highest
+    return None

@@ -1,0 +1,135 @@
+"""SIGTERM, Ctrl-C, a second signal and kill -9 of `orgdata dev`, `demo` and `sync`: they end in time, with all
+of theirs.
+
+Those of a pull are in test_stop.py.
+"""
+
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orgdata_dagster.cli import lifeline
+from orgdata_dagster.sandbox.environment import environment
+from orgdata_dagster.sandbox.limits import UNLIMITED
+from orgdata_dagster.sandbox.octolis import Octolis
+from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.integration.command import Command
+from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.vendors.octolis.sync.rig import COLUMNS, CONTACTS, SYNC, Counting
+
+PROMISED = 3  # seconds
+DEV = "orgdata_dagster_tests.integration.dev_without_dagster:main"
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+
+
+def runs(pid: int) -> bool:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[0] != "Z"
+
+
+def started(home: Home) -> tuple[Command, list[int]]:
+    """A running `dev`, and the processes that it has started: the guard and what stands for Dagster's."""
+    dev = home.start("dev", "--port", "0", main=DEV)
+    trees = home.folder.parent
+    wait_for(lambda: list(trees.glob("command-*/tree")) or not dev.running)
+    [tree] = trees.glob("command-*/tree")
+    return dev, [int(word) for word in tree.read_text().split()]
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "name"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")]
+)
+def test_dev_that_is_told_to_stop(home: Home, number: signal.Signals, status: int, name: str) -> None:
+    dev, tree = started(home)
+    began = time.monotonic()
+    os.kill(dev.pid, number)
+    done = dev.wait()
+    assert time.monotonic() - began < PROMISED
+    assert not any(map(runs, tree))
+    assert (done.status, "Traceback" in done.everything) == (status, False)
+    [line] = done.err.splitlines()
+    assert line == f"orgdata: stopped by {name}: no run was in progress; continue with: orgdata dev --port 0"
+
+
+def test_a_second_signal_ends_dev_at_once(home: Home) -> None:
+    """One of its processes does not end when it is told to, and would be waited for."""
+    dev, tree = started(home)
+    os.kill(dev.pid, signal.SIGTERM)
+    time.sleep(0.2)
+    assert dev.running
+    began = time.monotonic()
+    os.kill(dev.pid, signal.SIGTERM)
+    assert dev.wait().status == 143
+    assert time.monotonic() - began < lifeline.GRACE / 2
+    wait_for(lambda: not any(map(runs, tree)), 1)
+
+
+def test_kill_9_of_dev_leaves_no_process(home: Home) -> None:
+    """Six processes once stayed, and their daemon went on starting runs."""
+    dev, tree = started(home)
+    assert all(map(runs, tree))
+    dev.kill()
+    wait_for(lambda: not any(map(runs, tree)), lifeline.GRACE + 1)
+
+
+def test_a_demo_that_is_told_to_stop(new_home: Home) -> None:
+    demo = new_home.start("demo", "--no-ui")
+    output = new_home.folder.parent.glob("command-*/out")
+
+    def shown() -> str:
+        return "".join(path.read_text() for path in new_home.folder.parent.glob("command-*/out"))
+
+    wait_for(lambda: re.search(r"\d+ of \d+ partitions|: done", shown()) or not demo.running)
+    assert demo.running, list(output)
+    began = time.monotonic()
+    os.kill(demo.pid, signal.SIGTERM)
+    done = demo.wait()
+    assert time.monotonic() - began < PROMISED
+    assert (done.status, "Traceback" in done.everything) == (143, False)
+    assert done.err.splitlines()[-1].startswith("orgdata: stopped by SIGTERM: ")
+    assert done.err.endswith("continue with: orgdata demo --resume\n")
+    [port] = re.findall(r"simulated vendor APIs at http://127\.0\.0\.1:(\d+)", done.out)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(port)), 1)
+    wait_for(lambda: not demo.group(), PROMISED)
+
+
+def test_a_sync_that_is_told_to_stop(home: Home) -> None:
+    people = Counting("people", COLUMNS, (("email",),))
+    limits = {"points_per_second": 25, "points_per_minute": 10, "account_points_per_minute": 1e6}
+    attributes = {**SYNC, "batch_size": 10, "limits": limits}
+    home.write_project(octolis=yaml.safe_dump({"type": "orgdata_dagster.OctolisSync", "attributes": attributes}))
+    with home.warehouse.writing() as connection:
+        connection.execute(CONTACTS.format(rows=120))
+    with Sandbox(Octolis([people], limits=UNLIMITED)) as sandbox:
+        home.set(**environment(sandbox.url))
+        sync = home.start("sync", "out")
+        wait_for(lambda: len(sandbox.log.entries()) >= 3 or not sync.running)
+        time.sleep(0.3)  # the other batches wait for the rate limit
+        began = time.monotonic()
+        os.kill(sync.pid, signal.SIGTERM)
+        done = sync.wait()
+        assert time.monotonic() - began < PROMISED
+        assert (done.status, "Traceback" in done.everything) == (143, False)
+        [line] = done.err.splitlines()
+        assert re.fullmatch(r"orgdata: stopped by SIGTERM: .+; continue with: orgdata sync out", line)
+        wait_for(lambda: not sync.group(), PROMISED)
+        sent = sum(people.received.values())
+        assert 0 < sent < 120
+        assert home.sql("SELECT count(*) FROM _orgdata.sync_accepted") == [(sent,)]

@@ -1,0 +1,98 @@
+"""Vendors whose filter is not in UTC, and answers to "what changed" that leave out known rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orgdata_dagster.sandbox.faults import Empty
+from orgdata_dagster.vendors.rest.shifts import Seen, row_outside
+from orgdata_dagster_tests.vendors.rest.rig import Rig
+from orgdata_dagster_tests.vendors.rest.shapes import ISSUES, LINKS, TICKETS
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+END = START + timedelta(days=1)
+
+
+def at(hours: float) -> datetime:
+    return START + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "is_odd"),
+    [
+        (0, 23.9, False),
+        (-1, 22.5, True),
+        (-1, 23.5, False),  # rounded down: what is as far inside at the other end came
+        (-24, 3, False),  # farther than any time zone: the whole day before
+        (1.5, 25, True),
+        (0.5, 25, False),
+        (-5, 29, False),  # both sides
+        (0, 24, False),
+        (0.01, 24, True),
+        (-3, -1, True),
+        (25, 26, True),
+    ],
+)
+def test_rows_outside_one_end_and_none_inside_the_other(lowest: float, highest: float, is_odd: bool) -> None:
+    assert (row_outside(START, END, Seen(at(lowest)), Seen(at(highest)), timedelta(0)) is not None) is is_odd
+
+
+@pytest.mark.parametrize("hours", [5, -8, 0.5])
+def test_days_in_another_zone_lose_no_row(rig: Rig, hours: float) -> None:
+    """Of the rows near midnight some were in no day's answer, and others were left out as those of another day."""
+    rig.vendor.lists["issues"].shift = timedelta(hours=hours)
+    assert rig.pull(ISSUES, "projects", "issues").success
+    table, truth = rig.table("issues"), rig.truth("issues")
+    assert table == truth or any(rig.coverage("issues"))
+    assert rig.pull(ISSUES, "issues").success
+    assert rig.table("issues") == truth
+    assert set(rig.coverage("issues")) == {None}
+
+
+def test_days_that_landed_before_it_was_found_are_pulled_again(rig: Rig) -> None:
+    issues = rig.vendor.lists["issues"]
+    for row in issues.all():
+        issues.delete(row["id"])
+    assert rig.pull(ISSUES, "projects", "issues").success
+    issues.shift = timedelta(hours=5)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    late = issues.insert(title="late", project=1, points=1)
+    early = issues.insert(title="early", project=1, points=1)
+    for number, instant in ((late, midnight - timedelta(hours=25)), (early, midnight - timedelta(hours=26))):
+        issues._items[number]["updated_at"] = instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    for _ in range(2):
+        assert rig.pull(ISSUES, "issues").success
+    assert rig.table("issues") == rig.truth("issues")
+    assert set(rig.coverage("issues")) == {None}
+
+
+@pytest.mark.parametrize("shape", [LINKS, TICKETS])
+@pytest.mark.parametrize("times", [1, 2, 99])
+def test_an_answer_without_the_known_rows_ends_no_pull_of_changes(rig: Rig, shape: str, times: int) -> None:
+    """One empty answer with status 200 once meant that nothing had changed, and the changes were never asked for."""
+    name = "links" if shape is LINKS else "tickets"
+    assert rig.pull(shape, name).success
+    rig.vendor.lists[name].insert(title="new", project=1, points=1)
+    rig.vendor.faults.add(Empty("rows"), times=times)
+    rig.pull(shape, name)
+    assert (rig.table(name) == rig.truth(name)) is (times < 99) or times == 99
+    if times == 99:
+        assert any(rig.coverage(name))
+        rig.vendor.faults.clear()
+        assert rig.pull(shape, name).success
+    assert rig.table(name) == rig.truth(name)
+    assert set(rig.coverage(name)) == {None}
+
+
+def test_known_rows_that_were_deleted_cost_one_walk(rig: Rig) -> None:
+    links = rig.vendor.lists["links"]
+    assert rig.pull(LINKS, "links").success
+    for row in links.between(datetime.now(UTC) - timedelta(hours=24)):
+        links.delete(row["id"])
+    assert rig.pull(LINKS, "links").success
+    assert rig.table("links") == rig.truth("links")
+    rig.sandbox.log.clear()
+    assert rig.pull(LINKS, "links").success
+    assert all("since" in entry.query for entry in rig.sandbox.log.entries())

@@ -1,0 +1,97 @@
+"""Keys that differ only in JSON type, as 1 and "1" do: both rows stay, whichever commit brings them, and it is said."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orgdata_dagster.warehouse.commit import ready
+from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target, WriteDisposition
+from orgdata_dagster.warehouse.commit.transaction import commit
+from orgdata_dagster.warehouse.pages import json_pages, json_values
+from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
+from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
+
+MERGED = replace(ITEMS, key=("id",), write_disposition="merge")
+Page = Sequence[Mapping[str, Any]] | str
+
+
+def staged(rig: Rig, page: Page, target: Target) -> StagedPage:
+    text = page if isinstance(page, str) else json.dumps(page)
+    return StagedPage(json_pages.prepare(rig.file(text), rig.connection).with_key(target.key), DAY)
+
+
+def land(rig: Rig, *pages: Page, target: Target = MERGED, whole: bool = False) -> Committed:
+    stage = Stage(rig.connection)
+    for page in pages:
+        stage.add(staged(rig, page, target))
+    return commit(rig.warehouse, target, stage, [PartitionLoad(DAY, NOON, whole=whole)], run_id="run")
+
+
+@pytest.fixture(params=["python", "database"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "database":
+        monkeypatch.setattr(json_values, "_SMALL", 0)
+
+
+@pytest.mark.parametrize("disposition", ["merge", "replace"])
+def test_both_rows_of_a_page_stay(rig: Rig, disposition: WriteDisposition) -> None:
+    target = replace(MERGED, write_disposition=disposition)
+    done = land(rig, [{"id": 1, "v": "a"}, {"id": "1", "v": "b"}, {"id": 2, "v": "c"}], target=target)
+    assert (done.key_problems.type_only, done.key_problems.good) == (1, True)
+    expected = [("1", "a"), ("1", "b"), ("2", "c")]
+    assert rig.sql("SELECT id, v FROM acme.items ORDER BY v") == expected
+    assert rig.sql("SELECT id, v FROM acme.items_current ORDER BY v") == expected
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, "1"), ("1", 1), (7.50, "7.50"), (True, "true")])
+def test_one_that_comes_later_does_not_replace_the_other(rig: Rig, first: object, second: object) -> None:
+    assert land(rig, [{"id": first, "v": "first"}, {"id": first, "v": "first"}]).key_problems.type_only == 0
+    land(rig, [{"id": second, "v": "second"}])
+    land(rig, [{"id": first, "v": "changed"}])
+    assert rig.sql("SELECT v FROM acme.items ORDER BY v") == [("changed",), ("second",)]
+    assert rig.sql("SELECT count(*) FROM acme.items_current") == [(2,)]
+
+
+def test_each_is_updated_and_deleted_by_itself(rig: Rig) -> None:
+    land(rig, [{"id": 1, "v": "a"}], [{"id": "1", "v": "b"}])
+    land(rig, [{"id": "1", "v": "B"}])
+    assert rig.sql("SELECT v FROM acme.items ORDER BY v") == [("B",), ("a",)]
+    done = land(rig, [{"id": 1, "v": "a"}], whole=True)
+    assert rig.sql("SELECT v FROM acme.items") == [("a",)]
+    assert done.key_problems.type_only == 0
+
+
+def test_keys_of_one_type_need_no_other_column(rig: Rig) -> None:
+    """Numbers that are stored as text, because no number of the database holds them, are numbers all the same."""
+    for _ in range(2):
+        land(rig, '[{"id": 123456789012345678901234567890, "v": "a"}, {"id": 1.50, "v": "b"}]')
+    assert rig.sql("SELECT count(*) FROM acme.items") == [(2,)]
+    assert rig.sql("SELECT 1 FROM duckdb_columns() WHERE column_name = '_orgdata_key_types'") == []
+
+
+def test_a_key_of_several_columns(rig: Rig) -> None:
+    target = replace(MERGED, key=("kind", "ID"))
+    land(rig, [{"kind": "x", "id": 1}, {"kind": "x", "id": 2}], target=target)
+    land(rig, [{"kind": "x", "id": "1"}, {"kind": "x", "id": 1}], target=target)
+    assert rig.sql("SELECT CAST(id AS VARCHAR), _orgdata_key_types FROM acme.items ORDER BY ALL") == [
+        ("1", "string, number"),
+        ("1", "string, string"),
+        ("2", "string, number"),
+    ]
+
+
+def test_rows_that_are_converted_early_are_kept_apart_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ready, "_ENOUGH_RECORDS", 1)
+    for pages in ([[{"id": 1, "v": "a"}], [{"id": "1", "v": "b"}]], [[{"id": "1", "v": "B"}], [{"id": 1, "v": "A"}]]):
+        early = ReadyRows(Stage(rig.connection, expected=rig._expected.get(MERGED.table)), MERGED)
+        for page in pages:
+            early.add(staged(rig, page, MERGED))
+        load = PartitionLoad(DAY, NOON)
+        done = commit(rig.warehouse, MERGED, early.stage, [load], run_id="run", ready=[early])
+        rig._expected[MERGED.table] = done.expected
+    assert rig.sql("SELECT v FROM acme.items ORDER BY v") == [("A",), ("B",)]

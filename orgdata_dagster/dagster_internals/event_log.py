@@ -6,13 +6,13 @@ Dagster reports every partition twice, as planned and as materialized. Its own s
 for each, on new connections. That takes at least 15 ms, more than pulling a small partition. The files and tables are
 Dagster's own, so the instance is the same with or without this class.
 
-Three things that the UI shows are mended here:
-- Dagster plans a check of a run once per partition, although a check without partitions has one result. The UI shows
-  the others as skipped for ever. Here the plan is one row, which the result replaces.
-- The UI shows a planned check of a run that failed as a check that failed, although it was never evaluated. Here such a
-  plan is deleted, so that the last result stays the last one.
-- The UI pages through an asset's events by their time in milliseconds and leaves out what shares one with the last
-  event of a page. Here the events of a batch have distinct milliseconds.
+This class also works around three problems of the UI:
+- Dagster plans a check of a run once per partition, although a check without partitions has only one result. The UI
+  shows the other plans as skipped for ever. This class stores one plan, which the result replaces.
+- The UI shows a check that was planned but never evaluated, because the run failed, as a failed check. This class
+  deletes such plans, so that the previous result remains the last one.
+- The UI pages through an asset's events by time in milliseconds. It omits events with the same millisecond as the last
+  event of a page. This class gives the events of a batch distinct milliseconds.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ require(
 
 
 class BatchingEventLog(SqliteEventLogStorage):
-    """SqliteEventLogStorage that stores a batch of events about assets in one transaction per file."""
+    """Dagster's event log in SQLite, which stores a batch of asset events in one transaction per file."""
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
@@ -106,7 +106,7 @@ class BatchingEventLog(SqliteEventLogStorage):
                 connection.execute(_plan_of(event.run_id, planned))
 
     def _forget_plans(self, run_id: str) -> None:
-        """Delete what is left of the plans of checks after a run that was cut short: they were never evaluated."""
+        """Delete the planned checks that a failed or canceled run has not evaluated."""
         planned = self.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED).records
         plans = [record.event_log_entry.get_dagster_event().event_specific_data for record in planned]
         checks = {

@@ -19,7 +19,7 @@ REPLACEMENT = "\ufffd"
 _CHUNK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 _HEAD = 64
-_A_FEW, _MOST = 8, 10  # more than 8, and more than one in 10 bytes, means another encoding
+_A_FEW, _MOST = 8, 10  # more than 8 invalid characters that are more than one in 10 bytes mean another encoding
 _SPACE, _LINE_END = 32, 10
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
 _SUSPECT = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
@@ -64,7 +64,7 @@ class Watch:
             return True
         seen = self._tail + chunk  # an escape may cross the end of a chunk
         self._tail = seen[-6:]
-        # in steps, each a fraction of one pattern for everything: every byte of every answer passes here
+        # several cheap checks, because every byte of every answer passes here: one pattern for all would be slower
         codes = np.frombuffer(seen, dtype=np.uint8)
         if ((codes < _SPACE) & (codes != _LINE_END)).any() and len(seen.translate(None, _CONTROLS)) < len(seen):
             return True

@@ -1,11 +1,11 @@
-"""The format of HTTP/1.1: a request as bytes, the head of a response, and where its body ends.
+"""The format of HTTP/1.1: writing requests, and reading the head and the body of responses.
 
-Here: `request_bytes`, `read_head` and `parts`, and the buffer that they read from.
-Add here when: a server answers in a way that the standard (RFC 9112) allows and that is not understood.
-Keep out: connecting and keeping connections (transport.py), what a body contains (body.py).
+Here: `request_bytes`, `read_head`, `parts`, and the buffer `Wire` from which they read.
+Add here when: a server uses a part of the standard (RFC 9112) that is not supported yet.
+Keep out: connecting and keeping connections (transport.py), the content of a body (body.py).
 
-Strict where an error could mix up two answers (lengths, chunks, line ends within a header). Lenient as servers need it:
-a line may end without a carriage return, and a header may continue on the next line.
+Parsing is strict where an error could mix up two responses: lengths, chunks, and line ends within a header. It accepts
+two common deviations: a line may end without a carriage return, and a header may continue on the next line.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Fields = Sequence[tuple[bytes, bytes]]
 
 
 class Wire:
-    """The answers on one connection. `buffer`: what has arrived and is not used yet."""
+    """The responses on one connection. `buffer`: bytes that have arrived and were not consumed yet."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self.stream = stream
@@ -41,20 +41,23 @@ class Wire:
         self.timeout: float | None = None
 
     def more(self) -> bool:
-        """Wait for more bytes; returns whether there were any before the server closed the connection."""
+        """Wait for more bytes; returns False if the server has closed the connection instead."""
         arrived = self.stream.read(_READ, self.timeout)
         self.buffer = self.buffer + arrived if self.buffer else arrived
         return bool(arrived)
 
     def take(self, most: int) -> bytes:
-        """Up to so many bytes, at least one. Raises RemoteProtocolError if the connection was closed before."""
+        """Consume at least one byte and at most `most`. Raises RemoteProtocolError if the connection was closed."""
         if not self.buffer and not self.more():
             raise httpx.RemoteProtocolError("the connection was closed in the middle of the answer")
         taken, self.buffer = self.buffer[:most], self.buffer[most:]
         return taken
 
     def line(self) -> bytes:
-        """The next line, without its end. Raises RemoteProtocolError as `take` does, and if it is very long."""
+        """Consume the next line; returns it without its line end.
+
+        Raises RemoteProtocolError if the connection was closed or the line is too long.
+        """
         while (end := self.buffer.find(b"\n")) < 0:
             if len(self.buffer) > _LONGEST_LINE:
                 raise httpx.RemoteProtocolError("a line of the answer is too long")
@@ -68,7 +71,8 @@ class Wire:
 class Head:
     """The head of a response.
 
-    length: bytes of the body; None if only its chunks, or the end of the connection, show where it ends.
+    length: bytes of the body; None if chunks or the end of the connection mark its end.
+    chunked: whether the body is sent in chunks.
     keeps: whether the connection may be used again after the body.
     """
 
@@ -82,7 +86,11 @@ class Head:
 
 
 def request_bytes(request: httpx.Request) -> bytes:
-    """The request as it is sent. Raises LocalProtocolError if it would not be one request; values are not shown."""
+    """The request as bytes.
+
+    Raises LocalProtocolError if a character could make it more than one request, or if it has no known length. The
+    message contains no values, because they may be secret.
+    """
     first = b"%s %s HTTP/1.1\r\n" % (request.method.encode(), request.url.raw_path)
     fields = b"".join([b"%s: %s\r\n" % field for field in request.headers.raw])
     lines = len(request.headers.raw)  # a value with a line end would be two fields
@@ -96,18 +104,18 @@ def request_bytes(request: httpx.Request) -> bytes:
 def read_head(wire: Wire, method: str) -> Head:
     """Read the head of the response to a request with this method.
 
-    Raises RemoteProtocolError if it is not HTTP/1, or does not say clearly where the body ends.
+    Raises RemoteProtocolError if it is not valid HTTP/1, or if the end of the body is ambiguous.
     """
     while True:
         head = _parsed(_head_text(wire), method)
         if head.status == 101:
-            raise httpx.RemoteProtocolError("the server switches to another protocol, which nobody asked for")
+            raise httpx.RemoteProtocolError("the server switches to another protocol, which was not requested")
         if head.status >= 200:
             return head
 
 
 def parts(wire: Wire, head: Head) -> Iterator[bytes]:
-    """The body as it arrives. Raises RemoteProtocolError if it is cut short or its chunks are malformed."""
+    """The body in parts, as it arrives. Raises RemoteProtocolError if it is incomplete or a chunk is malformed."""
     if head.chunked:
         return _chunks(wire)
     return _until_closed(wire) if head.length is None else _counted(wire, head.length)
@@ -134,7 +142,7 @@ def _chunks(wire: Wire) -> Iterator[bytes]:
         if wire.line():
             raise httpx.RemoteProtocolError("a chunk is longer than its size")
     while wire.line():
-        pass  # fields after the body, which nobody needs
+        pass  # ignore header fields after the body
 
 
 def _until_closed(wire: Wire) -> Iterator[bytes]:
@@ -193,7 +201,7 @@ def _parsed(text: bytes, method: str) -> Head:
 
 
 def _unfolded(lines: Sequence[bytes]) -> list[bytes]:
-    """The lines, with those that continue a header joined to it."""
+    """The header lines, after joining each continuation line to the line before it."""
     joined: list[bytes] = []
     for line in lines:
         if line[:1] not in (b" ", b"\t"):
@@ -209,5 +217,5 @@ def _length(stated: set[bytes]) -> int | None:
     if not stated:
         return None
     if len(stated) > 1 or not all(map(_LENGTH.fullmatch, stated)):
-        raise httpx.RemoteProtocolError("Content-Length is no number, or there are several")
+        raise httpx.RemoteProtocolError("Content-Length is not a number, or there are several different ones")
     return int(stated.pop())

@@ -1,12 +1,12 @@
-"""A transport for httpx that sends plain HTTP/1.1 over persistent connections, for a fifth of the CPU time.
+"""A transport for httpx that sends HTTP/1.1 over persistent connections, in a fifth of the CPU time of httpx's own.
 
-Here: `LeanTransport`: connecting, TLS, keeping connections, and errors as httpx has them.
-Add here when: every vendor needs something else of a connection.
+Here: `LeanTransport`: connecting, TLS, keeping connections, and converting errors to httpx's.
+Add here when: the connections to all vendors need something new.
 Keep out: the format (http11.py); proxies, for which httpx's own transport is used (connection.py).
 
-httpx's own transport passes each request through a parser in pure Python, a pool that looks through all requests and
-connections several times, and a trace of every step: 0.7 ms per small request, more than the rest of a fetch. This one
-calls `trace` for the steps that the client needs, under the same names.
+httpx's own transport takes 0.7 ms per small request, more than the rest of a fetch. It has a parser in pure Python, a
+pool that searches all requests and connections several times, and a trace of every step. This transport only calls
+`trace` for the steps that the client needs, with the same names.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import httpx
 from orgdata_dagster.http.http11 import Head, Wire, parts, read_head, request_bytes
 
 _PORTS = {"http": 80, "https": 443}
-_IDLE_SECONDS = 5.0  # servers close an idle connection sooner or later, and a request that meets this fails
+_IDLE_SECONDS = 5.0  # a request fails if the server closes the idle connection at the same moment
 _MOST_IDLE = 20
 
 Origin = tuple[str, str, int]
@@ -32,9 +32,9 @@ Trace = Callable[[str, Mapping[str, Any]], None]
 
 
 class LeanTransport(httpx.BaseTransport):
-    """Sends requests, each over a connection that is free or new. Thread-safe.
+    """Sends each request over an idle connection, or over a new one if none is idle. Thread-safe.
 
-    tls: for `https`.
+    tls: the TLS settings for `https`.
     """
 
     def __init__(self, tls: ssl.SSLContext) -> None:
@@ -63,7 +63,7 @@ class LeanTransport(httpx.BaseTransport):
         )
 
     def close(self) -> None:
-        """Close the connections; those in use are closed after their response."""
+        """Close idle connections now, and connections in use after their response."""
         with self._lock:
             self._closed = True
             ended, self._idle = self._idle, []
@@ -71,7 +71,7 @@ class LeanTransport(httpx.BaseTransport):
             connection.close()
 
     def keep(self, connection: _Connection) -> None:
-        """Take a connection back whose response is complete."""
+        """Keep a connection for later requests. Its response must be complete."""
         connection.idle_since = now = time.monotonic()
         with self._lock:
             kept = [] if self._closed else [*self._idle, connection][-_MOST_IDLE:]
@@ -113,14 +113,14 @@ class _Connection:
         self.close = stream.close
 
     def usable(self) -> bool:
-        """Whether an idle connection can take a request. If there is something to read, the server has closed it."""
+        """Whether an idle connection can be used again. If it is readable, the server has closed it."""
         fresh = time.monotonic() - self.idle_since <= _IDLE_SECONDS
         return fresh and not self.wire.stream.get_extra_info("is_readable")
 
     def exchange(self, text: bytes, method: str, timeouts: Mapping[str, Any], trace: Trace) -> Head:
         """Send a request and read the head of its response."""
         trace("send_request_headers.started", {})
-        # a server may refuse and hang up before it has read everything; what it said can be read all the same
+        # A server may answer and close the connection before it has read everything. Its answer can still be read.
         with suppress(httpcore.WriteError):
             self.wire.stream.write(memoryview(text), timeouts.get("write"))  # type: ignore[arg-type] # copied otherwise
             trace("send_request_body.complete", {})
@@ -131,7 +131,7 @@ class _Connection:
 
 
 class _Body(httpx.SyncByteStream):
-    """The body of a response. After it, its connection is free for the next request."""
+    """The body of a response. Closing it makes the connection available for the next request."""
 
     def __init__(self, transport: LeanTransport, connection: _Connection, head: Head) -> None:
         self._transport = transport
@@ -163,12 +163,12 @@ def _origin(url: httpx.URL) -> Origin:
 
 
 def _untraced(_event: str, _info: Mapping[str, Any]) -> None:
-    """Nobody wants to know the steps."""
+    """Ignore a step: the request has no trace."""
 
 
 @contextmanager
 def _errors_of_httpx() -> Iterator[None]:
-    """The errors of httpcore's network as those of the same name of httpx."""
+    """Raise httpcore's network errors as httpx's errors with the same name."""
     try:
         yield
     except (httpcore.NetworkError, httpcore.TimeoutException) as error:

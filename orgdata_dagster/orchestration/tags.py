@@ -10,20 +10,21 @@ from typing import Any, Literal, cast
 
 import dagster as dg
 
-# of the op behind an asset, for orgdata itself; the asset's page does not show them, as it would tags of the asset
+# Tags of the op behind an asset, for orgdata itself. The UI shows tags of an asset on its page, but not tags of its op.
 PULLS_TAG = "orgdata/pulls"  # which partitions can be pulled, see PullKind
 WRITES_TAG = "orgdata/writes"  # the asset writes to a vendor; its value is the name for `orgdata sync`
 ESTIMATE_TAG = "orgdata/estimate"  # what a pull costs, as JSON, see planning/estimates.py
 
-# of runs, for orgdata itself; the UI does not show tags with this prefix
+# Tags of runs, for orgdata itself. The UI does not show tags with this prefix.
 PULL_BEGAN_TAG = ".dagster/orgdata_pull_began"  # the same for all runs of one `orgdata pull`, see resuming.pull_began
 RESUME_TAG = ".dagster/orgdata_resume"  # the instant of the pull that this run continues
 PROCESS_TAG = ".dagster/orgdata_process"  # the `identity` of the process that works on the run, see processes.py
 GO_ON_TAG = ".dagster/orgdata_go_on"  # the command that continues a pull
-VENDOR_TAG = ".dagster/orgdata_vendor"  # whose turn in the queue the run takes, see run_queue.py
-REPORTED_TAG = ".dagster/orgdata_reported"  # what landed was reported; its value is the run's id, as retries inherit it
+VENDOR_TAG = ".dagster/orgdata_vendor"  # the vendor that the run counts for in the queue, see run_queue.py
+# The run's loaded partitions were reported to Dagster. The value is the run's id, because a retry inherits the tag.
+REPORTED_TAG = ".dagster/orgdata_reported"
 
-# of runs, for users; "true" switches on
+# Tags of runs, for users; the value "true" switches them on.
 ACCEPT_SHRINK_TAG = "orgdata/accept_shrink"  # store an empty or much smaller answer
 FULL_WALK_TAG = "orgdata/full_walk"  # read every record, not only changed ones
 DRY_RUN_TAG = "orgdata/dry_run"  # only show what would be sent, regardless of the YAML

@@ -28,15 +28,15 @@ _AT_LEAST_EVERY = timedelta(hours=1)  # ages grow although nothing happens
 spec = dg.AssetSpec(
     OVERVIEW,
     group_name="orgdata",
-    description="Where everything stands: vendors, tables, freshness, gaps, use of the rate limits, and what fails "
-    "since when. The sensor `overview` refreshes it after every change, at most every 5 minutes. "
-    "`orgdata status --html FILE` writes the same as a page.",
+    description="The state of all vendors and tables: freshness, gaps, use of the rate limits, and current failures. "
+    "The sensor `overview` refreshes it after every change, at most every 5 minutes. "
+    "`orgdata status --html FILE` writes the same content to an HTML page.",
     kinds={"orgdata"},
 )
 
 
 def overview_of(instance: dg.DagsterInstance, graph: Any, resources: Mapping[str, object]) -> Overview:
-    """The overview of a project. `graph`: its asset graph. `resources`: its resources by key."""
+    """The overview of a project. `graph`: its asset graph; `resources`: its resources by key."""
     syncs = syncs_of(graph)
     assets = {key.to_user_string(): syncs.get(key, "") for key in graph.materializable_asset_keys}
     found = failures(instance, assets, list(graph.asset_check_keys))
@@ -51,7 +51,11 @@ def materialization(seen: Overview) -> dg.AssetMaterialization:
 def overview_sensor(
     resources: Mapping[str, object], *, at_most_every: timedelta = _AT_MOST_EVERY
 ) -> dg.SensorDefinition:
-    """The sensor. `resources`: the project's, by key. `at_most_every`: between two refreshes because of a change."""
+    """The sensor that refreshes the overview.
+
+    resources: the project's resources by key.
+    at_most_every: the shortest time between two refreshes.
+    """
 
     @dg.sensor(
         name="overview",
@@ -68,7 +72,7 @@ def overview_sensor(
         if refreshed and now < refreshed + pause:
             return dg.SensorResult(skip_reason="nothing has changed, or the last refresh was a moment ago")
         if refreshed and refreshed.date() != now.date():
-            context.instance.wipe_assets([OVERVIEW])  # each event holds all of it; a day of them is enough
+            context.instance.wipe_assets([OVERVIEW])  # every event contains the whole overview: one day is enough
         seen = overview_of(context.instance, context.repository_def.asset_graph, resources)  # type: ignore[union-attr]
         cursor = json.dumps({"at": now.isoformat(), "changed": changed})
         return dg.SensorResult(asset_events=[materialization(seen)], cursor=cursor)
@@ -77,7 +81,7 @@ def overview_sensor(
 
 
 def _changes(instance: dg.DagsterInstance) -> list[str]:
-    """What differs after a run has ended or the warehouse was written; it is quick to find out."""
+    """Values that differ after a run has ended or the warehouse was written. Reading them is fast."""
     records = instance.get_run_records(limit=1, order_by="update_timestamp")
     file = Path(settings.warehouse_uri())  # not one where the warehouse is a server; runs change the rest
     return [

@@ -1,4 +1,4 @@
-"""The checks that fail now, and where to see more.
+"""The checks that fail now, and where the user finds details.
 
 Here: `failing`, `remedy_of`. Keep out: since when, and other failures (failed_runs.py); anything that imports Dagster.
 """
@@ -16,5 +16,5 @@ def failing(outline: Outline) -> list[FailingCheck]:
 
 
 def remedy_of(check: FailingCheck) -> str:
-    """Where to look."""
+    """The text for users that says where to find details."""
     return f"See the tab Checks of {check.asset} in the UI (`orgdata dev`)."

@@ -1,4 +1,4 @@
-"""The tables and syncs whose last run failed, and the checks whose last result is bad, from Dagster's instance.
+"""The tables and syncs whose last run failed, and the checks that fail, read from Dagster's instance.
 
 Here: `failures`, `failing_assets`. Keep out: other failures (failure.py), messages about them
 (orchestration/automation/alerts/).
@@ -19,8 +19,8 @@ from orgdata_dagster.orchestration.tags import GO_ON_TAG, PARTITION_NAME_TAG, RA
 from orgdata_dagster.overview.checks import remedy_of
 from orgdata_dagster.overview.failure import Failure
 
-_RUNS = 300  # that are looked back for the first failure
-_RESULTS = 50  # of a check
+_RUNS = 300  # number of runs among which the first failure is searched
+_RESULTS = 50  # number of results of a check among which its first failure is searched
 _LONGEST = 300
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
@@ -34,9 +34,9 @@ def failures(
 
 
 def failing_assets(instance: dg.DagsterInstance, assets: Mapping[str, str]) -> list[Failure]:
-    """The assets whose last ended run failed, the oldest failure first.
+    """The assets whose last finished run failed, the oldest failure first.
 
-    assets: key, joined by slashes -> its name for `orgdata sync`; "" for one that is pulled.
+    assets: asset key, joined by slashes -> its name for `orgdata sync`; "" for an asset that is pulled.
     """
     first, last = _last_failed(instance, {dg.AssetKey(name.split("/")) for name in assets})
     reasons = {run_id: _reasons(instance, run_id) for run_id in {each.dagster_run.run_id for each in last.values()}}
@@ -53,21 +53,22 @@ _OfAssets = dict[dg.AssetKey, dg.RunRecord]
 
 
 def _last_failed(instance: dg.DagsterInstance, assets: set[dg.AssetKey]) -> tuple[_OfAssets, _OfAssets]:
-    """Asset whose last ended run failed -> the first run that failed since the last success, and the last one.
+    """Find the runs of the assets whose last finished run failed.
 
-    The first one is known as far as the newest runs go back.
+    Returns two dicts by asset: the first run that failed after the last success, and the last run that failed. The
+    first one is only searched among the newest `_RUNS` runs.
     """
     first: _OfAssets = {}
     last: _OfAssets = {}
-    settled = set[dg.AssetKey]()
+    succeeded = set[dg.AssetKey]()
     for record in instance.get_run_records(dg.RunsFilter(statuses=_ENDED), limit=_RUNS):  # newest first
-        for key in (record.dagster_run.asset_selection or frozenset()) & assets - settled:
+        for key in (record.dagster_run.asset_selection or frozenset()) & assets - succeeded:
             if record.dagster_run.status == dg.DagsterRunStatus.SUCCESS:
-                settled.add(key)
+                succeeded.add(key)
             else:
                 first[key] = record
                 last.setdefault(key, record)
-    rare = assets - settled - last.keys()  # those whose last run is older
+    rare = assets - succeeded - last.keys()  # their last run is older than the newest `_RUNS`
     newest = {each.asset_entry.asset_key: each.asset_entry.last_run_id for each in instance.get_asset_records([*rare])}
     ids = sorted({run_id for run_id in newest.values() if run_id})
     runs = {each.dagster_run.run_id: each for each in _failed_runs(instance, ids)}
@@ -84,7 +85,7 @@ def _failed_runs(instance: dg.DagsterInstance, ids: Sequence[str]) -> Sequence[d
 
 
 def _reasons(instance: dg.DagsterInstance, run_id: str) -> dict[dg.AssetKey, str]:
-    """Asset -> why its step of the run failed. A run of several assets may have landed others."""
+    """Asset -> why its step failed in this run. Other assets of the same run may have been loaded."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
     events = [event for record in records if (event := record.event_log_entry.dagster_event)]
     return {
@@ -93,14 +94,14 @@ def _reasons(instance: dg.DagsterInstance, run_id: str) -> dict[dg.AssetKey, str
 
 
 def _run_failure(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Why a run failed outside its steps, as when its process was killed."""
+    """Why a run failed outside its steps, for example because its process was killed."""
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
     messages = [event.message for record in records if (event := record.event_log_entry.dagster_event)]
     return excerpt(" ".join((messages[-1] or "").split()), _LONGEST) if messages and messages[-1] else "the run failed"
 
 
 def _again(run: dg.DagsterRun, name: str, sync: str) -> str:
-    """The command that runs it again."""
+    """The command that repeats a failed run."""
     if sync:
         return f"orgdata sync {sync}"
     if go_on := run.tags.get(GO_ON_TAG):

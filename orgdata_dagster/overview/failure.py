@@ -1,6 +1,7 @@
-"""What fails now, since when, why, and the command that helps: tables, syncs, checks, and vendors that get no request.
+"""A current failure: what fails, since when, why, and which command helps.
 
-Here: `Failure`. Keep out: finding failures (last_runs.py, failed_runs.py, checks.py), messages about them
+Here: `Failure`, for tables, syncs, checks, and vendors to which no request is sent.
+Keep out: finding failures (last_runs.py, failed_runs.py, checks.py), messages about them
 (orchestration/automation/alerts/); anything that imports Dagster.
 """
 
@@ -15,11 +16,14 @@ from orgdata_dagster.overview.pauses import VendorPause
 
 @dataclass(frozen=True)
 class Failure:
-    """An asset, a check or a vendor that fails. `what`: why. `remedy`: what to do, mostly a command.
+    """An asset, a check or a vendor that fails now.
 
+    name: the asset as `vendor/table`, the check as `vendor/table: check`, or the vendor.
+    what: what went wrong, for users.
     since: the first failure after the last success; None if unknown.
     run_id: the last run that failed; "" for a vendor.
     error: False for a check that only warns, and for a pause that ends by itself.
+    remedy: what to do, for users; usually a command.
     """
 
     name: str
@@ -31,6 +35,6 @@ class Failure:
 
 
 def of_pauses(pauses: Iterable[VendorPause]) -> Iterator[Failure]:
-    """The vendors that get no request, as failures."""
+    """The failures that represent vendors to which no request is sent."""
     for each in pauses:
         yield Failure(each.vendor, each.text, each.since, error=each.until is None, remedy=each.remedy)

@@ -1,4 +1,4 @@
-"""The use of the rate limits in the current window and per day, and pauses.
+"""How much of the rate limits is used, in the current window and per day, and which vendors are paused.
 
 Here: `rate_limits`, `used_today`, `paused`, `use_of_days`. Keep out: the limits (http/rate_limit/), showing them.
 """
@@ -20,7 +20,11 @@ DAYS = 14  # number of days in the overview
 
 
 def rate_limits(outline: Outline) -> list[dict[str, Any]]:
-    """Per vendor and window of its rate limit: `points` allowed in `seconds`, and `spent` in the current window."""
+    """One dict per vendor and window of its rate limit.
+
+    Keys: `vendor`; `points`, allowed per window; `seconds`, the length of the window; `spent`, points used in the
+    current window.
+    """
     result: list[dict[str, Any]] = []
     for vendor in outline.vendors:
         if vendor.rule.buckets:
@@ -37,7 +41,7 @@ def rate_limits(outline: Outline) -> list[dict[str, Any]]:
 
 
 def used_today(windows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those of `rate_limits` whose vendor was sent a request today (UTC)."""
+    """The entries of `rate_limits` whose vendor has received a request today (UTC)."""
     used = {each["vendor"] for each in windows if each["spent"]}
     warehouse = opening.warehouse()
     if warehouse.exists:
@@ -47,7 +51,7 @@ def used_today(windows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def paused(outline: Outline) -> list[VendorPause]:
-    """The vendors that get no request now."""
+    """The vendors to which no request is sent now, sorted by name."""
     return [pause for vendor in sorted(outline.vendors, key=lambda one: one.name) if (pause := _paused(vendor))]
 
 
@@ -60,7 +64,7 @@ def _paused(vendor: Vendor) -> VendorPause | None:
 
 
 def use_of_days(now: datetime) -> list[VendorDay]:
-    """The requests per vendor and day of the last two weeks."""
+    """The requests per vendor and day of the last `DAYS` days."""
     warehouse = opening.warehouse()
     if not warehouse.exists:
         return []

@@ -31,7 +31,11 @@ _OURS = "ORGDATA_"
 
 @dataclass(frozen=True)
 class Partitions:
-    """The partitions of a table. `start`: their first day; `grain`: None for other partitions (hours, ISO weeks)."""
+    """The partitions of a table.
+
+    start: the first day of the first partition.
+    grain: None for partitions of another length, such as hours.
+    """
 
     start: date
     grain: Grain | None
@@ -47,7 +51,11 @@ class Partitions:
 
 @dataclass(frozen=True)
 class Vendor:
-    """A vendor's rate limit. `off`: the variables to set, in words, if the vendor is not configured."""
+    """A vendor and its rate limit.
+
+    longest_pause: seconds; a pause is cut to this if the vendor asks for a longer one.
+    off: for users, the variables to set if the vendor is not configured; otherwise "".
+    """
 
     name: str
     rule: Rule
@@ -61,10 +69,13 @@ class Vendor:
 
 @dataclass(frozen=True)
 class Outline:
-    """The cached part of the configuration.
+    """The cached part of the configuration. An asset is named by its key, joined by slashes.
 
-    `syncs`: asset that writes (its key, joined by slashes) -> its name for `orgdata sync`.
-    `checks`: the asset (its key, joined by slashes) and the name of every check.
+    tables: table, as `vendor.table` -> its partitions; None if it has none.
+    vendors: the vendors and their rate limits.
+    variables: names of the environment variables that the definitions read.
+    syncs: asset that writes to a vendor -> its name for `orgdata sync`.
+    checks: the asset and the name of every check.
     """
 
     tables: Mapping[str, Partitions | None]
@@ -75,7 +86,7 @@ class Outline:
 
 
 def keep(outline: Outline) -> None:
-    """Cache it for the next command; errors are ignored."""
+    """Cache the outline for the next command; errors are ignored."""
     path = _path()
     mine = path.with_name(f"{path.name}.{os.getpid()}")
     text = json.dumps({"made_of": _made_of(outline.variables), **asdict(outline)}, default=str)
@@ -114,7 +125,7 @@ def _path() -> Path:
 
 
 def _made_of(variables: Iterable[str]) -> str:
-    """A hash of the sources of the definitions; "" if they cannot be read, which is never valid."""
+    """A hash of the sources of the definitions; "" if they cannot be read."""
     root = settings.project_root()
     digest = hashlib.sha256(sys.version.encode())
     names = {*variables, *(name for name in os.environ if name.startswith(_OURS))}
@@ -143,7 +154,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def grain_of(cron: str, start: date) -> Grain | None:
-    """The grain of partitions with this cron schedule that begin at `start`; None if it is another one."""
+    """The grain of partitions with this cron schedule that begin at `start`; None if they have another length."""
     minute, hour, day, month, weekday = cron.split()
     if (minute, hour, month) != ("0", "0", "*"):
         return None

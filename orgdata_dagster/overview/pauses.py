@@ -1,7 +1,7 @@
-"""Vendors that get no request: paused ones, and those whose circuit breaker is open; in words, and how to end it.
+"""Vendors to which no request is sent, because they asked for a pause or because their circuit breaker is open.
 
-Here: `VendorPause`, and what `status` and `doctor` both say. Keep out: pausing (http/pauses.py); anything that imports
-Dagster.
+Here: `VendorPause`, with the texts that `status` and `doctor` share. Keep out: pausing (http/pauses.py); anything that
+imports Dagster.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from orgdata_dagster.http.waiting import span
 
 @dataclass(frozen=True)
 class VendorPause:
-    """A vendor that gets no request. `text`: that in words, with the reason. `remedy`: what to do about it.
+    """A vendor to which no request is sent.
 
     since: when the vendor refused the credentials; None for a pause.
-    until: when the pause ends; None if a person has to allow requests again.
+    until: when the pause ends; None if somebody has to run a command to allow requests again.
+    text: the state and its reason, for users.
+    remedy: what to do about it, for users.
     """
 
     vendor: str
@@ -45,12 +47,12 @@ def of_pause(vendor: str, pause: Pause, now: datetime) -> VendorPause:
 
 
 def pause_in_words(pause: Pause, now: datetime) -> str:
-    """Until when no request is sent, and the length of the pause that the vendor asked for."""
+    """The text for users: until when no request is sent, and how long a pause the vendor asked for."""
     until = now + timedelta(seconds=pause.seconds)
     text = f"no request is sent until {until:%Y-%m-%d %H:%M:%S} UTC ({span(pause.seconds)}), as the vendor asked"
     return f"{text}; it asked for {span(pause.requested)}" if pause.requested is not None else text
 
 
 def lift(vendor: str) -> str:
-    """How to lift a pause."""
+    """The text for users that explains how to end a pause."""
     return f"Wait, or run `orgdata doctor --clear {vendor}`: the next pull then asks again."

@@ -26,11 +26,14 @@ _DAY = 86_400
 class VendorSummary:
     """The summary of one vendor.
 
-    gaps: partitions that are missing or incomplete. complete_until: of the table that is furthest behind.
-    requests, points, failed, waited: of today (UTC), see VendorDay. share: of what the rate limit allows in a day;
-        None without a limit.
-    paused: no request is sent, see the failures.
-    off: the variables to set, in words; "" if the vendor is configured.
+    tables, rows: number of tables, and of rows in all of them.
+    gaps: number of partitions that are missing or incomplete.
+    complete_until: of the table that is furthest behind; None if a table has none.
+    last_loaded: the last commit of any of its tables; None if there was none.
+    today: the requests of today (UTC).
+    share: today's points, as a share of the points that the rate limit allows in a day; None without a limit.
+    paused: whether no request is sent now; the failures contain the reason.
+    off: for users, the variables to set if the vendor is not configured; otherwise "".
     """
 
     name: str
@@ -47,7 +50,13 @@ class VendorSummary:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything at `now`. `failures`: vendors that get no request, then what fails, the oldest first."""
+    """The state at one moment.
+
+    now: that moment.
+    use: the requests per vendor and day.
+    windows: the use of the rate limits, see `limits.rate_limits`.
+    failures: vendors to which no request is sent, followed by other failures, the oldest first.
+    """
 
     now: datetime
     tables: Sequence[TableStatus]
@@ -67,12 +76,12 @@ def collect(outline: Outline, failures: Sequence[Failure] = (), now: datetime | 
     now = now or datetime.now(UTC)
     tables, use = table_statuses(outline), limits.use_of_days(now)
     windows, paused = list[dict[str, Any]](), list[VendorPause]()
-    with suppress(StateUnavailable):  # `orgdata doctor` says why; the tables can be shown
+    with suppress(StateUnavailable):  # `orgdata doctor` shows the reason; the tables can still be shown
         windows, paused = limits.used_today(limits.rate_limits(outline)), limits.paused(outline)
     known = {vendor.name: vendor for vendor in outline.vendors}
-    resting = {each.vendor for each in paused}
+    paused_names = {each.vendor for each in paused}
     names = list(dict.fromkeys(sorted([*known, *(table.table.partition(".")[0] for table in tables)])))
-    vendors = [_summary(name, tables, use, known.get(name), name in resting, now) for name in names]
+    vendors = [_summary(name, tables, use, known.get(name), name in paused_names, now) for name in names]
     return Overview(now, tables, vendors, use, windows, [*of_pauses(paused), *failures])
 
 

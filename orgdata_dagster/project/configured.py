@@ -22,12 +22,12 @@ from orgdata_dagster.vendors.base.stream import Stream
 
 
 class NotConfigured(Exception):
-    """No YAML file has this table, or a file is not valid. The message lists the existing tables, or the problem."""
+    """No YAML file configures this table, or a file is invalid. The message lists the tables, or the problem."""
 
 
 @dataclass(frozen=True)
 class Configured:
-    """A table of a YAML file. `document`: the YAML of its component, with line numbers."""
+    """A table in a YAML file. `document`: the YAML of its component, with line numbers."""
 
     component: VendorComponent
     stream: Stream
@@ -66,18 +66,23 @@ def components(project: Path | None = None) -> Iterator[FoundComponent]:
 
 
 def tables(project: Path | None = None, *, among: Iterable[FoundComponent] | None = None) -> Iterator[Configured]:
-    """Every table that a vendor is read into, file by file. Raises NotConfigured for an invalid file.
+    """Every table into which a vendor's data is pulled, file by file. Raises NotConfigured for an invalid file.
 
-    among: the project's components, where they are known already.
+    among: the project's components; None to read them from the YAML files.
     """
-    for written in components(project) if among is None else among:
-        if isinstance(written.component, VendorComponent):
-            for stream in written.component.streams():
-                yield Configured(written.component, stream, written.file, written.document)
+    for found in components(project) if among is None else among:
+        if isinstance(found.component, VendorComponent):
+            for stream in found.component.streams():
+                yield Configured(found.component, stream, found.file, found.document)
 
 
 def find(name: str, *, among: Iterable[FoundComponent] | None = None) -> Configured:
-    """The table `vendor/table`, also written `vendor.table`; see `tables`. Raises NotConfigured if there is none."""
+    """The table with this name, either `vendor/table` or `vendor.table`.
+
+    among: the project's components; None to read them from the YAML files.
+
+    Raises NotConfigured if there is no such table or a file is invalid.
+    """
     wanted, there = name.replace(".", "/"), list[str]()
     for each in tables(among=among):
         if each.name == wanted:

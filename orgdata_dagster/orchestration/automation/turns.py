@@ -2,8 +2,8 @@
 
 Here: `in_turns` and `turn_tag`. Keep out: turns of `orgdata pull` (cli/pull.py), pools (instance/pools.py).
 
-The queue is first in, first out among runs of the same priority. With lower priorities for a vendor's later runs, the
-second run of one vendor starts after the first of every other one, although it was queued before.
+The queue starts runs of the same priority in the order in which they were queued. The later runs of a vendor get lower
+priorities, so that its second run starts after the first run of every other vendor.
 """
 
 from __future__ import annotations
@@ -25,5 +25,5 @@ def in_turns(keys: Iterable[dg.AssetKey]) -> list[dg.AssetKey]:
 
 
 def turn_tag(turn: int) -> dict[str, str]:
-    """The tag of a vendor's run that is the `turn`th of its kind, from 0."""
+    """The priority tag of a run. `turn`: the number of earlier runs of its vendor."""
     return {PRIORITY_TAG: str(-turn)} if turn else {}

@@ -1,11 +1,11 @@
-"""The queue of runs in which vendors take turns, whoever launches the runs: schedules, sensors, backfills in the UI.
+"""The queue of runs, in which vendors take turns. It serves runs of schedules, sensors, and backfills in the UI.
 
-Here: `FairQueue`, which an instance's dagster.yaml names (setup.py). Keep out: turns of what schedules and sensors ask
-for (automation/turns.py), and of `orgdata pull` (cli/pull.py).
+Here: `FairQueue`, which an instance's dagster.yaml names (setup.py). Keep out: the turns within one tick of a sensor
+(automation/turns.py) or one `orgdata pull` (cli/pull.py).
 
-Dagster's queue is first in, first out among runs of the same priority, so that a backfill of many runs would keep other
-vendors waiting until its last run has started. Here the priority of a run is lower by one for every run of its vendor
-that is queued already.
+Dagster's queue starts runs of the same priority in the order in which they were queued. The runs of other vendors would
+therefore wait until the last run of a large backfill has started. Here, the priority of a run is lowered by one for
+each run of its vendor that is already queued.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from orgdata_dagster.orchestration.tags import PRIORITY_TAG, VENDOR_TAG
 
 
 class FairQueue(dg.QueuedRunCoordinator):
-    """Dagster's queue, but a run without a priority gets one by its turn among the queued runs of its vendor."""
+    """Dagster's queue, which also sets the priority of runs that have none, by the queued runs of their vendor."""
 
     def submit_run(self, context: dg.SubmitRunContext) -> dg.DagsterRun:
-        """Queue a run."""
+        """Tag a run with its vendor and priority, and queue it."""
         run = context.dagster_run
         if (vendor := _vendor(run)) and run.status == dg.DagsterRunStatus.NOT_STARTED:
             tags = {VENDOR_TAG: vendor}
@@ -31,5 +31,5 @@ class FairQueue(dg.QueuedRunCoordinator):
 
 
 def _vendor(run: dg.DagsterRun) -> str | None:
-    """The vendor whose assets the run materializes; of several, the first by name."""
+    """The vendor whose assets the run materializes. If there are several, the first by name; None if there is none."""
     return min((key.path[0] for key in run.asset_selection or ()), default=None)

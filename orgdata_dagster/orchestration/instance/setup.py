@@ -23,7 +23,8 @@ from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.private import keep_private
 
 _LOCK = "instance"
-# a run takes seconds to start: two start side by side; more of them would starve each other on a small machine
+# Starting a run takes seconds of CPU time. Two start at the same time; more would slow each other down on a small
+# machine.
 _QUEUE = f"""
 run_coordinator:
   module: {FairQueue.__module__}
@@ -36,9 +37,9 @@ _OWN = Path(__file__).with_name("dagster.yaml")  # a link, so that an installed 
 def prepare_home() -> str:
     """Set DAGSTER_HOME to ORGDATA_HOME/dagster unless it is already set, make it absolute, and return it.
 
-    Unless it was set, copies the project's dagster.yaml there (orgdata's own if the project has none), with a batched
-    event log if the file leaves storage to Dagster, and with the queue in which vendors take turns if it leaves that to
-    Dagster.
+    If it was not set, the project's dagster.yaml is copied there, or orgdata's own if the project has none. Two parts
+    are added to the copy unless the file configures them itself: an event log that stores events in batches, and a
+    queue of runs in which vendors take turns.
     """
     keep_private()
     configured, folder = os.environ.get(settings.DAGSTER_HOME), settings.dagster_home()
@@ -55,7 +56,7 @@ def prepare_home() -> str:
 
 
 def _has_no(text: str, *names: str) -> bool:
-    """Whether a dagster.yaml configures none of these; what a project configures itself is not changed."""
+    """Whether no top-level key of a dagster.yaml contains one of these names."""
     return not any(name in key for name in names for key in yaml.safe_load(text) or {})
 
 
@@ -70,7 +71,7 @@ def _event_log(folder: Path) -> str:
 
 @contextmanager
 def shared_instance() -> Iterator[dg.DagsterInstance]:
-    """Open the instance; create it if needed."""
+    """Open the instance, and create it if it does not exist."""
     with shared_state().lock(_LOCK):  # two processes must not create its tables at the same time
         prepare_home()
         read_once()

@@ -21,7 +21,7 @@ class Estimate:
     per_run: additional requests, once per run.
     exact: whether the numbers are exact; otherwise they are a minimum.
     cost: points per request.
-    each: what every one of the requests is for, if there may be more of them than partitions: `row of projects`.
+    each: what one request is sent for, if a partition takes an unknown number of them, for example `row of projects`.
     """
 
     requests: float

@@ -27,10 +27,11 @@ class AssetPlan:
     """The plan of one asset.
 
     partitions: number of partitions to pull; 1 for a table without partitions.
-    impossible: partitions that the vendor no longer has.
-    at_least: the figures are a minimum, because the number of pages is unknown.
-    basis: where the figures come from, in words. `loads`: the number of loads in the ledger, if from these.
-    each: what there is one request for, if how many there are is unknown: `row of projects`.
+    impossible: partitions that the vendor no longer provides.
+    at_least: whether the figures are a minimum, because the number of pages is unknown.
+    basis: where the figures come from, for users.
+    loads: the number of loads in the ledger on which the figures are based; 0 if they are not based on loads.
+    each: what one request is sent for, if a partition takes an unknown number of them, for example `row of projects`.
     """
 
     asset: str
@@ -46,7 +47,12 @@ class AssetPlan:
 
 @dataclass(frozen=True)
 class VendorPlan:
-    """The plan of one vendor. `share`: share of a day's points, None without a limit; `seconds`: duration."""
+    """The plan of one vendor.
+
+    share: share of the points that the rate limit allows in a day; None without a limit.
+    seconds: estimated duration.
+    at_least: whether the figures are a minimum.
+    """
 
     vendor: str
     requests: int

@@ -1,11 +1,11 @@
-"""Changing the columns of a stored table in SQL that runs on a DuckDB file and on a lake.
+"""Changing the columns of a stored table with SQL that works in a DuckDB file and in a lake.
 
 Here: `Alteration`, which collects changes and turns them into statements. Add here: another change of a stored table.
-Keep out: which changes are needed (evolution.py), comments and views, which are made anew (views.py).
+Keep out: which changes are needed (evolution.py), comments and views, which are recreated afterwards (views.py).
 
-A lake has no `ALTER ... SET DATA TYPE ... USING`, and it cannot read a table any more whose column was added, filled,
-dropped and renamed in one transaction. A column's type is therefore changed by copying the table: one pass for all its
-columns, whose order stays.
+A lake has no `ALTER ... SET DATA TYPE ... USING`. After a column was added, filled, dropped and renamed in one
+transaction, a lake can no longer read the table. The types of columns are therefore changed by copying the table once;
+the order of the columns stays the same.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Alteration:
     """Changes of one table's columns.
 
     added: new column -> type.
-    texts: stored column -> SQL of its value as text; only of columns that get another type.
-    values: column -> SQL of the value that it gets, in which the name of a column of `texts` means that text.
+    texts: stored column -> SQL that converts its value to text, for columns that get another type.
+    values: column -> SQL of its new value. In this SQL, the name of a column in `texts` refers to its text.
     """
 
     added: dict[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Alteration:
     values: dict[str, str] = field(default_factory=dict)
 
     def statements(self, table: TableName) -> list[str]:
-        """The statements that make the changes, for one transaction."""
+        """The statements that make the changes. They must run in one transaction."""
         if not self.values:
             return [f"ALTER TABLE {table.sql} ADD COLUMN {quoted(name)} {kind}" for name, kind in self.added.items()]
         copy = TableName(table.schema, f"{_COPY}{table.name}")
@@ -48,6 +48,6 @@ class Alteration:
 
 
 def _replaced(columns: dict[str, str]) -> str:
-    """SQL after `*`: these columns with other values."""
+    """The SQL to append to `*` to replace the values of these columns."""
     listed = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
     return f" REPLACE ({listed})" if listed else ""

@@ -71,7 +71,7 @@ def plan(
     """Plan how to make the staged rows fit into the table.
 
     existing: column -> type of the table as it is; empty if it does not exist.
-    own: column -> type of our own columns, which a new table gets in addition.
+    own: column -> type of the columns that orgdata adds to every table.
 
     Raises ContractViolation under `freeze` if a column is new or changes.
     """
@@ -141,7 +141,7 @@ def _plan_free(
     types: ColumnTypes,
     stage: Stage,
 ) -> None:
-    """Plan a column without a declared type: it gets the preferred type that holds all new and all stored values."""
+    """Plan a column without a declared type. It gets the preferred type that can hold all new and all stored values."""
     wanted = types.fits[0] if types.filled and types.fits else lossless.TEXT
     if current is None:
         result.alteration.added[name] = wanted
@@ -164,7 +164,7 @@ def _plan_free(
 def _common_type(
     connection: duckdb.DuckDBPyConnection, table: TableName, stored: str, current: str, types: ColumnTypes
 ) -> str:
-    """The preferred type that holds all new and all stored values; text holds any value."""
+    """The preferred type that can hold all new and all stored values; text can hold any value."""
     if current == lossless.TEXT:
         # text holds any value, but a column that is still empty may get a narrower type
         empty = connection.execute(f"SELECT 1 FROM {table.sql} WHERE {quoted(stored)} IS NOT NULL LIMIT 1").fetchone()
@@ -187,7 +187,7 @@ def _plan_declared(
     existing: Mapping[str, str],
     stage: Stage,
 ) -> None:
-    """Plan a column with a declared type: it gets that type, and values that do not fit go to the variant column."""
+    """Plan a column with a declared type. It gets that type; values that do not fit go to the variant column."""
     kind = stage.declared_type(name)
     assert kind is not None
     extra, value = lossless.variant(name), lossless.converted(name, kind)

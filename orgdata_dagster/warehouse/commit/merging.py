@@ -25,7 +25,7 @@ def merge(
 ) -> None:
     """Keep one row per key: the inserted one, unless the stored one is the same or has a later cursor.
 
-    whole: partitions of which all rows were pulled. Stored rows that were not pulled again are deleted from them.
+    whole: partitions of which all rows were pulled; their stored rows that were not pulled again are deleted.
     alone: whether every key occurs only once in the inserted rows.
     """
     columns = [
@@ -76,7 +76,7 @@ def drop_duplicates_of_key(
     """
     rows, parameters = (f"WHERE stored.{LOADED_AT} = ?", [brought]) if brought else ("WHERE true", [])
     key = f"hash({', '.join(f'stored.{quoted(name)}' for name in target.key)})"
-    # by hashes, because to number the versions of every key takes far longer
+    # Find the hashes of repeated keys first: numbering the versions of every key would take far longer.
     row = connection.execute(
         f"CREATE OR REPLACE TEMP TABLE repeated AS SELECT {key} AS hash FROM {table} AS stored {rows} "
         "GROUP BY ALL HAVING count(*) > 1",

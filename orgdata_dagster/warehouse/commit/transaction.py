@@ -275,7 +275,7 @@ def _rows_by_partition(
 def _note_changes(
     connection: duckdb.DuckDBPyConnection, target: Target, planned: evolution.Evolution, run_id: str, now: datetime
 ) -> list[SchemaChange]:
-    """Record changes of columns; a column that the vendor no longer sends is recorded once."""
+    """Record the changes of columns. A column that the vendor no longer sends is recorded only once."""
     missing = any(change.change == "missing" for change in planned.changes)
     # only if needed: it reads all of the table's loads
     before = last_columns(connection, target.table) if missing else frozenset()

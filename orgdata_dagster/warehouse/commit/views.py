@@ -29,11 +29,10 @@ OWN_COLUMNS = {
 def refresh(
     connection: duckdb.DuckDBPyConnection, target: Target, now: datetime, *, created: bool, changed: bool
 ) -> None:
-    """Make the views and comments of a table anew if its columns changed, or if its settings are different ones.
+    """Recreate the views and comments of a table if its columns or its settings have changed.
 
-    created: the table is new and has no comments yet.
-
-    DuckDB's views fail once a column was added to their table.
+    created: whether the table is new, so that it has no comments yet.
+    changed: whether its columns have changed. DuckDB's views fail after a column was added to their table.
     """
     made_of = _fingerprint(target)
     if not (created or changed) and state_of(connection, target.table).get(VIEWS) == made_of:
@@ -52,17 +51,17 @@ def refresh(
 def _document(
     connection: duckdb.DuckDBPyConnection, target: Target, columns: Iterable[str], present: Mapping[str, str]
 ) -> None:
-    """COMMENT ON the table and its columns. present: column -> the comment that it has."""
+    """Set the comments of the table and its columns. `present`: column -> its current comment."""
     connection.execute(f"COMMENT ON TABLE {target.table.sql} IS {_comment(target.description)}")
     texts = OWN_COLUMNS | dict(target.column_descriptions)
-    # only if a comment differs, because each change stores a new version of the description of the whole table
+    # skip equal comments: each change stores a new version of the description of the whole table
     for name in columns:
         if texts.get(name) != present.get(name):
             connection.execute(f"COMMENT ON COLUMN {target.table.sql}.{quoted(name)} IS {_comment(texts.get(name))}")
 
 
 def _comments(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, str]:
-    """Column -> comment, for the columns that have one."""
+    """Column -> comment, for columns with a comment."""
     return dict(
         connection.execute(
             "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = current_database() "
@@ -82,7 +81,7 @@ def _fingerprint(target: Target) -> str:
 
 
 def _make_current(connection: duckdb.DuckDBPyConnection, target: Target, columns: Collection[str]) -> None:
-    """Make the view with one row per key, however the table is loaded."""
+    """Create the view with one row per key. It exists for every write disposition."""
     view, key = target.table.view("current"), ", ".join(target.key)
     rows = f"SELECT * FROM {target.table.sql}"
     if target.write_disposition == "merge":

@@ -1,8 +1,8 @@
-"""The instants of a plain CSV file, read from its bytes in a tenth of the time that a parser takes.
+"""Reading the instants of a plain CSV file from its bytes, in a tenth of the time that a parser takes.
 
-Here: `instants`, for files without quotes whose instants are in ISO 8601 and UTC, as nearly all are. It proves on the
-way that the file is UTF-8 and every line has as many fields as the header. Add here: another common spelling.
-Keep out: other files, which the database reads (extents.py).
+Here: `instants`, for files without quotes whose instants are in ISO 8601 and UTC. Nearly all files are like this. It
+also verifies that the file is UTF-8 and that every line has as many fields as the header.
+Add here: another common format of instants. Keep out: other files, which the database reads (extents.py).
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ Numbers = npt.NDArray[np.int64]
 
 
 class _Unusual(Exception):
-    """The file is not one of those that can be read here."""
+    """The file has quotes, another format of instants, or an error. A parser has to read it."""
 
 
 def instants(path: Path, columns: int, place: int) -> Numbers | None:
-    """Microseconds since 1970 of every record; None for a file that only a parser can read.
+    """The instant of every record, in microseconds since 1970; None for a file that a parser has to read.
 
-    columns: number of columns, more than one. place: that of the instants, from 0.
+    columns: number of columns; at least 2.
+    place: index of the column with the instants.
     """
     try:
         found = [_of_lines(lines, columns, place) for lines in _lines(path)]
@@ -39,7 +40,7 @@ def instants(path: Path, columns: int, place: int) -> Numbers | None:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """The lines after the header, many at once and whole, each with its line end."""
+    """The lines after the header, in chunks of many complete lines with their line ends."""
     with path.open("rb") as file:
         rest = file.readline(_CHUNK)
         if b'"' in rest or not rest.endswith(b"\n"):
@@ -76,7 +77,7 @@ def _of_lines(lines: bytes, columns: int, place: int) -> Numbers:
         if not _SHORTEST <= width <= _LONGEST or width == _SHORTEST + 1:
             raise _Unusual
         mine = widths == width
-        # every place's next characters as one item: far faster than an index per character
+        # A view whose item i is the text that starts at byte i: far faster than an index per character.
         here: npt.NDArray[np.void] = np.ndarray(len(lines) - width + 1, dtype=f"V{width}", buffer=lines, strides=1)
         texts = here[begins[mine]].view(np.uint8).reshape(-1, width)
         result[mine] = _microseconds(np.ascontiguousarray(texts.T))
@@ -91,7 +92,7 @@ def _is_text(lines: bytes) -> bool:
 
 
 def _microseconds(text: Codes) -> Numbers:
-    """The instants whose characters these are, the first ones in the first row."""
+    """Parse instants. `text`: one column per instant; row i contains the i-th character of each."""
     width = len(text)
     marks = {at % width for at, _ in _PUNCTUATION}
     if not all(np.logical_or.reduce([text[at] == mark for mark in allowed]).all() for at, allowed in _PUNCTUATION):

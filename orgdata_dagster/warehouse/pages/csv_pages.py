@@ -147,7 +147,7 @@ def _scan(path: Path) -> _Scan:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             if b'"' not in chunk and not scan.quoted and b"\r" not in chunk:
-                # nothing to tell apart: the common case, ten times as fast
+                # the common case: without quotes, CR and blank lines counting is ten times as fast
                 scan.irregular |= scan.last == _CLOSED and not _REGULAR[chunk[0]]
                 line_end = np.frombuffer(chunk, dtype=np.uint8) == _LF
                 scan.blank_lines += int(np.count_nonzero(line_end[1:] & line_end[:-1]))

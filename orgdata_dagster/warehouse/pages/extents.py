@@ -1,6 +1,6 @@
-"""The instants of a page: from when to when its rows are.
+"""The range of time that the rows of a page cover.
 
-Here: `Extent`, `measure`, and queries for what an extent cannot answer. Add here: another such query.
+Here: `Extent`, `measure`, and queries for questions that an extent cannot answer. Add here: another such query.
 Keep out: which rows of a page belong to a partition (bounds.py), paging (a vendor's walk.py).
 """
 
@@ -36,7 +36,7 @@ _ZONE = re.compile(r":\d\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Extent:
-    """The number of records of a page, and the instants of its cursor column (none if the page is empty).
+    """The number of records of a page, and the instants in its cursor column.
 
     bottom: the lowest instants, in ascending order; at most 100.
     top: the highest instants, in descending order; at most 100.

@@ -76,7 +76,11 @@ class LakeCatalog(ABC):
 
 
 class LocalCatalog(LocallyLocked, LakeCatalog):
-    """A file. file: its absolute path. sqlite: it is a SQLite database, else one of DuckDB."""
+    """A catalog in a file on this machine.
+
+    file: its absolute path.
+    sqlite: whether it is a SQLite database; otherwise it is a DuckDB file.
+    """
 
     def __init__(self, file: Path, *, sqlite: bool) -> None:
         self.file = file

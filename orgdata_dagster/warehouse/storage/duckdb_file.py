@@ -30,7 +30,7 @@ _ROW_GROUP = "ROW_GROUP_SIZE 61440"
 
 
 class DuckDBFile(LocallyLocked, Storage):
-    """path: the file's absolute path."""
+    """A DuckDB file. `path`: its absolute path."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -30,16 +30,16 @@ OPTIONS = (DATA_PATH, "METADATA_SCHEMA", "ENCRYPTED", "OVERRIDE_DATA_PATH", "AUT
 _ALWAYS = {"DATA_INLINING_ROW_LIMIT": "0"}
 # Each commit adds a file per table, and each query reads the list of all files: 300 commits would triple its time.
 MERGE_EVERY = 64  # commits
-_SMALL = 4 << 20  # bytes; larger files are left alone until maintenance, so that no row is written again and again
-# DuckLake has no such types; TIME_NS even breaks the DuckDB instance
+_SMALL = 4 << 20  # bytes; larger files are only merged by maintenance, so that their rows are not rewritten often
+# DuckLake does not support these types; TIME_NS even breaks the DuckDB instance
 _UNKNOWN = re.compile(r"\b(TIME_NS|BIT|ENUM|BIGNUM)\b|\[\d+\]")
 
 
 class Lake(Storage):
     """A lake.
 
-    catalog: the database with the description of the tables.
-    options: some of OPTIONS, name -> value.
+    catalog: the database that describes the tables.
+    options: name -> value; the names are in OPTIONS.
     folder: the folder of the lake's files on this machine; None if they are in an object store, or if only the catalog
         knows the folder.
     """
@@ -85,10 +85,10 @@ class Lake(Storage):
 
     def tidy(self, connection: duckdb.DuckDBPyConnection) -> None:
         alias = literal(self.alias)
-        with suppress(duckdb.Error):  # the commit is done, and maintenance merges too
+        with suppress(duckdb.Error):  # the commit has succeeded, and maintenance will merge these files as well
             [(commits,)] = connection.execute(f"SELECT id FROM ducklake_current_snapshot({alias})").fetchall()
             if commits % MERGE_EVERY == 0:
-                # all of the result: it does not take effect before it is read to its end
+                # the merge only takes effect when its result has been read completely
                 connection.execute(f"FROM ducklake_merge_adjacent_files({alias}, max_file_size => {_SMALL})").fetchall()
 
     def locked(

@@ -1,7 +1,7 @@
-"""The lock of a warehouse on this machine, and its holders.
+"""The lock of a warehouse on this machine, and the processes that hold it.
 
-Here: `LocalLock`, and `LocallyLocked` for what is protected by one. Keep out: how the lock works (state/file_lock.py),
-how holders are found (holders.py).
+Here: `LocalLock`, and `LocallyLocked`, the base class of storage that it protects. Keep out: how the lock works
+(state/file_lock.py), how holders are found (holders.py).
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class LocalLock:
         """See Storage.writer."""
         pid = holder(self.path)
         if pid is None or (os.path.isdir("/proc") and not os.path.exists(f"/proc/{pid}")):
-            return ""  # none, one of another machine, or one that has just ended
+            return ""  # there is no writer, it runs on another machine, or it has just ended
         return str(named(pid))
 
 
 class LocallyLocked:
-    """Something whose readers and writers take a local lock; see Storage."""
+    """A storage, or a part of one, whose readers and writers take a local lock; see Storage."""
 
     lock: LocalLock
 

@@ -71,7 +71,7 @@ class Vendor:
 class Outline:
     """The cached part of the configuration. An asset is named by its key, joined by slashes.
 
-    tables: table, as `vendor.table` -> its partitions; None if it has none.
+    tables: table, as `vendor.table` -> its partitions; None if they are not by time, or if it has none.
     vendors: the vendors and their rate limits.
     variables: names of the environment variables that the definitions read.
     syncs: asset that writes to a vendor -> its name for `orgdata sync`.

@@ -20,7 +20,6 @@ from orgdata_dagster.http.redaction import excerpt
 
 MEMBER = "report"
 
-_PIECE = 1 << 16  # characters
 _LONGEST_OTHER = 1 << 20  # characters of any value except the report
 _LONGEST_ESCAPE = len(r"\ud83d\ude00")
 
@@ -36,8 +35,10 @@ _BLANKS = " \t\r\n"
 _decode = json.JSONDecoder().raw_decode
 
 
-def unwrap(body: Path, into: Path) -> None:
+def unwrap(body: Path, into: Path, *, piece: int = 1 << 16) -> None:
     """Write the report in the answer `body` to the file `into`, as UTF-8.
+
+    piece: number of characters that are read at a time.
 
     Members besides `report` are ignored. Raises BadBody unless the answer is one JSON object with one string `report`;
     `into` may then contain a part of it.
@@ -47,7 +48,7 @@ def unwrap(body: Path, into: Path) -> None:
             body.open(encoding="utf-8-sig", newline="") as source,
             into.open("w", encoding="utf-8", newline="") as target,
         ):
-            _unwrap(_Text(source), target)
+            _unwrap(_Text(source, piece), target)
     except UnicodeDecodeError as error:
         raise BadBody(f"the answer is not UTF-8: {error.reason}") from None
 
@@ -55,13 +56,14 @@ def unwrap(body: Path, into: Path) -> None:
 class _Text:
     """The text of a file that has not been consumed yet, without leading blanks."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, piece: int) -> None:
         self._file = file
+        self._piece = piece
         self.text = ""
 
     def more(self) -> bool:
         """Read another piece; returns False at the end of the file."""
-        piece = self._file.read(_PIECE)
+        piece = self._file.read(self._piece)
         self.text += piece
         return bool(piece)
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.sandbox.together.big import BigReport
-from orgdata_dagster.vendors.together import report
 from orgdata_dagster.vendors.together.report import unwrap
 
 # what is hard about a string that is read in pieces: escapes, pairs of surrogates, characters of several bytes
@@ -20,9 +19,9 @@ MEMBERS = st.dictionaries(st.text(max_size=3).filter(lambda name: name != "repor
 ), max_size=2)  # fmt: skip
 
 
-def unwrapped(folder: Path, body: bytes) -> str:
+def unwrapped(folder: Path, body: bytes, piece: int = 1 << 16) -> str:
     (folder / "body").write_bytes(body)
-    unwrap(folder / "body", folder / "csv")
+    unwrap(folder / "body", folder / "csv", piece=piece)
     return (folder / "csv").read_bytes().decode()
 
 
@@ -30,7 +29,6 @@ def unwrapped(folder: Path, body: bytes) -> str:
 @given(AWKWARD, MEMBERS, MEMBERS, st.booleans(), st.sampled_from([None, 1]), st.integers(1, 20), st.data())
 def test_any_string_in_pieces_of_any_size(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     text: str,
     before: dict[str, object],
     after: dict[str, object],
@@ -39,12 +37,11 @@ def test_any_string_in_pieces_of_any_size(
     piece: int,
     data: st.DataObject,
 ) -> None:
-    monkeypatch.setattr(report, "_PIECE", piece)
     answer = {**before, "report": text, **{name: after[name] for name in after if name not in before}}
     body = json.dumps(answer, ensure_ascii=escaped, indent=indent).encode()
-    assert unwrapped(tmp_path, body) == text
+    assert unwrapped(tmp_path, body, piece) == text
     with pytest.raises(BadBody):
-        unwrapped(tmp_path, body[: data.draw(st.integers(0, len(body) - 1))])
+        unwrapped(tmp_path, body[: data.draw(st.integers(0, len(body) - 1))], piece)
 
 
 def test_a_report_of_many_pieces(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`docs/add_a_vendor.md` does what it says: every block of it is run, against the sandbox's tracker."""
+"""`docs/add_a_vendor.md` works as it is written: every block is run, against the sandbox's tracker."""
 
 from __future__ import annotations
 

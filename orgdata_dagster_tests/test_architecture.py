@@ -1,4 +1,4 @@
-"""Who may import whom: the rule that keeps HTTP, DuckDB and Dagster apart."""
+"""The rules of imports, which keep HTTP, DuckDB and Dagster apart."""
 
 import ast
 import re
@@ -36,7 +36,7 @@ def imports(path: Path) -> set[str]:
 
 
 def modules(folder: Path) -> dict[str, set[str]]:
-    """Module -> the modules of the same package that it imports, for type checking too."""
+    """Module -> the modules of the same package that it imports, including imports for type checking."""
     files = {
         ".".join([OURS, *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__"): path
         for path in folder.rglob("*.py")
@@ -49,7 +49,7 @@ def modules(folder: Path) -> dict[str, set[str]]:
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    """What imports nothing that is left is taken away, again and again: nothing but circles would stay."""
+    """Modules without remaining imports are removed again and again, until only circles would remain."""
     graph = modules(PACKAGE)
     assert len(graph) > 100
     while free := {name for name, found in graph.items() if not found & graph.keys()}:
@@ -78,7 +78,7 @@ PRIVATE = ["dagster._", "dagster.components.core", "dagster_shared", "dagster_gr
 
 
 def test_dagsters_private_modules_are_named_in_one_room() -> None:
-    """By import or by name: an upgrade of Dagster that moves them is a matter of that room alone."""
+    """By import or by name, so that an upgrade of Dagster that moves them affects only that room."""
     found = {
         f"{path.relative_to(PACKAGE)} names {private}"
         for path in PACKAGE.rglob("*.py")
@@ -98,7 +98,7 @@ def test_every_private_import_has_a_reason_and_a_fallback() -> None:
 
 
 def test_a_vendor_keeps_to_itself() -> None:
-    """Two folders are for all: the base, and lists of REST APIs, which need not be described in YAML alone."""
+    """Two folders are for all vendors: the base, and lists of REST APIs."""
     found = {
         f"{path.relative_to(PACKAGE)} imports {name}"
         for folder in PACKAGE.glob("vendors/*/")
@@ -111,7 +111,7 @@ def test_a_vendor_keeps_to_itself() -> None:
 
 
 def test_writing_back_knows_no_vendor() -> None:
-    """Neither by import nor by name: what differs from vendor to vendor is behind `Destination`."""
+    """Neither by import nor by name: the differences between vendors are behind `Destination`."""
     files = list(PACKAGE.glob("writeback/**/*.py"))
     assert files
     assert [path.name for path in files if "octolis" in path.read_text().lower()] == []

@@ -1,4 +1,4 @@
-"""The Python and SQL of docs/bi_tools.md works as it is written there; only paths are replaced."""
+"""The Python and SQL of docs/bi_tools.md work as they are written; only paths are replaced."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_sql_on_exported_files(file: Path, tmp_path: Path) -> None:
 
 
 def test_sql_on_a_lake(tmp_path: Path) -> None:
-    """A DuckDB that knows nothing of orgdata reads its table and view; the catalog is SQLite instead of PostgreSQL."""
+    """A DuckDB without orgdata reads its table and view; the catalog is SQLite instead of PostgreSQL."""
     warehouses.need_lakes()
     uri = warehouses.location(tmp_path, warehouses.SQLITE)
     with Warehouse("", scratch=tmp_path / "scratch").scratch_connection() as connection:

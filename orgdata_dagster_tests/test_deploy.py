@@ -1,4 +1,4 @@
-"""What `deploy/` holds agrees with the project: its settings, its variables, its commands."""
+"""The files in `deploy/` agree with the project: its settings, variables and commands."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_dagster_accepts_the_instance(
 
 
 def test_a_run_that_celery_did_not_launch_is_no_error() -> None:
-    """Dagster's run monitoring looks at the runs of `orgdata pull` too, and at runs whose task Redis has forgotten."""
+    """Dagster's run monitoring also checks runs of `orgdata pull`, and runs whose task Redis has forgotten."""
     launchers = pytest.importorskip("orgdata_dagster.dagster_internals.celery_launcher")
     launcher = launchers.OrgdataCeleryRunLauncher(
         default_queue="orgdata", broker="memory://", backend="cache+memory://"

@@ -100,7 +100,7 @@ def test_files_that_the_documents_name_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
 def test_links_between_the_documents_lead_somewhere(path: Path) -> None:
-    """mkdocs looks at those of the site's own pages (test_site.py)."""
+    """mkdocs checks the links of the site's own pages (test_site.py)."""
     for link in filter(None, (part for found in _LINK.findall(path.read_text()) for part in found)):
         assert (path.parent / link).exists(), link
 
@@ -114,7 +114,7 @@ def test_every_variable_is_on_the_page_of_a_project() -> None:
 
 @pytest.mark.parametrize("component", list(filter(_is_vendor, COMPONENTS)), ids=lambda each: each.__name__)
 def test_every_vendor_takes_retries(component: type[VendorComponent]) -> None:
-    """What docs/project.md says of all of them."""
+    """docs/project.md says so for every vendor."""
     options = set(component.model_fields["retries"].annotation.model_fields)  # type: ignore[union-attr]
     together = component is orgdata_dagster.Together
     assert options == {"attempts", "longest_pause"} | (set() if together else {"first_wait"})

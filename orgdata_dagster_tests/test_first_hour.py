@@ -1,6 +1,7 @@
-"""`docs/start.md`, `docs/writing_back.md` and the asset of `docs/project.md` do what they say and print what they show.
+"""`docs/start.md`, `docs/writing_back.md` and the asset of `docs/project.md` work as written, and print what the pages
+show.
 
-The demo and `orgdata dev` are started by tests of their own (integration/test_demo.py, cli/test_dev.py).
+The demo and `orgdata dev` have their own tests (integration/test_demo.py, cli/test_dev.py).
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def test_a_room_imports_what_its_row_allows(folder: str) -> None:
 
 
 def test_modules_that_docstrings_name_exist() -> None:
-    """A docstring that sends the reader to a module that was renamed is worse than none."""
+    """A docstring that refers to a renamed module is worse than none."""
     there = {path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.parent.glob("orgdata_dagster*/**/*.py")}
     texts = {path: ast.get_docstring(ast.parse(path.read_text())) or "" for path in PACKAGE.rglob("*.py")}
     found = {

@@ -1,4 +1,4 @@
-"""The tests' PostgreSQL server: it answers, is shared, and goes with whoever used it."""
+"""The tests' PostgreSQL server: it answers, is shared, and ends with its last user."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_each_database_is_new(postgres: Server) -> None:
 
 
 def test_it_stops_when_its_last_user_was_killed(postgres: Server, tmp_path: Path) -> None:
-    """`postgres` is asked for so that this test, too, is skipped where there is no server."""
+    """The fixture `postgres` is requested so that this test is skipped, too, if there is no server."""
     assert postgres.folder.exists()
     user = multiprocessing.get_context("spawn").Process(target=use_until_killed, args=(tmp_path, tmp_path / "ready"))
     user.start()

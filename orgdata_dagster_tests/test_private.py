@@ -1,4 +1,4 @@
-"""Data and state are for their owner alone: files of commands, of the daemon's runs, and what older versions left."""
+"""Only their owner can read data and state: files of commands, of the daemon's runs, and of older versions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_pull_leaves_nothing_that_others_may_read(new_home: Home, sandbox: San
 
 
 def test_the_code_location_makes_its_process_private(new_home: Home) -> None:
-    """The daemon starts runs in processes of its own, which know nothing of the command line."""
+    """The daemon starts runs in separate processes that do not go through the command line."""
     assert new_home.folder
     code = "import os; os.umask(0o022); import orgdata_dagster.definitions as d; d.defs(); print(oct(os.umask(0)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)

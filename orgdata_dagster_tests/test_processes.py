@@ -1,4 +1,4 @@
-"""Processes that tests start are warm: the suite is short only as long as they are."""
+"""Processes that tests start have everything imported already; otherwise the suite would take much longer."""
 
 import json
 import sys

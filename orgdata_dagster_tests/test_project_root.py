@@ -1,4 +1,4 @@
-"""The project is found like a git repository: from the working folder upwards."""
+"""The project is found like a git repository, from the working folder upwards."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The figures on docs/running.md are those of the code: how long things are kept, and the memory of a run."""
+"""The figures on docs/running.md match the code: retention times, and the memory of a run."""
 
 from __future__ import annotations
 

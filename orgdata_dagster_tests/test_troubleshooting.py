@@ -37,7 +37,7 @@ def test_every_message_has_an_explanation_and_no_heading_is_overlooked() -> None
 
 
 def raised() -> Iterator[tuple[str, str]]:
-    """Every error of the kinds above: where it is made, and its text."""
+    """Every error of these kinds: the place where it is raised, and its text."""
     for module, tree in source().items():
         for node in ast.walk(tree):
             name = getattr(getattr(node, "func", None), "id", "")
@@ -57,7 +57,7 @@ def test_every_error_of_the_machine_of_vendors_and_of_the_command_line_is_explai
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_what_may_be_wrong_with_a_machine_is_explained(name: str) -> None:
-    """The words that a command has to say about a condition (cli/test_conditions.py) are on the page."""
+    """The words that a command must print about a condition (cli/test_conditions.py) are on the page."""
     words = set(CONDITIONS[name].words) - EXAMPLES
     missing = [word for word in words if word.casefold() not in PAGE.casefold()]
     assert missing == []

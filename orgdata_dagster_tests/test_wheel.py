@@ -37,7 +37,7 @@ _VERSIONS = ("3.11", "3.12", "3.13")
 
 
 def pythons() -> list[str]:
-    """The interpreters to try: this one, or with ORGDATA_TEST_INSTALL one of each version that there is."""
+    """The interpreters to test: this one, or with ORGDATA_TEST_INSTALL one of each installed version."""
     if not EVERYTHING:
         return [sys.executable]
     versions = Path.home() / ".pyenv" / "versions"
@@ -47,7 +47,7 @@ def pythons() -> list[str]:
 
 @dataclass(frozen=True)
 class Machine:
-    """A user's machine: the command, and a folder of theirs. Nothing in the environment speaks of orgdata."""
+    """A user's machine: the command, and a folder of the user. No variable of orgdata is set."""
 
     command: Path
     folder: Path
@@ -87,7 +87,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=pythons())
 def machine(request: pytest.FixtureRequest, wheel: Path, tmp_path: Path) -> Machine:
-    """The wheel in an environment of its own."""
+    """The wheel in a separate environment."""
     place = tmp_path / "venv"
     subprocess.run([request.param, "-m", "venv", "--without-pip", place], check=True, timeout=60)
     words = [] if EVERYTHING else ["--no-deps"]

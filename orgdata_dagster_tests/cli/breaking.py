@@ -1,7 +1,7 @@
-"""What may go wrong with the files, disks and variables of a home.
+"""Ways to break the files, disks and variables of a home.
 
 Here: functions that break a home and return the path or variable that a message has to name.
-Keep out: what the commands then say (test_conditions.py).
+Keep out: what the commands print then (test_conditions.py).
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def dotenv(text: bytes) -> Callable[[Home, ExitStack], str]:
 
 
 def at_its_own_place(home: Home) -> Path:
-    """Move the warehouse into a folder of its own."""
+    """Move the warehouse into a separate folder."""
     folder = home.folder.parent / "tables"
     folder.mkdir()
     warehouse(home).rename(folder / "w.duckdb")

@@ -1,4 +1,4 @@
-"""A backup that is made while a pull runs is restored as one consistent state, from which the pull goes on."""
+"""A backup that is made while a pull runs is restored as one consistent state, and the pull continues from it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SEEDS = range(int(os.environ.get("ORGDATA_TEST_BACKUPS", "1")))  # moments of a 
 
 @pytest.fixture
 def small(home: Home, sandbox: Sandbox) -> Home:
-    """A project with one table, whose pull of some days takes a few seconds."""
+    """A project with one table; pulling some of its days takes a few seconds."""
     sandbox.institution_analytics.page_rows = 25
     home.write_project(
         institution_analytics=institution_analytics(
@@ -41,7 +41,7 @@ def small(home: Home, sandbox: Sandbox) -> Home:
 
 
 def move_away(home: Home) -> None:
-    """Another machine: nothing of the home is there."""
+    """Simulate another machine: the home is empty."""
     shutil.rmtree(home.folder)
 
 

@@ -67,7 +67,7 @@ READING = ("pull", "status", "doctor", "plan", "sync")
 
 
 class Inline:
-    """The workers' pool, in this process."""
+    """The pool of workers, in this process."""
 
     def submit(self, run: Callable[[Any], Any], task: Any) -> Future[Any]:
         done: Future[Any] = Future()
@@ -189,7 +189,7 @@ def test_a_condition(broken_home: Home, monkeypatch: pytest.MonkeyPatch, name: s
 
 
 def judged(command: str, condition: Condition, path: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
-    """Run a command; why it is not as it should be, if so."""
+    """Run a command; returns what is wrong with its output, or None."""
     monkeypatch.setenv("DAGSTER_HOME", "")
     result = CliRunner().invoke(orgdata, COMMANDS[command])
     everything = f"{command}: {result.exit_code} {result.exception!r}\n{result.stdout}{result.stderr}"

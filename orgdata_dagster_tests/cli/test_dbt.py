@@ -1,4 +1,4 @@
-"""`orgdata dbt init`: the sources are those of the project, and what is the user's is kept."""
+"""`orgdata dbt init`: the sources match the project, and the user's files are kept."""
 
 from __future__ import annotations
 

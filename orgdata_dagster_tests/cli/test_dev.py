@@ -1,4 +1,4 @@
-"""Where `orgdata dev`, `demo` and `sandbox` refuse to start: one line, status 2, and nothing is left running."""
+"""Cases in which `orgdata dev`, `demo` and `sandbox` refuse to start: one line, status 2, and no process is left."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ from orgdata_dagster_tests.integration.home import Home
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port that somebody listens on."""
+    """A port on which another program listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 

@@ -1,4 +1,4 @@
-"""What the doctor finds wrong, what it says to do, and what it mends."""
+"""The problems that the doctor finds, its remedies, and its fixes."""
 
 import os
 import socket
@@ -35,7 +35,7 @@ class Patient:
         self.catalog: Catalog = load()
 
     def wrong(self, *, ask: bool = True) -> dict[str, Finding]:
-        """What is wrong, by what it is about."""
+        """The problems: subject -> finding."""
         return {one.about: one for one in examine(Opened(self.catalog, self.instance), ask=ask) if not one.good}
 
 
@@ -142,7 +142,7 @@ def test_the_command_ends_with_1_if_anything_is_wrong(home: Home, sandbox: Sandb
 
 
 def test_a_paused_vendor_is_named_shown_and_lifted(home: Home, sandbox: Sandbox) -> None:
-    """`Retry-After: 86400` once made every later pull hang for a day in silence."""
+    """`Retry-After: 86400` once made every later pull hang for a day without a message."""
     sandbox.institution_analytics.faults.add(Status(429, retry_after=86_400))
     failed = home.orgdata("pull", "institution_analytics/users")
     assert failed.status == 1

@@ -1,4 +1,4 @@
-"""What commands print on a terminal of 80 columns: every table fits, and nothing is cut but long names."""
+"""The output of commands on a terminal of 80 columns: every table fits, and only long names are cut off."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def terminal() -> Console:
 
 
 def lines(console: Console) -> list[str]:
-    """What was printed; each line fits."""
+    """The printed lines; each must fit."""
     shown = [line.rstrip() for line in console.export_text().splitlines()]
     assert max(map(len, shown)) <= 80, max(shown, key=len)
     return shown
@@ -135,7 +135,7 @@ def test_a_table_that_has_ended_stays_on_the_terminal(terminal: Console) -> None
 
 
 def turns(assets: Sequence[str], slow: str, at_once: int) -> list[str]:
-    """The vendors in the order in which their runs begin, where runs of `slow` never end."""
+    """The vendors in the order in which their runs begin, if the runs of `slow` never end."""
     slots = pull._Slots({}, at_once)
     waiting, going, begun = [Task(asset, None, None) for asset in assets], list[Task](), list[str]()
     while True:
@@ -151,7 +151,7 @@ def turns(assets: Sequence[str], slow: str, at_once: int) -> list[str]:
 
 
 def test_vendors_take_turns() -> None:
-    """One slow vendor, first by name, used to hold every run until it was through."""
+    """A slow vendor whose name sorts first used to occupy every run until it was done."""
     assets = [f"{vendor}/{table}" for vendor in ("a_slow", "quick", "other") for table in range(6)]
     begun = turns(assets, "a_slow", at_once=4)
     assert begun[:3] == ["a_slow", "quick", "other"]

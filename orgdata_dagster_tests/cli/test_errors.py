@@ -1,4 +1,4 @@
-"""A user's mistakes at the command line: one clear line, status 2, no traceback; and the command as it is installed."""
+"""Mistakes of users at the command line: one clear line, status 2, no traceback."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from orgdata_dagster_tests.integration.project import institution_analytics, tod
 
 @pytest.fixture
 def offline(new_home: Home) -> Home:
-    """A home with all variables set, and nobody at the vendor's address."""
+    """A home with all variables set; no server listens at the vendor's address."""
     new_home.set(INSTITUTION_ANALYTICS_BASE_URL="http://127.0.0.1:9/x", INSTITUTION_ANALYTICS_API_KEY="a key")
     return new_home
 
@@ -111,7 +111,7 @@ def test_status_before_anything_landed(new_home: Home) -> None:
 
 
 def test_a_failure_is_status_1_with_one_line_per_failure(offline: Home) -> None:
-    """As it is installed, from another folder: a new interpreter, and workers from a server of its own."""
+    """With the installed command, from another folder: a new interpreter, and workers of their own."""
     data_sets = [{"name": "users"}, {"name": "courses"}]
     offline.write_project(institution_analytics=institution_analytics(tables=data_sets))
     environment = {**os.environ, "DAGSTER_HOME": ""}

@@ -1,4 +1,4 @@
-"""Checks that fail are named by `status` and `doctor`; a check that cannot compare is no failure."""
+"""`status` and `doctor` name failing checks; a check that cannot compare does not fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEY = dg.AssetKey(ASSET.split("/"))
 
 
 def evaluated(home: Home, check: str, *, passed: bool, error: bool = True) -> None:
-    """What a run that evaluates the check leaves in Dagster's storage."""
+    """Store what a run that evaluates the check leaves in Dagster's storage."""
     severity = dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN
     with home.instance() as instance:
         instance.report_runless_asset_event(

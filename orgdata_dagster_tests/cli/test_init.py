@@ -1,4 +1,4 @@
-"""`orgdata init` makes a project that loads, and overwrites nothing."""
+"""`orgdata init` creates a project that loads, and overwrites nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Init = Callable[..., Result]
 
 @pytest.fixture
 def init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Init:
-    """`orgdata init ...` in an empty folder, where no variable says anything."""
+    """Run `orgdata init ...` in an empty folder, without any variable of orgdata."""
     for name in (settings.PROJECT, settings.HOME, settings.WAREHOUSE, "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)

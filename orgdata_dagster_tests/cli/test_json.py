@@ -1,4 +1,5 @@
-"""`--json` of every command has the documented shape, with ISO times, and nothing else on standard output."""
+"""The output of `--json` of every command has the documented shape and ISO times, and nothing else is on standard
+output."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ USERS = "institution_analytics/users"
 
 
 def differences(example: Any, found: Any, at: str = "") -> list[str]:
-    """Where a document has another shape than the example. null fits everything, and an empty list every list."""
+    """The places at which a document has another shape than the example. null matches everything, an empty list every
+    list."""
     name = at.rpartition(".")[2]
     if name in ANY or example is None or found is None:
         return []

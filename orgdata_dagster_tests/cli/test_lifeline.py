@@ -1,4 +1,4 @@
-"""A tree of processes under a guard: none of it stays behind, however the one that started it ends."""
+"""A tree of processes under a guard: no process remains, however the starting process ends."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def runs(pid: int) -> bool:
 
 @pytest.fixture
 def tree() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """Who started a tree of processes, and their numbers, the guard's among them."""
+    """The process that started a tree, and the ids of all processes of the tree, including the guard."""
     command = [sys.executable, "-c", _STARTER, *lifeline.command(sys.executable, "-c", textwrap.dedent(_TREE))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
@@ -55,7 +55,7 @@ def tree() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
 
 
 def test_kill_9_of_the_starting_process_leaves_nothing_behind(tree: tuple[subprocess.Popen[str], list[int]]) -> None:
-    """Six processes once stayed, and their daemon went on starting runs."""
+    """Six processes once remained, and their daemon kept starting runs."""
     starter, pids = tree
     assert all(map(runs, pids))
     starter.kill()
@@ -64,7 +64,7 @@ def test_kill_9_of_the_starting_process_leaves_nothing_behind(tree: tuple[subpro
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_killed_child_ends_the_whole_tree(tree: tuple[subprocess.Popen[str], list[int]], which: int) -> None:
-    """The guard's own end is a signal at once; the end of the command is noticed by the guard."""
+    """The end of the guard is a signal at once; the guard notices the end of the command."""
     _, pids = tree
     os.kill(pids[which], signal.SIGTERM)
     wait_until(lambda: not any(map(runs, pids)), "their end")

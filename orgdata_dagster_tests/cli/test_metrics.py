@@ -1,4 +1,4 @@
-"""`orgdata metrics` is OpenMetrics that a parser of Prometheus accepts, with the figures of what has landed."""
+"""`orgdata metrics` prints OpenMetrics that a Prometheus parser accepts, with the figures of the landed tables."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_a_table_of_every_vendor_is_previewed_with_two_requests(
 
 
 def test_it_says_what_it_waits_for_and_until_when(home: Home) -> None:
-    """The second preview of a slow vendor once waited for a minute without a word."""
+    """The second preview of a slow vendor once waited for a minute without a message."""
     with Sandbox(tracker.demo(days=1, rows=30, limits=UNLIMITED)) as sandbox:
         home.set(TRACKER_BASE_URL=f"{sandbox.url}/tracker", TRACKER_TOKEN=tracker.TOKEN)
         limited = HEAD.replace("windows: []", "windows: [{points: 1, per: 2.1s}]").replace("START", "2026-01-01")

@@ -1,4 +1,4 @@
-"""Which days `orgdata pull` asks of a table: those that it has."""
+"""The days that `orgdata pull` requests from a table: only those that it has."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ from orgdata_dagster.orchestration.partitions import by_grain, daily
 def test_a_table_is_pulled_from_its_start_on(
     partitions: dg.PartitionsDefinition | None, first: str | None, last: str | None
 ) -> None:
-    """A partition before the start was an error of Dagster's, and failed the table."""
+    """A partition before the start was an error of Dagster, and failed the table."""
     task = _task(dg.AssetKey(["vendor", "table"]), date(2026, 11, 10), date(2026, 11, 22), partitions)
     assert (task.first, task.last) == (first, last)

@@ -1,4 +1,4 @@
-"""`show`, `explain` and completion, as a user of a terminal of 80 columns sees them."""
+"""`show`, `explain` and completion, on a terminal of 80 columns."""
 
 from __future__ import annotations
 

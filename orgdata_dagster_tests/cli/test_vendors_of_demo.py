@@ -1,4 +1,4 @@
-"""Commands in the demo's project that ask vendors start the simulated ones again, so that they answer."""
+"""Commands in the demo's project start the simulated vendors again if they need them."""
 
 import os
 import urllib.error

@@ -1,4 +1,4 @@
-"""Bad YAML, each problem in one line: file, field, what is wrong, and what is allowed."""
+"""Bad YAML: one line per problem, with file, field, problem and allowed values."""
 
 from pathlib import Path
 
@@ -161,7 +161,7 @@ def test_a_file_with_another_name_is_not_read_and_reported(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("text", ["123", "1e5", "True", "1.10", "0x1F", "1, 2", "'x'", "None", "007"])
 def test_a_text_in_quotes_stays_text(text: str) -> None:
-    """Dagster's templating made the number 123 of it, and the file was refused in the UI only."""
+    """Dagster's templating turned it into the number 123, and only the UI refused the file."""
     table = {"name": "contacts", "id": text, "columns": {text: "VARCHAR"}, "description": text}
     [made] = Octolis.resolve_from_yaml(yaml.safe_dump({"tables": [table]})).tables
     assert (made.id, dict(made.columns), made.description) == (text, {text: "VARCHAR"}, text)

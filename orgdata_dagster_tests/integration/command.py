@@ -26,7 +26,7 @@ ORGDATA = "orgdata_dagster.cli:main"
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended (status below 0: killed by that signal), and all it printed."""
+    """How a command ended (status below 0: killed by that signal), and its whole output."""
 
     status: int
     out: str
@@ -61,7 +61,7 @@ class Command:
         return Done(self._process.exitcode, self._read("out"), self._read("err"))
 
     def kill(self) -> None:
-        """kill -9 of the command alone; its workers live on."""
+        """kill -9 of only the command; its workers live on."""
         self._process.kill()
         self._process.join(10)
 
@@ -72,7 +72,7 @@ class Command:
         self.kill()
 
     def group(self) -> list[int]:
-        """The processes of its group that still run."""
+        """The processes of its group that are still running."""
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _group(pid) == self.pid]
 
     @property

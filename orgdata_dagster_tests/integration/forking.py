@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def patient() -> None:
-    """Run `orgdata`, which would give workers that do not end a minute."""
+    """Run `orgdata`, but give workers that do not end a whole minute."""
     workers.PATIENCE = 60.0
     cli.main()
 

@@ -59,7 +59,7 @@ class Home:
         return started
 
     def close(self) -> None:
-        """End what still runs: a test that failed must not leave a reader behind that reads for ever."""
+        """End all processes that still run, because a failed test must not leave a reader that never ends."""
         for started in self._started:
             started.kill_all()
 
@@ -87,7 +87,7 @@ class Home:
 
     @property
     def warehouse(self) -> Warehouse:
-        """The warehouse as a reader beside the runs sees it."""
+        """The warehouse, as a reader sees it while runs go on."""
         return opening.warehouse()
 
     def sql(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:

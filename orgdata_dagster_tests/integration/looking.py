@@ -1,4 +1,4 @@
-"""Everything that reads the ledger, at once: doctor, plan, the sensor `catch_up`, and the status of the tables.
+"""All readers of the ledger at once: doctor, plan, the sensor `catch_up`, and the status of the tables.
 
 Here: `looked_at`. Keep out: what is expected of a table's status.
 """
@@ -19,9 +19,9 @@ from orgdata_dagster_tests.ticks import tick_sensor
 
 
 def looked_at(home: Home, *, wrong: str) -> tuple[dict[str, tables.TableStatus], dg.SensorResult]:
-    """The status of each table, and what `catch_up` requests. Nothing fails, and doctor finds no fault.
+    """The status of each table, and what `catch_up` requests. Nothing fails, and doctor finds no problem.
 
-    wrong: what doctor finds a fault in nevertheless, besides partitions that are missing.
+    wrong: subjects for which doctor does report a problem, apart from missing partitions.
     """
     loaded = catalog.load()
     with home.instance() as instance:

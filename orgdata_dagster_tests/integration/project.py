@@ -1,7 +1,6 @@
-"""A Dagster project in a folder: what a user has who writes YAML and no Python.
+"""A Dagster project in a folder, with YAML and no Python.
 
-What lives here: writing one. Add here when: a test needs another vendor's settings to begin with.
-Keep out: reading it; that is orgdata's part.
+Here: writing one. Add here when: a test needs another vendor's settings. Keep out: reading it, which is orgdata's part.
 """
 
 import itertools
@@ -43,7 +42,7 @@ def institution_analytics(**attributes: Any) -> str:
 
 
 def write(folder: Path, defs: Mapping[str, str]) -> Path:
-    """Write a project with `defs` (vendor -> its defs.yaml) into `folder`, and give the folder."""
+    """Write a project with `defs` (vendor -> its defs.yaml) into `folder`; returns the folder."""
     # a name of its own for each: Python keeps modules by name, and tests load several projects in one process
     package = f"orgdata_project_{next(_numbers)}"
     for path in (folder / package, folder / package / "defs"):

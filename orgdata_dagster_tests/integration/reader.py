@@ -1,6 +1,6 @@
-"""A reader that looks at a table again and again, in a process of its own, while others write.
+"""A process that reads a table again and again while others write.
 
-What lives here: the loop. Keep out: judgement; it prints what it saw.
+Here: the loop. Keep out: assertions; it prints what it has read.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What goes wrong at the vendor, and what becomes of it: permanent failures, passing ones, bodies that are no data."""
+"""Failures at the vendor and their effects: permanent and temporary failures, and bodies that are not data."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ TABLE = "institution_analytics.users"
 
 @pytest.fixture
 def stubborn(home: Home) -> Home:
-    """A home whose Dagster would retry all that it may: the step by a policy, the run by the instance."""
+    """A home whose Dagster would retry everything that it may: steps by a policy, runs by the instance."""
     project = home.write_project(institution_analytics=institution_analytics(limits={"concurrent": 1}))
     settings = (project / "dagster.yaml").read_text()
     assert "retry_on_asset_or_op_failure: false" in settings
@@ -34,7 +34,7 @@ def stubborn(home: Home) -> Home:
 
 
 def run_with_policy(home: Home, first: str) -> tuple[dg.ExecuteInProcessResult, dict[str, str]]:
-    """Run days of an asset under a RetryPolicy; the result, and the tags that the run has afterwards."""
+    """Run days of an asset under a RetryPolicy; returns the result, and the tags of the run afterwards."""
     defs = catalog.load().defs
     policy = dg.RetryPolicy(max_retries=1)
     job = dg.define_asset_job("with_policy", selection=dg.AssetSelection.assets(ASSET), op_retry_policy=policy)
@@ -70,7 +70,7 @@ def test_a_refusal_is_one_request_and_nothing_retries_it(stubborn: Home, sandbox
 
 
 def test_requests_to_a_vendor_that_is_down_are_repeated_at_every_level(stubborn: Home, sandbox: Sandbox) -> None:
-    """The other side of the test before: that Dagster would have retried, had the failure not been permanent."""
+    """The counterpart of the previous test: Dagster would have retried if the failure had not been permanent."""
     sandbox.institution_analytics.faults.add(faults.Status(503), times=50)
     result, tags = run_with_policy(stubborn, today())
     assert len(sandbox.log.entries()) == 2 * 3  # the step twice, three attempts each
@@ -140,7 +140,7 @@ def test_what_landed_before_a_failure_is_kept_and_shown(home: Home, sandbox: San
 def test_a_warehouse_in_use_is_waited_for_once_and_named(
     home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once it was waited for by the commit, and again by the record of the requests, and the reason was lost."""
+    """Once the commit waited for it, then the record of the requests waited again, and the reason was lost."""
     assert sandbox.url
     assert home.materialize(ASSET, today(back=3)).success
     program = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(flush=True); sys.stdin.read()"

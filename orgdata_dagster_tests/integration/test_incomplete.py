@@ -1,4 +1,4 @@
-"""An instant with more rows than a page holds: nobody can read all of them, and everybody is told."""
+"""An instant with more rows than a page holds: no client can read all of them, and every view reports it."""
 
 import json
 from datetime import date

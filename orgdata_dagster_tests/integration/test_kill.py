@@ -23,7 +23,8 @@ NAME = "events"
 
 
 def test_killed_pulls_leave_nothing_half_done_and_nothing_stuck(home: Home, sandbox: Sandbox) -> None:
-    """By turns the command with its workers, and the command alone, whose workers must then end by themselves."""
+    """Alternately the command with its workers is killed, and only the command, whose workers must then end by
+    themselves."""
     limits = {"concurrent": 2, "per_minute": 100_000}
     data_sets = [{"name": NAME, "key": ["id"]}]
     home.write_project(institution_analytics=institution_analytics(limits=limits, tables=data_sets))

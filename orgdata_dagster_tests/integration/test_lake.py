@@ -1,4 +1,4 @@
-"""The commands on a lake on PostgreSQL: the same tables, and the password of its catalog nowhere."""
+"""The commands on a lake on PostgreSQL: the same tables, and the password of its catalog appears nowhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dagster's storage and the shared state on PostgreSQL: two homes that have nothing else in common but a warehouse."""
+"""Dagster's storage and the shared state on PostgreSQL: two homes that share only these and a warehouse."""
 
 from __future__ import annotations
 

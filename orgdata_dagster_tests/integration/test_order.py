@@ -1,4 +1,4 @@
-"""A pull of a table and of what a user makes of it: the one goes before the other, or neither."""
+"""A pull of a table and of a downstream asset of the user: the table first; if it fails, the asset is skipped."""
 
 import dagster as dg
 import pytest

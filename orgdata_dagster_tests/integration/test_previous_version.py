@@ -80,7 +80,7 @@ def vendors(old_home: Home) -> Iterator[Sandbox]:
 
 
 def status(home: Home) -> dict[str, TableStatus]:
-    """What `orgdata status` says, while doctor, plan and the sensor `catch_up` find nothing wrong either."""
+    """The output of `orgdata status`, while doctor, plan and the sensor `catch_up` find no problem either."""
     found, ticked = looked_at(home, wrong="private")
     asked = {tag for request in ticked.run_requests or () for tag in (RANGE_START, RANGE_END) if tag in request.tags}
     days = {request.tags[name] for request in ticked.run_requests or () for name in asked if name in request.tags}

@@ -68,7 +68,7 @@ def test_what_lands_is_what_the_vendor_has(home: Home, sandbox: Sandbox) -> None
 
 
 def test_two_pulls_at_once_and_a_reader_in_a_loop(new_home: Home, sandbox: Sandbox) -> None:
-    """Into a home where nothing is yet: two that made Dagster's tables at once stumbled over each other."""
+    """In an empty home: two pulls that created Dagster's tables at the same time disturbed each other."""
     readers = [
         new_home.start(table, main="orgdata_dagster_tests.integration.reader:main") for table in ("users", "events")
     ]

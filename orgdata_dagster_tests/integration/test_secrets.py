@@ -1,4 +1,4 @@
-"""A key that must be nowhere: not in a file, not in an output, not in an event, whatever went wrong."""
+"""A key must appear nowhere: in no file, output or event, whatever failed."""
 
 import base64
 import socket
@@ -66,7 +66,7 @@ def test_the_key_is_nowhere(home: Home, sandbox: Sandbox) -> None:
 
 
 def refused(home: Home) -> Done:
-    """Nobody listens at the vendor's address."""
+    """No server listens at the vendor's address."""
     with socket.socket() as reserved:  # bound and not listening: refused, and nobody else's
         reserved.bind(("127.0.0.1", 0))
         home.set(INSTITUTION_ANALYTICS_BASE_URL=f"http://127.0.0.1:{reserved.getsockname()[1]}/x")
@@ -74,6 +74,6 @@ def refused(home: Home) -> Done:
 
 
 def with_a_bad_key(home: Home) -> Done:
-    """A key with a line end in it, as from a file: httpx would quote it in its exception."""
+    """A key with a line break, as if read from a file: httpx would quote it in its exception."""
     home.set(INSTITUTION_ANALYTICS_API_KEY=f"{CANARY}\n")
     return home.orgdata("pull", "institution_analytics/users")

@@ -1,4 +1,4 @@
-"""SIGTERM, Ctrl-C and kill -9 of a pull: it ends within seconds, and everybody agrees on what landed."""
+"""SIGTERM, Ctrl-C and kill -9 of a pull: it ends within seconds, and Dagster, the ledger and the table agree."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def slow(home: Home, per_minute: int | None = 6) -> Path:
 
 
 def started(home: Home, sandbox: Sandbox, requests: int, *, landed: bool = True, main: str = ORGDATA) -> Command:
-    """A pull that has made so many requests, and from which something has `landed`."""
+    """A pull that has sent so many requests, and of which something has `landed`."""
     sandbox.institution_analytics.page_rows = 1000  # two requests a day
     pull = home.start("pull", VENDOR, "--from", FIRST, main=main)
     wait_until(lambda: len(sandbox.log.entries()) >= requests or not pull.running, "the requests")
@@ -61,7 +61,7 @@ def ended_in_time(pull: Command, tell: Callable[[], object]) -> Done:
 
 
 def landed(home: Home, name: str) -> set[str]:
-    """What Dagster, the ledger and the table say, who must agree."""
+    """The landed partitions, on which Dagster, the ledger and the table must agree."""
     days = {day for (day,) in home.sql("SELECT partition_key FROM _orgdata.loads WHERE table_name = ?", name)}
     with home.instance() as instance:
         key = dg.AssetKey([VENDOR, name])
@@ -153,7 +153,7 @@ def test_workers_that_do_not_end_are_killed_and_what_they_landed_is_reported(hom
 
 
 def test_after_kill_9_landed_partitions_are_reported_to_dagster(home: Home, sandbox: Sandbox) -> None:
-    """The ledger once had 11 days of which Dagster knew none."""
+    """The ledger once had 11 days that Dagster did not know of."""
     slow(home)
     pull = started(home, sandbox, requests=6)
     pull.kill_all()

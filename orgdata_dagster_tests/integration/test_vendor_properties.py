@@ -66,7 +66,8 @@ class Project:
         return self._first[table]
 
     def pull(self, table: str, played: Played = (), clock: float = 0) -> Difference:
-        """Pull a table while its vendor plays faults, each as `(fault, after, times)`; how it differs afterwards."""
+        """Pull a table while its vendor plays faults, each as `(fault, after, times)`; returns the differences
+        afterwards."""
         vendor = self._vendors[table.partition(".")[0]]
         for fault, after, times in played:
             vendor.faults.add(fault, times, after)

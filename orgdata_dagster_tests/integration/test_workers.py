@@ -1,4 +1,4 @@
-"""The workers of a pull: forked from the command while that is safe, and gone when the command is."""
+"""The workers of a pull: they are forked from the command while that is safe, and end with it."""
 
 import json
 import os
@@ -14,7 +14,7 @@ MAIN = "orgdata_dagster_tests.integration.forking:main"
 
 
 def test_workers_are_forked_while_there_is_one_thread_and_no_database_open(home: Home, sandbox: Sandbox) -> None:
-    """On a home that has everything: an instance with runs, a warehouse, a rate limit's file."""
+    """In a home that has everything: an instance with runs, a warehouse, a file of a rate limit."""
     assert home.orgdata("pull").status == 0
     pull = home.start("pull", "--from", today(back=1), main=MAIN)
     assert pull.wait().status == 0
@@ -28,7 +28,7 @@ def test_workers_are_forked_while_there_is_one_thread_and_no_database_open(home:
 
 
 def test_each_worker_ends_with_a_killed_command_whatever_the_others_do(home: Home, sandbox: Sandbox) -> None:
-    """They inherit each other's pipes: one that is stopped must not keep another one alive."""
+    """Workers inherit each other's pipes: a stopped worker must not keep another one alive."""
     sandbox.institution_analytics.page_rows = 50
     pull = home.start("pull", "--from", today(back=5))
     wait_until(lambda: sandbox.log.entries() or not pull.running, "a request")

@@ -33,7 +33,7 @@ def landed(warehouse: Warehouse, table: str) -> tuple[list[dict[str, str | None]
 
 
 def difference(warehouse: Warehouse, table: str, truth: Iterable[Row]) -> dict[str, list[tuple[str | None, ...]]]:
-    """Rows that are missing and rows that are too many (each as often as it is), a few of each; empty if equal."""
+    """Missing rows and surplus rows (with repetitions), a few of each; empty if both sides are equal."""
     found, types = landed(warehouse, table)
     want = Counter(_comparable(row, types) for row in truth)
     have = Counter(_comparable(row, types) for row in found)
@@ -47,7 +47,7 @@ def _comparable(row: Row, types: Mapping[str, str]) -> tuple[str | None, ...]:
 
 
 def _spelled(value: str | None, kind: str | None) -> str | None:
-    """One spelling of what lossless typing lets be spelled in several: instants, true and false."""
+    """One spelling of values that lossless typing may spell in several ways: instants, true and false."""
     if value is not None and kind == lossless.INSTANT:
         return instants.to_text(instants.from_text(value))
     if value is not None and kind == "BOOLEAN":

@@ -1,4 +1,4 @@
-"""One vendor's files are broken: the others are there, and everybody sees which one is not, and why."""
+"""One vendor's files are broken: the others load, and every view shows which vendor is missing, and why."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_a_broken_vendor_leaves_the_others_up(
 
 
 def test_the_ui_starts_without_it(home: Home) -> None:
-    """The command line refuses to work on such a project, but the UI must come up: the others are kept up to date."""
+    """The command line refuses such a project, but the UI must start, so that the other vendors are kept up to date."""
     broken = TOGETHER + "nonsense: 1\n"
     home.write_project(institution_analytics=project.institution_analytics(), together=broken)
     with pytest.raises(UserError, match=r"together\.nonsense"):

@@ -1,4 +1,4 @@
-"""An asset of a user's own may ask for a vendor that is broken or not configured: only its runs fail, and say why."""
+"""An asset of the user that needs a vendor that is broken or not configured: only its runs fail, with the reason."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Two entries that would be one table are refused before anything is loaded, with the lines of both."""
+"""Two entries that would create the same table are refused before anything is loaded, with the lines of both."""
 
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ CLASHES = {
 
 @pytest.mark.parametrize("case", CLASHES)
 def test_two_entries_of_one_name_are_refused_with_both_lines(tmp_path: Path, case: str) -> None:
-    """Each of two pulls erased the other's rows once, and both were complete."""
+    """Once each of two pulls deleted the other's rows, and both were complete."""
     files, name = CLASHES[case]
     written = project.write(tmp_path / "project", files)
     with pytest.raises(ProjectWrong) as raised:

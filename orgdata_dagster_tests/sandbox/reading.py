@@ -15,7 +15,7 @@ _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n)')
 
 
 def parse(body: str) -> list[dict[str, str | None]]:
-    """The rows of an RFC 4180 text; an unquoted empty field is None. Raises ValueError where it is none."""
+    """The rows of an RFC 4180 text; an unquoted empty field is None. Raises ValueError for invalid CSV."""
     records: list[list[str | None]] = [[]]
     at = 0
     while at < len(body):

@@ -46,7 +46,7 @@ def test_the_same_day_has_the_same_reports_whenever_the_sandbox_is_started(vendo
 
 
 def test_distinct_counts_do_not_add_up_over_days(vendor: ChannelReports) -> None:
-    """What `grain` is for: a test that sums days and finds the week's figure must fail."""
+    """A test that sums days and gets the figure of the week must fail."""
     [week] = vendor.truth("reports_read", 1, MIDNIGHT - timedelta(days=7), MIDNIGHT) or []
     days = [of_day(vendor, "reports_read", 1, back)[0] for back in range(1, 8)]
     sums = {name: sum(int(str(day[name])) for day in days) for name in week}

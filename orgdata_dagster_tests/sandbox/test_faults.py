@@ -101,7 +101,7 @@ def test_slow_gives_the_true_answer_late(sandbox: Sandbox, client: httpx.Client,
 
 
 def test_a_slow_answer_ends_with_its_client(sandbox: Sandbox, client: httpx.Client) -> None:
-    """Else a client that gave up would be refused as one too many at once."""
+    """Otherwise a client that gave up would be refused for too many concurrent requests."""
     play(sandbox, Slow(30))
     with pytest.raises(httpx.ReadTimeout):
         client.get("/institution_analytics/analytics", params={"data_set": "users"}, timeout=0.1)

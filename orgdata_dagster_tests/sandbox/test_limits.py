@@ -23,7 +23,7 @@ def clock() -> Clock:
 
 
 def admitted(limiter: Limiter, key: str, cost: int, tries: int) -> int:
-    """How many of so many requests, one after the other, get in."""
+    """How many of so many consecutive requests are accepted."""
     count = 0
     for _ in range(tries):
         if limiter.enter(key, cost) is None:
@@ -47,7 +47,7 @@ def test_a_window_slides_and_has_no_slack(clock: Clock) -> None:
 
 
 def test_octolis_arithmetic(clock: Clock) -> None:
-    """Its document: 17 writes of 10 points in one second, then 2 a second for the next 59 seconds, 135 in all."""
+    """By the document: 17 writes of 10 points in the first second, then 2 per second for 59 seconds, 135 in total."""
     limiter = Limiter(OCTOLIS, clock)
     first = admitted(limiter, "k", 10, 30)
     rest = []

@@ -1,4 +1,4 @@
-"""What writes do to records, against vendor_apis/octolis.md; the sentences quoted are the document's."""
+"""The effects of writes on records, against vendor_apis/octolis.md; the quoted sentences are the document's."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ START = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
 class Clock:
-    """A second later at each look."""
+    """A clock that advances by a second at each reading."""
 
     def __init__(self) -> None:
         self.now = START

@@ -20,7 +20,7 @@ def served() -> Iterator[tuple[Sandbox, httpx.Client]]:
 
 @pytest.fixture(autouse=True)
 def vendor(served: tuple[Sandbox, httpx.Client]) -> Octolis:
-    """As new."""
+    """A new vendor."""
     vendor = served[0].octolis
     vendor.datasets, vendor.webhook_calls, vendor.all_or_none = make().datasets, [], False
     return vendor

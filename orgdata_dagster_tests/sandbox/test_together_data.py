@@ -38,7 +38,7 @@ def test_the_demo_has_every_report_and_its_csv_is_its_truth() -> None:
 
 
 def test_the_next_day_has_changed_new_and_lost_rows() -> None:
-    """Else a change history has nothing to show, and a test of it nothing to fail on."""
+    """Otherwise a change history has nothing to show, and its tests cannot fail."""
     old, new = ({row["User ID"]: row for row in table(demo(now=lambda n=n: n), "users")} for n in (NOW, later(1)))
     assert old == {row["User ID"]: row for row in table(demo(now=lambda: NOW), "users")}
     assert len(set(old) - set(new)) == 1

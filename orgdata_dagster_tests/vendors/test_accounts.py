@@ -1,4 +1,4 @@
-"""Two accounts of one vendor side by side: tables, pool and rate limit of their own, and no credential crosses."""
+"""Two accounts of one vendor at the same time: separate tables, pools and rate limits, no credential is mixed up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def account(name: str | None, dataset: str) -> str:
 
 
 def remember(keys: set[str], request: Request) -> str:
-    """The credential that came."""
+    """Record the credential of a request."""
     keys.add(request.query_params["api-key"])
     return request.query_params["api-key"]
 

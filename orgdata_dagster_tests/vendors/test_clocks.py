@@ -1,4 +1,4 @@
-"""Vendors whose clock is ahead of ours: nothing may be claimed of a time that has not come yet."""
+"""Vendors whose clock is ahead: nothing may be marked complete for a time in the future."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_pull_is_never_dated_later_than_now(ahead: float, tmp_path: Path) -> N
 
 
 def test_a_clock_that_is_behind_is_trusted() -> None:
-    """What it has not dated yet, it may still date: the earlier of the two clocks counts."""
+    """The vendor may still write rows with its own, earlier time, so the earlier of the two clocks counts."""
     behind = datetime.now(UTC) - timedelta(hours=1)
     assert not_ahead(behind) == behind
 
@@ -55,7 +55,7 @@ def test_coverage_ends_now_and_the_next_pull_is_not_superseded(home: Home, sandb
 
 
 def test_a_superseded_pull_says_so(home: Home, sandbox: Sandbox) -> None:
-    """The load of another machine, a little newer than what this pull brings."""
+    """Another machine has landed a snapshot that is a little newer than this pull."""
     assert sandbox.url
     yesterday = today(back=1)
     assert home.materialize(USERS, yesterday).success

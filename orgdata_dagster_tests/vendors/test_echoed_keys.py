@@ -1,4 +1,4 @@
-"""A vendor echoes the key in an answer of 200 that is no data: what readers quote of it has no part of the key."""
+"""A vendor repeats the key in an answer of status 200 that is not data: messages about it have no part of the key."""
 
 from __future__ import annotations
 

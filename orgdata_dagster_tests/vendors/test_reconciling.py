@@ -1,4 +1,4 @@
-"""The checks that compare a table with the vendor's own figures: a row that is missing or wrong is found."""
+"""The checks that compare a table with the vendor's own figures find missing and wrong rows."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ def vendors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
 
 
 def made(component: type[VendorComponent], **attributes: Any) -> tuple[dg.AssetsDefinition, dg.AssetChecksDefinition]:
-    """The one asset that the YAML makes, and the check that compares it with the vendor."""
+    """The only asset that the YAML makes, and the check that compares it with the vendor."""
     defs = component.resolve_from_yaml(yaml.safe_dump(attributes)).build_defs(cast(dg.ComponentLoadContext, None))
     [asset], [one] = defs.assets or (), defs.asset_checks or ()
     return cast(dg.AssetsDefinition, asset), cast(dg.AssetChecksDefinition, one)
@@ -49,7 +49,7 @@ def made(component: type[VendorComponent], **attributes: Any) -> tuple[dg.Assets
 def check(
     asset: dg.AssetsDefinition, check: dg.AssetChecksDefinition, kind: Kind, *, land: bool, back: int = 5
 ) -> dg.AssetCheckEvaluation:
-    """Run the check, behind a pull of the last days if it is to `land`; what it found."""
+    """Run the check, after a pull of the last days if it is to `land`; returns its result."""
     done = dg.materialize(
         [asset, check],
         resources={kind.kind: kind.from_environment(per_minute=None), "warehouse": WarehouseResource()},
@@ -91,7 +91,7 @@ def test_accutics_counts_the_rows(vendors: Sandbox, cursor: str | None) -> None:
 
 @pytest.mark.usefixtures("vendors")
 def test_days_that_were_never_pulled_are_not_compared() -> None:
-    """A table that begins later than the vendor's list lacks nothing that it should have."""
+    """A table that begins later than the vendor's list is not incomplete."""
     table = {"name": "submissions", "path": "/submissions", "paging": "page", "key": ["id"]}
     asset, one = made(
         Accutics, start_date=today(back=30), lookback="0s", tables=[{**table, "cursor_column": "updated_at"}]

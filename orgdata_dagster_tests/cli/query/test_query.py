@@ -1,4 +1,4 @@
-"""`orgdata query`: what is read-only, what survives in each format, and errors of one line."""
+"""`orgdata query`: which statements are allowed, that no format loses a value, and errors of one line."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Entities of the sandbox pulled into a warehouse, as a run does, and compared with what the vendor has.
+"""Entities of the sandbox, pulled into a warehouse by a run, and compared with the vendor's rows.
 
-What lives here: what the tests of whole pulls share. Add here when: two of them need it. Keep out: assertions.
+Here: the shared parts of tests of whole pulls. Add here when: two tests need it. Keep out: assertions.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def entity(name: str, /, **changes: Any) -> dict[str, Any]:
 
 
 class Rig:
-    """Runs of the assets on an instance of their own."""
+    """Runs of the assets on a separate instance."""
 
     def __init__(self, stack: ExitStack, made: Accutics | None = None) -> None:
         self.vendor = made or vendor()
@@ -67,7 +67,7 @@ class Rig:
         return {"ACCUTICS_BASE_URL": f"{self.sandbox.url}/accutics", "ACCUTICS_API_TOKEN": self.vendor.jwt()}
 
     def definitions(self, *entities: Mapping[str, Any], **attributes: Any) -> dg.Definitions:
-        """What the Component makes of entities; all of the demo's if none is given."""
+        """The definitions that the Component makes of entities; by default all of the demo."""
         written = {
             "start_date": today(back=30),
             "limits": {"per_minute": None},
@@ -79,7 +79,7 @@ class Rig:
     def pull(
         self, name: str, first: str | None = None, last: str | None = None, **changes: Any
     ) -> dg.ExecuteInProcessResult:
-        """Materialize an entity for days, today if left out; `changes` to what its YAML says."""
+        """Materialize an entity for days (default: today), with `changes` to its YAML."""
         days = {RANGE_START: first or today(), RANGE_END: last or today()}
         has_days = changes.get("cursor_column", name != "users")
         job = self.definitions(entity(name, **changes)).resolve_implicit_global_asset_job_def()
@@ -102,7 +102,7 @@ class Rig:
         return {column: kind for column, kind in columns.items() if not column.startswith(OWN_PREFIX)}
 
     def difference(self, name: str) -> dict[str, list[object]]:
-        """Rows that the vendor has and the table lacks, and the other way round, some of each; empty if equal."""
+        """Rows that only the vendor or only the table has, some of each; empty if both are equal."""
         types = self.types(name)
         texts = [
             lossless.as_text(column, kind) if kind in (lossless.INSTANT, "JSON") else f"to_json({quoted(column)})"
@@ -117,7 +117,7 @@ class Rig:
 
 
 def _row(types: Mapping[str, str], row: Iterable[tuple[str, Any]], *, is_json: bool = True) -> str:
-    """A row in a form that can be compared: what it lacks is null, instants are spelled alike."""
+    """A row in a form that can be compared: missing values are null, and instants have one spelling."""
     values = {}
     for name, value in row:
         if value is None:

@@ -1,4 +1,4 @@
-"""What the YAML makes, what it refuses, and what is said of a token before it expires."""
+"""The definitions made from the YAML, invalid YAML, and the warning before a token expires."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

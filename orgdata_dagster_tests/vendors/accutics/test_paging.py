@@ -1,4 +1,4 @@
-"""Both paginators: the pagination objects of vendor_apis/accutics.md, and vendors that lead in circles."""
+"""Both paginators: the pagination objects of vendor_apis/accutics.md, and vendors that repeat pages for ever."""
 
 from typing import Any
 
@@ -100,7 +100,7 @@ FOREIGN = [
 @pytest.mark.parametrize("paging", ["page", "cursor"])
 @pytest.mark.parametrize("link", FOREIGN)
 def test_a_foreign_link_is_a_warning_once(paging: Paging, link: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Behind a proxy links have another scheme or an internal host; only the number or cursor in them counts."""
+    """Behind a proxy, links have another scheme or an internal host; only the number or cursor in them is used."""
     next_page._warn_once.cache_clear()
     pages = paginator(paging)
     for number in (1, 2):
@@ -155,7 +155,7 @@ def test_a_next_link_that_never_ends_is_ignored_once_the_total_is_reached() -> N
 
 @pytest.mark.parametrize("word", ["0", "null", -1])
 def test_a_cursor_that_may_mean_nothing(word: object) -> None:
-    """It ends the list only where `next` says so too."""
+    """It ends the list only if `next` says so too."""
     pages = paginator("cursor")
     answer(pages, {**cursor("7"), "next_cursor": word}, [1])
     assert asked(pages)["cursor"] == str(word)

@@ -74,7 +74,7 @@ def test_a_second_pull_with_nothing_changed_costs_little_and_changes_no_row(pull
 
 
 class Churn:
-    """Touches rows of an entity and adds some, `each` at every request."""
+    """Changes rows of an entity and adds some, `each` at every request."""
 
     def __init__(self, rig: Rig, name: str, *, each: int, seed: int) -> None:
         self.entity = rig.vendor.entities[name]
@@ -162,7 +162,7 @@ def test_empty_answers_that_stay_leave_what_is_stored_and_say_so(rig: Rig, name:
 
 
 def test_a_list_that_loses_most_rows_is_requested_again_and_then_accepted(rig: Rig) -> None:
-    """The answer may be cut: the second one decides, and the check `volume` tells."""
+    """The first answer may be cut off: the second one decides, and the check `volume` warns."""
     assert rig.pull_everything("records").success
     entity = rig.vendor.entities["records"]
     day = today(back=1)
@@ -192,7 +192,7 @@ def test_an_error_with_status_200_is_not_data(rig: Rig, body: object) -> None:
 
 
 def test_a_list_that_keeps_changing_lands_with_a_warning_until_the_next_pull(rig: Rig) -> None:
-    """The vendor's order is by the last change: a touched row moves to the end, and all behind it move up."""
+    """The vendor sorts by the last change: a changed row moves to the end, and all rows after it move up."""
     entity = rig.vendor.entities["inputs"]
     rig.vendor.on_request = lambda _: entity.update(min(entity.truth(), key=lambda row: row["updated_at"])["id"])
     shaken = rig.pull("inputs", cursor_column=None)
@@ -206,7 +206,7 @@ def test_a_list_that_keeps_changing_lands_with_a_warning_until_the_next_pull(rig
 
 
 def test_a_closed_day_that_keeps_changing_is_due_again(rig: Rig) -> None:
-    """Rows become visible late, so that `total_items` differs from page to page: no walk can be sure of itself."""
+    """Rows become visible late, so that `total_items` differs from page to page, and no walk can be proven complete."""
     day = today(back=1)
     entity = rig.vendor.entities["submissions"]
     row = entity.truth()[0]
@@ -223,7 +223,7 @@ def test_a_closed_day_that_keeps_changing_is_due_again(rig: Rig) -> None:
 
 
 def test_a_list_that_is_not_searched_by_its_cursor_column_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A vendor that ignores the search, or means another value by it, would have every row land in every day."""
+    """If the vendor ignored the search, or searched another value, every row would land in every day."""
     entity = rig.vendor.entities["inputs"]
     everything = entity.matching("", "")
     monkeypatch.setattr(entity, "matching", lambda *_: everything)
@@ -237,7 +237,7 @@ def test_a_list_that_is_not_searched_by_its_cursor_column_is_refused(rig: Rig, m
 def test_an_exclusive_or_inclusive_bound_loses_and_repeats_no_row(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, name: str, asked: tuple[str], meant: str
 ) -> None:
-    """Rows lie at midnight: a vendor that means `gt` by `gte` would leave them out of both days."""
+    """With rows at midnight: a vendor that treats `gte` as `gt` would leave them out of both days."""
     monkeypatch.setitem(search._TESTS, asked[0], search._TESTS[meant])
     assert rig.pull_everything(name).success
     assert rig.difference(name) == {}

@@ -1,4 +1,4 @@
-"""The search builder against the document's table, and against the sandbox's parser, which was written without it."""
+"""The search builder against the document's table, and against the sandbox's parser, which is independent of it."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -131,7 +131,7 @@ def conditions(draw: st.DrawFn) -> tuple[str, str, list[Any]]:
 
 
 def meant(value: Any) -> Any:
-    """What the vendor should make of a value."""
+    """The value that the vendor should understand."""
     if isinstance(value, datetime):
         return instants.from_datetime(value)
     return Decimal(repr(value) if isinstance(value, float) else value) if not isinstance(value, str) else value

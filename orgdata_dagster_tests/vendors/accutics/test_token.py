@@ -1,4 +1,4 @@
-"""The end of a token, read from the token and said in words."""
+"""The expiry of a token: reading it from the token, and describing it."""
 
 import base64
 import json

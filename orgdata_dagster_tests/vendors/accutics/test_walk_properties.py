@@ -33,7 +33,7 @@ ALWAYS = st.just(True)
 
 @dataclass
 class Vendor:
-    """A list of rows of one day, and what happens to them before each request (by its number)."""
+    """A list of rows of one day, and the changes to it before each request (by number)."""
 
     seconds: list[int]
     size: int
@@ -143,7 +143,7 @@ def test_an_open_range_newest_first_is_always_complete(vendor: Vendor) -> None:
 @settings(max_examples=examples(100), deadline=None)
 @given(vendors(DAY, NEWEST_FIRST, ("touch", "delete")))
 def test_a_closed_day_newest_first_is_always_complete(vendor: Vendor) -> None:
-    """Rows only leave it: a touched one lies in another day. If all of them leave, the answers look like empty ones."""
+    """Rows only leave a closed day, because a changed row belongs to another day. If all leave, answers are empty."""
     complete = check(vendor).complete
     assert complete or not vendor.entity.matching(DAY, vendor.sort)
 
@@ -196,7 +196,7 @@ def shrinking(rows: int, at: int) -> Vendor:
 def test_an_empty_answer_completes_no_walk_that_has_shown_rows(
     vendor: Vendor, empty: frozenset[int], down: int, totals: bool
 ) -> None:
-    """`totals`: the vendor says besides that there are 0. Where it shows no row at all, nothing contradicts it."""
+    """`totals`: whether the vendor also reports a total of 0. If it never shows a row, nothing contradicts that."""
     vendor.empty, vendor.down, vendor.totals = empty, down, totals
     check(vendor)
 
@@ -212,12 +212,12 @@ def naive(vendor: Vendor) -> tuple[Page, ...]:
 
 
 def once(vendor: Vendor) -> tuple[Page, ...]:
-    """A single walk that steps back where rows have left, but is not repeated."""
+    """A single walk that steps back if rows have left, but is not repeated."""
     return tuple(answer.page for answer in vendor.once())
 
 
 def by_total(vendor: Vendor) -> tuple[Page, ...]:
-    """A single walk that is believed where `total_items` stays the same and so many rows came."""
+    """A single walk that is accepted if `total_items` stayed the same and equals the number of rows."""
     answers = list(vendor.once())
     seen = {key for answer in answers for key in answer.keys}
     claims = {answer.total for answer in answers} == {len(seen)}

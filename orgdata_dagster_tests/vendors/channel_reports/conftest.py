@@ -12,7 +12,7 @@ from orgdata_dagster_tests.vendors.channel_reports.rig import DAYS, Rig, opened
 
 @pytest.fixture(scope="module")
 def pulled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """All tables, pulled once, a day before the first report included; for tests that change nothing."""
+    """All tables, pulled once, including a day before the first report; for tests that change nothing."""
     with opened(tmp_path_factory.mktemp("channel_reports")) as rig:
         assert rig.pull(*ENDPOINTS, first=today(back=DAYS), last=today()).success
         assert rig.pull(FIELDS_TABLE, first=today()).success

@@ -1,6 +1,6 @@
-"""Reports of the sandbox pulled into a warehouse, as a run does, and compared with what the vendor has.
+"""Reports of the sandbox, pulled into a warehouse by a run, and compared with the vendor's counts.
 
-What lives here: what the tests of whole pulls share. Add here when: two of them need it. Keep out: assertions.
+Here: the shared parts of tests of whole pulls. Add here when: two tests need it. Keep out: assertions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Rows = Counter[tuple[tuple[str, Any], ...]]
 
 
 def attributes(**others: Any) -> dict[str, Any]:
-    """What the tests write in YAML: three channels, no limit."""
+    """The YAML of the tests: three channels, no limit."""
     usual = {
         "start_date": today(back=60),
         "channels": [1, 2, 3],
@@ -51,17 +51,17 @@ def attributes(**others: Any) -> dict[str, Any]:
 
 
 def midnight(back: int = 0) -> datetime:
-    """The begin of the UTC day so many days ago."""
+    """The start of the UTC day so many days ago."""
     return datetime.fromisoformat(today(back)).replace(tzinfo=UTC)
 
 
 def days(first: int, last: int = 0) -> list[Window]:
-    """The days from so many days ago to so many days ago, both included."""
+    """The days between two numbers of days ago, both included."""
     return [(midnight(back), midnight(back - 1)) for back in range(first, last - 1, -1)]
 
 
 class Rig:
-    """Runs of the assets on an instance of their own."""
+    """Runs of the assets on a separate instance."""
 
     def __init__(self, stack: ExitStack) -> None:
         self.vendor: ChannelReports = demo(days=DAYS, reports_a_day=5, limits=UNLIMITED)
@@ -71,7 +71,7 @@ class Rig:
         self._load = Loading(component.ChannelReports, warehouse=self.warehouse)
 
     def definitions(self, **others: Any) -> dg.Definitions:
-        """What the Component makes of its YAML."""
+        """The definitions that the Component makes of its YAML."""
         return self._load(attributes(**others))
 
     def pull(
@@ -101,14 +101,14 @@ class Rig:
         return {column: kind for column, kind in columns.items() if not column.startswith(OWN_PREFIX)}
 
     def rows(self, name: str) -> Rows:
-        """The rows of a table, each as often as it is there."""
+        """The rows of a table, with repetitions."""
         names = sorted(self.types(name))
         with self.warehouse.open().reading() as connection:
             found = connection.execute(f"SELECT {', '.join(names)} FROM channel_reports.{name}").fetchall()
         return Counter(tuple(zip(names, row, strict=True)) for row in found)
 
     def truth(self, name: str, windows: Iterable[Window], channels: Iterable[int] = (1, 2, 3)) -> Rows:
-        """The rows of an endpoint for windows, as the table should have them."""
+        """The rows of an endpoint for time ranges, as the table should have them."""
         return Counter(
             _row({**row, "channel_id": channel, "start_date": start, "end_date": end})
             for channel in channels
@@ -118,7 +118,7 @@ class Rig:
         )
 
     def asked(self, name: str = "") -> list[Entry]:
-        """The requests that the vendor has seen of an endpoint."""
+        """The requests to an endpoint that the vendor has received."""
         return [entry for entry in self.sandbox.log.entries() if entry.endpoint.endswith(name)]
 
     def _fields(self, name: str, channel: int) -> list[int | None]:
@@ -143,7 +143,7 @@ def _row(row: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
-    """The one failed step's words; fails if there is not exactly one."""
+    """The message of the one failed step; fails if there is not exactly one."""
     (event,) = [event for event in result.all_events if event.is_step_failure]
     data = event.step_failure_data
     assert data.user_failure_data is not None, data.error

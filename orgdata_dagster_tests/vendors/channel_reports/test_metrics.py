@@ -1,4 +1,4 @@
-"""Which figures add up over days: what the column comments and the README say is what the vendor's figures do."""
+"""Which figures add up over days: the column comments and the README agree with the vendor's figures."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ METRICS = [
 
 @pytest.fixture(scope="module")
 def figures() -> ChannelReports:
-    """One report, of which everything happens again the day after: the same reader, the same alert."""
+    """One report whose events all occur again on the next day: the same reader, the same alert."""
     form = Form(1, "form", (Field(2, "field", "Radio", (Choice("a", "A"),)),))
     channel = Channel(1, 1, [form], {1: "New"}, {3: User("John", "Doe")})
     for number in range(2):

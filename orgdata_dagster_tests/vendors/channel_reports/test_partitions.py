@@ -1,4 +1,4 @@
-"""Windows: weeks and months instead of days, and past ones that late events have changed."""
+"""Partitions of weeks and months instead of days, and past ones that late events have changed."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,12 +13,12 @@ from orgdata_dagster_tests.vendors.channel_reports.rig import DAY, Rig, days, mi
 
 
 def monday(back: int = 0) -> datetime:
-    """The begin of the week so many weeks ago."""
+    """The start of the week so many weeks ago."""
     return midnight() - DAY * (midnight().weekday() + 7 * back)
 
 
 def first_of_month(back: int = 0) -> datetime:
-    """The begin of the month so many months ago."""
+    """The start of the month so many months ago."""
     month = midnight().year * 12 + midnight().month - 1 - back
     return datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ def test_a_partition_is_one_day_week_or_month(rig: Rig, grain: str, starts: list
 
 
 def shown(rig: Rig, name: str) -> dict[str, tuple[object, object]]:
-    """Partition -> rows that came and went, as the newest materialization says."""
+    """Partition -> rows that were new or gone, from the newest materialization."""
     records = rig.instance.fetch_materializations(dg.AssetKey(["channel_reports", name]), limit=50).records
     found: dict[str, tuple[object, object]] = {}
     for record in records:  # newest first
@@ -60,7 +60,7 @@ def shown(rig: Rig, name: str) -> dict[str, tuple[object, object]]:
 
 
 def due(rig: Rig, **others: object) -> dict[str, tuple[str, str]]:
-    """Table -> the partitions that the schedule wants pulled now."""
+    """Table -> the partitions that the schedule wants to pull now."""
     defs = rig.definitions(**others)
     with dg.instance_for_test() as instance:  # an ephemeral one cannot be asked for runs that wait
         ticks = [tick_schedule(instance, defs, each) for each in defs.get_repository_def().schedule_defs]

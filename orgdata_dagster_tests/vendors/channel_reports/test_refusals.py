@@ -1,4 +1,4 @@
-"""What goes wrong: one clear error each, nothing of it is stored, and what was there before stays."""
+"""Failures: one clear error each, nothing of the answer is stored, and stored rows stay."""
 
 import pytest
 
@@ -13,7 +13,7 @@ YESTERDAY = today(back=1)
 
 
 def max_retries(rig: Rig, run_id: str) -> str | None:
-    """How often Dagster would run this again; None is its default."""
+    """How often Dagster would run this again; None: its default."""
     run = rig.instance.get_run_by_id(run_id)
     assert run is not None
     return run.tags.get("dagster/max_retries")
@@ -154,7 +154,7 @@ def states(count: int) -> ErrorBody:
 
 
 def test_a_report_that_loses_most_rows_is_requested_again_and_then_accepted(rig: Rig) -> None:
-    """The answer may be cut: the second one decides, and the check `volume` tells."""
+    """The first answer may be cut off: the second one decides, and the check `volume` warns."""
     name, one = "reports_per_state", {"channels": [1]}
 
     def pulled(*answers: int) -> tuple[int, bool]:

@@ -1,4 +1,4 @@
-"""A backfill that is cut off is continued: nothing is lost, and what is there is not asked for again."""
+"""An interrupted backfill is continued: nothing is lost, and landed partitions are not requested again."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ def windows(entries: Iterable[Entry]) -> list[tuple[str, str, str]]:
 
 
 def missing(name: str, had: set[str]) -> list[tuple[str, str, str]]:
-    """The windows of all days but these."""
+    """The requests of all days except these."""
     wanted = [today(back) for back in range(BACK, -1, -1)]
     return [(name, channel, day) for channel in "123" for day in wanted if day not in had]
 
@@ -53,7 +53,7 @@ def test_a_run_that_continues_a_failed_one_asks_for_what_that_one_lacks(rig: Rig
 
 
 def test_a_killed_pull_continues_with_the_run_that_was_under_way(home: Home) -> None:
-    """kill -9 of the real command during the second of two runs: the first one is not made again."""
+    """kill -9 of the real command during the second of two runs: the first run is not repeated."""
     with Sandbox(demo(days=6, limits=UNLIMITED)) as sandbox:
         home.set(**environment(sandbox.url))
         settings = attributes(tables=[{"name": FIRST}, {"name": SECOND}], limits={"concurrent": 1, "per_minute": None})

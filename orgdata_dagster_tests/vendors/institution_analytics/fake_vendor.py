@@ -74,7 +74,7 @@ class FakeVendor:
         self._random = random.Random(self.seed)
 
     def shown(self, at: datetime) -> datetime:
-        """An instant as it is printed."""
+        """An instant in the printed form."""
         there = at + self.offset
         return there - (there - EPOCH) % self.printed
 
@@ -99,5 +99,5 @@ class FakeVendor:
         return at <= until if self.inclusive else at < until
 
     def _size(self) -> int:
-        """Approximately a page: up to a tenth less, where that is a whole row."""
+        """The approximate page size: up to a tenth less, in whole rows."""
         return self.page_rows - self._random.randint(0, self.page_rows // 10)

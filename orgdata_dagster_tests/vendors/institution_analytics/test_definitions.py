@@ -1,4 +1,4 @@
-"""What the vendor's YAML becomes, as a whole: a change that nobody meant shows here."""
+"""The definitions made from the vendor's YAML, as a whole, so that an unintended change is detected."""
 
 from pathlib import Path
 

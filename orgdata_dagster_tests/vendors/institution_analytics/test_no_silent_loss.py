@@ -124,7 +124,7 @@ def test_a_day_that_is_really_empty_can_be_accepted(home: Home, sandbox: Sandbox
 
 
 def test_a_row_that_moved_to_another_day_is_not_missed(home: Home, sandbox: Sandbox) -> None:
-    """Its day is empty now: the table has the newer version, so that nothing speaks against the answer."""
+    """Its day is empty now, and the table has the newer version, so nothing contradicts the answer."""
     vendor = holds(sandbox, rows(1))
     assert home.materialize(USERS, DAY).success
     vendor.data_sets["users"].touch("k000", datetime.now(UTC) - timedelta(seconds=30))
@@ -161,7 +161,7 @@ def test_an_error_with_status_200_is_not_data(home: Home, sandbox: Sandbox, body
 
 
 def test_a_day_that_loses_most_rows_is_requested_again_and_then_accepted(home: Home, sandbox: Sandbox) -> None:
-    """The answer may be cut: the second one decides, and the check `volume` tells."""
+    """The first answer may be cut off: the second one decides, and the check `volume` warns."""
     vendor = holds(sandbox, rows())
     assert home.materialize(USERS, DAY).success
     vendor.data_sets["users"].delete(lambda row: str(row["id"]) > "k002")

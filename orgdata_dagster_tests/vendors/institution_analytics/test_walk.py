@@ -1,4 +1,4 @@
-"""The walk over days that one can check by hand."""
+"""The walk over days that are small enough to check by hand."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -56,7 +56,7 @@ def test_ties_across_a_page_end() -> None:
 
 
 def test_smaller_fractions_of_a_pages_last_second() -> None:
-    """The document's next step, one second before the minimum, skips the two last rows."""
+    """The document's next step, one second before the minimum, skips the last two rows."""
     assert walked(vendor_of(8, 7.5, 7.25, 7, page_rows=2), page_rows=2) == ([0, 1, 2, 3], [])
 
 
@@ -88,7 +88,7 @@ def test_more_rows_at_an_instant_than_a_page_holds_are_a_gap_and_the_walk_goes_o
 
 
 def test_at_the_end_of_the_range_the_page_size_decides() -> None:
-    """Nothing lies below the tie: full pages may have been cut, others not."""
+    """Nothing lies below the tie, so full pages may have been cut, and others were not."""
     assert walked(vendor_of(5, 5, 5, 5, page_rows=3), page_rows=3)[1] == [
         Gap(at(5) - MICROSECOND, at(5), TOO_MANY.format(records=3))
     ]

@@ -1,4 +1,4 @@
-"""Whatever the vendor holds, the walk yields every row of the range once; tempting simpler walks do not."""
+"""Whatever rows the vendor has, the walk yields every row of the range once; simpler walks that look right do not."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ Item = Slice[FakePage] | Gap
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the vendor holds, how it pages, and the range that is to be read."""
+    """The vendor's rows, its paging, and the range to read."""
 
     instants: list[datetime]
     page_rows: int
@@ -126,7 +126,7 @@ def test_pages_may_be_cut_anywhere_near_their_size(scenario: Scenario) -> None:
 
 
 def stepping(step: timedelta) -> Callable[[Scenario, FakeVendor], Iterator[Item]]:
-    """Go on at `step` before the page's minimum, and keep what comes: SECOND is what the document suggests."""
+    """Continue at `step` before the page's minimum, and keep all rows: the document suggests SECOND."""
 
     def steps(scenario: Scenario, vendor: FakeVendor) -> Iterator[Item]:
         after, until = scenario.time_range.after, scenario.time_range.until
@@ -151,7 +151,7 @@ def stepping(step: timedelta) -> Callable[[Scenario, FakeVendor], Iterator[Item]
 def test_a_naive_walk_fails_the_same_property(
     naive: Callable[[Scenario, FakeVendor], Iterator[Item]], harm: str
 ) -> None:
-    """Where the real walk needs no gap: no client is to blame for more rows at an instant than a page holds."""
+    """Only where the real walk needs no gap, because no client can read more rows at an instant than a page holds."""
 
     def harmed(scenario: Scenario) -> bool:
         assume(scenario.precision == MICROSECOND)
@@ -182,8 +182,8 @@ def odd_vendors(draw: st.DrawFn) -> tuple[Scenario, FakeVendor]:
     return scenario, vendor
 
 
-def true_or_told(scenario: Scenario, vendor: FakeVendor, items: list[Item]) -> None:
-    """Every row that is printed within the range is kept, once, or a gap says where it may be missing."""
+def check_kept_or_gap(scenario: Scenario, vendor: FakeVendor, items: list[Item]) -> None:
+    """Check that every row printed within the range is kept once, or that a gap covers it."""
     after, until = scenario.time_range.after, scenario.time_range.until
     inside = {(key, vendor.shown(at)) for key, at in enumerate(scenario.instants)}
     inside = {row for row in inside if lies_in(row[1], after, until)}
@@ -221,11 +221,11 @@ def test_whatever_the_vendor_does_rows_are_there_or_a_gap_says_so(made: tuple[Sc
     if vendor.offset and not any(isinstance(item, Slice) for item in items):
         return  # no row was seen by whose instant the offset could be told
     event(f"gaps: {sum(isinstance(item, Gap) for item in items)}")
-    true_or_told(scenario, vendor, items)
+    check_kept_or_gap(scenario, vendor, items)
 
 
 def trusting(scenario: Scenario, vendor: FakeVendor) -> Iterator[Item]:
-    """The walk that believes every answer: on from the lowest instant, which the next page takes over."""
+    """A walk that accepts every answer and continues from the lowest instant, which the next page takes over."""
     after, until = scenario.time_range.after, scenario.time_range.until
     page = vendor.fetch(after, until)
     while page.records and page.lowest and (until is None or page.lowest < until):
@@ -250,7 +250,7 @@ def trusting(scenario: Scenario, vendor: FakeVendor) -> Iterator[Item]:
     ids=str,
 )
 def test_a_trusting_walk_loses_rows(odd: dict[str, object]) -> None:
-    """Where ours has every row, without a gap."""
+    """The real walk has every row there, without a gap."""
 
     def harmed(scenario: Scenario) -> bool:
         def vendor() -> FakeVendor:
@@ -260,7 +260,7 @@ def test_a_trusting_walk_loses_rows(odd: dict[str, object]) -> None:
         ours, theirs = vendor(), vendor()
         assume(not any(isinstance(item, Gap) for item in run(scenario, ours)))
         try:
-            true_or_told(scenario, theirs, list(trusting(scenario, theirs)))
+            check_kept_or_gap(scenario, theirs, list(trusting(scenario, theirs)))
         except AssertionError as error:
             return "rows lost" in str(error)
         return False

@@ -82,7 +82,7 @@ class FakeVendor:
         return len(self.held)
 
     def quiet(self) -> None:
-        """Nothing happens any more."""
+        """Stop all changes."""
         self.happenings = {}
 
     def _happen(self, what: str, number: int) -> None:

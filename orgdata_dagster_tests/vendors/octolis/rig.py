@@ -1,6 +1,6 @@
-"""Datasets of the sandbox pulled into a warehouse, as a run does, and compared with what the vendor has.
+"""Datasets of the sandbox, pulled into a warehouse by a run, and compared with the vendor's records.
 
-Here: the rig of the tests of whole pulls. Add here when: two of them need it. Keep out: assertions.
+Here: the shared parts of tests of whole pulls. Add here when: two tests need it. Keep out: assertions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass
 class Pulled:
-    """What a run said of an asset."""
+    """The result of a run for an asset."""
 
     success: bool
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Rig:
         return Pulled(True, {name: value.value for name, value in done.metadata.items()}, checks)
 
     def landed_before(self, name: str, rows: Sequence[int]) -> None:
-        """Let there have been pulls of the dataset that found so many rows."""
+        """Record earlier pulls of the dataset with these numbers of rows."""
         for number in rows:
             event = dg.AssetMaterialization(["octolis", name], metadata={"dagster/row_count": number})
             self._instance.report_runless_asset_event(event)
@@ -98,7 +98,7 @@ class Rig:
             return [dict(zip(names, map(as_json, row), strict=True)) for row in cursor.fetchall()]
 
     def difference(self, name: str) -> dict[str, list[object]]:
-        """Records that the vendor has and the table lacks, and the other way round, some of each; empty if equal."""
+        """Records that only the vendor or only the table has, some of each; empty if both are equal."""
         truth = Counter(map(complete, self.vendor.truth(DATASETS.get(name, name)) or ()))
         table = Counter(map(complete, self.table(name)))
         sides = {"missing": truth - table, "too many": table - truth}
@@ -106,7 +106,7 @@ class Rig:
 
 
 def complete(record: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """A record in a form that can be compared: what it lacks is null, and a number is a number."""
+    """A record in a form that can be compared: missing values are null, and numbers are numbers."""
     return tuple(sorted((name, repr(_number(value))) for name, value in record.items() if value is not None))
 
 
@@ -124,7 +124,7 @@ def as_json(value: Any) -> Any:
 
 
 def people(count: int = 2_500, **options: Any) -> Octolis:
-    """A vendor with one dataset, `people`, modified a second after each other up to an hour ago."""
+    """A vendor with one dataset, `people`, whose records were modified one second apart, up to an hour ago."""
     dataset = Dataset(
         "people",
         [Column("email"), Column("n", "integer"), Column("vip", "boolean"), Column("phone")],

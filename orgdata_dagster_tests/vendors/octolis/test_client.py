@@ -27,7 +27,7 @@ CONTACTS = DATASETS["contacts"]
 
 
 class Rig:
-    """A sandbox, a client at it, and a record of what it sent."""
+    """A sandbox, a client for it, and a record of the requests."""
 
     def __init__(self, vendor: Octolis, folder: Path, stack: ExitStack) -> None:
         self.vendor = vendor
@@ -154,7 +154,7 @@ def test_the_vendors_own_reason_is_reported(rig: Rig) -> None:
 
 
 def test_the_documented_limits_are_kept_and_used(tmp_path: Path) -> None:
-    """25 points a second, then the minute's 150: the first 175 reads need no waiting, and none is refused."""
+    """25 points per second, then the 150 per minute: the first 175 reads need no waiting, and none is refused."""
     with ExitStack() as stack:
         rig = Rig(demo(records=10, limits=DOCUMENTED), tmp_path, stack)
         client = rig.client(rate_limit=RateLimit("octolis", rule(), FileState(tmp_path)))

@@ -1,4 +1,4 @@
-"""The YAML: what it becomes, and what it may not say."""
+"""The YAML: the definitions made from it, and invalid options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole pulls, through Dagster, over HTTP, into a warehouse: the table equals the dataset, whatever happened to it."""
+"""Whole pulls, through Dagster, over HTTP, into a warehouse: the table equals the dataset after any kind of change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orgdata_dagster_tests.vendors.octolis.rig import OPTIONS, Rig, people
 
 
 def happen(vendor: Octolis, name: str, times: int, chance: random.Random) -> None:
-    """Updates, inserts, deletions and merges."""
+    """Make updates, inserts, deletions and merges."""
     if not times:
         return
     dataset = vendor.datasets[name]
@@ -75,7 +75,7 @@ def test_only_what_changed_is_read_and_written(people_rig: Rig) -> None:
 
 
 def test_records_that_become_visible_late_are_requested_again(people_rig: Rig) -> None:
-    """A long write bears the instant at which it began. Both records are older than the newest one that was pulled."""
+    """A long write has the instant at which it began. Both records are older than the newest one that was pulled."""
     dataset = people_rig.vendor.datasets["people"]
     now = datetime.now(UTC)
     dataset.upsert({"email": "newest", "phone": "newest"}, now)
@@ -194,7 +194,7 @@ def test_far_more_records_than_before_are_reported(people_rig: Rig) -> None:
 
 
 def test_pages_shorter_than_requested_lose_no_row(people_rig: Rig) -> None:
-    """A short page looks like the last one: what did not come must not be taken for deleted."""
+    """A short page looks like the last one: records that were not returned must not be considered deleted."""
     people_rig.pull("people")
     shorter = replace(OPTIONS, full_walk_every=timedelta(0), page_size=50_000)
     records = people_rig.vendor._list
@@ -216,7 +216,7 @@ class _Shorter:
 
 
 def test_a_dataset_that_loses_most_records_is_read_again_and_then_accepted(people_rig: Rig) -> None:
-    """The pages may have ended too early: the second walk decides, and the check `volume` tells."""
+    """The pages may have ended too early: the second walk decides, and the check `volume` warns."""
     people_rig.pull("people")
     dataset = people_rig.vendor.datasets["people"]
     for record in dataset.truth()[100:]:

@@ -1,4 +1,4 @@
-"""The walk, case by case: what it asks for, when it ends, and what it refuses."""
+"""The walk, case by case: its requests, its end, and what it refuses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_only_what_changed_is_read_and_the_first_page_is_small() -> None:
 
 
 def test_records_at_the_watermark_itself_are_read_again() -> None:
-    """A record may get its instant in the same moment in which another one was read."""
+    """A record may get its instant at the moment at which another one was read."""
     vendor = FakeVendor([at(n // 40) for n in range(200)])
     read = ids(vendor, since=at(3), first_size=45)
     assert set(range(120, 200)) <= set(read)
@@ -68,7 +68,7 @@ def test_a_walk_to_the_end_finds_what_moved_to_the_front_meanwhile() -> None:
 
 
 def test_reading_the_front_again_stops_at_the_former_first_record() -> None:
-    """However many records are as young as the last minute: it went back by a minute once, and read 60,000 again."""
+    """The walk once went back by a minute, and read 60,000 records again that had changed in that minute."""
     vendor = FakeVendor([at(n / 1000) for n in range(120)])
     list(walk(vendor.fetch, vendor.count, size=SIZE, first_size=5))
     assert vendor.requests[-1] == RankRange(1, 5)

@@ -1,4 +1,4 @@
-"""Whatever happens to a dataset while it is read, no record is lost; tempting simpler walks lose some."""
+"""Whatever changes while a dataset is read, no record is lost; simpler walks that look right lose some."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Walk = Callable[[FakeVendor, datetime | None], Iterator[WalkedPage[FakePage]]]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A dataset, and what happens to it before which request of its first pull."""
+    """A dataset, and its changes before each request of its first pull."""
 
     instants: list[datetime]
     happenings: dict[int, list[Happening]]
@@ -33,7 +33,7 @@ class Scenario:
 
 @st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
-    """Many ties, of up to a quarter of a page. Larger ones may be cut twice, and then only `count` can tell."""
+    """Many ties, of up to a quarter of a page. Larger ones may be cut twice; then only the count shows it."""
     ties = draw(st.lists(st.sampled_from([1, 1, 1, 2, 5]), max_size=40))
     instants = [at(second) for second, tie in enumerate(ties) for _ in range(tie)]
     happening = st.tuples(st.sampled_from(["touch", "insert", "delete"]), st.integers(0, 300))
@@ -46,7 +46,7 @@ def ours(vendor: FakeVendor, since: datetime | None) -> Iterator[WalkedPage[Fake
 
 
 def pull(table: dict[int, datetime], vendor: FakeVendor, how: Walk) -> None:
-    """Read what changed since the table's newest record and keep of each record the newest version."""
+    """Read what changed since the table's newest record, and keep the newest version of each record."""
     since = max(table.values(), default=None)
     for each in how(vendor, since):
         for key, instant in each.page.rows:
@@ -65,7 +65,7 @@ def lost(scenario: Scenario, how: Walk) -> set[int]:
 
 
 def missed(scenario: Scenario, how: Walk) -> set[int]:
-    """Records that were there all the time, and that one walk to the end does not yield."""
+    """Records that existed all the time and that one walk to the end does not yield."""
     vendor = scenario.vendor()
     walked = list(how(vendor, None))
     event(f"requests: {min(len(vendor.requests), 9)}")
@@ -88,7 +88,7 @@ def test_a_walk_to_the_end_has_every_record_that_was_there_all_the_time(scenario
 @settings(max_examples=examples(100), deadline=None)
 @given(scenarios(), st.integers(-1, 40))
 def test_a_walk_since_a_watermark_has_everything_from_there_on(scenario: Scenario, second: int) -> None:
-    """Deletions and touches may happen: a touched record is newer than the walk and the next one's."""
+    """Deletions and changes may happen: a changed record is newer than the walk, and is left to the next one."""
     vendor = scenario.vendor()
     read = {key for each in ours(vendor, at(second)) for key, _ in each.page.rows}
     stayed = {key for key, instant in enumerate(scenario.instants) if vendor.held.get(key) == instant}
@@ -97,7 +97,7 @@ def test_a_walk_since_a_watermark_has_everything_from_there_on(scenario: Scenari
 
 @st.composite
 def odd_vendors(draw: st.DrawFn) -> FakeVendor:
-    """Vendors that answer without a record where there are some, now and then or from a request on."""
+    """Vendors that sometimes, or from one request on, return no records although there are some."""
     vendor = draw(scenarios()).vendor()
     vendor.empty = frozenset(draw(st.lists(st.integers(2, 9), max_size=3)))
     vendor.down = draw(st.sampled_from([1_000_000, 1_000_000, 2, 3, 5]))
@@ -105,7 +105,7 @@ def odd_vendors(draw: st.DrawFn) -> FakeVendor:
 
 
 def lost_to_empty_answers(vendor: FakeVendor, how: Walk) -> set[int]:
-    """Records that were there all the time, and that a walk does not yield although it ends well."""
+    """Records that existed all the time and that a walk does not yield although it ends without an error."""
     before = set(vendor.held)
     try:
         walked = list(how(vendor, None))

@@ -1,4 +1,4 @@
-"""The writing half of the client over real HTTP: single records, batches, webhooks, what they cost, what is refused."""
+"""Writing through the client over real HTTP: single records, batches, webhooks, costs and refusals."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_busy_dataset_is_reported_at_once_and_a_lost_answer_is_requested_again
 
 
 def test_an_answer_that_does_not_fit_its_batch_is_rejected(tmp_path: Path) -> None:
-    """Which row would be whose? The client asks again, as after a lost answer."""
+    """Results could not be assigned to rows. The client sends the batch again, as after a lost answer."""
     for body, said in (
         (b'{"results": [{"written": true}]}', "1 results for 2 records"),
         (b'{"results": [{}, {"written": true}]}', "does not say whether its row was written"),
@@ -107,5 +107,5 @@ def test_an_error_in_a_webhooks_200_is_not_a_success(rig: Rig, writer: OctolisWr
 
 
 def test_the_sum_in_the_document() -> None:
-    """'(25 / 10) * 60 + (150 / 10) = 135', for whole requests a second; and the account's limit."""
+    """'(25 / 10) * 60 + (150 / 10) = 135', for whole requests per second; and the account's limit."""
     assert (writes_per_minute(), writes_per_minute(points_per_second=1000)) == (135, 200)

@@ -1,6 +1,6 @@
-"""The tracker's lists pulled into a warehouse, as a run does, and compared with what the vendor has.
+"""The tracker's lists, pulled into a warehouse by a run, and compared with the vendor's rows.
 
-What lives here: what the tests of whole pulls share. Add here: when two of them need it. Keep out: assertions.
+Here: the shared parts of tests of whole pulls. Add here when: two tests need it. Keep out: assertions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Rig:
-    """Runs of the assets on an instance of their own."""
+    """Runs of the assets on a separate instance."""
 
     def __init__(self, stack: ExitStack, vendor: Tracker | None = None) -> None:
         self.vendor = vendor or demo(days=DAYS, rows=70, limits=UNLIMITED)
@@ -40,14 +40,14 @@ class Rig:
         return {"TRACKER_BASE_URL": f"{self.sandbox.url}/tracker", "TRACKER_TOKEN": TOKEN}
 
     def definitions(self, tables: str, /, **changes: Any) -> dg.Definitions:
-        """What the Component makes of these tables."""
+        """The definitions that the Component makes of these tables."""
         written = yaml.safe_load(HEAD.replace("START", today(back=DAYS)) + tables)["attributes"]
         return self._load({**written, **changes})
 
     def pull(
         self, tables: str, *names: str, tags: Mapping[str, str] | None = None, **changes: Any
     ) -> dg.ExecuteInProcessResult:
-        """Materialize tables, all days of the demo of those that have days."""
+        """Materialize tables; tables with days for all days of the demo."""
         job = self.definitions(tables, **changes).resolve_implicit_global_asset_job_def()
         result = None
         for name in names:
@@ -64,7 +64,7 @@ class Rig:
         return result
 
     def check(self, tables: str) -> dg.ExecuteInProcessResult:
-        """Run the checks that are no part of a table's pull."""
+        """Run the checks that do not belong to a table's pull."""
         defs = self.definitions(tables)
         return dg.materialize(
             [*(defs.assets or ()), *(defs.asset_checks or ())],  # type: ignore[list-item]
@@ -89,7 +89,7 @@ class Rig:
         return found
 
     def truth(self, name: str) -> dict[int, tuple[str, str | None]]:
-        """The same at the vendor."""
+        """The same for the vendor's rows."""
         return {row["id"]: (row["updated_at"], row["title"]) for row in self.vendor.lists[name].all()}
 
     def coverage(self, name: str) -> list[str | None]:
@@ -104,7 +104,7 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
 
 
 def lines(shape: str) -> int:
-    """The lines of YAML that a shape takes, with its head."""
+    """The number of YAML lines that a shape needs, including its head."""
     return len([line for line in (HEAD + shape).splitlines() if line.strip()])
 
 

@@ -1,4 +1,4 @@
-"""What a request carries, what an answer means, and what a person is told of a file that cannot be right."""
+"""Requests, the meaning of answers, and the messages about invalid files."""
 
 from __future__ import annotations
 

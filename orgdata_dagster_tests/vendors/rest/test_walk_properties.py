@@ -33,7 +33,7 @@ Item = dict[str, Any]
 
 @dataclass
 class Vendor:
-    """A list and what happens to it before each request (by its number). `vendor` is the name that the client shows."""
+    """A list and the changes to it before each request (by number). `vendor` is the name that the client shows."""
 
     size: int
     order: str
@@ -126,7 +126,7 @@ class Vendor:
 
 
 class ByIds(Vendor):
-    """Takes an id and not a cursor."""
+    """Uses an id instead of a cursor."""
 
     def answer(self, endpoint: str, params: dict[str, str]) -> tuple[Item, dict[str, str]]:
         return super().answer(endpoint, {name: f"{value}:" for name, value in params.items()})
@@ -179,7 +179,7 @@ def vendors(draw: st.DrawFn, kind: str, *, moving: bool = True) -> Vendor:
 
 
 def walked(vendor: Vendor, paginate: Callable[[], Paginator]) -> tuple[set[int], bool]:
-    """The ids that came, and whether the walk is sure that these are all."""
+    """The ids that were read, and whether the walk is proven complete."""
     listing = Listing(
         "/links" if isinstance(paginate(), next_page.Link) else "/rows", paginate, records="rows", key=("id",)
     )

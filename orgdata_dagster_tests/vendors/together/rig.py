@@ -1,8 +1,6 @@
-"""Together's sandbox with a short minute, a home whose project knows it, and runs without the rest of the project.
+"""Together's sandbox with a short interval, a home whose project uses it, and runs without the rest of the project.
 
-What lives here: what the tests of the vendor start from.
-Add here when: two of them need it.
-Keep out: assertions.
+Here: the shared parts of the vendor's tests. Add here when: two tests need it. Keep out: assertions.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +27,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def attributes(seconds: float = MINUTE, **others: Any) -> dict[str, Any]:
-    """What the tests write in YAML."""
+    """The YAML of the tests."""
     usual = {
         "limits": {"seconds_between_requests": seconds},
         "retries": {"attempts": 2},
@@ -51,7 +49,7 @@ def running(home: Home, seconds: float = MINUTE) -> Iterator[Sandbox]:
 
 
 class Runs:
-    """Runs of the vendor's assets on an instance of their own: to load all vendors for each would take seconds."""
+    """Runs of the vendor's assets on a separate instance, because loading all vendors for each would take seconds."""
 
     def __init__(self, instance: dg.DagsterInstance | None = None, **others: Any) -> None:
         self.defs = loaded(Together, attributes(**others))
@@ -60,7 +58,7 @@ class Runs:
     def materialize(
         self, asset: str, first: str | None = None, last: str | None = None, tags: Mapping[str, str] | None = None
     ) -> dg.ExecuteInProcessResult:
-        """Run an asset for days, today if left out."""
+        """Run an asset for days (default: today)."""
         first, last = first or today(), last or first or today()
         return self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=self.instance,
@@ -71,27 +69,27 @@ class Runs:
         )
 
     def tick(self) -> Any:
-        """What the schedule wants now."""
+        """The run requests of the schedule."""
         schedule = self.defs.get_repository_def().get_schedule_def("together_due")
         with dg.instance_for_test() as instance:  # an ephemeral one cannot be asked for runs that wait
             return tick_schedule(instance, self.defs, schedule)
 
     def failed_checks(self, result: dg.ExecuteInProcessResult) -> list[dg.AssetCheckEvaluation]:
-        """The checks that did not pass; not the result's, which knows nothing that a failed step said."""
+        """The checks that did not pass; from the events, because the result lacks those of a failed step."""
         logged = self.instance.get_records_for_run(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         events = [record.event_log_entry.dagster_event for record in logged.records]
         checks = [event.asset_check_evaluation_data for event in events if event]
         return [check for check in checks if not check.passed]
 
     def max_retries(self, result: dg.ExecuteInProcessResult) -> str | None:
-        """How often Dagster would run this again; None is its default."""
+        """How often Dagster would run this again; None: its default."""
         run = self.instance.get_run_by_id(result.run_id)
         assert run is not None
         return run.tags.get("dagster/max_retries")
 
 
 def failed(result: dg.ExecuteInProcessResult) -> str:
-    """The one failed step's words; fails if there is not exactly one."""
+    """The message of the one failed step; fails if there is not exactly one."""
     (event,) = [event for event in result.all_events if event.is_step_failure]
     data = event.step_failure_data
     assert data.user_failure_data is not None, data.error

@@ -1,4 +1,4 @@
-"""Snapshots through real Dagster runs: every table, every day that can be asked for, everything that is refused."""
+"""Snapshots through real Dagster runs: every table, days that can be requested, refused days and answers."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ def materialized(result: dg.ExecuteInProcessResult) -> list[str | None]:
 
 
 def snapshot_of_yesterday(runs: Runs, monkeypatch: pytest.MonkeyPatch, asset: str) -> None:
-    """As if the clock stood a day earlier."""
+    """Take a snapshot as if it were the day before."""
     with monkeypatch.context() as patch:
         patch.setattr(snapshots, "_today", lambda: today(back=1))
         assert runs.materialize(asset, today(back=1)).success
@@ -71,7 +71,7 @@ def test_days_that_are_over_fail_once_before_any_request(home: Home, sandbox: Sa
 
 
 def test_a_range_that_ends_today_gives_today(sandbox: Sandbox, runs: Runs) -> None:
-    """What `orgdata pull --from` and a backfill over all vendors ask for. No other day counts as materialized."""
+    """As requested by `orgdata pull --from` and by a backfill over all vendors. No other day counts as materialized."""
     result = runs.materialize("together/users", today(back=6), today())
     assert result.success
     assert materialized(result) == [today()]
@@ -114,7 +114,7 @@ def test_a_snapshot_that_shrank_must_be_accepted(
 
 
 def test_a_duplicate_key_is_reported_and_the_day_lands(home: Home, sandbox: Sandbox, runs: Runs) -> None:
-    """Nobody can ask for the snapshot of this day again."""
+    """The snapshot of this day cannot be requested again later."""
     first, second, *_ = (str(row["User ID"]) for row in sandbox.together.truth("users") or ())
     sandbox.together.reports["users"].update(lambda row: row["User ID"] == second, {"User ID": first})
     result = runs.materialize("together/users")

@@ -1,4 +1,4 @@
-"""Reports that are not quite reports: a bad character becomes U+FFFD, an error text is no report."""
+"""Reports with bad characters, which become U+FFFD, and error texts, which are not reports."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_a_report_with_a_bad_character_lands(home: Home, sandbox: Sandbox, runs:
 def test_an_error_text_in_place_of_a_report_lands_in_no_table(
     home: Home, sandbox: Sandbox, runs: Runs, report: str
 ) -> None:
-    """Also on the first pull of a table without a key, which has nothing to compare it with."""
+    """Also on the first pull of a table without a key, which has nothing to compare the text with."""
     sandbox.together.faults.add(ErrorBody({"report": report}), times=10)
     assert not runs.materialize("together/sessions").success
     assert home.sql("SELECT count(*) FROM information_schema.tables WHERE table_name = 'sessions'") == [(0,)]

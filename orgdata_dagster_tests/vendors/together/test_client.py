@@ -1,4 +1,4 @@
-"""The client against the sandbox: what is asked, what comes out, what is no report."""
+"""The client against the sandbox: its requests, its results, and answers that are not reports."""
 
 import json
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def test_an_answer_that_is_not_a_report_is_requested_again(
 
 
 def test_a_reader_may_also_reject_the_report(sandbox: Sandbox) -> None:
-    """A CSV that is cut inside whole JSON: only who parses it can tell."""
+    """A CSV that is cut off inside complete JSON: only the parser of the CSV can notice it."""
     sandbox.together.faults.add(CutCsv(), times=2)
     resource = TogetherResource.from_environment(seconds_between_requests=MINUTE, retry_attempts=2)
     with pytest.raises(RetriesExhausted, match="ends inside a quoted field"):

@@ -26,7 +26,7 @@ def days(runs: Runs, table: str = "users") -> Sequence[str]:
 
 @pytest.fixture
 def first_day(sandbox: Sandbox) -> None:  # noqa: ARG001 - it notes a day
-    """Before anything has landed."""
+    """The first day before anything has landed."""
     shared_state().notes("first_days").remove("together")
 
 

@@ -58,7 +58,7 @@ def test_two_pulls_at_once_a_crash_and_a_restart(home: Home) -> None:
 
 
 def test_queued_requests_lose_little_of_the_minute(home: Home, tmp_path: Path) -> None:
-    """All reports draw on one rate limit; a retry waits its turn too. Of a real minute 5 % would be 3 s."""
+    """All reports share one rate limit, and a retry waits for its turn too. Of a real minute, 5 % would be 3 s."""
     with (
         running(home, MINUTE) as sandbox,
         TogetherResource.from_environment(seconds_between_requests=MINUTE).client() as client,
@@ -95,7 +95,7 @@ def test_retries_grow_from_the_minute(home: Home, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_after_a_failure_no_other_report_is_requested_earlier(home: Home, tmp_path: Path, status: int) -> None:
-    """The document limits the organisation, so its back-off is the organisation's, over all runs and processes."""
+    """The document limits the organisation, so the back-off applies to all its runs and processes."""
     minute = 0.2
 
     def ask(table: str) -> None:  # each is another process: nothing is shared but the home

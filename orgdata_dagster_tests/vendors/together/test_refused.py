@@ -1,4 +1,4 @@
-"""401 may mean that the key was revoked: nobody asks again, by whatever way, until a person says so."""
+"""401 may mean that the key was revoked: no process sends another request until a user resets the circuit breaker."""
 
 import re
 from io import StringIO
@@ -34,7 +34,7 @@ def test_one_request_and_then_no_process_sends_another(sandbox: Sandbox, runs: R
 
 
 def test_the_doctor_shows_it_and_clears_it(home: Home, sandbox: Sandbox) -> None:
-    """And whatever happened, the key is nowhere: not in events, logs, the warehouse or the circuit breaker."""
+    """The key appears nowhere: not in events, logs, the warehouse or the circuit breaker."""
     home.set(TOGETHER_API_KEY=CANARY)
     out = StringIO()
     with home.instance() as instance:

@@ -1,6 +1,6 @@
-"""A warehouse with a table `marts.contacts`, a sandbox to send it to, and runs that do, as a schedule would start them.
+"""A warehouse with a table `marts.contacts`, a sandbox to send it to, and runs of syncs as a schedule would start them.
 
-Here: the rig of the tests of syncs. Add here when: two of them need it. Keep out: assertions.
+Here: the shared parts of tests of syncs. Add here when: two tests need it. Keep out: assertions.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SYNC: dict[str, Any] = {
 
 
 class Counting(Dataset):
-    """A dataset that remembers how often it took each email, and each email with its `n`."""
+    """A dataset that counts how often it received each email, and each email with its `n`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -88,7 +88,7 @@ class Rig:
         pace: Callable[[OctolisResource], Pace] | None = None,
         **attributes: Any,
     ) -> Pulled:
-        """Materialize the sync that `attributes` change, or another Component's asset."""
+        """Materialize the sync with these changes to its attributes, or another Component's asset."""
         component = component or OctolisSync(**{**SYNC, **attributes})
         sync = replace(component.sync(component.destination(self.read)), automation=None)
         tags = {DRY_RUN_TAG: str(dry_run).lower(), ONLY_REJECTED_TAG: str(rejected).lower()}
@@ -120,11 +120,11 @@ class Rig:
             return connection.execute(sql).fetchall()
 
     def requests(self) -> int:
-        """How many requests the sandbox has seen."""
+        """The number of requests that the sandbox has received."""
         return len(self.sandbox.log.entries())
 
     def differences(self) -> list[tuple[str, object, object]]:
-        """Emails whose record is not what the source says, with both; empty if all are."""
+        """Emails whose record differs from the source, with both; empty if there are none."""
         columns = [column.name for column in COLUMNS if column.name not in ("city", "origin")]
         truth = {row["email"]: tuple(row[name] for name in columns) for row in self.people.truth()}
         text = "strftime(born_at, '%Y-%m-%d 00:00:00') AS born_at"

@@ -1,4 +1,4 @@
-"""The YAML of what is written: what it becomes, and what it may not say."""
+"""The YAML of syncs: the definitions made from it, and invalid options."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_project_that_reads_and_writes(new_home: Home) -> None:
 
 
 def test_on_update_means_whenever_a_table_of_the_source_landed(new_home: Home) -> None:
-    """Asked as the sensor `downstream` asks at its ticks."""
+    """Evaluated as the sensor `downstream` does at its ticks."""
     source = "select id as email from institution_analytics.users join octolis.contacts using (id)"
     sync = {**SYNC, "attributes": {**SYNC["attributes"], "source": source, "cron": None, "on_update": True}}
     new_home.write_project(

@@ -1,4 +1,4 @@
-"""What stands in a sync's way: each thing has one clear outcome, none is asked for without end, none is forgotten."""
+"""Obstacles of a sync: each has one clear outcome; nothing is requested for ever, and no row is forgotten."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rig(own_home: Path, stack: ExitStack) -> Rig:
 
 
 class FakeClock:
-    """Moves only when somebody sleeps; at `until` the dataset is free again."""
+    """Moves only when somebody sleeps; at `until` the dataset is no longer busy."""
 
     def __init__(self, rig: Rig, until: float) -> None:
         self.now = 0.0
@@ -121,7 +121,7 @@ def test_a_lost_answer_is_requested_again_unlike_a_refused_request(rig: Rig) -> 
 
 
 def test_rows_without_a_recorded_answer_are_sent_again_even_if_unchanged(rig: Rig) -> None:
-    """octolis has the new value, we have the hash of the old one and no answer: unchanged would be wrong."""
+    """octolis has the new value, but orgdata has the hash of the old one and no answer: "unchanged" would be wrong."""
     rig.run()
     rig.write("UPDATE marts.contacts SET n = 1000 WHERE id IN (1, 2)")
     rig.vendor.faults.add(Reset(part=0.5), times=2)

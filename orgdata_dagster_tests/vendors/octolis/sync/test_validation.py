@@ -1,4 +1,5 @@
-"""What passes the validation is what octolis accepts: any value of any type, through the database, to the sandbox.
+"""Values that pass the validation are those that octolis accepts: any value of any type, through the database, to the
+sandbox.
 
 Here: single values and whole payloads. Keep out: whole syncs (test_sync.py).
 """
@@ -75,7 +76,7 @@ def test_what_passes_is_accepted_and_what_does_not_would_be_refused(
 
 
 def same(value: Any, sent: Any, kind: str) -> bool:
-    """No value is changed on its way."""
+    """Check that no value is changed on its way."""
     if isinstance(value, datetime):
         return bool(datetime.fromisoformat(sent) == value.replace(tzinfo=None))
     if isinstance(value, date):

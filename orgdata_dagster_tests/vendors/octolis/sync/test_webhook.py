@@ -1,4 +1,4 @@
-"""Webhooks: each new row once, with an id that stays the same, and what became of it on record."""
+"""Webhooks: each new row is sent once, with an id that stays the same, and its result is recorded."""
 
 from __future__ import annotations
 

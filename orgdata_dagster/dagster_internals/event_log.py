@@ -3,8 +3,9 @@
 Here: `BatchingEventLog`, which an instance's dagster.yaml names (storage.py). Keep out: creating events.
 
 Dagster reports every partition twice, as planned and as materialized. Its own storage uses a transaction in two files
-for each, on new connections. That takes at least 15 ms, more than pulling a small partition. The files and tables are
-Dagster's own, so the instance is the same with or without this class.
+for each, on new connections. That takes at least 15 ms, more than pulling a small partition. A step of one small table
+has 20 further events, half of them results of checks with three transactions each; here they take one per file. The
+files and tables are Dagster's own, so the instance is the same with or without this class.
 
 This class also works around three problems of the UI:
 - Dagster plans a check of a run once per partition, although a check without partitions has only one result. The UI
@@ -19,14 +20,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from itertools import accumulate, islice
 from typing import Any, Self
 
 from dagster import AssetCheckEvaluation
-from dagster._core.events import ASSET_EVENTS, AssetCheckEvaluationPlanned, DagsterEventType
+from dagster._core.events import (
+    ASSET_CHECK_EVENTS,
+    ASSET_EVENTS,
+    EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
+    AssetCheckEvaluationPlanned,
+    DagsterEventType,
+)
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
@@ -39,24 +47,41 @@ from sqlalchemy.event import listen
 from orgdata_dagster.dagster_internals import require
 from orgdata_dagster.dagster_internals.event_batches import in_batches
 from orgdata_dagster.dagster_internals.migrations import read_once
-from orgdata_dagster.dagster_internals.planned_partitions import plan_of_partitions, with_partitions
+from orgdata_dagster.dagster_internals.planned_partitions import Row, with_partitions
 from orgdata_dagster.dagster_internals.server_watch import watch_less
 
 _APART = 0.0011  # seconds between two materializations: more than a millisecond, which floats round
 _CUT_SHORT = {DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED}
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
+_INDEXED = {*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS}
+# Events that Dagster follows up at once with another one of the same run, with which they are stored: they say nothing
+# that anybody waits for, and a run has as many of them as of all others.
+_WAITING = {
+    DagsterEventType.STEP_OUTPUT,
+    DagsterEventType.HANDLED_OUTPUT,
+    DagsterEventType.LOGS_CAPTURED,
+    DagsterEventType.RESOURCE_INIT_SUCCESS,
+}
+_INSERT = SqlEventLogStorageTable.insert()
 
 
 require(
     SqliteEventLogStorage,
     *("_connect", "_initdb", "_event_to_row", "_event_insert_timestamp", "conn_string_for_shard", "path_for_shard"),
     *("run_connection", "index_transaction", "_store_asset_event", "_store_asset_event_tags", "store_event_batch"),
-    *("store_asset_check_event", "index_connection"),
+    *("store_asset_check_event", "index_connection", "has_table"),
 )
 
 
 class BatchingEventLog(SqliteEventLogStorage):
     """Dagster's event log in SQLite, which stores a batch of asset events in one transaction per file."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        self._lock = threading.Lock()
+        self._waiting = dict[str, list[EventLogEntry]]()
+        self._tables = set[str]()
+        self._thread = threading.local()
+        super().__init__(*args, **named)
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
@@ -72,14 +97,14 @@ class BatchingEventLog(SqliteEventLogStorage):
         return True
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store one event."""
-        if plan_of_partitions(event):
-            self._store_together([event])
-        else:
-            super().store_event(event)
+        """Store one event, perhaps with the next one of its run: see _WAITING."""
+        if event.is_dagster_event and event.dagster_event_type in _WAITING:
+            with self._lock:
+                self._waiting.setdefault(event.run_id, []).append(event)
+            return
+        self._store([event])
         if event.is_dagster_event and event.dagster_event_type in _CUT_SHORT:
             self._forget_plans(event.run_id)
-        self._announce(event.run_id)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events; if this fails, Dagster tries them one by one."""
@@ -90,8 +115,7 @@ class BatchingEventLog(SqliteEventLogStorage):
             else:
                 self.store_event(event)
         if together:
-            self._store_together(apart(together))
-            self._announce(together[0].run_id)
+            self._store(apart(together))
 
     def store_asset_check_event(self, event: EventLogEntry, event_id: int | None) -> None:
         """Store the plan of a check as one row, and its result in place of the plan."""
@@ -146,22 +170,59 @@ class BatchingEventLog(SqliteEventLogStorage):
             with engine.connect() as connection, connection.begin():
                 yield connection
 
-    def _store_together(self, events: Sequence[EventLogEntry]) -> None:
-        """Write events to the file of their run (the same for all) and to the index over all runs."""
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table; Dagster asks that for every result of a check, on a connection of its own."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def run_connection(self, run_id: str | None = None) -> Any:
+        """A connection to the file of a run, with all of its events."""
+        self._write(run_id, [])
+        return self._connect(run_id or "")
+
+    @contextmanager
+    def index_connection(self) -> Iterator[Connection]:
+        """A connection to the index; within a transaction of this thread it is that of the transaction."""
+        current = getattr(self._thread, "connection", None)
+        with nullcontext(current) if current is not None else super().index_connection() as connection:
+            yield connection
+
+    def _store(self, events: Sequence[EventLogEntry]) -> None:
+        """Write events to the file of their run (the same for all), and to the index what it has of all runs."""
         parts = [with_partitions(event, self._event_to_row, _APART) for event in events]
-        insert, rows = SqlEventLogStorageTable.insert(), [row for part in parts for row in part]
-        with self.run_connection(events[0].run_id) as connection:
-            connection.execute(insert, rows)
+        self._write(events[0].run_id, [row for part in parts for row in part])
+        self._announce(events[0].run_id)
+        indexed = [(event, part) for event, part in zip(events, parts, strict=True) if _is_indexed(event)]
+        if not indexed:
+            return
         with self.index_transaction() as connection:
-            first = connection.execute(insert, rows[0]).lastrowid
-            if rows[1:]:
-                connection.execute(insert, rows[1:])
-            last = accumulate(map(len, parts), initial=first - 1)  # nobody else writes meanwhile
-            stored = dict(zip(islice(last, 1, None), events, strict=True))
-            self._index_assets(connection, {at: event for at, event in stored.items() if not _is_check(event)})
-            for at, event in stored.items():
-                if _is_check(event):
-                    connection.execute(AssetCheckExecutionsTable.insert(), self._planned_check(event, at))
+            self._thread.connection = connection
+            try:
+                self._index(connection, *zip(*indexed, strict=True))
+            finally:
+                self._thread.connection = None
+
+    def _write(self, run_id: str | None, rows: Sequence[Row]) -> None:
+        """Write rows to the file of a run, after those that wait."""
+        with self._lock:
+            waiting = [self._event_to_row(event) for event in self._waiting.pop(run_id or "", [])]
+        if waiting or rows:
+            with self._connect(run_id or "") as connection:
+                connection.execute(_INSERT, [*waiting, *rows])
+
+    def _index(self, connection: Connection, events: Sequence[EventLogEntry], parts: Sequence[Sequence[Row]]) -> None:
+        first, *others = [row for part in parts for row in part]
+        at = connection.execute(_INSERT, first).lastrowid
+        if others:
+            connection.execute(_INSERT, others)
+        last = accumulate(map(len, parts), initial=at - 1)  # nobody else writes meanwhile
+        stored = dict(zip(islice(last, 1, None), events, strict=True))
+        if about := {at: event for at, event in stored.items() if event.dagster_event_type in ASSET_EVENTS}:
+            self._index_assets(connection, about)
+        for at, event in stored.items():
+            if event.dagster_event_type in ASSET_CHECK_EVENTS:
+                self.store_asset_check_event(event, at)
 
     def _index_assets(self, connection: Connection, stored: Mapping[int, EventLogEntry]) -> None:
         """Write the last event of every asset to the index, which only stores the last one."""
@@ -206,8 +267,8 @@ def _plan_of(run_id: str, check: AssetCheckEvaluation | AssetCheckEvaluationPlan
     )
 
 
-def _is_check(event: EventLogEntry) -> bool:
-    return event.dagster_event_type == DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+def _is_indexed(event: EventLogEntry) -> bool:
+    return event.is_dagster_event and event.dagster_event_type in _INDEXED
 
 
 @lru_cache(maxsize=16)

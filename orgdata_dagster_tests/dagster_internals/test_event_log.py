@@ -220,3 +220,28 @@ def _lasting(entry: dg.EventLogEntry) -> list[object]:
     found = event.step_materialization_data.materialization
     rest = event._replace(event_specific_data=None, logging_tags={})
     return [rest, event.logging_tags.keys(), found.partition, found.metadata, (found.tags or {}).keys(), entry.message]
+
+
+def test_events_are_read_in_their_order_also_those_that_wait(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """Events that say little are stored with the next one; whoever asks for a run's events gets them all."""
+    seen = list[list[str]]()
+
+    @dg.asset(check_specs=[dg.AssetCheckSpec("full", asset="looked_at")])
+    def looked_at(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        yield dg.MaterializeResult()
+        seen.append(_types(instance, context.run.run_id))
+        yield dg.AssetCheckResult(check_name="full", passed=True)
+        seen.append(_types(instance, context.run.run_id))
+
+    job = dg.Definitions(assets=[looked_at]).resolve_implicit_global_asset_job_def()
+    run_id = job.execute_in_process(instance=instance, run_config=QUIET).run_id
+    (tmp_path / "own").mkdir()
+    own = dg.DagsterInstance.local_temp(str(tmp_path / "own"))
+    expected = _types(own, job.execute_in_process(instance=own, run_config=QUIET).run_id)
+    assert _types(instance, run_id) == expected
+    assert seen[0][-2:] == ["STEP_OUTPUT", "ASSET_MATERIALIZATION"]
+    assert seen[1][-2:] == ["STEP_OUTPUT", "ASSET_CHECK_EVALUATION"]
+
+
+def _types(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    return [str(each.dagster_event_type and each.dagster_event_type.value) for each in instance.all_logs(run_id)]

@@ -15,7 +15,7 @@ Item = dict[str, Any]
 class Rows:
     """Rows with an ascending `id` and an `updated_at`. Thread-safe.
 
-    `shift`: by how much the filter takes instants for later than they are, as one in local time does.
+    shift: how much later the filter considers instants to be, as a filter in local time does.
     """
 
     def __init__(self, items: list[Item], *, now: Callable[[], datetime]) -> None:

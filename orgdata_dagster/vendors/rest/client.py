@@ -41,12 +41,12 @@ Advice = Callable[[VendorError], str | None]
 Note = Callable[[Sequence[str], Sequence[datetime] | None], None]
 
 _LARGE = 4 << 20  # bytes; a larger single answer is data, and is not parsed here to check whether it is an error
-_NOTHING_THERE = (400, 404, 410, 416, 422)  # of a page beyond the end of a list
+_NOTHING_THERE = (400, 404, 410, 416, 422)  # statuses for a page beyond the end of a list
 _NO_DATA = PageAnswer(None, {}, (), is_no_data=True)
 
 
-def nobody(_keys: Sequence[str], _changes: Sequence[datetime] | None) -> None:
-    """The default of `note`, which does nothing."""
+def ignore(_keys: Sequence[str], _changes: Sequence[datetime] | None) -> None:
+    """Do nothing; the default of `note`."""
 
 
 class RestClient:
@@ -71,12 +71,12 @@ class RestClient:
         self._auth.close()
         self._http.close()
 
-    def pages(self, listing: Listing, *, folder: Path, read: Callable[[Download], P], note: Note = nobody) -> Walked[P]:
+    def pages(self, listing: Listing, *, folder: Path, read: Callable[[Download], P], note: Note = ignore) -> Walked[P]:
         """Read the whole list; returns pages that together have every row, and what proves that.
 
         folder: receives one file per page, with its envelope.
         read: reads a page; a BadBody from it is retried.
-        note: called with the keys of each page's rows, and with when they were last changed (None: they do not say).
+        note: is called with the keys of each page's rows, and when they were last changed (None: unknown).
 
         Raises the errors of HttpClient.fetch, and PermanentError if the paging fails.
         """
@@ -235,7 +235,7 @@ class RestClient:
     ) -> tuple[P | None, PageAnswer]:
         """Request a page without rows again. If earlier pages had rows, the last of them must still have rows.
 
-        once_more: nothing but this page shows that the list ends, so it is requested a third time after those.
+        once_more: whether only this page shows that the list ends; it is then requested a third time.
         """
         page, answer = fetch_page(replace(request))
         if answer.rows or before is None:

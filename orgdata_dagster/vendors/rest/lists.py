@@ -30,7 +30,7 @@ class Filters:
     is_exact: whether bounds are instants, not days.
     has_start, has_end: which bounds the vendor accepts.
     initial: the first bound, if the vendor needs one.
-    of_whole_days: a request names one day, so that several days are several requests.
+    of_whole_days: whether a request names one day, so that several days need several requests.
     full_walk_every: how often all rows are requested, so that deletions are seen; None: only the first time.
     """
 

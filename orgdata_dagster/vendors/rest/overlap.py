@@ -1,8 +1,8 @@
-"""The overlap of two pulls of a list that tells only what changed.
+"""The overlap of two pulls of a list that is filtered by a lower bound.
 
-Here: `Overlap`: the newest rows of a pull are remembered, and the next pull begins at the oldest of them. If none of
-them comes again, the answer cannot be trusted: it may be empty by mistake, or the vendor's filter may be shifted.
-Keep out: what follows from that (pulling.py).
+Here: `Overlap`: a pull stores its newest rows, and the next pull begins at the oldest of them. If it returns none of
+them, its answer cannot be trusted: it may be empty by mistake, or the vendor's filter may be shifted.
+Keep out: what a pull does then (pulling.py).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from datetime import datetime
 
 from orgdata_dagster.warehouse.ledger.state import NEWEST_ROWS
 
-_REMEMBERED = 10  # rows; a single one may well be deleted
+_REMEMBERED = 10  # rows, because a single one may have been deleted
 
 
 class Overlap:
-    """The rows that must come again, and those that came; several threads may read lists at once.
+    """The rows that a pull must return again, and those that it has returned. Thread-safe.
 
-    state: what is remembered of the table.
+    state: the table's stored state.
     """
 
     def __init__(self, state: Mapping[str, str]) -> None:
@@ -31,30 +31,30 @@ class Overlap:
         self.begin()
 
     def begin(self) -> None:
-        """Forget what came."""
-        self._came = False
+        """Forget the rows of the last walk."""
+        self._returned = False
         self._newest: dict[str, datetime] = {}
 
     def note(self, keys: Sequence[str], changes: Sequence[datetime] | None) -> None:
-        """Take in the keys of a page's rows, and when they were changed (None: they do not say)."""
+        """Note the keys of a page's rows, and when they were last changed (None: unknown)."""
         with self._lock:
-            self._came = self._came or not self._known.keys().isdisjoint(keys)
+            self._returned = self._returned or not self._known.keys().isdisjoint(keys)
             if changes and changes[0].tzinfo is not None:
                 dated = {**self._newest, **dict(zip(keys, changes, strict=True))}
                 self._newest = dict(heapq.nlargest(_REMEMBERED, dated.items(), key=lambda each: each[1]))
 
     @property
     def start(self) -> datetime | None:
-        """From when on a pull brings all of the known rows; None if none is known."""
+        """The instant from which on a pull returns all known rows; None if no row is known."""
         return min(self._known.values(), default=None)
 
     @property
     def agrees(self) -> bool:
-        """Whether a known row came again, if any is known."""
-        return self._came or not self._known
+        """Whether a known row was returned again, or no row is known."""
+        return self._returned or not self._known
 
     def state(self) -> dict[str, str]:
-        """What to remember for the next pull."""
+        """The state to store for the next pull."""
         if not self._newest:
             return {}
         return {NEWEST_ROWS: json.dumps({key: at.isoformat() for key, at in self._newest.items()})}

@@ -37,7 +37,7 @@ from orgdata_dagster.warehouse.ledger.state import FILTER_IS_SHIFTED, LAST_FULL_
 from orgdata_dagster.warehouse.pages import json_pages
 
 MICROSECOND = timedelta(microseconds=1)
-_REPEATED = 1  # how often an answer is requested again if no known row came
+_REPEATED = 1  # times that an answer without known rows is requested again
 LOCAL = "the vendor's times do not state their zone: rows may belong to another day"
 
 
@@ -47,8 +47,8 @@ class RestPull:
 
     everything: read the whole list, even if its changes would be enough.
     workers: number of parents whose lists are read concurrently.
-    shifts: what the days of the step have shown about the vendor's filter.
-    overlap: known rows that must come again.
+    shifts: findings about the vendor's filter, shared by all days of the step.
+    overlap: known rows that the pull must return again.
     start, end: the range of time in which rows must be; None: no bound.
     wide: whether one more day is requested on both sides.
     lowest, highest: the earliest and the latest received row.
@@ -118,7 +118,7 @@ class RestPull:
         return reason
 
     def _is_shifted(self, filters: Filters, start: datetime, end: datetime) -> bool:
-        """Whether the vendor leaves out a row from outside the day if exactly its time is requested."""
+        """Whether the vendor omits a row from outside the day if exactly its time is requested."""
         outside = row_outside(start, end, self.lowest, self.highest, filters.margin)
         if outside is None or filters.reach <= filters.margin:  # such rows are an error
             return False
@@ -171,8 +171,8 @@ class RestPull:
         return Pulled(self.as_of, coverage=joined([*before, *new]), state=state)
 
     def _agrees(self, listing: Listing) -> bool:
-        """Read what changed. Returns False, and keeps no rows, if no known row comes again, even when requested once
-        more: the known rows were deleted, or the answer is wrong."""
+        """Read what changed. Returns False, and keeps no rows, if two answers contain no known row: either the known
+        rows were deleted, or the answers are wrong."""
         for _ in range(1 + _REPEATED):
             self._walk(listing, replaces=False)
             if self.overlap.agrees:

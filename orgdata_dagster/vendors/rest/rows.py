@@ -17,9 +17,9 @@ from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.http.rest.answers import Row
 
 _CLOCKS = timedelta(minutes=1)  # by which the clocks of the vendor's machines may differ
-# members of an answer that are left out or empty where there is no error
+# members of an answer that are missing or empty if there is no error
 _ERRORS = {"error", "errors", "fault", "faultcode", "faultstring", "exception"}
-_VERDICTS = {"ok", "success", "succeeded"}  # members that are false of an error
+_VERDICTS = {"ok", "success", "succeeded"}  # members that are false in an error
 _STATES = {"status", "state", "result"}  # members that name an error
 _FAILED = {"error", "err", "fail", "failed", "failure", "exception", "nok", "ko"}
 _ERROR_MEMBERS = {"error", "errors", "code", "message", "detail", "status"}
@@ -69,10 +69,10 @@ def refuse_errors(rows: Sequence[Row], key: Sequence[str]) -> None:
 
 
 def refuse_errors_beside(body: Any) -> None:
-    """Raise BadBody if an answer without rows says that it is an error: "no rows" would be taken for the truth."""
+    """Raise BadBody if an answer without rows is an error, because it would otherwise mean that there are no rows."""
     members = body.items() if isinstance(body, dict) else ()
-    if told := {name: value for name, value in members if _is_error(str(name).lower(), value)}:
-        raise BadBody(f"no rows, and an error beside them: {excerpt(json.dumps(told, default=str), 200)}")
+    if found := {name: value for name, value in members if _is_error(str(name).lower(), value)}:
+        raise BadBody(f"no rows, and an error beside them: {excerpt(json.dumps(found, default=str), 200)}")
 
 
 def _is_error(name: str, value: Any) -> bool:

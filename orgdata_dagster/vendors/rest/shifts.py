@@ -21,7 +21,7 @@ _WHY = "the vendor's days are not UTC days: rows of this day may be missing, whi
 
 @dataclass(frozen=True)
 class Seen:
-    """The instant of a row, and the parent whose list it came with."""
+    """The instant of a row, and the parent in whose list it was."""
 
     at: datetime
     values: Mapping[str, str] = field(default_factory=dict)
@@ -29,19 +29,19 @@ class Seen:
 
 @dataclass
 class Shifts:
-    """What the days of one step have found.
+    """Findings of the days of one step.
 
     checked: whether a row near the end of a day was checked.
     found: whether the vendor's days are not UTC days.
-    wide: the days that were requested with a day more on both sides, and are therefore whole.
+    wide: the days that were requested with one more day on both sides, and are therefore complete.
     """
 
     checked: bool = False
     found: bool = False
     wide: set[str] = field(default_factory=set)
 
-    def settle(self, warehouse: Warehouse, table: TableName) -> None:
-        """If it was found: remember it, so that later pulls request more, and mark all other days as incomplete."""
+    def store(self, warehouse: Warehouse, table: TableName) -> None:
+        """If `found`, store that, so that later pulls request more, and mark all days not in `wide` as incomplete."""
         if not self.found:
             return
         with warehouse.writing() as connection:
@@ -52,12 +52,13 @@ class Shifts:
 def row_outside(
     start: datetime, end: datetime, lowest: Seen | None, highest: Seen | None, margin: timedelta
 ) -> Seen | None:
-    """A row from outside `[start, end)` that looks as if the vendor had read other times; None if there is none.
+    """A row from outside `[start, end)` that suggests a shifted filter; None if there is none.
 
-    A shifted filter brings rows from outside at one end, and none from as far inside at the other end. One that only
-    rounds its bounds brings both.
+    A shifted filter returns rows from outside at one end, and omits rows as far inside at the other end. A filter that
+    only rounds its bounds returns both.
 
-    lowest, highest: the first and the last of the received rows. margin: how much more was requested on both sides.
+    lowest, highest: the first and the last received row.
+    margin: how much more was requested on both sides.
     """
     if lowest is None or highest is None:
         return None

@@ -73,7 +73,7 @@ def _run(source: RestList, step: Step) -> dg.MaterializeResult:
             workers=days,
         )
     finally:
-        shifts.settle(step.warehouse, step.stream.target.table)
+        shifts.store(step.warehouse, step.stream.target.table)
 
 
 def _way(source: RestList) -> str:

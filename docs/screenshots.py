@@ -32,7 +32,7 @@ def main(url: str = "http://127.0.0.1:3000", overview: str = ".orgdata-demo/stat
         for name, (path, text) in PICTURES.items():
             page.goto(url + path)
             page.get_by_text(text).first.wait_for(timeout=120_000)
-            page.wait_for_timeout(3_000)  # figures come after the words
+            page.wait_for_timeout(15_000)  # figures come after the words
             page.screenshot(path=Path(__file__).with_name(f"{name}.png"))
         for scheme in SCHEMES:
             page = browser.new_page(viewport={"width": 1400, "height": 760}, color_scheme=scheme)

@@ -18,6 +18,7 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
         command, cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    assert (tmp_path / "search/search_index.js").exists(), "the search does not work from a folder"
     pages = {str(page.relative_to(tmp_path)): page.read_text() for page in tmp_path.rglob("*.html")}
     vendors = {path.parent.name for path in ROOT.glob("orgdata_dagster/vendors/*/README.md")}
     assert {f"vendors/{vendor}.html" for vendor in vendors} <= set(pages)

@@ -26,7 +26,7 @@ _FORMATS = "--csv, --json and --parquet"
 @click.command()
 @as_json_option
 @click.option(
-    "--html", "file", type=click.Path(dir_okay=False), help="Write it as a page to FILE, with what fails since when."
+    "--html", "file", type=click.Path(dir_okay=False), help="Write an HTML page to FILE."
 )
 def status(as_json: bool, file: str | None) -> None:
     """Show tables, rows, coverage with its gaps, use of the rate limits, and what fails: vendors, tables, checks."""

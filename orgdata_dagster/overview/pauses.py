@@ -55,4 +55,4 @@ def pause_in_words(pause: Pause, now: datetime) -> str:
 
 def lift(vendor: str) -> str:
     """The text for users that explains how to end a pause."""
-    return f"Wait, or run `orgdata doctor --clear {vendor}`: the next pull then asks again."
+    return f"Wait, or run `orgdata doctor --clear {vendor}`: the next pull then sends requests."

@@ -25,9 +25,7 @@ _FORMATS = "--csv, --json and --parquet"
 
 @click.command()
 @as_json_option
-@click.option(
-    "--html", "file", type=click.Path(dir_okay=False), help="Write an HTML page to FILE."
-)
+@click.option("--html", "file", type=click.Path(dir_okay=False), help="Write an HTML page to FILE.")
 def status(as_json: bool, file: str | None) -> None:
     """Show tables, rows, coverage with its gaps, use of the rate limits, and what fails: vendors, tables, checks."""
     if file:

@@ -7,6 +7,8 @@ READY := .venv/.ready
 INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
 # pytest's own options, for example: make test T="-k walk -n 0"
 T ?=
+# Test processes: twice as many as the two cores that tests are measured on, because tests often wait for processes.
+WORKERS ?= 4
 # bench and soak: the parts to run, and further options (O=--help)
 ONLY ?=
 O ?=
@@ -45,15 +47,15 @@ docs-output: $(READY) ## record again what docs/commands.md shows of each comman
 	@$(BIN)/python docs/outputs.py $(ONLY)
 
 test: $(READY) ## the whole test suite
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(T)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(T)
 
 # `make test` has the warehouse's and the vendors' tests on a file
 GROWTH = orgdata_dagster_tests/warehouse orgdata_dagster_tests/vendors
 
 test-growth: $(READY) ## more than one machine: every test of it on each store and warehouse, 20 minutes at most
-	@CI=true $(BIN)/python -m pytest -n 3 --dist worksteal -m growth $(T)
+	@CI=true $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m growth $(T)
 	@for kind in sqlite postgres; do echo "warehouse: a lake on $$kind"; \
-		CI=true ORGDATA_TEST_WAREHOUSE=$$kind $(BIN)/python -m pytest -n 3 --dist worksteal $(T) $(GROWTH) || exit 1; done
+		CI=true ORGDATA_TEST_WAREHOUSE=$$kind $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(T) $(GROWTH) || exit 1; done
 
 test-install: $(READY) ## install the wheel with its dependencies on every Python 3.11 to 3.13 of this machine, and try it
 	@ORGDATA_TEST_INSTALL=1 $(BIN)/python -m pytest -n 0 $(T) orgdata_dagster_tests/test_wheel.py
@@ -63,12 +65,14 @@ test-dagster: ## the suite against another Dagster, in an environment of its own
 	@test -x $(OTHER)/bin/pytest || $(PYTHON) -m venv $(OTHER)
 	@sed -E -e 's/^(dagster[a-z-]*)==1\..*/\1==$(V)/' -e 's/^(dagster-postgres|dagster-celery)==.*/\1==0.$(shell expr $(word 2,$(subst ., ,$(V))) + 16).$(word 3,$(subst ., ,$(V)))/' constraints.txt > $(OTHER)/constraints.txt
 	@$(OTHER)/bin/python -m pip install -qq --no-compile --disable-pip-version-check -c $(OTHER)/constraints.txt -e '.[dev]'
-	@$(OTHER)/bin/python -m pytest -n 3 --dist worksteal $(T)
+	@$(OTHER)/bin/python -m pytest -n $(WORKERS) --dist worksteal $(T)
 
-test-duckdb: $(READY) ## the tests of warehouse, vendors and write-back with another DuckDB: make test-duckdb V=2.0.1
+WITH_DUCKDB = $(addprefix orgdata_dagster_tests/,warehouse vendors writeback cli integration orchestration)
+
+test-duckdb: $(READY) ## the tests that use DuckDB with another version of it: make test-duckdb V=2.0.1
 	@test -n "$(V)" || { echo "say which version: make test-duckdb V=2.0.1" >&2; exit 2; }
 	@test -d .duckdb-$(V) || $(BIN)/python -m pip install -qq --no-deps --disable-pip-version-check --target .duckdb-$(V) duckdb==$(V)
-	@PYTHONPATH=$(CURDIR)/.duckdb-$(V) $(BIN)/python -m pytest -n 3 --dist worksteal $(if $(T),$(T),orgdata_dagster_tests/warehouse orgdata_dagster_tests/vendors orgdata_dagster_tests/writeback)
+	@PYTHONPATH=$(CURDIR)/.duckdb-$(V) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(if $(T),$(T),$(WITH_DUCKDB))
 
 snapshot: $(READY) ## rewrite the snapshots of the definitions; review the difference
 	@ORGDATA_RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -n 0 -k definitions orgdata_dagster_tests/snapshots

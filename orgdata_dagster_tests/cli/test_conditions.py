@@ -112,11 +112,11 @@ CONDITIONS = {
         altered("ALTER TABLE _orgdata.loads DROP COLUMN seconds"), ("loads.seconds", "orgdata doctor --fix"), LEDGER
     ),
     "a warehouse in use": Condition(held, ("holds the warehouse", "end it")),
-    "a full disk": Condition(small_disk(lambda home: home.folder), ("room",), ("pull", "sync", "doctor", "status")),
+    "a full disk": Condition(small_disk(lambda home: home.folder), ("disk",), ("pull", "sync", "doctor", "status")),
     "a full disk below staging": Condition(
-        small_disk(lambda home: home.folder / "staging"), ("room",), ("pull", "sync", "doctor")
+        small_disk(lambda home: home.folder / "staging"), ("disk",), ("pull", "sync", "doctor")
     ),
-    "a full disk below the warehouse": Condition(full_warehouse, ("room",), ("pull", "doctor")),
+    "a full disk below the warehouse": Condition(full_warehouse, ("disk",), ("pull", "doctor")),
     "a read-only home": Condition(read_only(lambda home: home.folder), ("ORGDATA_HOME",), READING),
     "a read-only warehouse": Condition(read_only_warehouse, ("rite", "ORGDATA_WAREHOUSE"), READING),
     "a read-only rate limit": Condition(read_only(lambda home: home.folder / "rate_limits"), ("rit",), RATE_LIMIT),

@@ -189,7 +189,7 @@ def test_far_more_records_than_before_are_reported(people_rig: Rig) -> None:
     people_rig.landed_before("people", [100, 120, 90, 110, 100, 100, 100])
     volume = people_rig.pull("people").checks["volume"]
     assert (volume.passed, volume.severity.value) == (False, "WARN")
-    assert volume.metadata["unusual"].value == "- now: 2500 rows; the partitions before have 90 to 120"
+    assert volume.metadata["unusual"].value == "- now: 2,500 rows; the partitions before have 90 to 120"
     assert not people_rig.pull("people").checks["volume"].metadata["strange"].value, "2500 are usual by now"
 
 

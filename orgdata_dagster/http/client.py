@@ -219,12 +219,7 @@ class HttpClient:
 
         started = self._clock.monotonic()
         request = self._http.request(
-            call.method,
-            call.url,
-            headers=call.headers,
-            json=call.json,
-            content=call.content,
-            extensions={"trace": trace},
+            call.method, call.url, call.headers, json=call.json, content=call.content, trace=trace
         )
         try:
             with closing(self._http.send(request)) as response:

@@ -20,10 +20,11 @@ from orgdata_dagster.http.body import ACCEPT_ENCODING
 from orgdata_dagster.http.errors import PermanentError, UnsafeUrl
 from orgdata_dagster.http.origin import same_origin
 from orgdata_dagster.http.redaction import excerpt
-from orgdata_dagster.http.transport import LeanTransport
+from orgdata_dagster.http.transport import LeanTransport, Trace
 
 REQUESTS_LOG = "orgdata.http.requests"  # at DEBUG, a line per request with its whole URL, redacted
 _log = logging.getLogger(REQUESTS_LOG)
+_HEADERS = {"accept": "*/*", "accept-encoding": ACCEPT_ENCODING, "connection": "keep-alive", "user-agent": "orgdata"}
 
 
 @dataclass(frozen=True)
@@ -97,18 +98,32 @@ class Connections:
         # Only a part of the environment is used: SSL_CERT_FILE and an https proxy. A ~/.netrc would add an unexpected
         # Authorization header, and HTTP_PROXY would send credentials to a third party unencrypted.
         self._transport = transport or _transport(_tls(httpx.URL(base_url).scheme == "https"), https_proxy(base_url))
-        self._client = httpx.Client(
-            headers={"user-agent": "orgdata", "accept-encoding": ACCEPT_ENCODING, **headers},
-            timeout=httpx.Timeout(
-                connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool
-            ),
-            trust_env=False,
-            transport=self._transport,
-        )
+        self._headers = _merged(httpx.Headers(_HEADERS), headers)
+        self._cookies = httpx.Cookies()
+        self._timeouts = httpx.Timeout(
+            connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool
+        ).as_dict()
 
-    def request(self, method: str, url: httpx.URL, **content: Any) -> httpx.Request:
-        """Build a request with the common headers and cookies; `content`: further arguments of httpx.Request."""
-        return self._client.build_request(method, url, **content)
+    def request(
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        *,
+        json: Any = None,
+        content: bytes | None = None,
+        trace: Trace,
+    ) -> httpx.Request:
+        """Build a request with the common headers and cookies. trace: called with the steps of its exchange."""
+        return httpx.Request(
+            method,
+            url,
+            headers=_merged(self._headers, headers),
+            cookies=self._cookies,
+            json=json,
+            content=content,
+            extensions={"timeout": self._timeouts, "trace": trace},
+        )
 
     def send(self, request: httpx.Request) -> httpx.Response:
         """Send a request. The caller reads the body of the response and closes it."""
@@ -117,12 +132,20 @@ class Connections:
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("%s %s -> %d", request.method, request.url, response.status_code)
         if "set-cookie" in response.headers:
-            self._client.cookies.extract_cookies(response)
+            self._cookies.extract_cookies(response)
         return response
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        self._transport.close()
+
+
+def _merged(common: httpx.Headers, more: Mapping[str, str]) -> httpx.Headers:
+    if not more:
+        return common
+    merged = httpx.Headers(common)
+    merged.update(more)
+    return merged
 
 
 def _transport(tls: ssl.SSLContext, proxy: str | None) -> httpx.BaseTransport:

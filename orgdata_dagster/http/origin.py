@@ -26,6 +26,7 @@ def same_origin(base: str, url: str) -> bool:
     return ours is not None and ours == theirs
 
 
+@lru_cache(maxsize=256)  # a run asks the same few endpoints thousands of times
 def resolve(base_url: str, link: str) -> str:
     """The absolute URL of a vendor's relative or absolute link, without its fragment.
 

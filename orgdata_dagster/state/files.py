@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ class FileState:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._leases: dict[str, Path] = {}  # a path is made once, not for every request
 
     def describe(self) -> str:
         """The state's place; see State."""
@@ -67,12 +69,14 @@ class FileState:
 
     def lease(self, names: Sequence[str]) -> HeldFile | None:
         """Take a free lock; see State."""
-        for name in names:
+        first = threading.get_native_id() % len(names)  # a thread finds the one that it had before
+        for name in (*names[first:], *names[:first]):
+            path = self._leases.get(name) or self._leases.setdefault(name, self._lock_file(name))
             try:
-                held = _take(self._lock_file(name))
+                held = _take(path)
             except FileNotFoundError:
-                self._lock_file(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                held = _take(self._lock_file(name))
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                held = _take(path)
             if held is not None:
                 return held
         return None

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of `http/`: real servers on loopback, a client at one of them, a rate limit on a fake clock."""
+"""Fixtures of the tests of `http/`: loopback servers, a client for one of them, and a rate limit with a fake clock."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

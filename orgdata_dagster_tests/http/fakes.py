@@ -1,8 +1,8 @@
-"""Stand-ins for the outside world of `http/`.
+"""Replacements for clocks and senders in the tests of `http/`.
 
-Here: the clock that tests move by hand, and a sender that has nothing to send.
-Add here when: two test modules need the same stand-in.
-Keep out: tests; servers.
+Here: a clock that tests move by hand, and a sender that sends nothing.
+Add here when: two test modules need the same replacement.
+Keep out: tests; servers. /
 """
 
 from __future__ import annotations

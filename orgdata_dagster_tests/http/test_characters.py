@@ -1,4 +1,4 @@
-"""Bad characters are replaced and counted, whatever their neighbours and wherever a chunk ends; good ones stay."""
+"""Invalid characters are replaced and counted, wherever a chunk ends. Valid characters stay unchanged."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_each_bad_character_becomes_one_replacement(tmp_path: Path, body: bytes,
     assert replaced(tmp_path, becomes)[0] == becomes
 
 
-def test_another_encoding_is_no_slip(tmp_path: Path) -> None:
+def test_a_body_in_another_encoding_is_refused_and_unchanged(tmp_path: Path) -> None:
     with pytest.raises(BadBody, match="not UTF-8"):
         replaced(tmp_path, "a,b\n1,grün\n".encode("utf-16"))
     assert (tmp_path / "body").read_bytes() == "a,b\n1,grün\n".encode("utf-16")
@@ -60,7 +60,7 @@ TEXT = st.text(
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(TEXT, max_size=4), st.booleans(), st.integers(1, 9))
-def test_whatever_the_texts_and_wherever_a_chunk_ends(
+def test_any_text_is_repaired_with_any_size_of_chunks(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], ascii_only: bool, chunk: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any"

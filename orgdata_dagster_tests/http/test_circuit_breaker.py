@@ -1,4 +1,4 @@
-"""After a refusal that opens the circuit breaker, no process sends anything until a person closes it."""
+"""After a refusal that opens the circuit breaker, no process sends a request until a person closes it."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def circuit_breaker(folder: Path, statuses: tuple[int, ...] = (401,)) -> Circuit
     return CircuitBreaker("acme", FileState(folder), fingerprint=fingerprint([KEY]), statuses=statuses)
 
 
-def test_a_refusal_stops_everybody(rig: Rig, tmp_path: Path) -> None:
+def test_refused_credentials_stop_every_process(rig: Rig, tmp_path: Path) -> None:
     rig.server.answer(Reply(401, b'{"error": {"code": 401, "message": "who are you"}}'), Reply(200, b"data"))
     client = rig.client(circuit_breaker=circuit_breaker(tmp_path), secrets=[KEY])
     with pytest.raises(PermanentError, match=r"who are you.*may have been revoked.*orgdata doctor --clear acme"):
@@ -33,8 +33,8 @@ def test_a_refusal_stops_everybody(rig: Rig, tmp_path: Path) -> None:
     assert rig.fetch(client) == b"data"
 
 
-def test_whoever_waits_in_the_queue_looks_again(rig: Rig, tmp_path: Path) -> None:
-    """It was refused while we waited for our turn."""
+def test_a_queued_request_checks_the_circuit_breaker_again(rig: Rig, tmp_path: Path) -> None:
+    """The circuit breaker opened while the request waited for the rate limit."""
     sign = circuit_breaker(tmp_path)
     rig.rate_limit.wait, sleep = 1, rig.clock.sleep
     rig.clock.sleep = lambda seconds: (sleep(seconds), sign.set("HTTP 401"))  # type: ignore[method-assign,assignment,return-value]
@@ -44,7 +44,7 @@ def test_whoever_waits_in_the_queue_looks_again(rig: Rig, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_other_refusals_do_not(rig: Rig, tmp_path: Path, status: int) -> None:
+def test_other_refusals_do_not_open_it(rig: Rig, tmp_path: Path, status: int) -> None:
     rig.server.answer(Reply(status), Reply(200, b"data"))
     client = rig.client(circuit_breaker=circuit_breaker(tmp_path))
     with pytest.raises(PermanentError):
@@ -52,7 +52,7 @@ def test_other_refusals_do_not(rig: Rig, tmp_path: Path, status: int) -> None:
     assert rig.fetch(client) == b"data"
 
 
-def test_the_first_refusal_is_the_one_that_is_told(tmp_path: Path) -> None:
+def test_the_first_refusal_is_reported(tmp_path: Path) -> None:
     circuit_breaker(tmp_path).set("first")
     circuit_breaker(tmp_path).set("second")
     notice = circuit_breaker(tmp_path).read()
@@ -61,7 +61,7 @@ def test_the_first_refusal_is_the_one_that_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"at": "now"})])
-def test_a_sign_that_cannot_be_read_is_a_sign(tmp_path: Path, content: str) -> None:
+def test_an_unreadable_file_counts_as_open(tmp_path: Path, content: str) -> None:
     circuit_breaker(tmp_path).set("HTTP 401")
     (file,) = (tmp_path / "circuit_breakers").iterdir()
     file.write_text(content)
@@ -69,7 +69,7 @@ def test_a_sign_that_cannot_be_read_is_a_sign(tmp_path: Path, content: str) -> N
         circuit_breaker(tmp_path).check()
 
 
-def test_the_file_holds_no_key(tmp_path: Path) -> None:
+def test_the_file_does_not_contain_the_key(tmp_path: Path) -> None:
     circuit_breaker(tmp_path).set("HTTP 401")
     (file,) = (tmp_path / "circuit_breakers").iterdir()
     assert KEY not in file.read_text()

@@ -55,7 +55,7 @@ def test_a_next_link_on_the_same_origin_is_followed_with_the_credentials(rig: Ri
 
 
 @pytest.mark.parametrize("link", ["http://127.0.0.1:9/x", "//evil.example/x", "https://127.0.0.1/", "http:x"])
-def test_a_link_elsewhere_is_refused_before_anything_is_paid_or_sent(rig: Rig, link: str) -> None:
+def test_a_link_to_another_origin_is_refused_before_anything_is_paid_or_sent(rig: Rig, link: str) -> None:
     with pytest.raises(UnsafeUrl, match=r"^acme: "):
         rig.fetch(rig.client(), link)
     assert (rig.server.requests, rig.rate_limit.paid) == ([], [])
@@ -74,7 +74,7 @@ def test_a_credential_with_a_line_end_is_refused_without_showing_it(rig: Rig) ->
     assert "sesame" not in str(caught.value)
 
 
-def test_many_requests_share_one_connection_also_after_refusals_and_redirects(rig: Rig) -> None:
+def test_one_connection_serves_many_requests_even_after_refusals_and_redirects(rig: Rig) -> None:
     client = rig.client()
     moved = Reply(302, b"moved", {"Location": "/y"})
     rig.server.answer(FINE, BUSY, FINE, moved, FINE)
@@ -100,7 +100,7 @@ def test_threads_share_a_client(rig: Rig, tmp_path: Path) -> None:
     assert sizes == [100_000] * 20
 
 
-def test_a_proxy_of_the_environment_is_used_for_https_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_from_the_environment_is_used_only_for_https(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy:3128")
     monkeypatch.setenv("https_proxy", "http://proxy:3128")
     monkeypatch.setenv("no_proxy", "inside.example")
@@ -123,7 +123,7 @@ def test_every_attempt_pays(rig: Rig) -> None:
     assert [(permit.sends, permit.departures, permit.answers) for permit in rig.rate_limit.permits] == [(1, 1, 1)] * 4
 
 
-def test_the_lease_covers_the_body_and_not_the_reading(rig: Rig) -> None:
+def test_the_lease_covers_the_download_but_not_its_processing(rig: Rig) -> None:
     during: list[int] = []
 
     def slowly(wire: object) -> None:
@@ -136,7 +136,7 @@ def test_the_lease_covers_the_body_and_not_the_reading(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 422])
-def test_a_refusal_is_one_request(rig: Rig, status: int) -> None:
+def test_a_refused_request_is_not_retried(rig: Rig, status: int) -> None:
     rig.server.answer(Reply(status, b"no"))
     with pytest.raises(PermanentError) as caught:
         rig.fetch(rig.client(credentials_from=("ACME_KEY",)))
@@ -146,13 +146,13 @@ def test_a_refusal_is_one_request(rig: Rig, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_a_passing_fault_is_retried(rig: Rig, status: int) -> None:
+def test_a_transient_status_is_retried(rig: Rig, status: int) -> None:
     rig.server.answer(Reply(status), FINE)
     assert rig.fetch(rig.client()) == FINE.body
     assert len(rig.server.requests) == 2
 
 
-def test_a_vendor_adds_statuses(rig: Rig) -> None:
+def test_a_vendor_can_add_transient_statuses(rig: Rig) -> None:
     rig.server.answer(Reply(423), FINE)
     assert rig.fetch(rig.client(retry=RetryPolicy(extra_statuses=frozenset({423})))) == FINE.body
 
@@ -167,7 +167,7 @@ def test_a_vendor_adds_statuses(rig: Rig) -> None:
         ),
     ],
 )
-def test_retry_after_is_obeyed_to_the_second_and_pauses_everybody(
+def test_retry_after_is_obeyed_to_the_second_by_all_processes(
     rig: Rig, headers: dict[str, str], seconds: float
 ) -> None:
     rig.server.answer(Reply(429, headers=headers), FINE)
@@ -176,7 +176,7 @@ def test_retry_after_is_obeyed_to_the_second_and_pauses_everybody(
     assert rig.rate_limit.pauses == [seconds]
 
 
-def test_gives_up_with_all_that_was_tried(rig: Rig) -> None:
+def test_the_final_error_lists_all_attempts(rig: Rig) -> None:
     rig.server.answer(Reply(500), Reply(503, b'{"title": "Busy", "detail": "later"}', {"apigw-requestid": "r-77"}))
     with pytest.raises(RetriesExhausted) as caught:
         rig.fetch(rig.client(retry=RetryPolicy(attempts=3)), "/deep/rows?cursor=1")
@@ -187,7 +187,7 @@ def test_gives_up_with_all_that_was_tried(rig: Rig) -> None:
     assert "(apigw-requestid=r-77). Try again later" in str(error)
 
 
-def test_the_network_fails(rig: Rig) -> None:
+def test_a_refused_connection_is_retried_and_then_reported(rig: Rig) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets this port, and it refuses
         client = HttpClient("acme", f"http://127.0.0.1:{taken.getsockname()[1]}", clock=rig.clock)
@@ -207,7 +207,7 @@ def test_timeouts(rig: Rig) -> None:
     assert "ReadTimeout" in (rig.records[0].error or "")
 
 
-def test_a_body_that_drips_for_ever_is_stopped(rig: Rig) -> None:
+def test_an_endless_slow_body_is_stopped(rig: Rig) -> None:
     def drip(wire: object) -> None:
         for _ in range(1000):
             rig.clock.sleep(60)
@@ -243,7 +243,7 @@ def test_a_redirect_to_another_port_is_refused_and_nothing_goes_there(rig: Rig, 
     assert (caught.value.vendor, caught.value.endpoint, caught.value.status) == ("acme", "/x", 307)
 
 
-def test_redirects_in_a_ring_end(rig: Rig) -> None:
+def test_circular_redirects_end_with_an_error(rig: Rig) -> None:
     rig.server.answer(Reply(302, headers={"Location": "/x"}))
     with pytest.raises(PermanentError, match="more than 5 redirects"):
         rig.fetch(rig.client())
@@ -271,14 +271,14 @@ ROUTE = b'{"error": {"code": "invalid_route", "message": "no such", "data": {}},
         (b"x" * 100_000, "", "x" * 499 + "…"),
     ],
 )
-def test_the_vendors_own_words(rig: Rig, sent: bytes, code: str, message: str) -> None:
+def test_the_vendors_error_code_and_message_are_read(rig: Rig, sent: bytes, code: str, message: str) -> None:
     rig.server.answer(Reply(400, sent))
     with pytest.raises(PermanentError) as caught:
         rig.fetch(rig.client())
     assert (caught.value.code, caught.value.message) == (code, message)
 
 
-def test_a_vendors_error_reader(rig: Rig) -> None:
+def test_a_vendor_can_have_its_own_error_reader(rig: Rig) -> None:
     def reader(body: bytes, headers: httpx.Headers) -> ErrorDetail:
         return ErrorDetail(headers["x-code"], body.decode().upper())
 
@@ -288,7 +288,7 @@ def test_a_vendors_error_reader(rig: Rig) -> None:
     assert str(caught.value).startswith("acme /x: HTTP 404 [E1] GONE (x-request-id=r1, traceparent=t1). Check ")
 
 
-def test_records(rig: Rig) -> None:
+def test_each_attempt_is_recorded(rig: Rig) -> None:
     rig.server.answer(Reply(502, b"off"), Reply(200, b"data", {"x-request-id": "r2"}))
     rig.rate_limit.wait = 1.5
     rig.fetch(rig.client(), "/rows?cursor=1", params={"a": "b"}, cost=2)
@@ -301,7 +301,7 @@ def test_records(rig: Rig) -> None:
     assert first.at == datetime.fromtimestamp(1_700_000_001.5, UTC)
 
 
-def test_a_download_tells_the_vendors_time(rig: Rig) -> None:
+def test_a_download_has_the_vendors_time(rig: Rig) -> None:
     seen: list[Download] = []
     rig.server.answer(Reply(200, b"x", {"Date": "Sun, 01 Mar 2026 12:00:00 GMT"}), Reply(200, b"x"))
     rig.fetch(rig.client(), read=seen.append)
@@ -311,7 +311,7 @@ def test_a_download_tells_the_vendors_time(rig: Rig) -> None:
     assert (seen[0].status, seen[0].endpoint, seen[0].path) == (200, "/x", rig.into)
 
 
-def test_a_reader_that_finds_no_data_is_a_fault_of_the_request(rig: Rig) -> None:
+def test_a_request_is_retried_if_the_reader_rejects_its_body(rig: Rig) -> None:
     def read(download: Download) -> str:
         if download.attempts < 3:
             raise BadBody("row 3 does not parse")
@@ -332,7 +332,7 @@ def test_a_bug_in_a_reader_is_not_retried_and_leaves_no_file(rig: Rig) -> None:
 # --- with the real rate limit
 
 
-def test_the_real_rate_limit_counts_every_attempt_and_hears_of_a_429(rig: Rig, tmp_path: Path) -> None:
+def test_the_real_rate_limit_counts_every_attempt_and_pauses_after_a_429(rig: Rig, tmp_path: Path) -> None:
     rate_limit = RateLimit("acme", Rule(buckets=((Window(100, 60),),), in_flight=1), FileState(tmp_path), rig.clock)
     rig.server.answer(BUSY, FINE, Reply(429, headers={"Retry-After": "7"}))
     client = rig.client(rate_limit=rate_limit, retry=RetryPolicy(attempts=2))

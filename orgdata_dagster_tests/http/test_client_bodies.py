@@ -1,4 +1,4 @@
-"""A body is whole, or it is a fault: never half a file, never HTML taken for data."""
+"""A body is complete or an error: there are never half files, and HTML is never mistaken for data."""
 
 import gzip
 import os
@@ -53,7 +53,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_fault_is_retried(rig: Rig, fault: Reply) -> None:
+def test_a_broken_body_is_retried(rig: Rig, fault: Reply) -> None:
     rig.server.answer(fault, GOOD)
     assert rig.fetch(rig.client()) == b"good"
     assert len(rig.rate_limit.paid) == 2
@@ -61,7 +61,7 @@ def test_a_fault_is_retried(rig: Rig, fault: Reply) -> None:
 
 
 @pytest.mark.parametrize("fault", [FAULTS["shorter than its Content-Length"], FAULTS["a page by its looks"]])
-def test_a_fault_that_stays_leaves_no_file(rig: Rig, fault: Reply) -> None:
+def test_a_body_that_stays_broken_leaves_no_file(rig: Rig, fault: Reply) -> None:
     rig.server.answer(fault)
     with pytest.raises(RetriesExhausted):
         rig.fetch(rig.client(retry=RetryPolicy(attempts=2)), read=lambda _: pytest.fail("read a bad body"))
@@ -93,26 +93,26 @@ WHOLE = {
 
 
 @pytest.mark.parametrize(("reply", "data"), WHOLE.values(), ids=WHOLE)
-def test_a_whole_body_is_taken(rig: Rig, reply: Reply, data: bytes) -> None:
+def test_a_complete_body_is_accepted(rig: Rig, reply: Reply, data: bytes) -> None:
     rig.server.answer(reply)
     assert rig.fetch(rig.client()) == data
     assert (len(rig.rate_limit.paid), rig.left_over()) == (1, ["page"])
 
 
-def test_html_is_taken_where_it_is_asked_for(rig: Rig) -> None:
+def test_html_is_accepted_if_the_request_accepts_it(rig: Rig) -> None:
     page = b"<html>hello"
     rig.server.answer(Reply(200, page, {"Content-Type": "text/html"}))
     assert rig.fetch(rig.client(), headers={"accept": "text/html"}) == page
 
 
-def test_why_decoding_is_ours() -> None:
-    """httpx takes a gzip stream without its end for a whole one. Once it does not, `body` may give decoding back."""
+def test_httpx_accepts_a_gzip_stream_without_its_end() -> None:
+    """This is why `body` decodes gzip itself. Once httpx refuses such a stream, `body` can leave decoding to httpx."""
     decoded = httpx.Response(200, headers=GZIP, content=PACKED[:5000]).content
     assert 0 < len(decoded) < len(ROWS)
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_memory_is_flat(rig: Rig, packed: bool) -> None:
+def test_memory_does_not_grow_with_the_body(rig: Rig, packed: bool) -> None:
     size, block = 200 * 1024 * 1024, b"0123456789abcde\n" * 65_536
 
     def write(wire: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""A canary for a key, in the query and in a header, never comes out anywhere, whatever fails."""
+"""A key in the query and in a header never appears in any output, whatever fails."""
 
 import io
 import json
@@ -50,7 +50,9 @@ SCENES = {
 
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("as_through_a_proxy", [False, True])
-def test_no_word_of_it(rig: Rig, everything_logged: io.StringIO, scene: str, as_through_a_proxy: bool) -> None:
+def test_the_key_appears_nowhere(
+    rig: Rig, everything_logged: io.StringIO, scene: str, as_through_a_proxy: bool
+) -> None:
     rig.server.answer(SCENES[scene])
     transport = httpx.HTTPTransport() if as_through_a_proxy else None
     said = play(rig, f"/x/{scene[:3]}?cursor={'7f3b'}", transport)
@@ -63,14 +65,18 @@ def test_no_word_of_it(rig: Rig, everything_logged: io.StringIO, scene: str, as_
 
 
 @pytest.mark.parametrize("kind", [BadBody, PermanentError])
-def test_not_when_a_reader_quotes_it(rig: Rig, everything_logged: io.StringIO, kind: type[VendorError]) -> None:
+def test_the_key_appears_nowhere_if_a_reader_quotes_it(
+    rig: Rig, everything_logged: io.StringIO, kind: type[VendorError]
+) -> None:
     def read(_download: Download) -> None:
         raise kind(f"row 1 is {CANARY}") from ValueError(CANARY)
 
     check(rig, everything_logged, play(rig, "/x", read=read))
 
 
-def test_not_when_the_server_is_gone(rig: Rig, server: Loopback, everything_logged: io.StringIO) -> None:
+def test_the_key_appears_nowhere_if_the_server_is_down(
+    rig: Rig, server: Loopback, everything_logged: io.StringIO
+) -> None:
     server.url = "http://127.0.0.1:1"  # a reserved port, refused
     message = play(rig, "/x")
     assert "refused the connection" in message

@@ -1,4 +1,4 @@
-"""Which failures are retried, and what a failure says."""
+"""Which failures are retried, and what their messages contain."""
 
 import copy
 import pickle
@@ -22,29 +22,29 @@ NEVER = [300, 304, 400, 401, 402, 403, 404, 405, 409, 410, 413, 422, 423, 451, 5
 
 
 @pytest.mark.parametrize("status", MAY_WORK_LATER)
-def test_may_work_later(status: int) -> None:
+def test_transient_statuses(status: int) -> None:
     assert classify(status) is TransientError
 
 
 @pytest.mark.parametrize("status", NEVER)
-def test_never(status: int) -> None:
+def test_permanent_statuses(status: int) -> None:
     assert classify(status) is PermanentError
 
 
-def test_a_vendor_may_add_statuses_but_none_that_means_no() -> None:
+def test_a_vendor_can_add_transient_statuses_but_not_clear_refusals() -> None:
     assert classify(423, frozenset({423})) is TransientError
     for status in (400, 401, 403, 404):
         assert classify(status, frozenset({status})) is PermanentError
 
 
-def test_the_classes_say_how_to_recover() -> None:
+def test_error_classes_separate_transient_from_permanent() -> None:
     assert issubclass(BadBody, TransientError)
     assert issubclass(RetriesExhausted, TransientError)
     assert issubclass(UnsafeUrl, PermanentError)
     assert not issubclass(PermanentError, TransientError)
 
 
-def test_text_is_one_line_that_ends_with_what_to_do() -> None:
+def test_the_message_is_one_line_that_ends_with_a_remedy() -> None:
     error = PermanentError(
         "Missing mandatory columns:\n  firstname.",
         vendor="octolis",
@@ -71,7 +71,7 @@ def test_messages_are_capped() -> None:
     assert len(VendorError("x" * 10_000).message) == MESSAGE_CAP
 
 
-def test_about_fills_in_only_what_is_missing() -> None:
+def test_about_only_fills_in_missing_fields() -> None:
     error = BadBody("row 3 does not parse", endpoint="/mine", request_ids={"a": "1"})
     assert error.about(vendor="v", endpoint="/theirs", status=200, request_ids={"a": "2", "b": "3"}) is error
     assert (error.vendor, error.endpoint, error.status) == ("v", "/mine", 200)
@@ -80,7 +80,7 @@ def test_about_fills_in_only_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize("again", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])
-def test_survives_another_process(again) -> None:  # type: ignore[no-untyped-def]
+def test_an_error_can_be_copied_and_pickled(again) -> None:  # type: ignore[no-untyped-def]
     error = again(TransientError("busy", vendor="v", endpoint="/e", status=503, code="c"))
     assert type(error) is TransientError
     assert (str(error), error.status) == ("v /e: HTTP 503 [c] busy. It may work later: try again.", 503)

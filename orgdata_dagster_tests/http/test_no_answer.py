@@ -1,4 +1,4 @@
-"""No connection: the reason, and advice that helps against it. Real sockets, real TLS with a certificate of our own."""
+"""If there is no connection, the error has the reason and advice. Uses real sockets, and TLS with own certificates."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def closed_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
-def test_refused(tmp_path: Path) -> None:
+def test_a_refused_connection(tmp_path: Path) -> None:
     with closed_port() as port:
         message = failure(f"http://127.0.0.1:{port}", tmp_path, RetriesExhausted)
     assert f"127.0.0.1:{port} refused the connection" in message
@@ -54,7 +54,7 @@ def test_refused(tmp_path: Path) -> None:
         (socket.EAI_AGAIN, "the name server does not answer", "Check this machine's network and DNS"),
     ],
 )
-def test_unknown_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, problem: str, advice: str) -> None:
+def test_an_unknown_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, problem: str, advice: str) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(code, "Name or service not known")
 
@@ -98,7 +98,7 @@ def tls_server(certificate: Path) -> Iterator[int]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_certificate_that_nobody_signed(certificate: Path, tmp_path: Path) -> None:
+def test_a_certificate_of_an_unknown_authority(certificate: Path, tmp_path: Path) -> None:
     with tls_server(certificate) as port:
         message = failure(f"https://localhost:{port}", tmp_path, PermanentError)
     assert f"the certificate of localhost:{port} is not trusted: self" in message
@@ -115,7 +115,7 @@ def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_certificate_that_is_trusted(certificate: Path, tmp_path: Path) -> None:
+def test_a_trusted_certificate(certificate: Path, tmp_path: Path) -> None:
     with tls_server(certificate) as port, HttpClient("acme", f"https://localhost:{port}") as client:
         assert client.fetch("/x", into=tmp_path / "x", read=lambda download: download.path.read_bytes()) == b"fine"
 
@@ -147,7 +147,7 @@ def test_http_at_a_port_with_something_else(tmp_path: Path) -> None:
     assert "does not speak HTTP" in message
 
 
-def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_proxy_that_does_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with closed_port() as port:
         monkeypatch.setenv("https_proxy", f"http://user:sesame@127.0.0.1:{port}")
         message = failure("https://vendor.example", tmp_path, RetriesExhausted)
@@ -196,6 +196,6 @@ def test_a_base_url_that_cannot_be_used(base: str, message: str) -> None:
     assert "sesame" not in str(caught.value)
 
 
-def test_white_space_around_a_base_url_is_nothing(server: Loopback, tmp_path: Path) -> None:
+def test_white_space_around_a_base_url_is_ignored(server: Loopback, tmp_path: Path) -> None:
     with HttpClient("acme", f" {server.url}/ \n") as client:
         client.fetch("/x", into=tmp_path / "x", read=lambda _: None)

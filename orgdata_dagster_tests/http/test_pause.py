@@ -1,4 +1,4 @@
-"""A vendor that asks for a pause is obeyed, but within a bound, not in silence, and not against a person's word."""
+"""A pause that a vendor asks for is kept, up to a maximum. It is announced, and a person can end it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def refusing(after: str, status: int = 429, **headers: str) -> Reply:
 
 
 @pytest.mark.parametrize("after", ["86400", "901", "1795766122", "1795766122000", "1e300", FAR])
-def test_more_than_the_cap_fails_at_once_for_all_and_is_over_after_the_cap(
+def test_a_pause_above_the_maximum_fails_all_requests_at_once_and_ends_after_the_maximum(
     rig: Rig, tmp_path: Path, after: str
 ) -> None:
     def opened() -> RateLimit:  # each is another process
@@ -48,7 +48,7 @@ def test_more_than_the_cap_fails_at_once_for_all_and_is_over_after_the_cap(
 
 
 @pytest.mark.parametrize("after", ["-5", "-1e300", "0", "nan", "inf", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", ""])
-def test_what_is_no_wait_pauses_nobody(rig: Rig, tmp_path: Path, after: str) -> None:
+def test_an_invalid_retry_after_pauses_nobody(rig: Rig, tmp_path: Path, after: str) -> None:
     rate_limit = RateLimit("acme", RULE, FileState(tmp_path), rig.clock)
     rig.server.answer(refusing(after), FINE)
     assert rig.fetch(rig.client(rate_limit=rate_limit)) == FINE.body
@@ -56,7 +56,7 @@ def test_what_is_no_wait_pauses_nobody(rig: Rig, tmp_path: Path, after: str) -> 
     assert sum(rig.clock.slept) <= 60
 
 
-def test_a_pause_is_lifted_by_hand(rig: Rig, tmp_path: Path) -> None:
+def test_a_person_can_lift_a_pause(rig: Rig, tmp_path: Path) -> None:
     rate_limit = RateLimit("acme", RULE, FileState(tmp_path), rig.clock)
     rig.server.answer(refusing("86400"), FINE)
     with pytest.raises(TooLongAPause):
@@ -67,7 +67,7 @@ def test_a_pause_is_lifted_by_hand(rig: Rig, tmp_path: Path) -> None:
     assert rig.fetch(rig.client(rate_limit=rate_limit)) == FINE.body
 
 
-def test_whoever_waits_for_a_pause_notices_that_it_was_lifted(rig: Rig, tmp_path: Path) -> None:
+def test_a_waiting_request_notices_that_the_pause_was_lifted(rig: Rig, tmp_path: Path) -> None:
     rate_limit = RateLimit("acme", RULE, FileState(tmp_path), rig.clock)
     rig.server.answer(refusing("600"), FINE)
     client, sleep = rig.client(rate_limit=rate_limit), rig.clock.sleep
@@ -82,7 +82,7 @@ def test_whoever_waits_for_a_pause_notices_that_it_was_lifted(rig: Rig, tmp_path
     assert sum(rig.clock.slept) == pytest.approx(10)  # two looks; the third sleep is the second of them
 
 
-def test_the_cap_is_the_policys_and_a_503_is_no_matter_for_others(rig: Rig, tmp_path: Path) -> None:
+def test_the_maximum_is_the_policys_and_a_503_does_not_pause_other_requests(rig: Rig, tmp_path: Path) -> None:
     rate_limit = RateLimit("acme", RULE, FileState(tmp_path), rig.clock, longest_pause=5)
     client = rig.client(rate_limit=rate_limit, retry=RetryPolicy(longest_pause=5))
     rig.server.answer(refusing("6", 503))
@@ -91,7 +91,7 @@ def test_the_cap_is_the_policys_and_a_503_is_no_matter_for_others(rig: Rig, tmp_
     assert rate_limit.paused() is None
 
 
-def test_every_wait_is_announced_with_its_end(rig: Rig, tmp_path: Path) -> None:
+def test_every_wait_is_announced_with_its_expected_end(rig: Rig, tmp_path: Path) -> None:
     heard: list[Wait] = []
     rate_limit = RateLimit("acme", Rule(buckets=((Window(1, 60),),)), FileState(tmp_path), rig.clock)
     rig.server.answer(refusing("30", 503), FINE, refusing("600"), FINE)
@@ -109,7 +109,7 @@ def test_every_wait_is_announced_with_its_end(rig: Rig, tmp_path: Path) -> None:
     assert str(heard[-1]).endswith(" UTC (600 s)")
 
 
-def test_a_wait_for_other_requests_to_end_is_announced(tmp_path: Path) -> None:
+def test_a_wait_for_other_requests_is_announced(tmp_path: Path) -> None:
     heard: list[Wait] = []
     clock = FakeClock()
     rule = Rule(in_flight=1)
@@ -119,10 +119,10 @@ def test_a_wait_for_other_requests_to_end_is_announced(tmp_path: Path) -> None:
     assert [(wait.seconds, "1 request of other runs" in wait.reason) for wait in heard] == [(None, True)]
 
 
-def test_a_pause_on_disk_is_bounded_too(
+def test_a_stored_pause_is_limited_too(
     rate_limit: Callable[[Rule], RateLimit], tmp_path: Path, clock: FakeClock
 ) -> None:
-    """An older version, or another setting, may have written it."""
+    """An older version or another setting may have stored it."""
     RateLimit("vendor", RULE, FileState(tmp_path), clock, boot=lambda: "boot 1", longest_pause=1e9).pause(1e9)
     for _ in range(3):  # each look must not begin the bound anew
         clock.sleep(300)
@@ -132,7 +132,7 @@ def test_a_pause_on_disk_is_bounded_too(
     assert spend(rate_limit(RULE)) == pytest.approx(300)
 
 
-def test_shared_backoff_grows_with_everybodys_failures(rig: Rig, tmp_path: Path) -> None:
+def test_shared_backoff_grows_with_the_failures_of_all_processes(rig: Rig, tmp_path: Path) -> None:
     def opened() -> RateLimit:
         return RateLimit("acme", RULE, FileState(tmp_path), rig.clock, longest_pause=32)
 
@@ -154,7 +154,7 @@ def test_shared_backoff_grows_with_everybodys_failures(rig: Rig, tmp_path: Path)
     assert pause.seconds == pytest.approx(1)
 
 
-def test_what_the_vendor_asks_for_counts_with_shared_backoff_too(rig: Rig, tmp_path: Path) -> None:
+def test_the_vendors_pause_counts_with_shared_backoff_too(rig: Rig, tmp_path: Path) -> None:
     rate_limit = RateLimit("acme", RULE, FileState(tmp_path), rig.clock, longest_pause=32)
     policy = RetryPolicy(shortest_wait=1, longest_wait=32, longest_pause=32, shared_backoff=True)
     rig.server.answer(refusing("20", 503), FINE)

@@ -1,4 +1,4 @@
-"""Requests that start, leave or arrive later than the book says: each is dated anew, and no limit is broken."""
+"""Requests that start, leave or arrive later than planned are recorded with the later time, and no limit is broken."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_late_start_counts_from_when_it_was_sent(rate_limit: Callable[[Rule], 
     assert spend(rate_limit(one)) == pytest.approx(10.5 - one.grace)
 
 
-def test_a_start_so_late_that_its_payment_is_forgotten_pays_anew(
+def test_a_start_after_its_payment_was_deleted_pays_again(
     rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
 ) -> None:
     one = Rule(buckets=((Window(1, 10),),))
@@ -36,10 +36,10 @@ def test_a_start_so_late_that_its_payment_is_forgotten_pays_anew(
     assert spend(rate_limit(one)) == pytest.approx(10.5 - one.grace)
 
 
-def test_a_late_start_whose_room_is_gone_waits_for_some(
+def test_a_late_start_waits_if_its_window_is_full_by_now(
     rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
 ) -> None:
-    """At 10.6 s its own date has left the window, but two others are in it now."""
+    """At 10.6 s its own payment has left the window, but two others are in it now."""
     with rate_limit(TWO_IN_TEN).spend() as permit:
         clock.sleep(10.6)
         spend(rate_limit(TWO_IN_TEN), 2)
@@ -47,7 +47,7 @@ def test_a_late_start_whose_room_is_gone_waits_for_some(
         assert permit.waited == pytest.approx(10.5)
 
 
-def test_a_punctual_start_writes_nothing(
+def test_a_start_on_time_writes_nothing(
     rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = rate_limit(TWO_IN_TEN)
@@ -57,7 +57,9 @@ def test_a_punctual_start_writes_nothing(
         permit.sent()
 
 
-def test_a_request_that_leaves_late_is_dated_anew(rate_limit: Callable[[Rule], RateLimit], clock: FakeClock) -> None:
+def test_a_request_that_leaves_late_is_recorded_with_the_later_time(
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
+) -> None:
     one = Rule(buckets=((Window(1, 10),),))
     with rate_limit(one).spend() as permit:
         permit.sent()
@@ -67,7 +69,7 @@ def test_a_request_that_leaves_late_is_dated_anew(rate_limit: Callable[[Rule], R
     assert spend(rate_limit(one)) == pytest.approx(10.5)
 
 
-def test_a_machine_that_stands_still_now_and_then_breaks_no_limit(
+def test_a_machine_that_freezes_at_times_breaks_no_limit(
     rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
 ) -> None:
     octolis, chance, arrivals, began = rate_limit(OCTOLIS), random.Random(3), [], clock.monotonic()
@@ -81,10 +83,10 @@ def test_a_machine_that_stands_still_now_and_then_breaks_no_limit(
     assert len(arrivals) / (clock.monotonic() - began) * 60 > 0.85 * 135
 
 
-def test_a_request_that_was_long_under_way_breaks_no_limit(
+def test_a_request_that_travels_for_a_long_time_breaks_no_limit(
     rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
 ) -> None:
-    """It left in time; that the vendor saw it late, only the answer tells."""
+    """It left on time. Only the answer shows that the vendor received it late."""
     octolis, chance, arrivals, began = rate_limit(OCTOLIS), random.Random(3), [], clock.monotonic()
     for number in range(400):
         stands_still = number > 3 and chance.random() < 0.1  # by then it knows what is usual

@@ -1,4 +1,4 @@
-"""What a rate limit remembers, and what it does when it cannot."""
+"""What a rate limit remembers of earlier requests, and what it does if its state is lost or the clock jumps."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.mark.parametrize(("rule", "waits"), [(TRUSTING, 0), (CAREFUL, 63)])
-def test_a_new_store(machine: Machine, rule: Rule, waits: float) -> None:
+def test_without_a_state_the_first_request_waits_by_the_rule(machine: Machine, rule: Rule, waits: float) -> None:
     assert machine.waited(rule) == pytest.approx(waits)
 
 
 @pytest.mark.parametrize("rule", [TRUSTING, CAREFUL])
-def test_a_restart_remembers(machine: Machine, rule: Rule) -> None:
+def test_the_state_survives_a_restart(machine: Machine, rule: Rule) -> None:
     machine.waited(rule)
     machine.clock.sleep(20)
     assert machine.waited(rule) == pytest.approx(43)
@@ -64,7 +64,7 @@ def test_a_broken_store_is_moved_aside(machine: Machine, rule: Rule, waits: floa
     assert (machine.folder / "vendor.corrupt").exists() == bool(broken)
 
 
-def test_a_store_broken_in_the_middle(machine: Machine) -> None:
+def test_a_partly_broken_store_is_moved_aside(machine: Machine) -> None:
     machine.waited(TRUSTING)
     path = machine.folder / "vendor.sqlite"
     with sqlite3.connect(path) as connection:
@@ -77,8 +77,8 @@ def test_a_store_broken_in_the_middle(machine: Machine) -> None:
     assert (machine.folder / "vendor.corrupt").exists()
 
 
-def test_a_store_deleted_under_a_running_process(machine: Machine) -> None:
-    """Its open connection sees a ghost then; whoever comes later would not see what it pays."""
+def test_a_deleted_store_is_created_again(machine: Machine) -> None:
+    """The open connection still sees the deleted file; a new process would not see payments that are written to it."""
     rate_limit = RateLimit("vendor", TRUSTING, FileState(machine.folder.parent), machine.clock, boot=lambda: "boot 1")
     for _ in range(2):
         with rate_limit.spend() as permit:
@@ -121,13 +121,13 @@ def test_the_wall_clock_is_set_forward(machine: Machine, rule: Rule) -> None:
     assert machine.waited(rule) == pytest.approx(43)
 
 
-def test_a_careful_rule_with_a_choice_waits_for_the_first_window_only(machine: Machine) -> None:
-    """Nobody knows which window the vendor would pay from, so not even the second may be used at once."""
+def test_a_careful_rule_with_two_windows_waits_for_the_first_window_only(machine: Machine) -> None:
+    """It is unknown which window the vendor would count, so even the second one may not be used at once."""
     rule = Rule(buckets=((Window(5, 1), Window(10, 60)),), unknown_past="spent")
     assert machine.waited(rule) == pytest.approx(1.05)
 
 
-def test_changed_windows_count_old_payments_against_all_of_theirs(machine: Machine) -> None:
+def test_changed_windows_count_old_payments_in_every_window(machine: Machine) -> None:
     machine.waited(TRUSTING)
     tighter = Rule(buckets=((Window(1, 10), Window(1, 30)), (Window(5, 30),)))
     assert machine.waited(tighter) == pytest.approx(10.5)
@@ -135,7 +135,7 @@ def test_changed_windows_count_old_payments_against_all_of_theirs(machine: Machi
     assert machine.waited(wider) == 0
 
 
-def test_old_payments_are_forgotten(machine: Machine) -> None:
+def test_old_payments_are_deleted(machine: Machine) -> None:
     for _ in range(50):
         machine.waited(TRUSTING)
     with sqlite3.connect(machine.folder / "vendor.sqlite") as connection:

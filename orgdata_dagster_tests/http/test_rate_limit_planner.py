@@ -1,4 +1,4 @@
-"""The planner against a server that keeps its own books."""
+"""The planner, compared with a server that counts independently."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def paid(at: float, cost: float, *windows: int, proven: float = -math.inf) -> Sp
     return Spent(at, cost, tuple((window,) for window in windows), proven)
 
 
-def test_nothing_spent_means_now() -> None:
+def test_without_payments_a_request_is_sent_at_once() -> None:
     assert earliest(OCTOLIS, [], 1, 10.0) == (10.0, (0, 0))
 
 
-def test_an_empty_rule_bounds_nothing() -> None:
+def test_an_empty_rule_limits_nothing() -> None:
     assert earliest(Rule(), [], 5, 10.0) == (10.0, ())
 
 
-def test_one_a_minute_waits_a_minute_and_the_margin() -> None:
+def test_one_request_per_minute_waits_a_minute_and_the_margin() -> None:
     assert earliest(TOGETHER, [paid(10.0, 1, 0)], 1, 11.0) == (pytest.approx(73.0), (0,))
 
 
-def test_what_does_not_fit_the_second_is_paid_whole_by_the_minute() -> None:
+def test_a_cost_that_does_not_fit_the_first_window_is_paid_by_the_second() -> None:
     assert earliest(OCTOLIS, [paid(10.0, 10, 0, 0), paid(10.0, 10, 0, 0)], 10, 10.0) == (10.0, (1, 0))
 
 
@@ -50,33 +50,33 @@ def test_seventeen_writes_go_at_once_and_then_two_a_second() -> None:
     assert times[17:] == pytest.approx([1.05, 1.05, 2.1, 2.1])
 
 
-def test_waits_while_the_vendors_choice_could_tip() -> None:
-    """Between 0.95 and 1.05 s nobody knows whether the first window still holds the old payment."""
+def test_waits_while_the_vendors_choice_of_window_is_uncertain() -> None:
+    """Between 0.95 and 1.05 s it is unknown whether the first window still contains the old payment."""
     full = [paid(0.0, 25, 0, 0)]
     assert earliest(OCTOLIS, full, 1, 0.94) == (0.94, (1, 0))
     assert earliest(OCTOLIS, full, 1, 0.96) == (pytest.approx(1.05), (0, 0))
 
 
-def test_a_payment_that_may_not_have_arrived_is_no_reason_for_the_second_window() -> None:
+def test_an_unconfirmed_payment_does_not_open_the_second_window() -> None:
     assert earliest(OCTOLIS, [paid(0.0, 25, 0, 0, proven=math.inf)], 1, 0.5) == (pytest.approx(1.05), (0, 0))
 
 
-def test_a_doubtful_payment_does_no_harm_where_the_proven_ones_suffice() -> None:
+def test_an_unconfirmed_payment_does_not_matter_if_confirmed_ones_fill_the_window() -> None:
     past = [paid(0.0, 24, 0, 0), paid(0.1, 1, 0, 0, proven=math.inf)]
     assert earliest(OCTOLIS, past, 10, 0.2) == (0.2, (1, 0))
 
 
-def test_a_payment_about_to_be_sent_is_waited_for() -> None:
+def test_waits_for_a_payment_that_is_about_to_be_sent() -> None:
     assert earliest(OCTOLIS, [paid(0.0, 25, 0, 0, proven=0.51)], 1, 0.5) == (0.51, (1, 0))
 
 
-def test_costs_that_must_not_swap_keep_apart() -> None:
-    """10 points take the rest of the second; one point arriving first would push them into the minute."""
+def test_requests_whose_order_matters_keep_a_distance() -> None:
+    """10 points use up the second. If a request of one point arrived first, they would count in the minute."""
     past = [paid(0.0, 10, 0, 0), paid(0.0, 5, 0, 0), paid(0.2, 10, 0, 0)]
     assert earliest(OCTOLIS, past, 1, 0.2) == (pytest.approx(0.25), (1, 0))
 
 
-def test_nobody_overtakes() -> None:
+def test_later_requests_do_not_overtake_earlier_ones() -> None:
     assert earliest(OCTOLIS, [paid(30.0, 10, 0, 0)], 1, 10.0) == (30.0, (0, 0))
 
 
@@ -112,5 +112,5 @@ def test_the_vendor_never_rejects_a_request(rule: Rule, requests: list[Request])
     assert rejected(rule, arrivals) == []
 
 
-def test_the_server_of_these_tests_does_reject() -> None:
+def test_the_server_of_these_tests_rejects_requests_above_the_limit() -> None:
     assert rejected(SMALL, [(0.0, 25.0), (0.0, 25.0), (0.5, 10.0)]) == [(0.5, 10.0)]

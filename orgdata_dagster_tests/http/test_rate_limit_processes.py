@@ -1,4 +1,4 @@
-"""One rate limit in many real processes, in real time, and what is left when one of them is killed."""
+"""One rate limit in many real processes, in real time, and the state after one of them was killed."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def state_in(store: Path | str) -> State:
     ("rule", "allowed"),
     [pytest.param(PER_SECOND, 6 * 25, id="one window"), pytest.param(OCTOLIS, 6 * 25 + 60, id="octolis")],
 )
-def test_eight_processes_keep_the_rule_and_use_it(
+def test_eight_processes_keep_the_limit_and_use_most_of_it(
     start: Starter, tmp_path: Path, request: pytest.FixtureRequest, kept: str, least: float, rule: Rule, allowed: int
 ) -> None:
     """The limit holds always; on a machine with room, it is also used.
@@ -142,7 +142,7 @@ def test_a_killed_holder_gives_its_lease_back_but_not_its_points(start: Starter,
         assert 0.5 < time.monotonic() - killed_after < 5
 
 
-def test_a_killed_waiter_wastes_its_slot_and_nothing_else(start: Starter, tmp_path: Path) -> None:
+def test_a_killed_waiter_only_wastes_its_own_slot(start: Starter, tmp_path: Path) -> None:
     rule = Rule(buckets=((Window(1, 0.8),),))
     with RateLimit("vendor", rule, FileState(tmp_path)).spend():
         began = time.monotonic()
@@ -165,7 +165,7 @@ def test_a_killed_writer_leaves_no_lock(start: Starter, tmp_path: Path) -> None:
 
 
 def test_a_child_does_not_keep_its_parents_lease(start: Starter, tmp_path: Path) -> None:
-    """It inherits the locked file; had it kept it, the parent's death would not end the lease."""
+    """It inherits the locked file. If it held the lock, the lease would not end with the parent."""
     rule, rate_limit = Rule(in_flight=1), RateLimit("vendor", Rule(in_flight=1), FileState(tmp_path))
     with rate_limit.spend():
         child = start(time.sleep, 60)

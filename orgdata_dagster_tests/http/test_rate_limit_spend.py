@@ -1,4 +1,4 @@
-"""What a client sees of a rate limit, on a clock that only moves when somebody sleeps."""
+"""How a client uses a rate limit, with a clock that only moves while somebody sleeps."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ TOGETHER = Rule(buckets=((Window(1, 60),),), in_flight=1, unknown_past="spent")
 OCTOLIS = Rule(buckets=((Window(25, 1), Window(150, 60)), (Window(2000, 60),)))
 
 
-def test_waits_once_the_window_is_spent(rate_limit: Callable[[Rule], RateLimit], clock: FakeClock) -> None:
+def test_waits_when_the_window_is_full(rate_limit: Callable[[Rule], RateLimit], clock: FakeClock) -> None:
     assert spend(rate_limit(TWO_IN_TEN), 2) == 0
     assert spend(rate_limit(TWO_IN_TEN)) == pytest.approx(10.5)
     assert clock.slept == [pytest.approx(10.5)]
 
 
-def test_an_empty_rule_leaves_no_trace(rate_limit: Callable[[Rule], RateLimit], tmp_path: Path) -> None:
+def test_an_empty_rule_stores_nothing(rate_limit: Callable[[Rule], RateLimit], tmp_path: Path) -> None:
     unbound = rate_limit(Rule())
     assert spend(unbound, 1000, 50) == 0
     assert unbound.paused() is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_even_without_bounds_a_pause_is_kept(rate_limit: Callable[[Rule], RateLimit]) -> None:
+def test_a_pause_is_kept_even_without_a_limit(rate_limit: Callable[[Rule], RateLimit]) -> None:
     rate_limit(Rule()).pause(30)
     assert spend(rate_limit(Rule())) == pytest.approx(30, abs=1e-5)
 
 
 @pytest.mark.parametrize(("cost", "sentence"), [(151, "151 points can never be sent"), (-1, "cannot cost -1")])
-def test_an_impossible_cost(rate_limit: Callable[[Rule], RateLimit], cost: float, sentence: str) -> None:
+def test_a_cost_that_never_fits_is_refused(rate_limit: Callable[[Rule], RateLimit], cost: float, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence), rate_limit(OCTOLIS).spend(cost):
         pass
 
@@ -54,12 +54,12 @@ def test_a_cost_above_the_first_window_is_paid_by_the_second(rate_limit: Callabl
     "wrong",
     [{"buckets": ((),)}, {"in_flight": 0}, {"margin": 1.0}, {"margin": -0.1}],
 )
-def test_rules_that_make_no_sense(wrong: dict[str, object]) -> None:
+def test_invalid_rules_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         Rule(**wrong)
 
 
-def test_windows_that_make_no_sense() -> None:
+def test_invalid_windows_are_refused() -> None:
     with pytest.raises(ValueError, match="above zero"):
         Window(0, 1)
 
@@ -116,7 +116,7 @@ class ParkingClock(FakeClock):
             self._moved.notify_all()
 
 
-def test_timeout_is_raised_at_once_and_gives_the_slot_back(
+def test_a_timeout_is_raised_at_once_and_frees_the_slot(
     rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
 ) -> None:
     spend(rate_limit(TWO_IN_TEN), 2)
@@ -131,7 +131,7 @@ def test_timeout_is_raised_at_once_and_gives_the_slot_back(
     assert sum(clock.slept) == pytest.approx(10.5)
 
 
-def test_a_timeout_that_suffices(rate_limit: Callable[[Rule], RateLimit]) -> None:
+def test_a_sufficient_timeout(rate_limit: Callable[[Rule], RateLimit]) -> None:
     spend(rate_limit(TWO_IN_TEN), 2)
     with rate_limit(TWO_IN_TEN).spend(timeout=11) as permit:
         assert permit.waited == pytest.approx(10.5)
@@ -169,7 +169,7 @@ def test_leases_bound_the_threads_of_one_process(rate_limit: Callable[[Rule], Ra
     assert most == [2]
 
 
-def test_an_error_in_the_block_is_paid_and_ends_the_lease(rate_limit: Callable[[Rule], RateLimit]) -> None:
+def test_an_error_in_the_block_keeps_the_payment_and_ends_the_lease(rate_limit: Callable[[Rule], RateLimit]) -> None:
     rule = Rule(buckets=TWO_IN_TEN.buckets, in_flight=1)
     for _ in range(2):
         with pytest.raises(OSError, match="down"), rate_limit(rule).spend():
@@ -177,7 +177,7 @@ def test_an_error_in_the_block_is_paid_and_ends_the_lease(rate_limit: Callable[[
     assert spend(rate_limit(rule)) == pytest.approx(10.5)
 
 
-def test_pause_holds_everybody_and_is_never_shortened(rate_limit: Callable[[Rule], RateLimit]) -> None:
+def test_a_pause_holds_all_requests_and_is_never_shortened(rate_limit: Callable[[Rule], RateLimit]) -> None:
     rate_limit(TWO_IN_TEN).pause(100)
     rate_limit(TWO_IN_TEN).pause(5)
     rate_limit(TWO_IN_TEN).pause(-5)
@@ -188,7 +188,7 @@ def test_pause_holds_everybody_and_is_never_shortened(rate_limit: Callable[[Rule
     assert rate_limit(TWO_IN_TEN).paused() is None
 
 
-def test_a_slot_inside_a_pause_moves_behind_it(
+def test_a_slot_within_a_pause_moves_to_its_end(
     rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spend(rate_limit(TWO_IN_TEN), 2)
@@ -196,7 +196,7 @@ def test_a_slot_inside_a_pause_moves_behind_it(
     assert spend(rate_limit(TWO_IN_TEN)) == pytest.approx(60, abs=1e-5)
 
 
-def test_oversleeping_dates_the_payment_anew(
+def test_oversleeping_updates_the_time_of_the_payment(
     rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = Rule(buckets=((Window(1, 10),),))
@@ -215,7 +215,7 @@ def during_the_first_sleep(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, ha
     monkeypatch.setattr(clock, "sleep", sleep)
 
 
-def test_a_late_wake_up_within_the_grace_loses_no_time(
+def test_a_slightly_late_wake_up_loses_no_time(
     rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = Rule(buckets=((Window(1, 10),),))
@@ -225,8 +225,10 @@ def test_a_late_wake_up_within_the_grace_loses_no_time(
     assert spend(rate_limit(one)) == pytest.approx(10.35)
 
 
-def test_the_second_window_pays_only_once_the_first_was_really_used(rate_limit: Callable[[Rule], RateLimit]) -> None:
-    """Whoever is still connecting may never get through; the vendor would let the next use the first window."""
+def test_the_second_window_is_used_only_after_the_first_was_really_used(
+    rate_limit: Callable[[Rule], RateLimit],
+) -> None:
+    """A connecting request may never arrive; the vendor would then count the next one in the first window."""
     with rate_limit(OCTOLIS).spend(25) as connecting:
         assert spend(rate_limit(OCTOLIS), 1, 10) == pytest.approx(1.05, abs=0.01)
         assert [usage.spent for usage in rate_limit(OCTOLIS).usage()] == [10, 0, 35]
@@ -234,10 +236,10 @@ def test_the_second_window_pays_only_once_the_first_was_really_used(rate_limit: 
     assert [usage.spent for usage in rate_limit(OCTOLIS).usage()] == [10, 25, 35]
 
 
-def test_a_long_past_is_summed_up_and_still_kept(
+def test_old_payments_are_merged_without_breaking_the_limit(
     rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, tmp_path: Path
 ) -> None:
-    """Both the figures and the vendor's patience survive it: hundreds of rows become some dozens."""
+    """Hundreds of rows become a few dozen; the usage figures stay correct, and the vendor still rejects nothing."""
     octolis, chance, arrivals = rate_limit(OCTOLIS), random.Random(7), []
     for _ in range(900):
         cost = chance.choice([1, 1, 1, 1, 10])

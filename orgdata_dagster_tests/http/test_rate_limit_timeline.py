@@ -1,4 +1,4 @@
-"""Logical time, whatever somebody does to the machine's clocks."""
+"""Logical time, also if somebody changes the machine's clocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANCHOR = Anchor(500.0, ClockReading(wall=1000.0, monotonic=10.0, boot="a"))
         pytest.param(ClockReading(900.0, 99.0, "b"), (500.0, False), id="reboot, wall clock behind"),
     ],
 )
-def test_advance(reading: ClockReading, expected: tuple[float, bool]) -> None:
+def test_time_advances_with_the_clocks(reading: ClockReading, expected: tuple[float, bool]) -> None:
     assert advance(ANCHOR, reading) == expected
 
 
@@ -32,11 +32,11 @@ def test_without_an_anchor_the_past_is_unknown() -> None:
     assert advance(None, ClockReading(1000.0, 10.0, "a")) == (1000.0, False)
 
 
-def test_the_boot_has_one_name() -> None:
+def test_the_id_of_the_boot_is_stable() -> None:
     assert boot_id() == boot_id()
 
 
-def test_the_systems_clock() -> None:
+def test_the_system_clock() -> None:
     began = SYSTEM.monotonic()
     SYSTEM.sleep(-1)
     SYSTEM.sleep(0.01)

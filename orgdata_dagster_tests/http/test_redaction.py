@@ -1,4 +1,4 @@
-"""A registered value shows up nowhere, however it is spelled and wherever it is said."""
+"""A registered value appears nowhere, in whatever spelling or output."""
 
 import base64
 import html
@@ -63,7 +63,7 @@ LOG = logging.Logger("orgdata.test", logging.DEBUG)
         httpx.QueryParams({"k": SECRET}).__str__()[2:],
     ],
 )
-def test_spellings(spelled: str) -> None:
+def test_every_spelling_is_redacted(spelled: str) -> None:
     register(SECRET)
     assert redact(f"a {spelled} b") == f"a {REDACTED} b"
 
@@ -112,7 +112,7 @@ ENCODERS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("secret", [SECRET, "sk_live_51HqYt0Jk2eXAMPLEq9", "x1" * 30 + "-/+=" + "y2" * 30])
-def test_encodings(encoder: str, secret: str) -> None:
+def test_every_encoding_is_redacted(encoder: str, secret: str) -> None:
     register(secret)
     shown = redact(f"<a href='{ENCODERS[encoder](secret)}'>")
     assert shown == f"<a href='{REDACTED}'>"
@@ -123,7 +123,7 @@ TOKENS = st.text(st.sampled_from("abcXYZ019-_.+/=&%\\\"' é€"), min_size=8, ma
 
 @settings(deadline=None)
 @given(secret=TOKENS, name=st.sampled_from(sorted(ENCODERS)), before=st.text(max_size=6), after=st.text(max_size=6))
-def test_no_encoding_leaves_it_standing(secret: str, name: str, before: str, after: str) -> None:
+def test_no_encoding_hides_the_secret_from_redaction(secret: str, name: str, before: str, after: str) -> None:
     redaction._values.clear()
     register(secret)
     spelled = ENCODERS[name](secret)
@@ -136,8 +136,8 @@ def test_no_encoding_leaves_it_standing(secret: str, name: str, before: str, aft
 @given(
     data=st.data(), secret=st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyz0123456789"), min_size=20, max_size=200)
 )
-def test_a_cut_leaves_no_more_than_a_few_characters(data: st.DataObject, secret: str) -> None:
-    """Somebody else has cut the text: a piece of a secret is known by its length, wherever it stands."""
+def test_at_most_a_few_characters_of_a_cut_secret_remain(data: st.DataObject, secret: str) -> None:
+    """Some other program cut the text: a long enough piece of a secret is recognized wherever it stands."""
     redaction._values.clear()
     register(secret)
     begin = data.draw(st.integers(0, len(secret) - 1))
@@ -148,7 +148,7 @@ def test_a_cut_leaves_no_more_than_a_few_characters(data: st.DataObject, secret:
 
 @settings(deadline=None)
 @given(room=st.integers(4, 80), at=st.integers(0, 90), secret=st.text(st.sampled_from("ABCDEFGH23456789"), min_size=9))
-def test_an_excerpt_shows_no_part_of_it(room: int, at: int, secret: str) -> None:
+def test_an_excerpt_shows_no_part_of_a_secret(room: int, at: int, secret: str) -> None:
     redaction._values.clear()
     register(secret)
     for text in ("." * at + secret + "." * 50, "." * at + secret[: max(4, len(secret) // 2)]):
@@ -164,7 +164,7 @@ def test_a_base64_text_folded_into_lines() -> None:
     assert len("".join(redact(folded).replace(REDACTED, "").split())) < 40
 
 
-def test_what_is_no_secret_stays() -> None:
+def test_other_text_stays() -> None:
     register("sandbox-key", "sandbox-token", "sandbox-client")
     text = "GET http://127.0.0.1:8099/public/sandbox-organization/reports?key=value%20of&amp;x=1 \\u0061 sandbox"
     assert redact(text) == text
@@ -172,14 +172,14 @@ def test_what_is_no_secret_stays() -> None:
 
 
 @pytest.mark.parametrize("user", ["", "u", "us", "use", "user"])
-def test_base64_of_more_than_the_secret(user: str) -> None:
+def test_base64_of_a_longer_text_with_the_secret(user: str) -> None:
     register("correct-horse")
     basic = base64.b64encode(f"{user}:correct-horse".encode()).decode()
     assert REDACTED in redact(basic)
     assert len(redact(basic).replace(REDACTED, "")) <= len(user) * 2 + 8
 
 
-def test_longest_first() -> None:
+def test_longer_secrets_are_redacted_first() -> None:
     register("secret", "secret-and-more")
     assert redact("secret-and-more, secret") == f"{REDACTED}, {REDACTED}"
 
@@ -189,14 +189,14 @@ def test_short_values_are_ignored() -> None:
     assert redact("abcabc") == "abcabc"
 
 
-def test_a_value_that_is_not_utf8() -> None:
+def test_a_secret_that_is_not_utf8() -> None:
     value = os.fsdecode(b"caf\xe9-key")
     register(value)
     assert redact(f"{value} {value!r}") == f"{REDACTED} '{REDACTED}'"
 
 
 @given(secret=st.text(min_size=4, max_size=20), before=st.text(max_size=10), after=st.text(max_size=10))
-def test_never_left_standing(secret: str, before: str, after: str) -> None:
+def test_a_secret_between_any_texts_is_redacted(secret: str, before: str, after: str) -> None:
     register(secret)
     assert secret not in redact(before + secret + after).replace(REDACTED, "\0")
 
@@ -211,7 +211,7 @@ def test_registering_from_many_threads() -> None:
     assert redact(" ".join(names)) == " ".join([REDACTED] * 200)
 
 
-def test_messages_and_arguments(logged: StringIO) -> None:
+def test_log_messages_and_their_arguments_are_redacted(logged: StringIO) -> None:
     register(SECRET)
     LOG.info("%s %d %5.1f %r", f"x{SECRET}", 7, 1.25, SECRET)
     LOG.info("plain " + SECRET)
@@ -230,8 +230,8 @@ def test_messages_and_arguments(logged: StringIO) -> None:
 
 
 @pytest.mark.usefixtures("logged")
-def test_arguments_keep_their_number() -> None:
-    """uvicorn's access log unpacks five arguments: collapsing them into the message would break its formatter."""
+def test_log_arguments_keep_their_number() -> None:
+    """uvicorn's access log unpacks five arguments. Merging them into the message would break its formatter."""
     register(HUSH)
     seen: list[logging.LogRecord] = []
     handler = logging.Handler()
@@ -242,7 +242,7 @@ def test_arguments_keep_their_number() -> None:
     assert seen[0].args == ("127.0.0.1", "GET", f"/x?api-key={REDACTED}", "1.1", 200)
 
 
-def test_a_wrong_format_does_not_leak(logged: StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_message_with_a_wrong_format_does_not_leak(logged: StringIO, capsys: pytest.CaptureFixture[str]) -> None:
     register(HUSH)
     LOG.info("%d %d", object(), HUSH)
     LOG.info(f"{HUSH} %d", "x", {"k": HUSH.encode()})
@@ -255,7 +255,7 @@ class Stubborn(Exception):
 
 
 @pytest.mark.parametrize("error", [ValueError(HUSH), Stubborn(), OSError(2, "no", f"/{HUSH}"), KeyError(HUSH)])
-def test_tracebacks(logged: StringIO, error: Exception) -> None:
+def test_tracebacks_are_redacted(logged: StringIO, error: Exception) -> None:
     register(HUSH)
     try:
         raise RuntimeError("outer") from error
@@ -267,7 +267,7 @@ def test_tracebacks(logged: StringIO, error: Exception) -> None:
     assert HUSH not in text
 
 
-def test_exceptions_are_rewritten_with_all_they_come_from() -> None:
+def test_exceptions_are_redacted_with_their_causes() -> None:
     register(HUSH)
     inner = ValueError(HUSH, 7, HUSH.encode(), {"k": HUSH})
     group = ExceptionGroup("several", [KeyError(HUSH)])
@@ -305,7 +305,7 @@ fall(Stubborn if sys.argv[1:] else ValueError)
 
 
 @pytest.mark.parametrize("args", [[], ["stubborn"]])
-def test_uncaught_exceptions(args: list[str]) -> None:
+def test_uncaught_exceptions_are_redacted(args: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", UNCAUGHT, *args], input=HUSH, capture_output=True, text=True, timeout=60
     )

@@ -1,4 +1,4 @@
-"""How long to wait, and when to give up; the loop itself is tested through the client."""
+"""How long to wait before a retry, and when to give up. The loop itself is tested through the client."""
 
 import random
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_no_header_breaks_it(after: str, date: str) -> None:
+def test_any_header_is_handled(after: str, date: str) -> None:
     seconds = retry_after({"retry-after": after, "date": date}, NOW)
     assert seconds is None or seconds >= 0
     http_date(date)
@@ -54,15 +54,15 @@ def test_backoff_doubles_with_full_jitter_up_to_the_longest() -> None:
 
 
 def test_backoff_grows_from_the_shortest_wait() -> None:
-    """Together: one request a minute, and back off exponentially."""
+    """One request per minute combined with exponential backoff."""
     policy, jitter = RetryPolicy(shortest_wait=60, longest_wait=600), random.Random(7).uniform
     for failures, least, most in [(1, 60, 61), (2, 120, 122), (3, 240, 244), (5, 600, 600)]:
         waits = [policy.backoff(failures, jitter) for _ in range(100)]
         assert least <= min(waits) <= max(waits) <= most
 
 
-def test_the_vendors_word_does_not_shorten_a_wait_below_its_own_minimum() -> None:
-    """A vendor that says "in a second" each time must not keep the waits from growing."""
+def test_retry_after_does_not_shorten_a_wait_below_the_backoff() -> None:
+    """A vendor that asks for one second each time must not keep the waits from growing."""
     clock = FakeClock()
     attempts = Attempts(RetryPolicy(attempts=4, shortest_wait=60, longest_wait=600), clock)
     with pytest.raises(RetriesExhausted):
@@ -70,7 +70,7 @@ def test_the_vendors_word_does_not_shorten_a_wait_below_its_own_minimum() -> Non
     assert clock.slept == [60, 120, 240]
 
 
-def test_a_policy_that_makes_no_sense_is_refused() -> None:
+def test_an_invalid_policy_is_refused() -> None:
     for nonsense in ({"attempts": 0}, {"shortest_wait": 61}, {"extra_statuses": frozenset({423, 401})}):
         with pytest.raises(ValueError, match="RetryPolicy"):
             RetryPolicy(**nonsense)  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ class Failing:
         return "done"
 
 
-def test_gives_up_after_the_attempts_and_says_what_was_tried() -> None:
+def test_gives_up_after_the_attempts_and_lists_them() -> None:
     clock = FakeClock()
     attempt = Failing(TransientError("busy", vendor="v", endpoint="/e", status=503))
     with pytest.raises(RetriesExhausted) as caught:
@@ -104,7 +104,7 @@ def test_gives_up_after_the_attempts_and_says_what_was_tried() -> None:
     assert "failed with: HTTP 503 busy. Try again later" in str(caught.value)
 
 
-def test_gives_up_at_once_where_a_wait_of_ours_needs_more_time_than_is_left() -> None:
+def test_gives_up_at_once_if_the_next_wait_is_longer_than_the_time_left() -> None:
     clock = FakeClock()
     attempt = Failing(TransientError("busy", status=503))
     with pytest.raises(RetriesExhausted, match=r"gave up after 1 attempt .* needs a wait of 100 s, and only 50 s"):
@@ -112,18 +112,18 @@ def test_gives_up_at_once_where_a_wait_of_ours_needs_more_time_than_is_left() ->
     assert (attempt.calls, clock.slept) == (1, [])
 
 
-def test_at_once_is_no_wait_to_ask_for() -> None:
+def test_a_retry_after_of_zero_still_waits() -> None:
     clock = FakeClock()
     with pytest.raises(RetriesExhausted):
         Attempts(RetryPolicy(attempts=6), clock).run(Failing(TransientError("busy"), asked=0))
     assert sum(clock.slept) > 0
 
 
-def test_many_attempts_overflow_nothing() -> None:
+def test_many_attempts_do_not_overflow() -> None:
     assert RetryPolicy(shortest_wait=60, longest_wait=1920).least(5000) == 1920
 
 
-def test_waiting_for_the_rate_limit_is_nobodys_failure() -> None:
+def test_waiting_for_the_rate_limit_does_not_use_up_the_time() -> None:
     clock = FakeClock()
     attempts = Attempts(RetryPolicy(total_seconds=100), clock)
     fail_once = Failing(TransientError("busy"), None, asked=50)
@@ -138,7 +138,7 @@ def test_waiting_for_the_rate_limit_is_nobodys_failure() -> None:
 
 
 @pytest.mark.parametrize("error", [PermanentError("no"), KeyError("a bug"), RetriesExhausted("gave up")])
-def test_nothing_else_is_repeated(error: Exception) -> None:
+def test_other_errors_are_not_retried(error: Exception) -> None:
     attempt = Failing(error)
     with pytest.raises(type(error)) as caught:
         Attempts(RetryPolicy(), FakeClock()).run(attempt)

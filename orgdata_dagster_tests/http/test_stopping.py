@@ -1,4 +1,4 @@
-"""A process that is told to stop: whatever a thread waits for, it ends at once or after a short grace."""
+"""A process that is asked to stop: whatever a thread waits for, the wait ends at once or after a short grace period."""
 
 import threading
 import time
@@ -68,7 +68,7 @@ def fetch(client: HttpClient, folder: Path) -> object:
 
 
 @pytest.mark.parametrize("write", [silent, dripping])
-def test_an_answer_that_does_not_come_is_not_waited_for(
+def test_a_missing_answer_is_not_waited_for(
     server: Loopback, tmp_path: Path, write: Callable[[BinaryIO], None]
 ) -> None:
     server.answer(Reply(length=1000, write=write))
@@ -78,7 +78,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(
     assert list(tmp_path.iterdir()) == []  # nor is half of it kept
 
 
-def test_an_answer_that_is_nearly_there_is_taken_and_nothing_is_asked_after_it(
+def test_an_answer_that_arrives_soon_is_accepted_and_no_further_request_is_sent(
     server: Loopback, tmp_path: Path
 ) -> None:
     server.answer(Reply(length=2, write=lambda body: (wait_until(stopping.stopping), body.write(b"ok"))[0]))
@@ -100,7 +100,7 @@ def test_the_wait_before_a_retry_ends(server: Loopback, tmp_path: Path) -> None:
         stopped(lambda: fetch(client, tmp_path), under_way=lambda: server.requests)
 
 
-def test_the_wait_for_the_rate_limit_ends_and_its_place_in_the_queue_is_free(tmp_path: Path) -> None:
+def test_the_wait_for_the_rate_limit_ends_and_frees_its_slot(tmp_path: Path) -> None:
     rate_limit = RateLimit("vendor", Rule(buckets=((Window(1, 60),),), unknown_past="free"), FileState(tmp_path))
 
     def spend() -> None:
@@ -112,7 +112,7 @@ def test_the_wait_for_the_rate_limit_ends_and_its_place_in_the_queue_is_free(tmp
     assert [used.spent for used in rate_limit.usage()] == [1]
 
 
-def test_a_wait_for_another_request_to_end_ends(tmp_path: Path) -> None:
+def test_a_wait_for_other_requests_ends(tmp_path: Path) -> None:
     rate_limit = RateLimit("vendor", Rule(buckets=(), in_flight=1), FileState(tmp_path))
 
     def spend() -> None:

@@ -1,4 +1,4 @@
-"""The transport at real sockets: servers with odd manners, broken answers, and connections that are kept or not."""
+"""The transport with real sockets: unusual servers, broken answers, and which connections are kept."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def ended(answer: Answer) -> Answer:
 
 
 @pytest.mark.parametrize("answer", GOOD.values(), ids=GOOD)
-def test_answers_that_are_understood(answer: Answer) -> None:
+def test_valid_answers(answer: Answer) -> None:
     with at(ended(answer)) as (server, transport):
         response = ask(server, transport)
         assert (response.status_code, response.content) == (200, b"fine")
@@ -164,7 +164,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-def test_answers_that_are_refused(answer: bytes) -> None:
+def test_invalid_answers_are_refused(answer: bytes) -> None:
     with at(ended(answer), FINE) as (server, transport):
         with pytest.raises(httpx.RemoteProtocolError):
             ask(server, transport)
@@ -199,7 +199,7 @@ def test_a_connection_is_not_kept_if_its_body_was_not_read() -> None:
         assert server.connections == 2
 
 
-def test_a_connection_that_the_server_has_closed_meanwhile_is_not_used() -> None:
+def test_a_connection_that_the_server_has_closed_is_not_used() -> None:
     with at(ended(FINE), FINE) as (server, transport):
         ask(server, transport)
         while not transport._idle[0].wire.stream.get_extra_info("is_readable"):
@@ -207,7 +207,7 @@ def test_a_connection_that_the_server_has_closed_meanwhile_is_not_used() -> None
         assert ask(server, transport).content == b"fine"
 
 
-def test_a_connection_that_was_idle_for_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_was_idle_for_too_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with at(FINE, FINE) as (server, transport):
         ask(server, transport)
         monkeypatch.setattr(module, "_IDLE_SECONDS", -1.0)
@@ -216,7 +216,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("header", [("x", "a\r\nHost: evil"), ("x\r\nHost: evil", "a"), ("x y", "a"), ("x", "a\0")])
-def test_a_request_that_would_be_two_is_not_sent(header: tuple[str, str]) -> None:
+def test_a_request_with_an_injected_line_end_is_not_sent(header: tuple[str, str]) -> None:
     with at(FINE) as (server, transport):
         with pytest.raises(httpx.LocalProtocolError) as caught:
             ask(server, transport, headers=[header])

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of shared state: each store, opened as often as a test likes."""
+"""Fixtures of the tests of shared state: each store, opened as often as a test needs."""
 
 from __future__ import annotations
 

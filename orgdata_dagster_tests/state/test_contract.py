@@ -1,4 +1,4 @@
-"""What every store of shared state promises, in real processes."""
+"""The behaviour that every store of shared state guarantees, in real processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def hold_lease(store: Store, ready: Path) -> None:
     time.sleep(60)
 
 
-def test_a_lock_is_for_one(store: Store) -> None:
+def test_a_lock_has_one_holder(store: Store) -> None:
     first, second, order = store(), store(), list[str]()
     with first.lock("x"):
         with pytest.raises(StillHeld), second.lock("x", patience=0):
@@ -74,7 +74,7 @@ def test_threads_of_a_process_exclude_each_other(store: Store) -> None:
     assert state.lease(["a", "b"]) is None
 
 
-def test_a_killed_process_holds_nothing(store: Store, start: Processes, tmp_path: Path) -> None:
+def test_a_killed_process_holds_no_locks(store: Store, start: Processes, tmp_path: Path) -> None:
     holders = [start(work, store, tmp_path / work.__name__) for work in (hold_lock, hold_lease)]
     for work in (hold_lock, hold_lease):
         text_of(tmp_path / work.__name__)
@@ -91,7 +91,7 @@ def test_a_killed_process_holds_nothing(store: Store, start: Processes, tmp_path
     wait_until(lambda: state.lease(["limit.0", "limit.1"]), "the end of the lease", seconds=20)
 
 
-def test_the_holder_of_a_claim_is_known_dead_or_alive(store: Store, start: Processes, tmp_path: Path) -> None:
+def test_whether_the_holder_of_a_claim_lives_is_known(store: Store, start: Processes, tmp_path: Path) -> None:
     state = store()
     assert state.holder("runs/one") is None
     process = start(hold_claim, store, tmp_path / "ready")
@@ -118,7 +118,7 @@ def _holder_lives(state: State) -> bool:
     return found is not None and found.alive
 
 
-def test_a_released_claim_leaves_nothing(store: Store) -> None:
+def test_a_released_claim_is_deleted(store: Store) -> None:
     state = store()
     held = state.claim("runs/one")
     assert held is not None
@@ -132,7 +132,7 @@ def claim_in_child(state: object, done: Path) -> None:
     done.write_text("taken" if taken else "not taken")
 
 
-def test_a_child_inherits_nothing(store: Store, start: Processes, tmp_path: Path) -> None:
+def test_a_child_inherits_no_locks(store: Store, start: Processes, tmp_path: Path) -> None:
     state = store()
     held = state.claim("runs/one")
     assert held is not None
@@ -152,7 +152,7 @@ def add_note(store: Store, go: Path, into: Path) -> None:
     into.write_text(str(notes.add("2026-11-27 octolis/users slack", "text")))
 
 
-def test_one_of_many_adds_a_note(store: Store, start: Processes, tmp_path: Path) -> None:
+def test_only_one_of_many_processes_adds_a_note(store: Store, start: Processes, tmp_path: Path) -> None:
     processes = [start(add_note, store, tmp_path / "go", tmp_path / str(number)) for number in range(4)]
     (tmp_path / "go").write_text("now")
     for process in processes:
@@ -178,7 +178,7 @@ def _count_on(transaction: Transaction) -> int:
     return transaction.insert("INSERT INTO counter (id, n) VALUES (:id, :n)", {"n": (row[0] or 0) + 1})
 
 
-def test_transactions_come_one_after_the_other(store: Store, start: Processes) -> None:
+def test_transactions_are_serial(store: Store, start: Processes) -> None:
     assert not store().tables("rate_limits/counter", COUNTER).exists()
     for process in [start(count, store, 25) for _ in range(4)]:
         process.join(30)
@@ -191,7 +191,7 @@ def _all(transaction: Transaction) -> list[int]:
     return [row[0] for row in transaction.execute("SELECT n FROM counter ORDER BY n")]
 
 
-def test_what_raises_changes_nothing(store: Store) -> None:
+def test_a_failed_transaction_changes_nothing(store: Store) -> None:
     tables = store().tables("rate_limits/counter", COUNTER)
 
     def fail(transaction: Transaction) -> None:
@@ -205,7 +205,7 @@ def test_what_raises_changes_nothing(store: Store) -> None:
     assert tables.run(_count_on) > 1
 
 
-def test_long_names_stay_apart(store: Store) -> None:
+def test_long_names_stay_distinct(store: Store) -> None:
     names = ["rate_limits/" + "a" * 60 + end for end in ("x", "y")]
     store().tables(names[0], COUNTER).run(_count_on)
     assert not store().tables(names[1], COUNTER).exists()

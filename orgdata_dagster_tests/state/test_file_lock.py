@@ -35,7 +35,7 @@ def test_a_stream_of_overlapping_readers_does_not_starve_a_writer(tmp_path: Path
     assert in_time == 3
 
 
-def test_readers_share_and_a_writer_is_alone(tmp_path: Path) -> None:
+def test_readers_share_the_lock_and_a_writer_has_it_alone(tmp_path: Path) -> None:
     path, inside, seen = tmp_path / "lock", [0, 0], []
     mutex = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""What the store in PostgreSQL promises beyond the contract: lost connections, zombies, passwords, bad addresses."""
+"""What the store in PostgreSQL guarantees in addition: lost connections, stale processes, passwords, addresses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def hang_up(postgres: Server, database: str) -> None:
     postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
 
 
-def test_a_lost_connection_costs_nothing(postgres: Server, database: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lost_connection_loses_nothing(postgres: Server, database: str, caplog: pytest.LogCaptureFixture) -> None:
     one, other = opened(postgres, database), opened(postgres, database)
     rate_limit = RateLimit("vendor", RULE, one)
     with one.lock("syncs/one"):
@@ -55,8 +55,8 @@ def test_a_lost_connection_costs_nothing(postgres: Server, database: str, caplog
     assert all("Waiting for the shared state at 127.0.0.1:" in line and PASSWORD not in line for line in message)
 
 
-def test_who_was_taken_for_dead_sends_nothing_more(postgres: Server, database: str) -> None:
-    """A machine that was cut off comes back, and another one has taken over what it did."""
+def test_a_process_that_was_declared_dead_sends_no_more_requests(postgres: Server, database: str) -> None:
+    """A machine that was disconnected comes back after another one has taken over its work."""
     zombie, other = opened(postgres, database, beat=3600), opened(postgres, database)
     rate_limit = RateLimit("vendor", RULE, zombie)
     claim = zombie.claim("runs/one")
@@ -75,7 +75,7 @@ def test_who_was_taken_for_dead_sends_nothing_more(postgres: Server, database: s
         pass
 
 
-def test_a_process_that_is_stopped_for_a_while_lives(postgres: Server, database: str) -> None:
+def test_a_process_that_was_suspended_for_a_while_counts_as_alive(postgres: Server, database: str) -> None:
     frozen, other = opened(postgres, database, beat=3600), opened(postgres, database)
     assert frozen.claim("runs/one") is not None
     time.sleep(2 * GRACE)
@@ -86,7 +86,7 @@ def test_a_process_that_is_stopped_for_a_while_lives(postgres: Server, database:
 
 
 @pytest.mark.parametrize("port", [1])
-def test_without_a_server_nothing_is_sent(port: int) -> None:
+def test_without_a_server_no_request_is_sent(port: int) -> None:
     from orgdata_dagster.state.postgres import PostgresState
 
     state = PostgresState(f"postgresql://me:{PASSWORD}@127.0.0.1:{port}/lost", patience=0.6)
@@ -98,7 +98,7 @@ def test_without_a_server_nothing_is_sent(port: int) -> None:
     )
 
 
-def test_a_refusal_is_told_at_once(postgres: Server, database: str) -> None:
+def test_a_refused_login_is_reported_at_once(postgres: Server, database: str) -> None:
     from orgdata_dagster.state.postgres import PostgresState
 
     for uri, reason in (
@@ -117,7 +117,7 @@ def test_a_refusal_is_told_at_once(postgres: Server, database: str) -> None:
     "value",
     [f"postgresql://me:{PASSWORD}%@host/x", f"mysql://me:{PASSWORD}@host/x", f"postgresql://{PASSWORD}:x:y@[h/x"],
 )
-def test_a_bad_address_is_told_without_its_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_address_is_reported_without_its_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORGDATA_STATE", value)
     with pytest.raises((StateUnavailable, settings.SettingsError), match="ORGDATA_STATE is not") as caught:
         shared_state()
@@ -136,7 +136,7 @@ def test_the_password_is_redacted_everywhere(
     assert shared_state() is state
 
 
-def test_the_default_is_files_and_imports_nothing_new(tmp_path: Path) -> None:
+def test_the_default_is_files_and_does_not_import_psycopg(tmp_path: Path) -> None:
     code = (
         "import sys; from orgdata_dagster.orchestration.shared_state import shared_state\n"
         "import orgdata_dagster.project.build, orgdata_dagster.cli.pull\n"
@@ -150,7 +150,7 @@ def test_the_default_is_files_and_imports_nothing_new(tmp_path: Path) -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_psycopg_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in sys.modules if name.startswith(("psycopg", "orgdata_dagster.state.postgres"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "psycopg", None)

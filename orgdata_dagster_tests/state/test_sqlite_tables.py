@@ -1,4 +1,4 @@
-"""The file that processes share keeps what each of them writes, however many connections a process has to it."""
+"""The file that processes share loses no write, however many connections to it a process has."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def note(store: SqliteTables, writer: str) -> None:
     store.run(write)
 
 
-def test_a_second_connection_of_a_process_costs_the_first_one_no_lock(tmp_path: Path) -> None:
-    """A process that opened and closed the file itself lost SQLite's locks on it: 136 requests in a minute of 120."""
+def test_a_second_connection_does_not_release_the_locks_of_the_first(tmp_path: Path) -> None:
+    """A process that opened and closed the file itself lost SQLite's locks: 136 instead of 120 requests per minute."""
     path = tmp_path / "vendor.sqlite"
     first = SqliteTables(path, SCHEMA)
     note(first, "first")
@@ -40,7 +40,7 @@ def test_a_second_connection_of_a_process_costs_the_first_one_no_lock(tmp_path: 
     assert written == ["first", "second", "another process", "first again"]
 
 
-def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
     path = tmp_path / "vendor.sqlite"
     note(SqliteTables(path, SCHEMA), "first")
     assert [file.stat().st_mode & 0o077 for file in tmp_path.iterdir()] == [0] * len(list(tmp_path.iterdir()))

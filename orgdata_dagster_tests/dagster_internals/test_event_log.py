@@ -1,4 +1,4 @@
-"""The event log that stores a run's events together: the same facts as Dagster's own, in fewer transactions."""
+"""The event log that stores events in batches has the same content as Dagster's own, with fewer transactions."""
 
 import logging
 import os
@@ -90,8 +90,8 @@ def _planned(storage: SqliteEventLogStorage, run_id: str) -> list[object]:
     return [events, storage.get_latest_storage_id_by_partition(counted.key, kind).keys()]
 
 
-def test_the_partitions_that_a_run_did_not_land_have_failed(instance: dg.DagsterInstance) -> None:
-    """Dagster knows them as those that were planned and not materialized."""
+def test_partitions_that_a_run_did_not_load_count_as_failed(instance: dg.DagsterInstance) -> None:
+    """Dagster recognizes them as planned and not materialized."""
 
     @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
     def failing(context: dg.AssetExecutionContext) -> None:
@@ -106,7 +106,7 @@ def test_the_partitions_that_a_run_did_not_land_have_failed(instance: dg.Dagster
     assert unlanded.keys() == {*KEYS[2:]}
 
 
-def test_everything_that_dagsters_own_log_tells_is_told(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+def test_it_gives_the_same_answers_as_dagsters_own_log(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     assert type(instance.event_log_storage).__name__ == "BatchingEventLog"
     commits: list[object] = []
     note = commits.append  # one object: it is found again by identity
@@ -131,7 +131,7 @@ def of_a_day() -> dg.AssetCheckResult:
 
 
 def test_a_check_has_one_result_per_run(instance: dg.DagsterInstance) -> None:
-    """Dagster plans a check once for each partition, and the UI shows the plans without a result as skipped."""
+    """Dagster plans a check once per partition, and the UI shows plans without a result as skipped."""
     run_on(instance)
     job = dg.Definitions(assets=[counted], asset_checks=[of_a_day]).resolve_implicit_global_asset_job_def()
     one = {"dagster/partition": KEYS[3]}
@@ -142,7 +142,7 @@ def test_a_check_has_one_result_per_run(instance: dg.DagsterInstance) -> None:
 
 
 def test_the_partitions_of_a_run_have_distinct_times(instance: dg.DagsterInstance) -> None:
-    """The UI asks for the events before a millisecond, and would leave out the others of the same one."""
+    """The UI asks for events before a millisecond, and would omit others of the same millisecond."""
     run_on(instance)
     found = instance.fetch_materializations(dg.AssetRecordsFilter(asset_key=counted.key), limit=1000).records
     assert [each.partition_key for each in found] == KEYS[::-1]
@@ -151,8 +151,8 @@ def test_the_partitions_of_a_run_have_distinct_times(instance: dg.DagsterInstanc
     assert times == sorted(times, reverse=True)
 
 
-def test_whoever_watches_a_run_hears_of_new_events_at_once(instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    """The file itself changes only now and then while its writer keeps it open, and the UI looks only when it does."""
+def test_a_watcher_of_a_run_notices_new_events_at_once(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """While its writer keeps the file open, it only changes from time to time. The UI only reads it when it changes."""
     writer, heard = instance.event_log_storage, queue.Queue[object]()
     run_id = run_on(instance)
     [event, *_] = writer.get_logs_for_run(run_id)
@@ -168,7 +168,7 @@ def test_whoever_watches_a_run_hears_of_new_events_at_once(instance: dg.DagsterI
 
 
 @pytest.mark.parametrize("own", [{"storage": {"sqlite": {"base_dir": "x"}}}, {"event_log_storage": {"module": "m"}}])
-def test_a_storage_that_a_person_configured_is_left_alone(
+def test_a_configured_storage_is_not_changed(
     own: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.dg.project]\nroot_module = 'mine'\n")
@@ -183,7 +183,7 @@ def test_a_storage_that_a_person_configured_is_left_alone(
 
 
 def test_the_migration_scripts_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dagster would have them imported for each of these; they are what tells it that nothing is to be migrated."""
+    """Dagster would import them again for each of these steps; they show whether a migration is needed."""
     head = read_once().get_current_head()
     monkeypatch.setattr(Script, "_from_path", None)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
@@ -193,10 +193,8 @@ def test_the_migration_scripts_are_read_once(tmp_path: Path, monkeypatch: pytest
             assert file.execute("SELECT version_num FROM alembic_version").fetchone() == (head,)
 
 
-def test_a_partition_that_has_landed_is_no_line_in_a_log(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Dagster's logging took longer than to store the event."""
+def test_a_loaded_partition_is_not_logged(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster's logging took longer than storing the event."""
     monkeypatch.setattr(execute_step, "_dagster_event_for_asset_event", execute_step._dagster_event_for_asset_event)
     loud = instance.all_logs(run_on(instance), of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     quiet_events.install()

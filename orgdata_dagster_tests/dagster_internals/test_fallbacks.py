@@ -1,4 +1,4 @@
-"""An upgrade of Dagster may take its private modules away: everything works without them, only slower."""
+"""An upgrade of Dagster may remove private modules that we use: everything still works, only slower."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def without(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("without")
-def test_days_are_pulled_and_seen(new_home: Home, sandbox: Sandbox) -> None:
-    """The essential flow: a new instance, a pull of several days in one run, tables, partitions, checks."""
+def test_days_are_pulled_and_shown(new_home: Home, sandbox: Sandbox) -> None:
+    """The main use case: a new instance, a pull of several days in one run, tables, partitions, checks."""
     assert sandbox
     assert storage.batched_event_log() is None
     assert migrations.read_once() is None
@@ -73,8 +73,8 @@ def test_days_are_pulled_and_seen(new_home: Home, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.usefixtures("home", "without")
-def test_the_same_instance_goes_on_without_them() -> None:
-    """The home was made with them; the files are Dagster's own."""
+def test_the_same_instance_works_without_them() -> None:
+    """The home was created with them; the files are Dagster's own."""
     with shared_instance() as instance:
         assert type(instance.event_log_storage).__name__ == "SqliteEventLogStorage"
         instance.report_runless_asset_event(dg.AssetMaterialization("table"))
@@ -82,7 +82,7 @@ def test_the_same_instance_goes_on_without_them() -> None:
 
 
 @pytest.mark.usefixtures("without")
-def test_a_broken_vendor_leaves_the_others_up(tmp_path: Path) -> None:
+def test_a_broken_vendor_does_not_affect_the_others(tmp_path: Path) -> None:
     root = written(tmp_path, BROKEN_YAML)
     parts, broken = components.load_parts(root, settings.defs_folder(root))
     assert [path.name for path in broken] == ["together"]
@@ -98,7 +98,7 @@ def test_a_broken_vendor_leaves_the_others_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without")
-def test_a_project_loads_and_says_what_is_wrong(tmp_path: Path) -> None:
+def test_an_invalid_project_loads_and_shows_its_errors(tmp_path: Path) -> None:
     good = project.write(tmp_path / "good", {"institution_analytics": project.institution_analytics()})
     assert len(build_defs(project=good, for_ui=False).resolve_asset_graph().executable_asset_keys) == 3
     bad = project.write(tmp_path / "bad", {"together": BROKEN_YAML})
@@ -106,8 +106,8 @@ def test_a_project_loads_and_says_what_is_wrong(tmp_path: Path) -> None:
         build_defs(project=bad, for_ui=False)
 
 
-def test_nothing_is_patched_by_importing() -> None:
-    """A library that changes another one when it is imported surprises whoever only looks at it."""
+def test_importing_patches_nothing() -> None:
+    """A library that changes another one on import would surprise users who only import it."""
     code = f"""
 import importlib, pkgutil
 from contextlib import suppress
@@ -123,7 +123,7 @@ assert before == (ScriptDirectory.from_config.__func__, in_process.InstanceConcu
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
 
 
-def test_the_tags_are_dagsters() -> None:
+def test_the_tags_equal_dagsters() -> None:
     from dagster._core.storage import tags as dagsters
 
     names = ("PARTITION_NAME_TAG", "SCHEDULE_NAME_TAG", "GRPC_INFO_TAG")

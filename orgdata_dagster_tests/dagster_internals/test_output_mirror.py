@@ -1,4 +1,4 @@
-"""What a run prints is in its log and on the terminal, without a process for it."""
+"""The output of a run is in its log and on the terminal, without an additional process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def talking() -> None:
     os.write(1, TALK.encode())
 
 
-def test_a_run_is_heard_in_both_places(
+def test_the_output_of_a_run_is_in_both_places(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

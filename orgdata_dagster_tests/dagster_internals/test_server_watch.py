@@ -1,4 +1,4 @@
-"""An idle UI and daemon ask their code server every 5 s, not every second."""
+"""An idle UI and daemon query their code server every 5 s instead of every second."""
 
 import sys
 import threading
@@ -31,7 +31,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize(("process", "seconds"), [("dagster._daemon.cli", 5), ("dagster_webserver.cli", 5), ("", 1)])
-def test_the_ui_and_the_daemon_ask_less(
+def test_the_ui_and_the_daemon_query_less_often(
     process: str, seconds: int, new_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert new_home
@@ -43,7 +43,7 @@ def test_the_ui_and_the_daemon_ask_less(
         assert waits(monkeypatch) == [seconds]
 
 
-def test_without_private_parts_it_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_dagsters_private_parts_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_watcher, "WATCH_INTERVAL", 1)
     monkeypatch.setitem(sys.modules, "dagster._daemon.cli", ModuleType("it"))
     monkeypatch.setenv(SWITCH, "off")

@@ -1,4 +1,4 @@
-"""The UI shows the reason of a failed step first, and not Dagster's own frames."""
+"""The UI shows the reason of a failed step first, without Dagster's own frames."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def buggy() -> None:
 
 
 @pytest.mark.parametrize(("asset", "says", "most"), [(refused, "acme /rows: HTTP 403", 1), (buggy, "a bug", 99)])
-def test_what_is_stored_of_a_failed_step(asset: dg.AssetsDefinition, says: str, most: int) -> None:
+def test_a_failed_step_stores_its_reason_first(asset: dg.AssetsDefinition, says: str, most: int) -> None:
     for _ in range(2):
         step_failures.install()
     with dg.DagsterInstance.ephemeral() as instance:

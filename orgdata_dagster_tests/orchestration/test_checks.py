@@ -1,4 +1,4 @@
-"""Every check with its fault: planted, it is seen; and bad data never lands."""
+"""Every check detects its fault, and bad data is never stored."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def figures(check: dg.AssetCheckEvaluation) -> dict[str, Any]:
     return {name: value.value for name, value in check.metadata.items()}
 
 
-def test_a_good_run_passes_all_of_them_with_figures(runs: Runs) -> None:
+def test_a_good_run_passes_all_checks_with_figures(runs: Runs) -> None:
     found = runs.checks(DAY, today())
     assert {name: check.passed for name, check in found.items()} == dict.fromkeys(
         ("coverage", "keys", "row_count", "schema", "volume", "freshness"), True
@@ -61,7 +61,7 @@ def test_a_good_run_passes_all_of_them_with_figures(runs: Runs) -> None:
     assert figures(found["keys"]) == {"rows": rows, "without_key": 0, "twice": 0, "differ_only_in_case": 0}
 
 
-def test_rows_without_a_key_or_twice_with_one_do_not_land(runs: Runs, sandbox: Sandbox) -> None:
+def test_rows_without_a_key_or_with_a_repeated_key_are_not_stored(runs: Runs, sandbox: Sandbox) -> None:
     users = sandbox.institution_analytics.data_sets["users"]
     users.insert({"id": None, "updated_date": f"{DAY}T12:00:00Z"})
     found = runs.checks()
@@ -81,7 +81,7 @@ def test_rows_without_a_key_or_twice_with_one_do_not_land(runs: Runs, sandbox: S
     assert "have one that another row has too" in (found["keys"].description or "")
 
 
-def test_lost_rows_do_not_land(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_that_lost_rows_is_not_stored(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inserting, "within_sql", lambda *_: "id NOT LIKE '%1'")
     found = runs.checks()
     assert list(found) == ["row_count"]
@@ -89,7 +89,7 @@ def test_lost_rows_do_not_land(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> N
     assert runs.home.sql("SELECT count(*) FROM information_schema.tables WHERE table_name = 'users'") == [(0,)]
 
 
-def test_changed_columns_warn_and_under_freeze_do_not_land(runs: Runs, sandbox: Sandbox) -> None:
+def test_changed_columns_warn_and_are_not_stored_under_freeze(runs: Runs, sandbox: Sandbox) -> None:
     assert runs.checks()["schema"].passed
     users = sandbox.institution_analytics.data_sets["users"]
     users.add_column("team")
@@ -118,7 +118,7 @@ def test_an_instant_that_no_page_can_hold_is_a_gap(runs: Runs, sandbox: Sandbox)
     assert figures(coverage)["incomplete_instants"] == 1
 
 
-def test_a_day_with_far_more_or_fewer_rows_than_those_before_is_told(runs: Runs, sandbox: Sandbox) -> None:
+def test_a_day_with_far_more_or_fewer_rows_than_before_is_reported(runs: Runs, sandbox: Sandbox) -> None:
     users = sandbox.institution_analytics.data_sets["users"]
     users.delete(lambda _row: True)
     for back in range(2, 11):

@@ -1,4 +1,4 @@
-"""Assets of a user's own, downstream of a vendor's table, run by themselves whenever it changed, and not in a loop."""
+"""A user's own assets, downstream of a vendor's table, run automatically after it changed, and not in a loop."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -80,13 +80,13 @@ UPSTREAM = pytest.mark.parametrize(("partitions", "day"), [(None, None), (DAYS, 
 
 @UPSTREAM
 @pytest.mark.parametrize("condition", [when_landed, upstream_landed])
-def test_a_landing_during_the_run_is_not_missed(
+def test_a_load_during_the_run_is_not_missed(
     instance: dg.DagsterInstance,
     partitions: dg.PartitionsDefinition | None,
     day: str | None,
     condition: Callable[[], dg.AutomationCondition],
 ) -> None:
-    """It happened: the table landed 3 s after the downstream asset had started, and counted as seen."""
+    """This happened: the table was loaded 3 s after the downstream asset had started, and counted as seen."""
     during = [lambda: ticks.land(partition=day), lambda: None]
     asset = mart(lambda: during.pop(0)(), condition=condition())
     ticks = Ticks(instance, table(partitions=partitions), asset)
@@ -100,7 +100,7 @@ def test_a_landing_during_the_run_is_not_missed(
 
 
 @UPSTREAM
-def test_a_landing_just_before_the_run_starts_is_read_by_it(
+def test_a_load_just_before_the_run_starts_is_read_by_it(
     instance: dg.DagsterInstance, partitions: dg.PartitionsDefinition | None, day: str | None
 ) -> None:
     asset = mart()
@@ -112,7 +112,7 @@ def test_a_landing_just_before_the_run_starts_is_read_by_it(
     assert ticks.requested(asset) == set()
 
 
-def test_a_landing_between_a_runs_creation_and_its_start_is_read_by_it(instance: dg.DagsterInstance) -> None:
+def test_a_load_between_a_runs_creation_and_its_start_is_read_by_it(instance: dg.DagsterInstance) -> None:
     asset = mart()
     ticks = Ticks(instance, table(), asset)
     job = dg.Definitions(assets=ticks.assets).resolve_implicit_global_asset_job_def()
@@ -125,7 +125,7 @@ def test_a_landing_between_a_runs_creation_and_its_start_is_read_by_it(instance:
 
 
 @UPSTREAM
-def test_three_landings_in_one_tick_make_one_run(
+def test_three_loads_in_one_tick_make_one_run(
     instance: dg.DagsterInstance, partitions: dg.PartitionsDefinition | None, day: str | None
 ) -> None:
     asset = mart()
@@ -140,7 +140,7 @@ def test_three_landings_in_one_tick_make_one_run(
     assert ticks.requested(asset) == {None}
 
 
-def test_one_run_that_makes_both_is_not_followed_by_another(instance: dg.DagsterInstance) -> None:
+def test_a_run_that_materializes_both_is_not_followed_by_another(instance: dg.DagsterInstance) -> None:
     upstream, asset = table(), mart()
     ticks = Ticks(instance, upstream, asset)
     assert ticks.run(upstream, asset).success
@@ -161,7 +161,7 @@ def test_two_in_a_row_are_requested_together(instance: dg.DagsterInstance) -> No
     assert ticks.requested(second) == set()
 
 
-def test_of_several_upstream_the_newest_counts(instance: dg.DagsterInstance) -> None:
+def test_the_newest_of_several_upstream_tables_counts(instance: dg.DagsterInstance) -> None:
     asset = mart(deps=["table", "other"])
     ticks = Ticks(instance, table(), table("other", DAYS), asset)
     ticks.land()
@@ -174,7 +174,7 @@ def test_of_several_upstream_the_newest_counts(instance: dg.DagsterInstance) -> 
         assert ticks.requested(asset) == set()
 
 
-def test_a_failed_run_is_tried_with_the_next_landing_and_not_in_a_loop(instance: dg.DagsterInstance) -> None:
+def test_a_failed_run_is_repeated_after_the_next_load_and_not_in_a_loop(instance: dg.DagsterInstance) -> None:
     def fail() -> None:
         raise ValueError("as it should")
 
@@ -188,7 +188,7 @@ def test_a_failed_run_is_tried_with_the_next_landing_and_not_in_a_loop(instance:
         ticks.land()
 
 
-def test_with_the_same_partitions_those_that_landed_run(instance: dg.DagsterInstance) -> None:
+def test_with_the_same_partitions_the_loaded_ones_run(instance: dg.DagsterInstance) -> None:
     during: list[str] = []
     asset = mart(lambda: [ticks.land(partition=day) for day in during] and None, partitions=DAYS)
     ticks = Ticks(instance, table(partitions=DAYS), asset)
@@ -208,7 +208,9 @@ def test_with_the_same_partitions_those_that_landed_run(instance: dg.DagsterInst
 
 
 @pytest.mark.parametrize("weeks", [2, 50])  # fewer than the days that landed, and more
-def test_with_other_partitions_those_over_what_landed_run(instance: dg.DagsterInstance, weeks: int) -> None:
+def test_with_other_partitions_the_ones_that_contain_the_loaded_ones_run(
+    instance: dg.DagsterInstance, weeks: int
+) -> None:
     end = "2026-01-11" if weeks == 2 else "2026-12-13"
     weekly = dg.WeeklyPartitionsDefinition("2025-12-28", end_date=end, timezone="UTC", end_offset=weeks)
     asset = mart(partitions=weekly, deps=["table", "whole"])
@@ -225,8 +227,8 @@ def test_with_other_partitions_those_over_what_landed_run(instance: dg.DagsterIn
     assert {"2025-12-28", "2026-01-04"} <= ticks.requested(asset)
 
 
-def test_the_sensor_evaluates_it_where_the_code_is(instance: dg.DagsterInstance) -> None:
-    """The daemon cannot: a condition that is not Dagster's own does not travel."""
+def test_the_condition_is_evaluated_in_the_code_server(instance: dg.DagsterInstance) -> None:
+    """The daemon cannot evaluate it, because a condition that is not Dagster's own is not serialized."""
     asset, sensor = mart(), downstream_sensor()
     defs = dg.Definitions(assets=[table(), asset], sensors=[sensor])
     Ticks(instance, asset).land()
@@ -237,7 +239,7 @@ def test_the_sensor_evaluates_it_where_the_code_is(instance: dg.DagsterInstance)
 
 
 @pytest.mark.usefixtures("home", "sandbox")
-def test_an_asset_downstream_of_a_vendor_runs_and_nothing_of_the_vendors() -> None:
+def test_only_the_asset_downstream_of_a_vendor_runs() -> None:
     @dg.asset(deps=[USERS], automation_condition=when_landed())
     def report() -> None: ...
 

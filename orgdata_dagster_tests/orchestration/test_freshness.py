@@ -1,4 +1,4 @@
-"""A table is fresh if it is proven complete until lately, whenever and for whichever day it was last materialized."""
+"""A table is fresh if it is complete until recently, whenever and for whichever day it was last materialized."""
 
 from __future__ import annotations
 

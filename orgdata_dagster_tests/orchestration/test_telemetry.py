@@ -1,4 +1,4 @@
-"""OpenTelemetry: what a pull and the sensors send to a collector, and that nothing is imported without one."""
+"""OpenTelemetry: what a pull and the sensors send to a collector. Without a collector, nothing is imported."""
 
 from __future__ import annotations
 

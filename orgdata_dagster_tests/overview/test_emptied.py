@@ -1,4 +1,4 @@
-"""Partitions that look emptied at the vendor: which ones, and the command that accepts it."""
+"""Partitions that seem to have been emptied at the vendor: which ones, and the command that accepts it."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from orgdata_dagster.orchestration.assets.contradictions import until_accepted
 from orgdata_dagster.overview.emptied import ACCEPT, acceptance, in_words
 
 
-def test_the_reason_of_such_a_partition_says_so() -> None:
+def test_the_reason_of_such_a_partition_is_recognized() -> None:
     assert ACCEPT in until_accepted("no rows")
     assert in_words(["2026-11-01", "2026-11-03"]).endswith("2 partitions, 2026-11-01 to 2026-11-03")
 

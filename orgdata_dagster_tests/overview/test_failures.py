@@ -1,4 +1,4 @@
-"""What fails is named everywhere that people look: since when, why, and the command that helps."""
+"""A failure is shown in every place with its start, its reason and the command that helps."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_table_whose_last_run_failed(home: Home, sandbox: Sandbox, internals: 
     assert not any("HTTP 404" in text for text in everywhere(home))
 
 
-def test_the_command_is_that_of_the_pull(home: Home, sandbox: Sandbox) -> None:
+def test_the_command_is_the_one_of_the_pull(home: Home, sandbox: Sandbox) -> None:
     sandbox.institution_analytics.faults.add(Status(404))
     assert home.orgdata("pull", USERS, "--from", today(back=1)).status == 1
     [told] = json.loads(home.orgdata("status", "--json").out)["failed_runs"]
@@ -79,7 +79,7 @@ def test_a_failure_older_than_the_newest_runs(home: Home, sandbox: Sandbox, monk
     assert failure.name == EVENTS
 
 
-def test_only_a_run_that_did_not_succeed_needs_dagster(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_dagster_is_only_loaded_for_runs_that_did_not_succeed(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
     assert all_succeeded(tmp_path, [USERS])  # nothing has run
     assert home.materialize(USERS, today(back=1)).success
     with home.instance() as instance:
@@ -124,7 +124,7 @@ def test_only_rate_limits_that_were_used_today_are_shown(home: Home, sandbox: Sa
 
 
 def test_the_checks_of_a_failed_run_are_not_failed_checks(home: Home, sandbox: Sandbox) -> None:
-    """They were planned and never evaluated; the UI would show them as failed, in red."""
+    """They were planned and never evaluated; the UI would show them as failed."""
     assert home.materialize(USERS, today(back=1)).success
     key = dg.AssetCheckKey(dg.AssetKey(USERS.split("/")), "keys")
     with home.instance() as instance:

@@ -1,4 +1,4 @@
-"""What `status` knows of the configuration is kept, and kept no longer than it is true."""
+"""The part of the configuration that `status` needs is cached only as long as it is valid."""
 
 import os
 import subprocess
@@ -32,14 +32,14 @@ def made(home: Home) -> outline.Outline:
     return made
 
 
-def test_it_is_read_as_it_was_made(made: outline.Outline) -> None:
+def test_a_cached_outline_equals_the_original(made: outline.Outline) -> None:
     assert outline.cached() == made
     assert made.vendors[0].rule.buckets[0][0].points == 77
     assert {each and each.grain for each in made.tables.values()} == {"day"}
     assert (settings.home() / "outline.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_status_needs_no_dagster(made: outline.Outline, home: Home) -> None:
+def test_status_does_not_load_dagster(made: outline.Outline, home: Home) -> None:
     with home.warehouse.writing() as connection:
         schema.create(connection)  # so that there is a ledger to query
     done = subprocess.run([sys.executable, "-c", STATUS], capture_output=True, text=True, check=True)
@@ -47,7 +47,7 @@ def test_status_needs_no_dagster(made: outline.Outline, home: Home) -> None:
     assert all(table in done.stdout for table in made.tables)
 
 
-def test_a_changed_project_is_loaded_anew(made: outline.Outline, home: Home) -> None:
+def test_a_changed_project_is_loaded_again(made: outline.Outline, home: Home) -> None:
     assert made.tables
     [path] = Path(os.environ[settings.PROJECT]).rglob("defs.yaml")
     path.write_text(path.read_text() + "\n# a comment\n")
@@ -58,7 +58,7 @@ def test_a_changed_project_is_loaded_anew(made: outline.Outline, home: Home) -> 
     assert outline.cached() is None
 
 
-def test_a_broken_project_is_told_of(made: outline.Outline, home: Home) -> None:
+def test_a_broken_project_is_reported(made: outline.Outline, home: Home) -> None:
     assert made.tables
     [path] = Path(os.environ[settings.PROJECT]).rglob("defs.yaml")
     path.write_text(path.read_text().replace("tables:", "tabels:"))
@@ -67,16 +67,14 @@ def test_a_broken_project_is_told_of(made: outline.Outline, home: Home) -> None:
     assert "tabels" in done.err
 
 
-def test_variables_that_the_project_reads_count_and_no_others(
-    made: outline.Outline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_variables_that_the_project_reads_count(made: outline.Outline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNRELATED", "1")
     assert outline.cached() == made
     monkeypatch.setenv("INSTITUTION_ANALYTICS_BASE_URL", "https://elsewhere.example")
     assert outline.cached() is None
 
 
-def test_a_damaged_file_is_no_outline(made: outline.Outline) -> None:
+def test_a_damaged_file_is_ignored(made: outline.Outline) -> None:
     assert made.tables
     (settings.home() / "outline.json").write_text('{"made_of": ')
     assert outline.cached() is None
@@ -93,11 +91,11 @@ def test_a_damaged_file_is_no_outline(made: outline.Outline) -> None:
         ("0 * * * *", "2026-01-01", None),
     ],
 )
-def test_grains(cron: str, start: str, grain: str | None) -> None:
+def test_grains_of_cron_schedules(cron: str, start: str, grain: str | None) -> None:
     assert grain_of(cron, date.fromisoformat(start)) == grain
 
 
-def test_partitions_of_another_kind() -> None:
+def test_partitions_of_another_kind_have_no_grain() -> None:
     weeks, months = Partitions(date(2026, 1, 5), "week"), Partitions(date(2026, 1, 1), "month")
     assert [day for day in range(1, 15) if weeks.has(date(2026, 2, day))] == [2, 9]
     assert [day for day in range(1, 15) if months.has(date(2026, 2, day))] == [1]

@@ -1,4 +1,4 @@
-"""The overview: what it knows, what fails since when, the page, and the sensor that keeps it up to date."""
+"""The overview: its content, failures since when, the page, and the sensor that refreshes it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_project_that_was_never_pulled(home: Home) -> None:
     assert "nothing fails" in page(found)
 
 
-def test_what_was_pulled_and_what_fails_since_when(home: Home, sandbox: Sandbox) -> None:
+def test_it_shows_pulled_tables_and_failures_since_when(home: Home, sandbox: Sandbox) -> None:
     assert home.materialize(f"{VENDOR}/users", today(back=3), today(back=2)).success
     assert home.materialize(f"{VENDOR}/users", today()).success
     ended = []
@@ -97,7 +97,7 @@ def test_a_run_that_failed_outside_its_steps_says_why(home: Home) -> None:
     assert (failure.name, failure.what) == (f"{VENDOR}/users", "its process was killed")
 
 
-def test_the_page_by_command(home: Home, sandbox: Sandbox) -> None:
+def test_the_command_writes_the_page(home: Home, sandbox: Sandbox) -> None:
     assert home.materialize(f"{VENDOR}/users", today(back=1)).success
     users = len(sandbox.institution_analytics.data_sets["users"].truth())
     assert users
@@ -113,7 +113,7 @@ def ticked(home: Home, cursor: str | None, **options: timedelta) -> dg.SensorRes
         return tick_sensor(instance, loaded.defs, overview_sensor(loaded.resources, **options), cursor)
 
 
-def test_the_sensor_refreshes_after_a_change_and_costs_nothing_without(
+def test_the_sensor_only_refreshes_after_a_change(
     home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sandbox.url
@@ -135,7 +135,7 @@ def test_the_sensor_refreshes_after_a_change_and_costs_nothing_without(
     assert f"tables of {VENDOR}" in event.metadata
 
 
-def test_it_is_in_every_project_and_no_pull_runs_it(home: Home) -> None:
+def test_it_is_in_every_project_and_is_not_pulled(home: Home) -> None:
     assert home.folder
     loaded = catalog.load()
     assert OVERVIEW in loaded.defs.resolve_asset_graph().get_all_asset_keys()

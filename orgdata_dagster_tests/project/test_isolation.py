@@ -1,4 +1,4 @@
-"""One vendor's files are broken: the others load, and every view shows which vendor is missing, and why."""
+"""If one vendor's files are broken, the others work, and every command shows which vendor is broken and why."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ TOGETHER = "type: orgdata_dagster.Together\nattributes:\n  "
         ("type: orgdata_dagster.Togehter\n", "unknown type 'orgdata_dagster.Togehter'"),
     ],
 )
-def test_a_broken_vendor_leaves_the_others_up(
+def test_a_broken_vendor_does_not_affect_the_others(
     tmp_path: Path, text: str, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     defs = build_defs(
@@ -39,8 +39,8 @@ def test_a_broken_vendor_leaves_the_others_up(
     assert dg.AssetKey(["institution_analytics", "users"]) in graph.executable_asset_keys
 
 
-def test_the_ui_starts_without_it(home: Home) -> None:
-    """The command line refuses such a project, but the UI must start, so that the other vendors are kept up to date."""
+def test_the_ui_starts_without_the_broken_vendor(home: Home) -> None:
+    """The command line refuses such a project, but the UI must start, so that the other vendors stay up to date."""
     broken = TOGETHER + "nonsense: 1\n"
     home.write_project(institution_analytics=project.institution_analytics(), together=broken)
     with pytest.raises(UserError, match=r"together\.nonsense"):
@@ -48,7 +48,7 @@ def test_the_ui_starts_without_it(home: Home) -> None:
     assert set(catalog.load(without_broken=True).resources) == {"institution_analytics", "warehouse"}
 
 
-def test_a_broken_python_file_does_too(tmp_path: Path) -> None:
+def test_a_broken_python_file_does_not_affect_the_others(tmp_path: Path) -> None:
     root = project.write(tmp_path, {"institution_analytics": project.institution_analytics()})
     [defs_folder] = root.glob("*/defs")
     (defs_folder / "marts.py").write_text("import nothing_of_the_kind\n")

@@ -1,4 +1,4 @@
-"""An asset of the user that needs a vendor that is broken or not configured: only its runs fail, with the reason."""
+"""A user's asset may require a vendor that is broken or not configured: only its own runs fail, with the reason."""
 
 from pathlib import Path
 
@@ -137,7 +137,7 @@ def test_without_its_variables_only_the_runs_that_use_a_vendor_fail(
         assert graph_only.execute_in_process(instance=instance, run_config=QUIET).success
 
 
-def test_a_resource_from_a_broken_python_file_has_one_too(tmp_path: Path) -> None:
+def test_a_resource_from_a_broken_python_file_has_a_stand_in_too(tmp_path: Path) -> None:
     asset = "@dg.asset(required_resource_keys={'lake'})\ndef mart(context):\n    context.resources.lake.read()\n"
     root = written(tmp_path, None, f"import dagster as dg\n{asset}")
     [defs_folder] = root.glob("*/defs")

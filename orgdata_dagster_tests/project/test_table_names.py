@@ -1,4 +1,4 @@
-"""Two entries that would create the same table are refused before anything is loaded, with the lines of both."""
+"""Two entries with the same table name are refused before anything is loaded, with the lines of both."""
 
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ CLASHES = {
 
 @pytest.mark.parametrize("case", CLASHES)
 def test_two_entries_of_one_name_are_refused_with_both_lines(tmp_path: Path, case: str) -> None:
-    """Once each of two pulls deleted the other's rows, and both were complete."""
+    """Each of two pulls once deleted the other's rows, and both were shown as complete."""
     files, name = CLASHES[case]
     written = project.write(tmp_path / "project", files)
     with pytest.raises(ProjectWrong) as raised:
@@ -76,7 +76,7 @@ def test_two_entries_of_one_name_are_refused_with_both_lines(tmp_path: Path, cas
     assert "give one of them another name" in line
 
 
-def test_the_line_is_where_the_entry_is(tmp_path: Path) -> None:
+def test_the_line_is_the_one_of_the_entry(tmp_path: Path) -> None:
     written = project.write(tmp_path, {"institution_analytics": data_sets("users", "courses", "Users")})
     [(line, files)] = clashes(written).items()
     [file] = files

@@ -1,4 +1,4 @@
-"""A vendor without credentials is off: named, shown and skipped. The others work."""
+"""A vendor without credentials is off: it is named, shown and skipped. The others work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def both(home: Home, sandbox: Sandbox) -> Home:
     return home
 
 
-def test_a_pull_of_everything_leaves_it_out_and_a_pull_of_it_is_one_error(both: Home) -> None:
+def test_a_pull_of_everything_skips_it_and_a_pull_of_it_is_one_error(both: Home) -> None:
     done = both.orgdata("pull")
     assert done.status == 0, done.everything
     assert done.out.count(TOLD) == 1
@@ -51,7 +51,7 @@ def test_a_pull_of_everything_leaves_it_out_and_a_pull_of_it_is_one_error(both: 
         assert refused.everything == f"orgdata: {TOLD} in the environment or in .env; see .env.example\n"
 
 
-def test_validate_and_doctor_name_it_once_and_are_content(both: Home) -> None:
+def test_validate_and_doctor_name_it_once_and_succeed(both: Home) -> None:
     for command in ("validate", "doctor"):
         done = both.orgdata(command, *(["--offline"] if command == "doctor" else []))
         assert done.status == 0, done.everything
@@ -65,7 +65,7 @@ def test_doctor_warns_if_only_a_part_of_its_variables_is_set(both: Home) -> None
     assert "WRONG together: not configured: set TOGETHER_ORGANIZATION_ID, TOGETHER_CLIENT_ID; its other" in done.out
 
 
-def test_its_assets_say_so_and_schedules_and_catch_up_skip_it(both: Home) -> None:
+def test_its_assets_show_it_and_schedules_and_catch_up_skip_it(both: Home) -> None:
     defs = build_defs()
     graph = defs.resolve_asset_graph()
     shown = graph.get(dg.AssetKey(["together", "users"]))

@@ -1,8 +1,6 @@
-"""A warehouse in a folder of its own, and the short way from CSV text to a committed partition.
+"""A warehouse in its own folder, and a short way from CSV text to a committed partition.
 
-What lives here: what the tests of the warehouse share.
-Add here when: two of them need it.
-Keep out: assertions.
+Here: what the tests of the warehouse share. Add here when: two of them need it. Keep out: assertions. /
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""A type that a person declared wins; what does not fit it is kept as text beside it, reported, never dropped."""
+"""A declared type wins. Values that do not fit are kept as text in the variant column and reported, never dropped."""
 
 import math
 import struct
@@ -124,12 +124,12 @@ def landed(shared: Rig) -> list[Pair]:
 
 
 @pytest.mark.parametrize("at", range(len(FITTING)), ids=lambda at: "{} {}".format(*FITTING[at]))
-def test_what_fits_gets_the_type(landed: list[Pair], at: int) -> None:
+def test_fitting_values_get_the_type(landed: list[Pair], at: int) -> None:
     assert landed[at] == (FITTING[at][2], "no column")
 
 
 @pytest.mark.parametrize("at", range(len(MISFITS)), ids=lambda at: "{} {}".format(*MISFITS[at]))
-def test_what_does_not_fit_is_kept_beside_it(landed: list[Pair], at: int) -> None:
+def test_other_values_are_kept_in_the_variant_column(landed: list[Pair], at: int) -> None:
     assert landed[len(FITTING) + at] == (None, MISFITS[at][1].strip('"'))
 
 
@@ -151,10 +151,10 @@ def test_the_first_misfit_is_a_reported_change(rig: Rig) -> None:
         (["2026-03-01T10:00:00Z"], "DATE", [(None, "2026-03-01T10:00:00.000000Z")]),
     ],
 )
-def test_a_type_declared_later_applies_to_what_is_there(
+def test_a_type_declared_later_applies_to_stored_rows(
     rig: Rig, before: list[str], declared: str, after: list[Pair]
 ) -> None:
-    """It failed at COMMIT once: DuckDB does not take an UPDATE and an ALTER of one table in one transaction."""
+    """DuckDB refuses an UPDATE and an ALTER of the same table in one transaction: this once failed at COMMIT."""
     rig.land("n,score\n" + "".join(f"{number},{value}\n" for number, value in enumerate(before)))
     done = rig.land("n,score\n99,\n", partition="2026-03-02", declared={"score": declared})
     assert ("score", "retyped") in {(change.column, change.change) for change in done.changes}
@@ -174,7 +174,7 @@ def test_the_case_of_a_declared_name_does_not_matter(rig: Rig) -> None:
     assert rig.texts("n") == [("1", "7.0", None), ("2", None, "x")]
 
 
-def test_a_vendors_own_column_of_the_variants_name_stays_apart(rig: Rig) -> None:
+def test_a_vendors_column_named_like_a_variant_column_stays_distinct(rig: Rig) -> None:
     rig.land("score,score__v_text\nx,y\n", declared={"score": "DOUBLE"})
     assert rig.sql("SELECT score, score__v_text, score__v_text_ FROM acme.items") == [(None, "x", "y")]
 
@@ -202,7 +202,7 @@ def read(shared: Rig, texts: list[str], kind: str) -> list[tuple[bool, str | Non
 
 @settings(max_examples=40, deadline=None)
 @given(texts=st.lists(NUMBERS, min_size=20, max_size=20))
-def test_a_number_that_fits_is_the_number_that_was_written(shared: Rig, texts: list[str]) -> None:
+def test_a_fitting_number_keeps_its_value(shared: Rig, texts: list[str]) -> None:
     for kind in INTEGERS:
         for text, (fits, stored) in zip(texts, read(shared, texts, kind), strict=True):
             if fits:
@@ -214,7 +214,7 @@ def test_a_number_that_fits_is_the_number_that_was_written(shared: Rig, texts: l
 
 @settings(max_examples=40, deadline=None)
 @given(texts=st.lists(NUMBERS, min_size=20, max_size=20))
-def test_a_float_that_fits_prints_the_number_that_was_written(shared: Rig, texts: list[str]) -> None:
+def test_a_fitting_float_prints_the_number_that_was_sent(shared: Rig, texts: list[str]) -> None:
     for kind in ("DOUBLE", "FLOAT"):
         for text, (fits, stored) in zip(texts, read(shared, texts, kind), strict=True):
             if not fits:
@@ -233,9 +233,7 @@ def test_a_float_that_fits_prints_the_number_that_was_written(shared: Rig, texts
     offset=st.sampled_from(["", "Z", "+05:30", "-0500", "+02"]),
     kind=st.sampled_from(["TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"]),
 )
-def test_a_time_that_fits_is_the_time_that_was_written(
-    shared: Rig, at: datetime, digits: str, offset: str, kind: str
-) -> None:
+def test_a_fitting_time_keeps_its_value(shared: Rig, at: datetime, digits: str, offset: str, kind: str) -> None:
     text = f"{at:%Y-%m-%dT%H:%M:%S}{digits and '.' + digits}{offset}"
     ((fits, stored),) = read(shared, [text], kind)
     digit = digits.rstrip("0")

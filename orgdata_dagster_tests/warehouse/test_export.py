@@ -1,4 +1,4 @@
-"""Parquet files of tables: they equal the table, and only what changed is written again."""
+"""Parquet files of tables: they equal the tables, and only changed parts are written again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_files_equal_the_table(rig: Rig, tmp_path: Path) -> None:
     }
 
 
-def test_only_what_changed_is_written_again(rig: Rig, tmp_path: Path) -> None:
+def test_only_changed_files_are_written_again(rig: Rig, tmp_path: Path) -> None:
     rig.land("id,name\n1,one\n")
     rig.land("id,name\n2,two\n", partition=NEXT_DAY)
     export(rig.warehouse, ITEMS.table, str(tmp_path / "out"))
@@ -70,7 +70,7 @@ def test_a_new_column_reaches_every_file(rig: Rig, tmp_path: Path) -> None:
     assert duckdb.sql(f"SELECT colour FROM '{first}'").fetchall() == [(None,)]
 
 
-def test_rows_that_have_gone_are_gone_from_the_files(rig: Rig, tmp_path: Path) -> None:
+def test_deleted_rows_disappear_from_the_files(rig: Rig, tmp_path: Path) -> None:
     rig.land("id,name\n1,one\n")
     rig.land("id,name\n2,two\n", partition=NEXT_DAY)
     export(rig.warehouse, ITEMS.table, str(tmp_path / "out"))
@@ -84,7 +84,9 @@ def test_rows_that_have_gone_are_gone_from_the_files(rig: Rig, tmp_path: Path) -
     assert export(rig.warehouse, ITEMS.table, str(tmp_path / "out")).written == 0
 
 
-def test_an_export_that_breaks_off_is_made_up_for(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_export_is_completed_by_the_next_one(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rig.land("id,name\n1,one\n")
     rig.land("id,name\n2,two\n", partition=NEXT_DAY)
     with monkeypatch.context() as broken:
@@ -96,7 +98,7 @@ def test_an_export_that_breaks_off_is_made_up_for(rig: Rig, tmp_path: Path, monk
     assert len(exported(tmp_path / "out")) == 2
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(rig: Rig, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_is_explained_in_one_sentence(rig: Rig, tmp_path: Path) -> None:
     rig.land("id,name\n1,one\n")
     (tmp_path / "out").write_text("not a folder")
 

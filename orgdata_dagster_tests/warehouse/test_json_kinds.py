@@ -1,7 +1,7 @@
-"""JSON values land with the kind they have: numbers as numbers, strings as strings, lists as lists; nothing changes.
+"""JSON values are stored with their kind: numbers as numbers, strings as strings, lists as lists; no value changes.
 
-Every test runs all ways in which a file is looked at: by Python (small ones), by its layout (large ones whose records
-are alike), and by the database (other large ones).
+Every test uses all ways of inspecting a file: by Python (small files), by its layout (large files whose records are
+similar), and by the database (other large files). /
 """
 
 import itertools
@@ -128,7 +128,7 @@ def test_a_later_page_of_another_kind_widens_the_column(rig: Rig) -> None:
     assert [(kind, read(values)) for kind, values in found.values()] == [change[2:] for change in CHANGES]
 
 
-def test_pages_of_one_commit_are_seen_together(rig: Rig) -> None:
+def test_the_pages_of_one_commit_share_their_types(rig: Rig) -> None:
     stage = Stage(rig.connection)
     for value in ("5", '"5"', '{"a": 1}'):
         stage.add(StagedPage(prepared(rig, {"x": [value]}), DAY))
@@ -179,7 +179,7 @@ PAGE = st.lists(COLUMN, min_size=12, max_size=12).map(
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PAGE, PAGE)
 def test_no_value_changes(rig: Rig, first: dict[str, list[str]], second: dict[str, list[str]]) -> None:
-    """Numbers keep their value to the last digit, strings are never numbers, nested values are what they were."""
+    """Numbers keep all their digits, strings never become numbers, and nested values stay the same."""
     for name, (kind, landed) in land(rig, first, second).items():
         sent = [value for page in (first, second) for value, _ in padded(page, name)]
         for text, meant in zip(landed, map(exact, sent), strict=True):

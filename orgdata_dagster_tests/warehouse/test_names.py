@@ -22,7 +22,7 @@ from orgdata_dagster_tests.warehouse.rig import Rig
         (["rowid", "RowId"], ["rowid_", "RowId__2"]),
     ],
 )
-def test_every_header_gets_a_clear_name(header: list[str], columns: list[str]) -> None:
+def test_every_header_gets_a_readable_name(header: list[str], columns: list[str]) -> None:
     assert list(ColumnNames().assign(of_header(header)).columns) == columns
 
 
@@ -33,7 +33,7 @@ HEADER = st.lists(
 
 
 @given(HEADER)
-def test_names_are_unique_and_none_is_ours(header: list[str]) -> None:
+def test_names_are_unique_and_not_reserved(header: list[str]) -> None:
     names = ColumnNames().assign(of_header(header)).columns
     assert len({folded(name) for name in names}) == len(header)
     assert not any(folded(name).startswith(OWN_PREFIX) or folded(name).endswith(VARIANT) for name in names)
@@ -57,14 +57,14 @@ def test_quoting() -> None:
         "select,from",
     ],
 )
-def test_odd_headers_land(rig: Rig, header: str) -> None:
+def test_unusual_headers_can_be_stored(rig: Rig, header: str) -> None:
     row = ",".join(str(number) for number in range(header.count(",") + 1))
     rig.land(f"{header}\n{row}\n")
     assert rig.texts() == [tuple(row.split(","))]
 
 
-def test_a_vendor_may_use_the_names_that_our_sql_uses(rig: Rig) -> None:
-    """`path` and `after` were ambiguous once: the commit joins the rows with a table of its own."""
+def test_a_vendor_can_use_the_names_in_our_sql(rig: Rig) -> None:
+    """`path` and `after` were once ambiguous, because the commit joins the rows with its own table."""
     rig.land("path,after,until,partition_key,page,place,stored,brought,_orgdata_file\n1,2,3,4,5,6,7,8,9\n")
     assert rig.texts() == [tuple("123456789")]
 
@@ -75,7 +75,7 @@ NAME = st.text(st.characters(exclude_characters="\0", codec="utf-8") | st.sample
 
 @settings(max_examples=200, deadline=None)
 @given(one=NAME, other=NAME)
-def test_two_names_are_one_exactly_if_they_are_one_to_the_database(shared: Rig, one: str, other: str) -> None:
+def test_two_names_are_equal_exactly_if_they_are_equal_for_the_database(shared: Rig, one: str, other: str) -> None:
     for first, second in ((one, other), (one, one.swapcase()), (one, one.lower()), (one, one.upper())):
         try:
             shared.connection.execute(f"CREATE OR REPLACE TEMP TABLE t ({quoted(first)} INT, {quoted(second)} INT)")
@@ -86,8 +86,8 @@ def test_two_names_are_one_exactly_if_they_are_one_to_the_database(shared: Rig, 
 
 
 @pytest.mark.parametrize("body", ["id,école\n2,b\n", "id,ÉCOLE\n2,b\n", "ID,École\n2,b\n"])
-def test_a_name_in_another_case_lands(rig: Rig, body: str) -> None:
-    """It was a Binder Error once: Python's notion of case is wider than the database's."""
+def test_a_name_in_another_case_is_the_same_column(rig: Rig, body: str) -> None:
+    """This once failed with a Binder Error, because Python folds the case of more characters than the database."""
     rig.land("id,École\n1,a\n", declared={"école": "VARCHAR"})
     rig.land(body, partition="2026-03-02", declared={"école": "VARCHAR"})
     first, second = rig.texts("id")

@@ -1,8 +1,8 @@
-"""What other processes do to a warehouse while the tests look on.
+"""Functions that other processes run against a warehouse during a test.
 
-What lives here: functions that run in a process of their own, started from a server that has imported this module but
-never opened a database: forking a process that has would be unsafe, starting Python anew would take a second each.
-Add here when: another process is needed. Keep out: assertions about the result.
+Here: functions that run in their own process, started from a server that has imported this module but never opened a
+database. Forking a process that has opened one would be unsafe, and starting Python anew would take a second each time.
+Add here when: another process is needed. Keep out: assertions about the result. /
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """A warehouse with a table `marts.people`, a SQLite file with a table `people`, and runs that keep them equal.
 
-Here: the rig of the tests of the engine. Add here when: two tests need it. Keep out: assertions.
+Here: the rig of the tests of the engine. Add here when: two tests need it. Keep out: assertions. /
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A table of a SQLite file as a destination: it shows that the engine knows nothing of octolis, nor of HTTP.
+"""A table of a SQLite file as a destination. It shows that the engine does not depend on octolis or HTTP.
 
-Here: the destination, its resource, its value formats and its YAML. Add here when: a test needs it to behave in another
-way. Keep out: assertions, and what the tests write (rig.py).
+Here: the destination, its resource, its value formats and its YAML. Add here when: a test needs another behaviour.
+Keep out: assertions, and what the tests write (rig.py). /
 """
 
 from __future__ import annotations

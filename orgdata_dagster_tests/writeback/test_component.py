@@ -1,4 +1,4 @@
-"""The YAML of any sync: its asset, its names, its schedule. The destination is a SQLite table."""
+"""The YAML of a sync: its asset, its names, its schedule. The destination is a SQLite table."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_any_vendor_can_have_a_sync(new_home: Home) -> None:
     assert loaded.resources["shop_file"].path == "shop.sqlite"
 
 
-def test_a_name_is_one_sync_whichever_vendor_it_writes_to(new_home: Home) -> None:
-    """Rows are remembered as sent by the name of their sync, and `orgdata sync` starts one by its name."""
+def test_the_name_of_a_sync_is_unique_across_vendors(new_home: Home) -> None:
+    """Sent rows are stored by the name of their sync, and `orgdata sync` starts a sync by its name."""
     octolis = {
         "type": "orgdata_dagster.OctolisSync",
         "attributes": {"name": "people_out", "dataset": "d", "key": ["id"], "source": "marts.people"},

@@ -18,5 +18,5 @@ from orgdata_dagster.writeback.source import tables
         ("select 'from x.y' as text -- from z", []),
     ],
 )
-def test_the_tables_of_a_source_are_its_assets_upstream(source: str, found: list[tuple[str, ...]]) -> None:
+def test_the_tables_of_a_source_are_its_upstream_assets(source: str, found: list[tuple[str, ...]]) -> None:
     assert sorted(tables(source)) == sorted(found)

@@ -1,4 +1,4 @@
-"""A plain SQL table as a destination: the engine keeps it equal to a SELECT, whatever happens on the way."""
+"""A plain SQL table as a destination: the engine keeps it equal to a SELECT, whatever fails."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_the_table_equals_the_select_and_only_changes_are_written(rig: Rig) -> N
 
 
 @pytest.mark.parametrize("row_by_row", [True, False])
-def test_rejected_rows_stay_behind_with_their_reasons_until_they_are_corrected(rig: Rig, *, row_by_row: bool) -> None:
-    """Row 5 is rejected by the validation; 17 and 71 by the table, by themselves or together with their batches."""
+def test_rejected_rows_are_kept_with_their_reasons_until_they_are_corrected(rig: Rig, *, row_by_row: bool) -> None:
+    """Row 5 is rejected by the validation; 17 and 71 by the table, alone or together with their batches."""
     rig.write("UPDATE marts.people SET points = 18446744073709551616 WHERE id = 5")
     rig.write("UPDATE marts.people SET points = -1 WHERE id IN (17, 71)")
     first = rig.run(row_by_row=row_by_row)
@@ -79,7 +79,7 @@ def test_too_many_rejected_rows_end_the_run(rig: Rig) -> None:
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)  # of which alerts tell
 
 
-def test_a_source_that_does_not_fit_is_one_error_and_nothing_is_sent(rig: Rig) -> None:
+def test_an_unsuitable_source_is_one_error_and_nothing_is_sent(rig: Rig) -> None:
     rig.write("ALTER TABLE marts.people ALTER points TYPE DATE USING NULL")
     assert "points: shop has no type for DATE; cast it in the source" in rig.run().failure
     rig.write("DROP TABLE marts.people")
@@ -105,7 +105,7 @@ class Clock:
             self._holder.rollback()
 
 
-def test_a_busy_table_is_waited_for_and_given_up_in_the_end(rig: Rig) -> None:
+def test_a_busy_table_is_waited_for_up_to_a_limit(rig: Rig) -> None:
     with closing(sqlite3.connect(rig.file)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         clock = Clock(holder, until=1e6)
@@ -119,7 +119,7 @@ def test_a_busy_table_is_waited_for_and_given_up_in_the_end(rig: Rig) -> None:
     assert (clock.monotonic(), done.metadata["sent_again"], rig.differences()) == (20, 0, set())
 
 
-def test_a_lost_answer_is_reported_whether_the_client_or_the_next_run_writes_again(rig: Rig) -> None:
+def test_a_lost_answer_is_reported_if_the_client_or_the_next_run_writes_again(rig: Rig) -> None:
     done = rig.run("", "lost once")
     assert (done.metadata["written"], done.metadata["sent_again"], done.metadata["requests"]) == (100, 10, 11)
     rig.write("UPDATE marts.people SET points = points + 1000")
@@ -136,8 +136,8 @@ def test_a_lost_answer_is_reported_whether_the_client_or_the_next_run_writes_aga
     ]
 
 
-def test_a_destination_that_leaves_out_a_result_is_not_believed(rig: Rig) -> None:
-    """Which result would belong to which row?"""
+def test_a_destination_that_omits_a_result_is_an_error(rig: Rig) -> None:
+    """It would be unknown which result belongs to which row."""
     short = rig.run("", "short")
     assert "the destination gave 9 results for 10 rows" in short.failure
     assert rig.sql(RESULTS) == [("unknown", 10), ("written", 10)]
@@ -154,8 +154,8 @@ Rig(Path(sys.argv[1]), dg.DagsterInstance.ephemeral(), rows=None).run("", "", sy
 """
 
 
-def test_a_killed_run_is_resumed_and_what_may_have_come_twice_is_reported(rig: Rig) -> None:
-    """SIGKILL at the worst moment: the table has the third batch, and nobody has recorded its answer."""
+def test_a_killed_run_is_resumed_and_rows_that_may_be_written_twice_are_reported(rig: Rig) -> None:
+    """SIGKILL at the worst moment: the table has the third batch, but its answer was not recorded."""
     run = subprocess.run(
         [sys.executable, "-c", _KILLED, str(rig.file), "killed"], env=os.environ, timeout=120, check=False
     )

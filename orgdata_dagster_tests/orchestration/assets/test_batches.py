@@ -1,4 +1,4 @@
-"""Batches: by number, by weight or by time, whichever is first; every item in exactly one of them."""
+"""Batches end by number, by weight or by time, whichever comes first. Every item is in exactly one batch."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +13,7 @@ from orgdata_dagster.orchestration.assets.batches import Batches
     longest=st.sampled_from([0.0, 3.0]),
     steps=st.lists(st.sampled_from([0.0, 1.0, 2.0, 4.0]), max_size=20),
 )
-def test_by_number_or_by_time(size: int, longest: float, steps: list[float]) -> None:
+def test_a_batch_ends_by_number_or_by_time(size: int, longest: float, steps: list[float]) -> None:
     now = [0.0]
     batches = Batches[int](size, 1_000, longest, lambda: now[0])
     waiting: list[int] = []
@@ -29,7 +29,7 @@ def test_by_number_or_by_time(size: int, longest: float, steps: list[float]) -> 
     assert batches.rest() == []
 
 
-def test_by_weight() -> None:
+def test_a_batch_ends_by_weight() -> None:
     batches = Batches[str](100, 10, 60.0, lambda: 0.0)
     assert [batches.add(name, weight) for name, weight in (("a", 4), ("b", 5), ("c", 1), ("d", 9), ("e", 9))] == [
         [],
@@ -40,8 +40,8 @@ def test_by_weight() -> None:
     ]
 
 
-def test_what_nobody_completes_is_overdue_after_a_while() -> None:
-    """Days that had arrived were not committed while the pull waited for its limit."""
+def test_an_incomplete_batch_is_overdue_after_a_while() -> None:
+    """Pulled days were once not committed while the pull waited for its rate limit."""
     now = [0.0]
     batches = Batches[str](100, 1_000, 3.0, lambda: now[0])
     assert (batches.add("a"), batches.overdue()) == ([], [])
@@ -49,7 +49,7 @@ def test_what_nobody_completes_is_overdue_after_a_while() -> None:
     assert (batches.overdue(), batches.overdue(), batches.rest()) == (["a"], [], [])
 
 
-def test_from_any_thread_each_item_once() -> None:
+def test_each_item_of_any_thread_is_in_one_batch() -> None:
     batches = Batches[int](7, 1_000)
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(batches.add, range(500)))

@@ -1,4 +1,4 @@
-"""What a materialization says of completeness: whether, until when, and why not beyond."""
+"""What a materialization shows about completeness: whether, until when, and the reason of a gap."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +28,7 @@ def test_a_day_with_a_gap_names_it_and_is_complete_up_to_it() -> None:
     )
 
 
-def test_a_day_that_is_not_over_is_visibly_unfinished() -> None:
+def test_a_day_that_is_not_over_is_shown_as_unfinished() -> None:
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     until = start + timedelta(minutes=1)
     shown = metadata(Interval(start, until), window=(start, start + timedelta(days=1)))
@@ -37,7 +37,7 @@ def test_a_day_that_is_not_over_is_visibly_unfinished() -> None:
     assert str(shown["incomplete"]).endswith("00:01:00 UTC: the partition is not over")
 
 
-def test_a_past_day_that_was_pulled_before_its_end_says_so() -> None:
+def test_a_past_day_that_was_pulled_before_its_end_is_marked() -> None:
     assert "has not been pulled to its end" in str(metadata(Interval(START, NOON))["incomplete"])
 
 
@@ -45,7 +45,7 @@ def test_a_snapshot_is_complete_as_of_its_instant() -> None:
     assert metadata(Interval(NOON - timedelta(days=1), NOON), window=None)["complete"] is True
 
 
-def test_a_whole_table_with_a_reason_does_not_name_the_epoch() -> None:
+def test_an_incomplete_table_without_partitions_does_not_show_the_epoch() -> None:
     shown = metadata(Interval(datetime(1970, 1, 1, tzinfo=UTC), NOON, "two walks differ"), window=None)
     assert shown == {"complete": False, "incomplete": "- to 2026-03-01 12:00:00 UTC: two walks differ"}
 

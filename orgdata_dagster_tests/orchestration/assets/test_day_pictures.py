@@ -1,4 +1,4 @@
-"""The page of an asset shows its days: complete, unfinished, missing, not requested, and what was pulled."""
+"""The page of an asset shows its days: complete, unfinished, missing, not requested, and the number of rows."""
 
 import dagster as dg
 import pytest

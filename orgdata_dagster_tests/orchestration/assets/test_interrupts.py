@@ -1,4 +1,4 @@
-"""A run that Dagster interrupts, as it does when somebody terminates it in the UI."""
+"""A run that Dagster interrupts, for example because a user terminates it in the UI."""
 
 import os
 import signal
@@ -16,8 +16,8 @@ from orgdata_dagster_tests.waiting import wait_until
 ASSET = "institution_analytics/users"
 
 
-def test_it_ends_at_once_and_what_landed_stays_and_is_shown(home: Home, sandbox: Sandbox) -> None:
-    """Its threads once went on waiting for the rate limit and asking the vendor for minutes."""
+def test_it_ends_at_once_and_loaded_partitions_are_kept_and_shown(home: Home, sandbox: Sandbox) -> None:
+    """Its threads once continued to wait for the rate limit and to send requests for minutes."""
     limits = {"concurrent": 1, "per_minute": 6}
     home.write_project(institution_analytics=institution_analytics(limits=limits))
     sandbox.institution_analytics.page_rows = 1000  # two requests a day

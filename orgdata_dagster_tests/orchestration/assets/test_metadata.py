@@ -1,4 +1,4 @@
-"""What a materialization shows in the UI: of the table, of every partition, of the check."""
+"""What a materialization shows in the UI: for the table, for every partition, and for the check."""
 
 from datetime import UTC, datetime
 
@@ -24,7 +24,7 @@ def materializations(home: Home) -> dict[str | None, dict[str, object]]:
         return {each.partition: {k: v.value for k, v in each.metadata.items()} for each in reversed(events) if each}
 
 
-def test_of_the_table_and_of_every_partition(home: Home, sandbox: Sandbox) -> None:
+def test_metadata_of_the_table_and_of_every_partition(home: Home, sandbox: Sandbox) -> None:
     users = sandbox.institution_analytics.data_sets["users"]
     users.insert({"id": "p|pe", "note": "two\nlines", "updated_date": f"{today(back=1)}T12:00:00.5Z"})
     result = home.materialize("institution_analytics/users", today(back=2), today(back=1))
@@ -87,8 +87,8 @@ def test_changed_columns_are_shown(home: Home, sandbox: Sandbox) -> None:
     ]
 
 
-def test_one_day_alone_shows_the_same(home: Home, sandbox: Sandbox) -> None:
-    """A run of one partition is recorded in another way by Dagster than a run of several."""
+def test_a_single_day_shows_the_same(home: Home, sandbox: Sandbox) -> None:
+    """Dagster records a run of one partition in a different way than a run of several."""
     assert home.materialize("institution_analytics/users", today(back=1)).success
     [(day, metadata)] = materializations(home).items()
     assert day == today(back=1)
@@ -96,7 +96,7 @@ def test_one_day_alone_shows_the_same(home: Home, sandbox: Sandbox) -> None:
     assert metadata["requests"] == len(sandbox.log.entries())
 
 
-def test_today_is_visibly_unfinished(home: Home, sandbox: Sandbox) -> None:
+def test_today_is_shown_as_unfinished(home: Home, sandbox: Sandbox) -> None:
     assert sandbox.url
     assert home.materialize("institution_analytics/users", today()).success
     metadata = materializations(home)[today()]

@@ -1,4 +1,4 @@
-"""What a run shows of a table when its rows have landed."""
+"""What a run shows of a table after its rows were stored."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from orgdata_dagster_tests.integration.project import today
 USERS = "institution_analytics/users"
 
 
-def test_a_table_too_wide_for_a_runs_share_of_the_memory_is_shown_with_the_larger_limit(
+def test_a_table_too_wide_for_a_runs_memory_is_shown_with_the_larger_limit(
     home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """2,000 columns landed inside 1 GB, and then the run failed because their comments and preview did not fit."""
+    """2,000 columns were stored within 1 GB, but then the run failed because their comments and preview did not fit."""
     assert sandbox.url
     tries, real = list[bool](), metadata.of_table
 
@@ -40,10 +40,10 @@ def test_a_table_too_wide_for_a_runs_share_of_the_memory_is_shown_with_the_large
 
 
 @pytest.mark.parametrize("internals", ["on", "off"])
-def test_days_are_reported_while_a_run_goes_on_and_each_once(
+def test_each_day_is_reported_once_while_the_run_continues(
     home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, internals: str
 ) -> None:
-    """The UI showed none of a backfill's days until the last one had landed."""
+    """The UI once showed none of a backfill's days until the last one was stored."""
     assert sandbox.url
     monkeypatch.setenv(SWITCH, internals)
     monkeypatch.setattr(landing, "_MOST_PARTITIONS", 2)

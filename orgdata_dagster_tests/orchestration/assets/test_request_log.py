@@ -1,4 +1,4 @@
-"""What a run says of its requests: their number, and the seconds in which it waited for the rate limit."""
+"""What a run shows of its requests: their number, and the seconds that it waited for the rate limit."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def test_seconds_in_which_several_threads_wait_count_once(waits: list[tuple[floa
     assert log.count == len(waits)
 
 
-def test_it_is_the_length_of_the_union() -> None:
+def test_waiting_time_is_the_length_of_the_union() -> None:
     chance, log, covered = random.Random(1), RequestLog(), set[int]()
     for _ in range(300):
         start = chance.randrange(1000)

@@ -1,4 +1,4 @@
-"""Which runs continue another one, and since when: Dagster's retries and `orgdata pull --resume`."""
+"""Which runs continue another one, and from which instant: Dagster's retries and `orgdata pull --resume`."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ def created(instance: dg.DagsterInstance, run: dg.DagsterRun) -> datetime:
     return record.create_timestamp.astimezone(UTC)
 
 
-def test_a_run_continues_what_it_retries_or_what_it_is_told_to(instance: dg.DagsterInstance) -> None:
+def test_a_run_continues_the_run_that_it_retries_or_that_its_tag_names(instance: dg.DagsterInstance) -> None:
     first = make(instance, "a", FAILURE)
     assert since(instance, first) is None
     retry = make(instance, "a", FAILURE, root=first)
@@ -86,7 +86,7 @@ def test_a_pull_is_continued_as_a_whole(
     assert all(before <= at < before + timedelta(seconds=5) for at in found.values())
 
 
-def test_a_pull_after_the_broken_one_is_what_counts(instance: dg.DagsterInstance) -> None:
+def test_a_later_pull_than_the_broken_one_counts(instance: dg.DagsterInstance) -> None:
     broken, whole = pull_began(2), pull_began(1)
     make(instance, "a", SUCCESS, pull=broken)
     make(instance, "b", FAILURE, pull=broken)

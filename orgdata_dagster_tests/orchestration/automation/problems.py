@@ -1,6 +1,6 @@
-"""A project whose problems begin and end on demand: failed runs, failing checks, pauses, gaps, failing sensors.
+"""A project whose problems start and end on demand: failed runs, failing checks, pauses, gaps, failing sensors.
 
-Here: `World`, and one function per problem that begins or ends. Keep out: assertions (test_alerts.py).
+Here: `World`, and one function per problem that starts or ends it. Keep out: assertions (test_alerts.py). /
 """
 
 from __future__ import annotations

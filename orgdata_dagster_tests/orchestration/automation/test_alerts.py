@@ -1,4 +1,4 @@
-"""People are told when a problem begins and when it ends: over real HTTP, once each, per vendor, without a secret."""
+"""Alerts are sent when a problem begins and when it ends: over real HTTP, once each, per vendor, without secrets."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_one_message_at_the_beginning_and_one_at_the_end(
     assert world.tick() == []
 
 
-def test_what_begins_together_is_one_message_per_vendor(world: World) -> None:
+def test_problems_that_begin_together_are_one_message_per_vendor(world: World) -> None:
     world.home.set(ORGDATA_UI_URL="https://dagster.example.org/")
     world.failing = {CONTACTS, ORDERS}
     world.run(CONTACTS, ORDERS)
@@ -111,7 +111,7 @@ def test_what_begins_together_is_one_message_per_vendor(world: World) -> None:
     assert octolis.startswith("orgdata: octolis/contacts: failed run ended")
 
 
-def test_a_message_that_did_not_arrive_is_sent_again_to_that_channel_alone(world: World) -> None:
+def test_a_message_that_failed_is_sent_again_only_to_that_channel(world: World) -> None:
     world.home.set(**{f"{channels.URL}_SECOND": "json://127.0.0.1:9/nobody"})
     a_pause(world)
     world.receiver.refuse = 1
@@ -130,7 +130,7 @@ def test_a_channel_that_does_not_answer_is_tried_once_per_tick(world: World) -> 
     assert len(world.tick()) == 2
 
 
-def test_nothing_is_decided_while_a_run_is_retried_or_under_way(world: World) -> None:
+def test_nothing_is_reported_while_a_run_is_retried_or_in_progress(world: World) -> None:
     world.failing = {CONTACTS}
     world.run(CONTACTS, tags={"dagster/will_retry": "true"})
     assert world.tick() == []
@@ -144,7 +144,9 @@ def test_nothing_is_decided_while_a_run_is_retried_or_under_way(world: World) ->
     assert world.tick() == []  # it fails still
 
 
-def test_a_kind_that_cannot_be_looked_at_stays_as_it_was(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_problems_of_a_kind_that_cannot_be_checked_stay_unchanged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     an_overdue_table(world)
     a_pause(world)
     assert len(world.tick()) == 2
@@ -156,7 +158,7 @@ def test_a_kind_that_cannot_be_looked_at_stays_as_it_was(world: World, monkeypat
     assert world.tick() == []
 
 
-def test_quiet_hours_hold_messages_back(world: World) -> None:
+def test_quiet_hours_delay_messages(world: World) -> None:
     world.home.set(**{quiet_hours.VARIABLE: "11:00-13:30 Europe/Berlin"})  # until 12:30 UTC
     a_pause(world)
     a_failing_sensor(world)
@@ -174,7 +176,7 @@ def test_quiet_hours_hold_messages_back(world: World) -> None:
     ("text", "quiet"),
     [("22:00-07:00", False), ("11:00-12:01", True), ("12:00-12:00", False), ("13:00 - 12:30", True), ("", False)],
 )
-def test_the_quiet_part_of_a_day(monkeypatch: pytest.MonkeyPatch, text: str, quiet: bool) -> None:
+def test_the_quiet_hours_of_a_day(monkeypatch: pytest.MonkeyPatch, text: str, quiet: bool) -> None:
     monkeypatch.setenv(quiet_hours.VARIABLE, text)
     assert quiet_hours.is_quiet(datetime(2026, 3, 4, 12, tzinfo=UTC)) is quiet
     for wrong in ("at night", "22-7", "25:00-07:00", "22:00-07:00 Nowhere"):
@@ -183,7 +185,7 @@ def test_the_quiet_part_of_a_day(monkeypatch: pytest.MonkeyPatch, text: str, qui
             quiet_hours.is_quiet(datetime(2026, 3, 4, 12, tzinfo=UTC))
 
 
-def test_a_heartbeat_while_all_is_well_and_another_when_an_alert_cannot_be_sent(world: World) -> None:
+def test_a_heartbeat_is_sent_while_all_is_well_and_another_if_an_alert_cannot_be_sent(world: World) -> None:
     world.home.set(**{heartbeat.VARIABLE: f"http://{world.receiver.address}/ping/{SECRET}"})
     world.tick()
     assert world.receiver.pings == [f"/ping/{SECRET}"]
@@ -193,13 +195,13 @@ def test_a_heartbeat_while_all_is_well_and_another_when_an_alert_cannot_be_sent(
     assert world.receiver.pings[1].startswith(f"/ping/{SECRET}/fail: {channels.URL}: not sent")
 
 
-def test_without_urls_nothing_is_looked_at(world: World) -> None:
+def test_without_urls_nothing_is_checked(world: World) -> None:
     world.home.set(**{channels.URL: ""})
     a_pause(world)
     assert world.tick() == []
 
 
-def test_urls_are_redacted_and_words_in_them_are_not(home: Home) -> None:
+def test_urls_are_redacted_but_not_the_words_in_them(home: Home) -> None:
     urls = {
         "": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general",
         "_MAIL": "mailtos://robot:p%40ss-word@mail.example.org?to=data@example.org",
@@ -222,7 +224,7 @@ def without_apprise(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_the_command_tries_every_url(home: Home, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_tests_every_url(home: Home, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     home.set(**{heartbeat.VARIABLE: f"http://{receiver.address}/ping", f"{channels.URL}_BAD": "nothing://known"})
     done = CliRunner().invoke(orgdata, ["alerts", "test", "--json"])
     tried = {each["variable"]: each["error"] for each in json.loads(done.stdout)["tried"]}

@@ -73,7 +73,7 @@ def daemon(home: Home, sandbox: Sandbox) -> Daemon:
     return Daemon(home)
 
 
-def test_missing_partitions_are_asked_for_in_batches_until_there_are_none(daemon: Daemon, sandbox: Sandbox) -> None:
+def test_missing_partitions_are_requested_in_batches_until_there_are_none(daemon: Daemon, sandbox: Sandbox) -> None:
     assert daemon.tick() == []  # what nobody ever asked for is not missing
     assert "no partition is missing" in str(daemon.last.skip_reason)
     assert daemon.run(today(back=6), today(back=6))
@@ -107,7 +107,7 @@ def test_missing_partitions_are_asked_for_in_batches_until_there_are_none(daemon
     assert "no partition is missing" in str(daemon.last.skip_reason)
 
 
-def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemon: Daemon, sandbox: Sandbox) -> None:
+def test_a_failed_run_of_today_counts_as_missing_and_causes_no_run_storm(daemon: Daemon, sandbox: Sandbox) -> None:
     assert daemon.run(today(back=1), today())
     assert daemon.tick() == []  # today is never whole, and not missing
     sandbox.institution_analytics.faults.add(Status(500), times=3)
@@ -144,7 +144,7 @@ def test_a_failed_run_of_today_is_missing_too_and_no_run_storm_comes_of_it(daemo
         ("1 2", "7 8", 0, False),  # all of it landed, others are missing
     ],
 )
-def test_when_tries_begin_anew(before: str, missing: str, tries: int, paused: bool) -> None:
+def test_when_the_attempts_start_again(before: str, missing: str, tries: int, paused: bool) -> None:
     days = {number: f"2026-11-0{number}" for number in "12345678"}
     attempts = AssetAttempts([days[n] for n in before.split()], 1 if before else 0, "later" if before else "")
     assert next_batch(attempts, [days[n] for n in missing.split()], patience=PATIENCE, whole=False)

@@ -1,4 +1,4 @@
-"""The sensors that look whether a vendor has something new: what they ask, what they launch, when they keep quiet."""
+"""The sensors that check whether a vendor has new data: what they request, what they launch, when they skip."""
 
 import json
 from collections.abc import Iterator
@@ -86,7 +86,7 @@ def test_a_pull_is_launched_only_when_something_changed(home: Home, defs: dg.Def
     assert home.sql("SELECT vendor, count(*), sum(cost) FROM _orgdata.requests GROUP BY 1") == [("octolis", 3, 3.0)]
 
 
-def test_lists_of_every_kind_tell_a_change(home: Home, defs: dg.Definitions, vendors: Sandbox) -> None:
+def test_lists_of_every_kind_show_a_change(home: Home, defs: dg.Definitions, vendors: Sandbox) -> None:
     with home.instance() as instance:
         done = defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
@@ -132,7 +132,7 @@ def test_a_vendor_that_is_down_is_skipped_with_the_reason(home: Home, defs: dg.D
     assert launched(tick(home, defs, "octolis", down.cursor)) == ["contacts"]  # it is back, and nothing was forgotten
 
 
-def test_without_credentials_or_with_an_open_circuit_breaker_nobody_is_asked(
+def test_without_credentials_or_with_an_open_circuit_breaker_no_request_is_sent(
     home: Home, defs: dg.Definitions, vendors: Sandbox
 ) -> None:
     CircuitBreaker("octolis", FileState(settings.home())).set("HTTP 401")
@@ -142,9 +142,7 @@ def test_without_credentials_or_with_an_open_circuit_breaker_nobody_is_asked(
     assert vendors.log.entries() == []
 
 
-def test_a_data_set_that_a_run_is_under_way_for_is_left_alone(
-    home: Home, defs: dg.Definitions, vendors: Sandbox
-) -> None:
+def test_a_data_set_with_a_run_in_progress_is_skipped(home: Home, defs: dg.Definitions, vendors: Sandbox) -> None:
     with home.instance() as instance:
         run = instance.create_run_for_job(
             defs.resolve_implicit_global_asset_job_def(),

@@ -1,6 +1,6 @@
-"""The ledger knows days, partitions, tables and vendors that the configuration no longer has: nothing fails.
+"""The ledger has days, partitions, tables and vendors that are no longer configured: nothing fails.
 
-Once `start_date` moved past days that had landed, `catch_up` failed for all vendors and the doctor died.
+When `start_date` once moved past loaded days, `catch_up` failed for all vendors, and the doctor failed too. /
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def covered(first: str, last: str) -> Reach:
         (by_grain("month", "2026-01-01"), []),  # the only month has not ended
     ],
 )
-def test_partitions_of_another_kind_are_no_obstacle(
+def test_stored_partitions_of_another_kind_are_ignored(
     partitions: dg.TimeWindowPartitionsDefinition, expected: list[str]
 ) -> None:
     key, now = dg.AssetKey(["vendor", "table"]), datetime(2026, 3, 11, 12, tzinfo=UTC)

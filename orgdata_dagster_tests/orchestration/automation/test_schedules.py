@@ -1,5 +1,5 @@
-"""The schedules: at a tick, each data set from its first incomplete day of the last week up to today, unless a run that
-has yet to begin will pull that anyway."""
+"""The schedules: a tick requests each data set from its first incomplete day of the last week up to today, except for
+partitions that a waiting run will pull anyway."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -72,8 +72,8 @@ def ranges(home: Home) -> dict[str, tuple[str, str]]:
     }
 
 
-def test_a_project_of_days_weeks_and_months_loads(home: Home) -> None:
-    """In the UI and the daemon nothing of it did: Dagster wants partitions of one kind in all that has a target."""
+def test_a_project_with_days_weeks_and_months_loads(home: Home) -> None:
+    """It once failed to load in the UI and the daemon: Dagster requires one kind of partitions in a job or schedule."""
     dg.Definitions.validate_loadable(build_defs())  # as it is shipped
     partitions = {"reports_per_user": "day", "reports_read": "week", "reports_images": "month"}
     tables = [{"name": name, "partitions": kind} for name, kind in partitions.items()]
@@ -105,13 +105,13 @@ def test_from_the_first_incomplete_day_to_today(home: Home) -> None:
     assert ranges(home)["users"] == (today(), today())
 
 
-def test_a_tick_asks_for_no_day_before_the_first(home: Home, sandbox: Sandbox) -> None:
+def test_a_tick_requests_no_day_before_the_first(home: Home, sandbox: Sandbox) -> None:
     sandbox.institution_analytics.page_rows = 40
     home.write_project(institution_analytics=institution_analytics(start_date=today(back=2)))
     assert ranges(home)["users"] == (today(back=2), today())
 
 
-def test_a_day_with_a_gap_that_nobody_can_fill_is_not_due_for_ever(home: Home, sandbox: Sandbox) -> None:
+def test_a_day_with_a_permanent_gap_is_not_due_for_ever(home: Home, sandbox: Sandbox) -> None:
     home.write_project(institution_analytics=institution_analytics(start_date=today(back=1), api={"page_rows": 40}))
     for number in range(50):
         sandbox.institution_analytics.data_sets["users"].insert(
@@ -126,8 +126,8 @@ def names(requests: list[dg.RunRequest]) -> set[str]:
     return {key.path[-1] for request in requests for key in request.asset_selection or ()}
 
 
-def test_runs_that_wait_are_not_asked_for_once_more(home: Home) -> None:
-    """A cron that is quicker than the runs piled them up, tick by tick."""
+def test_waiting_runs_are_not_requested_again(home: Home) -> None:
+    """A schedule that was faster than its runs once queued more and more of them."""
     schedule = "institution_analytics_due"
     with home.instance() as instance:
         asked = {name: request for request in ask(instance) for name in names([request])}
@@ -147,8 +147,8 @@ def test_runs_that_wait_are_not_asked_for_once_more(home: Home) -> None:
         assert names(ask(instance)) == {"users", "events"}
 
 
-def test_a_tick_that_was_killed_asks_again_for_the_runs_it_had_made(home: Home) -> None:
-    """The daemon died between making the runs and queueing them, which nobody else would ever do."""
+def test_a_killed_tick_requests_the_runs_again_that_it_had_created(home: Home) -> None:
+    """The daemon was killed after creating the runs and before queueing them; nothing else would ever queue them."""
     with home.instance() as instance:
         for request in ask(instance):
             submit(instance, request, "institution_analytics_due", NOT_STARTED)
@@ -158,7 +158,7 @@ def test_a_tick_that_was_killed_asks_again_for_the_runs_it_had_made(home: Home) 
         assert under_way(instance, datetime.now(UTC) + timedelta(minutes=6)) == set()
 
 
-def test_a_table_without_partitions_is_not_asked_for_once_more_either(home: Home) -> None:
+def test_a_waiting_run_of_a_table_without_partitions_is_not_requested_again(home: Home) -> None:
     datasets = [{"name": "contacts", "id": "any"}]
     home.write_project(octolis=yaml.safe_dump({"type": "orgdata_dagster.Octolis", "attributes": {"tables": datasets}}))
     with home.instance() as instance:
@@ -168,7 +168,7 @@ def test_a_table_without_partitions_is_not_asked_for_once_more_either(home: Home
         assert ask(instance) == []
 
 
-def test_a_snapshot_that_waits_is_todays(home: Home) -> None:
+def test_a_waiting_snapshot_counts_for_today(home: Home) -> None:
     home.write_project(together=yaml.safe_dump({"type": "orgdata_dagster.Together", "attributes": {}}))
     with home.instance() as instance:
         [request] = ask(instance)
@@ -181,7 +181,7 @@ def test_a_snapshot_that_waits_is_todays(home: Home) -> None:
 
 
 def test_vendors_take_turns_in_the_queue() -> None:
-    """The second run of one vendor waits for the first ones of the others: its priority is lower."""
+    """The second run of a vendor waits for the first runs of the others: its priority is lower."""
     with dg.instance_for_test() as instance:
         asked = ask(instance)
     assert len(asked) > 1

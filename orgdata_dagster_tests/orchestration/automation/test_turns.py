@@ -1,4 +1,4 @@
-"""Vendors take turns: one with many tables, first by name, does not push the others to the end of the queue."""
+"""Vendors take turns: a vendor with many tables does not push the others to the end of the queue."""
 
 import dagster as dg
 from dagster._core.storage.tags import PRIORITY_TAG as DAGSTERS
@@ -7,7 +7,7 @@ from orgdata_dagster.orchestration.automation.turns import in_turns, turn_tag
 from orgdata_dagster.orchestration.tags import PRIORITY_TAG
 
 
-def test_in_turns() -> None:
+def test_assets_are_ordered_in_turns() -> None:
     keys = [
         dg.AssetKey([vendor, table]) for vendor, tables in (("a", "123"), ("b", "1"), ("c", "12")) for table in tables
     ]

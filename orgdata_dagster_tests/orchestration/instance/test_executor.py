@@ -1,4 +1,4 @@
-"""A run is claimed before its first step, whatever launched it."""
+"""A run is claimed before its first step, however it was launched."""
 
 import dagster as dg
 
@@ -19,7 +19,7 @@ def looking() -> None:
     look()
 
 
-def test_the_first_step_finds_its_run_claimed(home: Home) -> None:
+def test_a_run_is_claimed_before_its_first_step(home: Home) -> None:
     with home.instance() as instance, dg.execute_job(dg.reconstructable(looking), instance=instance) as done:
         assert done.success
         assert done.output_for_node("look") is True

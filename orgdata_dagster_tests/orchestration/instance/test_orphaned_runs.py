@@ -1,4 +1,4 @@
-"""Pools and what killed processes leave in them; the name of a process."""
+"""Pools, the runs and slots that killed processes leave, and the identity of a process."""
 
 import multiprocessing
 import os
@@ -66,7 +66,7 @@ def test_the_pools_limit_follows_the_yaml(home: Home) -> None:
         assert pools.apply_limits(instance, {"warehouse": object()}) == {}
 
 
-def test_runs_of_dead_processes_fail_and_their_slots_are_free(home: Home, ended: str) -> None:
+def test_runs_of_dead_processes_fail_and_their_slots_are_freed(home: Home, ended: str) -> None:
     with home.instance() as instance:
         pools.apply_limits(instance, catalog.load().resources)
         dead = started_run(instance, {PROCESS_TAG: ended})
@@ -98,7 +98,7 @@ def work_on(home: Home, run_id: str, url: str) -> None:
 def test_a_run_whose_process_was_killed_fails_with_the_reason(
     home: Home, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kept: str
 ) -> None:
-    """Whatever launched it: the claim says so, and on PostgreSQL every machine knows."""
+    """However it was launched: the claim shows it, on PostgreSQL for all machines."""
     url = request.getfixturevalue("postgres_database") if kept == "postgres" else ""
     if url:
         from orgdata_dagster.state import postgres
@@ -126,8 +126,8 @@ def test_a_run_whose_process_was_killed_fails_with_the_reason(
         assert shared_state().holder(f"runs/{run_id}") is None
 
 
-def test_the_retry_of_a_killed_run_is_not_taken_for_killed(home: Home, ended: str) -> None:
-    """Dagster gives a retry all tags of the run before it, the dead process among them."""
+def test_the_retry_of_a_killed_run_does_not_count_as_killed(home: Home, ended: str) -> None:
+    """Dagster copies all tags of the previous run to its retry, including the dead process."""
     with home.instance() as instance:
         killed = instance.create_run_for_job(any_job, tags={PROCESS_TAG: ended})
         assert reap(instance) == [killed.run_id]
@@ -141,7 +141,7 @@ def test_the_retry_of_a_killed_run_is_not_taken_for_killed(home: Home, ended: st
         assert begun.tags[PROCESS_TAG] == processes.identity()
 
 
-def test_slots_of_runs_that_have_ended_are_freed(home: Home) -> None:
+def test_slots_of_ended_runs_are_freed(home: Home) -> None:
     with home.instance() as instance:
         pools.apply_limits(instance, catalog.load().resources)
         run_id = started_run(instance, {})
@@ -153,7 +153,7 @@ def test_slots_of_runs_that_have_ended_are_freed(home: Home) -> None:
         assert holders(instance) == set()
 
 
-def test_a_process_is_told_from_a_later_one_of_its_number(ended: str) -> None:
+def test_a_process_is_distinguished_from_a_later_one_with_the_same_number(ended: str) -> None:
     assert processes.alive(processes.identity())
     assert not processes.alive(ended)
     host, pid, start = processes.identity().rsplit(":", 2)
@@ -161,7 +161,7 @@ def test_a_process_is_told_from_a_later_one_of_its_number(ended: str) -> None:
     assert processes.alive(f"elsewhere:{pid}:{start}")  # of another machine nobody knows
 
 
-def test_a_process_that_nobody_has_waited_for_runs_no_more() -> None:
+def test_a_zombie_process_counts_as_ended() -> None:
     pid = os.fork()
     if pid == 0:
         os._exit(0)

@@ -1,4 +1,4 @@
-"""A step that waits for a slot of its pool: it notices a killed holder, sleeps, says why, and can be stopped."""
+"""A step that waits for a slot of its pool notices a killed holder, sleeps, logs why it waits, and can be stopped."""
 
 import os
 import signal
@@ -55,8 +55,8 @@ def after(seconds: float, work: Callable[[], object]) -> None:
     threading.Timer(seconds, work).start()
 
 
-def test_a_holder_that_is_killed_meanwhile_is_noticed_and_waiting_costs_nothing(home: Home) -> None:
-    """It once spun at 93 % of a core, for ever."""
+def test_a_killed_holder_is_noticed_and_waiting_uses_no_cpu(home: Home) -> None:
+    """It once used 93 % of a core, for ever."""
     reports: list[ProgressReport] = []
     with home.instance() as instance, held_by_another_process(instance) as holder:
         after(3, holder.kill)
@@ -75,8 +75,8 @@ def test_a_holder_that_is_killed_meanwhile_is_noticed_and_waiting_costs_nothing(
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "stop()"])
-def test_it_can_be_stopped_while_it_waits(home: Home, how: str) -> None:
-    """Dagster captures signals until a step begins, and then this one did not begin."""
+def test_a_waiting_step_can_be_stopped(home: Home, how: str) -> None:
+    """Dagster captures signals until a step begins; this step would never have begun."""
     with home.instance() as instance, held_by_another_process(instance):
         stop = stopping.stop if how == "stop()" else lambda: os.kill(os.getpid(), getattr(signal, how))
         after(1, stop)

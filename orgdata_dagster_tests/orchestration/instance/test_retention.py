@@ -1,4 +1,4 @@
-"""Old records go, and nothing that anybody still asks for."""
+"""Old records are deleted, unless they are still needed."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ def counts(home: Home) -> tuple[int, int]:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_old_requests_and_loads_go_but_the_newest_load_of_each_partition_stays(home: Home) -> None:
+def test_old_requests_and_loads_are_deleted_except_the_newest_load_of_each_partition(home: Home) -> None:
     home.write_project(institution_analytics=institution_analytics(tables=[{"name": "users", "key": ["id"]}]))
     for _ in range(2):
         assert home.materialize("institution_analytics/users", today(back=3), today(back=1)).success
@@ -53,7 +53,7 @@ def test_old_requests_and_loads_go_but_the_newest_load_of_each_partition_stays(h
     assert home.materialize("institution_analytics/users", today(back=3), today(back=1)).success
 
 
-def test_logs_of_old_runs_go_and_what_is_known_of_assets_stays(tmp_path: Path) -> None:
+def test_logs_of_old_runs_are_deleted_and_the_events_of_assets_stay(tmp_path: Path) -> None:
     with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
         run = dg.materialize([landed], instance=instance, partition_key="a")
         assert instance.all_logs(run.run_id)
@@ -65,7 +65,7 @@ def test_logs_of_old_runs_go_and_what_is_known_of_assets_stays(tmp_path: Path) -
         assert not instance.all_logs(run.run_id)
 
 
-def test_a_duration_that_cannot_be_read_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_an_invalid_duration_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEPT[KEEP_REQUESTS] == timedelta(days=30)
     monkeypatch.setenv(KEEP_REQUESTS, "a month")
     with pytest.raises(SettingsError, match="ORGDATA_KEEP_REQUESTS: 'a month' is not a duration"):

@@ -1,4 +1,4 @@
-"""In the daemon's queue, a backfill of one vendor does not keep the others waiting."""
+"""In the daemon's queue, a backfill of one vendor does not make the others wait."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_vendors_take_turns_in_the_queue(home: Home) -> None:
     "own",
     ["run_queue: {max_concurrent_runs: 3}\n", "run_coordinator: {module: dagster, class: QueuedRunCoordinator}\n"],
 )
-def test_a_queue_of_the_projects_own_stays(home: Home, own: str) -> None:
+def test_a_queue_that_the_project_configures_is_not_changed(home: Home, own: str) -> None:
     folder = home.write_project()
     (folder / "dagster.yaml").write_text(own)
     with home.instance() as instance:

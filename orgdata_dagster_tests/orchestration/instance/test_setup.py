@@ -1,11 +1,11 @@
-"""The instance that the command line and the UI share is what the project's dagster.yaml says."""
+"""The instance that the command line and the UI share follows the project's dagster.yaml."""
 
 from dagster._core.run_coordinator import QueuedRunCoordinator
 
 from orgdata_dagster_tests.integration.home import Home
 
 
-def test_runs_start_side_by_side_up_to_the_limit_and_tell_their_story_only(home: Home) -> None:
+def test_runs_start_in_parallel_up_to_the_limit_and_only_log_their_own_events(home: Home) -> None:
     with home.instance() as instance:
         coordinator = instance.run_coordinator
         assert isinstance(coordinator, QueuedRunCoordinator)

@@ -1,4 +1,4 @@
-"""What landed and Dagster was not told of: it is found by the ledger, reported once, and for the right run."""
+"""Loaded partitions that were not reported to Dagster are found in the ledger and reported once, for the right run."""
 
 from collections.abc import Iterator
 
@@ -57,7 +57,7 @@ def test_partitions_without_an_event_are_reported_once(killed: tuple[dg.DagsterI
     assert ended_early(instance) == []
 
 
-def test_the_reaper_reports(killed: tuple[dg.DagsterInstance, dg.DagsterRun]) -> None:
+def test_cleaning_up_killed_runs_reports_their_partitions(killed: tuple[dg.DagsterInstance, dg.DagsterRun]) -> None:
     instance, _ = killed
     reap(instance)
     assert instance.get_materialized_partitions(KEY) == DAYS
@@ -76,7 +76,7 @@ def test_a_warehouse_that_cannot_be_read_is_compared_later(
     assert report_landed(instance, ended_early(instance)) == 2
 
 
-def test_a_run_that_was_about_to_be_launched_fails_only_where_no_daemon_is(home: Home) -> None:
+def test_a_run_that_was_being_launched_only_fails_without_a_daemon(home: Home) -> None:
     with home.instance() as instance:
         run = instance.create_run_for_job(any_job, status=dg.DagsterRunStatus.STARTING)
         assert reap(instance) == []

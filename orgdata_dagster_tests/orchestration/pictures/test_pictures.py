@@ -1,4 +1,4 @@
-"""Pictures are well-formed, small, and need nothing from outside."""
+"""Pictures are well-formed, small, and self-contained."""
 
 import base64
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ STATES: dict[date, DayState] = YEARS | {
 }
 
 
-def test_a_calendar_of_years_shows_the_last_one_and_is_small() -> None:
+def test_a_calendar_of_several_years_shows_the_last_one_and_is_small() -> None:
     svg = calendar_svg(STATES, TODAY)
     assert len(svg) < 10_000
     shapes = [each for each in ElementTree.fromstring(svg).iter() if each.tag.endswith("path")]
@@ -29,17 +29,17 @@ def test_a_calendar_of_years_shows_the_last_one_and_is_small() -> None:
     assert "http://" not in svg.replace("http://www.w3.org/2000/svg", "")
 
 
-def test_days_that_were_not_asked_for_are_told_apart_from_missing_ones() -> None:
+def test_days_that_were_not_requested_look_different_from_missing_ones() -> None:
     svg = calendar_svg({TODAY: "unfinished", TODAY - timedelta(days=3): "missing"}, TODAY)
     assert svg.count("m4 4h2v2h-2z") >= 2  # the days between, and the legend
     assert svg.count("zm2 2v6h6v-6z") == 2
 
 
-def test_states_are_counted_in_words() -> None:
+def test_the_text_counts_the_states() -> None:
     assert counted(STATES.values()) == "727 complete, 1 unfinished, 1 incomplete, 1 missing"
 
 
-def test_markdown_holds_the_picture() -> None:
+def test_markdown_contains_the_picture() -> None:
     text = markdown_of("<svg/>", "a [b]")
     assert text.startswith("![a (b)](data:image/svg+xml;base64,")
     assert base64.b64decode(text[text.index("base64,") + 7 : -1]) == b"<svg/>"
@@ -50,7 +50,7 @@ def test_without_matplotlib_there_is_no_plot(monkeypatch: pytest.MonkeyPatch) ->
     assert plots.bars(["2026-01-01"], {"rows": [1]}) is None
 
 
-def test_a_plot_is_svg_without_a_ground_of_its_own() -> None:
+def test_a_plot_is_an_svg_with_a_transparent_background() -> None:
     pytest.importorskip("matplotlib")
     days = [str(TODAY - timedelta(days=back)) for back in range(60)]
     svg = plots.bars(days, {"rows": list(range(60)), "requests": [3.0] * 60})

@@ -1,4 +1,4 @@
-"""What a pull would cost: by the vendor's rules, by the ledger, and what it then did cost."""
+"""The cost of a pull: by the vendor's rules, by the ledger, and compared with the actual cost."""
 
 import json
 
@@ -31,7 +31,7 @@ DAYS = [f"2026-11-{day:02}" for day in range(1, 11)]
         ("today", Estimate(1, exact=True), {}, 1, False),
     ],
 )
-def test_requests_by_what_is_known(
+def test_requests_are_estimated_by_rules_or_by_the_ledger(
     kind: str, estimate: Estimate, past: dict[str | None, float], requests: int, at_least: bool
 ) -> None:
     made = plan_of("a/b", kind, DAYS, "2026-11-10", estimate, past)  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ def test_time_and_share_follow_the_vendors_limit() -> None:
     assert Rule((((Window(60, 60)),),), margin=0).points_per_second == 1
 
 
-def test_the_plan_of_a_range_is_what_its_pull_asks(home: Home) -> None:
+def test_the_plan_of_a_range_equals_the_requests_of_its_pull(home: Home) -> None:
     reports = """
 type: orgdata_dagster.ChannelReports
 attributes: {start_date: "%s", channels: [1, 2], limits: {concurrent: 4, per_minute: null},

@@ -1,4 +1,4 @@
-"""A name that a person configured is found as the database finds it, or nothing lands and the nearest one is named."""
+"""A configured column name is found in any case. For an unknown name, nothing is stored and a similar name is shown."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def test_the_key_of_a_merge_in_another_case(rig: Rig) -> None:
         ("key", "x", None),
     ],
 )
-def test_a_name_that_does_not_exist_lets_nothing_land(rig: Rig, field: str, name: str, meant: str | None) -> None:
+def test_an_unknown_name_stores_nothing(rig: Rig, field: str, name: str, meant: str | None) -> None:
     target = replace(ITEMS, configured={field: [name]})
     with pytest.raises(UnknownColumns, match=f"acme.items: `{field}`: there is no column '{name}'") as raised:
         rig.land("id,score\n1,2\n", target=target)
@@ -52,27 +52,27 @@ def test_a_name_that_does_not_exist_lets_nothing_land(rig: Rig, field: str, name
         rig.sql("FROM acme.items")
 
 
-def test_without_a_row_nothing_is_known_of_a_name(rig: Rig) -> None:
+def test_names_are_not_checked_without_rows(rig: Rig) -> None:
     target = replace(ITEMS, key=("idd",), configured={"key": ["idd"], "columns": ["scoer"]})
     assert rig.land("", target=target).rows == {"2026-03-01": 0}
     assert rig.land("id,score\n", target=target).rows == {"2026-03-01": 0}
 
 
-def test_a_column_that_the_vendor_sends_no_longer_is_no_misspelt_name(rig: Rig) -> None:
+def test_a_column_that_is_no_longer_sent_is_not_an_unknown_name(rig: Rig) -> None:
     target = replace(ITEMS, configured={"columns": ["score"]})
     rig.land("id,score\n1,2\n", target=target, declared={"score": "DOUBLE"})
     rig.land("id\n2\n", target=target, partition="2026-03-02", declared={"score": "DOUBLE"})
     assert rig.texts("id") == [("1", "2.0"), ("2", None)]
 
 
-def test_the_cursor_column_is_found_in_another_case_or_the_nearest_is_named(rig: Rig) -> None:
+def test_the_cursor_column_is_found_in_another_case_or_similar_names_are_shown(rig: Rig) -> None:
     target = replace(DATED, cursor="UPDATED_DATE", configured={})
     rig.land(f"id,updated_date\n1,{T}\n", target=target, load={"after": None}, bounds=[(None, None)])
     with pytest.raises(UnreadablePage, match="no column 'updatd_date'; did you mean 'updated_date'\\?"):
         rig.land(f"id,updated_date\n1,{T}\n", target=replace(DATED, cursor="updatd_date"))
 
 
-def test_a_vendors_exact_name_goes_before_another_case(rig: Rig) -> None:
+def test_an_exact_name_wins_over_one_in_another_case(rig: Rig) -> None:
     target = replace(ITEMS, key=("Name",), configured={"key": ["Name"]}, column_descriptions={"Name": "the second"})
     rig.land("name,Name\nl,1\nl,2\n", target=target)
     comments = dict(
@@ -90,7 +90,7 @@ def test_a_declared_type_may_not_empty_the_cursor_column(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("disposition", ["merge", "replace"])
-def test_keys_that_differ_only_in_case_are_kept_apart_and_told(rig: Rig, disposition: WriteDisposition) -> None:
+def test_keys_that_differ_only_in_case_stay_distinct_and_are_reported(rig: Rig, disposition: WriteDisposition) -> None:
     target = replace(ITEMS, key=("id",), write_disposition=disposition)
     done = rig.land("id,v\na,1\nA,2\nb,3\n", target=target)
     assert (done.key_problems.case_only, done.key_problems.good) == (1, True)

@@ -1,4 +1,4 @@
-"""What a new load of a partition changed, and the constants that a page's rows get."""
+"""The rows that a new load of a partition has added and removed, and the constants that are added to a page's rows."""
 
 from collections import Counter
 
@@ -18,27 +18,27 @@ rows = st.lists(st.sampled_from(["1,a", "1,b", "2,a", "2,", '2,""']), max_size=5
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=rows, after=rows)
-def test_rows_that_came_and_went_each_as_often_as_it_did(shared: Rig, before: list[str], after: list[str]) -> None:
+def test_added_and_removed_rows_are_counted_with_duplicates(shared: Rig, before: list[str], after: list[str]) -> None:
     for body in (before, after):
         done = shared.land("\n".join(["id,name", *body, ""]))
     came, went = Counter(after) - Counter(before), Counter(before) - Counter(after)
     assert done.differences == {DAY: Difference(sum(came.values()), sum(went.values()))}
 
 
-def test_a_partition_that_is_there_for_the_first_time_has_no_difference(rig: Rig) -> None:
+def test_a_new_partition_has_no_difference(rig: Rig) -> None:
     assert rig.land("id\n1\n").differences == {}
     assert rig.land("id\n1\n", partition="2026-03-02").differences == {}
     assert rig.land("id\n1\n3\n", partition="2026-03-02").differences == {"2026-03-02": Difference(1, 0)}
     assert rig.land("", partition=None, target=Target(TableName("acme", "other"))).differences == {}
 
 
-def test_a_new_column_changes_the_rows_that_have_it_and_our_own_columns_none(rig: Rig) -> None:
+def test_a_new_column_changes_rows_with_a_value_and_own_columns_change_none(rig: Rig) -> None:
     rig.land("id\n1\n2\n", run_id="one")
     assert rig.land("id\n1\n2\n", run_id="two").differences == {DAY: Difference()}
     assert rig.land("id,name\n1,\n2,x\n").differences == {DAY: Difference(1, 1)}
 
 
-def test_rows_get_the_constants_of_their_page_unless_they_have_the_column(rig: Rig) -> None:
+def test_rows_get_the_constants_of_their_page_unless_the_column_exists(rig: Rig) -> None:
     stage = Stage(rig.connection, declared={"channel": "BIGINT", "since": "DATE"})
     pages = [("id,channel\n1,7\n", "1", "2026-03-01"), ("id\n2\n3\n", "2", "2026-03-02"), ("id\n4\n", "3", "never")]
     for body, channel, since in pages:

@@ -1,4 +1,4 @@
-"""Tables follow what the vendor sends; nothing that is stored changes its value on the way."""
+"""Tables follow the columns that the vendor sends. No stored value changes."""
 
 from dataclasses import replace
 
@@ -57,7 +57,7 @@ def test_a_column_filled_only_later_gets_its_type_then(rig: Rig) -> None:
     assert rig.texts("n") == [("1", None), ("2", "10.00")]
 
 
-def test_a_text_column_stays_text_whatever_comes_later(rig: Rig) -> None:
+def test_a_text_column_stays_text(rig: Rig) -> None:
     rig.land("n,code\n1,007\n")
     assert changes(rig, "n,code\n2,8\n") == []
     assert rig.texts("n") == [("1", "007"), ("2", "8")]
@@ -81,7 +81,7 @@ def test_a_column_that_disappears_is_missing_and_recorded_once(rig: Rig) -> None
 
 
 @pytest.mark.parametrize("empty", ["", "id\n"])
-def test_an_empty_page_makes_no_column_disappear(rig: Rig, empty: str) -> None:
+def test_an_empty_page_does_not_mark_columns_as_missing(rig: Rig, empty: str) -> None:
     rig.land("id,name\n1,x\n")
     assert changes(rig, empty) == []
 
@@ -92,19 +92,19 @@ def test_pages_of_one_load_may_differ_in_columns_order_and_case(rig: Rig) -> Non
     assert rig.texts("id") == [("1", "a", None), ("2", "b", None), ("3", None, "x"), ("4", "", None)]
 
 
-def test_the_table_keeps_the_spelling_it_began_with(rig: Rig) -> None:
+def test_the_table_keeps_the_first_spelling_of_a_column(rig: Rig) -> None:
     rig.land("Id\n1\n")
     assert changes(rig, "ID\nx\n") == ["Id: widened (BIGINT -> VARCHAR)"]
     assert rig.texts("id") == [("1",), ("x",)]
 
 
-def test_a_header_without_rows_makes_a_table(rig: Rig) -> None:
+def test_a_header_without_rows_creates_a_table(rig: Rig) -> None:
     rig.land("id,name\n")
     assert rig.types() == {"id": "VARCHAR", "name": "VARCHAR"}
     assert changes(rig, "id,name\n1,x\n") == ["id: widened (VARCHAR -> BIGINT)"]
 
 
-def test_zero_bytes_make_a_table_too(rig: Rig) -> None:
+def test_an_empty_body_creates_a_table_too(rig: Rig) -> None:
     rig.land("")
     assert rig.sql("SELECT count(*) FROM acme.items") == [(0,)]
     rig.land("id\n1\n")
@@ -133,7 +133,7 @@ def test_a_frozen_table_refuses_changes(rig: Rig, body: str, column: str, data_t
 
 
 @pytest.mark.parametrize("body", ["id,name\n3,z\n", "id\n3\n", "name,id\nz,3\n"])
-def test_a_frozen_table_takes_what_fits_and_what_is_missing(rig: Rig, body: str) -> None:
+def test_a_frozen_table_accepts_fitting_values_and_missing_columns(rig: Rig, body: str) -> None:
     rig.land("id,name\n1,x\n", target=FROZEN)
     rig.land(body, target=FROZEN)
     assert [row[0] for row in rig.texts()] == ["3"]

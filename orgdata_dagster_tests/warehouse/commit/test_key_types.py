@@ -1,4 +1,4 @@
-"""Keys that differ only in JSON type, as 1 and "1" do: both rows stay, whichever commit brings them, and it is said."""
+"""Keys that differ only in their JSON type, such as 1 and "1": both rows are kept in any commit, and it is reported."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def test_both_rows_of_a_page_stay(rig: Rig, disposition: WriteDisposition) -> No
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, "1"), ("1", 1), (7.50, "7.50"), (True, "true")])
-def test_one_that_comes_later_does_not_replace_the_other(rig: Rig, first: object, second: object) -> None:
+def test_a_later_one_does_not_replace_the_other(rig: Rig, first: object, second: object) -> None:
     assert land(rig, [{"id": first, "v": "first"}, {"id": first, "v": "first"}]).key_problems.type_only == 0
     land(rig, [{"id": second, "v": "second"}])
     land(rig, [{"id": first, "v": "changed"}])
@@ -57,7 +57,7 @@ def test_one_that_comes_later_does_not_replace_the_other(rig: Rig, first: object
     assert rig.sql("SELECT count(*) FROM acme.items_current") == [(2,)]
 
 
-def test_each_is_updated_and_deleted_by_itself(rig: Rig) -> None:
+def test_each_is_updated_and_deleted_independently(rig: Rig) -> None:
     land(rig, [{"id": 1, "v": "a"}], [{"id": "1", "v": "b"}])
     land(rig, [{"id": "1", "v": "B"}])
     assert rig.sql("SELECT v FROM acme.items ORDER BY v") == [("B",), ("a",)]
@@ -66,8 +66,8 @@ def test_each_is_updated_and_deleted_by_itself(rig: Rig) -> None:
     assert done.key_problems.type_only == 0
 
 
-def test_keys_of_one_type_need_no_other_column(rig: Rig) -> None:
-    """Numbers that are stored as text, because no number of the database holds them, are numbers all the same."""
+def test_keys_of_one_type_need_no_additional_column(rig: Rig) -> None:
+    """Numbers that are stored as text, because no number type of the database can hold them, still count as numbers."""
     for _ in range(2):
         land(rig, '[{"id": 123456789012345678901234567890, "v": "a"}, {"id": 1.50, "v": "b"}]')
     assert rig.sql("SELECT count(*) FROM acme.items") == [(2,)]
@@ -85,7 +85,7 @@ def test_a_key_of_several_columns(rig: Rig) -> None:
     ]
 
 
-def test_rows_that_are_converted_early_are_kept_apart_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_converted_early_stay_distinct_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ready, "_ENOUGH_RECORDS", 1)
     for pages in ([[{"id": 1, "v": "a"}], [{"id": "1", "v": "b"}]], [[{"id": "1", "v": "B"}], [{"id": 1, "v": "A"}]]):
         early = ReadyRows(Stage(rig.connection, expected=rig._expected.get(MERGED.table)), MERGED)

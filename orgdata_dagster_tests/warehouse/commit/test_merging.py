@@ -1,4 +1,4 @@
-"""Merging by key: the newest row a key; what comes again unchanged stays untouched; a whole load drops the rest."""
+"""Merging by key: the newest row per key is kept. Unchanged rows stay. A full load deletes rows that it lacks."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ def rows(rig: Rig) -> list[tuple[object, ...]]:
     return rig.sql("SELECT id, value FROM acme.items ORDER BY ALL")
 
 
-def test_a_newer_version_takes_the_place_of_an_older_one(rig: Rig) -> None:
+def test_a_newer_version_replaces_an_older_one(rig: Rig) -> None:
     land(rig, (1, 1, "a"), (2, 1, "b"))
     assert land(rig, (1, 2, "c"), (3, 2, "d")) == 2
     assert rows(rig) == [(1, "c"), (2, "b"), (3, "d")]
 
 
-def test_an_older_version_does_not_come_back(rig: Rig) -> None:
+def test_an_older_version_does_not_replace_a_newer_one(rig: Rig) -> None:
     land(rig, (1, 5, "new"))
     assert land(rig, (1, 4, "old")) == 0
     assert rows(rig) == [(1, "new")]
 
 
-def test_another_value_with_the_same_instant_is_a_newer_version(rig: Rig) -> None:
+def test_another_value_with_the_same_cursor_is_a_newer_version(rig: Rig) -> None:
     land(rig, (1, 5, "first"))
     assert land(rig, (1, 5, "second")) == 1
     assert rows(rig) == [(1, "second")]
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_what_comes_twice_lands_once_in_its_newest_version(rig: Rig, whole: bool) -> None:
+def test_duplicates_of_a_key_become_its_newest_version(rig: Rig, whole: bool) -> None:
     assert land(rig, (1, 1, "a"), (1, 3, "c"), (1, 2, "b"), (2, 1, "x"), (2, 1, "x"), whole=whole) == 2
     assert rows(rig) == [(1, "c"), (2, "x")]
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_what_comes_again_unchanged_is_not_touched(rig: Rig, whole: bool) -> None:
+def test_an_unchanged_row_is_not_touched(rig: Rig, whole: bool) -> None:
     everything = "SELECT * FROM acme.items ORDER BY ALL"
     land(rig, (1, 1, "a"), (2, 1, ""), (3, 1, '""'))
     before = rig.sql(everything)
@@ -66,25 +66,25 @@ def test_what_comes_again_unchanged_is_not_touched(rig: Rig, whole: bool) -> Non
     assert rig.sql(everything) == before
 
 
-def test_a_whole_load_drops_what_did_not_come_again(rig: Rig) -> None:
+def test_a_full_load_deletes_rows_that_it_lacks(rig: Rig) -> None:
     land(rig, (1, 1, "stays"), (2, 1, "changes"), (3, 1, "goes"))
     assert land(rig, (1, 1, "stays"), (2, 2, "changed"), (4, 2, "comes"), whole=True) == 2
     assert rows(rig) == [(1, "stays"), (2, "changed"), (4, "comes")]
 
 
-def test_a_whole_load_is_right_even_about_earlier_instants(rig: Rig) -> None:
+def test_a_full_load_replaces_rows_even_by_older_versions(rig: Rig) -> None:
     land(rig, (1, 5, "wrong"))
     land(rig, (1, 4, "restored"), whole=True)
     assert rows(rig) == [(1, "restored")]
 
 
-def test_a_whole_load_of_nothing_empties_the_table(rig: Rig) -> None:
+def test_a_full_load_without_rows_empties_the_table(rig: Rig) -> None:
     land(rig, (1, 1, "a"))
     land(rig, whole=True)
     assert rows(rig) == []
 
 
-def test_an_older_whole_load_drops_nothing(rig: Rig) -> None:
+def test_an_older_full_load_deletes_nothing(rig: Rig) -> None:
     land(rig, (1, 2, "a"), as_of=LATER)
     land(rig, (2, 1, "b"), whole=True, as_of=NOON)
     assert rows(rig) == [(1, "a")]
@@ -92,12 +92,12 @@ def test_an_older_whole_load_drops_nothing(rig: Rig) -> None:
     assert rows(rig) == [(1, "a"), (2, "b")], "but what takes nothing away is welcome"
 
 
-def test_a_table_without_rows_yet_can_be_merged_into(rig: Rig) -> None:
+def test_an_empty_table_can_be_merged_into(rig: Rig) -> None:
     assert rig.land("", target=MERGED, partition=None).rows == {None: 0}
     assert land(rig, (1, 1, "a")) == 1
 
 
-def test_a_vendors_own_steps_belong_to_the_transaction(rig: Rig) -> None:
+def test_a_vendors_own_steps_run_in_the_transaction(rig: Rig) -> None:
     def fail(connection: duckdb.DuckDBPyConnection, target: Target, now: datetime, run_id: str) -> str | None:
         connection.execute(f"DELETE FROM {target.table.sql}")
         raise ValueError(f"{now.tzinfo is not None} {run_id}")

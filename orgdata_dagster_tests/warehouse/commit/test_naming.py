@@ -1,4 +1,4 @@
-"""A vendor's name leads to the same column on every page and in every pull, in whatever order the names come."""
+"""A vendor's name leads to the same column on every page and in every pull, whatever the order of names."""
 
 import itertools
 import json
@@ -18,19 +18,19 @@ from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
 
 
 def test_names_that_differ_in_case_keep_their_columns_in_every_order(rig: Rig) -> None:
-    """The values of `Name` landed in `name` once, without a word: columns went by their order within a page."""
+    """The values of `Name` were once stored in `name`, because columns were numbered by their order within a page."""
     rig.land("name,Name\nl1,U1\n")
     rig.land("Name,name\nU2,l2\n", partition="2026-03-02")
     rig.land("Name\nU3\n", partition="2026-03-03")
     assert rig.texts("Name_2") == [("l1", "U1"), ("l2", "U2"), (None, "U3")]
 
 
-def test_the_same_on_pages_of_one_commit(rig: Rig) -> None:
+def test_names_that_differ_in_case_keep_their_columns_within_one_commit(rig: Rig) -> None:
     rig.land("name,Name\nl1,U1\n", "Name,name\nU2,l2\n", "Name\nU3\n")
     assert rig.texts("Name_2") == [("l1", "U1"), ("l2", "U2"), (None, "U3")]
 
 
-def test_a_name_that_our_own_numbering_has_taken_gets_another_one(rig: Rig) -> None:
+def test_a_name_equal_to_a_numbered_column_gets_another_number(rig: Rig) -> None:
     rig.land("name,name\na,b\n")
     rig.land("name,name,name_2\nc,d,e\n", partition="2026-03-02")
     rig.land("name_2,name\nf,g\n", partition="2026-03-03")
@@ -52,7 +52,7 @@ def land_json(rig: Rig, records: list[dict[str, object]], partition: str = DAY, 
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_a_nested_name_beside_a_flat_one_of_the_same_look(rig: Rig, first: int) -> None:
+def test_a_nested_name_and_an_equal_flat_name(rig: Rig, first: int) -> None:
     pages: list[dict[str, object]] = [{"styles": {"thumb": "nested"}}, {"styles_thumb": "flat"}]
     land_json(rig, [pages[first]], flatten=("styles",))
     land_json(rig, [pages[1 - first]], "2026-03-02", flatten=("styles",))
@@ -62,15 +62,15 @@ def test_a_nested_name_beside_a_flat_one_of_the_same_look(rig: Rig, first: int) 
     assert sorted(map(str, rows)) == sorted(map(str, [("nested", None), (None, "flat"), ("nested", "flat")]))
 
 
-def test_records_of_json_keep_their_names_apart(rig: Rig) -> None:
+def test_names_in_json_records_stay_distinct(rig: Rig) -> None:
     land_json(rig, [{"name": "l1", "Name": "U1"}])
     land_json(rig, [{"Name": "U2"}, {"name": "l2"}], "2026-03-02")
     land_json(rig, [{"Name": "U3"}], "2026-03-03")
     assert rig.texts("Name_2") == [("l1", "U1"), (None, "U2"), (None, "U3"), ("l2", None)]
 
 
-def test_two_runs_that_named_a_new_tables_columns_differently_agree_in_the_end(rig: Rig) -> None:
-    """Each found `name` and `Name` in another order, and none of them knew of the other."""
+def test_two_runs_that_name_the_columns_of_a_new_table_differently_agree(rig: Rig) -> None:
+    """The runs found `name` and `Name` in a different order, and neither knew of the other."""
     first, second = rig.stage("name,Name\nl1,U1\n"), rig.stage("Name,name\nU2,l2\n", partition="2026-03-02")
     for stage, day in ((first, DAY), (second, "2026-03-02")):
         commit(rig.warehouse, ITEMS, stage, [PartitionLoad(day, NOON)], run_id=day)
@@ -93,10 +93,10 @@ numbers = itertools.count()
 
 @settings(max_examples=25, deadline=None)
 @given(headers=HEADERS, together=st.booleans())
-def test_a_value_is_always_found_where_its_name_led_first(
+def test_a_value_is_always_in_the_first_column_of_its_name(
     shared: Rig, headers: list[list[str]], together: bool
 ) -> None:
-    """Once a name has a column of its own, all its values are there, and no column holds those of two such names."""
+    """Once a name has its own column, that column has all its values, and none has the values of two names."""
     target = Target(TableName("acme", f"names_{next(numbers)}"))
     bodies = []
     for page, header in enumerate(headers):
@@ -120,7 +120,7 @@ def test_a_value_is_always_found_where_its_name_led_first(
 
 
 @given(HEADERS)
-def test_names_once_owned_never_move(headers: list[list[str]]) -> None:
+def test_a_name_never_changes_its_column(headers: list[list[str]]) -> None:
     names, before = ColumnNames(), dict[VendorName, str]()
     for header in headers:
         page = tuple(dict.fromkeys(VendorName((name,)) for name in header if name))

@@ -1,4 +1,4 @@
-"""Rows made ready before the lock: copied where they suit the table, read from the pages again where they do not."""
+"""Rows that are prepared before the lock: copied if they fit the table, otherwise read from the pages again."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def ready_for(rig: Rig, partition: str, *bodies: str) -> ReadyRows:
     return rows
 
 
-def test_several_partitions_land_together_without_another_look_at_their_pages(rig: Rig) -> None:
+def test_several_partitions_are_committed_without_reading_their_pages_again(rig: Rig) -> None:
     first, second = ready_for(rig, DAY, "id,name\n1,a\n"), ready_for(rig, "2026-03-02", "id,more\n2,1.5\n", "id\n3\n")
     done = land_together(rig, without_pages(first), without_pages(second))
     assert (done.rows, done.inserted) == ({DAY: 1, "2026-03-02": 2}, 3)
@@ -90,34 +90,34 @@ def test_a_partition_whose_types_differ_is_read_again_and_the_others_are_not(rig
     assert rig.texts() == [("1", "a"), ("2", "7")]
 
 
-def test_a_value_that_fits_in_none_of_them_makes_the_column_text(rig: Rig) -> None:
+def test_a_value_that_fits_no_common_type_makes_the_column_text(rig: Rig) -> None:
     several = [ready_for(rig, f"2026-03-0{day}", f"id,v\n{day},{v}\n") for day, v in ((1, "1.5"), (2, "007"), (3, "4"))]
     land_together(rig, *several)
     assert rig.texts() == [("1", "1.5"), ("2", "007"), ("3", "4")]
 
 
-def test_a_table_that_is_there_gets_them_in_its_own_types(rig: Rig) -> None:
+def test_an_existing_table_gets_the_rows_in_its_own_types(rig: Rig) -> None:
     rig.land("id,score\n1,5\n", partition="2026-02-28")
     rows = made_ready(rig, "id,score\n2,7\n", "id,extra\n3,x\n")
     land(rig, without_pages(rows))
     assert rig.texts() == [("1", "5", None), ("2", "7", None), ("3", None, "x")]
 
 
-def test_a_later_page_that_surprises_loses_nothing(rig: Rig) -> None:
+def test_a_later_page_that_does_not_fit_the_types_loses_nothing(rig: Rig) -> None:
     rows = made_ready(rig, "id,score\n1,5\n", "id,score\n2,N/A\n", "id,score\n3,007\n")
     land(rig, rows)
     assert rig.types()["score"] == "VARCHAR"
     assert rig.texts() == [("1", "5"), ("2", "N/A"), ("3", "007")]
 
 
-def test_a_table_that_changed_in_the_meantime_gets_what_the_pages_say(rig: Rig) -> None:
+def test_a_table_that_changed_in_the_meantime_gets_the_rows_from_the_pages(rig: Rig) -> None:
     rows = made_ready(rig, "id,at\n1,2026-03-01T12:00:00Z\n")
     rig.land("id,at\n2,never\n", partition="2026-02-28")
     land(rig, rows)
     assert rig.texts() == [("1", "2026-03-01T12:00:00Z"), ("2", "never")]  # not as the database writes an instant
 
 
-def test_a_kind_that_comes_later_leaves_the_first_values_as_they_were_written(rig: Rig) -> None:
+def test_a_kind_on_a_later_page_keeps_the_spelling_of_earlier_values(rig: Rig) -> None:
     rows = made_ready(rig)
     for body in ('[{"v": 1e2}]', '[{"v": "x"}]'):
         rows.add(StagedPage(json_pages.prepare(rig.file(body), rig.connection), DAY))
@@ -125,7 +125,7 @@ def test_a_kind_that_comes_later_leaves_the_first_values_as_they_were_written(ri
     assert rig.texts() == [("1e2",), ("x",)]
 
 
-def test_memory_that_does_not_suffice_is_no_error(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_insufficient_memory_is_not_an_error(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_much(*_: object, **__: object) -> int:
         raise duckdb.OutOfMemoryException
 
@@ -134,7 +134,7 @@ def test_memory_that_does_not_suffice_is_no_error(rig: Rig, monkeypatch: pytest.
     assert rig.texts() == [("1",), ("2",)]
 
 
-def test_of_a_key_that_came_twice_the_newest_version_is_ready(rig: Rig) -> None:
+def test_only_the_newest_version_of_a_repeated_key_is_prepared(rig: Rig) -> None:
     first = "id,at,value\n1,2026-03-01T12:00:01Z,old\n2,2026-03-01T12:00:01Z,x\n"
     rows = made_ready(rig, first, "id,at,value\n1,2026-03-01T12:00:09Z,new\n", target=MERGED)
     done = land(rig, without_pages(rows), MERGED)
@@ -142,7 +142,7 @@ def test_of_a_key_that_came_twice_the_newest_version_is_ready(rig: Rig) -> None:
     assert (done.inserted, done.rows) == (3, {DAY: 2})
 
 
-def test_a_row_that_gets_lost_on_the_way_fails_the_commit(rig: Rig) -> None:
+def test_a_lost_row_fails_the_commit(rig: Rig) -> None:
     rows = made_ready(rig, "id\n1\n", "id\n2\n")
     rig.connection.execute(f"DELETE FROM memory.{rows._table.sql} WHERE id = 1")
     with pytest.raises(RowCountMismatch, match="2 rows were converted, but 1 were inserted"):
@@ -151,7 +151,7 @@ def test_a_row_that_gets_lost_on_the_way_fails_the_commit(rig: Rig) -> None:
         rig.sql("FROM acme.items")
 
 
-def test_what_was_ready_is_gone_afterwards(rig: Rig) -> None:
+def test_prepared_rows_are_deleted_after_the_commit(rig: Rig) -> None:
     rows = made_ready(rig, "id\n1\n")
     land(rig, rows)
     with pytest.raises(duckdb.CatalogException):

@@ -1,4 +1,4 @@
-"""Snapshots: which one may be stored, and what the views make of them."""
+"""Snapshots: which ones are stored, and what the views show of them."""
 
 import itertools
 from collections import Counter
@@ -37,7 +37,7 @@ def history(rig: Rig, columns: str = "id, name") -> list[tuple[object, ...]]:
     return rig.sql(f"SELECT {columns}, {since}, {until} FROM acme.users_history ORDER BY ALL")
 
 
-def test_a_row_has_a_version_for_every_time_without_a_break(rig: Rig) -> None:
+def test_a_row_has_one_version_per_uninterrupted_period(rig: Rig) -> None:
     take(rig, 0, "1,Ada", "2,Bob", "3,Cyd")
     take(rig, 1, "1,Ada", "2,Rob", "3,Cyd")
     take(rig, 4, "1,Ada", "2,Rob")  # no snapshot in between: nobody knows since when Cyd is gone
@@ -53,14 +53,14 @@ def test_a_row_has_a_version_for_every_time_without_a_break(rig: Rig) -> None:
     assert rig.sql("SELECT id, name FROM acme.users_current ORDER BY ALL") == [(1, "Ada"), (2, "Bob"), (3, "Cyd")]
 
 
-def test_a_day_that_is_pulled_again_counts_once(rig: Rig) -> None:
+def test_a_day_pulled_twice_counts_once(rig: Rig) -> None:
     take(rig, 0, "1,Ada")
     take(rig, 1, "1,Ida", hour=5)
     take(rig, 1, "1,Ada", hour=20)
     assert history(rig) == [(1, "Ada", 0, None)]
 
 
-def test_a_snapshot_without_rows_ends_everything(rig: Rig) -> None:
+def test_a_snapshot_without_rows_ends_all_versions(rig: Rig) -> None:
     take(rig, 0, "1,Ada")
     take(rig, 1)
     assert history(rig) == [(1, "Ada", 0, 1)]
@@ -69,8 +69,8 @@ def test_a_snapshot_without_rows_ends_everything(rig: Rig) -> None:
     assert history(rig) == [(1, "Ada", 0, 1), (1, "Ada", 2, None)]
 
 
-def test_columns_that_come_and_go(rig: Rig) -> None:
-    """A row changes by a new column only where it has a value there."""
+def test_columns_that_appear_and_disappear(rig: Rig) -> None:
+    """A new column only changes rows that have a value in it."""
     take(rig, 0, "1,Ada", "2,Bob")
     take(rig, 1, "1,Ada,x", "2,Bob,", header="id,name,more")
     take(rig, 2, "1,Ada", "2,Bob")
@@ -84,14 +84,14 @@ def test_a_type_that_widens_changes_no_row(rig: Rig) -> None:
     assert history(rig) == [(1, "7", 0, None), (2, "08", 1, None), (2, "8", 0, 1)]
 
 
-def test_the_vendors_own_valid_from(rig: Rig) -> None:
+def test_a_vendors_own_column_valid_from(rig: Rig) -> None:
     take(rig, 0, "1,x", header="id,Valid_From")
     (row,) = rig.sql("SELECT Valid_From, _orgdata_valid_from, valid_to FROM acme.users_history")
     assert row == ("x", FIRST, None)
 
 
 def test_other_programs_can_read_the_views(rig: Rig) -> None:
-    """They open the file or the lake itself, under whatever name, and know nothing of ours."""
+    """They open the file or the lake themselves, under any name, without orgdata's settings."""
     take(rig, 0, "1,Ada")
     with duckdb.connect() as connection:
         rig.warehouse.storage.load(connection)
@@ -103,12 +103,12 @@ def test_other_programs_can_read_the_views(rig: Rig) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.tuples(*2 * [st.sampled_from([None, "", "a"])]), max_size=5), min_size=1, max_size=6))
-def test_history_tells_every_snapshot_and_nothing_twice(
+def test_the_history_represents_every_snapshot_with_the_fewest_versions(
     snapshots: list[list[tuple[str | None, str | None]]],
 ) -> None:
-    """Rows that a snapshot has twice included. As few versions as can tell it: one for each time a row comes.
+    """Includes rows that a snapshot has twice. Each version covers an uninterrupted period.
 
-    Without a commit for each snapshot, so that many can be tried.
+    There is no commit per snapshot, so that many can be tried. /
     """
     with duckdb.connect() as connection:
         schema.create(connection)
@@ -129,7 +129,7 @@ def test_history_tells_every_snapshot_and_nothing_twice(
     assert len(versions) == sum((new - old).total() for old, new in itertools.pairwise(counts))
 
 
-def test_a_snapshot_that_shrank_is_refused_and_the_old_one_stays(rig: Rig) -> None:
+def test_a_much_smaller_snapshot_is_refused_and_the_old_one_stays(rig: Rig) -> None:
     take(rig, 0, *(f"{n},x" for n in range(10)), target=GUARDED)
     with pytest.raises(Refused, match=r"acme.users: the new snapshot has 4 rows, .*10 rows.*than 50%.*Say so"):
         take(rig, 1, *(f"{n},x" for n in range(4)), target=GUARDED)

@@ -1,4 +1,4 @@
-"""A commit brings rows, coverage, load record and API calls, all or nothing."""
+"""A commit stores rows, coverage, load record and API calls together, or nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +42,7 @@ def stored(rig: Rig) -> list[tuple[Any, ...]]:
     return rig.sql('SELECT id, minute("at") FROM acme.items ORDER BY ALL')
 
 
-def test_a_partition_is_replaced_whole_and_alone(rig: Rig) -> None:
+def test_only_the_whole_partition_is_replaced(rig: Rig) -> None:
     rig.land("id\n1\n2\n")
     rig.land("id\n3\n", partition=NEXT)
     rig.land("id\n7\n8\n9\n", partition=None)
@@ -54,14 +54,14 @@ def test_a_partition_is_replaced_whole_and_alone(rig: Rig) -> None:
     assert rig.texts() == [("10",), ("4",)]
 
 
-def test_from_an_instant_on_only_later_rows_are_replaced(rig: Rig) -> None:
+def test_a_load_after_an_instant_only_replaces_later_rows(rig: Rig) -> None:
     rig.land(versions(("a", 1), ("b", 2), ("c", 3)), target=VERSIONS)
     watermark = datetime(2026, 3, 1, 10, 2, tzinfo=UTC)
     rig.land(versions(("d", 3), ("a", 4)), target=VERSIONS, load={"after": watermark}, as_of=NOON + HOUR)
     assert stored(rig) == [("a", 4), ("b", 2), ("d", 3)]
 
 
-def test_from_an_instant_on_works_on_a_table_without_rows(rig: Rig) -> None:
+def test_a_load_after_an_instant_works_with_an_empty_table(rig: Rig) -> None:
     rig.land("", target=VERSIONS)
     rig.land(versions(("a", 1)), target=VERSIONS, load={"after": NOON - 3 * HOUR})
     assert stored(rig) == [("a", 1)]
@@ -80,14 +80,14 @@ def test_merge_by_several_columns_one_of_them_missing(rig: Rig) -> None:
     assert rig.texts("id, part") == [("1", "a", "x"), ("1", None, "y"), ("2", "a", "y")]
 
 
-def test_merge_leaves_older_duplicates_of_other_keys_alone(rig: Rig) -> None:
-    """The commit is answerable for what it brought; rows beside it are not its business."""
+def test_merge_does_not_touch_duplicates_of_other_keys(rig: Rig) -> None:
+    """A commit is only responsible for the keys that it inserts."""
     rig.land(versions(("a", 1), ("a", 2), ("b", 1)), target=VERSIONS)
     rig.land(versions(("b", 2)), target=MERGE)
     assert stored(rig) == [("a", 1), ("a", 2), ("b", 2)]
 
 
-def test_append_keeps_everything(rig: Rig) -> None:
+def test_append_keeps_all_rows(rig: Rig) -> None:
     rig.land("id\n1\n", target=APPEND)
     rig.land("id\n1\n", target=APPEND)
     assert rig.texts() == [("1",), ("1",)]
@@ -95,10 +95,10 @@ def test_append_keeps_everything(rig: Rig) -> None:
 
 @pytest.mark.parametrize("target", [APPEND, ITEMS, MERGED], ids=["append", "replace", "merge"])
 @pytest.mark.parametrize(("failures", "committed"), [(1, True), (2, True), (1, False)])
-def test_memory_that_is_short_at_or_behind_the_commit_duplicates_nothing(
+def test_running_out_of_memory_during_or_after_the_commit_duplicates_nothing(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, target: Target, failures: int, committed: bool
 ) -> None:
-    """The retry once repeated a transaction that had been committed, and appended its rows twice."""
+    """The retry once repeated a transaction that had already been committed, and appended its rows twice."""
     rig.land("id\n1\n", target=target, partition=NEXT)
     left: list[int] = []
 
@@ -119,7 +119,7 @@ def test_memory_that_is_short_at_or_behind_the_commit_duplicates_nothing(
     assert rig.sql("SELECT count(*) FROM _orgdata.loads") == [(2,)]
 
 
-def test_the_newer_snapshot_wins_whichever_commits_last(rig: Rig) -> None:
+def test_the_newer_snapshot_wins_whatever_the_order_of_commits(rig: Rig) -> None:
     rig.land("id\n2\n", as_of=NOON + HOUR, run_id="newer", load={"coverage": (Interval(NOON, NOON + HOUR),)})
     done = rig.land("id\n1\n", as_of=NOON, run_id="older", load={"coverage": (Interval(NOON, NOON + HOUR, "gap"),)})
     assert done.superseded == {DAY}
@@ -133,8 +133,8 @@ def test_the_newer_snapshot_wins_whichever_commits_last(rig: Rig) -> None:
     assert rig.texts() == [("3",)]
 
 
-def test_nothing_is_claimed_of_the_future_and_nothing_that_was_holds_later_pulls_up(rig: Rig) -> None:
-    """A vendor's clock was believed; a load of this machine was written while its own clock was wrong."""
+def test_coverage_never_reaches_into_the_future_and_such_loads_do_not_block_later_ones(rig: Rig) -> None:
+    """This once happened when a vendor's clock or this machine's clock was wrong."""
     now, ahead = datetime.now(UTC), datetime.now(UTC) + timedelta(days=400)
     rig.land("id\n1\n", as_of=ahead, load={"coverage": (Interval(NOON, ahead), Interval(ahead, ahead + HOUR))})
     [(as_of, until)] = rig.sql("SELECT as_of, to_instant FROM _orgdata.coverage")
@@ -145,7 +145,7 @@ def test_nothing_is_claimed_of_the_future_and_nothing_that_was_holds_later_pulls
     assert rig.texts() == [("2",)]
 
 
-def test_one_commit_may_bring_several_partitions(rig: Rig) -> None:
+def test_one_commit_can_store_several_partitions(rig: Rig) -> None:
     rig.land("id\n2\n", partition=NEXT, as_of=NOON + HOUR)
     stage = rig.stage("id\n1\n")
     for page in rig.stage("id\n7\n8\n", partition=NEXT).pages:
@@ -156,8 +156,8 @@ def test_one_commit_may_bring_several_partitions(rig: Rig) -> None:
     assert rig.texts() == [("1",), ("2",)]
 
 
-def test_a_row_that_two_pages_share_lands_once(rig: Rig) -> None:
-    """Of each page only its part of the time line counts: `after < cursor <= until`."""
+def test_a_row_on_two_pages_is_stored_once(rig: Rig) -> None:
+    """Only a part of the time line counts of each page: `after < cursor <= until`."""
     at = datetime(2026, 3, 1, 10, 2, tzinfo=UTC)
     bodies = versions(("d", 4), ("c", 2), ("b", 2)), versions(("c", 2), ("b", 2), ("a", 1))
     done = rig.land(*bodies, target=VERSIONS, bounds=[(at, None), (at - HOUR, at)])
@@ -173,7 +173,7 @@ def test_every_row_names_its_partition_run_and_commit(rig: Rig) -> None:
     assert began <= loaded <= datetime.now(UTC)
 
 
-def test_the_ledger_says_what_the_load_was(rig: Rig) -> None:
+def test_the_ledger_records_the_load(rig: Rig) -> None:
     stage = rig.stage("id\n1\n2\n")
     figures: dict[str, Any] = {"pages": 3, "bytes": 400, "requests": 5, "seconds": 1.5, "waited": 0.25}
     figures |= {"replaced_characters": 7}
@@ -191,7 +191,7 @@ def test_the_ledger_says_what_the_load_was(rig: Rig) -> None:
     ]
 
 
-def test_a_pull_replaces_the_coverage_of_its_partition_only(rig: Rig) -> None:
+def test_a_load_only_replaces_the_coverage_of_its_partition(rig: Rig) -> None:
     rig.land("id\n1\n", load={"coverage": (Interval(NOON, NOON + HOUR), Interval(NOON + HOUR, NOON + 2 * HOUR, "gap"))})
     rig.land("id\n1\n", partition=NEXT, load={"coverage": (Interval(NOON, NOON + HOUR),)})
     rig.land("id\n1\n", load={"coverage": ()})
@@ -217,26 +217,26 @@ def fail_to_land(rig: Rig, error: type[Exception] | tuple[type[Exception], ...],
 
 
 @pytest.mark.parametrize("changed", [b"id,at\n5,\n", b"id,at\n5,\n6,\n7,\n"])
-def test_another_number_of_rows_than_was_staged_is_refused(rig: Rig, changed: bytes) -> None:
+def test_a_commit_with_another_number_of_rows_than_staged_fails(rig: Rig, changed: bytes) -> None:
     fail_to_land(rig, RowCountMismatch, "id,at\n5,\n6,\n", changed)
 
 
 @pytest.mark.parametrize("last", [b"x,y\n", b"\xff,,z\n"], ids=["too few fields", "not UTF-8"])
-def test_whatever_fails_the_warehouse_is_as_it_was(rig: Rig, last: bytes) -> None:
-    """So far down that the schema has been altered already when the row turns out to be unreadable."""
+def test_a_failed_commit_changes_nothing(rig: Rig, last: bytes) -> None:
+    """The unreadable row comes so late that the schema has already been altered."""
     rows = b"id,at,new\n" + b"x,,z\n" * 6000
     fail_to_land(rig, (duckdb.Error, WarehouseError), (rows + b"x,,z\n").decode(), rows + last)
 
 
-def test_api_calls_that_no_load_came_of_are_noted(rig: Rig) -> None:
+def test_api_calls_without_a_load_are_recorded(rig: Rig) -> None:
     record_requests(rig.warehouse, [], run_id="x")
     assert not rig.warehouse.exists
     record_requests(rig.warehouse, [replace(REQUEST, error="refused")], run_id="x")
     assert rig.sql("SELECT error, run_id FROM _orgdata.requests") == [("refused", "x")]
 
 
-def test_commits_have_an_order_though_the_clock_jumped_back(rig: Rig) -> None:
-    """The rows of a commit are known by its time: two with the same one would count each other's rows."""
+def test_commits_stay_in_order_if_the_clock_jumps_back(rig: Rig) -> None:
+    """The rows of a commit are identified by its time: with equal times, two commits would count each other's rows."""
     rig.land("id\n1\n")
     ahead = "2999-01-01T00:00:00Z"
     with rig.warehouse.writing() as connection:
@@ -246,7 +246,7 @@ def test_commits_have_an_order_though_the_clock_jumped_back(rig: Rig) -> None:
     assert rig.sql(f"SELECT count(*) FROM _orgdata.loads WHERE loaded_at > '{ahead}'") == [(1,)]
 
 
-def test_an_answer_that_contradicts_the_table_leaves_what_is_stored_and_says_why(rig: Rig) -> None:
+def test_a_contradicting_answer_keeps_the_stored_rows_and_records_the_reason(rig: Rig) -> None:
     rig.land("id\n1\n2\n")
     gap = Interval(NOON, NOON + HOUR, "the vendor answered with no row, and 2 are stored")
     load = PartitionLoad(DAY, NOON + HOUR, coverage=(gap,), contradicted=True)
@@ -256,7 +256,7 @@ def test_an_answer_that_contradicts_the_table_leaves_what_is_stored_and_says_why
     assert rig.sql("SELECT complete, reason FROM _orgdata.coverage") == [(False, gap.reason)]
 
 
-def test_a_ledger_from_before_a_column_gets_it(rig: Rig) -> None:
+def test_an_older_ledger_gets_its_missing_column(rig: Rig) -> None:
     rig.land("id\n1\n")
     with rig.warehouse.writing() as connection:
         connection.execute("ALTER TABLE _orgdata.loads DROP COLUMN replaced_characters")

@@ -1,4 +1,4 @@
-"""Commits from several processes at once, and from processes that are killed."""
+"""Commits from several processes at the same time, and from processes that are killed."""
 
 import random
 import time
@@ -17,8 +17,8 @@ from orgdata_dagster_tests.warehouse.worker import (
 KILLS = 12
 
 
-def test_a_killed_commit_leaves_the_old_partition_or_the_new_one(rig: Rig, start: Starter) -> None:
-    """Rows, load record and coverage must speak of the same commit, whatever moment the process died at."""
+def test_a_killed_commit_leaves_either_the_old_or_the_new_partition(rig: Rig, start: Starter) -> None:
+    """Rows, load record and coverage must belong to the same commit, whenever the process is killed."""
     moment, runs = random.Random(1), set()
     for number in range(KILLS):
         folder, ready = rig.folder / f"killed{number}", rig.folder / f"ready{number}"
@@ -38,8 +38,8 @@ def test_a_killed_commit_leaves_the_old_partition_or_the_new_one(rig: Rig, start
     assert len(runs) == KILLS
 
 
-def test_two_processes_may_bring_the_same_partition_at_once(rig: Rig, start: Starter) -> None:
-    """Two transactions that delete nothing and insert both commit in DuckDB: only one may be under way."""
+def test_two_processes_can_commit_the_same_partition_at_the_same_time(rig: Rig, start: Starter) -> None:
+    """DuckDB would commit two transactions that both insert and delete nothing: only one may run at a time."""
     barrier, rounds = PROCESSES.Barrier(2), 8
     both = [start(with_rig, commit_rounds, rig.location, rig.folder / name, barrier, rounds) for name in ("x", "y")]
     for process in both:

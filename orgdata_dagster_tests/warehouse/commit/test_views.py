@@ -1,4 +1,4 @@
-"""What people read beside the tables: the newest version of each key, and documentation."""
+"""What users read in addition to the tables: views with the newest version of each key, and comments."""
 
 from dataclasses import replace
 
@@ -27,14 +27,14 @@ def test_the_view_has_the_newest_version_of_each_key(rig: Rig) -> None:
     assert rig.sql(f"{CURRENT} ORDER BY id") == [("a", 2), ("b", 4), ("c", 5)]
 
 
-def test_of_equal_versions_the_one_loaded_last_counts(rig: Rig) -> None:
+def test_of_equal_versions_the_last_loaded_one_is_shown(rig: Rig) -> None:
     land(rig, 2, "a,2026-03-01T10:00:00Z,2")
     land(rig, 1, "a,2026-03-01T10:00:00Z,1")
     assert rig.sql(CURRENT) == [("a", 1)]
 
 
 def test_the_view_follows_the_tables_columns(rig: Rig) -> None:
-    """DuckDB's views fail once the columns beneath them have changed."""
+    """DuckDB's views fail after the columns of their table have changed."""
     land(rig, 1, "a,2026-03-01T10:00:00Z,1")
     land(rig, 2, "b,2026-03-02T10:00:00Z,x", header="id,updated,score")
     land(rig, 3, "c,2026-03-03T10:00:00Z,2,new", header="id,updated,score,extra")
@@ -47,7 +47,7 @@ def test_the_view_follows_the_tables_columns(rig: Rig) -> None:
     ]
 
 
-def test_the_view_comes_with_the_first_rows(rig: Rig) -> None:
+def test_the_view_is_created_with_the_first_rows(rig: Rig) -> None:
     rig.land("", target=TARGET)
     land(rig, 1, "a,2026-03-01T10:00:00Z,1")
     assert rig.sql(CURRENT) == [("a", 1)]
@@ -74,7 +74,7 @@ LOADED = {
 
 @pytest.mark.parametrize("target", LOADED.values(), ids=LOADED.keys())
 def test_every_table_with_a_key_has_the_view_with_one_row_per_key(rig: Rig, target: Target) -> None:
-    """A table that was replaced or appended to without a cursor once had none."""
+    """A table without a cursor that was replaced or appended to once had no view."""
     days = {"2026-03-02": ("b,2026-03-02T10:00:00Z,3",), "2026-03-03": ("a,2026-03-03T10:00:00Z,2",)}
     if target.snapshots:
         days["2026-03-03"] += days["2026-03-02"]
@@ -84,7 +84,7 @@ def test_every_table_with_a_key_has_the_view_with_one_row_per_key(rig: Rig, targ
     assert rig.sql(f"{CURRENT} ORDER BY id") == [("a", 2), ("b", 3)]
 
 
-def test_without_a_cursor_the_newest_partition_counts_though_an_older_one_was_loaded_later(rig: Rig) -> None:
+def test_without_a_cursor_the_newest_partition_counts_even_if_an_older_one_was_loaded_later(rig: Rig) -> None:
     target = LOADED["replace"]
     for day, score in (("2026-03-01", 1), ("2026-03-02", 2), ("2026-03-01", 3)):
         rig.land(f"id,updated,score\na,,{score}\n", target=target, partition=day)

@@ -9,7 +9,7 @@ from orgdata_dagster_tests.warehouse.ledger.instants import span
 from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, Rig
 
 
-def test_what_is_known_of_each_partition_in_order(rig: Rig) -> None:
+def test_the_state_of_each_partition_in_order(rig: Rig) -> None:
     rig.land("id\n", load={"coverage": (span(3, 24), span(0, 3, "gap"))})
     rig.land("id\n", partition=None, load={"coverage": (span(0, 1),)})
     rig.land("id\n", partition="2026-03-02")
@@ -18,7 +18,7 @@ def test_what_is_known_of_each_partition_in_order(rig: Rig) -> None:
         assert coverage.known(connection, TableName("acme", "others")) == {}
 
 
-def test_how_far_partitions_reach_is_what_their_intervals_say_up_to_now(rig: Rig) -> None:
+def test_partitions_are_complete_as_far_as_their_intervals_reach(rig: Rig) -> None:
     rig.land("id\n", load={"coverage": (span(3, 24), span(0, 3, "gap"))})
     rig.land("id\n", partition=None, load={"coverage": (span(0, 1),)})
     later = datetime.now(UTC) + timedelta(hours=1)
@@ -31,7 +31,7 @@ def test_how_far_partitions_reach_is_what_their_intervals_say_up_to_now(rig: Rig
     assert (reach.incomplete, set(reach.ends)) == ({DAY}, {DAY, None})
 
 
-def test_a_database_of_somebody_else_has_no_coverage(rig: Rig) -> None:
+def test_a_database_without_a_ledger_has_no_coverage(rig: Rig) -> None:
     with rig.warehouse.writing() as connection:
         connection.execute("CREATE TABLE theirs (a INTEGER)")
     with rig.looking() as connection:

@@ -19,7 +19,7 @@ from orgdata_dagster_tests.warehouse.ledger.instants import hour, span
         (6, 5, [], []),
     ],
 )  # fmt: skip
-def test_a_span_is_complete_but_for_its_gaps(
+def test_an_interval_is_complete_except_for_its_gaps(
     start: float, end: float, gaps: list[Interval], expected: list[Interval]
 ) -> None:
     assert list(intervals(hour(start), hour(end), gaps)) == expected
@@ -35,5 +35,5 @@ def test_a_span_is_complete_but_for_its_gaps(
         ([span(0, 1), span(1, 2, "gap"), span(2, 3)], [span(0, 1), span(1, 2, "gap"), span(2, 3)]),
     ],
 )
-def test_complete_neighbours_are_one(parts: list[Interval], expected: list[Interval]) -> None:
+def test_adjacent_complete_intervals_are_joined(parts: list[Interval], expected: list[Interval]) -> None:
     assert list(joined(parts)) == expected

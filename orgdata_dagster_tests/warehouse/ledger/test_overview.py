@@ -14,7 +14,7 @@ def by_table(rig: Rig) -> dict[str, dict[str, Any]]:
         return {str(row["table_name"]): row for row in overview(connection)}
 
 
-def test_the_overview_counts_only_days_that_are_proven(rig: Rig) -> None:
+def test_the_overview_only_counts_complete_days(rig: Rig) -> None:
     days = {
         "2026-03-01": (span(0, 24),),
         "2026-03-02": (span(24, 40), span(40, 41, "a gap"), span(41, 48)),
@@ -30,7 +30,7 @@ def test_the_overview_counts_only_days_that_are_proven(rig: Rig) -> None:
     assert (rows["others"]["days_complete"], rows["others"]["covered"]) == (0, None)
 
 
-def test_a_day_in_several_parts_is_complete_when_they_are(rig: Rig) -> None:
+def test_a_day_is_complete_if_all_its_parts_are(rig: Rig) -> None:
     rig.land("id\n1\n", load={"coverage": (span(0, 10), span(10, 24))})
     assert by_table(rig)["items"]["days_complete"] == 1
 
@@ -44,5 +44,5 @@ def test_a_day_in_several_parts_is_complete_when_they_are(rig: Rig) -> None:
         (["2026-03-03", "2026-03-01", "2026-03-02"], []),
     ],
 )
-def test_the_days_between(covered: list[str], missing: list[str]) -> None:
+def test_the_missing_days_between_two_loaded_ones(covered: list[str], missing: list[str]) -> None:
     assert missing_days(covered) == missing

@@ -5,8 +5,8 @@ from orgdata_dagster.warehouse.ledger.retention import prune
 from orgdata_dagster_tests.warehouse.rig import ITEMS, Rig
 
 
-def test_the_columns_that_the_vendor_sent_last_are_still_known(rig: Rig) -> None:
-    """Only the newest load was kept, which may have had no rows: a frozen table then took any column."""
+def test_the_last_known_columns_are_kept(rig: Rig) -> None:
+    """Only the newest load was once kept. If it had no rows, a frozen table then accepted any column."""
     rig.land("id,v\n1,a\n")
     rig.land("id,v\n1,b\n")
     rig.land("id,v\n")

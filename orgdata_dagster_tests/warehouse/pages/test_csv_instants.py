@@ -1,4 +1,4 @@
-"""The instants of a CSV file read from its bytes are those that the database reads."""
+"""The instants that are read from the bytes of a CSV file equal those that the database reads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _spelled(chance: random.Random) -> str:
 
 
 def test_both_ways_of_measuring_a_page_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any number of digits, years before 1970 and leap days included, and lines across the border of two chunks."""
+    """Includes any number of digits, years before 1970, leap days, and lines that continue in the next chunk."""
     monkeypatch.setattr(csv_instants, "_CHUNK", 1_000)
     chance = random.Random(1)
     spelled = ["2024-02-29T23:59:59Z", *(_spelled(chance) for _ in range(2_000))]
@@ -76,7 +76,7 @@ def test_the_unit_is_the_largest_that_divides_all_instants(tmp_path: Path, unit:
         f"1,\xff,{GOOD}\n".encode("latin-1"),
     ],
 )
-def test_what_only_a_parser_can_judge_is_left_to_it(tmp_path: Path, lines: str | bytes) -> None:
+def test_unusual_files_are_left_to_the_parser(tmp_path: Path, lines: str | bytes) -> None:
     text = lines if isinstance(lines, bytes) else lines.encode()
     assert instants(_written(tmp_path / "page.csv", HEAD.encode() + text), 3, 2) is None
 

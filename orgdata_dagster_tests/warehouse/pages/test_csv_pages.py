@@ -1,4 +1,4 @@
-"""Every record of a body is counted and read, whatever its line ends; what was cut short is never data."""
+"""Every record of a body is counted and read, with any line ends. A truncated body is never accepted as data."""
 
 import csv
 import io
@@ -65,7 +65,7 @@ def test_every_record_is_counted_and_read(rig: Rig, body: str, records: Records)
 
 
 @pytest.mark.parametrize("body", ["", "\ufeff", "\n\n", "\r\n"])
-def test_a_body_without_anything_is_an_empty_page(tmp_path: Path, body: str) -> None:
+def test_an_empty_body_is_an_empty_page(tmp_path: Path, body: str) -> None:
     page = page_of(tmp_path, body)
     assert (page.columns, page.records) == ((), 0)
 
@@ -80,12 +80,12 @@ def test_a_body_without_anything_is_an_empty_page(tmp_path: Path, body: str) -> 
         (b"<html>" + b"x" * 200_000, "header"),
     ],
 )
-def test_what_is_no_csv_is_refused(tmp_path: Path, body: bytes, complaint: str) -> None:
+def test_invalid_csv_is_refused(tmp_path: Path, body: bytes, complaint: str) -> None:
     with pytest.raises(UnreadablePage, match=complaint):
         page_of(tmp_path, body)
 
 
-def test_the_same_header_gives_the_same_columns(tmp_path: Path) -> None:
+def test_equal_headers_give_equal_columns(tmp_path: Path) -> None:
     page = page_of(tmp_path, 'Id,"two\nlines",id,\n')
     assert page.columns == ("Id", "two\nlines", "id_2", "column_4")
 
@@ -100,7 +100,7 @@ ENDS = st.lists(st.sampled_from(["\n", "\r\n", "\r"]), min_size=8, max_size=8)
 @settings(max_examples=150, deadline=None)
 @given(rows=TABLE, ends=ENDS, chunk=st.integers(1, 7))
 def test_chunk_borders_change_nothing(rows: list[list[str]], ends: list[str], chunk: int) -> None:
-    """Against Python's csv module, with chunks so small that every border falls somewhere once."""
+    """Compared with Python's csv module, with chunks so small that there is a border at every position."""
     header = [f"c{number}" for number in range(len(rows[0]) if rows else 2)]
     body = ""
     for row, end in zip([header, *rows], ends, strict=False):
@@ -125,8 +125,8 @@ RECORDS = st.lists(st.tuples(st.tuples(RAW, RAW).map(",".join), st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(records=RECORDS, chunk=st.integers(1, 9))
-def test_any_text_is_read_as_pythons_csv_reads_it(shared: Rig, records: list[tuple[str, str]], chunk: int) -> None:
-    """Counted, too: `5" pipe` in two rows was once one field that never ended, and in three it was a body cut short."""
+def test_any_text_is_read_like_pythons_csv_reads_it(shared: Rig, records: list[tuple[str, str]], chunk: int) -> None:
+    """`5" pipe` in two rows was once read as one endless field, and in three rows as a truncated body."""
     body = "h,i\n" + "".join(record + end for record, end in records)
     rows = [row for row in list(csv.reader(io.StringIO(body, newline="")))[1:] if row]
     if any(len(row) != 2 for row in rows):

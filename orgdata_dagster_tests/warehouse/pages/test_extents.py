@@ -1,4 +1,4 @@
-"""How many records of a page lie within bounds: by the extent where it can tell, else counted."""
+"""How many records of a page lie within bounds: answered by the extent if possible, otherwise counted."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ def at(second: int) -> datetime:
     st.one_of(st.none(), st.integers(-1, 10)),
     st.integers(1, 12),
 )
-def test_an_extent_that_tells_tells_the_truth(
+def test_an_extent_only_gives_correct_answers(
     seconds: list[int], after: int | None, until: int | None, known: int
 ) -> None:
     bottom, top = sorted(map(at, seconds))[:known], sorted(map(at, seconds), reverse=True)[:known]
@@ -36,7 +36,7 @@ def test_an_extent_that_tells_tells_the_truth(
 
 
 @pytest.mark.parametrize(("after", "until", "inside"), [(0, 5, 300), (None, 0, 200), (0, None, 301), (5, 6, 1)])
-def test_more_ties_than_an_extent_keeps_are_counted(
+def test_more_equal_instants_than_an_extent_keeps_are_counted(
     rig: Rig, after: int | None, until: int | None, inside: int
 ) -> None:
     lines = ["id,at"] + [f"{n},{at(s).isoformat()}" for n, s in enumerate([0] * 200 + [5] * 300 + [6])]

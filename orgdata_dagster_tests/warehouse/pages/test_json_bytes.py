@@ -1,4 +1,4 @@
-"""The bytes of a JSON body: whatever a chunk's border cuts, all records, digits and the envelope come through."""
+"""Reading a JSON body in chunks: records, digits and envelope are complete wherever a chunk ends."""
 
 import json
 from pathlib import Path
@@ -59,7 +59,7 @@ def _unmarked(value: Any) -> Any:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=records, chunk=st.integers(1, 40), space=st.sampled_from(["", " ", "\n"]), before=texts, after=values)
-def test_of_any_length_of_chunks(
+def test_any_size_of_chunks_gives_the_same_result(
     tmp_path: Path, rows: list[dict[str, Any]], chunk: int, space: str, before: str, after: Any
 ) -> None:
     path = tmp_path / "body.json"
@@ -95,14 +95,14 @@ def test_of_any_length_of_chunks(
         ('{"a": 1}', False),
     ],
 )
-def test_a_body_that_needs_no_rewriting_is_told_apart(tmp_path: Path, body: str, bare: bool) -> None:
+def test_a_body_that_needs_no_rewriting_is_recognized(tmp_path: Path, body: str, bare: bool) -> None:
     (tmp_path / "body.json").write_text(body, encoding="utf-8")
     assert is_bare(tmp_path / "body.json", ARRAY) is bare
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=records.filter(bool), chunk=st.integers(1, 40), data=st.data())
-def test_a_body_that_is_cut_anywhere_is_refused(
+def test_a_body_truncated_at_any_position_is_refused(
     tmp_path: Path, rows: list[dict[str, Any]], chunk: int, data: st.DataObject
 ) -> None:
     body = written(rows, "").encode()

@@ -1,6 +1,6 @@
-"""What is learned of records that are alike is what a parser would have found; others are left to the parser.
+"""The layout of similar records is found without a parser, and equals the parser's. Other files are left to the parser.
 
-Bodies here count as large and come in parts of a few records: a record may differ in another part than the first.
+Bodies count as large in these tests, and are read in parts of a few records: a record may differ in a later part. /
 """
 
 import json
@@ -42,7 +42,7 @@ def parsed(rig: Rig, records: list[str]) -> Mapping[Key, JsonColumn]:
     return page.values
 
 
-def test_members_and_kinds_are_learned_without_a_parser(rig: Rig) -> None:
+def test_members_and_kinds_are_found_without_a_parser(rig: Rig) -> None:
     page = prepared(rig, ALIKE)
     assert not page.parsed
     assert (page.records, page.values) == (40, parsed(rig, ALIKE))
@@ -89,7 +89,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("record", [*(NAMES | ODD).values()], ids=[*NAMES, *ODD])
-def test_odd_names(rig: Rig, record: str) -> None:
+def test_unusual_names(rig: Rig, record: str) -> None:
     page = prepared(rig, [record] * 30)
     assert page.parsed == (record in NAMES.values())
     assert page.values == parsed(rig, [record] * 30)
@@ -97,8 +97,8 @@ def test_odd_names(rig: Rig, record: str) -> None:
     assert [len(row) for row in rows] == [len(json.loads(record)) + 1] * 30
 
 
-def test_many_empty_records_are_records_all_the_same(rig: Rig) -> None:
-    """The database's reader took them for values, and put whole records into the column."""
+def test_many_empty_records_are_still_records(rig: Rig) -> None:
+    """The database's reader took them for values, and stored whole records in the column."""
     page = prepared(rig, ["{}"] * 30 + ['{"a": 1}'])
     assert page.values == {("a",): JsonColumn(frozenset({"number"}))}
     found = rig.connection.execute(f"SELECT a, count(*) FROM {page.reading([page]).source} GROUP BY ALL")
@@ -113,7 +113,7 @@ MEMBER = st.tuples(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(MEMBER, max_size=3, unique_by=lambda member: json.loads(member[0])), min_size=1, max_size=2))
-def test_whatever_is_sent_is_what_the_parser_finds(rig: Rig, shapes: list[list[tuple[str, str]]]) -> None:
+def test_any_body_gives_the_same_result_as_the_parser(rig: Rig, shapes: list[list[tuple[str, str]]]) -> None:
     records = ["{" + ",".join(f"{name}:{value}" for name, value in members) + "}" for members in shapes]
     records = [*records[:1] * 20, *records[1:]]
     assert prepared(rig, records).values == parsed(rig, records)
@@ -139,7 +139,7 @@ def test_whatever_is_sent_is_what_the_parser_finds(rig: Rig, shapes: list[list[t
     ],
 )
 @pytest.mark.parametrize("cursor", [None, "b"])
-def test_what_is_not_well_formed_never_becomes_a_page(rig: Rig, broken: str, cursor: str | None) -> None:
+def test_a_malformed_body_never_becomes_a_page(rig: Rig, broken: str, cursor: str | None) -> None:
     sound = '{"a": 1, "b": "2026-01-01T00:00:00Z"}'
     records = [*[sound] * 20, broken.replace('"b": 1', '"b": "2026-01-01T00:00:00Z"')]
     assert fetched(rig, [sound] * 20, cursor).records == 20
@@ -153,7 +153,7 @@ def fetched(rig: Rig, records: list[str], cursor: str | None) -> MeasuredPage:
     return json_reader(rig.connection, cursor=cursor)(download)
 
 
-def test_decimals_that_are_not_put_into_quotes_come_back_as_they_were_sent(rig: Rig) -> None:
+def test_decimals_that_are_not_quoted_keep_their_spelling(rig: Rig) -> None:
     chance = random.Random(7)
     sent = ["0.0", "-0.0", "100.0", "0.1", "-0.5", "0.05", "0.0001", "0.000001", "1e5", "-0", "7", "1.10", "-10.50"]
     sent += [f"{chance.randrange(10 ** chance.randint(1, 9))}.{chance.randrange(10**9)}" for _ in range(2000)]

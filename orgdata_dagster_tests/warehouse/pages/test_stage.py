@@ -1,4 +1,4 @@
-"""What a page must prove before it may land."""
+"""The requirements that a page must meet before it is stored."""
 
 from datetime import UTC, datetime
 
@@ -13,14 +13,14 @@ def at(second: int, microsecond: int = 0) -> datetime:
     return datetime(2026, 3, 1, 10, 0, second, microsecond, UTC)
 
 
-def test_an_extent_is_exact_to_the_microsecond_whatever_the_spelling(rig: Rig) -> None:
+def test_an_extent_is_exact_to_the_microsecond_in_any_spelling(rig: Rig) -> None:
     body = "id,at\n1,2026-03-01T10:00:05Z\n2,2026-03-01T12:00:05.000001+02:00\n3,2026-03-01T10:00:04.9Z\n"
     _, reach = extent(rig.connection, rig.file(body), "at")
     assert (reach.records, reach.lowest, reach.highest) == (3, at(4, 900_000), at(5, 1))
 
 
 @pytest.mark.parametrize("body", ["", "id,at\n"])
-def test_an_empty_page_reaches_nowhere(rig: Rig, body: str) -> None:
+def test_an_empty_page_has_no_extent(rig: Rig, body: str) -> None:
     assert extent(rig.connection, rig.file(body), "at")[1] == Extent(0)
 
 
@@ -44,7 +44,7 @@ def test_without_a_cursor_only_records_are_counted(rig: Rig) -> None:
         (b"id,at\n\xff,2026-03-01T10:00:00Z\n", "not UTF-8"),
     ],
 )
-def test_what_cannot_be_placed_is_refused(rig: Rig, body: str | bytes, complaint: str) -> None:
+def test_rows_without_a_valid_instant_are_refused(rig: Rig, body: str | bytes, complaint: str) -> None:
     with pytest.raises(UnreadablePage, match=complaint):
         extent(rig.connection, rig.file(body), "at")
 

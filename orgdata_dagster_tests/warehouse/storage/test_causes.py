@@ -1,4 +1,4 @@
-"""DuckDB's errors as one sentence."""
+"""DuckDB's errors in one sentence."""
 
 import duckdb
 
@@ -10,7 +10,7 @@ LONG = (
 )
 
 
-def test_the_reason_of_damage_is_told_whole() -> None:
-    """A cut reason loses its figures, and a cut through a secret could not be redacted any more."""
+def test_the_reason_of_damage_is_not_shortened() -> None:
+    """A shortened reason loses its figures, and a secret that is cut could not be redacted any more."""
     meant = explained(duckdb.SerializationException(LONG), "/data/warehouse.duckdb")
     assert f"is damaged ({LONG.removeprefix('Serialization Error: ')})" in str(meant)

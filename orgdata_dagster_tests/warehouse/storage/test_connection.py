@@ -1,4 +1,4 @@
-"""Opening the warehouse: what is in the way is waited for, and named when it does not go away."""
+"""Opening the warehouse: obstacles are waited for, and named if they stay."""
 
 import os
 import threading
@@ -33,7 +33,7 @@ def write_in(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 @warehouses.only_files
-def test_a_foreign_reader_delays_a_writer_but_does_not_break_it(rig: Rig, start: Starter) -> None:
+def test_a_reader_of_another_program_only_delays_a_writer(rig: Rig, start: Starter) -> None:
     write(rig.warehouse)
     start(hold_open, rig.warehouse.uri, rig.folder / "ready", 0.5)
     start.wait_for(rig.folder / "ready")
@@ -43,7 +43,7 @@ def test_a_foreign_reader_delays_a_writer_but_does_not_break_it(rig: Rig, start:
     assert rig.sql("SELECT count(*) FROM t") == [(2,)]
 
 
-def test_a_foreign_program_that_stays_is_named_after_a_while(tmp_path: Path, start: Starter) -> None:
+def test_another_program_that_keeps_the_file_open_is_named(tmp_path: Path, start: Starter) -> None:
     impatient = warehouse_at(tmp_path / "warehouse.duckdb", patience=0.2)
     write(impatient)
     process = start(hold_open, impatient.uri, tmp_path / "ready", 60)
@@ -54,7 +54,7 @@ def test_a_foreign_program_that_stays_is_named_after_a_while(tmp_path: Path, sta
         assert connection.execute("SELECT count(*) FROM t").fetchall() == [(1,)]
 
 
-def test_a_warehouse_that_is_not_there_yet(tmp_path: Path) -> None:
+def test_a_warehouse_that_does_not_exist_yet(tmp_path: Path) -> None:
     warehouse = warehouse_at(tmp_path / "deep" / "er" / "warehouse.duckdb")
     assert not warehouse.exists
     with pytest.raises(WarehouseUnavailable, match="There is no warehouse"), warehouse.reading():
@@ -64,7 +64,7 @@ def test_a_warehouse_that_is_not_there_yet(tmp_path: Path) -> None:
     assert warehouse.exists
 
 
-def test_what_exists_is_asked_again_each_time_the_warehouse_is_opened(tmp_path: Path) -> None:
+def test_existing_tables_are_read_again_each_time_the_warehouse_is_opened(tmp_path: Path) -> None:
     warehouse, table = warehouse_at(tmp_path / "warehouse.duckdb"), TableName("main", "t")
     with warehouse.scratch_connection() as scratch:
         with warehouse.writing(scratch) as connection:
@@ -78,9 +78,8 @@ def test_what_exists_is_asked_again_each_time_the_warehouse_is_opened(tmp_path: 
             assert not exists(connection, table)
 
 
-def test_a_commit_stores_only_its_own_rows(tmp_path: Path) -> None:
-    """A checkpoint used to merge the last row group of one commit with those of the next, which stored all of them
-    again."""
+def test_a_commit_only_writes_its_own_rows(tmp_path: Path) -> None:
+    """A checkpoint once merged the last row group of a commit with those of the next, and wrote all of them again."""
     warehouse = warehouse_at(tmp_path / "warehouse.duckdb")
     for first in (0, 200_000):
         with warehouse.writing() as connection:
@@ -97,7 +96,7 @@ def test_a_commit_stores_only_its_own_rows(tmp_path: Path) -> None:
         assert somebody.execute("SELECT count(DISTINCT id) FROM t").fetchone() == (400_001,)
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WarehouseUnavailable, match=r"Cannot create .*file.*ORGDATA_WAREHOUSE"):
         write(warehouse_at(tmp_path / "file" / "warehouse.duckdb"))
@@ -110,8 +109,8 @@ def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
         write(warehouse_at(tmp_path / "theirs" / "warehouse.duckdb"))
 
 
-def test_what_will_not_pass_is_not_waited_for(tmp_path: Path) -> None:
-    """The folder's name holds the word that tells a lock from other errors."""
+def test_a_permanent_error_is_not_waited_for(tmp_path: Path) -> None:
+    """The folder's name contains the word by which a lock is distinguished from other errors."""
     path = tmp_path / "locked" / "warehouse.duckdb"
     path.parent.mkdir()
     path.write_bytes(b"no database" * 1000)
@@ -127,20 +126,20 @@ def test_a_reader_cannot_write(rig: Rig) -> None:
         connection.execute("INSERT INTO t VALUES (2)")
 
 
-def test_a_failure_inside_gives_everything_back(rig: Rig) -> None:
+def test_an_error_in_the_block_releases_everything(rig: Rig) -> None:
     with pytest.raises(ZeroDivisionError), rig.warehouse.writing():
         raise ZeroDivisionError
     write(rig.warehouse)
 
 
-def test_a_query_is_a_data_frame_in_utc(rig: Rig) -> None:
+def test_a_query_returns_a_data_frame_in_utc(rig: Rig) -> None:
     write(rig.warehouse)
     frame = rig.warehouse.query("SELECT a, TIMESTAMPTZ '2026-03-01 12:00:00+02' AS moment FROM t WHERE a = ?", [1])
     assert frame["a"].tolist() == [1]
     assert frame["moment"].iloc[0].isoformat() == "2026-03-01T10:00:00+00:00"
 
 
-def test_the_lock_knows_its_writer_and_dies_with_it(rig: Rig, start: Starter) -> None:
+def test_the_lock_names_its_writer_and_ends_with_it(rig: Rig, start: Starter) -> None:
     assert rig.warehouse.storage.writer() == ""
     process = start(hold_lock, rig.warehouse, rig.folder / "ready")
     start.wait_for(rig.folder / "ready")
@@ -153,10 +152,10 @@ def test_the_lock_knows_its_writer_and_dies_with_it(rig: Rig, start: Starter) ->
 
 @warehouses.only_files
 @pytest.mark.parametrize("foreign", [True, False])
-def test_who_waits_says_within_seconds_for_which_process(
+def test_a_waiting_process_soon_names_the_process_that_it_waits_for(
     rig: Rig, start: Starter, tmp_path: Path, foreign: bool
 ) -> None:
-    """With the limits of real life, for a foreign program and for one that holds our lock."""
+    """With the real time limits, for another program and for a process that holds orgdata's lock."""
     write(rig.warehouse)
     ready = tmp_path / "is-ready"
     process = start(hold_open, rig.warehouse.uri, ready, 60) if foreign else start(hold_lock, rig.warehouse, ready)
@@ -186,8 +185,8 @@ def test_a_warehouse_that_could_not_be_detached_is_attached_again(tmp_path: Path
             assert connection.execute("FROM t").fetchall() == [(1,)]
 
 
-def test_a_thread_that_asks_the_catalog_meanwhile_is_no_obstacle(tmp_path: Path) -> None:
-    """A pull ended after 17 of 26 days: the file was "already attached" while another thread looked at the catalog."""
+def test_a_thread_that_reads_the_catalog_at_the_same_time_is_no_obstacle(tmp_path: Path) -> None:
+    """A pull failed after 17 of 26 days: the file was "already attached" while another thread read the catalog."""
     warehouse = warehouse_at(tmp_path / "warehouse.duckdb")
     with warehouse.scratch_connection() as scratch, ThreadPoolExecutor(3) as pool:
         over = threading.Event()

@@ -1,4 +1,4 @@
-"""An instance that was used is as good as a new one, or it is closed."""
+"""A used DuckDB instance is as good as a new one, or it is closed."""
 
 from collections import defaultdict
 from contextlib import AbstractContextManager
@@ -30,7 +30,7 @@ def idle() -> int:
     return sum(map(len, instances._idle.values()))
 
 
-def test_nothing_of_one_use_is_seen_by_the_next(tmp_path: Path) -> None:
+def test_the_next_user_sees_nothing_of_the_previous_one(tmp_path: Path) -> None:
     with lent(tmp_path, memory="20MB") as connection:
         for name in ("one", "two"):
             connection.execute(f"ATTACH '{tmp_path / name}' AS {name}")
@@ -47,7 +47,7 @@ def test_nothing_of_one_use_is_seen_by_the_next(tmp_path: Path) -> None:
         assert connection.execute(KNOWN).fetchone() == EMPTY
 
 
-def test_two_at_once_have_one_each(tmp_path: Path) -> None:
+def test_two_users_at_the_same_time_have_different_instances(tmp_path: Path) -> None:
     with lent(tmp_path) as one, lent(tmp_path) as other:
         one.execute("CREATE TABLE t AS SELECT 1")
         assert other.execute("FROM duckdb_tables()").fetchall() == []
@@ -55,7 +55,7 @@ def test_two_at_once_have_one_each(tmp_path: Path) -> None:
     assert idle() == 2
 
 
-def test_after_an_error_it_is_closed(tmp_path: Path) -> None:
+def test_an_instance_is_closed_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(duckdb.CatalogException), lent(tmp_path) as connection:
         connection.execute("FROM nowhere")
     assert idle() == 0
@@ -64,7 +64,7 @@ def test_after_an_error_it_is_closed(tmp_path: Path) -> None:
     assert idle() == 0
 
 
-def test_what_was_left_in_its_memory_or_spilled_closes_it(tmp_path: Path) -> None:
+def test_an_instance_with_data_in_memory_or_on_disk_is_closed(tmp_path: Path) -> None:
     with lent(tmp_path) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1")
     assert idle() == 0
@@ -76,7 +76,7 @@ def test_what_was_left_in_its_memory_or_spilled_closes_it(tmp_path: Path) -> Non
     assert not any((tmp_path / "spill").iterdir())
 
 
-def test_a_fork_has_none_of_its_parents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_does_not_use_its_parents_instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with lent(tmp_path):
         pass
     monkeypatch.setattr("os.getpid", lambda: 1)

@@ -1,6 +1,6 @@
-"""A lake keeps the promises of a file: on SQLite and on PostgreSQL, with real ones of both.
+"""A lake has the same guarantees as a file. Uses real catalogs in SQLite and PostgreSQL.
 
-The whole of the warehouse's tests runs on lakes with `make test-growth`; here is what is most likely to break.
+All tests of the warehouse also run with lakes in `make test-growth`; here are the cases that break most easily. /
 """
 
 import os
@@ -46,7 +46,7 @@ def on_postgres(tmp_path: Path, scratch: duckdb.DuckDBPyConnection, postgres: Se
     return Rig(tmp_path, scratch, warehouses.location(tmp_path, warehouses.POSTGRES))
 
 
-def test_a_lake_that_is_not_there_yet_is_made_by_the_first_writer(lake: Rig) -> None:
+def test_the_first_writer_creates_the_lake(lake: Rig) -> None:
     assert not lake.warehouse.exists
     with pytest.raises(WarehouseUnavailable, match=r"There is no warehouse at ducklake:.* yet"):
         lake.warehouse.query("SELECT 1")
@@ -58,7 +58,7 @@ def test_a_lake_that_is_not_there_yet_is_made_by_the_first_writer(lake: Rig) -> 
 
 
 def test_rows_columns_views_and_comments(lake: Rig) -> None:
-    """Replace, merge, a wider type, a declared type with a variant column, and all of it readable afterwards."""
+    """Replace, merge, a wider type, a declared type with a variant column; all of it can be read afterwards."""
     target = replace(KEYED, column_descriptions={"v": "A value."})
     lake.land("id,v,w\n1,10,x\n2,20,y\n", target=target)
     lake.land("id,v,w,new\n2,2.5,y,1\n3,n/a,z,\n", target=target)
@@ -78,7 +78,7 @@ def test_rows_columns_views_and_comments(lake: Rig) -> None:
     assert lake.sql(f"{comments} database_name = current_database()") == [("A value.",)]
 
 
-def test_a_partition_is_replaced_and_what_cannot_be_stored_is_refused(lake: Rig) -> None:
+def test_a_partition_is_replaced_and_unsupported_types_are_refused(lake: Rig) -> None:
     lake.land('id,list\n1,"[""a"",""\x00""]"\n2,\n')
     lake.land("id,list\n3,x\n")
     assert lake.texts() == [("3", "x")]
@@ -88,7 +88,7 @@ def test_a_partition_is_replaced_and_what_cannot_be_stored_is_refused(lake: Rig)
     assert lake.texts() == [("3", "x")]
 
 
-def test_a_killed_writer_leaves_a_whole_partition_and_blocks_nobody(lake: Rig, start: Starter) -> None:
+def test_a_killed_writer_leaves_a_complete_partition_and_blocks_nobody(lake: Rig, start: Starter) -> None:
     ready = lake.folder / "ready"
     process = start(with_rig, commit_for_ever, lake.location, lake.folder / "w", ready)
     start.wait_for(ready)
@@ -102,8 +102,8 @@ def test_a_killed_writer_leaves_a_whole_partition_and_blocks_nobody(lake: Rig, s
 
 
 @pytest.mark.growth
-def test_two_processes_write_at_once_and_nothing_is_lost(lake: Rig, start: Starter) -> None:
-    """They also make the lake, and its tables, at the same time."""
+def test_two_processes_write_at_the_same_time_without_losing_rows(lake: Rig, start: Starter) -> None:
+    """They also create the lake and its tables at the same time."""
     days = 2
     crowd = [start(with_rig, commit_days, lake.location, lake.folder / f"w{at}", days) for at in range(2)]
     for process in crowd:
@@ -113,7 +113,7 @@ def test_two_processes_write_at_once_and_nothing_is_lost(lake: Rig, start: Start
     assert found == [(f"w{at}-{day}", 10) for at in range(2) for day in range(days)]
 
 
-def test_who_waits_for_a_writer_names_it(lake: Rig, start: Starter) -> None:
+def test_a_waiting_process_names_the_writer(lake: Rig, start: Starter) -> None:
     lake.land("id\n1\n")
     process = start(hold_lock, lake.warehouse, lake.folder / "holds")
     start.wait_for(lake.folder / "holds")
@@ -123,7 +123,7 @@ def test_who_waits_for_a_writer_names_it(lake: Rig, start: Starter) -> None:
         lake.land("id\n2\n")
 
 
-def test_readers_on_postgres_wait_for_nobody_and_see_one_state(on_postgres: Rig, start: Starter) -> None:
+def test_readers_on_postgres_do_not_wait_and_see_a_consistent_state(on_postgres: Rig, start: Starter) -> None:
     on_postgres.land("id\n1\n")
     count = "SELECT count(*) FROM acme.items"
     with on_postgres.warehouse.reading() as connection:
@@ -159,7 +159,7 @@ def _database(rig: Rig) -> str:
     return next(word for word in rig.location.split() if word.startswith("dbname=")).removeprefix("dbname=")
 
 
-def test_the_password_is_nowhere(on_postgres: Rig, postgres: Server, tmp_path: Path) -> None:
+def test_the_password_appears_nowhere(on_postgres: Rig, postgres: Server, tmp_path: Path) -> None:
     assert PASSWORD in on_postgres.location
     on_postgres.land("id\n1\n")
     assert PASSWORD not in on_postgres.warehouse.uri
@@ -181,7 +181,7 @@ def test_the_password_is_nowhere(on_postgres: Rig, postgres: Server, tmp_path: P
 
 
 @pytest.mark.growth
-def test_the_password_may_come_from_the_environment(
+def test_the_password_can_come_from_the_environment(
     on_postgres: Rig, postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_postgres.land("id\n1\n")
@@ -199,7 +199,7 @@ def test_the_password_may_come_from_the_environment(
 
 
 @pytest.mark.growth
-def test_maintenance_merges_files_and_forgets_states(lake: Rig) -> None:
+def test_maintenance_merges_files_and_deletes_old_snapshots(lake: Rig) -> None:
     for number in range(3):
         lake.land(f"id\n{number}\n", partition=f"day-{number}")
         lake.land(f"id\n{number}\n")
@@ -216,9 +216,7 @@ def test_maintenance_merges_files_and_forgets_states(lake: Rig) -> None:
     assert len(lake.texts()) == 4
 
 
-def test_commits_do_not_get_slower_because_small_files_are_merged_now_and_then(
-    lake: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_small_files_are_merged_regularly_so_that_commits_stay_fast(lake: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lakes, "MERGE_EVERY", 4)
     for number in range(6):
         lake.land(f"id\n{number}\n", partition=f"day-{number}")
@@ -231,7 +229,7 @@ def test_commits_do_not_get_slower_because_small_files_are_merged_now_and_then(
 
 
 def test_an_instance_with_an_internal_error_is_not_used_again(lake: Rig) -> None:
-    """DuckDB refuses everything after an internal error, in all connections of the instance."""
+    """After an internal error, DuckDB refuses everything in all connections of the instance."""
     lake.land("id\n1\n")
     before = len(instances.idle())
     with (
@@ -256,14 +254,16 @@ with Warehouse(sys.argv[1], scratch=Path(sys.argv[2])).writing() as connection:
 """
 
 
-def test_a_file_loads_and_imports_nothing_of_a_lake(tmp_path: Path) -> None:
+def test_a_plain_file_does_not_load_or_import_parts_of_a_lake(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _IMPORTED, str(tmp_path / "w.duckdb"), str(tmp_path)]
     assert subprocess.run(command, capture_output=True, text=True, check=False).stdout.split() == ["[]", "[]"]
 
 
 @pytest.mark.growth
-def test_a_load_that_fails_at_its_commit_says_so_and_the_next_one_lands(on_postgres: Rig, postgres: Server) -> None:
-    """After a failed COMMIT of a lake the ROLLBACK raises too."""
+def test_a_load_that_fails_at_its_commit_is_reported_and_the_next_one_succeeds(
+    on_postgres: Rig, postgres: Server
+) -> None:
+    """After a failed COMMIT of a lake, the ROLLBACK fails too."""
     on_postgres.land("id\n1\n")
     backends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name NOT LIKE 'orgdata on %'"
 

@@ -1,4 +1,4 @@
-"""How much memory applies, and work that is done again with all of it before it fails."""
+"""Which memory limit applies. Work that exceeds it is repeated with all memory before it fails."""
 
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def test_without_a_container_it_is_the_machine(tmp_path: Path) -> None:
     ("machine", "share", "most"),
     [(GIB // 4, 64 * MIB, 153 * MIB), (GIB, 76 * MIB, 614 * MIB), (24 * GIB, 192 * MIB, 4 * GIB)],
 )
-def test_the_default_is_made_of_the_machine(
+def test_the_default_depends_on_the_machine(
     monkeypatch: pytest.MonkeyPatch, machine: int, share: int, most: int
 ) -> None:
     monkeypatch.delenv(memory.VARIABLE, raising=False)
@@ -72,12 +72,12 @@ def test_the_variable_overrides_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 @pytest.mark.parametrize("text", ["lots", "512", "-1GB", "80%", "1 MB", "", " GB"])
-def test_what_is_no_amount_says_what_is_allowed(text: str) -> None:
+def test_an_invalid_amount_is_explained(text: str) -> None:
     with pytest.raises(WarehouseUnavailable, match=r"ORGDATA_MEMORY: .*a number with MB or GB, at least 16MB"):
         parsed(text)
 
 
-def test_work_that_does_not_fit_is_done_again_alone_with_all_there_is(connection: duckdb.DuckDBPyConnection) -> None:
+def test_work_that_does_not_fit_is_repeated_alone_with_all_memory(connection: duckdb.DuckDBPyConnection) -> None:
     seen = []
 
     def work() -> object:
@@ -91,7 +91,7 @@ def test_work_that_does_not_fit_is_done_again_alone_with_all_there_is(connection
     assert settings(connection) == before
 
 
-def test_what_does_not_fit_even_then_fails_in_one_sentence(
+def test_work_that_still_does_not_fit_fails_with_one_sentence(
     connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(memory.VARIABLE, "40MiB")
@@ -104,7 +104,7 @@ def test_what_does_not_fit_even_then_fails_in_one_sentence(
     assert settings(connection) == ("32.0 MiB", 2)
 
 
-def test_other_errors_are_not_tried_again(connection: duckdb.DuckDBPyConnection) -> None:
+def test_other_errors_are_not_retried(connection: duckdb.DuckDBPyConnection) -> None:
     tries = []
 
     def work() -> object:
@@ -116,7 +116,9 @@ def test_other_errors_are_not_tried_again(connection: duckdb.DuckDBPyConnection)
     assert len(tries) == 1
 
 
-def test_a_query_of_a_person_says_it_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_users_query_that_does_not_fit_fails_with_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(memory.VARIABLE, "40MiB")
     warehouse = Warehouse(str(tmp_path / "warehouse.duckdb"), scratch=tmp_path)
     with warehouse.writing() as connection:

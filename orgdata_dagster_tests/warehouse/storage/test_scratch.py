@@ -1,4 +1,4 @@
-"""Folders end with their owners, and what processes spill at the same time stays apart."""
+"""Temporary folders are deleted with their processes, and processes that spill at the same time do not interfere."""
 
 import os
 from pathlib import Path
@@ -14,8 +14,8 @@ def folders(parent: Path) -> set[str]:
     return {path.name for path in parent.glob("*/")}
 
 
-def test_processes_that_spill_at_once_do_not_disturb_each_other(tmp_path: Path, start: Starter) -> None:
-    """One spill folder for all was once enough to crash them: DuckDB names its files alike in every process."""
+def test_processes_that_spill_at_the_same_time_do_not_interfere(tmp_path: Path, start: Starter) -> None:
+    """A shared folder once made them crash, because DuckDB uses the same file names in every process."""
     barrier = PROCESSES.Barrier(3)
     crowd = [start(spill, str(tmp_path / "warehouse.duckdb"), tmp_path, barrier) for _ in range(3)]
     for process in crowd:
@@ -23,7 +23,7 @@ def test_processes_that_spill_at_once_do_not_disturb_each_other(tmp_path: Path, 
     assert [process.exitcode for process in crowd] == [0, 0, 0]
 
 
-def test_instances_of_one_process_spill_apart(tmp_path: Path) -> None:
+def test_instances_of_one_process_spill_into_different_folders(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path / "warehouse.duckdb"), scratch=tmp_path, memory="20MB")
     with warehouse.scratch_connection() as one, warehouse.scratch_connection() as other:
         for connection, factor in ((one, 1), (other, 2)):
@@ -37,7 +37,7 @@ def test_instances_of_one_process_spill_apart(tmp_path: Path) -> None:
     assert not list(process_folder(tmp_path / "spill").glob("*/"))
 
 
-def test_folders_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path, start: Starter) -> None:
+def test_folders_of_ended_processes_are_deleted_and_others_stay(tmp_path: Path, start: Starter) -> None:
     ready = tmp_path / "ready"
     process = start(own_a_folder, tmp_path, ready)
     start.wait_for(ready)

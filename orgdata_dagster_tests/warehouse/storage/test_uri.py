@@ -34,7 +34,7 @@ def storage(uri: str) -> Storage:
         ("md:org", "md:org"),
     ],
 )
-def test_what_a_uri_means(uri: str, shown: str) -> None:
+def test_valid_uris(uri: str, shown: str) -> None:
     assert storage(uri).shown == shown
     assert "hidden" not in storage(uri).shown
 
@@ -54,7 +54,7 @@ def test_what_a_uri_means(uri: str, shown: str) -> None:
         ("~nobody-here/w.duckdb", "names an unknown user"),
     ],
 )
-def test_a_uri_that_means_nothing(uri: str, message: str) -> None:
+def test_invalid_uris(uri: str, message: str) -> None:
     with pytest.raises(WarehouseUnavailable) as caught:
         storage(uri)
     assert message in str(caught.value)
@@ -62,7 +62,7 @@ def test_a_uri_that_means_nothing(uri: str, message: str) -> None:
     assert "hidden" not in str(caught.value)
 
 
-def test_a_lake_says_which_files_and_disks_are_its_own() -> None:
+def test_a_lake_lists_its_files_and_folders() -> None:
     lake = storage("ducklake:c.ducklake")
     assert isinstance(lake, Lake)
     assert list(map(str, lake.files())) == [
@@ -73,7 +73,7 @@ def test_a_lake_says_which_files_and_disks_are_its_own() -> None:
 
 
 def test_types_that_a_lake_would_change(tmp_path: Path) -> None:
-    """Parquet has no such type: 170141183460469231731687303715884105727 came back as 1.7014118346046923e+38."""
+    """Parquet has no such type: 170141183460469231731687303715884105727 was read as 1.7014118346046923e+38."""
     lake, file = storage(f"ducklake:{tmp_path}/c"), storage(f"{tmp_path}/w")
     for kind in ("HUGEINT", "UHUGEINT[]", "INTERVAL", "TIME WITH TIME ZONE", "ENUM('a')", "INTEGER[3]"):
         assert lake.unusable(kind), kind

@@ -1,4 +1,4 @@
-"""Every value comes back from the warehouse with the text it came with; types only where that holds."""
+"""Every value comes back from the warehouse with its original text. Columns only get a type if that is possible."""
 
 import itertools
 import re
@@ -118,15 +118,15 @@ def test_an_instant_is_stored_as_the_moment_it_names(rig: Rig) -> None:
     assert rig.texts() == [("2026-03-01T10:00:00.000000Z",), ("2026-03-01T10:00:00.250000Z",)]
 
 
-def test_a_value_far_down_decides_as_well(rig: Rig) -> None:
-    """The types are guessed from a sample; a value behind it must still be seen."""
+def test_a_value_in_a_late_row_counts_too(rig: Rig) -> None:
+    """The types are inferred from a sample; a value after it must still be considered."""
     numbers = [str(number) for number in range(1, 30_000)]
     rig.land("\n".join(["value", *numbers, "007"]) + "\n")
     assert rig.types() == {"value": "VARCHAR"}
     assert rig.sql("SELECT count(*) FROM acme.items WHERE value = '007'") == [(1,)]
 
 
-def test_a_column_filled_only_on_a_later_page_is_typed_by_that_page(rig: Rig) -> None:
+def test_a_column_that_is_first_filled_on_a_later_page_gets_its_type_there(rig: Rig) -> None:
     rig.land("id,score\n1,\n2,\n", "id,score\n3,1.25\n4,\n")
     assert rig.types() == {"id": "BIGINT", "score": "DECIMAL(18,2)"}
 
@@ -168,8 +168,8 @@ def columns_of_two_loads(draw: st.DrawFn) -> list[dict[str, Values]]:
 
 @settings(max_examples=12, deadline=None)
 @given(loads=columns_of_two_loads())
-def test_whatever_lands_comes_back(shared: Rig, loads: list[dict[str, Values]]) -> None:
-    """Two loads, so that the columns of the first may have to be widened by the second."""
+def test_every_stored_value_comes_back(shared: Rig, loads: list[dict[str, Values]]) -> None:
+    """In two loads, so that the second may have to widen the columns of the first."""
     target = Target(TableName("acme", f"t{next(NUMBERS)}"))
     for day, load in zip(("2026-03-01", "2026-03-02"), loads, strict=True):
         numbered = {"n": [f"{day} {number}" for number in range(len(load["c0"]))], **load}

@@ -14,8 +14,8 @@ from orgdata_dagster.sandbox.log import Entry
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
-from orgdata_dagster_tests.integration.test_kill import wait_for
 from orgdata_dagster_tests.vendors.channel_reports.rig import Rig, attributes, days, failure, one_day
+from orgdata_dagster_tests.waiting import wait_until
 
 FIRST, SECOND = "reports_per_state", "reports_per_user"  # in the order of their runs
 BACK = 12
@@ -61,9 +61,9 @@ def test_a_killed_pull_continues_with_the_run_that_was_under_way(home: Home) -> 
             channel_reports=yaml.safe_dump({"type": "orgdata_dagster.ChannelReports", "attributes": settings})
         )
         pull = home.start("pull", "channel_reports", "--from", today(back=BACK))
-        wait_for(lambda: len([each for each in sandbox.log.entries() if each.endpoint.endswith(SECOND)]) > 5)
+        wait_until(lambda: len([each for each in sandbox.log.entries() if each.endpoint.endswith(SECOND)]) > 5)
         pull.kill_all()
-        wait_for(lambda: not pull.group())
+        wait_until(lambda: not pull.group())
         had = set(home.sql("SELECT table_name, partition_key FROM _orgdata.coverage WHERE complete"))
         assert {day for table, day in had if table == FIRST} == {today(back) for back in range(BACK + 1)}
         assert len(had) < 2 * (BACK + 1)

@@ -3,11 +3,11 @@
 What lives here: `main`, to be started instead of `orgdata`; see test_stop_dev.py. Keep out: what must become of it.
 """
 
+import importlib
 import sys
 from pathlib import Path
 
 from orgdata_dagster import cli
-from orgdata_dagster.cli import dev
 
 # Three processes: one that ends when it is told to, one that does not, and their parent. The guard is the parent's own.
 _TREE = """
@@ -27,5 +27,6 @@ time.sleep(60)
 def main() -> None:
     """Run `orgdata`; the process ids of the tree are in the file `tree` in the working folder."""
     there = str(Path.cwd() / "tree")
-    dev._command = lambda _: [sys.executable, "-c", _TREE, there]
+    dev = importlib.import_module("orgdata_dagster.cli.dev")  # `cli.dev` is the command
+    vars(dev)["_command"] = lambda _: [sys.executable, "-c", _TREE, there]
     cli.main()

@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,16 +22,15 @@ from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.command import Command
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.vendors.octolis.sync.rig import COLUMNS, CONTACTS, SYNC, Counting
+from orgdata_dagster_tests.waiting import wait_until
 
-PROMISED = 3  # seconds
+PROMISED = 3  # seconds, on a machine that has nothing else to do
 DEV = "orgdata_dagster_tests.integration.dev_without_dagster:main"
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.02)
+def promised() -> float:
+    """The seconds in which a command must end, while other tests use the machine too."""
+    return PROMISED * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def runs(pid: int) -> bool:
@@ -47,24 +45,21 @@ def started(home: Home) -> tuple[Command, list[int]]:
     """A running `dev`, and the processes that it has started: the guard and what stands for Dagster's."""
     dev = home.start("dev", "--port", "0", main=DEV)
     trees = home.folder.parent
-    wait_for(lambda: list(trees.glob("command-*/tree")) or not dev.running)
+    wait_until(lambda: list(trees.glob("command-*/tree")) or not dev.running)
     [tree] = trees.glob("command-*/tree")
     return dev, [int(word) for word in tree.read_text().split()]
 
 
-@pytest.mark.parametrize(
-    ("number", "status", "name"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")]
-)
-def test_dev_that_is_told_to_stop(home: Home, number: signal.Signals, status: int, name: str) -> None:
+def test_dev_that_is_told_to_stop(home: Home) -> None:
     dev, tree = started(home)
     began = time.monotonic()
-    os.kill(dev.pid, number)
+    os.kill(dev.pid, signal.SIGINT)
     done = dev.wait()
-    assert time.monotonic() - began < PROMISED
+    assert time.monotonic() - began < promised()
     assert not any(map(runs, tree))
-    assert (done.status, "Traceback" in done.everything) == (status, False)
+    assert (done.status, "Traceback" in done.everything) == (130, False)
     [line] = done.err.splitlines()
-    assert line == f"orgdata: stopped by {name}: no run was in progress; continue with: orgdata dev --port 0"
+    assert line == "orgdata: stopped by Ctrl-C: no run was in progress; continue with: orgdata dev --port 0"
 
 
 def test_a_second_signal_ends_dev_at_once(home: Home) -> None:
@@ -77,7 +72,7 @@ def test_a_second_signal_ends_dev_at_once(home: Home) -> None:
     os.kill(dev.pid, signal.SIGTERM)
     assert dev.wait().status == 143
     assert time.monotonic() - began < lifeline.GRACE / 2
-    wait_for(lambda: not any(map(runs, tree)), 1)
+    wait_until(lambda: not any(map(runs, tree)), "the end of its processes")
 
 
 def test_kill_9_of_dev_leaves_no_process(home: Home) -> None:
@@ -85,29 +80,28 @@ def test_kill_9_of_dev_leaves_no_process(home: Home) -> None:
     dev, tree = started(home)
     assert all(map(runs, tree))
     dev.kill()
-    wait_for(lambda: not any(map(runs, tree)), lifeline.GRACE + 1)
+    wait_until(lambda: not any(map(runs, tree)), "the end of its processes")
 
 
 def test_a_demo_that_is_told_to_stop(new_home: Home) -> None:
     demo = new_home.start("demo", "--no-ui")
-    output = new_home.folder.parent.glob("command-*/out")
 
     def shown() -> str:
         return "".join(path.read_text() for path in new_home.folder.parent.glob("command-*/out"))
 
-    wait_for(lambda: re.search(r"\d+ of \d+ partitions|: done", shown()) or not demo.running)
-    assert demo.running, list(output)
+    wait_until(lambda: re.search(r"\d+ of \d+ partitions|: done", shown()) or not demo.running)
+    assert demo.running, shown()
     began = time.monotonic()
     os.kill(demo.pid, signal.SIGTERM)
     done = demo.wait()
-    assert time.monotonic() - began < PROMISED
+    assert time.monotonic() - began < promised()
     assert (done.status, "Traceback" in done.everything) == (143, False)
     assert done.err.splitlines()[-1].startswith("orgdata: stopped by SIGTERM: ")
     assert done.err.endswith("continue with: orgdata demo --resume\n")
     [port] = re.findall(r"simulated vendor APIs at http://127\.0\.0\.1:(\d+)", done.out)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(port)), 1)
-    wait_for(lambda: not demo.group(), PROMISED)
+    wait_until(lambda: not demo.group(), "the end of its workers")
 
 
 def test_a_sync_that_is_told_to_stop(home: Home) -> None:
@@ -120,16 +114,16 @@ def test_a_sync_that_is_told_to_stop(home: Home) -> None:
     with Sandbox(Octolis([people], limits=UNLIMITED)) as sandbox:
         home.set(**environment(sandbox.url))
         sync = home.start("sync", "out")
-        wait_for(lambda: len(sandbox.log.entries()) >= 3 or not sync.running)
+        wait_until(lambda: len(sandbox.log.entries()) >= 3 or not sync.running)
         time.sleep(0.3)  # the other batches wait for the rate limit
         began = time.monotonic()
         os.kill(sync.pid, signal.SIGTERM)
         done = sync.wait()
-        assert time.monotonic() - began < PROMISED
+        assert time.monotonic() - began < promised()
         assert (done.status, "Traceback" in done.everything) == (143, False)
         [line] = done.err.splitlines()
         assert re.fullmatch(r"orgdata: stopped by SIGTERM: .+; continue with: orgdata sync out", line)
-        wait_for(lambda: not sync.group(), PROMISED)
+        wait_until(lambda: not sync.group(), "the end of its worker")
         sent = sum(people.received.values())
         assert 0 < sent < 120
         assert home.sql("SELECT count(*) FROM _orgdata.sync_accepted") == [(sent,)]

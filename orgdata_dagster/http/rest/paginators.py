@@ -30,6 +30,7 @@ from orgdata_dagster.http.rest.following import following
 from orgdata_dagster.http.rest.paths import MISSING
 
 _SAME_PAGE = 3  # times in a row; moving rows may repeat a page twice, but hardly three times
+_STEPS_BACK = 20  # per walk
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ class _Counted(Paginator):
         self._may_be_cut = False
         self._empty = 0
         self._largest = 0
+        self._back = 0
 
     def update_state(self, answer: PageAnswer) -> None:
         """Process the answer. Three consecutive pages without rows always end the list."""
@@ -171,6 +173,16 @@ class _Counted(Paginator):
             case "empty_page":
                 return not answer.rows
         return self._ends_short(len(answer.rows))
+
+    def _steps_back(self) -> bool:
+        """Whether to step back because the total fell. A total that keeps changing would never let the walk end."""
+        if not self.fell:
+            return False
+        if self._back == _STEPS_BACK:
+            self.may_continue = f"the vendor's total fell more than {_STEPS_BACK} times during a walk"
+            return False
+        self._back += 1
+        return True
 
     def _may_go_on(self, rows: int) -> bool:
         """Whether rows may follow although the vendor's total is reached: it may count up to a limit, or only the page.
@@ -243,7 +255,7 @@ class PageNumber(_Counted):
 
     def _advance(self, answer: PageAnswer) -> bool:
         self._longest = self._size(answer) if self._size_at else max(self._longest, len(answer.rows))
-        if self.fell and self.page > self._first and self._longest:
+        if self.page > self._first and self._longest and self._steps_back():
             self.page = max(self._first, self.page + self.fell // -self._longest)
             self._last = ""  # stepping back repeats a page
             return True
@@ -270,7 +282,7 @@ class Offset(_Counted):
         return self.offset
 
     def _advance(self, answer: PageAnswer) -> bool:
-        if self.fell and self.offset:
+        if self.offset and self._steps_back():
             self.offset = max(0, self.offset - self.fell)
             self._last = ""
             return True

@@ -220,3 +220,23 @@ def test_a_total_that_is_reached_with_a_full_page_is_not_believed(rig: Rig, cap:
         assert rig.pull(yaml, "orders").success
     assert sorted(rig.table("orders")) == [row["id"] for row in of_list]
     assert any(rig.coverage("orders")) is (beyond == "more rows")
+
+
+@pytest.mark.parametrize("paging", ["offset", "page_number"])
+def test_a_total_that_keeps_changing_ends_the_walk_all_the_same(rig: Rig, paging: str) -> None:
+    """It once fell again and again, and each time the walk stepped back: for ever."""
+    rows, asked = rig.vendor.lists["orders"].all(), 0
+
+    def answer(request: Request, *_: object) -> Response:
+        nonlocal asked
+        asked += 1
+        start = int(request.query_params.get("offset", (int(request.query_params.get("page", 1)) - 1) * 20))
+        return JSONResponse({"items": rows[start : start + 20], "total": 70 + asked % 2})
+
+    yaml = ORDERS.replace("type: offset", f"type: {paging}").replace("parameter: offset\n", "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shapes, "offset", answer)
+        assert rig.pull(yaml, "orders").success
+    assert asked < 300
+    assert any(rig.coverage("orders"))
+    assert sorted(rig.table("orders")) == [row["id"] for row in rows]

@@ -55,7 +55,11 @@ class FakeClock:
             ["tags: octolis has no type for INTEGER[]", "key: there is no column 'email'", "no column 'city'"],
             0,
         ),
-        ({"source": "SELECT * FROM marts.nowhere"}, ["cannot be read", "nowhere does not exist", "create its tables"], 0),
+        (
+            {"source": "SELECT * FROM marts.nowhere"},
+            ["cannot be read", "nowhere does not exist", "create its tables"],
+            0,
+        ),
         ({"source": "SELECT *, n * 1e9 AS n2 FROM marts.contacts", "max_rejected": 0.05}, ["max_rejected allows 6"], 0),
     ],
 )

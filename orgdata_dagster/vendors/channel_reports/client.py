@@ -23,8 +23,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
+from orgdata_dagster.http.api_client import ApiClient
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
 from orgdata_dagster.http.records import Download
@@ -57,18 +58,12 @@ class FormField:
         return self.field_type in COUNTED_TYPES
 
 
-class ChannelReportsClient:
+class ChannelReportsClient(ApiClient):
     """Reads reports of channels through `http`, which keeps the rate limit and retries."""
 
     def __init__(self, http: HttpClient, forms_path: str = FORMS_PATH) -> None:
-        self._http = http
+        super().__init__(http)
         self._forms_path = forms_path
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
 
     def report(
         self,

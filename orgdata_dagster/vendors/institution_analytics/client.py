@@ -21,8 +21,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Literal, TypeVar
 
+from orgdata_dagster.http.api_client import ApiClient
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.records import Download
@@ -55,18 +56,12 @@ class Endpoint:
     page_rows: int = 20_000
 
 
-class InstitutionAnalyticsClient:
+class InstitutionAnalyticsClient(ApiClient):
     """Reads data sets of the institution through `http`, which keeps the rate limit and retries."""
 
     def __init__(self, http: HttpClient, endpoint: Endpoint = Endpoint()) -> None:
-        self._http = http
+        super().__init__(http)
         self._endpoint = endpoint
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
 
     def pages(
         self, data_set: str, time_range: TimeRange, *, folder: Path, read: Callable[[Download], P]

@@ -24,13 +24,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
 
 from orgdata_dagster.http import body
-from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.api_client import ApiClient
 from orgdata_dagster.http.errors import BadBody, ErrorDetail, PermanentError
 from orgdata_dagster.http.rate_limit import Rule, Window
 from orgdata_dagster.http.records import Download
@@ -113,20 +113,11 @@ class Query:
         return {name: text for name, text in {"filter": filters, "selection": selection}.items() if text}
 
 
-class OctolisClient:
+class OctolisClient(ApiClient):
     """Reads datasets through `http`, which keeps the rate limit and retries.
 
     All methods raise the errors of HttpClient.fetch.
     """
-
-    def __init__(self, http: HttpClient) -> None:
-        self._http = http
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
 
     def record(self, dataset: str, masterid: str) -> tuple[dict[str, Any], bool]:
         """The record with this masterid, and whether it results from a merge."""

@@ -18,11 +18,11 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
+from orgdata_dagster.http.api_client import ApiClient
 from orgdata_dagster.http.call import Observer
-from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, PermanentError
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.http.redaction import excerpt
@@ -75,21 +75,12 @@ class RecordResult:
     reason: str = ""
 
 
-class OctolisWriter:
+class OctolisWriter(ApiClient):
     """Writes through `http`, which keeps the rate limit and retries.
 
     All methods raise the errors of HttpClient.fetch; if the dataset is busy, a PermanentError with status 423.
     `observer` is called for every request of one call.
     """
-
-    def __init__(self, http: HttpClient) -> None:
-        self._http = http
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
 
     def upsert(self, dataset: str, record: Record, *, observer: Observer | None = None) -> RecordResult:
         """Create or update the record with the same deduplication keys."""

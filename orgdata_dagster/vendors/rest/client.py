@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
+from orgdata_dagster.http.api_client import ApiClient
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
 from orgdata_dagster.http.records import Download
@@ -49,7 +50,7 @@ def ignore(_keys: Sequence[str], _changes: Sequence[datetime] | None) -> None:
     """Do nothing; the default of `note`."""
 
 
-class RestClient:
+class RestClient(ApiClient):
     """Reads lists through `http`, which keeps the rate limit and retries.
 
     auth: adds credentials to every request.
@@ -58,18 +59,15 @@ class RestClient:
     """
 
     def __init__(self, http: HttpClient, auth: Auth, errors: ErrorRules, advice: Advice = lambda _: None) -> None:
-        self._http = http
+        super().__init__(http)
         self._auth = auth
         self._errors = errors
         self._advice = advice
         self._numbers = itertools.count()  # of files, because a pull reads several lists into one folder
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self._auth.close()
-        self._http.close()
+        super().__exit__()
 
     def pages(self, listing: Listing, *, folder: Path, read: Callable[[Download], P], note: Note = ignore) -> Walked[P]:
         """Read the whole list; returns pages that together have every row, and what proves that.

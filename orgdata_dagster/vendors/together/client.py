@@ -21,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
+from orgdata_dagster.http.api_client import ApiClient
 from orgdata_dagster.http.body import file_is_html
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody
@@ -80,18 +81,12 @@ def headers(organization_id: str, client_id: str, api_key: str) -> dict[str, str
     }
 
 
-class TogetherClient:
+class TogetherClient(ApiClient):
     """Reads one organisation's reports through `http`, which keeps the rate limit and retries."""
 
     def __init__(self, http: HttpClient, organization_id: str) -> None:
-        self._http = http
+        super().__init__(http)
         self._path = f"/public/{quote(organization_id, safe='')}/reports/export"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
 
     def report(self, table: str, *, into: Path, read: Callable[[Download], _T]) -> _T:
         """Download the report of a table as the CSV file `into`; returns the result of `read`.

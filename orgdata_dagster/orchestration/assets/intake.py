@@ -112,7 +112,13 @@ class Intake:
     ) -> Read:
         """Like `reader`, for JSON; see json_pages.prepare."""
         measure = json_reader(
-            self.connection, cursor=cursor, records=records, flatten=flatten, expected=expected, key=self.ready.key
+            self.connection,
+            cursor=cursor,
+            records=records,
+            flatten=flatten,
+            expected=expected,
+            key=self.ready.key,
+            proven_later=True,
         )
         return self._counted(measure)
 

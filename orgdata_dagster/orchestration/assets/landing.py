@@ -42,7 +42,7 @@ from orgdata_dagster.warehouse.commit.ready import ReadyRows
 from orgdata_dagster.warehouse.commit.stored import stored_rows
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.commit.transaction import commit, record_requests
-from orgdata_dagster.warehouse.errors import WarehouseDamaged, WarehouseError, WarehouseUnavailable
+from orgdata_dagster.warehouse.errors import UnreadablePage, WarehouseDamaged, WarehouseError, WarehouseUnavailable
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.ledger.columns import names_of
 from orgdata_dagster.warehouse.ledger.intervals import Interval
@@ -104,7 +104,14 @@ class _Run:
         return bounds(partitions, partition) if timed and partition else None
 
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
-        """Pull one partition."""
+        """Pull one partition; once more if a page turns out to be malformed only when its rows are converted."""
+        try:
+            return self._arrive(partition, pull)
+        except UnreadablePage as error:
+            self.context.log.warning(f"{self.target.table} {partition or ''}: {error}. It is pulled again.")
+            return self._arrive(partition, pull)
+
+    def _arrive(self, partition: str | None, pull: Pull) -> Arrival:
         known = self.known.get(partition, ())
         accept = self.context.run.tags.get(ACCEPT_SHRINK_TAG) == "true"
         intake = Intake(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import duckdb
@@ -93,22 +93,28 @@ def json_reader(
     flatten: Collection[str] = (),
     expected: Collection[str] = (),
     key: Sequence[str] = (),
+    proven_later: bool = False,
 ) -> Callable[[Download], MeasuredPage]:
     """Like `csv_reader`, for JSON; see json_pages.prepare.
 
     expected: if the records have none of these columns, the reader raises BadBody, because an error with status 200 may
         look like a record.
+    proven_later: see extents.measure.
     """
 
     def read(download: Download) -> MeasuredPage:
         try:
-            page = json_pages.prepare(download.path, connection, records=records, flatten=flatten).with_key(key)
+            page = json_pages.prepare(download.path, connection, records=records, flatten=flatten, cursor=cursor)
+            page = page.with_key(key)
             if expected and page.records and not {*expected} & {*page.columns}:
                 has = excerpt(", ".join(page.columns), 200) or "nothing"
                 wanted = excerpt(", ".join(expected), 200)
                 raise UnreadablePage(f"none of the columns {wanted} is there; the answer has {has}")
-            # without a cursor column, the number of records is sufficient, and it is known
-            reach = measure(connection.cursor(), page, cursor) if cursor or not page.parsed else Extent(page.records)
+            if cursor or not page.parsed:
+                reach = measure(connection.cursor(), page, cursor, proven_later=proven_later)
+            else:  # the number of records is sufficient, and it is known
+                reach = Extent(page.records)
+            page = replace(page, instants=None)  # they are not needed any more
         except UnreadablePage as error:
             raise BadBody(str(error)) from None
         return _measured(connection, download, page, reach, cursor)

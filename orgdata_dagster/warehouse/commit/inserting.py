@@ -14,9 +14,10 @@ from typing import NamedTuple
 import duckdb
 
 from orgdata_dagster.warehouse.commit import evolution
-from orgdata_dagster.warehouse.errors import RowCountMismatch
+from orgdata_dagster.warehouse.errors import RowCountMismatch, UnreadablePage
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, folded, literal, quoted
 from orgdata_dagster.warehouse.pages.bounds import within_sql
+from orgdata_dagster.warehouse.pages.extents import first_lines
 from orgdata_dagster.warehouse.pages.stage import Group, Stage
 
 
@@ -43,8 +44,8 @@ def insert(
 
     provenance: the values of our own columns; None inserts rows without these columns.
 
-    Raises TypeSurprise if a value does not fit a type inferred from a sample, and RowCountMismatch if rows are missing
-    or too many.
+    Raises TypeSurprise if a value does not fit a type inferred from a sample, UnreadablePage if a page is malformed,
+    and RowCountMismatch if rows are missing or too many.
     """
     sent = {folded(name) for name in (*group.columns, *group.constants, *group.own)}
     casts = {
@@ -64,9 +65,11 @@ def insert(
     try:
         row = connection.execute(statement, provenance or ()).fetchone()
     except duckdb.InvalidInputException as error:
-        if evolution.SURPRISE in str(error) and not stage.exact:
-            raise TypeSurprise from None
-        raise
+        if evolution.SURPRISE not in str(error):
+            raise UnreadablePage(f"a page is not well-formed: {first_lines(error)}") from None
+        if stage.exact:
+            raise
+        raise TypeSurprise from None
     inserted = int(row[0]) if row else 0
     _check_count(connection, table, group, cursor, inserted, kept=kept)
     return inserted

@@ -22,10 +22,10 @@ from orgdata_dagster.warehouse.commit.merging import drop_duplicates_of_key
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.names import KEY_TYPES, OWN_PREFIX, PARTITION, TableName, literal, quoted
+from orgdata_dagster.warehouse.pages.page import LARGE
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, grouped
 from orgdata_dagster.warehouse.storage.connection import SCRATCH
 
-_ENOUGH_RECORDS = 20_000  # the commit itself reads fewer records quickly from the pages
 _numbers = itertools.count()
 
 
@@ -46,14 +46,16 @@ class ReadyRows:
         self._waiting: list[StagedPage] = []
 
     def add(self, staged: StagedPage) -> None:
-        """Add a page to the stage, and convert its rows once there are enough of them.
+        """Add a page to the stage, and convert its rows once there are enough of them: fewer are quickly read from the
+        pages by the commit itself.
 
-        Raises the errors of Stage.add, and RowCountMismatch if rows are missing or too many.
+        Raises the errors of Stage.add, UnreadablePage if a page turns out to be malformed, and RowCountMismatch if rows
+        are missing or too many.
         """
         self.stage.add(staged)
         self.partition = staged.partition
         self._waiting.append(staged)
-        if sum(page.page.records for page in self._waiting) >= _ENOUGH_RECORDS and not self.stage.wide:
+        if sum(page.page.records for page in self._waiting) >= LARGE and not self.stage.wide:
             self._take()
 
     def finish(self) -> None:

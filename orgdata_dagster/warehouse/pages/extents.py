@@ -22,9 +22,11 @@ from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import quoted, unknown
 from orgdata_dagster.warehouse.pages.bounds import above, below, within_sql
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
-from orgdata_dagster.warehouse.pages.csv_instants import Numbers, instants
+from orgdata_dagster.warehouse.pages.csv_instants import instants
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
-from orgdata_dagster.warehouse.pages.page import Page
+from orgdata_dagster.warehouse.pages.iso_instants import Numbers
+from orgdata_dagster.warehouse.pages.json_pages import JsonPage
+from orgdata_dagster.warehouse.pages.page import LARGE, Page
 from orgdata_dagster.warehouse.storage.memory import with_room
 
 MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
@@ -85,8 +87,13 @@ def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None
     return page, measure(connection, page, cursor)
 
 
-def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None) -> Extent:
-    """The extent of a page. Raises UnreadablePage as `extent` does."""
+def measure(
+    connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None, *, proven_later: bool = False
+) -> Extent:
+    """The extent of a page. Raises UnreadablePage as `extent` does.
+
+    proven_later: a large page of JSON need not be well-formed yet, because its rows are converted next.
+    """
     name = page.path.name
     if cursor is not None and page.columns:
         own = ColumnNames(dict(zip(page.names, page.columns, strict=True)))
@@ -97,10 +104,13 @@ def measure(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | Non
         cursor = found
     if page.records == 0:
         return Extent(0)
+    known = None
     if cursor is not None and isinstance(page, CsvPage) and len(page.columns) > 1:
         known = instants(page.path, len(page.columns), page.columns.index(cursor))
-        if known is not None and known.size == page.records:
-            return _extent_of(known)
+    elif isinstance(page, JsonPage) and proven_later and page.records >= LARGE:
+        known = page.instants
+    if known is not None and known.size == page.records:
+        return _extent_of(known)
     try:
         records, dated, lowest, highest, finest, some, too_fine, example = _measured(connection, page, cursor)
     except MALFORMED as error:

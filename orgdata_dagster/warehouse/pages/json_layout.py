@@ -1,6 +1,7 @@
 """The layout that the records of a JSON body share: usually all have the same members in the same order.
 
-Here: `Layout`, which finds the members and the kinds of their values from the tokens of the parts, without a parser.
+Here: `Layout`, which finds the members, the kinds of their values and the instants of one member from the tokens of the
+parts, without a parser.
 Keep out: bodies whose records differ, or have a duplicate or an escaped name: json_values.py inspects those. The result
 is only valid if the body is well-formed, which its reader has to prove.
 """
@@ -11,7 +12,8 @@ import json
 
 import numpy as np
 
-from orgdata_dagster.warehouse.pages.json_tokens import Places, Tokens, marks, past_blanks
+from orgdata_dagster.warehouse.pages.iso_instants import Numbers, Unusual, microseconds
+from orgdata_dagster.warehouse.pages.json_tokens import QUOTE, Places, Tokens, marks, past_blanks
 from orgdata_dagster.warehouse.pages.page import JsonKind
 
 _KINDS: tuple[JsonKind, ...] = ("string", "number", "boolean", "list", "object")
@@ -29,14 +31,24 @@ class Layout:
 
     known: whether all records seen so far have the same members.
     names: the members that all records have, in their order.
+    cursor: the member whose values are instants.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cursor: str | None = None) -> None:
         self.known = True
         self.names: tuple[str, ...] = ()
         self._texts: tuple[bytes, ...] = ()  # the names as they are written, with quotes and surrounding blanks
         self._bits = np.zeros(0, dtype=np.uint8)
         self._marked = np.zeros(0, dtype=np.bool_)
+        self._cursor = cursor
+        self._instants: list[Numbers] | None = []
+
+    @property
+    def instants(self) -> Numbers | None:
+        """The instants of all records, in microseconds since 1970; None if only a parser can tell them."""
+        if self._cursor not in self.names or not self._instants:
+            return None
+        return np.concatenate(self._instants)
 
     @property
     def columns(self) -> dict[str, tuple[frozenset[JsonKind], bool]]:
@@ -60,7 +72,22 @@ class Layout:
             return False
         places = tokens.at.take(frame).reshape(tokens.records, -1)
         begins, colons = places[:, :-1:2] + 1, places[:, 1::2]
-        return self._names_fit(part, begins, colons) and self._kinds_fit(tokens, colons.ravel() + 1, spared)
+        if not self._names_fit(part, begins, colons) or not self._kinds_fit(tokens, colons.ravel() + 1, spared):
+            return False
+        if self._cursor in self.names and self._instants is not None:
+            at = self.names.index(self._cursor)
+            self._date(part, tokens, colons[:, at] + 1, places[:, 2 * at + 2] - 1)
+        return True
+
+    def _date(self, part: bytes, tokens: Tokens, first: Places, last: Places) -> None:
+        """Take in the instants that stand in quotes at these places."""
+        try:
+            if (tokens.codes.take(first) != QUOTE).any() or (tokens.codes.take(last) != QUOTE).any():
+                raise Unusual
+            assert self._instants is not None
+            self._instants.append(microseconds(part, first + 1, last))
+        except Unusual:
+            self._instants = None
 
     def _names_fit(self, part: bytes, begins: Places, colons: Places) -> bool:
         if not self._texts and not self._learn(tuple(map(part.__getitem__, map(slice, begins[0], colons[0])))):

@@ -18,6 +18,7 @@ import duckdb
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import KEY_TYPES, folded, literal, quoted
 from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName, first_assigned
+from orgdata_dagster.warehouse.pages.iso_instants import Numbers
 from orgdata_dagster.warehouse.pages.json_bytes import ARRAY, OBJECT, is_bare, rewrite
 from orgdata_dagster.warehouse.pages.json_layout import Layout
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
@@ -36,6 +37,7 @@ class JsonPage:
     parsed: whether a parser has read every record. If not, measuring the page has to prove them well-formed.
     longest: upper bound of the size of a record, in bytes.
     key: the places of the key's columns, whose JSON types are read as well (None: no record has the column).
+    instants: those of the records, in microseconds since 1970, if they are known without a parser.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class JsonPage:
     assigned: Assigned | None = field(default=None, compare=False)
     longest: int = field(default=0, compare=False)
     key: tuple[Key | None, ...] = field(default=(), compare=False)
+    instants: Numbers | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def names(self) -> tuple[VendorName, ...]:
@@ -101,12 +104,14 @@ def prepare(
     *,
     records: str = ARRAY,
     flatten: Collection[str] = (),
+    cursor: str | None = None,
 ) -> JsonPage:
     """Rewrite the file in place as an array of records that DuckDB reads without loss, and find all columns.
 
     records: ARRAY; OBJECT (the body is one record); or the dotted path of the array in an envelope.
     flatten: objects in a record whose members become columns, for example `styles` with `thumb` -> `styles_thumb`. No
         number in them may have a fraction.
+    cursor: the member whose values are instants.
 
     Raises UnreadablePage if the body is cut short, is not JSON, or has another shape. If all records have the same
     members, their values are not checked yet: see JsonPage.parsed.
@@ -115,13 +120,13 @@ def prepare(
     if small and is_bare(path, records):
         found = inspect(path, connection, flatten)
         return JsonPage(path, found.columns, found.records)
-    layout = None if flatten or small else Layout()
+    layout = None if flatten or small else Layout(cursor)
     counted, envelope, longest = rewrite(path, records, layout)
     if counted == 0:
         return JsonPage(path, {}, 0, envelope)
     if layout and layout.known:
         alike: dict[Key, JsonColumn] = {(name,): JsonColumn(*found) for name, found in layout.columns.items()}
-        return JsonPage(path, alike, counted, envelope, parsed=False, longest=longest)
+        return JsonPage(path, alike, counted, envelope, False, longest=longest, instants=layout.instants)
     found = inspect(path, connection, flatten, longest)
     if found.records != counted:
         raise UnreadablePage(f"{path.name} holds {counted} records, but the parser read {found.records}")

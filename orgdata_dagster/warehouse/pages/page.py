@@ -11,6 +11,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName
 
+LARGE = 20_000
+"""Records: the rows of such a page are converted as soon as it is staged (commit/ready.py), which also proves it."""
+
 JsonKind = Literal["string", "number", "boolean", "list", "object"]
 Kinds = frozenset[JsonKind]
 FILE = "_orgdata_file"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import random
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
+from orgdata_dagster.sandbox.exchange import Exchange
 from orgdata_dagster.sandbox.faults import Empty, ErrorBody
 from orgdata_dagster.sandbox.octolis import DATASETS, Octolis, SeenRequest
+from orgdata_dagster.warehouse.commit import ready
+from orgdata_dagster.warehouse.pages import extents, json_bytes, json_values
 from orgdata_dagster_tests.vendors.octolis.rig import OPTIONS, Rig, people
 
 
@@ -304,3 +308,32 @@ def test_an_error_with_status_200_is_not_data(contacts: Rig, body: object) -> No
     contacts.vendor.faults.add(ErrorBody(body), times=2)
     assert not contacts.pull("contacts").success
     assert contacts.difference("contacts") == {}
+
+
+@dataclass(frozen=True)
+class Misspelled:
+    """The true answer, of the same length, but one `true` is no JSON."""
+
+    kind: ClassVar[str] = "misspelled"
+
+    async def play(self, exchange: Exchange) -> None:
+        start, body = await exchange.true_answer()
+        await exchange.send(start)
+        await exchange.send_body(b"trux".join(body.rsplit(b"true", 1)))
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_a_large_page_that_is_malformed_is_pulled_again(
+    people_rig: Rig, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Its records are alike, so that no parser sees them before its rows are converted."""
+    monkeypatch.setattr(json_values, "_SMALL", 0)
+    monkeypatch.setattr(json_bytes, "_CHUNK", 1 << 12)
+    for module in (extents, ready):
+        monkeypatch.setattr(module, "LARGE", 100)
+    monkeypatch.setattr(extents, "_measured", lambda *_: pytest.fail("it was parsed to be measured"))
+    people_rig.vendor.faults.add(Misspelled(), times=times)
+    pulled = people_rig.pull("people")
+    assert pulled.success == (times == 1)
+    assert times == 1 or "not well-formed" in pulled.failure
+    assert times > 1 or people_rig.difference("people") == {}

@@ -25,7 +25,7 @@ MERGED = replace(ITEMS, key=("id",), cursor="at", write_disposition="merge")
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A single record is enough to begin with."""
-    monkeypatch.setattr(ready, "_ENOUGH_RECORDS", 1)
+    monkeypatch.setattr(ready, "LARGE", 1)
 
 
 def made_ready(rig: Rig, *bodies: str, target: Target = ITEMS) -> ReadyRows:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage, json_reader
-from orgdata_dagster.warehouse.pages import json_bytes, json_pages, json_values
+from orgdata_dagster.warehouse.pages import extents, json_bytes, json_pages, json_values
 from orgdata_dagster.warehouse.pages.json_pages import JsonColumn, JsonPage, Key
 from orgdata_dagster_tests.warehouse.rig import Rig
 
@@ -47,6 +47,31 @@ def test_members_and_kinds_are_found_without_a_parser(rig: Rig) -> None:
     assert not page.parsed
     assert (page.records, page.values) == (40, parsed(rig, ALIKE))
     assert page.values["c",].kinds == {"list", "boolean"}
+
+
+AT = [f"2026-02-03T04:05:{number:02}.{'0123456'[: number % 7]}Z".replace(".Z", "Z") for number in range(60)]
+ODD_INSTANTS = ("null", '""', '" 2026-02-03T04:05:06Z"', '"2026-02-30T04:05:06Z"', '"2026-02-03T04:05:06+01:00"', "1")
+
+
+def test_the_instants_of_alike_records_are_those_that_the_parser_reads(rig: Rig) -> None:
+    records = [f'{{"at":"{at}", "a": [1, "{{"], "b": "\\"x\\""}}' for at in AT]
+    path = rig.file(f"[{', '.join(records)}]")
+    page = json_pages.prepare(path, rig.connection, cursor="at")
+    assert page.instants is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extents, "LARGE", 1)
+        quick = extents.measure(rig.connection, page, "at", proven_later=True)
+    assert quick == extents.measure(rig.connection, page, "at")
+
+
+@pytest.mark.parametrize("odd", ODD_INSTANTS)
+def test_other_instants_are_left_to_the_parser(rig: Rig, odd: str) -> None:
+    values = [*(f'"{at}"' for at in AT), odd]
+    page = json_pages.prepare(
+        rig.file("[" + ",".join('{"at":' + value + "}" for value in values) + "]"), rig.connection, cursor="at"
+    )
+    assert not page.parsed
+    assert page.instants is None
 
 
 DIFFERENT = {

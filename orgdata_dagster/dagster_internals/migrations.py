@@ -14,8 +14,8 @@ from functools import cache
 
 from orgdata_dagster.dagster_internals import NotThere, private
 
-# Alembic imports Mako, and Mako a highlighter for pages about errors in templates, which nobody sees. That takes 50 ms at
-# the start of every command that opens an instance. Without it, Mako's pages have no colours.
+# Alembic imports Mako, and Mako a highlighter for pages about errors in templates, which nobody sees. It takes 50 ms of
+# every command that opens an instance. Without it, Mako's pages have no colours.
 _HIGHLIGHTER = "mako.ext.pygmentplugin"
 if hidden := _HIGHLIGHTER not in sys.modules:
     sys.modules[_HIGHLIGHTER] = None  # type: ignore[assignment] # nothing can import it

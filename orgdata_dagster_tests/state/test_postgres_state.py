@@ -55,6 +55,18 @@ def test_a_lost_connection_loses_nothing(postgres: Server, database: str, caplog
     assert all("Waiting for the shared state at 127.0.0.1:" in line and PASSWORD not in line for line in message)
 
 
+def test_a_database_that_was_made_without_a_locale(postgres: Server) -> None:
+    """Its texts used to be bytes in Python: a lock was never released, and its own process waited for it for ever."""
+    database = f"{postgres.new_database()}_ascii"
+    postgres.sql(f"CREATE DATABASE {database} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    state = opened(postgres, database)
+    for _ in range(2):
+        with state.lock("instance", patience=0):
+            pass
+    assert state.notes("pauses").add("vendor", "für immer")
+    assert state.notes("pauses").read("vendor") == "für immer"
+
+
 def test_a_process_that_was_declared_dead_sends_no_more_requests(postgres: Server, database: str) -> None:
     """A machine that was disconnected comes back after another one has taken over its work."""
     zombie, other = opened(postgres, database, beat=3600), opened(postgres, database)

@@ -43,6 +43,7 @@ def client_options(uri: str) -> dict[str, Any]:
     wanted = {
         "application_name": f"orgdata {socket.gethostname()}:{os.getpid()}",
         "connect_timeout": 10,
+        "client_encoding": "UTF8",  # otherwise texts are bytes in a database that was made without a locale
         "keepalives_idle": 4,
         "keepalives_interval": 2,
         "keepalives_count": 3,

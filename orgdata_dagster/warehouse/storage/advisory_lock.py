@@ -92,7 +92,7 @@ def connected(parameters: Mapping[str, str]) -> Iterator[psycopg.Connection[tupl
     except ImportError:
         raise WarehouseUnavailable(f"A warehouse whose catalog is on PostgreSQL {DRIVER}") from None
     name = f"{_NAME}{socket.gethostname()[:30]}, process {os.getpid()}"
-    mine = {"connect_timeout": _CONNECTING, "application_name": name[:63], **parameters}
+    mine = {"connect_timeout": _CONNECTING, "client_encoding": "UTF8", "application_name": name[:63], **parameters}
     try:
         connection = psycopg.connect(make_conninfo(**mine), autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:

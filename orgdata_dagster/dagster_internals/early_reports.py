@@ -2,7 +2,7 @@
 
 Here: `EarlyReports`. Keep out: which partitions have landed (orchestration/assets/landing.py).
 
-Why: Dagster reports all partitions of a step when it ends, so that the UI shows none of a backfill's days until the
+Why: Dagster reports all partitions of a step when the step ends. The UI would show none of a backfill's days until the
 last one has landed. The public `context.log_event` reports at once, but it needs one transaction per event, and Dagster
 reports the same partition again at the end.
 Fallback: all partitions are reported at the end.
@@ -49,7 +49,7 @@ class EarlyReports:
         for number, each in enumerate(found, 1):
             last = self._batch(name, is_end=number == len(found))
             event = dg.DagsterEvent.asset_materialization(step, each, last)
-            self._context.op_execution_context._events.append(event)  # one of the step's events
+            self._context.op_execution_context._events.append(event)
         self._partitions |= {each.partition for each in found}
 
 

@@ -2,8 +2,8 @@
 
 Here: `in_batches`. Keep out: storing them (event_log.py; Dagster's own storage in PostgreSQL).
 
-Why: unless an undocumented variable is set, Dagster stores each event in a transaction of its own.
-Fallback: a Dagster that does not know the variable passes single events.
+Why: by default, Dagster stores each event in its own transaction. An undocumented variable changes that.
+Fallback: a version of Dagster without this variable passes single events.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ Here: `BatchingEventLog`, which an instance's dagster.yaml names (storage.py). K
 
 Dagster reports every partition twice, as planned and as materialized. Its own storage uses a transaction in two files
 for each, on new connections. That takes at least 15 ms, more than pulling a small partition. A step of one small table
-has 20 further events, half of them results of checks with three transactions each; here they take one per file. The
-files and tables are Dagster's own, so the instance is the same with or without this class.
+has 20 further events; half of them are check results, with three transactions each. This class stores the events of a
+batch in one transaction per file. The files and tables are Dagster's own, so that Dagster can read them without this
+class.
 
 This class also works around three problems of the UI:
 - Dagster plans a check of a run once per partition, although a check without partitions has only one result. The UI
@@ -54,8 +55,8 @@ _APART = 0.0011  # seconds between two materializations: more than a millisecond
 _CUT_SHORT = {DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED}
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 _INDEXED = {*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS}
-# Events that Dagster follows up at once with another one of the same run, with which they are stored: they say nothing
-# that anybody waits for, and a run has as many of them as of all others.
+# Half of a run's events. Dagster creates another event of the run immediately after each of these, and nobody waits for
+# them. They are therefore stored together with the next event.
 _WAITING = {
     DagsterEventType.STEP_OUTPUT,
     DagsterEventType.HANDLED_OUTPUT,
@@ -97,7 +98,7 @@ class BatchingEventLog(SqliteEventLogStorage):
         return True
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store one event, perhaps with the next one of its run: see _WAITING."""
+        """Store one event, or keep it until the next event of its run: see _WAITING."""
         if event.is_dagster_event and event.dagster_event_type in _WAITING:
             with self._lock:
                 self._waiting.setdefault(event.run_id, []).append(event)
@@ -171,7 +172,7 @@ class BatchingEventLog(SqliteEventLogStorage):
                 yield connection
 
     def has_table(self, table_name: str) -> bool:
-        """Whether the index has a table; Dagster asks that for every result of a check, on a connection of its own."""
+        """Whether the index has a table. Cached, because Dagster opens a connection for this at every check result."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
@@ -183,13 +184,13 @@ class BatchingEventLog(SqliteEventLogStorage):
 
     @contextmanager
     def index_connection(self) -> Iterator[Connection]:
-        """A connection to the index; within a transaction of this thread it is that of the transaction."""
+        """A connection to the index. Within `index_transaction`, this thread gets the connection of the transaction."""
         current = getattr(self._thread, "connection", None)
         with nullcontext(current) if current is not None else super().index_connection() as connection:
             yield connection
 
     def _store(self, events: Sequence[EventLogEntry]) -> None:
-        """Write events to the file of their run (the same for all), and to the index what it has of all runs."""
+        """Write events of one run to its file, and those about assets and checks also to the index over all runs."""
         parts = [with_partitions(event, self._event_to_row, _APART) for event in events]
         self._write(events[0].run_id, [row for part in parts for row in part])
         self._announce(events[0].run_id)
@@ -204,7 +205,7 @@ class BatchingEventLog(SqliteEventLogStorage):
                 self._thread.connection = None
 
     def _write(self, run_id: str | None, rows: Sequence[Row]) -> None:
-        """Write rows to the file of a run, after those that wait."""
+        """Write rows to the file of a run, after its waiting events."""
         with self._lock:
             waiting = [self._event_to_row(event) for event in self._waiting.pop(run_id or "", [])]
         if waiting or rows:
@@ -216,7 +217,7 @@ class BatchingEventLog(SqliteEventLogStorage):
         at = connection.execute(_INSERT, first).lastrowid
         if others:
             connection.execute(_INSERT, others)
-        last = accumulate(map(len, parts), initial=at - 1)  # nobody else writes meanwhile
+        last = accumulate(map(len, parts), initial=at - 1)  # the transaction excludes other writers
         stored = dict(zip(islice(last, 1, None), events, strict=True))
         if about := {at: event for at, event in stored.items() if event.dagster_event_type in ASSET_EVENTS}:
             self._index_assets(connection, about)

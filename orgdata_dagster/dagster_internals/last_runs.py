@@ -4,7 +4,7 @@ Here: `all_succeeded`. Keep out: which runs failed, and why (overview/failed_run
 
 Why: `orgdata status` names tables whose last run failed, and importing Dagster would take longer than the rest of the
 command. This therefore reads Dagster's own SQLite files, and the command imports Dagster only if something failed.
-Fallback: nobody knows, so that the caller asks Dagster's public interface.
+Fallback: the answer is "not all", so that the caller uses Dagster's public interface.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _OTHERS = "SELECT run_id FROM runs WHERE status <> 'SUCCESS'"
 
 
 def all_succeeded(dagster_home: Path, assets: Collection[str]) -> bool:
-    """Whether the last run of each of these assets has succeeded; False if that cannot be read quickly.
+    """Whether the last run of each of these assets has succeeded; False if that is unknown.
 
-    assets: their keys, joined by slashes. One that has never run counts as successful.
+    assets: their keys, joined by slashes. An asset without a run counts as successful.
     """
     if not (dagster_home / "dagster.yaml").exists():
         return True  # nothing has run here yet
@@ -41,7 +41,7 @@ def _last_runs(events: Path, assets: Collection[str]) -> set[str]:
 
 
 def _others(dagster_home: Path) -> set[str]:
-    """The runs that have not succeeded: they failed, were canceled, or are under way."""
+    """The ids of runs that have not succeeded: they failed, were canceled, or are in progress."""
     return {run_id for (run_id,) in _query(dagster_home / "history" / "runs.db", _OTHERS)}
 
 

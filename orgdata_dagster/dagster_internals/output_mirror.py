@@ -1,9 +1,10 @@
-"""What a run prints, shown on the terminal while Dagster captures it in a file.
+"""Showing the output of a run on the terminal while Dagster captures it in a file.
 
-Here: `mirror_in_threads`. Keep out: where the files are (Dagster's compute log manager); what the log says.
+Here: `mirror_in_threads`. Keep out: the location of the files (Dagster's compute log manager); the content of the log.
 
-Why: Dagster starts four processes per run for this, two `tail` and two Python interpreters that watch over them: nearly
-0.1 s of CPU time per run, although hardly any run prints anything. Here, two threads copy what is new in the files.
+Why: Dagster starts four processes per run for this: two `tail`, and two Python interpreters that watch them. This takes
+nearly 0.1 s of CPU time per run, although hardly any run prints anything. Here, two threads copy new output from the
+files to the terminal.
 Fallback: Dagster's processes.
 """
 
@@ -24,7 +25,7 @@ _USER = "dagster._core.storage.local_compute_log_manager"
 
 
 def mirror_in_threads() -> None:
-    """Make this process show what its runs print without further processes."""
+    """Make this process show the output of its runs without additional processes."""
     with suppress(NotThere), private("capture of a run's output"):
         from dagster._core.execution import compute_logs
 
@@ -36,14 +37,14 @@ def mirror_in_threads() -> None:
             with _copied(path, descriptor_of(stream)), redirect(stream, path):
                 yield None, None
 
-        for module in (compute_logs, sys.modules.get(_USER)):  # the second one takes it from the first at its import
+        for module in (compute_logs, sys.modules.get(_USER)):  # the second one imports the function by name
             if module is not None and module.mirror_stream_to_file.__module__ != __name__:
                 module.mirror_stream_to_file = mirrored  # type: ignore[attr-defined]
 
 
 @contextmanager
 def _copied(path: str, descriptor: int | None) -> Iterator[None]:
-    """Copy what is written to a file, also to what the descriptor is now. None: to nowhere."""
+    """Until the context ends, copy new content of a file to the target of a descriptor. None: copy nothing."""
     if descriptor is None:
         yield
         return

@@ -1,11 +1,12 @@
-"""The partitions that a run is going to materialize, as the rows that Dagster itself would store.
+"""The planned partitions of a run, as the rows that Dagster itself would store.
 
-Here: `with_partitions`, which makes the rows of one event with many partitions. Keep out: storing them (event_log.py).
+Here: `with_partitions`, which creates the rows of one event with many partitions. Keep out: storing them
+(event_log.py).
 
-Why: Dagster plans every partition of a run with an event of its own, which it makes, checks and serializes. Nothing but
-the name of the partition and the time differs; for a year of days that took a fifth of a pull's CPU time. A storage may
-ask for one event with all partitions, but then the UI does not show which partitions are under way or have failed.
-Fallback: one event per partition, from Dagster.
+Why: Dagster creates, checks and serializes one event per planned partition. These events only differ in the partition
+and the time; for a year of days, they took a fifth of a pull's CPU time. A storage may request one event for all
+partitions, but then the UI does not show which partitions are in progress or have failed.
+Fallback: Dagster creates one event per partition.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from dagster._core.events.log import EventLogEntry
 
 Row = dict[str, Any]
 
-_PARTITION, _TIME = "a partition of this run", 4242424242.25  # stand for those of each row
+_PARTITION, _TIME = "a partition of this run", 4242424242.25  # placeholders for the values of each row
 
 
 def plan_of_partitions(event: EventLogEntry) -> AssetMaterializationPlannedData | None:
-    """What the event plans, if it plans several partitions."""
+    """The plan in this event; None if the event does not plan several partitions."""
     found = event.dagster_event.event_specific_data if event.dagster_event else None
     return found if isinstance(found, AssetMaterializationPlannedData) and found.partitions_subset else None
 
@@ -34,8 +35,8 @@ def with_partitions(
 ) -> Sequence[Row]:
     """A row per partition that the event plans; a single row for any other event.
 
-    to_row: Dagster's row of an event.
-    apart: seconds between two rows; the last one has the event's time.
+    to_row: returns Dagster's row of an event.
+    apart: seconds between the times of two rows; the last row has the event's time.
     """
     if (data := plan_of_partitions(event)) is None or data.partitions_subset is None:
         return [dict(to_row(event))]
@@ -50,5 +51,5 @@ def with_partitions(
 
 
 def _stored(at: float) -> datetime:
-    """A time as Dagster stores it: UTC without saying so."""
+    """A time as Dagster stores it: in UTC, without a time zone."""
     return datetime.fromtimestamp(at, UTC).replace(tzinfo=None)

@@ -1,11 +1,11 @@
-"""The events of a step's partitions, stored without a line in a log for each.
+"""Storing the events of a step's partitions without logging each of them.
 
-Here: `quiet`, a step's context whose events go to the storage directly; `install`, which makes Dagster use it.
-Keep out: how a storage stores them (event_log.py); which events there are.
+Here: `quiet`, a replacement of a step's context that stores events directly; `install`, which makes Dagster use it.
+Keep out: how a storage stores them (event_log.py); creating events.
 
-Why: Dagster passes every event through Python's logging: a record, an id, a text that nobody reads, our redaction of
-these, a second record to find out what is in the first. For a partition this takes longer than to store the event. What
-the UI shows is the same. Fallback: events go through the log.
+Why: Dagster passes every event through Python's logging. It creates two log records, an id and a text, which are
+redacted but never read. For a partition this takes longer than storing the event. The UI shows the same without it.
+Fallback: events pass through the log.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from orgdata_dagster.dagster_internals import NotThere, private
 
 
 class _Store:
-    """What an event's step takes for its log."""
+    """A replacement of a step's log that stores events directly."""
 
     def __init__(self, instance: dg.DagsterInstance, run_id: str) -> None:
         self._instance = instance
@@ -29,13 +29,13 @@ class _Store:
     def log_dagster_event(
         self, level: int, msg: str, dagster_event: dg.DagsterEvent, batch_metadata: Any = None
     ) -> None:
-        """Store an event; `msg` is the event's own."""
+        """Store an event. `msg` is ignored, because the event contains it."""
         del msg
         self._instance.report_dagster_event(dagster_event, self._run_id, level, batch_metadata=batch_metadata)
 
 
 def quiet(step: Any) -> Any:
-    """What Dagster needs of a step's context to make an event of it."""
+    """The parts of a step's context that Dagster needs to create an event, with a log that stores events directly."""
     return SimpleNamespace(
         step=step.step,
         job_name=step.job_name,
@@ -45,7 +45,7 @@ def quiet(step: Any) -> Any:
 
 
 def install() -> None:
-    """Make every run of this process store the events of partitions in this way. May be called several times."""
+    """Make every run of this process store the events of partitions directly. Can be called repeatedly."""
     with suppress(NotThere), private("events of a step's partitions"):
         from dagster._core.execution.plan import execute_step
 

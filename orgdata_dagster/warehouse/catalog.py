@@ -25,7 +25,7 @@ _known: WeakKeyDictionary[duckdb.DuckDBPyConnection, dict[str, Any]] = WeakKeyDi
 
 @contextmanager
 def remembering(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Cache the answers of the catalog until the context ends. Nobody else may change the catalog meanwhile.
+    """Cache the answers of the catalog until the context ends. The catalog must not be changed in the meantime.
 
     The catalog describes all tables for each query, which takes milliseconds if there are hundreds of tables.
     """

@@ -155,14 +155,14 @@ def test_the_partitions_of_a_run_have_distinct_times(instance: dg.DagsterInstanc
 
 def test_a_watcher_of_a_run_notices_new_events_at_once(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     """While its writer keeps the file open, it only changes from time to time. The UI only reads it when it changes."""
-    writer, heard = instance.event_log_storage, queue.Queue[object]()
+    writer, received = instance.event_log_storage, queue.Queue[object]()
     run_id = run_on(instance)
     [event, *_] = writer.get_logs_for_run(run_id)
     watcher = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
     cursor = watcher.get_records_for_run(run_id).cursor
-    watcher.watch(run_id, cursor, lambda entry, _: heard.put(entry))
+    watcher.watch(run_id, cursor, lambda entry, _: received.put(entry))
     writer.store_event(event)
-    assert heard.get(timeout=10) == event
+    assert received.get(timeout=10) == event
     watcher.dispose()
     instance.dispose()
     left = {path.name for path in (tmp_path / "dagster" / "history" / "runs").iterdir()}

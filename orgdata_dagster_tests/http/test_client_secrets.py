@@ -55,9 +55,9 @@ def test_the_key_appears_nowhere(
 ) -> None:
     rig.server.answer(SCENES[scene])
     transport = httpx.HTTPTransport() if as_through_a_proxy else None
-    said = play(rig, f"/x/{scene[:3]}?cursor={'7f3b'}", transport)
+    message = play(rig, f"/x/{scene[:3]}?cursor={'7f3b'}", transport)
     assert rig.server.requests[0].headers["api-key"] == CANARY  # it was sent, as itself
-    check(rig, everything_logged, said)
+    check(rig, everything_logged, message)
     headers_logged = "httpcore.http11 DEBUG send_request_headers.started" in everything_logged.getvalue()
     assert headers_logged == as_through_a_proxy
     assert "orgdata.http DEBUG RequestRecord" in everything_logged.getvalue()

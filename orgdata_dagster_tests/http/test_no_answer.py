@@ -123,8 +123,8 @@ def test_a_trusted_certificate(certificate: Path, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("trusted")
 def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path) -> None:
     with tls_server(certificate) as port:
-        told = failure(f"https://127.0.0.1:{port}", tmp_path, PermanentError)
-    assert told.endswith("Check the host in ACME_URL: the certificate belongs to another host.")
+        message = failure(f"https://127.0.0.1:{port}", tmp_path, PermanentError)
+    assert message.endswith("Check the host in ACME_URL: the certificate belongs to another host.")
 
 
 def test_https_at_a_port_without_tls(server: Loopback, tmp_path: Path) -> None:

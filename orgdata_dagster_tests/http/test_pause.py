@@ -92,31 +92,31 @@ def test_the_maximum_is_the_policys_and_a_503_does_not_pause_other_requests(rig:
 
 
 def test_every_wait_is_announced_with_its_expected_end(rig: Rig, tmp_path: Path) -> None:
-    heard: list[Wait] = []
+    waits: list[Wait] = []
     rate_limit = RateLimit("acme", Rule(buckets=((Window(1, 60),),)), FileState(tmp_path), rig.clock)
     rig.server.answer(refusing("30", 503), FINE, refusing("600"), FINE)
     client = rig.client(rate_limit=rate_limit)
-    with waiting.watch(heard.append):
+    with waiting.watch(waits.append):
         rig.fetch(client)
         rig.fetch(client)
-    assert [(wait.vendor, wait.reason, round(wait.seconds or 0)) for wait in heard] == [
+    assert [(wait.vendor, wait.reason, round(wait.seconds or 0)) for wait in waits] == [
         ("acme", "attempt 2 of 6 after HTTP 503 slow down", 30),
         ("acme", "the rate limit", 33),
         ("acme", "the rate limit", 63),
         ("acme", "the end of the pause that the vendor asked for", 600),
     ]
-    assert str(heard[-1]).startswith("waiting for the end of the pause that the vendor asked for until ")
-    assert str(heard[-1]).endswith(" UTC (600 s)")
+    assert str(waits[-1]).startswith("waiting for the end of the pause that the vendor asked for until ")
+    assert str(waits[-1]).endswith(" UTC (600 s)")
 
 
 def test_a_wait_for_other_requests_is_announced(tmp_path: Path) -> None:
-    heard: list[Wait] = []
+    waits: list[Wait] = []
     clock = FakeClock()
     rule = Rule(in_flight=1)
     one, other = (RateLimit("acme", rule, FileState(tmp_path), clock) for _ in range(2))
-    with waiting.watch(heard.append), one.spend(), pytest.raises(TimeoutError), other.spend(timeout=10):
+    with waiting.watch(waits.append), one.spend(), pytest.raises(TimeoutError), other.spend(timeout=10):
         pass
-    assert [(wait.seconds, "1 request of other runs" in wait.reason) for wait in heard] == [(None, True)]
+    assert [(wait.seconds, "1 request of other runs" in wait.reason) for wait in waits] == [(None, True)]
 
 
 def test_a_stored_pause_is_limited_too(

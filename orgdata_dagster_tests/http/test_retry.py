@@ -66,7 +66,7 @@ def test_retry_after_does_not_shorten_a_wait_below_the_backoff() -> None:
     clock = FakeClock()
     attempts = Attempts(RetryPolicy(attempts=4, shortest_wait=60, longest_wait=600), clock)
     with pytest.raises(RetriesExhausted):
-        attempts.run(Failing(TransientError("429"), asked=1))
+        attempts.run(Failing(TransientError("429"), seconds=1))
     assert clock.slept == [60, 120, 240]
 
 
@@ -79,14 +79,14 @@ def test_an_invalid_policy_is_refused() -> None:
 class Failing:
     """An attempt that raises these errors in turn, the last one for ever; None succeeds."""
 
-    def __init__(self, *errors: Exception | None, asked: float | None = None) -> None:
-        self.errors, self.asked, self.calls = list(errors), asked, 0
+    def __init__(self, *errors: Exception | None, seconds: float | None = None) -> None:
+        self.errors, self.seconds, self.calls = list(errors), seconds, 0
 
     def __call__(self) -> str:
         self.calls += 1
         error = self.errors.pop(0) if len(self.errors) > 1 else self.errors[0]
         if isinstance(error, TransientError):
-            error.retry_after = self.asked
+            error.retry_after = self.seconds
         if error is not None:
             raise error
         return "done"
@@ -115,7 +115,7 @@ def test_gives_up_at_once_if_the_next_wait_is_longer_than_the_time_left() -> Non
 def test_a_retry_after_of_zero_still_waits() -> None:
     clock = FakeClock()
     with pytest.raises(RetriesExhausted):
-        Attempts(RetryPolicy(attempts=6), clock).run(Failing(TransientError("busy"), asked=0))
+        Attempts(RetryPolicy(attempts=6), clock).run(Failing(TransientError("busy"), seconds=0))
     assert sum(clock.slept) > 0
 
 
@@ -126,7 +126,7 @@ def test_many_attempts_do_not_overflow() -> None:
 def test_waiting_for_the_rate_limit_does_not_use_up_the_time() -> None:
     clock = FakeClock()
     attempts = Attempts(RetryPolicy(total_seconds=100), clock)
-    fail_once = Failing(TransientError("busy"), None, asked=50)
+    fail_once = Failing(TransientError("busy"), None, seconds=50)
 
     def attempt() -> str:
         clock.sleep(80)

@@ -24,7 +24,7 @@ class Wire:
 
     def __init__(self, answers: list[Answer]) -> None:
         self.answers = answers
-        self.asked: list[bytes] = []
+        self.requests: list[bytes] = []
         self.connections = 0
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/x"
@@ -50,7 +50,7 @@ class Wire:
 
     def _answer(self, taken: socket.socket) -> None:
         while self.answers and (text := _request(taken)):
-            self.asked.append(text)
+            self.requests.append(text)
             answer = self.answers.pop(0)
             if callable(answer):
                 answer(taken)
@@ -232,7 +232,7 @@ def test_a_refusal_of_a_large_body_is_read() -> None:
             pass
 
     with at(refuse) as (server, transport):
-        server.asked.clear()
+        server.requests.clear()
         response = ask(server, transport, "POST", content=b"\r\n\r\n".rjust(20_000_000, b"x"))
         assert (response.status_code, response.content) == (413, b"large")
 

@@ -57,8 +57,8 @@ def test_a_table_whose_last_run_failed(home: Home, sandbox: Sandbox, internals: 
         assert "HTTP 404" in text
         assert again in text
         assert "Check the base URL" in text
-    [told] = json.loads(home.orgdata("status", "--json").out)["failed_runs"]
-    assert (told["name"], told["remedy"], told["error"]) == (EVENTS, again, True)
+    [entry] = json.loads(home.orgdata("status", "--json").out)["failed_runs"]
+    assert (entry["name"], entry["remedy"], entry["error"]) == (EVENTS, again, True)
     assert home.orgdata(*again.split()[1:]).status == 0, "the command works"
     assert not any("HTTP 404" in text for text in everywhere(home))
 
@@ -66,8 +66,8 @@ def test_a_table_whose_last_run_failed(home: Home, sandbox: Sandbox, internals: 
 def test_the_command_is_the_one_of_the_pull(home: Home, sandbox: Sandbox) -> None:
     sandbox.institution_analytics.faults.add(Status(404))
     assert home.orgdata("pull", USERS, "--from", today(back=1)).status == 1
-    [told] = json.loads(home.orgdata("status", "--json").out)["failed_runs"]
-    assert told["remedy"] == f"orgdata pull {USERS} --from {today(back=1)} --to {today()} --resume"
+    [entry] = json.loads(home.orgdata("status", "--json").out)["failed_runs"]
+    assert entry["remedy"] == f"orgdata pull {USERS} --from {today(back=1)} --to {today()} --resume"
 
 
 def test_a_failure_older_than_the_newest_runs(home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,9 +98,9 @@ def test_a_vendor_that_refused_the_credentials(home: Home, sandbox: Sandbox) -> 
         assert "HTTP 401 who are you" in text
         assert f"orgdata doctor --clear {VENDOR}" in text
     assert f"{VENDOR} is STOPPED: no request is sent: on 2" in home.orgdata("status").out
-    [told] = json.loads(home.orgdata("status", "--json").out)["paused"]
-    assert (told["vendor"], told["until"]) == (VENDOR, None)
-    assert told["since"].startswith("20")
+    [entry] = json.loads(home.orgdata("status", "--json").out)["paused"]
+    assert (entry["vendor"], entry["until"]) == (VENDOR, None)
+    assert entry["since"].startswith("20")
     assert "(no requests now)" in page(seen(home))
 
 
@@ -118,8 +118,8 @@ def test_only_rate_limits_that_were_used_today_are_shown(home: Home, sandbox: Sa
     line = f"rate limit of {VENDOR}: "
     assert line not in home.orgdata("status").out
     assert home.materialize(USERS, today(back=1)).success
-    asked = len(sandbox.log.entries())
-    assert f"{line}{asked} of 100 points in 60 s" in home.orgdata("status").out
+    requests = len(sandbox.log.entries())
+    assert f"{line}{requests} of 100 points in 60 s" in home.orgdata("status").out
     assert len(json.loads(home.orgdata("status", "--json").out)["rate_limits"]) == 1
 
 

@@ -68,8 +68,8 @@ def test_it_shows_pulled_tables_and_failures_since_when(home: Home, sandbox: San
         ended.append(datetime.now(UTC))
     found = seen(home)
     [vendor] = found.vendors
-    asked = sandbox.log.entries()
-    assert (vendor.today.requests, vendor.today.failed) == (len(asked), 2)
+    requests = sandbox.log.entries()
+    assert (vendor.today.requests, vendor.today.failed) == (len(requests), 2)
     assert vendor.gaps == 1  # yesterday
     assert vendor.complete_until is None  # a table has nothing yet
     [failure] = found.failures

@@ -34,7 +34,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass
 class Done:
-    """What a run said."""
+    """The results of a run."""
 
     success: bool
     metadata: dict[str, Any] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """The check results of a run, for partitions that landed and for partitions that the commit rejected.
 
-Here: `of_landed`, `of_refused`, `of_unasked`. Keep out: rejecting (warehouse/errors.py), volume (volume.py).
+Here: `of_landed`, `of_refused`, `of_unanswered`. Keep out: rejecting (warehouse/errors.py), volume (volume.py).
 """
 
 from __future__ import annotations
@@ -37,7 +37,12 @@ _CHECK_OF: tuple[tuple[type[WarehouseError], str], ...] = (
 
 @dataclass
 class Landed:
-    """The summed figures of a run's commits. `received`: number of rows in the pages; `rows`: of inserted rows."""
+    """The figures of a run's commits, summed up.
+
+    received: number of rows in the pages.
+    rows: number of inserted rows.
+    gaps: the intervals that are not complete, with their partitions.
+    """
 
     received: int = 0
     rows: int = 0
@@ -57,7 +62,7 @@ class Landed:
 
 
 def not_yet(why: str) -> str:
-    """The description of a check without anything to compare with, which is not a failure."""
+    """The description of a check that passes because there is nothing to compare with yet."""
     return f"not comparable yet: {why}"
 
 
@@ -66,7 +71,7 @@ def of_landed(
 ) -> list[dg.AssetCheckResult]:
     """The check results of a run in which every partition landed.
 
-    without: why there is nothing to compare the volume with, if there are no `volumes`.
+    without: the reason if `volumes` is empty, so that the volume cannot be compared.
     """
     strange = [*(str(each) for each in volumes if each.strange), *found.shrunk]
     gaps = [f"- {partition or ''} {gap.start.isoformat()}: {gap.reason}" for partition, gap in found.gaps]
@@ -95,7 +100,7 @@ def of_landed(
 
 
 def _kept_apart(keys: KeyProblems) -> list[str]:
-    """What is to be said of keys that may be the same to the vendor."""
+    """Sentences about keys that the vendor may consider equal."""
     differing = {"in case": keys.case_only, 'in JSON type, as 1 and "1"': keys.type_only}
     return [
         f"{count} key{'s differ' if count > 1 else ' differs'} from another one only {how}; both rows are kept"
@@ -126,7 +131,7 @@ def of_refused(key: dg.AssetKey, errors: Collection[BaseException]) -> list[dg.A
     ]
 
 
-def of_unasked(error: VendorError) -> dg.AssetCheckResult:
+def of_unanswered(error: VendorError) -> dg.AssetCheckResult:
     """The result of a reconciliation if the vendor did not answer: a warning, because the table is not at fault."""
     text = f"could not be compared: {error}"
     return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=text)

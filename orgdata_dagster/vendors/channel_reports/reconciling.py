@@ -18,7 +18,7 @@ from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.gaps import covered
-from orgdata_dagster.orchestration.checks.results import not_yet, of_unasked
+from orgdata_dagster.orchestration.checks.results import not_yet, of_unanswered
 from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.partitions import DAY, bounds
 from orgdata_dagster.orchestration.resources import WarehouseResource
@@ -76,7 +76,7 @@ def build_check(
             with vendor.client(requests) as client:
                 vendor_counts = {channel: _count(client, endpoint, channel, start, end) for channel in channels}
         except VendorError as error:
-            return of_unasked(error)
+            return of_unanswered(error)
         finally:
             record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
         sums = ", ".join(f"coalesce(sum({quoted(name)}), 0)" for name in endpoint.additive)

@@ -16,7 +16,7 @@ from orgdata_dagster.counting import counted
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.gaps import covered
-from orgdata_dagster.orchestration.checks.results import not_yet, of_unasked
+from orgdata_dagster.orchestration.checks.results import not_yet, of_unanswered
 from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.vendors.rest.client import RestClient
@@ -53,7 +53,7 @@ def build_check(asset: dg.AssetsDefinition, source: RestList) -> dg.AssetChecksD
             with resource.client(requests) as client:
                 unchanged, later = _counts(client, source, begin, until)
         except VendorError as error:
-            return of_unasked(error)
+            return of_unanswered(error)
         finally:
             record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
         rows = _rows(warehouse, table, source, begin, until)

@@ -1,8 +1,8 @@
-"""Keys that differ only in JSON type: 1 and "1" have the same text, and a vendor may have a row of each.
+"""Keys that differ only in JSON type: 1 and "1" have the same text, and a vendor may have a row for each.
 
-Here: the column `_orgdata_key_types`, which keeps such rows apart. A table gets it with the first commit that brings
-strings for a key that had other values, or both; from then on it is part of the key.
-Keep out: reading the types (pages/json_pages.py), what a key is for (merging.py, keys.py, views.py).
+Here: the column `_orgdata_key_types`, which distinguishes such rows. It is added to a table by the first commit after
+which the values of a key column have several JSON types, one of them string. From then on it is part of the key.
+Keep out: reading the types (pages/json_pages.py), the use of the key (merging.py, keys.py, views.py).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def plan(
     existing: Mapping[str, str],
     planned: Evolution,
 ) -> Mapping[str, Kinds]:
-    """Add the column to what the table and its rows need, if keys can differ in type alone.
+    """Add the column to the planned changes if keys can differ in type alone.
 
     existing: the table's columns and their types.
 
-    Returns the kinds of the key's values, stored and new; none for a format without kinds.
+    Returns key column -> the JSON kinds of its stored and new values; empty for a format without JSON kinds.
     """
     now = {folded(name): found.kinds for name, found in stage.columns.items() if found.kinds is not None}
     if not any(folded(name) in now for name in target.key):
@@ -56,21 +56,21 @@ def plan(
 
 
 def remember(connection: duckdb.DuckDBPyConnection, target: Target, kinds: Mapping[str, Kinds], at: datetime) -> None:
-    """Note the kinds of the key's stored values, which text columns do not tell."""
+    """Store the JSON kinds of the key's values, because they cannot be seen in text columns."""
     text = json.dumps({name: sorted(each) for name, each in sorted(kinds.items())})
     if kinds and state_of(connection, target.table).get(KEY_KINDS) != text:
         write_state(connection, target.table, {KEY_KINDS: text}, at)
 
 
 def with_types(target: Target, columns: Iterable[str]) -> Target:
-    """The target with the types in its key, if a table with these columns has them."""
+    """The target, with `_orgdata_key_types` added to its key if the table has that column."""
     return replace(target, key=(*target.key, KEY_TYPES)) if KEY_TYPES in columns else target
 
 
 def _stored(
     connection: duckdb.DuckDBPyConnection, target: Target, existing: Mapping[str, str], now: Mapping[str, Kinds]
 ) -> dict[str, Kinds]:
-    """The kinds of the stored values of the key's columns."""
+    """Key column -> the JSON kinds of its stored values."""
     noted = json.loads(state_of(connection, target.table).get(KEY_KINDS, "{}"))
     found = {name: frozenset(noted[name]) for name in target.key if name in noted}
     for name in target.key:
@@ -80,7 +80,7 @@ def _stored(
 
 
 def _guessed(data_type: str, now: Kinds) -> Kinds:
-    """The kinds of a stored column. Text may have been anything; it is taken for what comes now."""
+    """The likely JSON kinds of a stored column. Text may have had any kind: the kind of the new values is assumed."""
     if data_type == lossless.TEXT:
         return now if len(now) == 1 else frozenset({"string"})
     fitting: tuple[Kinds, ...] = (frozenset({"number"}), frozenset({"boolean"}), frozenset({"string"}))
@@ -88,5 +88,5 @@ def _guessed(data_type: str, now: Kinds) -> Kinds:
 
 
 def _kind(name: str, kinds: Kinds) -> str:
-    """SQL: the kind of a stored value."""
+    """SQL: the JSON kind of a stored value."""
     return f"CASE WHEN {quoted(name)} IS NULL THEN 'null' ELSE {literal(min(kinds, default='null'))} END"

@@ -21,7 +21,7 @@ from orgdata_dagster.warehouse.names import KEY_TYPES, LOADED_AT, PARTITION, RUN
 OWN_COLUMNS = {
     PARTITION: "The Dagster partition that brought the row.",
     LOADED_AT: "When the row was committed (UTC).",
-    KEY_TYPES: 'The JSON types of the key\'s values. They tell 1 from "1".',
+    KEY_TYPES: 'The JSON types of the key\'s values. They distinguish 1 from "1".',
     RUN_ID: "The Dagster run that brought the row; see _orgdata.loads.",
 }
 

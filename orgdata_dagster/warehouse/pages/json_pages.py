@@ -36,8 +36,8 @@ class JsonPage:
     envelope: the body around the records, without them; None without an envelope.
     parsed: whether a parser has read every record. If not, measuring the page has to prove them well-formed.
     longest: upper bound of the size of a record, in bytes.
-    key: the places of the key's columns, whose JSON types are read as well (None: no record has the column).
-    instants: those of the records, in microseconds since 1970, if they are known without a parser.
+    key: the places of the key's columns; their JSON types are read too. None for a column that no record has.
+    instants: the instants of the records, in microseconds since 1970; None if a parser has to read them.
     """
 
     path: Path
@@ -69,7 +69,7 @@ class JsonPage:
         return replace(self, assigned=assigned)
 
     def with_key(self, names: Sequence[str]) -> JsonPage:
-        """Return the same page, whose rows have the JSON types of these columns."""
+        """Return the same page; its rows also have the JSON types of these columns."""
         exact = {name: (name,) for (name, *nested) in self.values if not nested}
         near = {folded(name): key for name, key in exact.items()}
         return replace(self, key=tuple(exact.get(name, near.get(folded(name))) for name in names))
@@ -157,6 +157,6 @@ def relation(
     selected = "".join(f"{value} AS {quoted(name)}, " for value, name in zip(spared, names, strict=True))
     if key:
         texts = dict(zip(columns, found, strict=True))
-        told = (kind_of(each, columns[each], texts[each]) if each else "'null'" for each in key)
-        selected += f"concat_ws(', ', {', '.join(told)}) AS {KEY_TYPES}, "
+        kinds = (kind_of(each, columns[each], texts[each]) if each else "'null'" for each in key)
+        selected += f"concat_ws(', ', {', '.join(kinds)}) AS {KEY_TYPES}, "
     return f"(SELECT {selected}{FILE} FROM {source})"

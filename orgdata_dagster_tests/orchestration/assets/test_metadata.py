@@ -32,7 +32,7 @@ def test_metadata_of_the_table_and_of_every_partition(home: Home, sandbox: Sandb
     shown = materializations(home)
     rows = {day: sum(str(row["updated_date"]).startswith(day) for row in users.truth()) for day in shown if day}
     assert sorted(rows) == [today(back=2), today(back=1)]
-    asked = sandbox.log.entries()
+    requests = sandbox.log.entries()
     for day, count in rows.items():
         metadata = shown[day]
         assert metadata.keys() >= PARTITION
@@ -44,8 +44,8 @@ def test_metadata_of_the_table_and_of_every_partition(home: Home, sandbox: Sandb
     assert home.sql(comment) == [("When the row was last inserted or updated, by the vendor's clock.",)]
     assert not shown[today(back=2)].keys() & TABLE  # once is enough: a year would tell it 365 times
     check_table(shown[today(back=1)], sum(rows.values()))
-    assert sum(int(str(shown[day]["requests"])) for day in rows) == len(asked)
-    assert sum(int(str(shown[day]["bytes"])) for day in rows) == sum(entry.bytes for entry in asked)
+    assert sum(int(str(shown[day]["requests"])) for day in rows) == len(requests)
+    assert sum(int(str(shown[day]["bytes"])) for day in rows) == sum(entry.bytes for entry in requests)
     checks = {each.check_name: each.passed for each in result.get_asset_check_evaluations() if each.asset_key == USERS}
     assert checks["coverage"]
 

@@ -73,8 +73,8 @@ def launched(result: dg.SensorResult) -> list[str]:
 def test_a_pull_is_launched_only_when_something_changed(home: Home, defs: dg.Definitions, vendors: Sandbox) -> None:
     first = tick(home, defs, "octolis")
     assert launched(first) == ["contacts"]
-    [asked] = vendors.log.entries()
-    assert (asked.status, asked.query["pageSize"], asked.query["order"]) == (200, "1", "desc")
+    [request] = vendors.log.entries()
+    assert (request.status, request.query["pageSize"], request.query["order"]) == (200, "1", "desc")
     again = tick(home, defs, "octolis", first.cursor)
     assert launched(again) == []
     assert again.skip_reason is not None
@@ -105,8 +105,8 @@ def test_lists_of_every_kind_show_a_change(home: Home, defs: dg.Definitions, ven
     users.delete(users.truth()[-1]["id"])
     changed = tick(home, defs, "accutics", quiet.cursor)
     assert launched(changed) == ["submissions", "records", "users"]
-    asked = [entry.query for entry in vendors.log.entries() if entry.query.get("page_size") == "1"]
-    assert len(asked) == 9  # a row each, three times
+    requests = [entry.query for entry in vendors.log.entries() if entry.query.get("page_size") == "1"]
+    assert len(requests) == 9  # a row each, three times
 
 
 def test_at_most_once_in_five_minutes(home: Home, defs: dg.Definitions, vendors: Sandbox) -> None:

@@ -130,8 +130,8 @@ def test_waiting_runs_are_not_requested_again(home: Home) -> None:
     """A schedule that was faster than its runs once queued more and more of them."""
     schedule = "institution_analytics_due"
     with home.instance() as instance:
-        asked = {name: request for request in ask(instance) for name in names([request])}
-        runs = {name: submit(instance, request, schedule) for name, request in asked.items()}
+        requested = {name: request for request in ask(instance) for name in names([request])}
+        runs = {name: submit(instance, request, schedule) for name, request in requested.items()}
         assert set(runs) == {"users", "courses", "events"}
         assert ask(instance) == []
         # the day after, another day is due
@@ -143,7 +143,7 @@ def test_waiting_runs_are_not_requested_again(home: Home) -> None:
         )
         assert names(ask(instance)) == {"users", "events"}
         # what others asked for is not what this schedule asks for
-        submit(instance, asked["users"], "another_due")
+        submit(instance, requested["users"], "another_due")
         assert names(ask(instance)) == {"users", "events"}
 
 
@@ -183,6 +183,8 @@ def test_a_waiting_snapshot_counts_for_today(home: Home) -> None:
 def test_vendors_take_turns_in_the_queue() -> None:
     """The second run of a vendor waits for the first runs of the others: its priority is lower."""
     with dg.instance_for_test() as instance:
-        asked = ask(instance)
-    assert len(asked) > 1
-    assert [int(request.tags.get(PRIORITY_TAG, "0")) for request in asked] == [-turn for turn in range(len(asked))]
+        requested = ask(instance)
+    assert len(requested) > 1
+    assert [int(request.tags.get(PRIORITY_TAG, "0")) for request in requested] == [
+        -turn for turn in range(len(requested))
+    ]

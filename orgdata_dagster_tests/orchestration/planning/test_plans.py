@@ -70,9 +70,9 @@ attributes: {start_date: "%s", channels: [1, 2], limits: {concurrent: 4, per_min
         assert len(sandbox.log.entries()) == before  # planning asks nobody
         for name in ("reports_per_user", "reports_per_field_selection"):
             assert home.materialize(f"channel_reports/{name}", today(back=9), today(back=1)).success
-        asked = len(sandbox.log.entries()) - before
+        requests = len(sandbox.log.entries()) - before
     [vendor] = planned["vendors"]
-    assert abs(vendor["requests"] - asked) <= 0.05 * asked
+    assert abs(vendor["requests"] - requests) <= 0.05 * requests
     assert not vendor["at_least"]
     assert "done_at" in vendor
     bases = {one["asset"].split("/")[1]: one["basis"] for one in planned["assets"]}

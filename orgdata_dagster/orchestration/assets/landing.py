@@ -104,7 +104,7 @@ class _Run:
         return bounds(partitions, partition) if timed and partition else None
 
     def arrive(self, partition: str | None, pull: Pull) -> Arrival:
-        """Pull one partition; once more if a page turns out to be malformed only when its rows are converted."""
+        """Pull one partition, and pull it again if the conversion of its rows finds a malformed page."""
         try:
             return self._arrive(partition, pull)
         except UnreadablePage as error:

@@ -90,9 +90,9 @@ def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None
 def measure(
     connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | None, *, proven_later: bool = False
 ) -> Extent:
-    """The extent of a page. Raises UnreadablePage as `extent` does.
+    """The extent of a page. Raises UnreadablePage like `extent`.
 
-    proven_later: a large page of JSON need not be well-formed yet, because its rows are converted next.
+    proven_later: accept a large JSON page without parsing it, because the conversion of its rows will parse it.
     """
     name = page.path.name
     if cursor is not None and page.columns:

@@ -1,7 +1,7 @@
-"""Instants that are written in ISO 8601 and UTC, read from the bytes of a page, many at once.
+"""Reading many instants in ISO 8601 and UTC at once from the bytes of a page.
 
-Here: `microseconds`, for `2026-01-02T03:04:05Z` with up to six digits of a fraction. Add here: another common spelling.
-Keep out: where in a page they are (csv_instants.py, json_layout.py).
+Here: `microseconds`, for `2026-01-02T03:04:05Z` with up to six digits of a fraction. Add here: another common format.
+Keep out: finding the instants in a page (csv_instants.py, json_layout.py).
 """
 
 from __future__ import annotations
@@ -19,18 +19,21 @@ Places = npt.NDArray[np.intp]
 
 
 class Unusual(Exception):
-    """What is there cannot be read here: only a parser can."""
+    """The text has another format than this module supports. A parser has to read it."""
 
 
 def microseconds(text: bytes, begins: Places, ends: Places) -> Numbers:
-    """Microseconds since 1970 of the instants between these places. Raises Unusual if one is written otherwise."""
+    """The instants in `text`, in microseconds since 1970. Raises Unusual if one has another format.
+
+    begins, ends: offsets of the first byte of each instant, and of the byte after it.
+    """
     widths = ends - begins
     if widths.size and not _SHORTEST <= widths.min() <= widths.max() <= _LONGEST:
         raise Unusual
     result = np.empty(widths.size, dtype=np.int64)
     for width in np.flatnonzero(np.bincount(widths, minlength=1)).tolist():
         mine = widths == width
-        # every place's next characters as one item: far faster than an index per character
+        # A view whose item i is the text that starts at byte i: far faster than an index per character.
         here: npt.NDArray[np.void] = np.ndarray(len(text) - width + 1, dtype=f"V{width}", buffer=text, strides=1)
         characters = here[begins[mine]].view(np.uint8).reshape(-1, width)
         result[mine] = _read(np.ascontiguousarray(characters.T))
@@ -38,7 +41,7 @@ def microseconds(text: bytes, begins: Places, ends: Places) -> Numbers:
 
 
 def _read(text: Codes) -> Numbers:
-    """The instants whose characters these are, the first ones in the first row."""
+    """Parse instants. `text`: one column per instant; row i contains the i-th character of each."""
     width = len(text)
     marks = {at % width for at, _ in _PUNCTUATION}
     if width == _SHORTEST + 1:  # a point without digits

@@ -170,7 +170,7 @@ def test_a_waiting_process_soon_names_the_process_that_it_waits_for(
     rig.warehouse.notify = note
     write(rig.warehouse)
     [(seconds, what)] = messages
-    assert seconds < 3
+    assert seconds < 20  # 2 on a machine that is not busy; the other process would stay for a minute
     assert f"process {process.pid} (" in what
     assert rig.warehouse.uri in what
 

@@ -69,7 +69,7 @@ def serve_ui(console: Console, *, port: int, go_on: str = "", as_json: bool = Fa
 
 def _command(port: int) -> list[str]:
     what = ["-w", str(_workspace(settings.project_root()))]
-    quiet = ["--log-level", "warning"]  # the runs still say what they do; ticks without a result say nothing
+    quiet = ["--log-level", "warning"]  # hides ticks without a result; runs still log what they do
     return [sys.executable, "-m", "dagster", "dev", *what, *quiet, "-h", UI_HOST, "-p", str(port)]
 
 

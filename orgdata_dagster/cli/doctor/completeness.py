@@ -26,7 +26,7 @@ from orgdata_dagster.overview.failed_runs import failing_assets
 from orgdata_dagster.overview.from_definitions import syncs_of
 from orgdata_dagster.warehouse.ledger.coverage import Reach
 
-_REASONS = 3  # of a failed pull that are shown
+_REASONS = 3  # number of reasons that are shown per failed pull
 
 
 def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
@@ -59,9 +59,9 @@ def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
     for command, keys in unfinished.items():
         names = sorted(key.to_user_string() for key in keys)
         reasons = dict.fromkeys(failed.pop(name).what for name in names if name in failed)
-        told = "".join(f". {reason}" for reason in list(reasons)[:_REASONS])
+        why = "".join(f". {reason}" for reason in list(reasons)[:_REASONS])
         text = (
-            f"the last pull of {', '.join(names)} failed, was stopped or was killed; what it has landed is kept{told}"
+            f"the last pull of {', '.join(names)} failed, was stopped or was killed; what it has landed is kept{why}"
         )
         yield Finding("pull", text, False, command)
     for one in failed.values():

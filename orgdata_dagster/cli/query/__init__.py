@@ -24,7 +24,7 @@ from orgdata_dagster.warehouse.storage.connection import SCRATCH, Warehouse
 from orgdata_dagster.warehouse.storage.memory import with_room
 
 _RESULT = TableName("main", "orgdata_result")
-# MULTI: DuckDB 2.0's name for a PIVOT; whatever else has it cannot stand in parentheses after FROM
+# MULTI is the type of a PIVOT in DuckDB 2.0. Other statements of this type fail, because they cannot be a subquery.
 _READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
 _PRAGMA = re.compile(r"\s*PRAGMA\s+(\w+)\s*(\(.*\))?\s*", re.IGNORECASE | re.DOTALL)
 _LONGEST = 400  # characters of a hint such as a list of candidate functions

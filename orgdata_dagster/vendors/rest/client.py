@@ -197,7 +197,7 @@ class RestClient(ApiClient):
             formats.check_objects(body, listing.expects)
             rows.refuse_errors(found, listing.key)
             if not found and not self._errors.says_success(body):
-                rows.refuse_errors_beside(body)
+                rows.refuse_error_without_rows(body)
         elif listing.format == "csv_in_json":
             body = formats.document(download.path, listing.format, listing.records)
         formats.rewrite(download.path, listing.format, listing.records, body)

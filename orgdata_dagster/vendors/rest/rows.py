@@ -68,11 +68,11 @@ def refuse_errors(rows: Sequence[Row], key: Sequence[str]) -> None:
         raise BadBody(f"an error in place of rows: {excerpt(json.dumps(rows[:1], default=str), 200)}")
 
 
-def refuse_errors_beside(body: Any) -> None:
+def refuse_error_without_rows(body: Any) -> None:
     """Raise BadBody if an answer without rows is an error, because it would otherwise mean that there are no rows."""
     members = body.items() if isinstance(body, dict) else ()
     if found := {name: value for name, value in members if _is_error(str(name).lower(), value)}:
-        raise BadBody(f"no rows, and an error beside them: {excerpt(json.dumps(found, default=str), 200)}")
+        raise BadBody(f"there are no rows, but an error: {excerpt(json.dumps(found, default=str), 200)}")
 
 
 def _is_error(name: str, value: Any) -> bool:
@@ -80,10 +80,10 @@ def _is_error(name: str, value: Any) -> bool:
         return value is False or str(value).lower() in ("false", "0", "no")
     if name in _STATES:
         return isinstance(value, str) and value.lower() in _FAILED
-    return name in _ERRORS and _says_something(value)
+    return name in _ERRORS and _is_filled(value)
 
 
-def _says_something(value: Any) -> bool:
+def _is_filled(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(map(_says_something, value.values()))
+        return any(map(_is_filled, value.values()))
     return bool(value) and str(value).lower() not in ("0", "false", "none", "null", "ok", "no")

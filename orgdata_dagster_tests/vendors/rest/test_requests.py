@@ -177,7 +177,7 @@ def test_no_rows_beside_an_error_are_not_believed(rig: Rig, body: dict[str, Any]
     assert rig.pull(ORDERS, "orders").success
     assert rig.table("orders") == rig.truth("orders")
     rig.vendor.faults.add(ErrorBody(body), times=99)
-    assert "no rows, and an error beside them" in failure(rig.pull(ORDERS, "orders"))
+    assert "there are no rows, but an error" in failure(rig.pull(ORDERS, "orders"))
 
 
 @pytest.mark.parametrize(

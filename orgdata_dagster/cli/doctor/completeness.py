@@ -60,9 +60,7 @@ def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
         names = sorted(key.to_user_string() for key in keys)
         reasons = dict.fromkeys(failed.pop(name).what for name in names if name in failed)
         why = "".join(f". {reason}" for reason in list(reasons)[:_REASONS])
-        text = (
-            f"the last pull of {', '.join(names)} failed, was stopped or was killed; what it has landed is kept{why}"
-        )
+        text = f"the last pull of {', '.join(names)} failed, was stopped or was killed; what it has landed is kept{why}"
         yield Finding("pull", text, False, command)
     for one in failed.values():
         yield Finding(one.name, f"the last run of {one.name} failed: {one.what}", False, one.remedy)

@@ -20,12 +20,12 @@ import numpy as np
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import quoted, unknown
-from orgdata_dagster.warehouse.pages.bounds import above, below, within_sql
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.csv_instants import instants
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.iso_instants import Numbers
 from orgdata_dagster.warehouse.pages.json_pages import JsonPage
+from orgdata_dagster.warehouse.pages.kept_rows import above, below, within_sql
 from orgdata_dagster.warehouse.pages.page import LARGE, Page
 from orgdata_dagster.warehouse.storage.memory import with_room
 

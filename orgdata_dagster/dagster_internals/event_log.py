@@ -41,8 +41,8 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData, serialize_value
-from sqlalchemy import Connection, Delete, Engine, create_engine, delete
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Delete, Engine, bindparam, create_engine, delete
 from sqlalchemy.event import listen
 
 from orgdata_dagster.dagster_internals import require
@@ -64,6 +64,25 @@ _WAITING = {
     DagsterEventType.RESOURCE_INIT_SUCCESS,
 }
 _INSERT = SqlEventLogStorageTable.insert()
+# The result of a check in place of its plan. Dagster puts the statement together anew for each result, which takes
+# longer than to run it.
+_CHECKS = AssetCheckExecutionsTable.c
+_RESULT = (
+    AssetCheckExecutionsTable.update()
+    .where(
+        _CHECKS.asset_key == bindparam("_asset_key"),
+        _CHECKS.check_name == bindparam("_check_name"),
+        _CHECKS.run_id == bindparam("_run_id"),
+        _CHECKS.partition.is_(None),
+    )
+    .values(
+        execution_status=bindparam("_status"),
+        evaluation_event=bindparam("_evaluation_event"),
+        evaluation_event_timestamp=bindparam("_evaluation_event_timestamp"),
+        evaluation_event_storage_id=bindparam("_evaluation_event_storage_id"),
+        materialization_event_storage_id=bindparam("_target"),
+    )
+)
 
 
 require(
@@ -117,18 +136,6 @@ class BatchingEventLog(SqliteEventLogStorage):
                 self.store_event(event)
         if together:
             self._store(apart(together))
-
-    def store_asset_check_event(self, event: EventLogEntry, event_id: int | None) -> None:
-        """Store the plan of a check as one row, and its result in place of the plan."""
-        planned = event.get_dagster_event().event_specific_data
-        if isinstance(planned, AssetCheckEvaluationPlanned):
-            with self.index_connection() as connection:
-                connection.execute(AssetCheckExecutionsTable.insert(), self._planned_check(event, event_id))
-            return
-        super().store_asset_check_event(event, event_id)
-        if isinstance(planned, AssetCheckEvaluation) and planned.partition and event.run_id:
-            with self.index_connection() as connection:  # a check with partitions: Dagster has added a row
-                connection.execute(_plan_of(event.run_id, planned))
 
     def _forget_plans(self, run_id: str) -> None:
         """Delete the planned checks that a failed or canceled run has not evaluated."""
@@ -218,12 +225,12 @@ class BatchingEventLog(SqliteEventLogStorage):
         if others:
             connection.execute(_INSERT, others)
         last = accumulate(map(len, parts), initial=at - 1)  # the transaction excludes other writers
-        stored = dict(zip(islice(last, 1, None), events, strict=True))
-        if about := {at: event for at, event in stored.items() if event.dagster_event_type in ASSET_EVENTS}:
+        stored = list(zip(islice(last, 1, None), events, parts, strict=True))
+        if about := {at: event for at, event, _ in stored if event.dagster_event_type in ASSET_EVENTS}:
             self._index_assets(connection, about)
-        for at, event in stored.items():
+        for at, event, rows in stored:
             if event.dagster_event_type in ASSET_CHECK_EVENTS:
-                self.store_asset_check_event(event, at)
+                self._index_check(connection, event, at, rows[0]["event"])
 
     def _index_assets(self, connection: Connection, stored: Mapping[int, EventLogEntry]) -> None:
         """Write the last event of every asset to the index, which only stores the last one."""
@@ -232,19 +239,30 @@ class BatchingEventLog(SqliteEventLogStorage):
         for at in last.values():
             self._store_asset_event(connection, stored[at], at)
 
-    def _planned_check(self, event: EventLogEntry, at: int | None) -> dict[str, Any]:
-        """The row of a planned check."""
-        planned = event.get_dagster_event().event_specific_data
-        assert isinstance(planned, AssetCheckEvaluationPlanned)
-        return {
-            "asset_key": planned.asset_key.to_string(),
-            "check_name": planned.check_name,
+    def _index_check(self, connection: Connection, event: EventLogEntry, at: int, text: str) -> None:
+        """Write the plan of a check as one row, and its result in place of the plan. text: the stored event."""
+        data = event.get_dagster_event().event_specific_data
+        assert isinstance(data, AssetCheckEvaluationPlanned | AssetCheckEvaluation)
+        row = {
+            "asset_key": data.asset_key.to_string(),
+            "check_name": data.check_name,
             "run_id": event.run_id,
-            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
-            "evaluation_event": serialize_value(event),
+            "evaluation_event": text,
             "evaluation_event_timestamp": self._event_insert_timestamp(event),
             "evaluation_event_storage_id": at,
         }
+        if isinstance(data, AssetCheckEvaluationPlanned):
+            status = AssetCheckExecutionRecordStatus.PLANNED.value
+            connection.execute(AssetCheckExecutionsTable.insert(), {**row, "execution_status": status})
+            return
+        result = AssetCheckExecutionRecordStatus.SUCCEEDED if data.passed else AssetCheckExecutionRecordStatus.FAILED
+        target = data.target_materialization_data.storage_id if data.target_materialization_data else None
+        filled = {f"_{name}": value for name, value in {**row, "status": result.value, "target": target}.items()}
+        if data.partition is None and event.run_id and connection.execute(_RESULT, filled).rowcount:
+            return
+        self.store_asset_check_event(event, at)
+        if data.partition and event.run_id:  # a check with partitions: Dagster has added a row
+            connection.execute(_plan_of(event.run_id, data))
 
 
 def apart(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:

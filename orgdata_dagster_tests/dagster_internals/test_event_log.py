@@ -78,8 +78,17 @@ def everything_read(storage: SqliteEventLogStorage, run_id: str) -> list[object]
         record.asset_entry.last_run_id == run_id,
         len({each.storage_id for each in materialized}),
         storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION).keys(),
-        [storage.get_latest_asset_check_execution_by_key([spec.key])[spec.key].status for spec in CHECKS],
+        [_checked(storage, spec.key) for spec in CHECKS],
     ]
+
+
+def _checked(storage: SqliteEventLogStorage, key: dg.AssetCheckKey) -> list[object]:
+    """The last result of a check, and the event that goes with it."""
+    found = storage.get_latest_asset_check_execution_by_key([key])[key]
+    assert found.event is not None
+    evaluation = found.event.get_dagster_event().asset_check_evaluation_data
+    of_last = evaluation.target_materialization_data is not None
+    return [found.status, found.event.dagster_event_type, evaluation.check_name, evaluation.passed, of_last]
 
 
 def _planned(storage: SqliteEventLogStorage, run_id: str) -> list[object]:

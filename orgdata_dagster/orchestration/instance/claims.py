@@ -22,6 +22,8 @@ from orgdata_dagster.state import Held, Holder
 from orgdata_dagster.state.processes import alive, identity
 
 _held: dict[str, Held] = {}
+_named: set[tuple[str, str]] = set()
+"""Runs that have the tag, with the process that it names."""
 _lock = threading.Lock()
 
 
@@ -32,8 +34,10 @@ def claim(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
             _release_ended(instance)
             if (held := shared_state().claim(name_of(run.run_id))) is not None:
                 _held[run.run_id] = held
-    if run.tags.get(PROCESS_TAG) != (mine := identity()):
+    named = (run.run_id, mine := identity())
+    if named not in _named and run.tags.get(PROCESS_TAG) != mine:
         instance.add_run_tags(run.run_id, {PROCESS_TAG: mine})
+        _named.add(named)  # every step has the tags with which its run began
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from orgdata_dagster.sandbox.server import Sandbox
 ROOT = Path(__file__).parent.parent
 EVERYTHING = bool(os.environ.get("ORGDATA_TEST_INSTALL"))
 _PACE = 0.05
+_SECONDS = 400  # until the UI answers, on a busy machine
 _VERSIONS = ("3.11", "3.12", "3.13")
 
 
@@ -165,7 +166,7 @@ def _catalog(machine: Machine) -> dict[str, tuple[bool, str]]:
             stderr=log,
         )
         try:
-            for _ in range(120):
+            for _ in range(_SECONDS):
                 time.sleep(1)
                 with suppress(OSError):
                     found = json.load(urllib.request.urlopen(request, timeout=30))["data"]["assetNodes"]

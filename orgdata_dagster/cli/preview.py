@@ -203,7 +203,7 @@ def shape(path: Path) -> str:
     try:
         return redaction.redact(_outline(json.loads(text)))
     except ValueError:
-        return redaction.excerpt(text.partition(b"\n")[0].decode(errors="replace"), 300)
+        return redaction.excerpt(text.partition(b"\n")[0].decode("utf-8-sig", errors="replace"), 300)
 
 
 def _outline(value: Any, depth: int = 0) -> str:

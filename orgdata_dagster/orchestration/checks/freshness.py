@@ -18,6 +18,8 @@ from typing import Any
 
 import dagster as dg
 
+from orgdata_dagster.counting import counted
+
 NAME = "freshness"
 _TICKS = 60
 _FORMAT = "%Y-%m-%dT%H:%M:%S"
@@ -119,4 +121,4 @@ def _seconds(value: Any) -> timedelta:
 
 def _span(span: timedelta) -> str:
     hours = span.total_seconds() / 3600
-    return f"{hours / 24:.3g} days" if hours >= 48 else f"{hours:.3g} hours"
+    return f"{hours / 24:.3g} days" if hours >= 48 else counted(float(f"{hours:.3g}"), "hour")

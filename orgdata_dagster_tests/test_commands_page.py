@@ -28,7 +28,7 @@ NOT_RECORDED = {"completion", "demo", "schema"}  # a shell script, what `pull` a
 # What is shown of each command, whatever the figures. Each is a text of the source.
 SHAPE = {
     "alerts-test": ["sent"],
-    "backup": ["tables,", "rows,"],
+    "backup": ["table", "row", "file"],
     "dbt-init": ["wrote"],
     "dev": ["Dagster UI: http://", "Overview: http://"],
     "doctor": ["versions", "folder", "private", "memory", "state", "warehouse", "alerts", "pools", "runs", "slots",
@@ -37,7 +37,7 @@ SHAPE = {
     "export": ["written,", "unchanged"],
     "init": ["created the project", "orgdata doctor           # lists what is missing"],
     "metrics": ["orgdata_coverage_lag_seconds", "# TYPE", "# HELP"],
-    "plan": ["table", "partitions", "requests", "points", "by", "at least", "of a day's rate limit", "if started now"],
+    "plan": ["table", "partitions", "requests", "points", "basis", "at least", "of a day's rate limit", "if started now"],
     "prepare": ["Dagster instance ready:", "steps at once"],
     "preview": ["table", "request", "answer", "records", "column", "stored"],
     "pull": ["partitions", "rows/s", "request", "done"],

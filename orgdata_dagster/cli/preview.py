@@ -114,7 +114,9 @@ def preview(
             if stream.once:
                 stream.once(client, intake)
             else:
-                context: Any = SimpleNamespace(run=SimpleNamespace(tags={}, run_id="preview"), log=logging.getLogger())
+                run = SimpleNamespace(tags={}, run_id="preview")
+                days = [partition] if partition else []
+                context: Any = SimpleNamespace(run=run, log=logging.getLogger(), partition_keys=days)
                 stream.run(_PreviewStep(context, stream, resource, client, warehouse, log, intake))
         except _EnoughRequests:
             pass

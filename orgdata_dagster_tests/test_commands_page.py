@@ -37,7 +37,7 @@ SHAPE = {
     "export": ["written,", "unchanged"],
     "init": ["created the project", "orgdata doctor           # lists what is missing"],
     "metrics": ["orgdata_coverage_lag_seconds", "# TYPE", "# HELP"],
-    "plan": ["table", "partitions", "requests", "points", "basis", "at least", "of a day's rate limit", "if started now"],
+    "plan": ["table", "partitions", "requests", "points", "basis", "at least", "of a day's rate limit", "if started"],
     "prepare": ["Dagster instance ready:", "steps at once"],
     "preview": ["table", "request", "answer", "records", "column", "stored"],
     "pull": ["partitions", "rows/s", "request", "done"],

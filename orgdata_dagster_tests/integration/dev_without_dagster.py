@@ -14,13 +14,13 @@ _TREE = """
 import os, signal, subprocess, sys, time
 def child(code):
     return subprocess.Popen([sys.executable, "-c", code]).pid
-pids = [os.getppid(), os.getpid(), child("import time; time.sleep(60)"),
-        child("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)")]
+pids = [os.getppid(), os.getpid(), child("import time; time.sleep(600)"),
+        child("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)")]
 time.sleep(0.3)
 with open(sys.argv[1] + ".new", "w") as out:
     out.write(" ".join(map(str, pids)))
 os.rename(sys.argv[1] + ".new", sys.argv[1])
-time.sleep(60)
+time.sleep(600)
 """
 
 

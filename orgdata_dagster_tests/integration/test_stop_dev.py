@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,17 +42,25 @@ def runs(pid: int) -> bool:
     return fields[0] != "Z"
 
 
-def started(home: Home) -> tuple[Command, list[int]]:
+@pytest.fixture
+def running(home: Home) -> Iterator[tuple[Command, list[int]]]:
     """A running `dev`, and the processes that it has started: the guard and what stands for Dagster's."""
     dev = home.start("dev", "--port", "0", main=DEV)
     trees = home.folder.parent
-    wait_until(lambda: list(trees.glob("command-*/tree")) or not dev.running)
-    [tree] = trees.glob("command-*/tree")
-    return dev, [int(word) for word in tree.read_text().split()]
+    wait_until(lambda: list(trees.glob("command-*/tree")) or not dev.running, "the start of dev")
+    [written] = trees.glob("command-*/tree")
+    tree = [int(word) for word in written.read_text().split()]
+    yield dev, tree
+    for pid in filter(runs, tree):
+        os.kill(pid, signal.SIGKILL)
 
 
-def test_dev_that_is_told_to_stop(home: Home) -> None:
-    dev, tree = started(home)
+def gone(tree: list[int]) -> None:
+    wait_until(lambda: not any(map(runs, tree)), "the end of its processes", seconds=20)
+
+
+def test_dev_that_is_told_to_stop(running: tuple[Command, list[int]]) -> None:
+    dev, tree = running
     began = time.monotonic()
     os.kill(dev.pid, signal.SIGINT)
     done = dev.wait()
@@ -62,9 +71,9 @@ def test_dev_that_is_told_to_stop(home: Home) -> None:
     assert line == "orgdata: stopped by Ctrl-C: no run was in progress; continue with: orgdata dev --port 0"
 
 
-def test_a_second_signal_ends_dev_at_once(home: Home) -> None:
+def test_a_second_signal_ends_dev_at_once(running: tuple[Command, list[int]]) -> None:
     """One of its processes does not end when it is told to, and would be waited for."""
-    dev, tree = started(home)
+    dev, tree = running
     os.kill(dev.pid, signal.SIGTERM)
     time.sleep(0.2)
     assert dev.running
@@ -72,15 +81,15 @@ def test_a_second_signal_ends_dev_at_once(home: Home) -> None:
     os.kill(dev.pid, signal.SIGTERM)
     assert dev.wait().status == 143
     assert time.monotonic() - began < lifeline.GRACE / 2
-    wait_until(lambda: not any(map(runs, tree)), "the end of its processes")
+    gone(tree)
 
 
-def test_kill_9_of_dev_leaves_no_process(home: Home) -> None:
+def test_kill_9_of_dev_leaves_no_process(running: tuple[Command, list[int]]) -> None:
     """Six processes once stayed, and their daemon went on starting runs."""
-    dev, tree = started(home)
+    dev, tree = running
     assert all(map(runs, tree))
     dev.kill()
-    wait_until(lambda: not any(map(runs, tree)), "the end of its processes")
+    gone(tree)
 
 
 def test_a_demo_that_is_told_to_stop(new_home: Home) -> None:

@@ -104,6 +104,8 @@ def test_a_run_of_compose_gets_every_variable_of_the_vendors() -> None:
     }
 
     assert vendors <= set(passed)
+    # the launcher refuses every run if one of them is not set where the daemon runs
+    assert set(passed) <= loaded("compose/compose.yaml")["x-orgdata"]["environment"].keys()
 
 
 def test_compose_starts_nothing_as_root_and_publishes_the_ui_on_this_machine_alone() -> None:

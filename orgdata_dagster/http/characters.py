@@ -71,8 +71,11 @@ class Watch:
         return b"\\" in seen and b"\\u" in seen and _SUSPECT.search(seen) is not None
 
 
-def replace_invalid(path: Path) -> int:
+def replace_invalid(path: Path, *, chunk_size: int = _CHUNK, a_few: int = _A_FEW) -> int:
     """Replace the invalid characters of a file in place; returns their number.
+
+    chunk_size: bytes that are read at once.
+    a_few: number of invalid characters that are always accepted.
 
     Raises BadBody if there are so many that the text must be in another encoding.
     """
@@ -82,14 +85,14 @@ def replace_invalid(path: Path) -> int:
         with path.open("rb") as source, clean.open("wb") as target:
             ended = False
             while not ended:
-                chunk = source.read(_CHUNK)
+                chunk = source.read(chunk_size)
                 ended = not chunk
                 text, wrong = _WRONG_BYTES.subn(REPLACEMENT, decoder.decode(chunk, final=ended))
                 part, rest = _whole_escapes(rest + text.encode(), ended)
                 part, spoiled = _replaced(part, is_json)
                 bad += wrong + spoiled
                 target.write(part)
-        if bad > _A_FEW and bad * _MOST > path.stat().st_size:
+        if bad > a_few and bad * _MOST > path.stat().st_size:
             raise BadBody(f"the text is not UTF-8: {bad} wrong characters in {path.stat().st_size} bytes")
         clean.replace(path)
     finally:

@@ -35,10 +35,12 @@ class LeanTransport(httpx.BaseTransport):
     """Sends each request over an idle connection, or over a new one if none is idle. Thread-safe.
 
     tls: the TLS settings for `https`.
+    idle_seconds: how long an idle connection may be used again.
     """
 
-    def __init__(self, tls: ssl.SSLContext) -> None:
+    def __init__(self, tls: ssl.SSLContext, *, idle_seconds: float = _IDLE_SECONDS) -> None:
         self._tls = tls
+        self._idle_seconds = idle_seconds
         self._network = httpcore.SyncBackend()
         self._lock = threading.Lock()
         self._idle: list[_Connection] = []  # the one used last is at the end
@@ -75,7 +77,7 @@ class LeanTransport(httpx.BaseTransport):
         connection.idle_since = now = time.monotonic()
         with self._lock:
             kept = [] if self._closed else [*self._idle, connection][-_MOST_IDLE:]
-            kept = [one for one in kept if now - one.idle_since <= _IDLE_SECONDS]
+            kept = [one for one in kept if now - one.idle_since <= self._idle_seconds]
             ended = {*self._idle, connection} - {*kept}
             self._idle = kept
         for each in ended:
@@ -88,7 +90,7 @@ class LeanTransport(httpx.BaseTransport):
                 if found is None:
                     return None
                 self._idle.remove(found)
-            if found.usable():
+            if found.usable(self._idle_seconds):
                 return found
             found.close()
 
@@ -112,9 +114,9 @@ class _Connection:
         self.idle_since = 0.0
         self.close = stream.close
 
-    def usable(self) -> bool:
+    def usable(self, idle_seconds: float) -> bool:
         """Whether an idle connection can be used again. If it is readable, the server has closed it."""
-        fresh = time.monotonic() - self.idle_since <= _IDLE_SECONDS
+        fresh = time.monotonic() - self.idle_since <= idle_seconds
         return fresh and not self.wire.stream.get_extra_info("is_readable")
 
     def exchange(self, text: bytes, method: str, timeouts: Mapping[str, Any], trace: Trace) -> Head:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.http import characters
 from orgdata_dagster.http.characters import Watch, replace_invalid
 from orgdata_dagster.http.errors import BadBody
 
@@ -69,10 +68,7 @@ def test_any_text_is_repaired_with_any_size_of_chunks(
     if not ascii_only:  # the bytes of two halves are no character, other than their two escapes
         want = ["".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text) for text in texts]
     want = [text.replace("\x00", "\ufffd") for text in want]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(characters, "_CHUNK", chunk)
-        patch.setattr(characters, "_A_FEW", 1000)
-        path.write_bytes(body)
-        if suspicious(body, chunk):
-            replace_invalid(path)
-        assert json.loads(path.read_bytes()) == want
+    path.write_bytes(body)
+    if suspicious(body, chunk):
+        replace_invalid(path, chunk_size=chunk, a_few=1000)
+    assert json.loads(path.read_bytes()) == want

@@ -41,7 +41,7 @@ class Rig:
         self.warehouse = Warehouse(self.location, scratch=folder / "scratch", patience=10)
         self.connection = connection
         self._numbers = itertools.count()
-        self._expected: dict[TableName, Mapping[str, str]] = {}
+        self.expected: dict[TableName, Mapping[str, str]] = {}
 
     def file(self, body: str | bytes) -> Path:
         path = self.folder / f"page-{next(self._numbers)}.csv"
@@ -58,7 +58,7 @@ class Rig:
         table: TableName = ITEMS.table,
     ) -> Stage:
         """Stage pages as a run does: measured, and with the types that the table has now as a first guess."""
-        stage = Stage(self.connection, cursor=cursor, declared=declared, expected=self._expected.get(table))
+        stage = Stage(self.connection, cursor=cursor, declared=declared, expected=self.expected.get(table))
         for body, (after, until) in itertools.zip_longest(bodies, bounds, fillvalue=(None, None)):
             page, _ = extent(self.connection, self.file(body), cursor)  # type: ignore[arg-type]
             stage.add(StagedPage(page, partition, after, until))
@@ -78,7 +78,7 @@ class Rig:
         stage = self.stage(*bodies, partition=partition, cursor=target.cursor, table=target.table, **staging)
         loads = [replace(PartitionLoad(partition, as_of), **(load or {}))]
         done = commit(self.warehouse, target, stage, loads, run_id=run_id)
-        self._expected[target.table] = done.expected
+        self.expected[target.table] = done.expected
         return done
 
     @contextmanager

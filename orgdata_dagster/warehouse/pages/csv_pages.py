@@ -90,18 +90,20 @@ class _Scan:
         self.longest = max(self.longest, self.line)
 
 
-def prepare(path: Path) -> CsvPage:
+def prepare(path: Path, *, chunk_size: int = _CHUNK) -> CsvPage:
     """Read the header and count the records. An irregular file is rewritten in place; an empty file has no columns.
+
+    chunk_size: bytes that are read at once.
 
     Raises UnreadablePage if the file ends inside a quoted field (it was cut short), is not UTF-8, or has no header;
     RecordTooLarge for a line beyond the limit.
     """
     if os.path.getsize(path) == 0:
         return CsvPage(path, (), (), 0)
-    scan = _scan(path)
+    scan = _scan(path, chunk_size)
     if scan.irregular or scan.quoted or _starts_with_bom(path):
         rewrite(path)
-        scan = _scan(path)
+        scan = _scan(path, chunk_size)
     header = _header(path)
     if not header:
         if scan.line_ends > scan.blank_lines or scan.last != _LF:
@@ -142,10 +144,10 @@ def _header(path: Path) -> list[str]:
         raise UnreadablePage(f"{path.name} has no header: {error}") from None
 
 
-def _scan(path: Path) -> _Scan:
+def _scan(path: Path, chunk_size: int) -> _Scan:
     scan = _Scan()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(chunk_size):
             if b'"' not in chunk and not scan.quoted and b"\r" not in chunk:
                 # the common case: without quotes, CR and blank lines counting is ten times as fast
                 scan.irregular |= scan.last == _CLOSED and not _REGULAR[chunk[0]]

@@ -88,10 +88,10 @@ def test_a_key_of_several_columns(rig: Rig) -> None:
 def test_rows_that_are_converted_early_stay_distinct_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ready, "LARGE", 1)
     for pages in ([[{"id": 1, "v": "a"}], [{"id": "1", "v": "b"}]], [[{"id": "1", "v": "B"}], [{"id": 1, "v": "A"}]]):
-        early = ReadyRows(Stage(rig.connection, expected=rig._expected.get(MERGED.table)), MERGED)
+        early = ReadyRows(Stage(rig.connection, expected=rig.expected.get(MERGED.table)), MERGED)
         for page in pages:
             early.add(staged(rig, page, MERGED))
         load = PartitionLoad(DAY, NOON)
         done = commit(rig.warehouse, MERGED, early.stage, [load], run_id="run", ready=[early])
-        rig._expected[MERGED.table] = done.expected
+        rig.expected[MERGED.table] = done.expected
     assert rig.sql("SELECT v FROM acme.items ORDER BY v") == [("A",), ("B",)]

@@ -10,17 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.pages import csv_pages
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare, relation
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 Records = list[tuple[str | None, ...]]
 
 
-def page_of(folder: Path, body: str | bytes) -> CsvPage:
+def page_of(folder: Path, body: str | bytes, **options: int) -> CsvPage:
     path = folder / "page.csv"
     path.write_bytes(body if isinstance(body, bytes) else body.encode())
-    return prepare(path)
+    return prepare(path, **options)
 
 
 def read(rig: Rig, page: CsvPage) -> Records:
@@ -107,9 +106,8 @@ def test_chunk_borders_change_nothing(rows: list[list[str]], ends: list[str], ch
         line = io.StringIO()
         csv.writer(line, lineterminator=end, quoting=csv.QUOTE_ALL).writerow(row)
         body += line.getvalue()
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(csv_pages, "_CHUNK", chunk)
-        page = page_of(Path(folder), body)
+    with tempfile.TemporaryDirectory() as folder:
+        page = page_of(Path(folder), body, chunk_size=chunk)
         clean = page.path.read_bytes().decode()
     assert page.columns == tuple(header)
     assert page.records == len(rows)
@@ -131,10 +129,9 @@ def test_any_text_is_read_like_pythons_csv_reads_it(shared: Rig, records: list[t
     rows = [row for row in list(csv.reader(io.StringIO(body, newline="")))[1:] if row]
     if any(len(row) != 2 for row in rows):
         return  # no table
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(csv_pages, "_CHUNK", chunk)
+    with tempfile.TemporaryDirectory() as folder:
         try:
-            page = page_of(Path(folder), body)
+            page = page_of(Path(folder), body, chunk_size=chunk)
         except UnreadablePage:
             ended = list(csv.reader(io.StringIO(f"{body}\ncanary,1", newline="")))
             assert ended[-1] != ["canary", "1"]  # Python too is inside a quoted field at the end

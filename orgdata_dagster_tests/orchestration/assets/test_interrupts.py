@@ -40,6 +40,6 @@ def test_it_ends_at_once_and_loaded_partitions_are_kept_and_shown(home: Home, sa
         assert instance.get_materialized_partitions(dg.AssetKey(ASSET.split("/"))) == days
     [failed] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failed.error is not None
-    assert f"stopped after {len(days)} of 6 partitions have landed" in failed.error.stopped_at
+    assert f"stopped after {len(days)} of 6 partitions have landed" in failed.error.message
     requests = len(sandbox.log.entries())
     assert home.sql("SELECT count(*) FROM _orgdata.requests") == [(requests,)]  # what was asked is on record

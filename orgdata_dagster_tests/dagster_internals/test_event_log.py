@@ -124,7 +124,7 @@ def test_it_gives_the_same_answers_as_dagsters_own_log(instance: dg.DagsterInsta
     event.listen(Engine, "commit", note)
     run_id = run_on(instance)
     event.remove(Engine, "commit", note)
-    assert len(commits) < len(KEYS)  # each partition is told of twice, each time in two files
+    assert len(commits) < len(KEYS)  # each partition has two events, each in two files
     (tmp_path / "own").mkdir()
     own = dg.DagsterInstance.local_temp(str(tmp_path / "own"))
     expected = everything_read(own.event_log_storage, run_on(own))  # type: ignore[arg-type]
@@ -240,7 +240,7 @@ def _lasting(entry: dg.EventLogEntry) -> list[object]:
 
 
 def test_events_are_read_in_their_order_also_those_that_wait(instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    """Events that say little are stored with the next one; whoever asks for a run's events gets them all."""
+    """Unimportant events are stored with the next one, but every reader of a run's events gets all of them."""
     seen = list[list[str]]()
 
     @dg.asset(check_specs=[dg.AssetCheckSpec("full", asset="looked_at")])

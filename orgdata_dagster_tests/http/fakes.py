@@ -2,7 +2,7 @@
 
 Here: a clock that tests move by hand, and a sender that sends nothing.
 Add here when: two test modules need the same replacement.
-Keep out: tests; servers. /
+Keep out: tests; servers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class FakeClock:
             self._monotonic += max(0.0, seconds)
 
     def jump(self, seconds: float) -> None:
-        """Somebody sets the machine's clock: the wall time moves, nothing else."""
+        """Set the machine's clock: only the wall time changes."""
         with self._lock:
             self._wall += seconds
 

@@ -1,7 +1,7 @@
 """A client for a loopback server, with a clock that does not wait and a rate limit that only counts.
 
 Here: what the tests of the client share. Add here when: two of them need it.
-Keep out: the server itself (loopback.py), the real rate limit. /
+Keep out: the server itself (loopback.py), the real rate limit.
 """
 
 from collections.abc import Iterator

@@ -189,7 +189,9 @@ def test_the_final_error_lists_all_attempts(rig: Rig) -> None:
 
 def test_a_refused_connection_is_retried_and_then_reported(rig: Rig) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets this port, and it refuses
+        taken.bind(
+            ("127.0.0.1", 0)
+        )  # bound and not listening: no other program gets this port, and it refuses connections
         client = HttpClient("acme", f"http://127.0.0.1:{taken.getsockname()[1]}", clock=rig.clock)
         with client, pytest.raises(RetriesExhausted, match="refused the connection") as caught:
             rig.fetch(client)

@@ -61,7 +61,7 @@ def test_the_key_appears_nowhere(
     headers_logged = "httpcore.http11 DEBUG send_request_headers.started" in everything_logged.getvalue()
     assert headers_logged == as_through_a_proxy
     assert "orgdata.http DEBUG RequestRecord" in everything_logged.getvalue()
-    assert "HTTP Request" not in everything_logged.getvalue()  # httpx' line per request, which nobody needs
+    assert "HTTP Request" not in everything_logged.getvalue()  # httpx's own line per request
 
 
 @pytest.mark.parametrize("kind", [BadBody, PermanentError])
@@ -84,7 +84,7 @@ def test_the_key_appears_nowhere_if_the_server_is_down(
 
 
 def play(rig: Rig, endpoint: str, transport: httpx.BaseTransport | None = None, **options: object) -> str:
-    """Fetch with the canary in the query and a header; returns all that can be said of what came out."""
+    """Fetch with the canary in the query and a header; returns everything that the result or the error shows."""
     client = rig.client(
         params={"api-key": CANARY},
         headers={"api-key": CANARY},

@@ -76,7 +76,7 @@ def test_about_only_fills_in_missing_fields() -> None:
     assert error.about(vendor="v", endpoint="/theirs", status=200, request_ids={"a": "2", "b": "3"}) is error
     assert (error.vendor, error.endpoint, error.status) == ("v", "/mine", 200)
     assert error.request_ids == {"a": "1", "b": "3"}
-    assert "HTTP 200" not in str(error)  # the status is not what is wrong
+    assert "HTTP 200" not in str(error)  # the status is not the error
 
 
 @pytest.mark.parametrize("again", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])

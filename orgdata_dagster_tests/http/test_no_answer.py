@@ -34,7 +34,7 @@ def failure(base_url: str, tmp_path: Path, kind: type[VendorError]) -> str:
 
 @contextmanager
 def closed_port() -> Iterator[int]:
-    """A port of this machine on which nobody listens while the context lasts."""
+    """A port of this machine on which no program listens until the context ends."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
@@ -65,7 +65,7 @@ def test_an_unknown_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate for localhost that nobody signed."""
+    """A key and a self-signed certificate for localhost."""
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]

@@ -124,7 +124,7 @@ def test_a_stored_pause_is_limited_too(
 ) -> None:
     """An older version or another setting may have stored it."""
     RateLimit("vendor", RULE, FileState(tmp_path), clock, boot=lambda: "boot 1", longest_pause=1e9).pause(1e9)
-    for _ in range(3):  # each look must not begin the bound anew
+    for _ in range(3):  # reading the pause must not extend it
         clock.sleep(300)
         pause = rate_limit(RULE).paused()
     assert pause is not None

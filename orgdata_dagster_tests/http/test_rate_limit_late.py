@@ -89,7 +89,7 @@ def test_a_request_that_travels_for_a_long_time_breaks_no_limit(
     """It left on time. Only the answer shows that the vendor received it late."""
     octolis, chance, arrivals, began = rate_limit(OCTOLIS), random.Random(3), [], clock.monotonic()
     for number in range(400):
-        stands_still = number > 3 and chance.random() < 0.1  # by then it knows what is usual
+        stands_still = number > 3 and chance.random() < 0.1  # by then, the usual duration is known
         with octolis.spend(10) as permit:
             permit.sent()
             permit.left()

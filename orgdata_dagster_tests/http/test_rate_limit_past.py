@@ -16,7 +16,7 @@ TRUSTING = Rule(buckets=((Window(1, 60),),))
 
 
 class Machine:
-    """One folder and its clocks; opening a rate limit anew is a restart of the program."""
+    """One folder and its clocks. Opening another rate limit in it simulates a restart of the program."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "rate_limits"

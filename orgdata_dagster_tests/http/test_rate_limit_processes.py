@@ -82,7 +82,7 @@ def state_in(store: Path | str) -> State:
     ("kept", "least"),
     [
         pytest.param("files", 0.92, id="files"),
-        pytest.param("postgres", 0.5, id="postgres"),  # the server needs a CPU of its own to be as fast
+        pytest.param("postgres", 0.5, id="postgres"),  # only as fast if the server has its own CPU
         pytest.param("postgres", 0.92, id="postgres-fast", marks=pytest.mark.growth),
     ],
 )

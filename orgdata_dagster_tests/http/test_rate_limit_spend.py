@@ -65,7 +65,7 @@ def test_invalid_windows_are_refused() -> None:
 
 
 def test_first_come_first_served(tmp_path: Path) -> None:
-    """Four wait at once, each asleep until a slot of its own; they go in the order in which they came."""
+    """Four requests wait at the same time, each until its own slot; they are sent in the order of their arrival."""
     clock, order, one = ParkingClock(), [], Rule(buckets=((Window(1, 10),),))
     went = threading.Semaphore(0)
 

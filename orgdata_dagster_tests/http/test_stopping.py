@@ -36,7 +36,7 @@ def stopped(
     def run() -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - it is looked at below
+        except BaseException as error:  # noqa: BLE001 - checked below
             ended.append(error)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -168,7 +168,7 @@ def test_invalid_answers_are_refused(answer: bytes) -> None:
         with pytest.raises(httpx.RemoteProtocolError):
             ask(server, transport)
         assert ask(server, transport).content == b"fine"
-        assert server.connections == 2  # what comes after a broken answer is not taken for the next one
+        assert server.connections == 2  # the rest of a broken answer is not read as the next one
 
 
 def test_a_connection_is_kept() -> None:

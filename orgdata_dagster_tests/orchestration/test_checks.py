@@ -18,7 +18,7 @@ DAY = today(back=1)
 
 
 class Runs:
-    """Runs of the users, and what their checks said."""
+    """Runs of the table `users`, and the results of their checks."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -34,7 +34,7 @@ class Runs:
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
-            # not of the result: it knows nothing that a failed step said
+            # read from the instance, because the result lacks the evaluations of a failed step
             logged = instance.get_records_for_run(done.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         events = [record.event_log_entry.dagster_event for record in logged.records]
         found = [event.asset_check_evaluation_data for event in events if event]
@@ -128,7 +128,7 @@ def test_a_day_with_far_more_or_fewer_rows_than_before_is_reported(runs: Runs, s
         users.insert({"id": f"1 {number}", "updated_date": f"{DAY}T12:00:{number:02}Z"})
     volume = runs.checks(today(back=10), DAY)["volume"]
     assert (volume.passed, volume.severity) == (False, dg.AssetCheckSeverity.WARN)
-    # nobody can tell of the first seven days; two are usual, one is not
+    # the first seven days have nothing to be compared with; two days are usual, one is not
     assert figures(volume) | {"unusual": ""} == {"partitions": 3, "strange": 1, "unusual": ""}
     assert figures(volume)["unusual"] == f"- {DAY}: 30 rows; the partitions before have 10 to 10"
 

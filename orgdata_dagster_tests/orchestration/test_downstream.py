@@ -24,7 +24,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 class Ticks:
-    """The sensor's ticks over some assets; a run happens when the test says so."""
+    """The sensor's ticks over some assets; runs are started by the test."""
 
     def __init__(self, instance: dg.DagsterInstance, *assets: Any) -> None:
         self.instance, self.assets = instance, assets

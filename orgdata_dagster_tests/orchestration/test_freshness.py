@@ -53,7 +53,7 @@ def test_a_backfill_of_an_old_day_does_not_make_a_table_fresh(home: Home) -> Non
     assert of_run(today()).passed
     home_set_back(home, 10 * HOUR)
     assert sensor(home) == [(NAME, False, dg.AssetCheckSeverity.ERROR)]
-    assert sensor(home, cursor='{"institution_analytics/users": "overdue"}') == []  # told once
+    assert sensor(home, cursor='{"institution_analytics/users": "overdue"}') == []  # reported once
     old = of_run(today(back=3))
     assert (old.passed, old.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert sensor(home, cursor='{"institution_analytics/users": "overdue"}') == []

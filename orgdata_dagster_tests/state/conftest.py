@@ -20,7 +20,7 @@ BEAT, GRACE, PATIENCE = 0.1, 0.4, 5.0  # seconds
 
 @dataclass(frozen=True)
 class Store:
-    """One store. Each call opens it anew, as another process does. grace: seconds until a death is known."""
+    """One store. Each call opens it again, like another process. `grace`: seconds until a death is noticed."""
 
     folder: Path
     url: str | None

@@ -1,6 +1,6 @@
 """A warehouse in its own folder, and a short way from CSV text to a committed partition.
 
-Here: what the tests of the warehouse share. Add here when: two of them need it. Keep out: assertions. /
+Here: what the tests of the warehouse share. Add here when: two of them need it. Keep out: assertions.
 """
 
 import itertools

@@ -1,7 +1,7 @@
 """JSON values are stored with their kind: numbers as numbers, strings as strings, lists as lists; no value changes.
 
 Every test uses all ways of inspecting a file: by Python (small files), by its layout (large files whose records are
-similar), and by the database (other large files). /
+similar), and by the database (other large files).
 """
 
 import itertools
@@ -47,7 +47,7 @@ def land(rig: Rig, *pages: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, 
     with rig.looking() as connection:
         types = table_columns(connection, target.table)
         found = {name: kind for name, kind in types.items() if not name.startswith(OWN_PREFIX) and name != "n"}
-        # not to_json() of what is JSON: it would print the numbers anew
+        # to_json() would change the spelling of numbers in JSON values
         texts = {name: name if kind == "JSON" else f"to_json({name})" for name, kind in found.items()}
         values = ", ".join(f"CAST({text} AS VARCHAR)" for text in texts.values())
         rows = connection.execute(f"SELECT {values} FROM {target.table.sql} ORDER BY _orgdata_loaded_at, n").fetchall()

@@ -2,7 +2,7 @@
 
 Here: functions that run in their own process, started from a server that has imported this module but never opened a
 database. Forking a process that has opened one would be unsafe, and starting Python anew would take a second each time.
-Add here when: another process is needed. Keep out: assertions about the result. /
+Add here when: another process is needed. Keep out: assertions about the result.
 """
 
 import itertools

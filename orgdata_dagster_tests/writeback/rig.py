@@ -1,6 +1,6 @@
 """A warehouse with a table `marts.people`, a SQLite file with a table `people`, and runs that keep them equal.
 
-Here: the rig of the tests of the engine. Add here when: two tests need it. Keep out: assertions. /
+Here: the rig of the tests of the engine. Add here when: two tests need it. Keep out: assertions.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Done:
 
 
 class Rig:
-    """`file`: the SQLite file. The warehouse is that of ORGDATA_HOME."""
+    """Runs of the sync `people` from the warehouse in ORGDATA_HOME to the SQLite file `file`."""
 
     def __init__(self, file: Path, instance: dg.DagsterInstance, rows: int | None = 100) -> None:
         self.file = file

@@ -1,7 +1,7 @@
 """A table of a SQLite file as a destination. It shows that the engine does not depend on octolis or HTTP.
 
 Here: the destination, its resource, its value formats and its YAML. Add here when: a test needs another behaviour.
-Keep out: assertions, and what the tests write (rig.py). /
+Keep out: assertions, and what the tests write (rig.py).
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ class SqliteFile(dg.ConfigurableResource):
 class SqliteTable:
     """A table, upserted by its key.
 
-    `row_by_row`: each row is refused or written by itself; else a bad row makes the table refuse its batch.
-    `faults`: what goes wrong with the next batches, in order. "": nothing; "lost": nobody knows whether the batch was
-    written; "lost once": as before, and the client writes it again; "killed": the process, once the batch is written;
-    "short": a row has no result.
+    row_by_row: whether each row is refused or written independently; otherwise a bad row makes the table refuse its
+        whole batch.
+    faults: the faults of the next batches, in order. "": none; "lost": the answer is lost, so that it is unknown
+        whether the batch was written; "lost once": the same, but the client writes the batch again; "killed": the
+        process is killed after the batch was written; "short": a row has no result.
     """
 
     vendor: ClassVar[str] = "shop"
@@ -164,7 +165,7 @@ class SqliteSync(SyncComponent):
 
     @property
     def summary(self) -> str:
-        """What it does."""
+        """A sentence about the purpose of the component."""
         return f"Keeps table `{self.table}` equal to its source."
 
     def connected(self, context: dg.ComponentLoadContext) -> tuple[Destination, object]:

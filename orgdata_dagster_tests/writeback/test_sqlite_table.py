@@ -76,7 +76,7 @@ def test_too_many_rejected_rows_end_the_run(rig: Rig) -> None:
     key = dg.AssetCheckKey(dg.AssetKey(["shop", "out_table"]), "rejected")
     evaluation = rig.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key].evaluation
     assert evaluation is not None
-    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)  # of which alerts tell
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)  # an alert is sent
 
 
 def test_an_unsuitable_source_is_one_error_and_nothing_is_sent(rig: Rig) -> None:
@@ -88,7 +88,7 @@ def test_an_unsuitable_source_is_one_error_and_nothing_is_sent(rig: Rig) -> None
 
 
 class Clock:
-    """Moves when somebody sleeps; at `until` the lock on the table is released."""
+    """A clock that only moves while somebody sleeps; at `until`, the lock on the table is released."""
 
     def __init__(self, holder: sqlite3.Connection, until: float) -> None:
         self._now, self._until, self._holder = 0.0, until, holder
@@ -126,7 +126,9 @@ def test_a_lost_answer_is_reported_if_the_client_or_the_next_run_writes_again(ri
     lost = rig.run("", "", "lost")
     assert "the connection was cut" in lost.failure
     assert rig.sql("SELECT count(*) FROM _orgdata.sync_in_flight") == [(10,)]
-    rig.write("UPDATE marts.people SET points = points - 1000")  # what was accepted before: unchanged would be wrong
+    rig.write(
+        "UPDATE marts.people SET points = points - 1000"
+    )  # the values that were accepted before; these rows must not count as unchanged
     rig.write("DELETE FROM marts.people WHERE id = 25")
     after = rig.run()
     assert (after.metadata["written"], after.metadata["sent_again"]) == (29, 9)

@@ -42,4 +42,4 @@ def test_it_ends_at_once_and_loaded_partitions_are_kept_and_shown(home: Home, sa
     assert failed.error is not None
     assert f"stopped after {len(days)} of 6 partitions have landed" in failed.error.message
     requests = len(sandbox.log.entries())
-    assert home.sql("SELECT count(*) FROM _orgdata.requests") == [(requests,)]  # what was asked is on record
+    assert home.sql("SELECT count(*) FROM _orgdata.requests") == [(requests,)]  # every request is recorded

@@ -42,7 +42,7 @@ def test_metadata_of_the_table_and_of_every_partition(home: Home, sandbox: Sandb
     assert shown[today(back=2)]["complete"] is shown[today(back=1)]["complete"] is True
     comment = "SELECT comment FROM duckdb_columns() WHERE table_name = 'users' AND column_name = 'updated_date'"
     assert home.sql(comment) == [("When the row was last inserted or updated, by the vendor's clock.",)]
-    assert not shown[today(back=2)].keys() & TABLE  # once is enough: a year would tell it 365 times
+    assert not shown[today(back=2)].keys() & TABLE  # shown once, not 365 times for a year of days
     check_table(shown[today(back=1)], sum(rows.values()))
     assert sum(int(str(shown[day]["requests"])) for day in rows) == len(requests)
     assert sum(int(str(shown[day]["bytes"])) for day in rows) == sum(entry.bytes for entry in requests)

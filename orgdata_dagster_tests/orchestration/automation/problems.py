@@ -1,6 +1,6 @@
 """A project whose problems start and end on demand: failed runs, failing checks, pauses, gaps, failing sensors.
 
-Here: `World`, and one function per problem that starts or ends it. Keep out: assertions (test_alerts.py). /
+Here: `World`, and one function per problem that starts or ends it. Keep out: assertions (test_alerts.py).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ HOUR = timedelta(hours=1)
 
 
 class World:
-    """A project of two assets whose runs and checks fail as told, the daemon that evaluates the sensor, and a clock."""
+    """A project of two assets whose runs and checks fail on demand, a daemon that evaluates the sensor, and a clock."""
 
     def __init__(self, home: Home, receiver: Receiver) -> None:
         self.home, self.receiver = home, receiver
@@ -98,7 +98,7 @@ class World:
         return self.receiver.take()
 
     def covered(self, table: str, until: datetime) -> None:
-        """The ledger says that a table is complete until then."""
+        """Record in the ledger that a table is complete until this instant."""
         row = {"schema_name": "octolis", "table_name": table, "complete": True, "from_instant": until - HOUR}
         with self.home.warehouse.writing() as connection:
             schema.create(connection)

@@ -1,6 +1,6 @@
 """A local HTTP server that receives alerts and heartbeats.
 
-Here: `Receiver`. Add here when: another test needs to see the messages. Keep out: assertions. /
+Here: `Receiver`. Add here when: another test needs to see the messages. Keep out: assertions.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def test_one_message_at_the_beginning_and_one_at_the_end(
     assert " began\n" in message
     assert text in message
     assert SECRET not in message
-    assert world.tick() == world.tick() == []  # while it lasts nothing more is said
+    assert world.tick() == world.tick() == []  # no further message while it lasts
     end(world)
     [message] = world.tick()
     assert message.startswith(f"orgdata: {subject}")
@@ -163,13 +163,13 @@ def test_quiet_hours_delay_messages(world: World) -> None:
     a_pause(world)
     a_failing_sensor(world)
     assert world.tick() == []
-    it_works_again(world)  # and nobody hears of it
+    it_works_again(world)  # without a message
     world.now += HOUR
     [message] = world.tick()
     assert message.startswith("orgdata: accutics: pause began")
     the_pause_is_lifted(world)
     world.home.set(**{quiet_hours.VARIABLE: "at night"})
-    assert len(world.tick()) == 1  # malformed ones keep nobody from being told
+    assert len(world.tick()) == 1  # with malformed quiet hours, messages are still sent
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def daemon(home: Home, sandbox: Sandbox) -> Daemon:
 
 
 def test_missing_partitions_are_requested_in_batches_until_there_are_none(daemon: Daemon, sandbox: Sandbox) -> None:
-    assert daemon.tick() == []  # what nobody ever asked for is not missing
+    assert daemon.tick() == []  # partitions that were never requested are not missing
     assert "no partition is missing" in str(daemon.last.skip_reason)
     assert daemon.run(today(back=6), today(back=6))
     assert daemon.run(today(back=1), today())

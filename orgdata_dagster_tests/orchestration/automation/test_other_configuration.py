@@ -1,6 +1,6 @@
 """The ledger has days, partitions, tables and vendors that are no longer configured: nothing fails.
 
-When `start_date` once moved past loaded days, `catch_up` failed for all vendors, and the doctor failed too. /
+When `start_date` once moved past loaded days, `catch_up` failed for all vendors, and the doctor failed too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ USERS = "institution_analytics/users"
 
 
 def status_of_users(home: Home) -> TableStatus:
-    """What `orgdata status` says of them, while everything else that reads the ledger works too."""
+    """The entry of `users` in `orgdata status`; also checks that everything else that reads the ledger works."""
     return looked_at(home, wrong="checks")[0]["institution_analytics.users"]
 
 

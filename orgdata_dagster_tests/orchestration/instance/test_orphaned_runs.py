@@ -112,7 +112,7 @@ def test_a_run_whose_process_was_killed_fails_with_the_reason(
         process.start()
         wait_until((home.folder / "working").exists)
         assert reap(instance) == []
-        # as if it were another machine's: what its tag says, nobody here can look up
+        # as if the run were on another machine, whose processes cannot be checked here
         instance.add_run_tags(run_id, {PROCESS_TAG: "elsewhere:1:1"})
         process.kill()
         process.join()
@@ -158,7 +158,7 @@ def test_a_process_is_distinguished_from_a_later_one_with_the_same_number(ended:
     assert not processes.alive(ended)
     host, pid, start = processes.identity().rsplit(":", 2)
     assert not processes.alive(f"{host}:{pid}:{int(start) - 1}")  # the number was used again
-    assert processes.alive(f"elsewhere:{pid}:{start}")  # of another machine nobody knows
+    assert processes.alive(f"elsewhere:{pid}:{start}")  # processes of another machine cannot be checked
 
 
 def test_a_zombie_process_counts_as_ended() -> None:

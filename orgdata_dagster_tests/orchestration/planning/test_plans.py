@@ -67,7 +67,7 @@ attributes: {start_date: "%s", channels: [1, 2], limits: {concurrent: 4, per_min
         done = home.orgdata("plan", "channel_reports", "--from", today(back=9), "--to", today(back=1), "--json")
         assert done.status == 0, done.everything
         planned = json.loads(done.out)
-        assert len(sandbox.log.entries()) == before  # planning asks nobody
+        assert len(sandbox.log.entries()) == before  # planning sends no requests
         for name in ("reports_per_user", "reports_per_field_selection"):
             assert home.materialize(f"channel_reports/{name}", today(back=9), today(back=1)).success
         requests = len(sandbox.log.entries()) - before

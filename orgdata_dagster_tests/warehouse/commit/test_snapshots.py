@@ -40,7 +40,7 @@ def history(rig: Rig, columns: str = "id, name") -> list[tuple[object, ...]]:
 def test_a_row_has_one_version_per_uninterrupted_period(rig: Rig) -> None:
     take(rig, 0, "1,Ada", "2,Bob", "3,Cyd")
     take(rig, 1, "1,Ada", "2,Rob", "3,Cyd")
-    take(rig, 4, "1,Ada", "2,Rob")  # no snapshot in between: nobody knows since when Cyd is gone
+    take(rig, 4, "1,Ada", "2,Rob")  # no snapshot in between: it is unknown when Cyd disappeared
     take(rig, 5, "1,Ada", "2,Bob", "3,Cyd")
     assert history(rig) == [
         (1, "Ada", 0, None),
@@ -108,7 +108,7 @@ def test_the_history_represents_every_snapshot_with_the_fewest_versions(
 ) -> None:
     """Includes rows that a snapshot has twice. Each version covers an uninterrupted period.
 
-    There is no commit per snapshot, so that many can be tried. /
+    There is no commit per snapshot, so that many can be tried.
     """
     with duckdb.connect() as connection:
         schema.create(connection)
@@ -139,7 +139,7 @@ def test_a_much_smaller_snapshot_is_refused_and_the_old_one_stays(rig: Rig) -> N
     assert rig.sql("SELECT count(*) FROM _orgdata.loads") == [(1,)]
     take(rig, 1, *(f"{n},x" for n in range(5)), target=GUARDED)
     take(rig, 2, "1,x", target=replace(GUARDED, refuse=None))
-    take(rig, 3, "1,x", target=GUARDED)  # what was accepted is the measure from then on
+    take(rig, 3, "1,x", target=GUARDED)  # compared with the accepted snapshot
 
 
 def test_a_snapshot_without_its_key_is_refused(rig: Rig) -> None:

@@ -42,7 +42,7 @@ def written(value: Any, space: str) -> str:
 
 
 def read(text: str) -> Any:
-    """The other way round; what was marked is what it was before."""
+    """The inverse of `written`; marked numbers get their original text."""
     found = json.loads(text, parse_float=Number, parse_int=Number)
     return _unmarked(found)
 

@@ -1,6 +1,6 @@
 """The layout of similar records is found without a parser, and equals the parser's. Other files are left to the parser.
 
-Bodies count as large in these tests, and are read in parts of a few records: a record may differ in a later part. /
+Bodies count as large in these tests, and are read in parts of a few records: a record may differ in a later part.
 """
 
 import json

@@ -1,6 +1,6 @@
 """A lake has the same guarantees as a file. Uses real catalogs in SQLite and PostgreSQL.
 
-All tests of the warehouse also run with lakes in `make test-growth`; here are the cases that break most easily. /
+All tests of the warehouse also run with lakes in `make test-growth`; here are the cases that break most easily.
 """
 
 import os

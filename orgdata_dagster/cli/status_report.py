@@ -17,7 +17,7 @@ from orgdata_dagster.counting import counted
 from orgdata_dagster.dagster_internals.failing_checks import FailingCheck
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.overview.failure import Failure
-from orgdata_dagster.overview.outline import Vendor
+from orgdata_dagster.overview.outline import VendorOutline
 from orgdata_dagster.overview.pauses import VendorPause
 from orgdata_dagster.overview.tables import TableStatus
 
@@ -63,7 +63,7 @@ def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:
         hanging(console, f"rate limit of {vendor}: ", ", ".join(used), indent=2)
 
 
-def show_off(console: Console, vendors: Iterable[Vendor]) -> None:
+def show_off(console: Console, vendors: Iterable[VendorOutline]) -> None:
     """Print which vendors have no credentials."""
     for each in vendors:
         if each.off:

@@ -12,7 +12,7 @@ import dagster as dg
 
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.tags import WRITES_TAG, op_tags
-from orgdata_dagster.overview.outline import Outline, Partitions, Vendor, grain_of
+from orgdata_dagster.overview.outline import Outline, Partitions, VendorOutline, grain_of
 
 
 def outline_of(graph: Any, resources: Mapping[str, object]) -> Outline:
@@ -22,7 +22,7 @@ def outline_of(graph: Any, resources: Mapping[str, object]) -> Outline:
     vendors = [each for each in resources.values() if isinstance(each, VendorResource)]
     return Outline(
         {".".join(key.path): _partitions(graph.get(key).partitions_def) for key in keys},
-        tuple(Vendor(each.vendor, each.rule(), each.longest_pause(), each.not_configured()) for each in vendors),
+        tuple(VendorOutline(each.vendor, each.rule(), each.longest_pause(), each.not_configured()) for each in vendors),
         tuple(sorted({variable for each in vendors for variable in each.environment.values()})),
         {key.to_user_string(): name for key, name in syncs.items()},
         tuple(sorted((key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys)),

@@ -12,7 +12,7 @@ from typing import Any
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.shared_state import shared_state
-from orgdata_dagster.overview.outline import Outline, Vendor
+from orgdata_dagster.overview.outline import Outline, VendorOutline
 from orgdata_dagster.overview.pauses import VendorPause, of_pause, stopped
 from orgdata_dagster.warehouse.ledger.history import VendorDay, asked_since, use_by_day
 
@@ -55,7 +55,7 @@ def paused(outline: Outline) -> list[VendorPause]:
     return [pause for vendor in sorted(outline.vendors, key=lambda one: one.name) if (pause := _paused(vendor))]
 
 
-def _paused(vendor: Vendor) -> VendorPause | None:
+def _paused(vendor: VendorOutline) -> VendorPause | None:
     breaker = CircuitBreaker(vendor.name, shared_state())
     if notice := breaker.read():
         return stopped(notice, breaker)

@@ -50,7 +50,7 @@ class Partitions:
 
 
 @dataclass(frozen=True)
-class Vendor:
+class VendorOutline:
     """A vendor and its rate limit.
 
     longest_pause: seconds; a pause is cut to this if the vendor asks for a longer one.
@@ -79,7 +79,7 @@ class Outline:
     """
 
     tables: Mapping[str, Partitions | None]
-    vendors: tuple[Vendor, ...]
+    vendors: tuple[VendorOutline, ...]
     variables: tuple[str, ...] = ()
     syncs: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[tuple[str, str], ...] = ()
@@ -114,10 +114,10 @@ def _partitions(kept: dict[str, Any] | None) -> Partitions | None:
     return Partitions(date.fromisoformat(kept["start"]), kept["grain"]) if kept else None
 
 
-def _vendor(kept: dict[str, Any]) -> Vendor:
+def _vendor(kept: dict[str, Any]) -> VendorOutline:
     rule = kept["rule"]
     buckets = tuple(tuple(Window(**window) for window in bucket) for bucket in rule["buckets"])
-    return Vendor(kept["name"], Rule(**{**rule, "buckets": buckets}), kept["longest_pause"], kept["off"])
+    return VendorOutline(kept["name"], Rule(**{**rule, "buckets": buckets}), kept["longest_pause"], kept["off"])
 
 
 def _path() -> Path:

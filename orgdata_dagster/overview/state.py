@@ -13,7 +13,7 @@ from typing import Any
 
 from orgdata_dagster.overview import limits
 from orgdata_dagster.overview.failure import Failure, of_pauses
-from orgdata_dagster.overview.outline import Outline, Vendor
+from orgdata_dagster.overview.outline import Outline, VendorOutline
 from orgdata_dagster.overview.pauses import VendorPause
 from orgdata_dagster.overview.tables import TableStatus, table_statuses
 from orgdata_dagster.state import StateUnavailable
@@ -89,7 +89,7 @@ def _summary(
     name: str,
     tables: Sequence[TableStatus],
     use: Sequence[VendorDay],
-    vendor: Vendor | None,
+    vendor: VendorOutline | None,
     paused: bool,
     now: datetime,
 ) -> VendorSummary:

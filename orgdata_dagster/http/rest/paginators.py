@@ -50,7 +50,7 @@ class Paginator(ABC):
 
     fell: by how many rows the total fell since the last page.
     may_continue: why the list may continue after its apparent end; None if the end is certain.
-    is_beyond: whether the next page is beyond the vendor's total, and only shows whether that is right.
+    is_beyond: whether the next page is beyond the vendor's total, and is only requested to verify the total.
     """
 
     stands_at_row = True
@@ -175,7 +175,7 @@ class _Counted(Paginator):
         return self._ends_short(len(answer.rows))
 
     def _steps_back(self) -> bool:
-        """Whether to step back because the total fell. A total that keeps changing would never let the walk end."""
+        """Whether to step back because the total fell. Limited, because a total that keeps changing has no end."""
         if not self.fell:
             return False
         if self._back == _STEPS_BACK:
@@ -185,8 +185,11 @@ class _Counted(Paginator):
         return True
 
     def _may_go_on(self, rows: int) -> bool:
-        """Whether rows may follow although the vendor's total is reached: it may count up to a limit, or only the page.
-        The last page then is a full one, which costs another request, as a list does that ends with a full page."""
+        """Whether rows may follow although the vendor's total is reached.
+
+        The total may be limited, or may be that of the page only. This is possible if the last page is full. Another
+        request then shows whether the list continues.
+        """
         self.is_beyond = rows > 0 and rows == self._largest and (self._pages > 1 or rows == self.page_size)
         return self.is_beyond
 

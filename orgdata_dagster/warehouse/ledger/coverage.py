@@ -71,14 +71,12 @@ def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str |
     return {partition: until(parts, now) for partition, parts in result.items()}
 
 
-def mark_incomplete(
-    connection: duckdb.DuckDBPyConnection, table: TableName, settled: Sequence[str], reason: str
-) -> None:
-    """Mark all complete partitions of a table as incomplete, except those that are `settled`."""
+def mark_incomplete(connection: duckdb.DuckDBPyConnection, table: TableName, kept: Sequence[str], reason: str) -> None:
+    """Mark all complete partitions of a table as incomplete, except the partitions `kept`."""
     connection.execute(
         "UPDATE _orgdata.coverage SET complete = false, reason = ?, proof = NULL "
         "WHERE schema_name = ? AND table_name = ? AND complete AND NOT list_contains(?, partition_key)",
-        [reason, table.schema, table.name, list(settled)],
+        [reason, table.schema, table.name, list(kept)],
     )
 
 

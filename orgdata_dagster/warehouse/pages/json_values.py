@@ -99,7 +99,7 @@ def values(
 ) -> tuple[list[str], str]:
     """SQL of the values of these columns, as text or as JSON, and SQL of the records to select them from.
 
-    typed: top-level columns whose JSON types `kind_of` is asked for.
+    typed: top-level columns for which `kind_of` will be called.
     """
     files = ", ".join(literal(str(path)) for path in paths)
     extract = "json_extract_string" if data_type == "VARCHAR" else "json_extract"
@@ -123,7 +123,7 @@ def _options(longest: int) -> str:
 
 
 def kind_of(key: Key, column: JsonColumn, text: str) -> str:
-    """SQL: the kind of a column's value in a record, "null" without one. `text`: SQL of the value, out of `values`."""
+    """SQL: the JSON kind of a column's value; "null" if it is missing. `text`: SQL of the value, from `values`."""
     if len(column.kinds) < 2:
         return f"CASE WHEN {text} IS NULL THEN 'null' ELSE {literal(min(column.kinds, default='null'))} END"
     marked = f"WHEN starts_with({text}, {literal(MARK)}) THEN 'number'" if column.marked else ""

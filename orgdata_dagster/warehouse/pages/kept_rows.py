@@ -1,4 +1,4 @@
-"""The rule which rows of a page belong to a partition: those with `after < instant <= until`.
+"""The rule that decides which rows of a page belong to a partition: those with `after < instant <= until`.
 
 Here: the rule as SQL (`within_sql`), for rows in the database, and in Python (`below`, `above`), for instants.
 The commit drops the other rows (commit/inserting.py) and checks the number of inserted rows against this count.

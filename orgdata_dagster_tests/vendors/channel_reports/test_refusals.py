@@ -129,7 +129,7 @@ def test_an_empty_report_is_requested_again_and_keeps_stored_rows(rig: Rig) -> N
     assert rig.pull(name, first=YESTERDAY).success
     assert rig.rows(name) == before
     [(reason,)] = rig.sql("SELECT reason FROM _orgdata.coverage WHERE NOT complete")
-    assert "no row of channel_id 1" in reason
+    assert "without rows of channel_id 1" in reason
 
 
 def test_a_count_that_falls_to_0_is_requested_again_and_keeps_the_row(rig: Rig) -> None:

@@ -30,6 +30,7 @@ def test_refused_credentials_stop_every_process(rig: Rig, tmp_path: Path) -> Non
     notice = circuit_breaker(tmp_path).clear()
     assert notice is not None
     assert notice.fingerprint == fingerprint([KEY])
+    assert notice.reason == "HTTP 401 who are you"  # its code is the status: once is enough
     assert rig.fetch(client) == b"data"
 
 

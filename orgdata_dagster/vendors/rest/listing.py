@@ -59,7 +59,7 @@ class Listing:
         """The listing with `{name}` replaced in its path, parameters, headers and body."""
         if not values:
             return self
-        in_path = {name: quote(value, safe="") for name, value in values.items()}
+        in_path = {name: _segment(value) for name, value in values.items()}
         return replace(
             self,
             path=fill(self.path, in_path),
@@ -74,6 +74,11 @@ class Listing:
         for parameter, value in self.bounds:
             request.set(parameter, value)
         return request
+
+
+def _segment(value: str) -> str:
+    """A value as a segment of a path. Dots are escaped as well where they would lead to another path."""
+    return value.replace(".", "%2E") if value in (".", "..") else quote(value, safe="")
 
 
 def fill(value: Any, values: Mapping[str, str]) -> Any:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+import httpx
 import pytest
 
 from orgdata_dagster.http.announced import LimitHeaders, reset_announced, wait_announced
@@ -17,6 +20,7 @@ from orgdata_dagster.http.rest.links import link_of
 from orgdata_dagster.http.rest.paths import MISSING, find, put
 from orgdata_dagster.sandbox.faults import ErrorBody, Status
 from orgdata_dagster.sandbox.tracker import CLIENT, SECRET, TOKEN
+from orgdata_dagster.vendors.rest.listing import Listing
 from orgdata_dagster_tests.loading import Refused
 from orgdata_dagster_tests.vendors.rest.rig import Rig, failure
 from orgdata_dagster_tests.vendors.rest.shapes import ISSUES, ORDERS
@@ -186,6 +190,15 @@ def test_no_rows_beside_an_error_are_not_believed(rig: Rig, body: dict[str, Any]
 def test_no_rows_beside_no_error_are_no_rows(rig: Rig, extra: dict[str, Any]) -> None:
     rig.vendor.faults.add(ErrorBody({"items": [], "total": 0, **extra}), times=99)
     assert rig.pull(ORDERS, "orders").success
+
+
+@pytest.mark.parametrize("value", ["..", ".", "a/b", "a?b", "%41"])
+def test_a_parents_value_never_leads_to_another_path(value: str) -> None:
+    """Of `..` the client once made another endpoint."""
+    filled = Listing("/projects/{project}/issues").filled({"project": value})
+    path = httpx.URL(f"http://host{filled.path}").raw_path.decode()
+    [segment] = re.findall("^/projects/([^/?]+)/issues$", path)
+    assert unquote(segment) == value
 
 
 def test_a_code_decides_against_the_status(rig: Rig) -> None:

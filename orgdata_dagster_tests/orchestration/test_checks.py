@@ -58,7 +58,13 @@ def test_a_good_run_passes_all_checks_with_figures(runs: Runs) -> None:
     )
     [(rows,)] = runs.home.sql("SELECT count(*) FROM institution_analytics.users")
     assert figures(found["row_count"]) == {"received": rows, "read": rows}
-    assert figures(found["keys"]) == {"rows": rows, "without_key": 0, "twice": 0, "differ_only_in_case": 0}
+    assert figures(found["keys"]) == {
+        "rows": rows,
+        "without_key": 0,
+        "twice": 0,
+        "differ_only_in_case": 0,
+        "differ_only_in_type": 0,
+    }
 
 
 def test_rows_without_a_key_or_with_a_repeated_key_are_not_stored(runs: Runs, sandbox: Sandbox) -> None:

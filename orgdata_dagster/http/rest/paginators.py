@@ -12,8 +12,7 @@ Keep out: sending (a vendor's client.py), rows that move during a walk (walk.py)
 | Cursor                | the cursor in the body or a header  | the cursor is null, empty or missing           |
 | Link                  | the link in the body or in `Link`   | there is no link                               |
 
-Page numbers and offsets count rows, so a row that moves can be missed: `stands_at_row` is false. With a cursor and with
-an id, a page begins after a row.
+`stands_at_row` is false for page numbers and offsets: they count rows, so a row that moves can be missed.
 """
 
 from __future__ import annotations
@@ -47,7 +46,6 @@ class Paginator(ABC):
     total_at: path of the vendor's number of rows; empty if it has none. `total` is the number in the last answer.
     page_size, size_parameter: rows per page to request, and the parameter for it.
     remedy: advice for the user if the paging fails.
-
     fell: by how many rows the total fell since the last page.
     may_continue: why the list may continue after its apparent end; None if the end is certain.
     is_beyond: whether the next page is beyond the vendor's total, and is only requested to verify the total.
@@ -185,11 +183,7 @@ class _Counted(Paginator):
         return True
 
     def _may_go_on(self, rows: int) -> bool:
-        """Whether rows may follow although the vendor's total is reached.
-
-        The total may be limited, or may be that of the page only. This is possible if the last page is full. Another
-        request then shows whether the list continues.
-        """
+        """Whether rows may follow although the total is reached: it may be limited, and the last page was full."""
         self.is_beyond = rows > 0 and rows == self._largest and (self._pages > 1 or rows == self.page_size)
         return self.is_beyond
 

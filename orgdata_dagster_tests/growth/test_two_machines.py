@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import dagster as dg
@@ -131,20 +132,21 @@ def _backfill(machines: list[Machine], sandbox: Sandbox, logs: Path) -> None:
         assert daemon.poll() is None, (logs / "a.dev").read_text()
         assert of_a.wait(400) == 0, (logs / "a.pull").read_text()
 
-        def complete() -> bool:
-            """Catch-up on the other machine has asked for what the failed runs leave open."""
-            missing = [table for table in (*OF_A, *OF_B) if len(landed(table)) < DAYS]
-            return not missing and not instance.get_runs_count(dg.RunsFilter(statuses=NOT_ENDED))
-
-        def landed(table: str) -> set[str]:
-            return instance.get_materialized_partitions(dg.AssetKey(table.split("/")))
-
-        took = until("every day has landed, and every run has ended", 400, complete)
+        took = until(
+            "every day has landed, and every run has ended", 400, lambda: complete(instance, (*OF_A, *OF_B), DAYS)
+        )
         _log.info("every day had landed after %.1f s more", took)
         failed = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
         assert {run.run_id for run in failed} == doomed
     daemon.terminate()
     daemon.wait(30)
+
+
+def complete(instance: dg.DagsterInstance, tables: Iterable[str], days: int) -> bool:
+    """Every day has landed, and every run has ended: catch-up has asked for what failed runs leave open."""
+    landed = [instance.get_materialized_partitions(dg.AssetKey(table.split("/"))) for table in tables]
+    ended = not instance.get_runs_count(dg.RunsFilter(statuses=NOT_ENDED))
+    return ended and all(len(partitions) >= days for partitions in landed)
 
 
 def _selection(tables: tuple[str, ...]) -> str:

@@ -78,7 +78,7 @@ def _text(source: str) -> str:
     if source.startswith(f"{DEPLOY}/"):
         # ../image/README.md and image/README.md are pages beside each other here
         text = re.sub(r"\]\((?:\.\./)?(\w+)/README\.md\)", r"](\1.md)", text)
-        text = text.replace("](../README.md)", "](index.md)")
+        text = text.replace("](../README.md", "](index.md")
     return text
 
 

@@ -57,6 +57,11 @@ def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> 
     return Saved(size, head, replace_invalid(path) if watch.end() else 0)
 
 
+def ends_with_connection(response: httpx.Response) -> bool:
+    """Whether only the end of the connection marks the end of the body, so that a cut body looks complete."""
+    return response.status_code != 204 and not {"content-length", "transfer-encoding"} & response.headers.keys()
+
+
 def read_head(response: httpx.Response) -> bytes:
     """The first 64 KiB of the body of a refusal, or what can be read of them."""
     head, is_cut = bytearray(), False

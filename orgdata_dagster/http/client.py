@@ -284,6 +284,8 @@ class HttpClient:
         part = call.into.with_name(call.into.name + ".part")
         try:
             saved = body.save(response, part, in_time)
+            if body.ends_with_connection(response):
+                stopping.check_cut()
             if body.is_html(saved.head) and not wants_html:
                 raise BadBody("the answer is an HTML page, not data")
             os.replace(part, call.into)

@@ -141,8 +141,11 @@ def _chunks(wire: Wire) -> Iterator[bytes]:
         yield from _counted(wire, length)
         if wire.line():
             raise httpx.RemoteProtocolError("a chunk is longer than its size")
-    while wire.line():
-        pass  # ignore header fields after the body
+    length_of_fields = 0
+    while line := wire.line():  # header fields after the body, which are ignored
+        length_of_fields += len(line)
+        if length_of_fields > _LONGEST_HEAD:
+            raise httpx.RemoteProtocolError("the headers after the body are too long")
 
 
 def _until_closed(wire: Wire) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from weakref import WeakSet
 GRACE = 0.5  # seconds that exchanges in progress get to finish
 
 _requested = threading.Event()
+_cut = threading.Event()
 _sockets: WeakSet[socket.socket] = WeakSet()
 _lock = threading.Lock()
 
@@ -40,6 +41,7 @@ def stop(grace: float = GRACE) -> None:
 def resume() -> None:
     """Withdraw the request after everything has stopped, for a process that continues."""
     _requested.clear()
+    _cut.clear()
 
 
 def stopping() -> bool:
@@ -50,6 +52,12 @@ def stopping() -> bool:
 def check() -> None:
     """Raise Stopped if the process was asked to stop."""
     if _requested.is_set():
+        raise Stopped
+
+
+def check_cut() -> None:
+    """Raise Stopped if exchanges in progress were ended: a body that ends with its connection may be incomplete."""
+    if _cut.is_set():
         raise Stopped
 
 
@@ -71,6 +79,7 @@ def connected(stream: Any) -> None:
 def _hang_up() -> None:
     if not _requested.is_set():
         return
+    _cut.set()
     with _lock:
         sockets = [*_sockets]
     for each in sockets:

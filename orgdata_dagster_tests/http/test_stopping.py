@@ -78,6 +78,15 @@ def test_a_missing_answer_is_not_waited_for(
     assert list(tmp_path.iterdir()) == []  # nor is half of it kept
 
 
+def test_a_body_that_ends_with_its_connection_is_not_complete_if_the_stop_ended_it(
+    server: Loopback, tmp_path: Path
+) -> None:
+    server.answer(Reply(length=None, write=dripping))
+    with HttpClient("vendor", server.url, clock=SYSTEM) as client:
+        stopped(lambda: fetch(client, tmp_path), grace=GRACE, under_way=lambda: server.requests)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_answer_that_arrives_soon_is_accepted_and_no_further_request_is_sent(
     server: Loopback, tmp_path: Path
 ) -> None:

@@ -158,6 +158,7 @@ BROKEN = {
     "chunks without an end": HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n",
     "a chunk longer than its size": HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nfine\r\n0\r\n\r\n",
     "a chunk without a size": HEAD + b"Transfer-Encoding: chunked\r\n\r\n-4\r\nfine\r\n0\r\n\r\n",
+    "long headers after the body": HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 40_000 + b"\r\n",
     "a chunk's size without end": HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 5000,
 }
 

@@ -21,6 +21,7 @@ from orgdata_dagster.dagster_internals import NotThere, private
 
 _EVERY = 0.5  # seconds
 _AT_ONCE = 1 << 16
+_PATIENCE = 1.0  # seconds; a terminal that is paused must not keep a run from ending
 _USER = "dagster._core.storage.local_compute_log_manager"
 
 
@@ -48,10 +49,10 @@ def _copied(path: str, descriptor: int | None) -> Iterator[None]:
     if descriptor is None:
         yield
         return
-    with open(path, "rb") as source, os.fdopen(os.dup(descriptor), "wb", buffering=0) as target:
-        ended = threading.Event()
+    copied_to, ended = os.dup(descriptor), threading.Event()
 
-        def copy() -> None:
+    def copy() -> None:
+        with open(path, "rb") as source, os.fdopen(copied_to, "wb", buffering=0) as target:
             while True:
                 last = ended.wait(_EVERY)
                 while part := source.read(_AT_ONCE):
@@ -60,10 +61,10 @@ def _copied(path: str, descriptor: int | None) -> Iterator[None]:
                 if last:
                     return
 
-        thread = threading.Thread(target=copy, name="mirror", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+    thread = threading.Thread(target=copy, name="mirror", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(_PATIENCE)

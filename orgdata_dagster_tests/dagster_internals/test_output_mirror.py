@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.execution import compute_logs
 
+from orgdata_dagster.dagster_internals import output_mirror
 from orgdata_dagster.dagster_internals.output_mirror import mirror_in_threads
 
 TALK = "a word of the run\n"
@@ -39,3 +41,24 @@ def test_the_output_of_a_run_is_in_both_places(
         data = instance.compute_log_manager.get_log_data(key)
     assert data.stdout == TALK.encode()
     assert capfd.readouterr().out == TALK
+
+
+def test_a_terminal_that_is_paused_does_not_keep_a_run_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output_mirror, "_PATIENCE", 0.1)
+    log = tmp_path / "out"
+    log.write_bytes(b"x" * 1_000_000)  # more than a pipe takes
+    reading, writing = os.pipe()
+
+    def run() -> None:
+        with output_mirror._copied(str(log), writing):
+            pass
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(10)
+    ended = not thread.is_alive()
+    os.close(reading)  # wakes the thread that writes
+    os.close(writing)
+    assert ended

@@ -15,6 +15,7 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.assets.failures import explained, failure
+from orgdata_dagster.orchestration.assets.interrupts import beside
 from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
@@ -73,12 +74,12 @@ def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.
         claim(context.instance, context.run)
         with explained(context), reporting_waits(context, destination.vendor), ExitStack() as held:
             busy = f"waiting for another run of {sync.asset_key.to_user_string()} to end"
+            # in this thread, because an interruption has to end this wait, which can take as long as a whole sync
             held.enter_context(shared_state().lock(lock, waiting=partial(report_wait, context, busy)))
-            folder = held.enter_context(owned_folder(settings.staging()))
             warehouse = context.resources.warehouse.open()
             warehouse.notify = partial(report_wait, context)
             run = _Run(context, sync, resource, warehouse, (pace or destination.pace)(resource))
-            return run.result(folder)
+            return beside(run.result)
 
     return written
 
@@ -93,8 +94,13 @@ class _Run:
     warehouse: Warehouse
     pace: Pace
 
-    def result(self, folder: Path) -> dg.MaterializeResult:
-        """Compare, and send the differences unless it is a dry run. `folder`: an empty folder for the comparison."""
+    def result(self) -> dg.MaterializeResult:
+        """Compare, and send the differences unless it is a dry run."""
+        with owned_folder(settings.staging()) as folder:
+            return self._result(folder)
+
+    def _result(self, folder: Path) -> dg.MaterializeResult:
+        """`folder`: an empty folder for the comparison."""
         tags, destination = self.context.run.tags, self.sync.destination
         selection = Selection(tags.get(ONLY_REJECTED_TAG) == "true", tags.get(ALL_TAG) == "true")
         sent_rows = SentRows(self.sync.name, destination.target)

@@ -106,7 +106,7 @@ class Clock:
 
 
 def test_a_busy_table_is_waited_for_up_to_a_limit(rig: Rig) -> None:
-    with closing(sqlite3.connect(rig.file)) as holder:
+    with closing(sqlite3.connect(rig.file, check_same_thread=False)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         clock = Clock(holder, until=1e6)
         stuck = rig.run(pace=lambda _: Pace(600, at_once=1, patience=60, clock=clock))

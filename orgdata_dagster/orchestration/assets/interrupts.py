@@ -1,17 +1,26 @@
 """Interrupting a step: its threads stop waiting, and partitions that have landed are kept.
 
-Here: `threads`, the thread pool of a step, and the error that Dagster receives. Add here when: interrupting every step
-needs another action. Keep out: signals (cli/), ending a wait (http/stopping.py).
+Here: `beside`, with which every step works, `threads`, the thread pool of a step, and the error that Dagster receives.
+Add here when: interrupting every step needs another action. Keep out: signals of commands (cli/), ending a wait
+(http/stopping.py).
 
-An interruption arrives in one of two ways. In a run that the UI launched, Dagster raises it in the main thread. In a
-command, steps run beside the worker's main thread, which calls http/stopping.py, so that their waits raise it.
+An interruption arrives as a signal. Dagster raises it in the main thread, at an arbitrary place: an exception between
+taking and keeping a lock leaves the lock taken, and DuckDB leaves a statement half done and its transaction open, for
+which the process's next connection then waits for ever. Steps therefore never work in the main thread, which only calls
+http/stopping.py, so that their waits raise `Stopped`. The worker of a command does the same (cli/workers.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial, wraps
+from types import FrameType
+from typing import ParamSpec, TypeVar
 
 import dagster as dg
 
@@ -19,6 +28,61 @@ from orgdata_dagster.counting import counted
 from orgdata_dagster.http import stopping
 
 INTERRUPTS = (stopping.Stopped, dg.DagsterExecutionInterruptedError, KeyboardInterrupt)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_EVERY = 0.1  # seconds between two looks at the signals
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def beside(work: Callable[[], T]) -> T:
+    """Return the result of `work`, which runs beside the main thread, so that a signal only ends its waits.
+
+    Raises dagster.DagsterExecutionInterruptedError if there was a signal, after `work` has ended. What `work` has
+    landed until then but not reported is reported later (instance/unreported.py).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    with _noted_signals() as signals:
+        try:
+            with ThreadPoolExecutor(1, thread_name_prefix="step") as pool:
+                running = pool.submit(copy_context().run, work)
+                while not wait([running], timeout=_EVERY).done:
+                    if signals:
+                        stopping.stop()
+        finally:
+            if signals:  # Dagster may run another step in this process
+                stopping.resume()
+    error = running.exception()
+    if signals and not isinstance(error, dg.DagsterExecutionInterruptedError):
+        raise dg.DagsterExecutionInterruptedError(str(error or "") or "stopped") from error
+    return running.result()
+
+
+def uninterrupted(step: Callable[P, T]) -> Callable[P, T]:
+    """A decorator for the function of an op or a check, which then runs `beside` the main thread."""
+
+    @wraps(step)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        return beside(partial(step, *args, **kwargs))
+
+    return call
+
+
+@contextmanager
+def _noted_signals() -> Iterator[Sequence[int]]:
+    """The signals that arrive in the context, which raise nothing. Only for the main thread."""
+    noted: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        noted.append(number)
+
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 @contextmanager

@@ -335,14 +335,11 @@ def _each(
         run.context.log.warning(f"{name}: {reason(error)}")
 
     try:
-        with threads(max(1, workers) + 1, "land") as pool:
+        with threads(max(1, workers), "land") as pool:
             try:
                 futures = [pool.submit(work) for _ in range(max(1, workers))]
                 while not all_ended(futures, LONGEST):
-                    # Commit while all threads wait for the vendor's limit. Not in this thread, which receives the
-                    # interruptions: DuckDB would turn an interruption into an error of the commit.
-                    if late := arrived.overdue():
-                        futures.append(pool.submit(commit_all, late))
+                    commit_all(arrived.overdue())  # while all threads wait for the vendor's limit
             finally:
                 ended.set()  # after an interruption no thread starts another partition
     finally:

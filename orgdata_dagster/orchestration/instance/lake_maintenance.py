@@ -4,12 +4,12 @@ Here: the job `lake_maintenance`, its schedule, and retention times. A project h
 Keep out: DuckLake's procedures (warehouse/storage/maintenance.py), records of the ledger (retention.py).
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration.assets.interrupts import uninterrupted
 from orgdata_dagster.orchestration.instance.daily_jobs import Kept, every_day
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.warehouse.storage.lake import Lake
@@ -28,7 +28,8 @@ def definitions() -> dg.Definitions:
 
 
 @dg.op(name="maintain_lake", out=dg.Out(dg.Nothing))
-def _maintain(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output[None]]:
+@uninterrupted
+def _maintain(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> dg.Output[None]:
     now = datetime.now(UTC)
     snapshots_before, files_before = now - KEPT[KEEP_SNAPSHOTS], now - KEPT[KEEP_UNUSED_FILES]
     figures: dict[str, int | str] = {**KEPT.metadata()}
@@ -47,7 +48,7 @@ def _maintain(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> I
             f"merged {done.merged} files, expired {done.snapshots} snapshots and deleted {done.deleted} files; the "
             f"lake has {done.files} files ({done.bytes / 1e6:.1f} MB)"
         )
-    yield dg.Output(None, metadata=figures)
+    return dg.Output(None, metadata=figures)
 
 
 @dg.job(name="lake_maintenance", description="Merges the lake's small files, forgets old states, deletes their files.")

@@ -6,12 +6,12 @@ Keep out: deleting rows (warehouse/ledger/retention.py) and files of Dagster (da
 Tables, coverage, schema changes and materializations are never deleted.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from orgdata_dagster.dagster_internals.run_logs import drop_run_log
+from orgdata_dagster.orchestration.assets.interrupts import uninterrupted
 from orgdata_dagster.orchestration.instance.daily_jobs import Kept, every_day
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.warehouse.ledger.retention import prune
@@ -26,7 +26,8 @@ _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagste
 
 
 @dg.op(name="remove_old_records", out=dg.Out(dg.Nothing))
-def _remove(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.Output[None]]:
+@uninterrupted
+def _remove(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> dg.Output[None]:
     now = datetime.now(UTC)
     removed = {"requests": 0, "loads": 0}
     opened = warehouse.open()
@@ -43,7 +44,7 @@ def _remove(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> Ite
         f"removed {removed['requests']} requests and {removed['loads']} loads from the ledger, and the logs of {logs} "
         f"runs ({freed / 1e6:.1f} MB)"
     )
-    yield dg.Output(
+    return dg.Output(
         None,
         metadata={
             "requests_removed": removed["requests"],

@@ -11,6 +11,7 @@ import dagster as dg
 
 from orgdata_dagster.orchestration.assets.documents import document
 from orgdata_dagster.orchestration.assets.failures import explained
+from orgdata_dagster.orchestration.assets.interrupts import beside
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.checks import freshness
 from orgdata_dagster.orchestration.checks.freshness import Allowed, Freshness
@@ -58,17 +59,16 @@ def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequ
         required_resource_keys={vendor, "warehouse"},
     )
     def pulled(context: dg.AssetExecutionContext) -> Iterator[Event]:
-        resource = getattr(context.resources, vendor)
-        requests = RequestLog()
-        with explained(context), resource.client(requests) as client:
-            warehouse = context.resources.warehouse.open()
-            result = stream.run(Step(context, stream, resource, client, warehouse, requests))
-            if isinstance(result, dg.MaterializeResult):
-                yield result
-            else:
-                yield from result
-            if fresh:
-                yield _freshness(warehouse, stream.target.table, fresh)
+        def events() -> list[Event]:
+            resource = getattr(context.resources, vendor)
+            requests = RequestLog()
+            with explained(context), resource.client(requests) as client:
+                warehouse = context.resources.warehouse.open()
+                result = stream.run(Step(context, stream, resource, client, warehouse, requests))
+                found: list[Event] = [result] if isinstance(result, dg.MaterializeResult) else [*result]
+                return [*found, _freshness(warehouse, stream.target.table, fresh)] if fresh else found
+
+        yield from beside(events)
 
     return pulled
 

@@ -16,6 +16,7 @@ import dagster as dg
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.records import Download
+from orgdata_dagster.orchestration.assets.interrupts import uninterrupted
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.gaps import covered
 from orgdata_dagster.orchestration.checks.results import not_yet, of_unanswered
@@ -48,6 +49,7 @@ def build_check(
         required_resource_keys={key.path[0], "warehouse"},
         description=f"The partitions' {', '.join(endpoint.additive)} add up to the vendor's count of the whole range.",
     )
+    @uninterrupted
     def range_sum(
         context: dg.AssetCheckExecutionContext,
     ) -> dg.AssetCheckResult:

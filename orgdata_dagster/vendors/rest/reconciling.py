@@ -14,6 +14,7 @@ import dagster as dg
 
 from orgdata_dagster.counting import counted
 from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.orchestration.assets.interrupts import uninterrupted
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.gaps import covered
 from orgdata_dagster.orchestration.checks.results import not_yet, of_unanswered
@@ -40,6 +41,7 @@ def build_check(asset: dg.AssetsDefinition, source: RestList) -> dg.AssetChecksD
         required_resource_keys={vendor, "warehouse"},
         description=f"The table has as many rows as {vendor}.",
     )
+    @uninterrupted
     def total_items(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         warehouse: WarehouseResource = context.resources.warehouse
         resource: VendorResource = getattr(context.resources, vendor)

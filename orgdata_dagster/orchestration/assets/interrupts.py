@@ -38,8 +38,7 @@ T = TypeVar("T")
 def beside(work: Callable[[], T]) -> T:
     """Return the result of `work`, which runs beside the main thread, so that a signal only ends its waits.
 
-    Raises dagster.DagsterExecutionInterruptedError if there was a signal, after `work` has ended. What `work` has
-    landed until then but not reported is reported later (instance/unreported.py).
+    Raises dagster.DagsterExecutionInterruptedError if there was a signal, after `work` has ended, even if it succeeded.
     """
     if threading.current_thread() is not threading.main_thread():
         return work()

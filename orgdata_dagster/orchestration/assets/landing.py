@@ -31,7 +31,6 @@ from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import report_wait, reporting_waits
 from orgdata_dagster.orchestration.checks.results import Landed, of_refused
 from orgdata_dagster.orchestration.instance.claims import claim
-from orgdata_dagster.orchestration.instance.unreported import report_landed
 from orgdata_dagster.orchestration.partitions import bounds
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
@@ -274,7 +273,6 @@ def land(
             try:
                 errors, untried = _each(run, missing, pull, workers)
             except INTERRUPTS as error:
-                report_landed(context.instance, [context.run])
                 raise interrupted(len(run.landed), run.total) from error
             finally:
                 _record_requests(run)

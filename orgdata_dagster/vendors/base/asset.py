@@ -6,6 +6,7 @@ Keep out: what only one vendor has (its streams).
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 
@@ -17,6 +18,7 @@ from orgdata_dagster.orchestration.checks import freshness
 from orgdata_dagster.orchestration.checks.freshness import Allowed, Freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.instance.pools import pool
+from orgdata_dagster.orchestration.instance.unreported import report_landed
 from orgdata_dagster.orchestration.tags import ESTIMATE_TAG, PULLS_TAG
 from orgdata_dagster.vendors.base.stream import Event, Step, Stream
 from orgdata_dagster.warehouse.errors import WarehouseError
@@ -68,7 +70,11 @@ def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequ
                 found: list[Event] = [result] if isinstance(result, dg.MaterializeResult) else [*result]
                 return [*found, _freshness(warehouse, stream.target.table, fresh)] if fresh else found
 
-        yield from beside(events)
+        try:
+            yield from beside(events)
+        except dg.DagsterExecutionInterruptedError:  # also if everything had landed already
+            beside(partial(report_landed, context.instance, [context.run]))
+            raise
 
     return pulled
 

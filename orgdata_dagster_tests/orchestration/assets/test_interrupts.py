@@ -81,6 +81,9 @@ def test_an_interruption_in_the_first_commit_to_a_lake_leaves_nothing_open(
     [failed] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failed.error is not None
     assert failed.error.cls_name == "DagsterExecutionInterruptedError"
+    days = {day for (day,) in home.sql("SELECT partition_key FROM _orgdata.loads")}
+    with home.instance() as instance:
+        assert instance.get_materialized_partitions(dg.AssetKey(ASSET.split("/"))) == days
     busy = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
     assert postgres.sql(busy, database) == []
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith(("step", "land"))] == []

@@ -95,3 +95,30 @@ def test_rows_that_are_converted_early_stay_distinct_too(rig: Rig, monkeypatch: 
         done = commit(rig.warehouse, MERGED, early.stage, [load], run_id="run", ready=[early])
         rig.expected[MERGED.table] = done.expected
     assert rig.sql("SELECT v FROM acme.items ORDER BY v") == [("A",), ("B",)]
+
+
+@pytest.mark.parametrize(("first", "later"), [(5, "abc"), ("abc", 5)])
+def test_rows_of_an_earlier_version_are_updated_and_not_doubled(rig: Rig, first: object, later: object) -> None:
+    """That version did not store the JSON types of the keys."""
+    earlier = replace(MERGED, key=(), write_disposition="replace")
+    land(rig, [{"id": "abc", "v": "a"}, {"id": 5, "v": "a"}], target=earlier)
+    land(rig, [{"id": first, "v": "b"}, {"id": 6, "v": "b"}])
+    land(rig, [{"id": later, "v": "b"}])
+    assert rig.sql("SELECT id, v FROM acme.items ORDER BY ALL") == [("5", "b"), ("6", "b"), ("abc", "b")]
+
+
+@pytest.mark.parametrize("first", [1, "x"])
+def test_a_new_column_in_the_same_commit(rig: Rig, first: object) -> None:
+    second = "1" if first == 1 else 1
+    land(rig, [{"id": first, "v": "a"}])
+    land(rig, [{"id": second, "v": "b", "new": 5}])
+    land(rig, [{"id": first, "v": "A"}])
+    assert rig.sql("SELECT v, new FROM acme.items ORDER BY v") == [("A", None), ("b", 5)]
+
+
+def test_another_key_is_configured(rig: Rig) -> None:
+    page: list[dict[str, Any]] = [{"id": 1, "kind": "x", "v": "a"}, {"id": "1", "kind": "x", "v": "b"}]
+    for key in (("id",), ("kind", "id"), ("id", "kind"), ("id",)):
+        land(rig, [row | {"v": row["v"] + "2"} for row in page], target=replace(MERGED, key=key))
+        land(rig, page, target=replace(MERGED, key=key))
+        assert rig.sql("SELECT v FROM acme.items ORDER BY v") == [("a",), ("b",)]

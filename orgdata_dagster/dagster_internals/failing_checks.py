@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from orgdata_dagster.dagster_internals import NotThere, private
+from orgdata_dagster.dagster_internals.sqlite_files import EVENTS, sqlite_file
 
 _NEWEST = "SELECT asset_key, check_name, max(id) FROM asset_check_executions GROUP BY 1, 2"
 # the newest row of the check that is a result; rows of planned checks are skipped
@@ -58,15 +59,13 @@ def failing_checks(dagster_home: Path, among: Collection[Check]) -> list[Failing
         return []
     try:
         with private("table of check results"):
-            found = list(_of_sqlite(dagster_home / "history" / "runs" / "index.db", among))
+            found = list(_of_sqlite(sqlite_file(dagster_home, EVENTS), among))
     except NotThere:
         found = list(_of_instance(dagster_home, among))
     return sorted(found, key=lambda one: (one.asset, one.check))
 
 
 def _of_sqlite(database: Path, among: Collection[Check]) -> Iterator[FailingCheck]:
-    if not database.exists():
-        raise ImportError("the events are in another database")
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
             for key, check, last in connection.execute(_NEWEST).fetchall():

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from orgdata_dagster.dagster_internals import NotThere, private
+from orgdata_dagster.dagster_internals.sqlite_files import EVENTS, RUNS, sqlite_file
 
 _LAST = "SELECT asset_key, last_run_id FROM asset_keys WHERE last_run_id IS NOT NULL"
 _OTHERS = "SELECT run_id FROM runs WHERE status <> 'SUCCESS'"
@@ -30,24 +31,22 @@ def all_succeeded(dagster_home: Path, assets: Collection[str]) -> bool:
         return True  # nothing has run here yet
     try:
         with private("tables of runs"):
-            return not _last_runs(dagster_home / "history" / "runs" / "index.db", assets) & _others(dagster_home)
+            return not _last_runs(dagster_home, assets) & _others(dagster_home)
     except NotThere:
         return False
 
 
-def _last_runs(events: Path, assets: Collection[str]) -> set[str]:
-    found = _query(events, _LAST)
+def _last_runs(dagster_home: Path, assets: Collection[str]) -> set[str]:
+    found = _query(sqlite_file(dagster_home, EVENTS), _LAST)
     return {run_id for key, run_id in found if "/".join(json.loads(key)) in assets}
 
 
 def _others(dagster_home: Path) -> set[str]:
     """The ids of runs that have not succeeded: they failed, were canceled, or are in progress."""
-    return {run_id for (run_id,) in _query(dagster_home / "history" / "runs.db", _OTHERS)}
+    return {run_id for (run_id,) in _query(sqlite_file(dagster_home, RUNS), _OTHERS)}
 
 
 def _query(database: Path, sql: str) -> list[tuple[str, ...]]:
-    if not database.exists():
-        raise ImportError("it is in another database")
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
             return connection.execute(sql).fetchall()

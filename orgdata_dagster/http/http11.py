@@ -20,6 +20,7 @@ import httpx
 _READ = 64 * 1024
 _LONGEST_HEAD = 100 * 1024
 _LONGEST_LINE = 1024
+_MOST_HEADS = 20  # of one answer: the last, and those that announce it
 _HEAD_END = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(rb"HTTP/(\d\.\d) (\d{3})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -106,12 +107,13 @@ def read_head(wire: Wire, method: str) -> Head:
 
     Raises RemoteProtocolError if it is not valid HTTP/1, or if the end of the body is ambiguous.
     """
-    while True:
+    for _ in range(_MOST_HEADS):
         head = _parsed(_head_text(wire), method)
         if head.status == 101:
             raise httpx.RemoteProtocolError("the server switches to another protocol, which was not requested")
         if head.status >= 200:
             return head
+    raise httpx.RemoteProtocolError("the server announces an answer again and again, but sends none")
 
 
 def parts(wire: Wire, head: Head) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from orgdata_dagster.http.errors import UnsafeUrl
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LAST_PORT = 65_535
+_LONGEST_LABEL = 63
 # Parsers disagree about these (a browser reads `\` as `/` and `https:x` as `https://x`), and a link can use the
 # disagreement to hide its host.
 _AMBIGUOUS = re.compile(r"[\\\x00-\x1f\x7f]|^\s*[a-z][a-z0-9+.-]*:(?!//[^/])", re.IGNORECASE)
@@ -54,11 +55,16 @@ def _origin(url: str) -> tuple[str, bytes, int] | None:
         parsed.scheme not in _DEFAULT_PORTS
         or port is None
         or port > _LAST_PORT
-        or not parsed.raw_host
+        or not _is_host(parsed.raw_host)
         or parsed.userinfo
     ):
         return None
     return (parsed.scheme, parsed.raw_host, port) if not _AMBIGUOUS.search(url) else None
+
+
+def _is_host(name: bytes) -> bool:
+    """Whether no label is empty or longer than DNS allows; Python's resolver fails on others with a UnicodeError."""
+    return all(0 < len(label) <= _LONGEST_LABEL for label in name.removesuffix(b".").split(b"."))
 
 
 def _host(url: str) -> str:

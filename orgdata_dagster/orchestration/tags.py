@@ -21,6 +21,7 @@ RESUME_TAG = ".dagster/orgdata_resume"  # the instant of the pull that this run 
 PROCESS_TAG = ".dagster/orgdata_process"  # the `identity` of the process that works on the run, see processes.py
 GO_ON_TAG = ".dagster/orgdata_go_on"  # the command that continues a pull
 VENDOR_TAG = ".dagster/orgdata_vendor"  # the vendor that the run counts for in the queue, see run_queue.py
+TURN_TAG = ".dagster/orgdata_turn"  # the priority that the queue gave to the run, see run_queue.py
 # The run's loaded partitions were reported to Dagster. The value is the run's id, because a retry inherits the tag.
 REPORTED_TAG = ".dagster/orgdata_reported"
 

@@ -184,6 +184,8 @@ def test_a_proxy_that_refuses() -> None:
         ("sesame:x@api.acme.example", "ACME_URL has a user name"),
         ("https://", "ACME_URL is not a valid address"),
         ("https://[::1", "ACME_URL is not a valid address"),
+        ("https://api..example.com", "ACME_URL is not a valid address"),
+        (f"https://{'a' * 64}.example.com", "ACME_URL is not a valid address"),
         ("https://host:port/", "ACME_URL is not a valid address"),
         ("https://host:99999999/", "ACME_URL is not a valid address"),
     ],

@@ -153,6 +153,7 @@ BROKEN = {
     "a continued line without a header": HEAD + b"  b\r\n\r\n",
     "headers without end": HEAD + b"X: " + b"x" * 200_000,
     "another protocol from now on": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+    "announcements without an answer": b"HTTP/1.1 100 Continue\r\n\r\n" * 50 + FINE,
     "less than its length": HEAD + b"Content-Length: 5\r\n\r\nfine",
     "a chunk cut short": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nfine",
     "chunks without an end": HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n",

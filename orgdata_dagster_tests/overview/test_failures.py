@@ -89,6 +89,9 @@ def test_dagster_is_only_loaded_for_runs_that_did_not_succeed(home: Home, sandbo
     assert not home.materialize(EVENTS, today()).success
     assert not all_succeeded(folder, [USERS, EVENTS])
     assert all_succeeded(folder, [USERS])
+    with (folder / "dagster.yaml").open("a") as file:
+        file.write("storage:\n  postgres:\n    postgres_db: {hostname: db}\n")
+    assert not all_succeeded(folder, [USERS]), "the SQLite files are those of an earlier storage"
 
 
 def test_a_vendor_that_refused_the_credentials(home: Home, sandbox: Sandbox) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from orgdata_dagster import settings
+from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.assets.interrupts import uninterrupted
 from orgdata_dagster.orchestration.instance.daily_jobs import Kept, every_day
 from orgdata_dagster.orchestration.resources import WarehouseResource
@@ -45,8 +46,8 @@ def _maintain(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> d
             "bytes": done.bytes,
         }
         context.log.info(
-            f"merged {done.merged} files, expired {done.snapshots} snapshots and deleted {done.deleted} files; the "
-            f"lake has {done.files} files ({done.bytes / 1e6:.1f} MB)"
+            f"merged {counted(done.merged, 'file')}, expired {counted(done.snapshots, 'snapshot')} and deleted "
+            f"{counted(done.deleted, 'file')}; the lake has {counted(done.files, 'file')} ({done.bytes / 1e6:.1f} MB)"
         )
     return dg.Output(None, metadata=figures)
 
@@ -60,5 +61,5 @@ def lake_maintenance_job() -> None:
 lake_maintenance_schedule = every_day(
     lake_maintenance_job,
     "40 3 * * *",
-    "Once a day; how long is set by ORGDATA_KEEP_SNAPSHOTS and ORGDATA_KEEP_UNUSED_FILES.",
+    "Once a day. ORGDATA_KEEP_SNAPSHOTS and ORGDATA_KEEP_UNUSED_FILES set how long snapshots and unused files are kept.",
 )

@@ -43,6 +43,29 @@ def test_vendors_take_turns_in_the_queue(home: Home) -> None:
         assert order(instance)[0] == "octolis"
 
 
+def test_a_backlog_that_is_half_done_goes_on_beside_new_runs_of_another_vendor(home: Home) -> None:
+    with home.instance() as instance:
+        backlog = [submitted(instance, "octolis") for _ in range(6)]
+        for run_id in backlog[:3]:
+            instance.delete_run(run_id)  # as if it had started
+        for _ in range(3):
+            submitted(instance, "together")
+        assert order(instance) == ["octolis", "together", "octolis", "together", "octolis", "together"]
+
+
+def test_a_retry_gets_a_turn_of_its_own(home: Home) -> None:
+    with home.instance() as instance:
+        runs = [instance.get_run_by_id(submitted(instance, "octolis")) for _ in range(3)]
+        assert runs[2] is not None
+        inherited = dict(runs[2].tags)
+        for run in runs:
+            assert run is not None
+            instance.delete_run(run.run_id)
+        retried = instance.get_run_by_id(submitted(instance, "octolis", **inherited))
+        assert retried is not None
+        assert retried.tags[PRIORITY_TAG] == "0"
+
+
 @pytest.mark.parametrize(
     "own",
     ["run_queue: {max_concurrent_runs: 3}\n", "run_coordinator: {module: dagster, class: QueuedRunCoordinator}\n"],

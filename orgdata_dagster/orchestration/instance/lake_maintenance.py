@@ -61,5 +61,5 @@ def lake_maintenance_job() -> None:
 lake_maintenance_schedule = every_day(
     lake_maintenance_job,
     "40 3 * * *",
-    "Once a day. ORGDATA_KEEP_SNAPSHOTS and ORGDATA_KEEP_UNUSED_FILES set how long snapshots and unused files are kept.",
+    "Once a day. ORGDATA_KEEP_SNAPSHOTS and ORGDATA_KEEP_UNUSED_FILES set how long snapshots and unused files stay.",
 )

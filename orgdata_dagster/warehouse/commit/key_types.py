@@ -1,7 +1,8 @@
 """Keys that differ only in JSON type: 1 and "1" have the same text, and a vendor may have a row for each.
 
 Here: the column `_orgdata_key_types`, which distinguishes such rows. It is added to a table by the first commit after
-which the values of a key column have several JSON types, one of them string. From then on it is part of the key.
+which the values of a key column have several JSON types, one of them string. From then on it is part of the key. It is
+not added for a column whose type is declared: with BIGINT, 1 and "1" are meant to be the same.
 Keep out: reading the types (pages/json_pages.py), the use of the key (merging.py, keys.py, views.py).
 """
 
@@ -51,7 +52,10 @@ def plan(
     noted = json.loads(state_of(connection, target.table).get(KEY_KINDS, "{}"))
     before = _stored(noted, target, existing, now)
     both = {name: before.get(name, _NONE) | now.get(folded(name), _NONE) for name in target.key}
-    mixed = any("string" in kinds and len(kinds) > 1 for kinds in both.values())
+    mixed = any(
+        "string" in kinds and len(kinds) > 1 and stage.declared_type(name) in (None, lossless.TEXT)
+        for name, kinds in both.items()
+    )
     stored = {name: _kind(name, before.get(name, _NONE), existing.get(name)) for name in target.key}
     statements = []
     if KEY_TYPES in existing or mixed:

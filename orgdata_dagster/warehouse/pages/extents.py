@@ -1,7 +1,7 @@
 """The range of time that the rows of a page cover.
 
 Here: `Extent`, `measure`, and queries for questions that an extent cannot answer. Add here: another such query.
-Keep out: which rows of a page belong to a partition (bounds.py), paging (a vendor's walk.py).
+Keep out: which rows of a page belong to a partition (kept_rows.py), paging (a vendor's walk.py).
 """
 
 from __future__ import annotations

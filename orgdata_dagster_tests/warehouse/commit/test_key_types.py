@@ -25,8 +25,14 @@ def staged(rig: Rig, page: Page, target: Target) -> StagedPage:
     return StagedPage(json_pages.prepare(rig.file(text), rig.connection).with_key(target.key), DAY)
 
 
-def land(rig: Rig, *pages: Page, target: Target = MERGED, whole: bool = False) -> Committed:
-    stage = Stage(rig.connection)
+def land(
+    rig: Rig,
+    *pages: Page,
+    target: Target = MERGED,
+    whole: bool = False,
+    declared: Mapping[str, str] | None = None,
+) -> Committed:
+    stage = Stage(rig.connection, declared=declared)
     for page in pages:
         stage.add(staged(rig, page, target))
     return commit(rig.warehouse, target, stage, [PartitionLoad(DAY, NOON, whole=whole)], run_id="run")
@@ -55,6 +61,12 @@ def test_a_later_one_does_not_replace_the_other(rig: Rig, first: object, second:
     land(rig, [{"id": first, "v": "changed"}])
     assert rig.sql("SELECT v FROM acme.items ORDER BY v") == [("changed",), ("second",)]
     assert rig.sql("SELECT count(*) FROM acme.items_current") == [(2,)]
+
+
+def test_a_declared_type_makes_them_one(rig: Rig) -> None:
+    land(rig, [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}], declared={"id": "BIGINT"})
+    land(rig, [{"id": "1", "v": "A"}], declared={"id": "BIGINT"})
+    assert rig.sql("SELECT id, v FROM acme.items ORDER BY id") == [(1, "A"), (2, "b")]
 
 
 def test_each_is_updated_and_deleted_independently(rig: Rig) -> None:

@@ -1,8 +1,7 @@
 """The YAML of accutics (`defs/accutics/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options.
-Keep out: options of every table (orchestration/config/tables.py), requests (entity.py), the pull, the change probe and
-the reconciliation (vendors/rest/).
+Keep out: options of every table (orchestration/config/tables.py), requests (entity.py), pulling (vendors/rest/).
 """
 
 from __future__ import annotations

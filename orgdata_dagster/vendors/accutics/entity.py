@@ -53,10 +53,7 @@ def listing(
     conditions: Sequence[Condition] = (),
     sort: str = "",
 ) -> Listing:
-    """The requests for an entity.
-
-    conditions, sort: sent with every request.
-    """
+    """The requests for an entity. `conditions` and `sort` are sent with every request."""
     params = {name: value for name, value in {"search": search(*conditions), "sort": sort}.items() if value}
     return Listing(
         path,

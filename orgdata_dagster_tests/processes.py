@@ -1,11 +1,11 @@
-"""The server that tests fork their processes from: it has imported everything once.
+"""The server from which tests fork their processes. It has imported everything once.
 
-What lives here: `PROCESSES`, the one multiprocessing context of all tests, and what its server imports.
-Add here when: a process that a test starts imports something of weight before it gets to its work.
-Keep out: what those processes do; anything that opens a file or a database, which no fork survives.
+Here: `PROCESSES`, the multiprocessing context of all tests, and the modules that its server imports.
+Add here when: a process of a test imports a large module before it begins.
+Keep out: what these processes do; anything that opens a file or a database, because it does not survive a fork.
 
-One place for all, since multiprocessing has one such server a process and one list for it: where two modules each set
-a list, the last one counts, and every command of the other starts cold, two seconds later.
+multiprocessing has one such server per process, with one list of modules. If two modules of tests set a list, the last
+one wins, and every command of the other one starts two seconds later.
 """
 
 import multiprocessing

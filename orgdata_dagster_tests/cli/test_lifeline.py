@@ -6,11 +6,11 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from orgdata_dagster.cli import lifeline
+from orgdata_dagster_tests.process_state import runs, stat
 from orgdata_dagster_tests.waiting import wait_until
 
 # A tree of three: one that ends when it is told to, one that does not, and their parent.
@@ -32,14 +32,6 @@ guard.wait()
 """
 
 
-def runs(pid: int) -> bool:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return False
-    return fields[0] != "Z"
-
-
 @pytest.fixture
 def tree() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """The process that started a tree, and the ids of all processes of the tree, including the guard."""
@@ -47,7 +39,7 @@ def tree() -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         pids = [int(word) for word in starter.stdout.readline().split()]
-        guard = int(Path(f"/proc/{pids[0]}/stat").read_text().rpartition(")")[2].split()[1])
+        guard = int(stat(pids[0])[1])
         yield starter, [guard, *pids]
         starter.kill()
         for pid in filter(runs, [guard, *pids]):

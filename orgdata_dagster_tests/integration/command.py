@@ -1,11 +1,11 @@
-"""Commands as processes of their own, which are really started and really killed, but start warm.
+"""Commands as processes of their own. They are really started and killed, but start without importing Dagster again.
 
-What lives here: `start`, the process it gives, and how it ended.
-Add here when: a test must do one more thing to a running command.
-Keep out: what commands are run, and what is expected of them.
+Here: `start`, the running process, and how it ended. Add here when: a test needs another operation on a command.
+Keep out: which commands are run, and what is expected of them; whether a process runs (process_state.py).
 
-A fresh interpreter needs a second to import Dagster. So commands are forked from a server that has imported everything
-once. All else is as in real life: a session of its own, its own environment, workers in its group.
+A fresh interpreter needs a second to import Dagster. Commands are therefore forked from a server that has imported
+everything once. Otherwise they are as in real life: each has a session and an environment of its own, and its workers
+are in its group.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+from orgdata_dagster_tests.process_state import runs, stat
 from orgdata_dagster_tests.processes import PROCESSES
 
 ORGDATA = "orgdata_dagster.cli:main"
@@ -86,11 +87,7 @@ class Command:
 
 
 def _group(pid: int) -> int | None:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] == "Z" else int(fields[2])
+    return int(stat(pid)[2]) if runs(pid) else None
 
 
 def _run(main: str, args: tuple[str, ...], environment: Mapping[str, str], folder: str) -> None:

@@ -1,5 +1,4 @@
-"""SIGTERM, Ctrl-C, a second signal and kill -9 of `orgdata dev`, `demo` and `sync`: they end in time, with all
-of theirs.
+"""SIGTERM, Ctrl-C, a second signal and kill -9 end `orgdata dev`, `demo` and `sync` in time, with all their processes.
 
 Those of a pull are in test_stop.py.
 """
@@ -10,7 +9,6 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
@@ -22,6 +20,7 @@ from orgdata_dagster.sandbox.octolis import Octolis
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.command import Command
 from orgdata_dagster_tests.integration.home import Home
+from orgdata_dagster_tests.process_state import runs
 from orgdata_dagster_tests.vendors.octolis.sync.rig import COLUMNS, CONTACTS, SYNC, Counting
 from orgdata_dagster_tests.waiting import wait_until
 
@@ -32,14 +31,6 @@ DEV = "orgdata_dagster_tests.integration.dev_without_dagster:main"
 def promised() -> float:
     """The seconds in which a command must end, while other tests use the machine too."""
     return PROMISED * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
-def runs(pid: int) -> bool:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return False
-    return fields[0] != "Z"
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ def test_what_lands_is_what_the_vendor_has(home: Home, sandbox: Sandbox) -> None
     users = sandbox.institution_analytics.data_sets["users"]
     moved = [str(row["id"]) for row in users.truth()[:5]]  # the oldest, so of a day that is closed
     now = datetime.now(UTC)
+    now = now.replace(microsecond=now.microsecond | 1)  # whole milliseconds would be read as the vendor's precision
     for number, key in enumerate(moved):
         users.touch(key, now - timedelta(milliseconds=number))
     users.insert(

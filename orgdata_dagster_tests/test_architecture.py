@@ -92,7 +92,7 @@ def test_dagsters_private_modules_are_named_in_one_room() -> None:
 def test_every_private_import_has_a_reason_and_a_fallback() -> None:
     for path in sorted(PACKAGE.glob("dagster_internals/*.py")):
         text = ast.get_docstring(ast.parse(path.read_text())) or ""
-        if path.name not in ("__init__.py", "event_log.py"):  # the latter is chosen by storage.py
+        if path.name not in ("__init__.py", "event_log.py"):  # the latter is chosen by event_log_class.py
             assert "Why:" in text, path.name
             assert "Fallback:" in text, path.name
 

@@ -21,16 +21,16 @@ from typing import NoReturn
 
 import click
 
-from orgdata_dagster.cli import alerting, checking, completing, reading, signals
-from orgdata_dagster.cli.checking import as_json_option
+from orgdata_dagster.cli import alert_commands, check_commands, read_commands, shell_completion, signals
+from orgdata_dagster.cli.check_commands import as_json_option
 from orgdata_dagster.cli.console import console as _console
+from orgdata_dagster.cli.demo_vendors import needs_vendors
 from orgdata_dagster.cli.errors import Commands
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
-from orgdata_dagster.cli.simulated import needs_vendors
 from orgdata_dagster.counting import counted
+from orgdata_dagster.file_modes import keep_private
 from orgdata_dagster.http import redaction
-from orgdata_dagster.private import keep_private
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +39,7 @@ def orgdata() -> None:
     """Copy the data of SaaS vendors into complete, typed DuckDB tables, on Dagster."""
 
 
-for _command in (*reading.COMMANDS, *checking.COMMANDS, alerting.alerts):
+for _command in (*read_commands.COMMANDS, *check_commands.COMMANDS, alert_commands.alerts):
     orgdata.add_command(_command)
 
 
@@ -108,7 +108,7 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json
 
 
 @orgdata.command()
-@click.argument("selection", default="*", shell_complete=completing.selections)
+@click.argument("selection", default="*", shell_complete=shell_completion.selections)
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last day).")
 @click.option("--to", "last", metavar="DATE", help="Last day, inclusive (default: today, UTC).")
 @click.option("--resume", is_flag=True, help="Skip what the last pull landed, if it failed, was stopped or was killed.")
@@ -160,7 +160,7 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
 
 
 @orgdata.command()
-@click.argument("selection", default="*", shell_complete=completing.selections)
+@click.argument("selection", default="*", shell_complete=shell_completion.selections)
 @click.option("--from", "first", metavar="DATE", help="First day, YYYY-MM-DD (default: the last day).")
 @click.option("--to", "last", metavar="DATE", help="Last day, inclusive (default: today, UTC).")
 @as_json_option
@@ -187,7 +187,7 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 
 
 @orgdata.command()
-@click.argument("name", shell_complete=completing.syncs)
+@click.argument("name", shell_complete=shell_completion.syncs)
 @click.option("--dry-run", is_flag=True, help="Only show what would be sent, whatever the YAML says.")
 @click.option("--rejected", is_flag=True, help="Send only rows that are currently rejected.")
 @click.option(
@@ -214,8 +214,8 @@ def sync(name: str, dry_run: bool, rejected: bool, everything: bool, as_json: bo
 @as_json_option
 def dev(port: int, as_json: bool) -> None:
     """Serve the Dagster UI and run the schedules."""
+    from orgdata_dagster.cli.demo_vendors import vendors_of_demo
     from orgdata_dagster.cli.dev import serve_ui
-    from orgdata_dagster.cli.simulated import vendors_of_demo
 
     console = _console(stderr=as_json)
     with vendors_of_demo(lambda line: console.print(line, highlight=False)):

@@ -22,8 +22,8 @@ from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.checks.freshness import allowed
-from orgdata_dagster.project import configured
-from orgdata_dagster.project.configured import Configured, NotConfigured
+from orgdata_dagster.project import configured_tables
+from orgdata_dagster.project.configured_tables import Configured, NotConfigured
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, literal
 from orgdata_dagster.warehouse.storage.duckdb_file import DuckDBFile
@@ -53,7 +53,7 @@ def init(folder: Path | None) -> Iterator[WrittenFile]:
     project = settings.project_root()
     target = (folder or project / "dbt").expanduser().absolute()
     try:
-        sources = list(_sources(list(configured.tables(project))))
+        sources = list(_sources(list(configured_tables.tables(project))))
     except NotConfigured as error:
         raise UserError(str(error)) from None
     name = re.sub(r"\W+", "_", settings.location_name(project))

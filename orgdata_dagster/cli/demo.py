@@ -1,6 +1,6 @@
 """`orgdata demo`: pull from simulated vendors into a separate project, print the tables, serve the UI.
 
-Here: the demo's project, and the order of steps. Keep out: the pull (pull.py), the simulated vendors (simulated.py).
+Here: the demo's project, and the order of steps. Keep out: the pull (pull.py), the simulated vendors (demo_vendors.py).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from rich.console import Console
 from orgdata_dagster import settings
 from orgdata_dagster.cli import catalog as catalogs
 from orgdata_dagster.cli import status_report
+from orgdata_dagster.cli.demo_vendors import FOLDER, simulated_vendors
 from orgdata_dagster.cli.dev import UI_HOST, serve_ui
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.cli.pull import as_json as pulled_as_json
 from orgdata_dagster.cli.pull import pull
-from orgdata_dagster.cli.simulated import FOLDER, simulated_vendors
 from orgdata_dagster.counting import counted
 from orgdata_dagster.overview.checks import failing
 from orgdata_dagster.overview.tables import table_statuses

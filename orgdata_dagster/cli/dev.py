@@ -27,8 +27,8 @@ from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
 from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.automation.alerts.messages import UI_URL
+from orgdata_dagster.orchestration.instance.daemons import daemons
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
-from orgdata_dagster.orchestration.instance.processes import daemons
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 from orgdata_dagster.orchestration.instance.unreported import landed_by
 from orgdata_dagster.orchestration.shared_state import shared_state

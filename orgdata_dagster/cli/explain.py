@@ -19,8 +19,8 @@ from rich.console import Console
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http.redaction import redact
 from orgdata_dagster.orchestration.resources import VendorResource
-from orgdata_dagster.project import configured, yaml_files
-from orgdata_dagster.project.configured import FoundComponent, NotConfigured
+from orgdata_dagster.project import configured_tables, yaml_files
+from orgdata_dagster.project.configured_tables import FoundComponent, NotConfigured
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.writeback.component import SyncComponent
 
@@ -80,7 +80,7 @@ def explain(name: str, *, among: Sequence[FoundComponent] | None = None) -> Expl
     among: the project's components, where they are known already.
     """
     try:
-        written, entry = _found(name, list(configured.components()) if among is None else among)
+        written, entry = _found(name, list(configured_tables.components()) if among is None else among)
     except NotConfigured as error:
         raise UserError(str(error)) from None
     component: Any = written.component
@@ -106,7 +106,7 @@ def _found(name: str, among: Sequence[FoundComponent]) -> tuple[FoundComponent, 
         component = written.component
         if isinstance(component, SyncComponent) and name in _names(component):
             return written, None
-    found = configured.find(name, among=among)
+    found = configured_tables.find(name, among=among)
     entries = {id(table): number for number, table in enumerate(found.component.tables)}
     number = entries.get(id(found.stream.table), len(entries))
     return FoundComponent(found.component, found.file, found.document), (number, found.stream.table)

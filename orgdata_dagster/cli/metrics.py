@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import current
+from orgdata_dagster.cli import current_outline
 from orgdata_dagster.orchestration import opening
-from orgdata_dagster.overview import limits
+from orgdata_dagster.overview import rate_limit_use
 from orgdata_dagster.overview.checks import failing as failing_checks
 from orgdata_dagster.overview.tables import table_statuses
 from orgdata_dagster.warehouse.ledger import measures
@@ -50,7 +50,7 @@ class Metric:
 
 def collect(now: datetime | None = None) -> list[Metric]:
     """All metrics. Raises UserError, WarehouseError or StateUnavailable if something cannot be read."""
-    outline, now = current.outline(), now or datetime.now(UTC)
+    outline, now = current_outline.outline(), now or datetime.now(UTC)
     return [*_tables(outline, now), *_limits(outline), *_ledger(now), *_checks(outline), _queue()]
 
 
@@ -72,7 +72,7 @@ def _tables(outline: Any, now: datetime) -> Iterator[Metric]:
 
 def _limits(outline: Any) -> Iterator[Metric]:
     used = Metric("orgdata_rate_limit_used_ratio", "Used share of a window of the rate limit.", "ratio")
-    for each in limits.rate_limits(outline):
+    for each in rate_limit_use.rate_limits(outline):
         # a vendor may have two limits over the same time, such as one per key and one per account
         window = {"window_seconds": f"{each['seconds']:g}", "points": f"{each['points']:g}"}
         used.add(each["spent"] / each["points"], vendor=each["vendor"], **window)
@@ -81,7 +81,7 @@ def _limits(outline: Any) -> Iterator[Metric]:
         "orgdata_vendor_paused",
         "1 if no request is sent now, because the vendor asked for a pause or refused the credentials.",
     )
-    pauses = {each.vendor for each in limits.paused(outline)}
+    pauses = {each.vendor for each in rate_limit_use.paused(outline)}
     for vendor in outline.vendors:
         paused.add(vendor.name in pauses, vendor=vendor.name)
     yield paused

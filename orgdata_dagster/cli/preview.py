@@ -27,10 +27,10 @@ from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Read
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
-from orgdata_dagster.project import configured
+from orgdata_dagster.project import configured_tables
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Step, Stream
-from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.commit.ready_rows import ReadyRows
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
@@ -66,8 +66,8 @@ class Preview:
 def find(name: str) -> tuple[VendorComponent, Stream]:
     """The stream of `vendor/table`, and its component. Raises UserError if there is none."""
     try:
-        found = configured.find(name)
-    except configured.NotConfigured as error:
+        found = configured_tables.find(name)
+    except configured_tables.NotConfigured as error:
         raise UserError(str(error)) from None
     return found.component, found.stream
 

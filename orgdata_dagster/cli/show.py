@@ -25,8 +25,8 @@ from orgdata_dagster.cli.query import result_of
 from orgdata_dagster.cli.query.formats import rows_of
 from orgdata_dagster.cli.query.table import plain
 from orgdata_dagster.orchestration import opening
-from orgdata_dagster.project import configured
-from orgdata_dagster.project.configured import NotConfigured
+from orgdata_dagster.project import configured_tables
+from orgdata_dagster.project.configured_tables import NotConfigured
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.ledger import coverage
@@ -116,7 +116,7 @@ def target_of(name: str) -> Target | None:
     """The configuration of a table, or of the table that a view belongs to; None for any other name."""
     for ending in ("", "_current", "_history"):
         with suppress(NotConfigured):
-            return configured.find(name.removesuffix(ending)).stream.target
+            return configured_tables.find(name.removesuffix(ending)).stream.target
     return None
 
 

@@ -1,6 +1,7 @@
 """`orgdata status` on the terminal: the tables, how complete they are, and how much of the rate limits is used.
 
-Here: printing. Keep out: collecting the figures (overview/).
+Here: printing. Keep out: the command and its options (read_commands.py), collecting the figures (overview/), the
+reasons of failures (orchestration/reasons.py).
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ from orgdata_dagster.http import stopping
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
 from orgdata_dagster.orchestration.assets.progress import ProgressReport, watch
-from orgdata_dagster.orchestration.instance.claims import claimed
+from orgdata_dagster.orchestration.instance.run_claims import claimed
 from orgdata_dagster.orchestration.reasons import of_failed_step
 from orgdata_dagster.orchestration.tags import PROCESS_TAG, RANGE_END, RANGE_START
 from orgdata_dagster.state.processes import identity

@@ -1,6 +1,6 @@
 """Dagster's event log in SQLite, which stores the events of a run's partitions in batches.
 
-Here: `BatchingEventLog`, which an instance's dagster.yaml names (storage.py). Keep out: creating events.
+Here: `BatchingEventLog`, which an instance's dagster.yaml names (event_log_class.py). Keep out: creating events.
 
 Dagster reports every partition twice, as planned and as materialized. Its own storage uses a transaction in two files
 for each, on new connections. That takes at least 15 ms, more than pulling a small partition. A step of one small table

@@ -1,7 +1,7 @@
 """Waiting of a step for a slot of its pool.
 
 Here: `install`, which makes steps wait without using the CPU, react to signals, and call `on_blocked`.
-Keep out: the reaction to a blocked pool (orchestration/instance/pool_waits.py).
+Keep out: the reaction to a blocked pool (orchestration/instance/blocked_steps.py).
 
 Why: Dagster's in-process executor computes the time until its next attempt as `min(0, ...)`, so it never sleeps. It
 captures signals and ignores them until the step starts. It does not free the slot of a process that was killed.

@@ -1,6 +1,6 @@
 """The SQLite files in which Dagster stores runs and events, read without importing Dagster.
 
-Here: `sqlite_file`, which finds one. Keep out: the queries (failing_checks.py, last_runs.py).
+Here: `sqlite_file`, which finds one. Keep out: the queries (failing_checks.py, all_succeeded.py).
 
 Why: see the modules that read them. Fallback: Dagster's public interface, which the caller uses on an ImportError.
 """

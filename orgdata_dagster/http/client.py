@@ -19,7 +19,6 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from orgdata_dagster.http import body, redaction, stopping
-from orgdata_dagster.http.announced import LimitHeaders, reset_announced
 from orgdata_dagster.http.call import Call, Observer, Params
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.clock import SYSTEM, Clock
@@ -34,10 +33,11 @@ from orgdata_dagster.http.errors import (
     one_line,
     refusal,
 )
+from orgdata_dagster.http.limit_headers import LimitHeaders, reset_announced
 from orgdata_dagster.http.no_answer import RequestTarget, no_answer
 from orgdata_dagster.http.origin import resolve
 from orgdata_dagster.http.pauses import Pauses
-from orgdata_dagster.http.payment import PermitLike, RateLimitLike, Unbounded, VendorPaused
+from orgdata_dagster.http.rate_limit_interface import PermitLike, RateLimitLike, Unbounded, VendorPaused
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import Attempts, RetryPolicy, http_date, retry_after
 

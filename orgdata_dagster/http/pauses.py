@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from orgdata_dagster.http.clock import Clock
 from orgdata_dagster.http.errors import TooLongAPause, TransientError
-from orgdata_dagster.http.payment import RateLimitLike, VendorPaused
+from orgdata_dagster.http.rate_limit_interface import RateLimitLike, VendorPaused
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.http.waiting import span
 

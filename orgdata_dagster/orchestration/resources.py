@@ -17,16 +17,16 @@ import dagster as dg
 import httpx
 
 from orgdata_dagster import settings
-from orgdata_dagster.http.announced import LimitHeaders
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.connection import Timeouts
 from orgdata_dagster.http.errors import ErrorDetail
+from orgdata_dagster.http.limit_headers import LimitHeaders
 from orgdata_dagster.http.rate_limit import RateLimit, Rule
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration import opening, telemetry
-from orgdata_dagster.orchestration.config.limits import Limits
+from orgdata_dagster.orchestration.config.request_options import Limits
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder

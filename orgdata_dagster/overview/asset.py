@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from orgdata_dagster import settings
-from orgdata_dagster.overview.failed_runs import failures
+from orgdata_dagster.overview.failures_in_dagster import failures
 from orgdata_dagster.overview.from_definitions import outline_of, syncs_of
 from orgdata_dagster.overview.markdown import metadata_of
 from orgdata_dagster.overview.state import Overview, collect

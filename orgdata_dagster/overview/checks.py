@@ -1,6 +1,7 @@
 """The checks that fail now, and where the user finds details.
 
-Here: `failing`, `remedy_of`. Keep out: since when, and other failures (failed_runs.py); anything that imports Dagster.
+Here: `failing`, `remedy_of`. Keep out: since when, and other failures (failures_in_dagster.py); anything that imports
+Dagster.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A current failure: what fails, since when, why, and which command helps.
 
 Here: `Failure`, for tables, syncs, checks, and vendors to which no request is sent.
-Keep out: finding failures (last_runs.py, failed_runs.py, checks.py), messages about them
+Keep out: finding failures (failing_assets.py, failures_in_dagster.py, checks.py), messages about them
 (orchestration/automation/alerts/); anything that imports Dagster.
 """
 

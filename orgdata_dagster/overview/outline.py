@@ -1,7 +1,7 @@
 """The part of the configuration that `orgdata status` needs, cached in ORGDATA_HOME so that it need not load Dagster.
 
 Here: `Outline`, and whether the cached one is still valid. Add here: a fact of the configuration that `status` shows.
-Keep out: reading it from the definitions (catalog.py); anything that imports Dagster.
+Keep out: reading it from the definitions (from_definitions.py); anything that imports Dagster.
 
 It is valid until one of the sources of the definitions changes: the files of the project's package, orgdata, Dagster,
 and the environment variables whose names occur in those files or that a vendor reads.

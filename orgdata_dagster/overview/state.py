@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from orgdata_dagster.overview import limits
+from orgdata_dagster.overview import rate_limit_use
 from orgdata_dagster.overview.failure import Failure, of_pauses
 from orgdata_dagster.overview.outline import Outline, VendorOutline
 from orgdata_dagster.overview.pauses import VendorPause
@@ -54,7 +54,7 @@ class Overview:
 
     now: that moment.
     use: the requests per vendor and day.
-    windows: the use of the rate limits, see `limits.rate_limits`.
+    windows: the use of the rate limits, see `rate_limit_use.rate_limits`.
     failures: vendors to which no request is sent, followed by other failures, the oldest first.
     """
 
@@ -74,10 +74,10 @@ class Overview:
 def collect(outline: Outline, failures: Sequence[Failure] = (), now: datetime | None = None) -> Overview:
     """Read the state of the warehouse and the rate limits. Limits that cannot be read are omitted."""
     now = now or datetime.now(UTC)
-    tables, use = table_statuses(outline), limits.use_of_days(now)
+    tables, use = table_statuses(outline), rate_limit_use.use_of_days(now)
     windows, paused = list[dict[str, Any]](), list[VendorPause]()
     with suppress(StateUnavailable):  # `orgdata doctor` shows the reason; the tables can still be shown
-        windows, paused = limits.used_today(limits.rate_limits(outline)), limits.paused(outline)
+        windows, paused = rate_limit_use.used_today(rate_limit_use.rate_limits(outline)), rate_limit_use.paused(outline)
     known = {vendor.name: vendor for vendor in outline.vendors}
     paused_names = {each.vendor for each in paused}
     names = list(dict.fromkeys(sorted([*known, *(table.table.partition(".")[0] for table in tables)])))

@@ -17,22 +17,22 @@ from orgdata_dagster import settings
 from orgdata_dagster.dagster_internals import quiet_events, step_failures
 from orgdata_dagster.dagster_internals.event_batches import in_batches
 from orgdata_dagster.dagster_internals.output_mirror import mirror_in_threads
+from orgdata_dagster.file_modes import keep_private
 from orgdata_dagster.http import redaction
 from orgdata_dagster.orchestration.automation.alerts import channels, heartbeat
 from orgdata_dagster.orchestration.automation.alerts.sensor import alerts_sensor
 from orgdata_dagster.orchestration.automation.catch_up import catch_up_sensor
 from orgdata_dagster.orchestration.automation.conditions import downstream_sensor
 from orgdata_dagster.orchestration.automation.freshness import freshness_sensor
-from orgdata_dagster.orchestration.automation.orphans import orphaned_runs_sensor
-from orgdata_dagster.orchestration.instance import lake_maintenance, pool_waits
+from orgdata_dagster.orchestration.automation.orphaned_runs_sensor import orphaned_runs_sensor
+from orgdata_dagster.orchestration.instance import blocked_steps, lake_maintenance
 from orgdata_dagster.orchestration.instance.executor import claiming_executor
 from orgdata_dagster.orchestration.instance.retention import retention_job, retention_schedule
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.overview import asset as overview
-from orgdata_dagster.private import keep_private
 from orgdata_dagster.project import isolation
 from orgdata_dagster.project.stand_ins import stand_ins
-from orgdata_dagster.project.unconfigured import shown_as_off
+from orgdata_dagster.project.unconfigured_vendors import shown_as_off
 from orgdata_dagster.project.view_deps import on_tables
 
 
@@ -48,13 +48,13 @@ def build_defs(
         with the reason (isolation.py). If false, a broken part raises its error.
 
     A resource that is used but not provided is replaced by a stand-in (stand_ins.py); in the UI, so is the resource of
-    a vendor without credentials (unconfigured.py). Steps run in the process of their run, because they mostly wait, and
-    one process per step would take seconds.
+    a vendor without credentials (unconfigured_vendors.py). Steps run in the process of their run, because they mostly
+    wait, and one process per step would take seconds.
     """
     keep_private()
     redaction.install()
     channels.channels(), heartbeat.url()  # their URLs are redacted from now on
-    pool_waits.install()
+    blocked_steps.install()
     step_failures.install()
     quiet_events.install()
     in_batches()

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 import orgdata_dagster
-from orgdata_dagster.private import usual_modes
+from orgdata_dagster.file_modes import usual_modes
 from orgdata_dagster.project import yaml_files
 from orgdata_dagster.vendors.base.component import VendorComponent
 

@@ -21,7 +21,7 @@ from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import report_wait, reporting_waits
 from orgdata_dagster.orchestration.checks.specs import REJECTED
-from orgdata_dagster.orchestration.instance.claims import claim
+from orgdata_dagster.orchestration.instance.run_claims import claim
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECTED_TAG, WRITES_TAG
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -32,7 +32,7 @@ from orgdata_dagster.writeback.destination import Pace
 from orgdata_dagster.writeback.diff import Diff, Selection, compare
 from orgdata_dagster.writeback.journal import Journal
 from orgdata_dagster.writeback.results import ResultsTable
-from orgdata_dagster.writeback.sent_rows import SentRows
+from orgdata_dagster.writeback.row_states import RowStates
 from orgdata_dagster.writeback.sync import Sync
 
 _NOTHING_SENT = "Dry run: nothing was sent."
@@ -103,14 +103,14 @@ class _Run:
         """`folder`: an empty folder for the comparison."""
         tags, destination = self.context.run.tags, self.sync.destination
         selection = Selection(tags.get(ONLY_REJECTED_TAG) == "true", tags.get(ALL_TAG) == "true")
-        sent_rows = SentRows(self.sync.name, destination.target)
-        diff = compare(self.warehouse, sent_rows, self.sync, selection, folder)
+        row_states = RowStates(self.sync.name, destination.target)
+        diff = compare(self.warehouse, row_states, self.sync, selection, folder)
         dry_run = self._dry_run()
         planned = figures.of_diff(diff, destination.batch_size, self.pace, dry_run=dry_run)
         if dry_run:
             rejected = diff.counts.rejected + diff.counts.refused_before
             return dg.MaterializeResult(metadata=planned, check_results=[self._check(rejected)])
-        return self._delivered(diff, sent_rows, planned)
+        return self._delivered(diff, row_states, planned)
 
     def _dry_run(self) -> str | None:
         """Why nothing is sent; None if rows are sent."""
@@ -118,10 +118,10 @@ class _Run:
             return f"{_NOTHING_SENT} Every run is a dry run until the YAML says `dry_run: false`."
         return _NOTHING_SENT if self.context.run.tags.get(DRY_RUN_TAG) == "true" else None
 
-    def _delivered(self, diff: Diff, sent_rows: SentRows, planned: figures.Metadata) -> dg.MaterializeResult:
+    def _delivered(self, diff: Diff, row_states: RowStates, planned: figures.Metadata) -> dg.MaterializeResult:
         destination, counts, requests = self.sync.destination, diff.counts, RequestLog()
         results = ResultsTable(self.sync.results, destination.result_columns)
-        journal = Journal(self.warehouse, destination, sent_rows, results, self.context.run.run_id, requests)
+        journal = Journal(self.warehouse, destination, row_states, results, self.context.run.run_id, requests)
         journal.open(diff)
         with destination.connect(self.resource, requests) as write:
             allowed = int(self.sync.max_rejected * counts.rows)

@@ -90,7 +90,7 @@ class Delivery:
                 if stopping.stopping():
                     self._end(stopped_early())
                 begun = list(itertools.islice(self._next(rows), max(0, self._width - len(sent))))
-                self.journal.write(completed, begun)
+                self.journal.record(completed, begun)
                 self.progress(self.tally)
                 for batch in begun:
                     sent[pool.submit(send, self.write, batch)] = batch

@@ -22,7 +22,7 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.writeback import source
 from orgdata_dagster.writeback.destination import Row
 from orgdata_dagster.writeback.payloads import ROWS
-from orgdata_dagster.writeback.sent_rows import BY_DESTINATION, SentRows
+from orgdata_dagster.writeback.row_states import BY_DESTINATION, RowStates
 from orgdata_dagster.writeback.sync import Sync
 
 # A key in flight is always sent, because the destination may have a newer value than the last accepted one.
@@ -139,7 +139,7 @@ class Diff:
             yield connection
 
 
-def compare(warehouse: Warehouse, sent_rows: SentRows, sync: Sync, selection: Selection, folder: Path) -> Diff:
+def compare(warehouse: Warehouse, row_states: RowStates, sync: Sync, selection: Selection, folder: Path) -> Diff:
     """Copy the source into `folder`, and check and compare every row.
 
     Raises PermanentError if the source cannot be read, or does not fit the destination.
@@ -147,7 +147,7 @@ def compare(warehouse: Warehouse, sent_rows: SentRows, sync: Sync, selection: Se
     diff = Diff(warehouse, folder / "diff.duckdb")
     with warehouse.reading() as connection:
         source.copy(connection, sync.source, diff.path)
-        sent_rows.copy(connection)
+        row_states.copy(connection)
     with warehouse.scratch_connection() as connection:
         connection.execute("SET GLOBAL preserve_insertion_order = true")
         connection.execute(f"ATTACH {literal(str(diff.path))} AS {source.COPY}; USE {source.COPY}")

@@ -1,6 +1,6 @@
 """The records of a delivery: the batches that are about to be sent, and the results of those that were sent.
 
-Here: the content of each transaction. Keep out: the tables (sent_rows.py, results.py), when to write (delivery.py).
+Here: the content of each transaction. Keep out: the tables (row_states.py, results.py), when to write (delivery.py).
 
 Results, accepted rows, merges and the record of the next batches are written in the same transaction. The records are
 therefore consistent, whenever the process is killed.
@@ -21,7 +21,7 @@ from orgdata_dagster.writeback.batch import Batch
 from orgdata_dagster.writeback.destination import Destination
 from orgdata_dagster.writeback.diff import Diff
 from orgdata_dagster.writeback.results import ResultsTable, RowOutcome
-from orgdata_dagster.writeback.sent_rows import SentRows
+from orgdata_dagster.writeback.row_states import RowStates
 from orgdata_dagster.writeback.source import COPY
 
 
@@ -43,7 +43,7 @@ class Journal:
 
     warehouse: Warehouse
     destination: Destination
-    sent_rows: SentRows
+    row_states: RowStates
     results: ResultsTable
     run_id: str
     requests: RequestLog
@@ -55,14 +55,14 @@ class Journal:
             connection.execute(f"ATTACH {literal(str(diff.path))} AS {COPY} (READ_ONLY)")
             now = datetime.now(UTC)
             schema.create(connection)
-            self.sent_rows.create(connection)
+            self.row_states.create(connection)
             self.results.create(connection)
-            self.sent_rows.reject_invalid(connection, self.run_id, now)
+            self.row_states.reject_invalid(connection, self.run_id, now)
             self.results.add_invalid(connection, self.run_id, now)
-            self.sent_rows.forget_gone(connection)
+            self.row_states.forget_gone(connection)
             self.results.add_gone(connection, self.run_id, now)
 
-    def write(self, completed: Sequence[Completed], begun: Sequence[Batch]) -> None:
+    def record(self, completed: Sequence[Completed], begun: Sequence[Batch]) -> None:
         """Record the outcomes of some batches, and that others are about to be sent."""
         if not (completed or begun):
             return
@@ -71,14 +71,14 @@ class Journal:
         with self.warehouse.transaction() as connection:
             now = datetime.now(UTC)
             write_requests(connection, requests, self.run_id)
-            self.sent_rows.end(connection, [each.batch.id for each in completed if each.certain])
+            self.row_states.end(connection, [each.batch.id for each in completed if each.certain])
             if outcomes:
                 self.results.add(connection, outcomes, self.run_id, now)
             if written := [(each.row, each.result.record_id) for each in outcomes if each.outcome == "written"]:
-                self.sent_rows.accept(connection, written, self.run_id, now)
+                self.row_states.accept(connection, written, self.run_id, now)
             if rejected := [(each.row, each.result.reason) for each in outcomes if each.outcome == "rejected"]:
-                self.sent_rows.reject(connection, rejected, self.run_id, now)
+                self.row_states.reject(connection, rejected, self.run_id, now)
             if merged := [each.result for each in outcomes if each.result.merged_ids]:
                 self.merges += self.destination.record_merges(connection, merged, self.run_id, now)
             for batch in begun:
-                self.sent_rows.begin(connection, batch.id, batch.rows, self.run_id, now)
+                self.row_states.begin(connection, batch.id, batch.rows, self.run_id, now)

@@ -1,7 +1,7 @@
 """The table `<vendor>.<name>_results`: the result of every row that was sent or rejected, for each run.
 
 Here: the table and its columns. Add here: another fact about the result of a row. Keep out: the present state of a key
-(sent_rows.py), columns of only one destination (its `result_columns`).
+(row_states.py), columns of only one destination (its `result_columns`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import duckdb
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, literal, quoted
 from orgdata_dagster.writeback.destination import ResultColumn, Row, RowResult
-from orgdata_dagster.writeback.sent_rows import GONE, INVALID
+from orgdata_dagster.writeback.row_states import GONE, INVALID
 
 Outcome = Literal["written", "rejected", "not sent", "unknown"]
 
@@ -106,7 +106,7 @@ class ResultsTable:
         connection.execute(f"INSERT INTO {self.table.sql} BY NAME SELECT {values}", columns)
 
     def add_invalid(self, connection: duckdb.DuckDBPyConnection, run_id: str, now: datetime) -> None:
-        """Record the rows of INVALID, which are rejected before anything is sent (SentRows.reject_invalid)."""
+        """Record the rows of INVALID, which are rejected before anything is sent (RowStates.reject_invalid)."""
         connection.execute(
             f"INSERT INTO {self.table.sql} BY NAME SELECT 'rejected' AS outcome, number AS row, key, "
             f"hash AS payload_hash, reason, CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} "
@@ -115,7 +115,7 @@ class ResultsTable:
         )
 
     def add_gone(self, connection: duckdb.DuckDBPyConnection, run_id: str, now: datetime) -> None:
-        """Record the rows of GONE, whose outcome remains unknown (SentRows.forget_gone)."""
+        """Record the rows of GONE, whose outcome remains unknown (RowStates.forget_gone)."""
         connection.execute(
             f"INSERT INTO {self.table.sql} BY NAME SELECT 'unknown' AS outcome, key, hash AS payload_hash, batch_id, "
             "'run ' || run_id || ' ended before the answer was recorded; the source no longer has the row' AS reason, "

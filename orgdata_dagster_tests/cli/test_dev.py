@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.orchestration.instance.processes import daemons
+from orgdata_dagster.orchestration.instance.daemons import daemons
 from orgdata_dagster.state.file_lock import locked
 from orgdata_dagster_tests.integration.command import Command
 from orgdata_dagster_tests.integration.home import Home

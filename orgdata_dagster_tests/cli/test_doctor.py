@@ -15,7 +15,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from orgdata_dagster.cli.catalog import Catalog, load
 from orgdata_dagster.cli.doctor import Opened, apply_fixes, examine
 from orgdata_dagster.cli.doctor.finding import Finding
-from orgdata_dagster.orchestration.instance.processes import age
+from orgdata_dagster.orchestration.instance.daemons import age
 from orgdata_dagster.orchestration.instance.setup import make_ready
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster.sandbox.faults import Status

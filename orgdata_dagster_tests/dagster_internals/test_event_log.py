@@ -20,11 +20,13 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Engine, event
 
 from orgdata_dagster import settings
-from orgdata_dagster.dagster_internals import quiet_events, storage
+from orgdata_dagster.dagster_internals import event_log_class, quiet_events
 from orgdata_dagster.dagster_internals.migrations import read_once
 from orgdata_dagster.orchestration.instance.setup import prepare_home, shared_instance
 
-pytestmark = pytest.mark.skipif(storage.batched_event_log() is None, reason="this Dagster has another event log")
+pytestmark = pytest.mark.skipif(
+    event_log_class.batched_event_log() is None, reason="this Dagster has another event log"
+)
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-02", timezone="UTC")
 KEYS = DAYS.get_partition_keys()

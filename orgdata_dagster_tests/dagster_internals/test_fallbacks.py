@@ -16,7 +16,7 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.dagster_internals import SWITCH, components, migrations, storage
+from orgdata_dagster.dagster_internals import SWITCH, components, event_log_class, migrations
 from orgdata_dagster.orchestration import tags
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.project.build import build_defs
@@ -56,7 +56,7 @@ def without(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def test_days_are_pulled_and_shown(new_home: Home, sandbox: Sandbox) -> None:
     """The main use case: a new instance, a pull of several days in one run, tables, partitions, checks."""
     assert sandbox
-    assert storage.batched_event_log() is None
+    assert event_log_class.batched_event_log() is None
     assert migrations.read_once() is None
     first, last = project.today(back=2), project.today()
     done = new_home.materialize("institution_analytics/users", first, last)

@@ -9,7 +9,7 @@ import pytest
 from dagster._grpc import server_watcher
 from dagster._grpc.client import DagsterGrpcClient
 
-from orgdata_dagster.dagster_internals import SWITCH, storage
+from orgdata_dagster.dagster_internals import SWITCH, event_log_class
 from orgdata_dagster.dagster_internals.server_watch import watch_less
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster_tests.integration.home import Home
@@ -40,7 +40,7 @@ def test_the_ui_and_the_daemon_query_less_often(
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, process or "nobody", ModuleType("it"))
     with shared_instance():  # whose event log sets it, in a Dagster that has room for one
-        assert waits(monkeypatch) == [seconds if storage.batched_event_log() else 1]
+        assert waits(monkeypatch) == [seconds if event_log_class.batched_event_log() else 1]
 
 
 def test_without_dagsters_private_parts_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:

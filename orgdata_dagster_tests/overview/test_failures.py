@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster.cli import catalog
-from orgdata_dagster.dagster_internals import SWITCH, storage
-from orgdata_dagster.dagster_internals.last_runs import all_succeeded
+from orgdata_dagster.dagster_internals import SWITCH, event_log_class
+from orgdata_dagster.dagster_internals.all_succeeded import all_succeeded
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.shared_state import shared_state
-from orgdata_dagster.overview import failed_runs
+from orgdata_dagster.overview import failures_in_dagster
 from orgdata_dagster.overview.asset import overview_of
 from orgdata_dagster.overview.markdown import metadata_of
 from orgdata_dagster.overview.page import page
@@ -74,7 +74,7 @@ def test_a_failure_older_than_the_newest_runs(home: Home, sandbox: Sandbox, monk
     sandbox.institution_analytics.faults.add(Status(404))
     assert not home.materialize(EVENTS, today()).success
     assert home.materialize(USERS, today()).success
-    monkeypatch.setattr(failed_runs, "_RUNS", 1)  # the hourly runs of other tables
+    monkeypatch.setattr(failures_in_dagster, "_RUNS", 1)  # the hourly runs of other tables
     [failure] = seen(home).failures
     assert failure.name == EVENTS
 
@@ -126,7 +126,7 @@ def test_only_rate_limits_that_were_used_today_are_shown(home: Home, sandbox: Sa
     assert len(json.loads(home.orgdata("status", "--json").out)["rate_limits"]) == 1
 
 
-@pytest.mark.skipif(storage.batched_event_log() is None, reason="this Dagster has another event log")
+@pytest.mark.skipif(event_log_class.batched_event_log() is None, reason="this Dagster has another event log")
 def test_the_checks_of_a_failed_run_are_not_failed_checks(home: Home, sandbox: Sandbox) -> None:
     """They were planned and never evaluated; the UI would show them as failed."""
     assert home.materialize(USERS, today(back=1)).success

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from orgdata_dagster.warehouse.catalog import table_columns
-from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit.commit_result import CommitResult
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.commit.transaction import commit
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
@@ -73,7 +73,7 @@ class Rig:
         run_id: str = "run",
         load: dict[str, Any] | None = None,
         **staging: Any,
-    ) -> Committed:
+    ) -> CommitResult:
         """Stage and commit one partition. `staging`: see `stage`; `load`: more fields of PartitionLoad."""
         stage = self.stage(*bodies, partition=partition, cursor=target.cursor, table=target.table, **staging)
         loads = [replace(PartitionLoad(partition, as_of), **(load or {}))]

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import duckdb
 import pytest
 
-from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.commit.ready_rows import ReadyRows
 from orgdata_dagster.warehouse.commit.target import PartitionLoad
 from orgdata_dagster.warehouse.commit.transaction import commit
 from orgdata_dagster.warehouse.errors import RecordTooLarge

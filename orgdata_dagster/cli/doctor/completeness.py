@@ -22,7 +22,7 @@ from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PullKind, pulled_assets
 from orgdata_dagster.overview.checks import failing, remedy_of
 from orgdata_dagster.overview.emptied import ACCEPT, acceptance, in_words
-from orgdata_dagster.overview.failed_runs import failing_assets
+from orgdata_dagster.overview.failures_in_dagster import failing_assets
 from orgdata_dagster.overview.from_definitions import syncs_of
 from orgdata_dagster.warehouse.ledger.coverage import Reach
 

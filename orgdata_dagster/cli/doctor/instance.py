@@ -15,9 +15,9 @@ import duckdb
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.counting import counted
+from orgdata_dagster.orchestration.instance.daemons import age, daemons
 from orgdata_dagster.orchestration.instance.orphaned_runs import dead_runs, leaked_slots, reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits, wrong_limits
-from orgdata_dagster.orchestration.instance.processes import age, daemons
 from orgdata_dagster.orchestration.instance.unreported import ended_early, report_landed, unreported
 from orgdata_dagster.warehouse.errors import WarehouseError
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from orgdata_dagster import private, settings
+from orgdata_dagster import file_modes, settings
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration import opening
@@ -65,7 +65,7 @@ def _home() -> Iterator[Finding]:
 
 
 def _private() -> Finding:
-    open_to_others = list(private.exposed(_files()))
+    open_to_others = list(file_modes.exposed(_files()))
     if not open_to_others:
         return Finding("private", "only their owner can read the home and the warehouse")
     first = f"{open_to_others[0]} (mode {stat.S_IMODE(open_to_others[0].stat().st_mode):04o})"
@@ -79,7 +79,7 @@ def _files() -> list[Path]:
 
 
 def _tighten() -> str:
-    return f"restricted {counted(private.tighten(_files()), 'file')} and folders to their owner"
+    return f"restricted {counted(file_modes.tighten(_files()), 'file')} and folders to their owner"
 
 
 def _room(about: str, folder: Path, variable: str) -> Finding:

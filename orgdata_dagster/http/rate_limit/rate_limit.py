@@ -15,7 +15,6 @@ from statistics import median
 from typing import Concatenate, ParamSpec, TypeVar
 
 from orgdata_dagster.http.clock import SYSTEM, Clock
-from orgdata_dagster.http.payment import VendorPaused
 from orgdata_dagster.http.rate_limit.lease import NoLease, take_lease
 from orgdata_dagster.http.rate_limit.reservations import (
     FIRST,
@@ -29,6 +28,7 @@ from orgdata_dagster.http.rate_limit.reservations import (
 )
 from orgdata_dagster.http.rate_limit.rule import Rule
 from orgdata_dagster.http.rate_limit.timeline import ClockReading, boot_id, read_clocks
+from orgdata_dagster.http.rate_limit_interface import VendorPaused
 from orgdata_dagster.http.waiting import announce
 from orgdata_dagster.state import State, Transaction
 

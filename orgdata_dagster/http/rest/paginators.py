@@ -1,7 +1,8 @@
 """Paginators (dlt's term): they request one page after the other. They are chosen in YAML and never guessed.
 
 Here: for each kind of paging, the next page and the end of the list. Add here when: there is another kind of paging.
-Keep out: sending (a vendor's client.py), rows that move during a walk (walk.py), cursors and links (next_page.py).
+Keep out: their YAML (vendors/rest/paginator_options.py), sending (a vendor's client.py), rows that move during a walk
+(walk.py), cursors and links (next_page.py).
 
 | class                 | next page                           | end of the list                                |
 |-----------------------|-------------------------------------|------------------------------------------------|

@@ -21,7 +21,7 @@ import duckdb
 
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage, csv_reader, json_reader
-from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.commit.ready_rows import ReadyRows
 from orgdata_dagster.warehouse.commit.target import PartitionLoad
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.pages import json_pages

@@ -30,15 +30,15 @@ from orgdata_dagster.orchestration.assets.reporting import Reports, keep_landed,
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import report_wait, reporting_waits
 from orgdata_dagster.orchestration.checks.results import Landed, of_refused
-from orgdata_dagster.orchestration.instance.claims import claim
+from orgdata_dagster.orchestration.instance.run_claims import claim
 from orgdata_dagster.orchestration.partitions import bounds
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.warehouse.catalog import table_columns
-from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit.commit_result import CommitResult
 from orgdata_dagster.warehouse.commit.evolution import expected_types
-from orgdata_dagster.warehouse.commit.ready import ReadyRows
-from orgdata_dagster.warehouse.commit.stored import stored_rows
+from orgdata_dagster.warehouse.commit.ready_rows import ReadyRows
+from orgdata_dagster.warehouse.commit.stored_rows import stored_rows
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.commit.transaction import commit, record_requests
 from orgdata_dagster.warehouse.errors import UnreadablePage, WarehouseDamaged, WarehouseError, WarehouseUnavailable
@@ -186,7 +186,7 @@ class _Run:
         self._log_superseded(done)
         self.progress()
 
-    def _log_landed(self, loads: Sequence[PartitionLoad], done: Committed) -> None:
+    def _log_landed(self, loads: Sequence[PartitionLoad], done: CommitResult) -> None:
         """Log one line per commit, so that a long run shows its progress every few seconds."""
         names = sorted(str(load.partition) for load in loads if load.partition)
         which = f" {names[0]}" if len(names) == 1 else f" {names[0]} to {names[-1]}" if names else ""
@@ -198,7 +198,7 @@ class _Run:
             f"{requests}, {waited} of waiting for the rate limit){changes}"
         )
 
-    def _log_superseded(self, done: Committed) -> None:
+    def _log_superseded(self, done: CommitResult) -> None:
         self.superseded += len(done.superseded)
         for partition in sorted(done.superseded, key=str):
             self.context.log.warning(
@@ -216,7 +216,7 @@ class _Run:
                 stage.add(staged)
         return stage
 
-    def _note(self, load: PartitionLoad, done: Committed, intake: Intake) -> None:
+    def _note(self, load: PartitionLoad, done: CommitResult, intake: Intake) -> None:
         rows = done.rows.get(load.partition, 0)
         self.landed[load.partition] = metadata.of_partition(load, done, intake.watermark, self.window(load.partition))
         self.found.shrunk += intake.shrunk if load.partition in done.rows else []

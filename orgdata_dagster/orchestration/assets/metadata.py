@@ -15,7 +15,7 @@ import duckdb
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets import completeness
 from orgdata_dagster.warehouse.catalog import table_columns
-from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit.commit_result import CommitResult
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.commit.views import OWN_COLUMNS
 from orgdata_dagster.warehouse.ledger.intervals import Interval
@@ -33,7 +33,7 @@ SUPERSEDED = "superseded"
 
 
 def of_partition(
-    load: PartitionLoad, done: Committed, watermark: datetime | None, window: completeness.TimeWindow | None
+    load: PartitionLoad, done: CommitResult, watermark: datetime | None, window: completeness.TimeWindow | None
 ) -> Metadata:
     """The figures of one partition's load. `window`: the partition's time window, see completeness.of_coverage."""
     rows = done.rows.get(load.partition, 0)

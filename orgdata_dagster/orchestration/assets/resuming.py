@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.instance.claims import is_worked_on
+from orgdata_dagster.orchestration.instance.run_claims import is_worked_on
 from orgdata_dagster.orchestration.tags import GO_ON_TAG, PROCESS_TAG, PULL_BEGAN_TAG, RESUME_TAG
 from orgdata_dagster.state.processes import alive
 

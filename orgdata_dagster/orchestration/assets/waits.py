@@ -1,7 +1,7 @@
 """Reporting the waits of a step in the run's log and in the terminal.
 
 Here: `reporting_waits` for requests, and `report_wait` for other waits. Add here when: users should see a wait in
-another place. Keep out: the waits themselves (http/, instance/pool_waits.py, warehouse/).
+another place. Keep out: the waits themselves (http/, instance/blocked_steps.py, warehouse/).
 """
 
 from __future__ import annotations

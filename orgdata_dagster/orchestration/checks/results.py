@@ -13,7 +13,7 @@ import dagster as dg
 
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.checks import specs, volume
-from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit.commit_result import CommitResult
 from orgdata_dagster.warehouse.commit.keys import KeyProblems
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import (
@@ -52,7 +52,7 @@ class Landed:
     shrunk: list[str] = field(default_factory=list)
     partitions: set[str | None] = field(default_factory=set)
 
-    def add(self, done: Committed, received: int) -> None:
+    def add(self, done: CommitResult, received: int) -> None:
         """Add the figures of one commit; `received`: number of rows in its pages."""
         self.received += received
         self.rows += done.inserted

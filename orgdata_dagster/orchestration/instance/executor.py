@@ -1,6 +1,6 @@
 """The executor of all runs: Dagster's own, in the run's process, which claims the run before its first step.
 
-Here: `claiming_executor`. Keep out: claims (claims.py), and runs of `orgdata pull`, which claims them itself.
+Here: `claiming_executor`. Keep out: claims (run_claims.py), and runs of `orgdata pull`, which claims them itself.
 
 If the run were claimed later, and its process died before that, nobody could know whether the run is still worked on,
 and Dagster would fail it only after `max_runtime_seconds`.
@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.instance.claims import claim
+from orgdata_dagster.orchestration.instance.run_claims import claim
 
 
 class _Claiming(dg.Executor):

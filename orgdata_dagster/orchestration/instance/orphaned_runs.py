@@ -3,8 +3,8 @@
 Here: deciding whether a run is dead (`dead_runs`), and cleaning up (`reap`). Keep out: limits of pools (pools.py).
 
 If a process is killed with -9, or its machine fails, its run would remain STARTED and its slot would remain taken.
-Every run is therefore claimed by its process as soon as it starts (claims.py). Its death is found within seconds by the
-sensor `orphaned_runs`, a step that waits for a slot, the start of a pull, or `orgdata doctor`.
+Every run is therefore claimed by its process as soon as it starts (run_claims.py). Its death is found within seconds by
+the sensor `orphaned_runs`, a step that waits for a slot, the start of a pull, or `orgdata doctor`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.instance.claims import name_of, worker
+from orgdata_dagster.orchestration.instance.run_claims import name_of, worker
 from orgdata_dagster.orchestration.instance.unreported import ended_early, report_landed
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import GRPC_INFO_TAG, PROCESS_TAG

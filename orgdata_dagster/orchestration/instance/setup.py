@@ -14,13 +14,13 @@ import dagster as dg
 import yaml
 
 from orgdata_dagster import settings
+from orgdata_dagster.dagster_internals.event_log_class import batched_event_log
 from orgdata_dagster.dagster_internals.migrations import read_once
-from orgdata_dagster.dagster_internals.storage import batched_event_log
+from orgdata_dagster.file_modes import keep_private
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits
 from orgdata_dagster.orchestration.instance.run_queue import FairQueue
 from orgdata_dagster.orchestration.shared_state import shared_state
-from orgdata_dagster.private import keep_private
 
 _LOCK = "instance"
 # Starting a run takes seconds of CPU time. Two start at the same time; more would slow each other down on a small

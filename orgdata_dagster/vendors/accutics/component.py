@@ -14,14 +14,14 @@ from pydantic import Field, model_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
-from orgdata_dagster.orchestration.config.limits import Limits, Retries
+from orgdata_dagster.orchestration.config.request_options import Limits, Retries
 from orgdata_dagster.orchestration.config.tables import StartDate, Table
 from orgdata_dagster.vendors.accutics.entity import COLUMNS, Paging, changed_within, listing
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import Kind, parse
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Stream
-from orgdata_dagster.vendors.rest.lists import Filters, RestList
+from orgdata_dagster.vendors.rest.list_settings import Filters, RestList
 from orgdata_dagster.vendors.rest.streams import stream_of
 
 Path = Annotated[str, Field(pattern=r"^/[^?#\s]+$")]

@@ -18,7 +18,7 @@ from orgdata_dagster.http.rest.errors import ErrorRules
 from orgdata_dagster.http.rest.next_page import Cursor
 from orgdata_dagster.http.rest.paginators import PageNumber, Paginator, Stop
 from orgdata_dagster.vendors.accutics.search import Condition, search, where
-from orgdata_dagster.vendors.rest.listing import Listing
+from orgdata_dagster.vendors.rest.list_request import Listing
 
 Paging = Literal["page", "cursor"]
 

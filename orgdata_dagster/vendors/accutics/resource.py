@@ -18,8 +18,8 @@ from orgdata_dagster.orchestration.resources import Observer, UndocumentedLimits
 from orgdata_dagster.vendors.accutics.entity import ERRORS, searched
 from orgdata_dagster.vendors.accutics.search import Condition
 from orgdata_dagster.vendors.rest.client import RestClient
-from orgdata_dagster.vendors.rest.frames import list_frame
-from orgdata_dagster.vendors.rest.listing import Listing
+from orgdata_dagster.vendors.rest.list_frame import list_frame
+from orgdata_dagster.vendors.rest.list_request import Listing
 
 if TYPE_CHECKING:
     import pandas as pd

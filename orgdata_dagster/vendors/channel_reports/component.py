@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, field_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.limits import AtLeastOne, Limits, Retries
+from orgdata_dagster.orchestration.config.request_options import AtLeastOne, Limits, Retries
 from orgdata_dagster.orchestration.config.tables import StartDate, Table
 from orgdata_dagster.orchestration.partitions import Grain, bounds, by_grain
 from orgdata_dagster.orchestration.planning.estimates import Estimate

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.orchestration.assets.readers import json_reader
 from orgdata_dagster.orchestration.resources import Observer, UndocumentedLimitsResource
-from orgdata_dagster.vendors.base.rows import frame, scratch, utc
+from orgdata_dagster.vendors.base.data_frame import frame, scratch, utc
 from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH, ChannelReportsClient, FormField
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS
 from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT

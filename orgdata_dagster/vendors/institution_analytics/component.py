@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
-from orgdata_dagster.orchestration.config.limits import Limits, Retries
+from orgdata_dagster.orchestration.config.request_options import Limits, Retries
 from orgdata_dagster.orchestration.config.tables import StartDate, Table
 from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.vendors.base.component import VendorComponent

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.orchestration.assets.readers import csv_reader
 from orgdata_dagster.orchestration.resources import Observer, UndocumentedLimitsResource
-from orgdata_dagster.vendors.base.rows import frame, scratch, utc
+from orgdata_dagster.vendors.base.data_frame import frame, scratch, utc
 from orgdata_dagster.vendors.institution_analytics.client import Endpoint, InstitutionAnalyticsClient, Precision
 from orgdata_dagster.vendors.institution_analytics.time_ranges import Slice, TimeRange
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND

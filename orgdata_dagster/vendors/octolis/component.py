@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
-from orgdata_dagster.orchestration.config.limits import Retries
+from orgdata_dagster.orchestration.config.request_options import Retries
 from orgdata_dagster.orchestration.config.tables import Table
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.vendors.base.component import VendorComponent

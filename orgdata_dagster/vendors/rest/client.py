@@ -3,7 +3,7 @@
     GET {base_url}/projects/7/issues?updated_since=...&after=...  ->  tracker.issues
 
 Here: the request for one page, and a whole list as pages. Add here when: an answer can be wrong in another way.
-Keep out: Dagster and DuckDB (the caller passes a reader), what is requested (listing.py, pulling.py).
+Keep out: Dagster and DuckDB (the caller passes a reader), what is requested (list_request.py, pulling.py).
 
 Paging quirk: any paginator (http/rest/paginators.py), and rows that move while they are paged (http/rest/walk.py).
 
@@ -34,7 +34,7 @@ from orgdata_dagster.http.rest.errors import ErrorRules, NoData
 from orgdata_dagster.http.rest.paginators import Paginator, SinglePage
 from orgdata_dagster.http.rest.walk import Walked, WalkedPage, walk_until_complete
 from orgdata_dagster.vendors.rest import rows
-from orgdata_dagster.vendors.rest.listing import Listing
+from orgdata_dagster.vendors.rest.list_request import Listing
 
 P = TypeVar("P")
 Advice = Callable[[VendorError], str | None]

@@ -1,7 +1,8 @@
 """The YAML of `type: orgdata_dagster.RestApi`, and the streams made from it.
 
 Here: the vendor's options.
-Keep out: options of its tables (tables.py, incremental.py, paging.py), the streams (streams.py), the pull (pulling.py).
+Keep out: the parts of `attributes:` (table_options.py, limit_options.py and the like), the streams (streams.py), the
+pull (pulling.py).
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.limits import Retries
+from orgdata_dagster.orchestration.config.request_options import Retries
 from orgdata_dagster.orchestration.config.tables import Name, StartDate
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Stream
-from orgdata_dagster.vendors.rest.authentication import AuthOptions
-from orgdata_dagster.vendors.rest.limits import RestErrors, RestLimits
+from orgdata_dagster.vendors.rest.auth_options import AuthOptions
+from orgdata_dagster.vendors.rest.error_options import RestErrors
+from orgdata_dagster.vendors.rest.limit_options import RestLimits
 from orgdata_dagster.vendors.rest.resource import RestApiResource
 from orgdata_dagster.vendors.rest.streams import stream_of
-from orgdata_dagster.vendors.rest.tables import RestTable, Text, as_text
+from orgdata_dagster.vendors.rest.table_options import RestTable, Text, as_text
 
 
 class RestApi(VendorComponent):

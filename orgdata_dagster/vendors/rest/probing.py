@@ -12,7 +12,7 @@ from __future__ import annotations
 from orgdata_dagster.orchestration.automation.change_sensor import ChangeProbe
 from orgdata_dagster.orchestration.automation.gaps import Coverage
 from orgdata_dagster.vendors.rest.client import RestClient
-from orgdata_dagster.vendors.rest.lists import RestList
+from orgdata_dagster.vendors.rest.list_settings import RestList
 
 
 def probe_of(source: RestList) -> ChangeProbe:

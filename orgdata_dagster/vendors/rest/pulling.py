@@ -27,8 +27,8 @@ from orgdata_dagster.orchestration.assets.interrupts import threads
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import DAY, day_bounds
 from orgdata_dagster.vendors.rest.client import RestClient
-from orgdata_dagster.vendors.rest.listing import Listing
-from orgdata_dagster.vendors.rest.lists import Filters, RestList
+from orgdata_dagster.vendors.rest.list_request import Listing
+from orgdata_dagster.vendors.rest.list_settings import Filters, RestList
 from orgdata_dagster.vendors.rest.overlap import Overlap
 from orgdata_dagster.vendors.rest.parents import Parents
 from orgdata_dagster.vendors.rest.shifts import FARTHEST, Seen, Shifts, row_outside

@@ -21,7 +21,7 @@ from orgdata_dagster.orchestration.checks.results import not_yet, of_unanswered
 from orgdata_dagster.orchestration.instance.pools import pool
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.vendors.rest.client import RestClient
-from orgdata_dagster.vendors.rest.lists import RestList
+from orgdata_dagster.vendors.rest.list_settings import RestList
 from orgdata_dagster.warehouse.commit.transaction import record_requests
 from orgdata_dagster.warehouse.ledger.intervals import Interval, joined
 from orgdata_dagster.warehouse.names import TableName, quoted

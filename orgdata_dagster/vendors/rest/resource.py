@@ -12,18 +12,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from orgdata_dagster.http.announced import LimitHeaders
 from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.limit_headers import LimitHeaders
 from orgdata_dagster.http.rate_limit import Rule, Window
 from orgdata_dagster.http.rest import jwt
 from orgdata_dagster.http.rest.auth import Auth, ClientCredentials, Fixed, basic, bearer
 from orgdata_dagster.http.rest.errors import ErrorRules
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.resources import Observer, VendorResource
-from orgdata_dagster.vendors.rest.authentication import ApiKey, Bearer, HttpBasic, OAuth2ClientCredentials, auth_of
+from orgdata_dagster.vendors.rest.auth_options import ApiKey, Bearer, HttpBasic, OAuth2ClientCredentials, auth_of
 from orgdata_dagster.vendors.rest.client import RestClient
-from orgdata_dagster.vendors.rest.frames import list_frame
-from orgdata_dagster.vendors.rest.listing import Listing
+from orgdata_dagster.vendors.rest.list_frame import list_frame
+from orgdata_dagster.vendors.rest.list_request import Listing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,6 @@
 """Streams of lists, for `RestApi` and other vendors with lists.
 
-Here: `stream_of`. Keep out: YAML (component.py, tables.py), the pull (pulling.py).
+Here: `stream_of`. Keep out: YAML (component.py, table_options.py), the pull (pulling.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
 from orgdata_dagster.vendors.base.stream import Step, Stream, target
-from orgdata_dagster.vendors.rest.lists import RestList
+from orgdata_dagster.vendors.rest.list_settings import RestList
 from orgdata_dagster.vendors.rest.parents import parents, table_of
 from orgdata_dagster.vendors.rest.probing import probe_of
 from orgdata_dagster.vendors.rest.pulling import RestPull

@@ -2,7 +2,7 @@
 
 Here: their resolver: first into plain values, which pydantic then validates as a whole. Dagster's own resolver gives
 every field a second type, for templates, so that `type` no longer distinguishes the members.
-Keep out: the options themselves (paging.py, authentication.py).
+Keep out: the options themselves (paginator_options.py, auth_options.py).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, field_validator
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.assets.snapshots import accept_shrink_remedy, land_snapshot
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.limits import longest_pause
+from orgdata_dagster.orchestration.config.request_options import longest_pause
 from orgdata_dagster.orchestration.config.tables import StartDate, Table
 from orgdata_dagster.orchestration.first_days import first_day
 from orgdata_dagster.orchestration.partitions import daily

@@ -17,7 +17,7 @@ from orgdata_dagster.http.rate_limit import Rule
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.assets.readers import csv_reader
 from orgdata_dagster.orchestration.resources import Observer, VendorResource
-from orgdata_dagster.vendors.base.rows import frame, scratch
+from orgdata_dagster.vendors.base.data_frame import frame, scratch
 from orgdata_dagster.vendors.together import client as api
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
-"""Schema evolution: the changes that a table needs so that staged rows fit, and the cast of each column.
+"""Schema evolution: the type of each column, the changes that a table needs so that staged rows fit, and the casts.
 
 Here: `plan`, which only reads the table, and `apply`. Add here: rules of the contract (`evolve`, `freeze`).
-Keep out: which text a type can hold (types/lossless.py), the transaction (transaction.py).
+Keep out: which values a type can hold (types/lossless.py for inferred types, types/declared.py for declared ones),
+casting the rows (inserting.py), the transaction (transaction.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Inserting the rows of staged pages into their table, inside the commit's transaction.
 
 Here: `insert`. It casts the rows, adds our own columns, drops the rows outside their page's bounds (the rule is in
-pages/kept_rows.py) and checks that no other row is missing. Add here: a check of inserted rows that applies to every
-write disposition. Keep out: which stored rows are deleted (transaction.py, merging.py), the casts (evolution.py).
+pages/partition_bounds.py) and checks that no other row is missing.
+Add here: a check of inserted rows that applies to every write disposition.
+Keep out: which stored rows are deleted (transaction.py, merging.py), the type and the cast of each column
+(evolution.py).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from orgdata_dagster.warehouse.commit import evolution
 from orgdata_dagster.warehouse.errors import RowCountMismatch, UnreadablePage
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, folded, literal, quoted
 from orgdata_dagster.warehouse.pages.extents import first_lines
-from orgdata_dagster.warehouse.pages.kept_rows import within_sql
+from orgdata_dagster.warehouse.pages.partition_bounds import within_sql
 from orgdata_dagster.warehouse.pages.stage import Group, Stage
 
 

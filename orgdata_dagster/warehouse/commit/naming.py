@@ -1,6 +1,6 @@
 """Column names in the commit's transaction: another run may have mapped the same names to other columns meanwhile.
 
-Here: `confirm`. Keep out: the rules for names (pages/column_names.py), configured names (configured.py).
+Here: `confirm`. Keep out: the rules for names (pages/column_names.py), configured names (configured_columns.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The input of a commit: the table with its rules, and the load of each partition.
 
 Here: `Target`, `PartitionLoad` and the values of their options. Add here: a rule of a table, or a fact about a load.
-Keep out: the result of a commit (committed.py), the commit itself (transaction.py).
+Keep out: the result of a commit (commit_result.py), the commit itself (transaction.py).
 """
 
 from __future__ import annotations

@@ -16,12 +16,12 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from orgdata_dagster.warehouse.catalog import created, table_columns
-from orgdata_dagster.warehouse.commit import configured, evolution, key_types, keys, naming, views
-from orgdata_dagster.warehouse.commit.committed import Committed
+from orgdata_dagster.warehouse.commit import configured_columns, evolution, key_types, keys, naming, views
+from orgdata_dagster.warehouse.commit.commit_result import CommitResult
 from orgdata_dagster.warehouse.commit.differences import differences, remember
 from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise, insert
 from orgdata_dagster.warehouse.commit.merging import keep_newest, merge
-from orgdata_dagster.warehouse.commit.ready import ReadyRows, move
+from orgdata_dagster.warehouse.commit.ready_rows import ReadyRows, move
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.errors import Refused
 from orgdata_dagster.warehouse.ledger import schema
@@ -59,7 +59,7 @@ def commit(
     run_id: str,
     requests: Sequence[ApiRequest] = (),
     ready: Sequence[ReadyRows] = (),
-) -> Committed:
+) -> CommitResult:
     """Store the staged rows of the partitions of `loads`: all of them or none.
 
     ready: converted rows of some of the partitions.
@@ -112,10 +112,10 @@ def _attempt(
     run_id: str,
     requests: Sequence[ApiRequest],
     ready: Sequence[ReadyRows],
-) -> Committed:
-    done: Committed | None = None
+) -> CommitResult:
+    done: CommitResult | None = None
 
-    def work() -> Committed:
+    def work() -> CommitResult:
         nonlocal done
         if done and _has_landed(warehouse, target.table, run_id, done):
             return done
@@ -131,7 +131,7 @@ def _attempt(
         raise
 
 
-def _has_landed(warehouse: Warehouse, table: TableName, run_id: str, done: Committed) -> bool:
+def _has_landed(warehouse: Warehouse, table: TableName, run_id: str, done: CommitResult) -> bool:
     """Whether an attempt was committed although it failed at or after its COMMIT. Repeating it would add rows twice.
 
     The ledger shows this, because the load's record is part of the transaction. It is read through another DuckDB
@@ -149,7 +149,7 @@ def _transaction(
     run_id: str,
     requests: Sequence[ApiRequest],
     ready: Sequence[ReadyRows],
-) -> Committed:
+) -> CommitResult:
     began = time.monotonic()
     schema.create(connection)
     present = datetime.now(UTC)
@@ -168,7 +168,7 @@ def _transaction(
             target.refuse(connection, target, stage, load)
     existing = table_columns(connection, target.table)
     naming.confirm(connection, target.table, stage, existing)
-    target = configured.resolved(target, stage, existing)
+    target = configured_columns.resolved(target, stage, existing)
     planned = evolution.plan(connection, target.table, stage, existing, target.contract)
     kinds = key_types.plan(connection, target, target.table, stage, existing, planned)
     evolution.apply(connection, planned)
@@ -221,7 +221,7 @@ def _transaction(
     key_types.remember(connection, target, kinds, now)
     views.refresh(connection, target, now, created=planned.created, changed=bool(changes))
     expected = evolution.expected_types(connection, target.table)
-    return Committed(
+    return CommitResult(
         rows=rows,
         expected=expected,
         changes=tuple(changes),

@@ -1,7 +1,7 @@
 """The range of time that the rows of a page cover.
 
 Here: `Extent`, `measure`, and queries for questions that an extent cannot answer. Add here: another such query.
-Keep out: which rows of a page belong to a partition (kept_rows.py), paging (a vendor's walk.py).
+Keep out: which rows of a page belong to a partition (partition_bounds.py), paging (a vendor's walk.py).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from orgdata_dagster.warehouse.pages.csv_instants import instants
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.iso_instants import Numbers
 from orgdata_dagster.warehouse.pages.json_pages import JsonPage
-from orgdata_dagster.warehouse.pages.kept_rows import above, below, within_sql
 from orgdata_dagster.warehouse.pages.page import LARGE, Page
+from orgdata_dagster.warehouse.pages.partition_bounds import above, below, within_sql
 from orgdata_dagster.warehouse.storage.memory import with_room
 
 MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)

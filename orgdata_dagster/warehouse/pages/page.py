@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName
 
 LARGE = 20_000
-"""Records: the rows of such a page are converted as soon as it is staged (commit/ready.py), which also proves it."""
+"""Records: rows of such a page are converted as soon as it is staged (commit/ready_rows.py), which also proves it."""
 
 JsonKind = Literal["string", "number", "boolean", "list", "object"]
 Kinds = frozenset[JsonKind]

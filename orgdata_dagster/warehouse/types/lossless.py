@@ -2,7 +2,8 @@
 
 Here: the candidate types in order of preference, the SQL predicate "this value survives" for each type, and the
 conversion from text to value and back. Add a rule here for another guessed type.
-Declared types are in declared.py, reading pages in pages/stage.py, changing tables in commit/evolution.py.
+Declared types are in declared.py, reading pages in pages/stage.py. commit/evolution.py decides which type a column
+gets, and commit/inserting.py casts the rows.
 
 A value's spelling may change only where it carries no meaning: the notation of one instant (`...00Z`, `...00.000Z`,
 `...+00:00`) and the case of true and false. So `00123`, `1.10` beside `1.9`, `N/A` and "" keep their column as text.

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.instance.claims import is_worked_on, worker
 from orgdata_dagster.orchestration.instance.executor import claiming_executor
+from orgdata_dagster.orchestration.instance.run_claims import is_worked_on, worker
 from orgdata_dagster_tests.integration.home import Home
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.instance import pools
-from orgdata_dagster.orchestration.instance.claims import claim
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
+from orgdata_dagster.orchestration.instance.run_claims import claim
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster.state import processes

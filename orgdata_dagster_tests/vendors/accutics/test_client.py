@@ -24,7 +24,7 @@ from orgdata_dagster.vendors.accutics.entity import ERRORS, listing, searched
 from orgdata_dagster.vendors.accutics.resource import RENEW
 from orgdata_dagster.vendors.accutics.search import where
 from orgdata_dagster.vendors.rest.client import RestClient
-from orgdata_dagster.vendors.rest.listing import Listing
+from orgdata_dagster.vendors.rest.list_request import Listing
 from orgdata_dagster_tests.http.loopback import Loopback, Reply, loopback
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

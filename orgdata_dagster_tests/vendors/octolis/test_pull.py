@@ -15,7 +15,7 @@ from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
 from orgdata_dagster.sandbox.exchange import Exchange
 from orgdata_dagster.sandbox.faults import Empty, ErrorBody
 from orgdata_dagster.sandbox.octolis import DATASETS, Octolis, SeenRequest
-from orgdata_dagster.warehouse.commit import ready
+from orgdata_dagster.warehouse.commit import ready_rows
 from orgdata_dagster.warehouse.pages import extents, json_bytes, json_values
 from orgdata_dagster_tests.vendors.octolis.rig import OPTIONS, Rig, people
 
@@ -329,7 +329,7 @@ def test_a_large_page_that_is_malformed_is_pulled_again(
     """Its records are alike, so that no parser sees them before its rows are converted."""
     monkeypatch.setattr(json_values, "_SMALL", 0)
     monkeypatch.setattr(json_bytes, "_CHUNK", 1 << 12)
-    for module in (extents, ready):
+    for module in (extents, ready_rows):
         monkeypatch.setattr(module, "LARGE", 100)
     monkeypatch.setattr(extents, "_measured", lambda *_: pytest.fail("it was parsed to be measured"))
     people_rig.vendor.faults.add(Misspelled(), times=times)

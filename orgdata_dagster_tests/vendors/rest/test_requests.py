@@ -13,14 +13,14 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from orgdata_dagster.http.announced import LimitHeaders, reset_announced, wait_announced
-from orgdata_dagster.http.payment import Unbounded
+from orgdata_dagster.http.limit_headers import LimitHeaders, reset_announced, wait_announced
+from orgdata_dagster.http.rate_limit_interface import Unbounded
 from orgdata_dagster.http.rest.bounds import Bounds
 from orgdata_dagster.http.rest.links import link_of
 from orgdata_dagster.http.rest.paths import MISSING, find, put
 from orgdata_dagster.sandbox.faults import ErrorBody, Status
 from orgdata_dagster.sandbox.tracker import CLIENT, SECRET, TOKEN
-from orgdata_dagster.vendors.rest.listing import Listing
+from orgdata_dagster.vendors.rest.list_request import Listing
 from orgdata_dagster_tests.loading import Refused
 from orgdata_dagster_tests.vendors.rest.rig import Rig, failure
 from orgdata_dagster_tests.vendors.rest.shapes import ISSUES, ORDERS

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from orgdata_dagster.warehouse.commit import ready
-from orgdata_dagster.warehouse.commit.committed import Committed
-from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.commit import ready_rows
+from orgdata_dagster.warehouse.commit.commit_result import CommitResult
+from orgdata_dagster.warehouse.commit.ready_rows import ReadyRows
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target, WriteDisposition
 from orgdata_dagster.warehouse.commit.transaction import commit
 from orgdata_dagster.warehouse.pages import json_pages, json_values
@@ -31,7 +31,7 @@ def land(
     target: Target = MERGED,
     whole: bool = False,
     declared: Mapping[str, str] | None = None,
-) -> Committed:
+) -> CommitResult:
     stage = Stage(rig.connection, declared=declared)
     for page in pages:
         stage.add(staged(rig, page, target))
@@ -98,7 +98,7 @@ def test_a_key_of_several_columns(rig: Rig) -> None:
 
 
 def test_rows_that_are_converted_early_stay_distinct_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ready, "LARGE", 1)
+    monkeypatch.setattr(ready_rows, "LARGE", 1)
     for pages in ([[{"id": 1, "v": "a"}], [{"id": "1", "v": "b"}]], [[{"id": "1", "v": "B"}], [{"id": 1, "v": "A"}]]):
         early = ReadyRows(Stage(rig.connection, expected=rig.expected.get(MERGED.table)), MERGED)
         for page in pages:

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import dagster as dg
 from pydantic import Field, model_validator
 
-from orgdata_dagster.orchestration.config.limits import Retries
+from orgdata_dagster.orchestration.config.request_options import Retries
 from orgdata_dagster.orchestration.config.tables import Name
 from orgdata_dagster.vendors.octolis.client import MASTERID
 from orgdata_dagster.vendors.octolis.component import Octolis, OctolisLimits, resource_for

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import click
 
-from orgdata_dagster.cli.checking import as_json_option
+from orgdata_dagster.cli.check_commands import as_json_option
 from orgdata_dagster.cli.json_output import print_json
 
 

@@ -1,7 +1,7 @@
 """The requests for a list: path, parameters, body, paging, and where the rows are in an answer.
 
 Here: `Listing`, its placeholders, and the request for its first page. Add here when: requests have another part.
-Keep out: sending (client.py), YAML (tables.py), which range of time is requested (pulling.py).
+Keep out: sending (client.py), YAML (table_options.py), which range of time is requested (pulling.py).
 """
 
 from __future__ import annotations

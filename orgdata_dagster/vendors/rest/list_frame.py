@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orgdata_dagster.orchestration.assets.readers import csv_reader, json_reader
-from orgdata_dagster.vendors.base.rows import frame, scratch
+from orgdata_dagster.vendors.base.data_frame import frame, scratch
 from orgdata_dagster.vendors.rest.client import RestClient
-from orgdata_dagster.vendors.rest.listing import Listing
+from orgdata_dagster.vendors.rest.list_request import Listing
 from orgdata_dagster.warehouse.pages import json_pages
 
 if TYPE_CHECKING:

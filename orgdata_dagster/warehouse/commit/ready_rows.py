@@ -1,4 +1,4 @@
-"""Converting rows for their table before the commit, while the next page is still being fetched.
+"""Rows that are converted to the types of their table before the commit, while the next page is still being fetched.
 
 Here: `ReadyRows`, typed rows in a table in memory with the same columns as their target. They are made with the same
 plan and the same insert as in the commit. The commit copies them if its own plan is the same, and otherwise reads the
@@ -16,7 +16,7 @@ import duckdb
 
 from orgdata_dagster.warehouse.catalog import columns_of
 from orgdata_dagster.warehouse.commit import evolution, key_types
-from orgdata_dagster.warehouse.commit.configured import resolved
+from orgdata_dagster.warehouse.commit.configured_columns import resolved
 from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise, insert, origin_columns
 from orgdata_dagster.warehouse.commit.merging import drop_duplicates_of_key
 from orgdata_dagster.warehouse.commit.target import Target

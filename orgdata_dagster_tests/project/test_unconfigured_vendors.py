@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster.project.build import build_defs
-from orgdata_dagster.project.unconfigured import TAG
+from orgdata_dagster.project.unconfigured_vendors import TAG
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.together.resource import TogetherResource
 from orgdata_dagster_tests.integration.home import Home

@@ -13,7 +13,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import current
+from orgdata_dagster.cli import current_outline
 from orgdata_dagster.cli.dotenv import load_environment
 from orgdata_dagster.overview.outline import Outline
 
@@ -59,7 +59,7 @@ def _tables(outline: Outline) -> Iterable[str]:
 def _items(begun: str, names: Callable[[Outline], Iterable[str]]) -> list[CompletionItem]:
     try:
         load_environment(settings.project_root() / ".env")
-        found = names(current.outline())
+        found = names(current_outline.outline())
     except Exception:  # noqa: BLE001 - the shell would offer a message as a name; the command itself reports it
         return []
     return [CompletionItem(name) for name in sorted(set(found)) if name.startswith(begun)]

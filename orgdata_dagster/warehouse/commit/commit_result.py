@@ -1,6 +1,6 @@
 """The result of a commit.
 
-Here: `Committed`, for the caller's metadata and checks. Keep out: records in the ledger (ledger/).
+Here: `CommitResult`, for the caller's metadata and checks. Keep out: records in the ledger (ledger/).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from orgdata_dagster.warehouse.ledger.schema_changes import SchemaChange
 
 
 @dataclass(frozen=True)
-class Committed:
+class CommitResult:
     """The result of a commit.
 
     rows: partition -> number of rows that the commit added and kept.

@@ -17,7 +17,7 @@ from rich.console import Console
 from orgdata_dagster.cli import catalog, explain, orgdata, show
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.overview import outline
-from orgdata_dagster.project import configured
+from orgdata_dagster.project import configured_tables
 from orgdata_dagster.warehouse.ledger.calendar import by_their_day, calendar
 from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster_tests.integration.home import Home
@@ -117,8 +117,8 @@ def test_every_option_is_explained_with_the_place_where_it_is_set(new_home: Home
 def test_every_option_of_every_vendor_is_described(new_home: Home) -> None:
     folder = Path(__file__).parent.parent / "snapshots" / "every_option"
     new_home.write_project(**{file.stem: file.read_text() for file in folder.glob("*.yaml")})
-    components = list(configured.components())
-    names = [each.name for each in configured.tables(among=components)] + ["contacts_out", "news"]
+    components = list(configured_tables.components())
+    names = [each.name for each in configured_tables.tables(among=components)] + ["contacts_out", "news"]
     options = {name: explain.explain(name, among=components).options for name in names}
     assert len(options) > 20
     assert [(name, each.option) for name, found in options.items() for each in found if not each.description] == []

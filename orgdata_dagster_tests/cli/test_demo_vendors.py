@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster import settings
+from orgdata_dagster.cli.demo_vendors import FOLDER, answering, vendors_of_demo
 from orgdata_dagster.cli.dotenv import load_environment
-from orgdata_dagster.cli.simulated import FOLDER, answering, vendors_of_demo
 from orgdata_dagster_tests.integration import project
 
 

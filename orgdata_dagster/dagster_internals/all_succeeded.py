@@ -1,6 +1,6 @@
 """Whether the last run of every asset succeeded.
 
-Here: `all_succeeded`. Keep out: which runs failed, and why (overview/failed_runs.py).
+Here: `all_succeeded`. Keep out: which runs failed, and why (overview/failures_in_dagster.py).
 
 Why: `orgdata status` names tables whose last run failed, and importing Dagster would take longer than the rest of the
 command. This therefore reads Dagster's own SQLite files, and the command imports Dagster only if something failed.

@@ -1,6 +1,7 @@
 """The Dagster daemons of this machine.
 
-Here: `daemons`, `age`. Keep out: the identity of a process (state/processes.py), runs (orphaned_runs.py).
+Here: `daemons`, `age`. Keep out: the identity of a process (state/processes.py), the processes of runs (run_claims.py,
+orphaned_runs.py).
 """
 
 from __future__ import annotations

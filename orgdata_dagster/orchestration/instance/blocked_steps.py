@@ -10,8 +10,8 @@ import dagster as dg
 from orgdata_dagster.dagster_internals import pool_waits
 from orgdata_dagster.http import stopping
 from orgdata_dagster.orchestration.assets.progress import Waiting, report
-from orgdata_dagster.orchestration.instance.claims import claim
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
+from orgdata_dagster.orchestration.instance.run_claims import claim
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
 
 

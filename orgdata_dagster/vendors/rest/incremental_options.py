@@ -19,8 +19,8 @@ from typing_extensions import TypeAliasType
 from orgdata_dagster.http.rest.bounds import Bounds
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.tables import Day
-from orgdata_dagster.vendors.rest.listing import Listing
-from orgdata_dagster.vendors.rest.lists import Filters
+from orgdata_dagster.vendors.rest.list_request import Listing
+from orgdata_dagster.vendors.rest.list_settings import Filters
 from orgdata_dagster.vendors.rest.unions import by_type
 from orgdata_dagster.warehouse.ledger.intervals import EVER
 

@@ -1,4 +1,4 @@
-"""The storage class of an instance's events.
+"""The class that stores an instance's events, for its dagster.yaml.
 
 Here: `batched_event_log`. Keep out: the storage itself (event_log.py).
 

@@ -1,7 +1,8 @@
-"""YAML options for the requests to a vendor: rate limits and retries.
+"""YAML options for the requests to a vendor: rate limits of vendors that document none, and retries.
 
-Here: conservative default limits for vendors that document none, and retries. Keep out: documented limits (in the
-vendor's folder), and which errors are retryable (http/errors.py).
+Here: the options and their conservative defaults. Add here when: requests to every vendor get another option.
+Keep out: the limits of a RestApi (vendors/rest/limit_options.py), documented limits (client.py of octolis and
+together), enforcing limits (http/rate_limit/), which errors are retryable (http/errors.py).
 """
 
 from __future__ import annotations

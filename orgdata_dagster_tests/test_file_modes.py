@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orgdata_dagster import private, settings
+from orgdata_dagster import file_modes, settings
 from orgdata_dagster.cli.doctor import machine
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.sandbox.server import Sandbox
@@ -28,7 +28,7 @@ def test_a_pull_leaves_nothing_that_others_may_read(new_home: Home, sandbox: San
     found = modes(new_home.folder)
     assert {"warehouse.duckdb", "dagster/history/runs.db"} <= set(found)
     assert {name: oct(mode) for name, mode in found.items() if mode & 0o077} == {}
-    assert not list(private.exposed([]))
+    assert not list(file_modes.exposed([]))
 
 
 def test_the_code_location_makes_its_process_private(new_home: Home) -> None:
@@ -63,7 +63,7 @@ def test_files_that_others_can_read_are_found_and_fixed(home: Home) -> None:
     assert "to their owner" in wrong.fix()
     [mended] = [one for one in machine.findings() if one.about == "private"]
     assert mended.good
-    assert stat.S_IMODE(old.stat().st_mode) == private.FILE
+    assert stat.S_IMODE(old.stat().st_mode) == file_modes.FILE
 
 
 def test_a_schema_file_is_not_secret(home: Home, tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ from contextlib import nullcontext
 import click
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import completing
+from orgdata_dagster.cli import shell_completion
 from orgdata_dagster.cli.console import console
+from orgdata_dagster.cli.demo_vendors import answering, needs_vendors
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.json_output import print_json
-from orgdata_dagster.cli.simulated import answering, needs_vendors
 from orgdata_dagster.counting import counted
-from orgdata_dagster.private import usual_modes
+from orgdata_dagster.file_modes import usual_modes
 
 _PROBLEM = re.compile(r"(?P<file>[^\s:][^:]*):(?P<line>\d+) (?P<problem>.*)")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -69,7 +69,7 @@ def _problem(line: str) -> dict[str, str | int | None]:
 
 
 @click.command()
-@click.argument("table", metavar="VENDOR/TABLE", shell_complete=completing.tables)
+@click.argument("table", metavar="VENDOR/TABLE", shell_complete=shell_completion.tables)
 @click.option("--day", metavar="DATE", help="The day to request, if the table has days (default: yesterday).")
 @as_json_option
 @needs_vendors
@@ -105,7 +105,7 @@ def schema(file: str) -> None:
     "--clear",
     "vendor",
     metavar="VENDOR",
-    shell_complete=completing.vendors,
+    shell_complete=shell_completion.vendors,
     help="Allow requests to VENDOR again, after rejected credentials or before a pause ends.",
 )
 @click.option("--fix", is_flag=True, help="Apply the safe fixes: pools, slots, orphaned runs, file modes, the ledger.")

@@ -1,4 +1,4 @@
-"""The known state of each row at the destination: three tables in `_orgdata`, shared by all syncs.
+"""The known state of each row: accepted by the destination, rejected, or in flight. All syncs share the three tables.
 
 Here: their SQL. Add here: another fact about the present state of a key. Keep out: when they are written (journal.py),
 the history of every row (results.py).
@@ -45,7 +45,7 @@ INVALID, GONE = "invalid_rows", "gone_rows"  # temporary tables of rows whose re
 
 
 @dataclass(frozen=True)
-class SentRows:
+class RowStates:
     """The part of the three tables that belongs to one sync and its target (see Destination)."""
 
     sync: str

@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from orgdata_dagster.cli import completing
-from orgdata_dagster.cli.checking import as_json_option
+from orgdata_dagster.cli import shell_completion
+from orgdata_dagster.cli.check_commands import as_json_option
 from orgdata_dagster.cli.console import console
 from orgdata_dagster.cli.errors import lines_of
 from orgdata_dagster.cli.json_output import print_json
@@ -33,24 +33,24 @@ def status(as_json: bool, file: str | None) -> None:
 
         write(file)
         return
-    from orgdata_dagster.cli import current, status_report
+    from orgdata_dagster.cli import current_outline, status_report
     from orgdata_dagster.orchestration import opening
-    from orgdata_dagster.overview import limits, tables
+    from orgdata_dagster.overview import rate_limit_use, tables
     from orgdata_dagster.overview.checks import failing as failing_checks
-    from orgdata_dagster.overview.last_runs import failed_runs
+    from orgdata_dagster.overview.failing_assets import failing_assets
     from orgdata_dagster.overview.pauses import VendorPause
     from orgdata_dagster.state import StateUnavailable
 
-    outline = current.outline()
+    outline = current_outline.outline()
     statuses, trouble = tables.table_statuses(outline), None
     failed, failing, unknown = None, None, ""
     try:
-        failed, failing = failed_runs(outline), failing_checks(outline)
+        failed, failing = failing_assets(outline), failing_checks(outline)
     except Exception as error:  # noqa: BLE001 - Dagster's database is damaged or in use: show the tables anyway
         unknown = lines_of(error)[0]
     rate_limits, paused = list[dict[str, Any]](), list[VendorPause]()
     try:
-        rate_limits, paused = limits.rate_limits(outline), limits.paused(outline)
+        rate_limits, paused = rate_limit_use.rate_limits(outline), rate_limit_use.paused(outline)
     except StateUnavailable as error:  # show the tables anyway
         trouble = error
     if as_json:
@@ -68,7 +68,7 @@ def status(as_json: bool, file: str | None) -> None:
         out.print(f"warehouse {opening.warehouse().uri} (times are UTC)", highlight=False, soft_wrap=True)
         status_report.show_tables(out, statuses)
         status_report.show_off(out, outline.vendors)
-        status_report.show_rate_limits(out, limits.used_today(rate_limits))
+        status_report.show_rate_limits(out, rate_limit_use.used_today(rate_limits))
         status_report.show_pauses(out, paused)
         status_report.show_failed(out, failed or ())
         status_report.show_failing(out, failing or ())
@@ -105,7 +105,7 @@ def query(sql: str, as_csv: bool, as_json: bool, parquet: Path | None) -> None:
 
 
 @click.command()
-@click.argument("table", metavar="TABLE", shell_complete=completing.tables)
+@click.argument("table", metavar="TABLE", shell_complete=shell_completion.tables)
 @as_json_option
 def show(table: str, as_json: bool) -> None:
     """Show a TABLE of the warehouse, such as octolis.contacts: columns, coverage as a calendar, last rows."""
@@ -119,7 +119,7 @@ def show(table: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("asset", metavar="VENDOR/TABLE", shell_complete=completing.tables)
+@click.argument("asset", metavar="VENDOR/TABLE", shell_complete=shell_completion.tables)
 @as_json_option
 def explain(asset: str, as_json: bool) -> None:
     """List every YAML option that applies to a table or a sync: its value, where it is set, its meaning."""
@@ -133,7 +133,7 @@ def explain(asset: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(completing.SHELLS))
+@click.argument("shell", type=click.Choice(shell_completion.SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print the script that completes commands, options, vendors and tables in SHELL.
@@ -143,12 +143,12 @@ def completion(context: click.Context, shell: str) -> None:
     zsh:  echo 'eval "$(orgdata completion zsh)"' >> ~/.zshrc
     fish: orgdata completion fish > ~/.config/fish/completions/orgdata.fish
     """
-    click.echo(completing.script(context.find_root().command, shell))
+    click.echo(shell_completion.script(context.find_root().command, shell))
 
 
 @click.command()
 @click.argument("folder")
-@click.argument("tables", nargs=-1, metavar="[TABLE]...", shell_complete=completing.tables)
+@click.argument("tables", nargs=-1, metavar="[TABLE]...", shell_complete=shell_completion.tables)
 @as_json_option
 def export(folder: str, tables: tuple[str, ...], as_json: bool) -> None:
     """Write TABLEs (default: all) to FOLDER as Parquet, one file per partition. Unchanged files are not written again.

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orgdata_dagster.http.payment import RateLimitLike
+from orgdata_dagster.http.rate_limit_interface import RateLimitLike
 
 _EPOCH = 1_000_000_000  # a larger number of seconds is a date
 _MEMBER = re.compile(r"(\w+)\s*=\s*\"?([\d.]+)")

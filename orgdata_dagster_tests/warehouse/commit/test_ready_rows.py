@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orgdata_dagster.warehouse.commit import ready
-from orgdata_dagster.warehouse.commit.committed import Committed
-from orgdata_dagster.warehouse.commit.ready import ReadyRows
+from orgdata_dagster.warehouse.commit import ready_rows
+from orgdata_dagster.warehouse.commit.commit_result import CommitResult
+from orgdata_dagster.warehouse.commit.ready_rows import ReadyRows
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
 from orgdata_dagster.warehouse.commit.transaction import commit
 from orgdata_dagster.warehouse.errors import RowCountMismatch
@@ -25,7 +25,7 @@ MERGED = replace(ITEMS, key=("id",), cursor="at", write_disposition="merge")
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A single record is enough to begin with."""
-    monkeypatch.setattr(ready, "LARGE", 1)
+    monkeypatch.setattr(ready_rows, "LARGE", 1)
 
 
 def made_ready(rig: Rig, *bodies: str, target: Target = ITEMS) -> ReadyRows:
@@ -36,7 +36,7 @@ def made_ready(rig: Rig, *bodies: str, target: Target = ITEMS) -> ReadyRows:
     return rows
 
 
-def land(rig: Rig, rows: ReadyRows, target: Target = ITEMS) -> Committed:
+def land(rig: Rig, rows: ReadyRows, target: Target = ITEMS) -> CommitResult:
     try:
         return commit(rig.warehouse, target, rows.stage, [PartitionLoad(DAY, NOON)], run_id="run", ready=[rows])
     finally:
@@ -60,7 +60,7 @@ def test_the_commit_does_not_read_the_pages_again(rig: Rig) -> None:
     assert own == [(DAY, "run", True)]
 
 
-def land_together(rig: Rig, *several: ReadyRows) -> Committed:
+def land_together(rig: Rig, *several: ReadyRows) -> CommitResult:
     stage = rig.stage()
     for rows in several:
         stage.absorb(rows.stage)
@@ -129,7 +129,7 @@ def test_insufficient_memory_is_not_an_error(rig: Rig, monkeypatch: pytest.Monke
     def too_much(*_: object, **__: object) -> int:
         raise duckdb.OutOfMemoryException
 
-    monkeypatch.setattr(ready, "insert", too_much)
+    monkeypatch.setattr(ready_rows, "insert", too_much)
     land(rig, made_ready(rig, "id\n1\n", "id\n2\n"))
     assert rig.texts() == [("1",), ("2",)]
 

@@ -1,7 +1,8 @@
 """A list and its table: what is requested, how it is filtered by time, and what is checked.
 
 Here: `RestList` and `Filters`, the plain values that the pull, the change probe and the reconciliation share.
-Add here when: a list has another property that a pull depends on. Keep out: YAML (tables.py), requests (listing.py).
+Add here when: a list has another property that a pull depends on. Keep out: YAML (table_options.py), requests
+(list_request.py).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orgdata_dagster.orchestration.config.tables import Table
-from orgdata_dagster.vendors.rest.listing import Listing
+from orgdata_dagster.vendors.rest.list_request import Listing
 
 Within = Callable[[Listing, datetime | None, datetime | None], Listing]
 """The listing of the rows last changed in `[start, end)`; None: no bound."""

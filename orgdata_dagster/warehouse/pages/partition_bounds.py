@@ -1,8 +1,8 @@
 """The rule that decides which rows of a page belong to a partition: those with `after < instant <= until`.
 
 Here: the rule as SQL (`within_sql`), for rows in the database, and in Python (`below`, `above`), for instants.
-The commit drops the other rows (commit/inserting.py) and checks the number of inserted rows against this count.
-Keep out: which bounds a page has (a vendor's walk.py).
+The commit drops the other rows (commit/inserting.py); `count_within` (extents.py) counts with the same rule.
+Keep out: which bounds a page has (a vendor's walk.py), which rows of a key are kept (commit/merging.py).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import pytest
 
 from orgdata_dagster.http import stopping
 from orgdata_dagster.orchestration.assets.progress import ProgressReport, Waiting, watch
-from orgdata_dagster.orchestration.instance import pool_waits
+from orgdata_dagster.orchestration.instance import blocked_steps
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
 from orgdata_dagster.state import processes
 from orgdata_dagster_tests.integration.home import Home
@@ -33,7 +33,7 @@ JOB = dg.Definitions(assets=[wanted]).resolve_implicit_global_asset_job_def()
 @contextmanager
 def held_by_another_process(instance: dg.DagsterInstance) -> Iterator[subprocess.Popen[bytes]]:
     """The pool's only slot in the hands of a run, whose process can be killed."""
-    pool_waits.install()
+    blocked_steps.install()
     instance.event_log_storage.set_concurrency_slots(POOL, 1)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as holder:
         run = instance.create_run_for_job(JOB, tags={PROCESS_TAG: processes.identity(holder.pid)})

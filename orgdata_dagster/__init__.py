@@ -1,8 +1,9 @@
-"""orgdata: the data of five SaaS vendors as complete, typed tables, on Dagster.
+"""orgdata: the data of SaaS vendors as complete, typed tables, on Dagster.
 
 Here: the names that YAML files use (`type: orgdata_dagster.InstitutionAnalytics`). They are imported on first use, so
 that importing `orgdata_dagster.http` or `orgdata_dagster.warehouse` does not import Dagster.
-Add here when: a vendor has a new Component.
+Add here when: a vendor has a new Component: one line, which is its only registration. Of a vendor's Components, the
+one that pulls comes first.
 """
 
 from importlib import import_module
@@ -19,16 +20,7 @@ _COMPONENTS = {
     "Together": "orgdata_dagster.vendors.together.component",
 }
 
-__all__ = [
-    "Accutics",
-    "ChannelReports",
-    "InstitutionAnalytics",
-    "Octolis",
-    "OctolisSync",
-    "OctolisWebhook",
-    "RestApi",
-    "Together",
-]
+__all__ = [*_COMPONENTS]
 
 
 def component_types() -> dict[str, str]:

@@ -10,9 +10,8 @@ one wins, and every command of the other one starts two seconds later.
 
 import multiprocessing
 
+from orgdata_dagster import component_types
 from orgdata_dagster.cli.workers import WARM
-
-_VENDORS = ("accutics", "channel_reports", "institution_analytics", "octolis", "together")  # a load has them all
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
@@ -22,7 +21,7 @@ PROCESSES.set_forkserver_preload(
         "orgdata_dagster.cli.pull",
         "orgdata_dagster.cli.status_report",
         "orgdata_dagster.overview.tables",
-        *(f"orgdata_dagster.vendors.{vendor}.component" for vendor in _VENDORS),
+        *(f"orgdata_dagster.vendors.{vendor}.component" for vendor in component_types()),  # a load has them all
         "orgdata_dagster.cli.sync",
         "orgdata_dagster.vendors.octolis.sync.component",
         "orgdata_dagster_tests.integration.command",

@@ -1,11 +1,14 @@
-"""The only imports of Dagster's private modules. Each module documents its reason and its fallback.
+"""Everything that depends on undocumented parts of Dagster: its private modules, and the tables of its SQLite files.
 
-Here: functions that Dagster's public interface does not offer, with one module per subject.
+Here: functions that Dagster's public interface does not offer, with one module per subject. Each module documents its
+reason and its fallback.
 Add here when: there is no public way, and the code also works without it, perhaps more slowly.
 Keep out: everything that the public interface offers.
 
-An upgrade of Dagster may change its private modules. Everything here therefore has a public fallback, which is used if
-an import fails, or everywhere with `ORGDATA_DAGSTER_INTERNALS=off`. Try that first if an upgrade causes problems.
+An upgrade of Dagster may change these parts. The functions here therefore have a public fallback, which is used if an
+import fails, or everywhere with `ORGDATA_DAGSTER_INTERNALS=off`. Try that first if an upgrade causes problems. The
+exception is celery_launcher.py, which only the dagster.yaml of a deployment with Celery names: its fallback is another
+class in that file.
 """
 
 from __future__ import annotations

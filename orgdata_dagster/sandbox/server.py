@@ -1,7 +1,7 @@
 """The sandbox as a server: in a thread for tests, in the foreground for the command line.
 
 Here: one app made of vendors, log and control endpoints, and running it on a port.
-Add here when: a vendor is added (one line in `default_vendors`, one property of `Sandbox`).
+Add here when: a vendor is added (one line in `default_vendors`, and a property of `Sandbox` if many tests use it).
 Keep out: the endpoints themselves (`control`, the vendors' packages).
 """
 
@@ -50,9 +50,7 @@ def default_vendors(*, pace: float | None = None) -> list[Vendor]:
     pace: seconds that together requires between two requests, instead of its minute. Undocumented limits of other
         vendors rise by the same factor.
     """
-    if pace is None:
-        packages = (together, institution_analytics, channel_reports, accutics, octolis, tracker)
-        return [package.demo() for package in packages]
+    pace = MINUTE if pace is None else pace
     speed = MINUTE / pace
     return [
         together.demo(limits=together.document_limits(pace)),

@@ -6,10 +6,14 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster.cli import catalog
+from orgdata_dagster.orchestration.checks.results import Landed, of_landed
+from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.tags import pulled_assets
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.commit import inserting
+from orgdata_dagster.warehouse.commit.target import Target
+from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 
@@ -144,3 +148,11 @@ def test_every_table_of_the_project_has_the_checks() -> None:
     for key in pulled_assets(graph):
         names = {check.name for check in graph.asset_check_keys if check.asset_key == key}
         assert names >= {"coverage", "row_count", "schema", "volume", "freshness"}, key
+
+
+@pytest.mark.parametrize("key", [(), ("id",)])
+def test_every_check_of_a_table_has_a_result(key: tuple[str, ...]) -> None:
+    """A spec without a result makes every run of every table fail, after its rows have landed."""
+    results = of_landed(Landed(), Target(TableName("vendor", "rows"), key), [], "it has no partitions")
+    specs = table_checks("vendor", "rows", keyed=bool(key))
+    assert sorted(str(each.check_name) for each in results) == sorted(spec.name for spec in specs)

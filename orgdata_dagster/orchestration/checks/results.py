@@ -1,6 +1,7 @@
 """The check results of a run, for partitions that landed and for partitions that the commit rejected.
 
-Here: `of_landed`, `of_refused`, `of_unanswered`. Keep out: rejecting (warehouse/errors.py), volume (volume.py).
+Here: `of_landed`, `of_refused`, `of_unanswered`. Add here when: every table gets another check (specs.py).
+Keep out: rejecting (warehouse/errors.py), volume (volume.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """The names and descriptions of the checks that every table has.
 
-Here: the specs. Keep out: computing the results (results.py).
+Here: the specs. Add here when: every table gets another check. Its result goes into results.py: into `of_landed`, and
+into `_CHECK_OF` if a failure rejects the commit.
+Keep out: computing the results (results.py, volume.py), checks of only some tables (freshness.py, a vendor's
+reconciling.py).
 """
 
 from __future__ import annotations

@@ -86,13 +86,26 @@ def test_a_run_that_celery_did_not_launch_is_no_error() -> None:
 def test_the_chart_has_the_settings_of_the_default_instance() -> None:
     default, values = yaml.safe_load((ROOT / "dagster.yaml").read_text()), loaded("helm/values.yaml")
 
-    daemon, pools = values["dagsterDaemon"], values["additionalInstanceConfig"]["concurrency"]["pools"]
-    queue = daemon["runCoordinator"]["config"]["queuedRunCoordinator"]
-    assert pools == default["concurrency"]["pools"]
-    assert queue["maxConcurrentRuns"] == default["concurrency"]["runs"]["max_concurrent_runs"]
+    daemon = values["dagsterDaemon"]
+    for name, part in values["additionalInstanceConfig"].items():
+        assert part == default[name]
+    queue = daemon["runCoordinator"]
+    assert queue["type"] == "CustomRunCoordinator"
+    assert queue["config"]["customRunCoordinator"] == loaded("celery/dagster.yaml")["run_coordinator"]
     assert daemon["runMonitoring"]["maxRuntimeSeconds"] == default["run_monitoring"]["max_runtime_seconds"]
     assert daemon["runRetries"]["maxRetries"] == default["run_retries"]["max_retries"]
     assert values["retention"]["schedule"]["purgeAfterDays"] == default["retention"]["schedule"]["purge_after_days"]
+
+
+def test_every_pod_of_the_chart_can_load_the_queue() -> None:
+    """Webserver and daemon queue runs. The images of the chart do not have orgdata."""
+    values, [job] = loaded("helm/values.yaml"), loaded("helm/prepare.yaml")["spec"]["template"]["spec"]["containers"]
+
+    [deployment] = values["dagster-user-deployments"]["deployments"]
+    for pod in (values["dagsterWebserver"], values["dagsterDaemon"]):
+        for name in ("image", "podSecurityContext", "securityContext", "volumes", "volumeMounts"):
+            assert pod[name] == deployment[name]
+    assert job["image"] == "{repository}:{tag}".format(**deployment["image"])
 
 
 def test_a_run_of_compose_gets_every_variable_of_the_vendors() -> None:

@@ -42,10 +42,11 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Delete, Engine, bindparam, create_engine, delete
+from sqlalchemy import Connection, Engine, bindparam, create_engine
 from sqlalchemy.event import listen
 
 from orgdata_dagster.dagster_internals import require
+from orgdata_dagster.dagster_internals.check_plans import delete_plans, forget_plans
 from orgdata_dagster.dagster_internals.event_batches import in_batches
 from orgdata_dagster.dagster_internals.migrations import read_once
 from orgdata_dagster.dagster_internals.planned_partitions import Row, with_partitions
@@ -124,7 +125,7 @@ class BatchingEventLog(SqliteEventLogStorage):
             return
         self._store([event])
         if event.is_dagster_event and event.dagster_event_type in _CUT_SHORT:
-            self._forget_plans(event.run_id)
+            forget_plans(self, event.run_id)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events; if this fails, Dagster tries them one by one."""
@@ -136,18 +137,6 @@ class BatchingEventLog(SqliteEventLogStorage):
                 self.store_event(event)
         if together:
             self._store(apart(together))
-
-    def _forget_plans(self, run_id: str) -> None:
-        """Delete the planned checks that a failed or canceled run has not evaluated."""
-        planned = self.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED).records
-        plans = [record.event_log_entry.get_dagster_event().event_specific_data for record in planned]
-        checks = {
-            (plan.asset_key, plan.check_name): plan for plan in plans if isinstance(plan, AssetCheckEvaluationPlanned)
-        }
-        if checks:
-            with self.index_connection() as connection:
-                for plan in checks.values():
-                    connection.execute(_plan_of(run_id, plan))
 
     def wipe(self) -> None:
         """Delete all events."""
@@ -262,7 +251,7 @@ class BatchingEventLog(SqliteEventLogStorage):
             return
         self.store_asset_check_event(event, at)
         if data.partition and event.run_id:  # a check with partitions: Dagster has added a row
-            connection.execute(_plan_of(event.run_id, data))
+            delete_plans(connection, event.run_id, data.asset_key, data.check_name)
 
 
 def apart(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
@@ -272,18 +261,6 @@ def apart(events: Sequence[EventLogEntry]) -> list[EventLogEntry]:
         latest = min(event.timestamp, latest - _APART)
         spread.append(event._replace(timestamp=latest))
     return spread[::-1]
-
-
-def _plan_of(run_id: str, check: AssetCheckEvaluation | AssetCheckEvaluationPlanned) -> Delete:
-    """The statement that deletes the planned row of a check."""
-    table = AssetCheckExecutionsTable.c
-    return delete(AssetCheckExecutionsTable).where(
-        table.run_id == run_id,
-        table.asset_key == check.asset_key.to_string(),
-        table.check_name == check.check_name,
-        table.partition.is_(None),
-        table.execution_status == AssetCheckExecutionRecordStatus.PLANNED.value,
-    )
 
 
 def _is_indexed(event: EventLogEntry) -> bool:

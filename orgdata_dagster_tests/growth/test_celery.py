@@ -26,6 +26,7 @@ from orgdata_dagster_tests.growth.test_two_machines import (
     all_on_postgres,
     compare,
     complete,
+    looks_for_orphaned_runs,
     watch,
     write_project,
 )
@@ -101,7 +102,8 @@ class Setup:
         main.shell(log("webserver"), documented("dagster-webserver").replace("3000", self.port))
         for name in ("worker-1", "worker-2"):
             until(name, 120, lambda name=name: " ready." in self.printed(name))
-        until("the daemon", 180, lambda: "Sensor orphaned_runs skipped" in self.printed("daemon"))
+        with shared_instance() as instance:
+            until("the daemon", 180, lambda: looks_for_orphaned_runs(instance))
         until("the webserver", 60, self._answers)
 
     def log(self, name: str) -> Path:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration.automation import orphaned_runs_sensor
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
@@ -39,7 +40,6 @@ OF_B = ("institution_analytics/courses", "channel_reports/reports_over_time")
 LIMITS = faster(POLITE, 2)
 NOT_ENDED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 YAML_LIMITS = {"concurrent": 4, "per_minute": 240}
-STORAGE = "\nstorage:\n  postgres:\n    postgres_url: {env: DAGSTER_POSTGRES_URL}\n"
 
 
 class Reports(rig.Rig):
@@ -55,7 +55,7 @@ def write_project(folder: Path) -> Path:
     reports = rig.attributes(limits=YAML_LIMITS, tables=[{"name": name} for name in REPORTS])
     text = yaml.safe_dump({"type": "orgdata_dagster.ChannelReports", "attributes": reports})
     made = project.write(folder, {"institution_analytics": analytics, "channel_reports": text})
-    (made / "dagster.yaml").write_text((made / "dagster.yaml").read_text() + STORAGE)
+    (made / "dagster.yaml").write_text((made / "dagster.yaml").read_text() + project.ON_POSTGRES)
     return made
 
 
@@ -106,10 +106,10 @@ def _backfill(machines: list[Machine], sandbox: Sandbox, logs: Path) -> None:
     prepared = [machine.start(logs / f"{machine.name}.prepare", "prepare") for machine in machines]
     assert [command.wait(120) for command in prepared] == [0, 0]
     daemon = a.start(logs / "a.dev", "dev", "--port", "0")
-    until("the daemon", 180, lambda: "Sensor orphaned_runs skipped" in (logs / "a.dev").read_text())
-    of_a = a.start(logs / "a.pull", "pull", _selection(OF_A), "--from", FIRST)
-    b.start(logs / "b.pull", "pull", _selection(OF_B), "--from", FIRST)
     with shared_instance() as instance:
+        until("the daemon", 180, lambda: looks_for_orphaned_runs(instance))
+        of_a = a.start(logs / "a.pull", "pull", _selection(OF_A), "--from", FIRST)
+        b.start(logs / "b.pull", "pull", _selection(OF_B), "--from", FIRST)
 
         def of_b(*statuses: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
             runs = instance.get_runs(dg.RunsFilter(statuses=list(statuses)))
@@ -140,6 +140,12 @@ def _backfill(machines: list[Machine], sandbox: Sandbox, logs: Path) -> None:
         assert {run.run_id for run in failed} == doomed
     daemon.terminate()
     daemon.wait(30)
+
+
+def looks_for_orphaned_runs(instance: dg.DagsterInstance) -> bool:
+    """Whether a daemon has ticked the sensor that fails runs of dead machines."""
+    ticked = [state for state in instance.all_instigator_state() if state.name == orphaned_runs_sensor.NAME]
+    return any(instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) for state in ticked)
 
 
 def complete(instance: dg.DagsterInstance, tables: Iterable[str], days: int) -> bool:

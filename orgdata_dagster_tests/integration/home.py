@@ -52,6 +52,12 @@ class Home:
         self._monkeypatch.setenv(settings.PROJECT, str(folder))
         return folder
 
+    def store_on_postgres(self, url: str) -> None:
+        """Put Dagster's storage into this database."""
+        instance_file = Path(os.environ[settings.PROJECT]) / "dagster.yaml"
+        instance_file.write_text(instance_file.read_text() + project.ON_POSTGRES)
+        self.set(DAGSTER_POSTGRES_URL=url)
+
     def start(self, *args: str, main: str = command.ORGDATA) -> command.Command:
         """Start `orgdata ...`, or another function, in a process of its own."""
         started = command.Command(main, args, {**os.environ, "DAGSTER_HOME": ""}, self._beside)

@@ -18,6 +18,12 @@ compute_logs:
   class: NoOpComputeLogManager
 """
 
+ON_POSTGRES = """
+storage:
+  postgres:
+    postgres_url: {env: DAGSTER_POSTGRES_URL}
+"""
+
 _numbers = itertools.count(1)
 
 

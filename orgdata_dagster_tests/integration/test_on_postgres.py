@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import dagster as dg
 import pytest
 import yaml
 
-from orgdata_dagster import settings
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.octolis import Octolis
@@ -23,15 +21,12 @@ from orgdata_dagster_tests.vendors.octolis.sync.rig import COLUMNS, CONTACTS, SY
 
 VENDOR = "institution_analytics"
 FIRST = today(back=5)
-STORAGE = "\nstorage:\n  postgres:\n    postgres_url: {env: DAGSTER_POSTGRES_URL}\n"
 
 
 def two_homes(new_home: Home, postgres: Server, tmp_path: Path) -> tuple[Path, Path]:
     """Put Dagster's storage and the state on PostgreSQL, and name two homes that use them and one warehouse."""
-    instance_file = Path(os.environ[settings.PROJECT]) / "dagster.yaml"
-    instance_file.write_text(instance_file.read_text() + STORAGE)
+    new_home.store_on_postgres(postgres.url(postgres.new_database()))
     new_home.set(
-        DAGSTER_POSTGRES_URL=postgres.url(postgres.new_database()),
         ORGDATA_STATE=postgres.url(postgres.new_database()),
         ORGDATA_WAREHOUSE=str(tmp_path / "shared.duckdb"),
     )

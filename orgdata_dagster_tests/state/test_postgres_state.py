@@ -17,6 +17,7 @@ from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.state import FileState, StateUnavailable, StillHeld
 from orgdata_dagster_tests.postgres import PASSWORD, Server
 from orgdata_dagster_tests.state.conftest import BEAT, GRACE, PATIENCE, Processes
+from orgdata_dagster_tests.waiting import wait_until
 
 RULE = Rule(buckets=((Window(3, 60),),))
 
@@ -74,8 +75,7 @@ def test_a_process_that_was_declared_dead_sends_no_more_requests(postgres: Serve
     claim = zombie.claim("runs/one")
     assert claim is not None
     hang_up(postgres, database)
-    time.sleep(1.5 * GRACE)
-    assert other.revoke("runs/one")
+    wait_until(lambda: other.revoke("runs/one"))
     for _ in range(2):
         with (
             pytest.raises(StateUnavailable, match=r"considered dead, and runs/one was given to other"),
@@ -85,6 +85,20 @@ def test_a_process_that_was_declared_dead_sends_no_more_requests(postgres: Serve
     claim.release()
     with rate_limit.spend():
         pass
+
+
+def test_after_an_outage_of_the_server_nobody_is_dead_at_once(postgres: Server, database: str) -> None:
+    """The process that reconnected first used to find that all others were silent and had no session."""
+    working, first = opened(postgres, database, beat=3600), opened(postgres, database)
+    assert working.claim("runs/one") is not None
+    assert first.holder("runs/one") is not None
+    time.sleep(1.5 * GRACE)
+    hang_up(postgres, database)
+    found = first.holder("runs/one")
+    assert found is not None
+    assert found.alive
+    assert not first.revoke("runs/one")
+    wait_until(lambda: first.revoke("runs/one"), "the end of a process that did not come back")
 
 
 def test_a_process_that_was_suspended_for_a_while_counts_as_alive(postgres: Server, database: str) -> None:

@@ -1,13 +1,14 @@
-"""The actions of a step that waits for a slot of its pool: it reports the holders and checks that they are alive.
+"""The actions of a run that begins, and of a step that waits for a slot of its pool.
 
-Here: the action at each attempt. Keep out: the wait itself (dagster_internals/pool_waits.py), limits (pools.py).
+Here: claiming the run; at each attempt to get a slot, reporting its holders and checking that they are alive.
+Keep out: the wait itself (dagster_internals/pool_waits.py), limits (pools.py).
 """
 
 from __future__ import annotations
 
 import dagster as dg
 
-from orgdata_dagster.dagster_internals import pool_waits
+from orgdata_dagster.dagster_internals import check_plans, pool_waits
 from orgdata_dagster.http import stopping
 from orgdata_dagster.orchestration.assets.progress import Waiting, report
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
@@ -17,7 +18,13 @@ from orgdata_dagster.orchestration.tags import PROCESS_TAG
 
 def install() -> None:
     """Use these actions for the steps of this process."""
-    pool_waits.install(on_begin=claim, on_blocked=on_blocked, stopping=stopping.stopping)
+    pool_waits.install(on_begin=on_begin, on_blocked=on_blocked, stopping=stopping.stopping)
+
+
+def on_begin(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Claim the run. From now on, a result of a check replaces its plans (here, because the storage is imported)."""
+    claim(instance, run)
+    check_plans.install()
 
 
 def on_blocked(instance: dg.DagsterInstance, run: dg.DagsterRun, pool: str) -> bool:

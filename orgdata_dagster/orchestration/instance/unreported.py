@@ -1,6 +1,7 @@
 """Partitions that have landed but are not reported to Dagster, because a run was stopped between commit and report.
 
-Here: `unreported`, the difference between the ledger and Dagster's events, and `report_landed`, which reports it.
+Here: `unreported`, the difference between the ledger and Dagster's events, and `report_landed`, which reports it and
+removes the checks that these runs have planned but not evaluated.
 Keep out: runs of dead processes (orphaned_runs.py), the ledger's tables (warehouse/ledger/).
 
 The ledger is correct, because it is committed with the rows. Each run that failed or was canceled is compared with it
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 import duckdb
 
-from orgdata_dagster.dagster_internals import materializations
+from orgdata_dagster.dagster_internals import check_plans, materializations
 from orgdata_dagster.orchestration.assets import metadata
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import REPORTED_TAG
@@ -66,6 +67,7 @@ def report_landed(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -
     except (WarehouseError, duckdb.Error):
         return 0
     for run in runs:
+        check_plans.forget_plans(instance.event_log_storage, run.run_id)
         materializations.report(instance, run, missing.get(run.run_id, ()))
         instance.add_run_tags(run.run_id, {REPORTED_TAG: run.run_id})
     return sum(map(len, missing.values()))

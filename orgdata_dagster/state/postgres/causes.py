@@ -42,7 +42,7 @@ def client_options(uri: str) -> dict[str, Any]:
     """Options of the connection that the URI does not set."""
     wanted = {
         "application_name": f"orgdata {socket.gethostname()}:{os.getpid()}",
-        "connect_timeout": 10,
+        "connect_timeout": 6,  # shorter than the grace after an outage (session.py)
         "client_encoding": "UTF8",  # otherwise texts are bytes in a database that was made without a locale
         "keepalives_idle": 4,
         "keepalives_interval": 2,

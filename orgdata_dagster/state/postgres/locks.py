@@ -25,11 +25,11 @@ UPDATE {SCHEMA}.lock SET process = %(me)s, since = clock_timestamp() WHERE name 
 RETURNING name
 """
 _MAKE = f"INSERT INTO {SCHEMA}.lock (name) SELECT unnest(%(names)s::text[]) ON CONFLICT DO NOTHING"
-# Whether the process of a row is dead: it has no recent heartbeat, and its session has ended. The probe uses a shared
+# Whether the process of a row is dead: it has been silent, and its session has ended. The probe uses a shared
 # lock, so that two processes that probe at the same time do not see each other as the holder. This process is excluded,
 # because its own lock would appear free.
 _DEAD = (
-    "(p.number <> %(me)s AND p.seen < clock_timestamp() - make_interval(secs => %(grace)s)"
+    "(p.number <> %(me)s AND p.seen < clock_timestamp() - make_interval(secs => %(silence)s)"
     " AND pg_try_advisory_xact_lock_shared(p.number))"
 )
 _FREE_DEAD = f"""
@@ -105,14 +105,12 @@ class Locks:
 
     def holder(self, name: str) -> Holder | None:
         """The holder of the lock; see State."""
-        found = self._arguments(name=name)
-        row = self._session.run(lambda connection: connection.execute(_HOLDER, found).fetchone())
+        row = self._session.run(lambda connection: connection.execute(_HOLDER, self._arguments(name=name)).fetchone())
         return None if row is None else Holder(row[0], row[1], alive=row[3], seen=row[2])
 
     def revoke(self, name: str) -> bool:
         """Take the lock away from a dead holder; returns whether it has no holder any more."""
-        found = self._arguments(name=name)
-        if self._session.run(lambda connection: connection.execute(_REVOKE, found).rowcount):
+        if self._session.run(lambda connection: connection.execute(_REVOKE, self._arguments(name=name)).rowcount):
             return True
         return self.holder(name) is None
 
@@ -121,7 +119,14 @@ class Locks:
         self._session.run(lambda connection: connection.execute(f"DELETE FROM {SCHEMA}.lock WHERE name = %s", (name,)))
 
     def _arguments(self, **others: object) -> dict[str, object]:
-        return {"me": self._session.number, "grace": self._grace, **others}
+        """Parameters of a statement. Call this with the connection in use, because they depend on its age.
+
+        During an outage of the server nobody has a heartbeat, and afterwards no session. The other processes therefore
+        get the time to come back, unless one has been silent for so long that it has given up itself.
+        """
+        settled = self._session.connected_for() >= self._grace
+        silence = self._grace if settled else max(self._grace, self._session.patience)
+        return {"me": self._session.number, "silence": silence, **others}
 
     def _taken(self, connection: Connection, names: Sequence[str], *, lasting: bool, remove: bool) -> str | None:
         arguments = self._arguments(names=list(names))

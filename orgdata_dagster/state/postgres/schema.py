@@ -22,10 +22,12 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.note (
 """
 
 # A commit need not wait for the disk, because after a crash of the server the past counts as unknown (tables.py). A
-# session must end within seconds after its machine has failed, and a hanging transaction must not block the others.
+# session must end within 6 seconds after its machine has failed, also if an answer to it was on its way, and a hanging
+# transaction must not block the others.
 SESSION = """
 SET synchronous_commit = off;
-SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
+SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = '6s';
 SET client_connection_check_interval = '2s';
 SET idle_in_transaction_session_timeout = '10s';
 SET statement_timeout = '30s';

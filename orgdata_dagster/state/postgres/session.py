@@ -5,7 +5,8 @@ Here: `Session`. Add here when: the server can be unreachable in another way. Ke
 A process that holds locks has a row in `process`, whose number is also an advisory lock of its session. The process is
 alive if that lock is taken, or if its last heartbeat is recent. The lock alone would not suffice: a server that
 restarts drops all sessions, and every process would seem dead. The heartbeat alone would not suffice either: a process
-that is suspended for a while, for example on a machine without memory, still has its connection.
+that is suspended for a while, for example on a machine without memory, still has its connection. After an outage of the
+server, a process declares others dead only when it has been connected long enough for them to come back (locks.py).
 
 After a lost connection, the process takes its locks again. If another process has one of them, because this process was
 considered dead, this process must not continue: all of its operations on the state fail from then on, and without a
@@ -34,7 +35,7 @@ from orgdata_dagster.state.processes import identity
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
 
-BEAT, GRACE, PATIENCE = 2.0, 8.0, 60.0  # seconds
+BEAT, GRACE, PATIENCE = 2.0, 7.0, 60.0  # seconds
 _PATIENCE_AT_FIRST = 10.0  # seconds; a wrong host name is more likely than a server that is about to start
 _PAUSE = 0.5  # seconds between two attempts to connect
 
@@ -47,7 +48,7 @@ class Session:
     """One connection, shared by the threads of this process."""
 
     def __init__(self, uri: str, *, beat: float, patience: float) -> None:
-        self._uri, self._beat, self._patience = uri, beat, patience
+        self._uri, self._beat, self.patience = uri, beat, patience
         self.place = causes.place(_parameters(uri))
         self._new()
         watch(self)
@@ -58,6 +59,7 @@ class Session:
         self._lost: set[str] = set()
         self._gate = threading.RLock()
         self._connection: Connection | None = None
+        self._connected_at = 0.0
         self._known = False  # whether the server has answered before
         self._registered = False
         self._has_lock = False
@@ -87,7 +89,7 @@ class Session:
                 self._end_transaction()
                 if not causes.passes(error):
                     raise StateUnavailable(causes.refused(self.place, error)) from None
-                patience = self._patience if self._known else min(_PATIENCE_AT_FIRST, self._patience)
+                patience = self.patience if self._known else min(_PATIENCE_AT_FIRST, self.patience)
                 deadline = deadline or time.monotonic() + patience
                 if time.monotonic() > deadline:
                     raise StateUnavailable(causes.silent(self.place, error)) from None
@@ -95,6 +97,10 @@ class Session:
                     _log.warning(causes.waiting(self.place, error))
                     warned = True
             time.sleep(_PAUSE)
+
+    def connected_for(self) -> float:
+        """The age of the connection in use, in seconds."""
+        return time.monotonic() - self._connected_at
 
     def version(self) -> str:
         """The server's version."""
@@ -142,7 +148,7 @@ class Session:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._known = connection, True
+        self._connection, self._connected_at, self._known = connection, time.monotonic(), True
         return connection
 
     def _end_transaction(self) -> None:

@@ -69,6 +69,15 @@ def warehouse_server(postgres: Server) -> None:
 
 
 @pytest.fixture
+def goes_on() -> Iterator[None]:
+    """After a test that asks this process to stop, it goes on."""
+    from orgdata_dagster.state import stopping
+
+    yield
+    stopping.resume()
+
+
+@pytest.fixture
 def postgres_database(postgres: Server) -> str:
     """The `postgresql://` URL of a new, empty database, with its password."""
     return postgres.url(postgres.new_database())

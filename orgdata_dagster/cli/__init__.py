@@ -115,9 +115,18 @@ def sandbox(host: str, port: int, pace: float | None, with_parent: bool, as_json
 @click.option(
     "--accept-shrink", is_flag=True, help="Store an empty or much smaller answer, or a snapshot without a key column."
 )
+@click.option("--full", is_flag=True, help="Read every row, not only changes.")
 @as_json_option
 @needs_vendors
-def pull(selection: str, first: str | None, last: str | None, resume: bool, accept_shrink: bool, as_json: bool) -> None:
+def pull(
+    selection: str,
+    first: str | None,
+    last: str | None,
+    resume: bool,
+    accept_shrink: bool,
+    full: bool,
+    as_json: bool,
+) -> None:
     """Pull days of SELECTION: a vendor, vendor/table, or Dagster's selection syntax (default: every table)."""
     from orgdata_dagster.cli import catalog as catalogs
 
@@ -125,7 +134,7 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
     from orgdata_dagster.cli.pull import days_of
     from orgdata_dagster.cli.pull import pull as run
-    from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
+    from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG, FULL_WALK_TAG
     from orgdata_dagster.overview.outline import keep
 
     catalog = catalogs.load()
@@ -138,17 +147,10 @@ def pull(selection: str, first: str | None, last: str | None, resume: bool, acce
         catalog.name_off(console)
     for line in lost:
         console.print(line, style="yellow", highlight=False, soft_wrap=True)
-    tags = {ACCEPT_SHRINK_TAG: "true"} if accept_shrink else {}
-    again = [
-        "orgdata",
-        "pull",
-        selection,
-        "--from",
-        str(since),
-        "--to",
-        str(until),
-        *(["--accept-shrink"] if tags else ()),
-    ]
+    chosen = {("--accept-shrink", ACCEPT_SHRINK_TAG): accept_shrink, ("--full", FULL_WALK_TAG): full}
+    tags = {tag: "true" for (_, tag), is_set in chosen.items() if is_set}
+    options = [option for (option, _), is_set in chosen.items() if is_set]
+    again = ["orgdata", "pull", selection, "--from", str(since), "--to", str(until), *options]
     go_on = shlex.join([*again, "--resume"])
     outcomes = run(catalog, keys, since, until, console, tags=tags, resume=resume, go_on=go_on)
     if as_json:

@@ -14,14 +14,12 @@ import duckdb
 from orgdata_dagster.cli.workers import Task
 from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.instance.setup import shared_instance
-from orgdata_dagster.orchestration.instance.unreported import report_landed
+from orgdata_dagster.orchestration.instance.unreported import PATIENCE_OF_STOPPED, report_landed
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import PULL_BEGAN_TAG, RESUME_TAG
 from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.ledger import coverage
 from orgdata_dagster.warehouse.names import TableName
-
-_PATIENCE = 0.5  # seconds to wait for a program that holds the warehouse, because a stopped command must end soon
 
 
 def close_runs(pull: str, by: str) -> None:
@@ -35,7 +33,8 @@ def close_runs(pull: str, by: str) -> None:
             if not run.is_finished:
                 instance.report_run_canceled(run, f"The command was {by}; it did not end in time and was killed.")
                 instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-        report_landed(instance, [run for run in _runs(instance, pull) if run.is_failure_or_canceled])
+        ended_early = [run for run in _runs(instance, pull) if run.is_failure_or_canceled]
+        report_landed(instance, ended_early, PATIENCE_OF_STOPPED)
 
 
 def landed(tasks: Sequence[Task], sizes: Mapping[str, int]) -> str:
@@ -44,7 +43,7 @@ def landed(tasks: Sequence[Task], sizes: Mapping[str, int]) -> str:
     sizes: asset -> number of requested partitions.
     """
     total = sum(sizes.values())
-    warehouse = WarehouseResource(patience=_PATIENCE, queue_patience=_PATIENCE).open()
+    warehouse = WarehouseResource(patience=PATIENCE_OF_STOPPED, queue_patience=PATIENCE_OF_STOPPED).open()
     try:
         with warehouse.reading() as connection:
             found = sum(_landed(connection, task) for task in tasks)

@@ -7,7 +7,7 @@ take seconds. They are forked together, before the command starts a thread and w
 survive a fork. A worker ends with the command, even if the command is killed, so that no requests are sent afterwards.
 
 A run is executed in a second thread, while the worker's main thread waits for signals. A signal therefore never
-interrupts a run at an arbitrary point: waits end (http/stopping.py), a commit is completed, and the run ends as
+interrupts a run at an arbitrary point: waits end (state/stopping.py), a commit is completed, and the run ends as
 canceled. The command kills a worker that takes too long; the database then rolls its transaction back.
 """
 
@@ -35,13 +35,13 @@ import dagster as dg
 
 from orgdata_dagster.cli.signals import blocked, unblock
 from orgdata_dagster.dagster_internals import warm_modules
-from orgdata_dagster.http import stopping
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
 from orgdata_dagster.orchestration.assets.progress import ProgressReport, watch
 from orgdata_dagster.orchestration.instance.run_claims import claimed
 from orgdata_dagster.orchestration.reasons import of_failed_step
 from orgdata_dagster.orchestration.tags import PROCESS_TAG, RANGE_END, RANGE_START
+from orgdata_dagster.state import stopping
 from orgdata_dagster.state.processes import identity
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ Keep out: parsing data, and the error format of one vendor (its client.py).
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +34,8 @@ class Saved:
     replaced: int
 
 
-def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> Saved:
-    """Write the decoded body to `path` in chunks. `on_chunk` may raise an error to stop it.
+def save(response: httpx.Response, path: Path) -> Saved:
+    """Write the decoded body to `path` in chunks.
 
     Raises BadBody if the body is truncated or has an encoding that was not requested; httpx.TransportError like httpx.
     """
@@ -43,7 +43,6 @@ def save(response: httpx.Response, path: Path, on_chunk: Callable[[], None]) -> 
     try:
         with path.open("wb") as file:
             for chunk in _decoded(response):
-                on_chunk()
                 watch.see(chunk)
                 file.write(chunk)
                 head += chunk[: _HEAD - len(head)]

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from orgdata_dagster.http import body, redaction, stopping
+from orgdata_dagster.http import body, redaction, sockets
 from orgdata_dagster.http.call import Call, Observer, Params
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.clock import SYSTEM, Clock
@@ -40,6 +40,7 @@ from orgdata_dagster.http.pauses import Pauses
 from orgdata_dagster.http.rate_limit_interface import PermitLike, RateLimitLike, Unbounded, VendorPaused
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import Attempts, RetryPolicy, http_date, retry_after
+from orgdata_dagster.state import stopping
 
 _log = logging.getLogger("orgdata.http")
 _T = TypeVar("_T")
@@ -205,39 +206,49 @@ class HttpClient:
             call.observer(record)
 
     def _exchange(self, call: Call, permit: PermitLike, record: RequestRecord) -> Download | Call:
+        started = self._clock.monotonic()
+        deadline = started + self._timeouts.whole
+
+        def left() -> float:
+            return deadline - self._clock.monotonic()
+
         def trace(event: str, info: Mapping[str, Any]) -> None:
+            nonlocal deadline
             if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-                stopping.connected(info["return_value"])
+                sockets.connected(info["return_value"])
             elif event.endswith("send_request_headers.started"):  # connected; the request is sent now
                 permit.sent()  # waits again if connecting took so long that the slot is gone
-                call.attempts.waited += permit.waited - record.waited
+                again = permit.waited - record.waited
+                call.attempts.waited += again
                 record.waited = permit.waited
+                deadline += again
             elif event.endswith("send_request_body.complete"):
                 permit.left()
             elif event.endswith("receive_response_headers.complete"):
                 permit.answered()
 
-        started = self._clock.monotonic()
         request = self._http.request(
-            call.method, call.url, call.headers, json=call.json, content=call.content, trace=trace
+            call.method, call.url, call.headers, json=call.json, content=call.content, trace=trace, left=left
         )
         try:
             with closing(self._http.send(request)) as response:
                 record.status = response.status_code
                 record.request_ids = self._request_ids(response.headers)
                 try:
-                    return self._answer(call, response, started)
+                    return self._answer(call, response)
                 finally:
                     record.bytes = response.num_bytes_downloaded
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             raise PermanentError(f"the request cannot be sent ({type(error).__name__})") from None
         except httpx.TransportError as error:
+            if left() <= 0:
+                raise TransientError(f"the answer took more than {self._timeouts.whole:.0f} s") from None
             proxy = https_proxy(self.base_url)
             raise no_answer(error, RequestTarget(call.url, self._base_url_from, proxy)) from None
         finally:
             record.seconds = self._clock.monotonic() - started
 
-    def _answer(self, call: Call, response: httpx.Response, started: float) -> Download | Call:
+    def _answer(self, call: Call, response: httpx.Response) -> Download | Call:
         if response.has_redirect_location:
             body.read_head(response)  # so that the connection can be used again
             return self._redirected(call, response)
@@ -245,7 +256,7 @@ class HttpClient:
             raise self._refusal(response)
         if self._limit_headers:
             self._limit_headers.heed(response.headers, self._rate_limit, call.cost, self._clock.wall())
-        return self._download(call, response, started)
+        return self._download(call, response)
 
     def _redirected(self, call: Call, response: httpx.Response) -> Call:
         url = self._with_params(resolve(str(call.url), response.headers["location"]), {})
@@ -273,17 +284,13 @@ class HttpClient:
             error.remedy = self._circuit_breaker.remedy
         return error
 
-    def _download(self, call: Call, response: httpx.Response, started: float) -> Download:
-        def in_time() -> None:
-            if self._clock.monotonic() - started > self._timeouts.whole:
-                raise TransientError(f"the answer took more than {self._timeouts.whole:.0f} s")
-
+    def _download(self, call: Call, response: httpx.Response) -> Download:
         wants_html = "text/html" in response.request.headers.get("accept", "")
         if "text/html" in response.headers.get("content-type", "").lower() and not wants_html:
             raise BadBody("the answer is an HTML page, not data")
         part = call.into.with_name(call.into.name + ".part")
         try:
-            saved = body.save(response, part, in_time)
+            saved = body.save(response, part)
             if body.ends_with_connection(response):
                 stopping.check_cut()
             if body.is_html(saved.head) and not wants_html:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from orgdata_dagster.http import stopping
+from orgdata_dagster.state import stopping
 
 
 class Clock(Protocol):

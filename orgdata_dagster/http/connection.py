@@ -9,7 +9,7 @@ import logging
 import re
 import ssl
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -29,12 +29,11 @@ _HEADERS = {"accept": "*/*", "accept-encoding": ACCEPT_ENCODING, "connection": "
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Timeouts in seconds. `read` and `write` limit one step; `whole` limits the exchange, because a body may drip."""
+    """Timeouts in seconds. `read` and `write` limit one step; `whole` limits the exchange, because answers may drip."""
 
     connect: float = 10
     read: float = 120
     write: float = 30
-    pool: float = 60
     whole: float = 1800
 
 
@@ -97,12 +96,11 @@ class Connections:
     ) -> None:
         # Only a part of the environment is used: SSL_CERT_FILE and an https proxy. A ~/.netrc would add an unexpected
         # Authorization header, and HTTP_PROXY would send credentials to a third party unencrypted.
-        self._transport = transport or _transport(_tls(httpx.URL(base_url).scheme == "https"), https_proxy(base_url))
+        tls = _tls(httpx.URL(base_url).scheme == "https")
+        self._transport = transport or LeanTransport(tls, proxy=https_proxy(base_url))
         self._headers = _merged(httpx.Headers(_HEADERS), headers)
         self._cookies = httpx.Cookies()
-        self._timeouts = httpx.Timeout(
-            connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool
-        ).as_dict()
+        self._timeouts = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.write}
 
     def request(
         self,
@@ -113,8 +111,12 @@ class Connections:
         json: Any = None,
         content: bytes | None = None,
         trace: Trace,
+        left: Callable[[], float],
     ) -> httpx.Request:
-        """Build a request with the common headers and cookies. trace: called with the steps of its exchange."""
+        """Build a request with the common headers and cookies.
+
+        trace: called with the steps of its exchange. left: returns how many seconds are left for the exchange.
+        """
         return httpx.Request(
             method,
             url,
@@ -122,7 +124,7 @@ class Connections:
             cookies=self._cookies,
             json=json,
             content=content,
-            extensions={"timeout": self._timeouts, "trace": trace},
+            extensions={"timeout": self._timeouts, "trace": trace, "left": left},
         )
 
     def send(self, request: httpx.Request) -> httpx.Response:
@@ -148,10 +150,6 @@ def _merged(common: httpx.Headers, more: Mapping[str, str]) -> httpx.Headers:
     return merged
 
 
-def _transport(tls: ssl.SSLContext, proxy: str | None) -> httpx.BaseTransport:
-    return httpx.HTTPTransport(verify=tls, proxy=proxy, trust_env=False) if proxy else LeanTransport(tls)
-
-
 @cache
 def _tls(https: bool) -> ssl.SSLContext:
     """The trusted authorities, loaded once, because that takes 40 ms. Empty for plain http."""
@@ -161,8 +159,23 @@ def _tls(https: bool) -> ssl.SSLContext:
 
 
 def https_proxy(base_url: str) -> str | None:
-    """The environment's proxy for https; None for plain http, where the proxy could read the credentials."""
+    """The environment's proxy for https; None for plain http, where the proxy could read the credentials.
+
+    Raises UnsafeUrl if it is not the address of an HTTP proxy.
+    """
     url = httpx.URL(base_url)
     if url.scheme != "https" or urllib.request.proxy_bypass(url.host):
         return None
-    return urllib.request.getproxies().get("https")
+    if not (proxy := urllib.request.getproxies().get("https")):
+        return None
+    address = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        parsed = httpx.URL(address)
+    except httpx.InvalidURL:
+        parsed = None
+    if parsed is None or parsed.scheme not in ("http", "https") or not parsed.host:
+        raise UnsafeUrl(
+            "HTTPS_PROXY is not the address of an HTTP proxy",
+            remedy="Set it to http://[user:password@]host:port, or add the vendor's host to NO_PROXY.",
+        )
+    return address

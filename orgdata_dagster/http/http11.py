@@ -10,8 +10,9 @@ two common deviations: a line may end without a carriage return, and a header ma
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import httpcore
@@ -34,16 +35,27 @@ Fields = Sequence[tuple[bytes, bytes]]
 
 
 class Wire:
-    """The responses on one connection. `buffer`: bytes that have arrived and were not consumed yet."""
+    """The responses on one connection.
+
+    buffer: bytes that have arrived and were not consumed yet.
+    timeout: seconds to wait for more bytes. left: seconds left for the exchange.
+    """
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self.stream = stream
         self.buffer = b""
-        self.timeout: float | None = None
+        self.timeout = math.inf
+        self.left: Callable[[], float] = lambda: math.inf
 
     def more(self) -> bool:
-        """Wait for more bytes; returns False if the server has closed the connection instead."""
-        arrived = self.stream.read(_READ, self.timeout)
+        """Wait for more bytes; returns False if the server has closed the connection instead.
+
+        Raises httpcore.ReadTimeout if they do not arrive in time, also if they arrive in drips.
+        """
+        if (left := self.left()) <= 0:
+            raise httpcore.ReadTimeout("no time is left for this exchange")
+        seconds = min(self.timeout, left)
+        arrived = self.stream.read(_READ, None if seconds == math.inf else seconds)
         self.buffer = self.buffer + arrived if self.buffer else arrived
         return bool(arrived)
 

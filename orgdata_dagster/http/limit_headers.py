@@ -61,11 +61,16 @@ def _remaining_and_reset(headers: Mapping[str, str], now: float) -> list[tuple[f
         remaining, reset = _number(headers.get(f"{prefix}-remaining")), _number(headers.get(f"{prefix}-reset"))
         found.append((remaining, _seconds(reset, now)))
     for policy in headers.get("ratelimit", "").split(","):
-        members = {name.lower(): float(value) for name, value in _MEMBER.findall(policy)}
+        members = _members(policy)
         found.append((members.get("r"), _seconds(members.get("t"), now)))
-    combined = {name.lower(): float(value) for name, value in _MEMBER.findall(headers.get("ratelimit", ""))}
+    combined = _members(headers.get("ratelimit", ""))
     found.append((combined.get("remaining"), _seconds(combined.get("reset"), now)))
     return found
+
+
+def _members(text: str) -> dict[str, float | None]:
+    """The members of a structured header, `limit=100, remaining=5`; None for a value that is not a number."""
+    return {name.lower(): _number(value) for name, value in _MEMBER.findall(text)}
 
 
 def _number(text: str | None) -> float | None:

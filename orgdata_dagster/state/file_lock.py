@@ -11,12 +11,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 
+from orgdata_dagster.state import stopping
+
 NOTIFY_AFTER = 2.0  # seconds of waiting before the first message
 NOTIFY_AGAIN_AFTER = 60.0
-_POLL = 0.05
+_POLL = 0.05  # seconds between two looks at the patience, or at a request to stop
 
 
 class StillHeld(Exception):
@@ -37,7 +40,7 @@ def locked(
     writer might never get the lock while readers overlap, because flock grants a shared lock even if an exclusive one
     waits.
 
-    Raises StillHeld when `patience` is over.
+    Raises StillHeld when `patience` is over, and stopping.Stopped soon after the process is asked to stop.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _open(path) as held:
@@ -79,12 +82,36 @@ def _taken(descriptor: int, kind: int) -> bool:
 
 def _wait(descriptor: int, kind: int, deadline: float | None) -> None:
     if deadline is None:
-        fcntl.flock(descriptor, kind)
+        _queue(descriptor, kind)
         return
     while not _taken(descriptor, kind):
         if time.monotonic() > deadline:
             raise StillHeld
-        time.sleep(_POLL)
+        stopping.sleep_until_cut(_POLL)
+
+
+def _queue(descriptor: int, kind: int) -> None:
+    """Wait in the kernel's queue, which is fair, unlike repeated attempts.
+
+    A thread of its own waits, because nothing can interrupt a wait in the kernel. If this function is ended, that
+    thread still gets the lock some time later and releases it at once, since it then has the file's only descriptor.
+    """
+    waiting, granted = os.dup(descriptor), Future[None]()
+
+    def take() -> None:
+        try:
+            fcntl.flock(waiting, kind)
+        except OSError as error:
+            granted.set_exception(error)
+        else:
+            granted.set_result(None)
+        finally:
+            os.close(waiting)
+
+    threading.Thread(target=take, name="lock", daemon=True).start()
+    while not wait([granted], timeout=_POLL).done:
+        stopping.check_cut()
+    granted.result()
 
 
 @contextmanager

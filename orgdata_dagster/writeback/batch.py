@@ -12,8 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from orgdata_dagster.http import stopping
 from orgdata_dagster.http.errors import TransientError, VendorError
+from orgdata_dagster.state import stopping
 from orgdata_dagster.writeback.destination import Attempt, BatchRefused, Row, RowResult, Write
 from orgdata_dagster.writeback.results import Outcome, RowOutcome
 

@@ -26,9 +26,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
 from orgdata_dagster.counting import counted
-from orgdata_dagster.http import stopping
 from orgdata_dagster.http.errors import PermanentError, TransientError, VendorError
 from orgdata_dagster.orchestration.assets.interrupts import threads
+from orgdata_dagster.state import stopping
 from orgdata_dagster.writeback.batch import Batch, BatchAnswer, send, stopped_early
 from orgdata_dagster.writeback.destination import BatchRefused, Busy, Pace, Row, Write
 from orgdata_dagster.writeback.journal import Completed, Journal

@@ -29,6 +29,7 @@ class Reply:
 
     length: the Content-Length to send; -1 for the true one, None for none, which closes the connection.
     write: sends the body in its own way, instead of `body`.
+    head: sends more header lines in its own way.
     """
 
     status: int = 200
@@ -36,6 +37,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = -1
     write: Callable[[BinaryIO], None] | None = None
+    head: Callable[[BinaryIO], None] | None = None
 
 
 class Loopback:
@@ -78,6 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Length": str(length)} if length is not None else {"Connection": "close"}
         for name, value in {**headers, **reply.headers}.items():
             self.send_header(name, value)
+        if reply.head is not None:
+            self.flush_headers()
+            reply.head(self.wfile)
         self.end_headers()
         if reply.write is not None:
             reply.write(self.wfile)

@@ -18,13 +18,20 @@ from orgdata_dagster_tests.http.loopback import Loopback
 
 @dataclass
 class FakePermit:
+    """`again`: seconds to wait once more before the request is sent."""
+
     waited: float
+    clock: FakeClock
+    again: float = 0.0
     sends: int = 0
     departures: int = 0
     answers: int = 0
 
     def sent(self) -> None:
         self.sends += 1
+        if self.again:
+            self.clock.sleep(self.again)
+            self.waited += self.again
 
     def left(self) -> None:
         self.departures += 1
@@ -35,10 +42,11 @@ class FakePermit:
 
 @dataclass
 class FakeRateLimit:
-    """Counts; every payment takes `wait` seconds of the clock."""
+    """Counts; every payment takes `wait` seconds of the clock, and `wait_again` more when the request is sent."""
 
     clock: FakeClock
     wait: float = 0.0
+    wait_again: float = 0.0
     paid: list[float] = field(default_factory=list)
     permits: list[FakePermit] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
@@ -49,7 +57,7 @@ class FakeRateLimit:
     def spend(self, cost: float = 1) -> Iterator[FakePermit]:
         self.clock.sleep(self.wait)
         self.paid.append(cost)
-        self.permits.append(FakePermit(self.wait))
+        self.permits.append(FakePermit(self.wait, self.clock, self.wait_again))
         self.in_flight += 1
         try:
             yield self.permits[-1]

@@ -3,8 +3,12 @@
 import json
 import socket
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import pytest
@@ -24,6 +28,7 @@ from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.state import FileState
 from orgdata_dagster_tests.http.loopback import Loopback, Reply
 from orgdata_dagster_tests.http.rig import Rig
+from orgdata_dagster_tests.waiting import wait_until
 
 BUSY, FINE = Reply(503, b"busy"), Reply(200, b"a,b\n1,2\n")
 
@@ -107,6 +112,18 @@ def test_a_proxy_from_the_environment_is_used_only_for_https(monkeypatch: pytest
     assert https_proxy("https://vendor.example/v1") == "http://proxy:3128"
     assert https_proxy("https://inside.example/v1") is None
     assert https_proxy("http://vendor.example/v1") is None
+
+
+def test_a_proxy_without_a_scheme_speaks_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "proxy:3128")
+    assert https_proxy("https://vendor.example/v1") == "http://proxy:3128"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://proxy:1080", "http://", "http://pro xy:x"])
+def test_what_is_not_the_address_of_an_http_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(UnsafeUrl, match="HTTPS_PROXY is not the address of an HTTP proxy"):
+        https_proxy("https://vendor.example/v1")
 
 
 # --- paying and retrying ----------------------------------------------------------------------------------------------
@@ -219,6 +236,51 @@ def test_an_endless_slow_body_is_stopped(rig: Rig) -> None:
     client = rig.client(timeouts=Timeouts(whole=600), retry=RetryPolicy(total_seconds=1e9))
     assert rig.fetch(client) == FINE.body
     assert rig.records[0].error == "the answer took more than 600 s"
+
+
+@contextmanager
+def dripping(rig: Rig, text: bytes, *, after_head: bool) -> Iterator[Callable[[BinaryIO], None]]:
+    """A server that takes 700 s by the client's clock for a part of its answer, and sends no more.
+
+    after_head: whether it begins when the client has read the head.
+    """
+    ended = threading.Event()
+    began = time.monotonic()
+
+    def drip(wire: BinaryIO) -> None:
+        wait_until(lambda: rig.rate_limit.permits[-1].answers or not after_head)
+        rig.clock.sleep(700)
+        wire.write(text)
+        ended.wait(20)
+
+    yield drip
+    ended.set()
+    assert time.monotonic() - began < 15
+
+
+def test_an_endless_slow_head_is_stopped(rig: Rig) -> None:
+    with dripping(rig, b"X-Part: x\r\n", after_head=False) as drip:
+        rig.server.answer(Reply(200, head=drip), FINE)
+        client = rig.client(timeouts=Timeouts(whole=600), retry=RetryPolicy(total_seconds=1e9))
+        assert rig.fetch(client) == FINE.body
+    assert rig.records[0].error == "the answer took more than 600 s"
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_an_endless_slow_body_of_a_refusal_is_not_read_to_its_end(rig: Rig, status: int) -> None:
+    """Its status is enough."""
+    with dripping(rig, b"x", after_head=True) as drip:
+        rig.server.answer(Reply(status, length=1000, write=drip), FINE)
+        client = rig.client(timeouts=Timeouts(whole=600), retry=RetryPolicy(attempts=1))
+        with pytest.raises((PermanentError, RetriesExhausted), match=str(status)):
+            rig.fetch(client)
+    assert rig.records[0].status == status
+
+
+def test_waiting_again_for_the_rate_limit_is_not_part_of_the_exchange(rig: Rig) -> None:
+    rig.server.answer(FINE)
+    rig.rate_limit.wait_again = 700.0
+    assert rig.fetch(rig.client(timeouts=Timeouts(whole=600), retry=RetryPolicy(total_seconds=1e9))) == FINE.body
 
 
 # --- redirects --------------------------------------------------------------------------------------------------------

@@ -1,55 +1,24 @@
 """A process that is asked to stop: whatever a thread waits for, the wait ends at once or after a short grace period."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from orgdata_dagster.http import stopping
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.clock import SYSTEM
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.http.retry import RetryPolicy
-from orgdata_dagster.state import FileState
+from orgdata_dagster.state import FileState, stopping
 from orgdata_dagster_tests.http.loopback import Loopback, Reply
+from orgdata_dagster_tests.stopping import stopped
 from orgdata_dagster_tests.waiting import wait_until
 
 GRACE = 0.3  # seconds
-NONE_NEEDED = 20.0  # where a wait has to end at once: longer than `stopped` waits for it
 
-
-@pytest.fixture(autouse=True)
-def _goes_on() -> Iterator[None]:
-    yield
-    stopping.resume()
-
-
-def stopped(
-    work: Callable[[], object], *, grace: float = NONE_NEEDED, under_way: Callable[[], object] = lambda: True
-) -> float:
-    """Do the work in a thread, stop the process once it is under way; the seconds until the thread has ended."""
-    ended: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - checked below
-            ended.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    wait_until(under_way)
-    time.sleep(0.1)
-    assert thread.is_alive()
-    began = time.monotonic()
-    stopping.stop(grace)
-    thread.join(15)
-    took = time.monotonic() - began
-    assert [type(error) for error in ended] == [stopping.Stopped]
-    return took
+pytestmark = pytest.mark.usefixtures("goes_on")
 
 
 def silent(_: BinaryIO) -> None:

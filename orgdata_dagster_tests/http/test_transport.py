@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import threading
 import time
@@ -26,7 +27,8 @@ class Wire:
         self.requests: list[bytes] = []
         self.connections = 0
         self.socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/x"
+        self.port = self.socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/x"
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -75,6 +77,35 @@ def at(*answers: Answer, **options: float) -> Iterator[tuple[Wire, LeanTransport
     finally:
         transport.close()
         server.close()
+
+
+@contextmanager
+def behind_a_proxy(server: Wire, answer: bytes, login: str = "") -> Iterator[tuple[list[bytes], LeanTransport]]:
+    """A proxy that answers each CONNECT like this and then passes everything on, and a transport that uses it."""
+    asked, proxy = list[bytes](), socket.create_server(("127.0.0.1", 0))
+    target = ("127.0.0.1", server.port)
+
+    def pass_on(source: socket.socket, to: socket.socket) -> None:
+        with suppress(OSError):
+            while part := source.recv(1000):
+                to.sendall(part)
+            to.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        with suppress(OSError), proxy.accept()[0] as taken:
+            asked.append(_request(taken))
+            taken.sendall(answer)
+            with socket.create_connection(target) as onward:
+                threading.Thread(target=pass_on, args=(taken, onward), daemon=True).start()
+                pass_on(onward, taken)
+
+    threading.Thread(target=serve, daemon=True).start()
+    transport = LeanTransport(_tls(False), proxy=f"http://{login}127.0.0.1:{proxy.getsockname()[1]}")
+    try:
+        yield asked, transport
+    finally:
+        transport.close()
+        proxy.close()
 
 
 def ask(server: Wire, transport: LeanTransport, method: str = "GET", **options: object) -> httpx.Response:
@@ -243,3 +274,55 @@ def test_a_server_that_does_not_answer_in_time() -> None:
         request = httpx.Request("GET", server.url, extensions={"timeout": {"read": 0.1}})
         with pytest.raises(httpx.ReadTimeout):
             transport.handle_request(request)
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"])
+def test_no_part_of_an_answer_that_drips_takes_longer_than_what_is_left(head: bytes) -> None:
+    """`read` limits each wait, so that such an answer was once waited for as long as it dripped."""
+
+    def drip(taken: socket.socket) -> None:
+        for byte in (head or FINE * 100).ljust(10_000, b"x"):
+            taken.sendall(bytes([byte]))
+            time.sleep(0.02)
+
+    with at(drip) as (server, transport):
+        end = time.monotonic() + 0.3
+        extensions = {"timeout": {"read": 60.0}, "left": lambda: end - time.monotonic()}
+        with pytest.raises(httpx.ReadTimeout):
+            transport.handle_request(httpx.Request("GET", server.url, extensions=extensions)).read()
+
+
+def test_a_silent_answer_takes_no_longer_than_what_is_left() -> None:
+    with at(lambda _: time.sleep(20)) as (server, transport):
+        began = time.monotonic()
+        extensions = {"timeout": {"read": 60.0}, "left": lambda: 0.2}
+        with pytest.raises(httpx.ReadTimeout):
+            transport.handle_request(httpx.Request("GET", server.url, extensions=extensions))
+        assert time.monotonic() - began < 10
+
+
+# --- proxies ----------------------------------------------------------------------------------------------------------
+
+
+def test_requests_through_a_proxy() -> None:
+    with (
+        at(FINE, FINE) as (server, _),
+        behind_a_proxy(server, b"HTTP/1.1 200 Connection established\r\n\r\n", "us%40er:p%3Aw@") as (asked, transport),
+    ):
+        assert [ask(server, transport).content for _ in range(2)] == [b"fine", b"fine"]
+        assert (server.connections, len(server.requests)) == (1, 2)
+    [connect] = asked
+    address = b"127.0.0.1:%d" % server.port
+    assert connect.startswith(b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n" % (address, address))
+    assert b"Proxy-Authorization: Basic " + base64.b64encode(b"us@er:p:w") in connect
+    assert b"Proxy-Authorization" not in b"".join(server.requests)
+
+
+def test_a_proxy_that_refuses() -> None:
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    with (
+        at(FINE) as (server, _),
+        behind_a_proxy(server, refusal) as (_, transport),
+        pytest.raises(httpx.ProxyError, match=r"^407 Proxy Authentication Required$"),
+    ):
+        ask(server, transport)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.state import State, StillHeld, Transaction
+from orgdata_dagster.state import State, StillHeld, Transaction, stopping
 from orgdata_dagster.state.processes import identity
 from orgdata_dagster_tests.state.conftest import Processes, Store
+from orgdata_dagster_tests.stopping import stopped
 from orgdata_dagster_tests.waiting import text_of, wait_until
 
 COUNTER = "CREATE TABLE IF NOT EXISTS counter (id {id}, n INTEGER NOT NULL);"
@@ -50,6 +51,16 @@ def test_a_lock_has_one_holder(store: Store) -> None:
     waiter.join(10)
     assert order == ["released", "got"]
     with first.lock("x", patience=0):
+        pass
+
+
+@pytest.mark.usefixtures("goes_on")
+def test_a_wait_for_a_lock_ends_when_the_process_is_asked_to_stop(store: Store) -> None:
+    first, second = store(), store()
+    with first.lock("x"):
+        assert stopped(lambda: _enter(second), grace=0.2) < 5  # a second on a machine that is not busy
+    stopping.resume()
+    with first.lock("x", patience=5):
         pass
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 Format = Literal["iso8601", "date", "epoch", "epoch_ms"]
 
+_FIRST = datetime.min.replace(tzinfo=UTC)
 _UNIT = {
     "iso8601": timedelta(seconds=1),
     "date": timedelta(days=1),
@@ -35,7 +36,7 @@ class Bounds:
         """The value of the lower bound; it is never later than the instant."""
         unit = _UNIT[self.format]
         floor = _floored(instant, unit)
-        return spelled(floor if self.includes_from else floor - unit, self.format)
+        return spelled(floor if self.includes_from else earlier(floor, unit), self.format)
 
     def end(self, instant: datetime) -> str | int:
         """The value of the upper bound; it excludes nothing earlier than the instant."""
@@ -47,6 +48,11 @@ class Bounds:
             return spelled(ceiling, self.format)
         # In whole units. A vendor that compares exact instants includes those before the unit's end.
         return spelled(ceiling - unit if self.format == "date" else ceiling, self.format)
+
+
+def earlier(instant: datetime, by: timedelta) -> datetime:
+    """The instant minus a duration, or the first instant that can be represented: some vendors' empty value."""
+    return instant - by if instant - _FIRST > by else _FIRST
 
 
 def spelled(instant: datetime, form: Format) -> str | int:

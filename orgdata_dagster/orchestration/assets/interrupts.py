@@ -2,12 +2,12 @@
 
 Here: `beside`, with which every step works, `threads`, the thread pool of a step, and the error that Dagster receives.
 Add here when: interrupting every step needs another action. Keep out: signals of commands (cli/), ending a wait
-(http/stopping.py).
+(state/stopping.py).
 
 An interruption arrives as a signal. Dagster raises it in the main thread, at an arbitrary place: an exception between
 taking and keeping a lock leaves the lock taken, and DuckDB leaves a statement half done and its transaction open, for
 which the process's next connection then waits for ever. Steps therefore never work in the main thread, which only calls
-http/stopping.py, so that their waits raise `Stopped`. The worker of a command does the same (cli/workers.py).
+state/stopping.py, so that their waits raise `Stopped`. The worker of a command does the same (cli/workers.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import ParamSpec, TypeVar
 import dagster as dg
 
 from orgdata_dagster.counting import counted
-from orgdata_dagster.http import stopping
+from orgdata_dagster.state import stopping
 
 INTERRUPTS = (stopping.Stopped, dg.DagsterExecutionInterruptedError, KeyboardInterrupt)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -38,10 +38,14 @@ T = TypeVar("T")
 def beside(work: Callable[[], T]) -> T:
     """Return the result of `work`, which runs beside the main thread, so that a signal only ends its waits.
 
-    Raises dagster.DagsterExecutionInterruptedError if there was a signal, after `work` has ended, even if it succeeded.
+    Raises dagster.DagsterExecutionInterruptedError if there was a signal, after `work` has ended, even if it succeeded;
+    also if a wait of `work` was ended.
     """
     if threading.current_thread() is not threading.main_thread():
-        return work()
+        try:
+            return work()
+        except stopping.Stopped as stopped:
+            raise dg.DagsterExecutionInterruptedError("stopped") from stopped
     with _noted_signals() as signals:
         try:
             with ThreadPoolExecutor(1, thread_name_prefix="step") as pool:

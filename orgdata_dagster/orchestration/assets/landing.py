@@ -34,6 +34,7 @@ from orgdata_dagster.orchestration.instance.run_claims import claim
 from orgdata_dagster.orchestration.partitions import bounds
 from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
+from orgdata_dagster.state import stopping
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.commit.commit_result import CommitResult
 from orgdata_dagster.warehouse.commit.evolution import expected_types
@@ -287,13 +288,16 @@ def land(
         except _GONE:
             keep_landed(context, run.reports.rest(run.landed))
             raise
+        except stopping.Stopped as error:
+            raise interrupted(len(run.landed), run.total) from error
 
 
 def _record_requests(run: _Run) -> None:
     try:
         record_requests(run.warehouse, run.requests.take(), run_id=run.context.run.run_id)
-    except _GONE as error:  # the rows have landed anyway
-        run.context.log.warning(f"the requests since the last commit are not recorded: {reason(error)}")
+    except (*_GONE, stopping.Stopped) as error:  # the rows have landed anyway
+        why = reason(error) if isinstance(error, Exception) else "the run was stopped while it waited for the warehouse"
+        run.context.log.warning(f"the requests since the last commit are not recorded: {why}")
 
 
 def _each(

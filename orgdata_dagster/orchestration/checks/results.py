@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from orgdata_dagster.counting import counted
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.orchestration.checks import specs, volume
 from orgdata_dagster.warehouse.commit.commit_result import CommitResult
@@ -26,6 +27,7 @@ from orgdata_dagster.warehouse.errors import (
     WarehouseError,
 )
 from orgdata_dagster.warehouse.ledger.intervals import Interval
+from orgdata_dagster.warehouse.names import TableName
 
 _SHOWN = 50
 _CHECK_OF: tuple[tuple[type[WarehouseError], str], ...] = (
@@ -96,16 +98,25 @@ def of_landed(
             "differ_only_in_case": found.keys.case_only,
             "differ_only_in_type": found.keys.type_only,
         }
-        results.append(_result(specs.KEYS, found.keys.good, figures, _kept_apart(found.keys), error=True))
+        passed = found.keys.good and not found.keys.type_only
+        why = _kept_apart(found, target.table)
+        results.append(_result(specs.KEYS, passed, figures, why, error=not found.keys.good))
     return results
 
 
-def _kept_apart(keys: KeyProblems) -> list[str]:
-    """Sentences about keys that the vendor may consider equal."""
-    differing = {"in case": keys.case_only, 'in JSON type, as 1 and "1"': keys.type_only}
+def _kept_apart(found: Landed, table: TableName) -> list[str]:
+    """Sentences about keys that the vendor may consider equal. The most suspicious ones come first."""
+    pull = f"orgdata pull {table.schema}/{table.name}"
+    remedy = f"`{pull} --full`" if None in found.partitions else f"pulling their days again (`{pull} --from DAY`)"
+    type_only = f"If the vendor has changed the type of its ids, {remedy} removes the old rows"
+    differing = {
+        'in JSON type, as 1 and "1" do': (found.keys.type_only, f". {type_only}"),
+        "in case": (found.keys.case_only, ""),
+    }
     return [
-        f"{count} key{'s differ' if count > 1 else ' differs'} from another one only {how}; both rows are kept"
-        for how, count in differing.items()
+        f"{counted(count, 'key')} {'differs' if count == 1 else 'differ'} from another one only {how}; both rows are "
+        f"kept{remark}"
+        for how, (count, remark) in differing.items()
         if count
     ]
 

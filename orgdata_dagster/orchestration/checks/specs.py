@@ -15,7 +15,8 @@ REJECTED = "rejected"  # of assets that write to a vendor; an error if more rows
 
 _DESCRIPTIONS = {
     COVERAGE: "What was pulled is proven complete.",
-    KEYS: "No duplicate keys and no missing key values. Checked before the commit.",
+    KEYS: "No duplicate keys and no missing key values, checked before the commit. A warning if keys differ only in "
+    'JSON type, as 1 and "1" do.',
     ROW_COUNT: "The database read as many rows as the vendor's pages contain. Checked before the commit.",
     SCHEMA: "The columns have not changed. A change is a warning; under `contract: freeze` nothing is stored.",
     VOLUME: "The number of rows is similar to the last 28 partitions.",

@@ -9,11 +9,11 @@ from __future__ import annotations
 import dagster as dg
 
 from orgdata_dagster.dagster_internals import check_plans, pool_waits
-from orgdata_dagster.http import stopping
 from orgdata_dagster.orchestration.assets.progress import Waiting, report
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.run_claims import claim
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
+from orgdata_dagster.state import stopping
 
 
 def install() -> None:

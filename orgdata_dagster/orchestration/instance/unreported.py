@@ -19,12 +19,14 @@ from orgdata_dagster.dagster_internals import check_plans, materializations
 from orgdata_dagster.orchestration.assets import metadata
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import REPORTED_TAG
+from orgdata_dagster.state import stopping
 from orgdata_dagster.warehouse.errors import WarehouseError
 from orgdata_dagster.warehouse.ledger import coverage, loads
 
 _ENDED_EARLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _LOOK_BACK = 200  # runs
-_PATIENCE = 2.0  # seconds to wait for the warehouse; a later comparison has the same result
+# Seconds to wait for the warehouse; a later comparison has the same result. A process that was asked to stop must end.
+_PATIENCE, PATIENCE_OF_STOPPED = 2.0, 0.5
 
 Unreported = Mapping[str, Sequence[dg.AssetMaterialization]]
 
@@ -35,12 +37,12 @@ def ended_early(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     return [run for run in runs if run.tags.get(REPORTED_TAG) != run.run_id]
 
 
-def unreported(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> Unreported:
-    """Run id -> the materializations that it landed but did not report.
+def unreported(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun], patience: float = _PATIENCE) -> Unreported:
+    """Run id -> the materializations that it landed but did not report. patience: seconds to wait for the warehouse.
 
     Raises WarehouseError or duckdb.Error if the ledger cannot be read.
     """
-    warehouse = WarehouseResource(patience=_PATIENCE, queue_patience=_PATIENCE).open()
+    warehouse = WarehouseResource(patience=patience, queue_patience=patience).open()
     if not runs or not warehouse.exists:
         return {}
     with warehouse.reading() as connection:
@@ -57,14 +59,14 @@ def unreported(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> U
     return missing
 
 
-def report_landed(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> int:
+def report_landed(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun], patience: float = _PATIENCE) -> int:
     """Report the landed partitions of these runs to Dagster; returns the number of newly reported partitions.
 
     If the ledger cannot be read, nothing is reported, and the runs are compared again later.
     """
     try:
-        missing = unreported(instance, runs)
-    except (WarehouseError, duckdb.Error):
+        missing = unreported(instance, runs, patience)
+    except (WarehouseError, duckdb.Error, stopping.Stopped):
         return 0
     for run in runs:
         check_plans.forget_plans(instance.event_log_storage, run.run_id)

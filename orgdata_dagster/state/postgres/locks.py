@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from orgdata_dagster.state import stopping
 from orgdata_dagster.state.file_lock import NOTIFY_AFTER, NOTIFY_AGAIN_AFTER, StillHeld
 from orgdata_dagster.state.interface import Holder
 from orgdata_dagster.state.postgres.schema import SCHEMA
@@ -89,7 +90,7 @@ class Locks:
         return HeldLock(self._session, name, remove=remove)
 
     def wait(self, name: str, waiting: Callable[[], None] | None, patience: float | None) -> HeldLock:
-        """Take the lock when it is free. Raises StillHeld."""
+        """Take the lock when it is free. Raises StillHeld and stopping.Stopped."""
         began, poll = time.monotonic(), _FIRST_POLL
         next_notice = began + NOTIFY_AFTER
         while (held := self.take([name], lasting=True)) is None:
@@ -99,7 +100,7 @@ class Locks:
             if waiting is not None and now > next_notice:
                 waiting()
                 next_notice = now + NOTIFY_AGAIN_AFTER
-            time.sleep(poll)
+            stopping.sleep_until_cut(poll)
             poll = min(1.5 * poll, _LONGEST_POLL)
         return held
 

@@ -18,7 +18,7 @@ from orgdata_dagster.orchestration.checks import freshness
 from orgdata_dagster.orchestration.checks.freshness import Allowed, Freshness
 from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.instance.pools import pool
-from orgdata_dagster.orchestration.instance.unreported import report_landed
+from orgdata_dagster.orchestration.instance.unreported import PATIENCE_OF_STOPPED, report_landed
 from orgdata_dagster.orchestration.tags import ESTIMATE_TAG, PULLS_TAG
 from orgdata_dagster.vendors.base.stream import Event, Step, Stream
 from orgdata_dagster.warehouse.errors import WarehouseError
@@ -73,7 +73,7 @@ def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequ
         try:
             yield from beside(events)
         except dg.DagsterExecutionInterruptedError:  # also if everything had landed already
-            beside(partial(report_landed, context.instance, [context.run]))
+            beside(partial(report_landed, context.instance, [context.run], PATIENCE_OF_STOPPED))
             raise
 
     return pulled

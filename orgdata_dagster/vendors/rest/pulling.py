@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.http.rest.bounds import earlier
 from orgdata_dagster.http.rest.walk import Walked
 from orgdata_dagster.orchestration.assets.contradictions import REPETITIONS, contradiction, keep_stored, shrank
 from orgdata_dagster.orchestration.assets.full_walks import full_walk_is_due
@@ -45,7 +46,8 @@ LOCAL = "the vendor's times do not state their zone: rows may belong to another 
 class RestPull:
     """A pull of one partition.
 
-    everything: read the whole list, even if its changes would be enough.
+    everything: read the whole list, even if its changes would be enough; for days, find out again whether the vendor's
+        days are UTC days.
     workers: number of parents whose lists are read concurrently.
     shifts: findings about the vendor's filter, shared by all days of the step.
     overlap: known rows that the pull must return again.
@@ -105,7 +107,8 @@ class RestPull:
 
         If the vendor's days are not UTC days, one more day is requested on both sides, for all further days too.
         """
-        self.wide = self.shifts.found or FILTER_IS_SHIFTED in self.intake.state
+        stored = self.intake.state.get(FILTER_IS_SHIFTED) == "true" and not self.everything
+        self.wide = self.shifts.found or stored
         reason = self._walk(*self._around(filters, start, end))
         if not self.wide and reason is None:
             self.shifts.found |= self._is_shifted(filters, start, end)
@@ -118,7 +121,11 @@ class RestPull:
         return reason
 
     def _is_shifted(self, filters: Filters, start: datetime, end: datetime) -> bool:
-        """Whether the vendor omits a row from outside the day if exactly its time is requested."""
+        """Whether the vendor omits a row from outside the day whenever exactly its time is requested.
+
+        The row may have changed since the day was read. The time is therefore requested twice, and in between the day,
+        which must still have the row.
+        """
         outside = row_outside(start, end, self.lowest, self.highest, filters.margin)
         if outside is None or filters.reach <= filters.margin:  # such rows are an error
             return False
@@ -131,8 +138,15 @@ class RestPull:
             first, last = outside.at - filters.margin, outside.at + filters.margin
         else:
             first, last = day_bounds(str(outside.at.astimezone(UTC).date()))
-        walked = self._list([filters.within(self.source.listing, first, last)], outside.values)
-        return not any(page.count_within(outside.at - MICROSECOND, outside.at) for page in walked.pages)
+        exact = [filters.within(self.source.listing, first, last)]
+        if self._shows(exact, outside) or not self._shows(self._around(filters, start, end), outside):
+            return False
+        return not self._shows(exact, outside)
+
+    def _shows(self, listings: Sequence[Listing], row: Seen) -> bool:
+        """Whether these lists have a row at this instant; true if they are too long to be certain."""
+        walked = self._list(listings, row.values)
+        return any(page.count_within(row.at - MICROSECOND, row.at) != 0 for page in walked.pages)
 
     def _around(self, filters: Filters, start: datetime, end: datetime) -> list[Listing]:
         """The lists that together have the rows of a day."""
@@ -154,7 +168,7 @@ class RestPull:
         first = filters.initial and min([filters.initial, *(part.start for part in before)])
         full = self.everything or complete is None or full_walk_is_due(self.intake, filters.full_walk_every)
         if not full and complete is not None:
-            since = min(complete - filters.lookback, (self.overlap.start or complete) - filters.margin)
+            since = min(complete - filters.lookback, earlier(self.overlap.start or complete, filters.margin))
             full = not self._agrees(filters.within(self.source.listing, since, None))
         reason = self._walk(filters.within(self.source.listing, first, None)) if full else None
         start, until = complete or first or EVER, self.as_of - filters.lookback

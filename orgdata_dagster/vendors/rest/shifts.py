@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from orgdata_dagster.warehouse.ledger.coverage import mark_incomplete
-from orgdata_dagster.warehouse.ledger.state import FILTER_IS_SHIFTED, write_state
+from orgdata_dagster.warehouse.ledger.state import FILTER_IS_SHIFTED, state_of, write_state
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 
@@ -33,20 +33,29 @@ class Shifts:
 
     checked: whether a row near the end of a day was checked.
     found: whether the vendor's days are not UTC days.
+    again: whether this step has to find out again what earlier ones have found.
     wide: the days that were requested with one more day on both sides, and are therefore complete.
     """
 
     checked: bool = False
     found: bool = False
+    again: bool = False
     wide: set[str] = field(default_factory=set)
 
     def store(self, warehouse: Warehouse, table: TableName) -> None:
-        """If `found`, store that, so that later pulls request more, and mark all days not in `wide` as incomplete."""
-        if not self.found:
+        """If `found`, store that, so that later pulls request more, and mark all days not in `wide` as incomplete.
+
+        If not, what earlier steps have found stays, unless this step looked `again`. A vendor that observes daylight
+        saving time is only shifted for a part of the year, so that no single pull can show that it never is.
+        """
+        if not (self.found or self.again) or not warehouse.exists:
             return
         with warehouse.writing() as connection:
-            mark_incomplete(connection, table, sorted(self.wide), _WHY)
-            write_state(connection, table, {FILTER_IS_SHIFTED: "true"}, datetime.now(UTC))
+            if self.found:
+                mark_incomplete(connection, table, sorted(self.wide), _WHY)
+            if self.found or state_of(connection, table).get(FILTER_IS_SHIFTED) == "true":
+                found = "true" if self.found else "false"
+                write_state(connection, table, {FILTER_IS_SHIFTED: found}, datetime.now(UTC))
 
 
 def row_outside(

@@ -66,7 +66,7 @@ def _run(source: RestList, step: Step) -> dg.MaterializeResult:
     everything = step.context.run.tags.get(FULL_WALK_TAG) == "true"
     days = min(at_once, len(step.partitions))
     lists = at_once // days  # lists of parents that are read concurrently for each day
-    shifts = Shifts()
+    shifts = Shifts(again=everything and source.by_day)
     try:
         return step.land(
             lambda intake: RestPull(step.client, vendor, source, rows, intake, everything, lists, shifts).run(),

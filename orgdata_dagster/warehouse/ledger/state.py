@@ -17,7 +17,7 @@ from orgdata_dagster.warehouse.names import TableName
 LAST_FULL_WALK = "last_full_walk"
 """When all of the vendor's rows were last read (ISO 8601)."""
 FILTER_IS_SHIFTED = "filter_is_shifted"
-"""Set if the vendor's days are not UTC days."""
+"""`true` if the vendor's days are not UTC days."""
 KEY_KINDS = "key_kinds"
 """The JSON kinds of the values of each key column (JSON)."""
 NEWEST_ROWS = "newest_rows"

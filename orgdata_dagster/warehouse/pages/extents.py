@@ -33,6 +33,8 @@ MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 UNITS = (timedelta(microseconds=1), timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT_INSTANTS = 100  # at each end of a page
+# DuckDB also knows infinity, and instants before the year 1 and after 9999
+_FIRST, _LAST = "TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
 _ZONE = re.compile(r":\d\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
 
 
@@ -121,8 +123,8 @@ def measure(
         return Extent(records)
     if dated != records or too_fine:
         raise UnreadablePage(
-            f"{records - dated + too_fine} of {records} rows have no instant of at most microseconds in {cursor!r} "
-            f"(for example {example!r}): is cursor_column right?"
+            f"{records - dated + too_fine} of {records} rows have no instant of the years 1 to 9999 and of at most "
+            f"microseconds in {cursor!r} (for example {example!r}): is cursor_column right?"
         )
     return Extent(records, tuple(lowest), tuple(highest), UNITS[finest], _ZONE.search(some) is not None)
 
@@ -170,7 +172,9 @@ def _measured(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | N
     if cursor is None:
         return _one(connection, f"SELECT count(*), 0, NULL, NULL, 3, '', 0, NULL FROM {source}")
     raw = quoted(cursor)
-    instants = f"(SELECT {raw} AS raw, TRY_CAST({raw} AS TIMESTAMPTZ) AS instant FROM {source})"
+    at = f"TRY_CAST({raw} AS TIMESTAMPTZ)"
+    instant = f"CASE WHEN {at} BETWEEN {_FIRST} AND {_LAST} THEN {at} END"
+    instants = f"(SELECT {raw} AS raw, {instant} AS instant FROM {source})"
     finer = [f"max(CAST(epoch_us(instant) % {unit // UNITS[0]} <> 0 AS TINYINT))" for unit in UNITS[1:]]
     figures = (
         f"SELECT count(*), count(instant), min(instant, {_KEPT_INSTANTS}), max(instant, {_KEPT_INSTANTS}), "

@@ -27,6 +27,7 @@ from orgdata_dagster.warehouse.storage.memory import with_room
 
 _SMALL = 1 << 18  # bytes
 _OBJECT = 4 << 20  # bytes: the smallest limit for a record that is given to the parser
+_PART = 1 << 20  # bytes
 _BATCH = 200  # columns per query; a query's memory grows with their number
 _MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 _KINDS: dict[str, JsonKind] = {'"': "string", "[": "list", "{": "object", "t": "boolean", "f": "boolean"}
@@ -179,7 +180,7 @@ def _by_database(
     if not keys:
         return Inspection(count)
     begin = literal(f'"{MARK}')
-    marks = MARK.encode() in path.read_bytes()  # most files have none, so that no value has to be searched
+    marks = _contains(path, MARK.encode())  # most files have none, so that no value has to be searched
     columns = {}
     for batch in (keys[first : first + _BATCH] for first in range(0, len(keys), _BATCH)):
         found, source = values([path], batch, longest, "JSON")
@@ -193,6 +194,17 @@ def _by_database(
             seen = [begin for begin in _BEGINS if (bits or 0) >> (ord(begin) >> 1) & 1]
             columns[key] = JsonColumn(frozenset(_KINDS.get(begin, "number") for begin in seen), bool(marked))
     return Inspection(count, columns)
+
+
+def _contains(path: Path, text: bytes) -> bool:
+    """Whether a file contains these bytes. It is read in parts, because a body may be larger than the memory."""
+    end = b""
+    with path.open("rb") as file:
+        while part := file.read(_PART):
+            if text in end + part:
+                return True
+            end = part[-len(text) :]
+    return False
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:

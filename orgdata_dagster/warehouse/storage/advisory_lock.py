@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from orgdata_dagster.state import stopping
 from orgdata_dagster.state.file_lock import StillHeld, notifying
 from orgdata_dagster.warehouse.errors import WarehouseUnavailable
 from orgdata_dagster.warehouse.storage.holders import named
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
 DRIVER = "needs the driver psycopg: pip install 'orgdata[lake]'"
 _CONNECTING = "10"  # seconds
 # The server closes a connection whose machine has failed after 10 + 3 * 5 seconds. An idle connection stays open,
-# because it holds the lock.
+# because it holds the lock, and a
+# query that waits for the lock does not end.
 _SESSION = {
     "idle_session_timeout": "0",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -42,6 +48,8 @@ AND (l.classid::bigint << 32) + l.objid::bigint = %s ORDER BY 3
 """
 _NAME = "orgdata on "
 _LONGEST = 300  # characters of a message
+_CANCELING = 0.5  # seconds
+_POLL = 0.1  # seconds between two looks at the patience and at a request to stop
 
 
 @contextmanager
@@ -53,18 +61,25 @@ def held(
     parameters: libpq's parameters of the connection.
     key: the lock, a 64-bit number.
 
-    Raises StillHeld when `patience` is over, and WarehouseUnavailable if the server cannot be reached.
+    Raises StillHeld when `patience` is over, WarehouseUnavailable if the server cannot be reached, and stopping.Stopped
+    soon after the process is asked to stop.
     """
     with connected(parameters) as connection:
-        with notifying(waiting) as begin:
-            (got,) = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone() or (False,)
-            if not got:
-                begin()
-                _wait(connection, key, patience)
+        import psycopg
+
+        try:
+            with notifying(waiting) as begin:
+                (got,) = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone() or (False,)
+                if not got:
+                    begin()
+                    _wait(connection, key, patience)
+        except psycopg.Error as error:
+            raise WarehouseUnavailable(
+                f"The connection to PostgreSQL was lost while waiting for the warehouse's lock ({_message(error)}). "
+                "Nothing was committed: run this again."
+            ) from None
 
         def confirm() -> None:
-            import psycopg
-
             try:
                 connection.execute("SELECT 1")
             except psycopg.Error as error:
@@ -109,13 +124,28 @@ def connected(parameters: Mapping[str, str]) -> Iterator[psycopg.Connection[tupl
 
 
 def _wait(connection: psycopg.Connection[tuple[object, ...]], key: int, patience: float | None) -> None:
+    """Wait for the lock in the server's queue. The query is sent without waiting for its result, to end when needed."""
     import psycopg
 
-    connection.execute(f"SET lock_timeout = {int((patience or 0) * 1000)}")  # 0: no limit
+    deadline = None if patience is None else time.monotonic() + patience
+    query = connection.pgconn
+    query.send_query(b"SELECT pg_advisory_lock(%d)" % key)
     try:
-        connection.execute("SELECT pg_advisory_lock(%s)", [key])
-    except psycopg.errors.LockNotAvailable:
-        raise StillHeld from None
+        with selectors.DefaultSelector() as selector:
+            selector.register(query.socket, selectors.EVENT_READ)
+            while query.is_busy():
+                stopping.check_cut()
+                if deadline is not None and time.monotonic() > deadline:
+                    raise StillHeld
+                if selector.select(_POLL):
+                    query.consume_input()
+    except BaseException:
+        with suppress(psycopg.Error):  # or the server would give the lock to a connection that is gone
+            connection.cancel_safe(timeout=_CANCELING)
+        raise
+    while (result := query.get_result()) is not None:
+        if result.status != psycopg.pq.ExecStatus.TUPLES_OK:
+            raise psycopg.errors.error_from_result(result)
 
 
 def _holder(name: object, address: object) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from orgdata_dagster.state import stopping
 from orgdata_dagster.state.file_lock import NOTIFY_AFTER, StillHeld
 from orgdata_dagster.warehouse.catalog import remembering
 from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseHeld, WarehouseUnavailable
@@ -207,7 +208,7 @@ class Warehouse:
                 if not notified and waited > NOTIFY_AFTER:
                     notified = True
                     self._notify_holder()
-                time.sleep(0.02)
+                stopping.sleep_until_cut(0.02)
 
     @property
     def _leave(self) -> str:

@@ -12,9 +12,9 @@ import dagster as dg
 import duckdb
 import pytest
 
-from orgdata_dagster.http import stopping
 from orgdata_dagster.orchestration.assets.interrupts import beside
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.state import stopping
 from orgdata_dagster.warehouse.storage.lake import Lake
 from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration.home import Home
@@ -88,6 +88,34 @@ def test_an_interruption_in_the_first_commit_to_a_lake_leaves_nothing_open(
     assert postgres.sql(busy, database) == []
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith(("step", "land"))] == []
     assert home.materialize(ASSET, today(back=1), today()).success
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_it_does_not_wait_for_the_process_that_holds_the_warehouse(home: Home) -> None:
+    """It once ended only after that process had committed."""
+    held, ended = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with home.warehouse.writing():
+            held.set()
+            ended.wait(60)
+
+    def terminate() -> None:
+        wait_until(lambda: any(thread.name == "lock-waiting" for thread in threading.enumerate()), "the wait")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(30)
+    threading.Thread(target=terminate, daemon=True).start()
+    result = home.materialize(ASSET)
+    assert holder.is_alive(), "the step waited for the holder"
+    ended.set()
+    holder.join()
+    [failed] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failed.error is not None
+    assert failed.error.cls_name == "DagsterExecutionInterruptedError"
+    assert home.materialize(ASSET).success
 
 
 def test_no_signal_interrupts_what_runs_beside_the_main_thread() -> None:

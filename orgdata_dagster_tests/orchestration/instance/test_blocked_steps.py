@@ -12,11 +12,10 @@ from contextlib import contextmanager
 import dagster as dg
 import pytest
 
-from orgdata_dagster.http import stopping
 from orgdata_dagster.orchestration.assets.progress import ProgressReport, Waiting, watch
 from orgdata_dagster.orchestration.instance import blocked_steps
 from orgdata_dagster.orchestration.tags import PROCESS_TAG
-from orgdata_dagster.state import processes
+from orgdata_dagster.state import processes, stopping
 from orgdata_dagster_tests.integration.home import Home
 
 POOL = "any_api"

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
 from orgdata_dagster.sandbox.faults import Empty
+from orgdata_dagster.sandbox.tracker.rows import Item, Rows, text
 from orgdata_dagster.vendors.rest.shifts import Seen, row_outside
 from orgdata_dagster_tests.vendors.rest.rig import Rig
 from orgdata_dagster_tests.vendors.rest.shapes import ISSUES, LINKS, TICKETS
@@ -66,6 +68,50 @@ def test_days_that_landed_before_it_was_found_are_pulled_again(rig: Rig) -> None
         assert rig.pull(ISSUES, "issues").success
     assert rig.table("issues") == rig.truth("issues")
     assert set(rig.coverage("issues")) == {None}
+
+
+class Touched(Rows):
+    """Rows of which one changes whenever exactly its time is requested, just before the answer."""
+
+    touched = 0
+
+    def between(self, start: datetime | None = None, end: datetime | None = None) -> list[Item]:
+        if start and end and end - start < timedelta(seconds=10):
+            self.touch(self.touched)
+        return super().between(start, end)
+
+
+def is_shifted(rig: Rig) -> list[tuple[str, ...]]:
+    return rig.sql("SELECT value FROM _orgdata.state WHERE key = 'filter_is_shifted'")
+
+
+def test_a_row_that_changes_in_between_does_not_show_a_shifted_filter(rig: Rig) -> None:
+    """One request without the row was once enough, and every day was requested three days wide from then on."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    just_after = midnight - timedelta(days=1) + timedelta(milliseconds=500)
+    row = {"id": 1, "project": 1, "title": "x", "points": 1, "updated_at": text(just_after)}
+    issues = rig.vendor.lists["issues"] = Touched([row], now=lambda: datetime.now(UTC))
+    issues.touched = 1
+    assert rig.pull(ISSUES, "projects", "issues").success
+    assert issues.all()[0]["updated_at"] > text(midnight), "it was never looked for"
+    assert is_shifted(rig) == []
+    assert rig.pull(ISSUES, "issues").success
+    assert rig.table("issues") == rig.truth("issues")
+
+
+def test_a_full_pull_finds_out_again_whether_the_filter_is_shifted(rig: Rig) -> None:
+    rig.vendor.lists["issues"].shift = timedelta(hours=5)
+    assert rig.pull(ISSUES, "projects", "issues").success
+    rig.vendor.lists["issues"].shift = timedelta(0)
+    assert rig.pull(ISSUES, "issues").success
+    assert is_shifted(rig) == [("true",)]  # it may be shifted again in summer
+    assert rig.pull(ISSUES, "issues", tags={FULL_WALK_TAG: "true"}).success
+    assert is_shifted(rig) == [("false",)]
+    rig.vendor.lists["issues"].shift = timedelta(hours=5)
+    for _ in range(2):
+        assert rig.pull(ISSUES, "issues").success
+    assert is_shifted(rig) == [("true",)]
+    assert rig.table("issues") == rig.truth("issues")
 
 
 @pytest.mark.parametrize("shape", [LINKS, TICKETS])

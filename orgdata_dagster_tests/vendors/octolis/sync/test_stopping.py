@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.http import stopping
+from orgdata_dagster.state import stopping
 from orgdata_dagster_tests.vendors.octolis.sync.rig import Rig
 from orgdata_dagster_tests.waiting import wait_until
 

@@ -1,0 +1,43 @@
+"""A thread that waits for something while the process is asked to stop.
+
+Here: `stopped`. Add here when: tests of two folders need it. Keep out: processes that receive signals (integration/).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from orgdata_dagster.state import stopping
+from orgdata_dagster_tests.waiting import wait_until
+
+NONE_NEEDED = 20.0  # where a wait has to end at once: longer than `stopped` waits for it
+
+
+def stopped(
+    work: Callable[[], object], *, grace: float = NONE_NEEDED, under_way: Callable[[], object] = lambda: True
+) -> float:
+    """Do the work in a thread, stop the process once it is under way; the seconds until the thread has ended.
+
+    Needs the fixture `goes_on`.
+    """
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - checked below
+            ended.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    wait_until(under_way)
+    time.sleep(0.1)
+    assert thread.is_alive(), ended
+    began = time.monotonic()
+    stopping.stop(grace)
+    thread.join(15)
+    took = time.monotonic() - began
+    assert [type(error) for error in ended] == [stopping.Stopped]
+    return took

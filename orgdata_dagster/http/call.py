@@ -6,7 +6,7 @@ Keep out: sending (client.py), the record of a request (records.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +15,11 @@ from typing import Any
 import httpx
 
 from orgdata_dagster.http import redaction
-from orgdata_dagster.http.records import RequestRecord
+from orgdata_dagster.http.records import Observer
 from orgdata_dagster.http.retry import Attempts
 
 Param = str | int | float | bool | None | Sequence[str | int | float | bool]
 Params = Mapping[str, Param]
-Observer = Callable[[RequestRecord], None]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from orgdata_dagster.http import body, redaction, sockets
-from orgdata_dagster.http.call import Call, Observer, Params
+from orgdata_dagster.http.call import Call, Params
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.connection import Connections, Timeouts, check_headers, checked_base, https_proxy
@@ -38,7 +38,7 @@ from orgdata_dagster.http.no_answer import RequestTarget, no_answer
 from orgdata_dagster.http.origin import resolve
 from orgdata_dagster.http.pauses import Pauses
 from orgdata_dagster.http.rate_limit_interface import PermitLike, RateLimitLike, Unbounded, VendorPaused
-from orgdata_dagster.http.records import Download, RequestRecord
+from orgdata_dagster.http.records import Download, Observer, RequestRecord
 from orgdata_dagster.http.retry import Attempts, RetryPolicy, http_date, retry_after
 from orgdata_dagster.state import stopping
 

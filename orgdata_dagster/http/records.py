@@ -5,6 +5,7 @@ Add here when: a reader or the ledger needs another fact about a request.
 Keep out: creating them (client.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -60,3 +61,7 @@ class RequestRecord:
     def request_id(self) -> str | None:
         """The first of the vendor's request ids; None if it sent none."""
         return next(iter(self.request_ids.values()), None)
+
+
+Observer = Callable[[RequestRecord], None]
+"""Receives the record of every request."""

@@ -23,10 +23,10 @@ from orgdata_dagster.http.connection import Timeouts
 from orgdata_dagster.http.errors import ErrorDetail
 from orgdata_dagster.http.limit_headers import LimitHeaders
 from orgdata_dagster.http.rate_limit import RateLimit, Rule
-from orgdata_dagster.http.records import Download, RequestRecord
+from orgdata_dagster.http.records import Download, Observer
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration import opening, telemetry
-from orgdata_dagster.orchestration.config.request_options import Limits
+from orgdata_dagster.orchestration.config.request_options import Limits, Retries
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
@@ -34,7 +34,6 @@ from orgdata_dagster.warehouse.storage.scratch import owned_folder
 if TYPE_CHECKING:
     import pandas as pd
 
-Observer = Callable[[RequestRecord], None]
 ErrorReader = Callable[[bytes, httpx.Headers], ErrorDetail]
 
 
@@ -70,7 +69,6 @@ class VendorResource(dg.ConfigurableResource):
     defaults: field -> value if its variable is not set.
     secret_fields: fields whose values must never be shown.
     circuit_breaker_statuses: HTTP statuses that open the circuit breaker.
-    retry_attempts, retry_first_wait, retry_longest_pause: see RetryPolicy; in seconds.
     patience: for change probes and `doctor`. A request is sent only once, and waits at most this many seconds for the
         rate limit and for the answer.
     """
@@ -83,9 +81,7 @@ class VendorResource(dg.ConfigurableResource):
 
     account: str = ""
     base_url: str
-    retry_attempts: int = RetryPolicy.attempts
-    retry_first_wait: float = RetryPolicy.first_wait
-    retry_longest_pause: float = RetryPolicy.longest_pause
+    retries: Retries = Retries()
     patience: float | None = None
 
     @property
@@ -200,9 +196,7 @@ class VendorResource(dg.ConfigurableResource):
 
     def retry_policy(self) -> RetryPolicy:
         """The retry policy of a request; vendors with their own rules override it."""
-        return RetryPolicy(
-            attempts=self.retry_attempts, first_wait=self.retry_first_wait, longest_pause=self.retry_longest_pause
-        )
+        return RetryPolicy(**self.retries.model_dump())
 
     def http_client(
         self,
@@ -241,9 +235,8 @@ class VendorResource(dg.ConfigurableResource):
 class UndocumentedLimitsResource(VendorResource):
     """Base for vendors whose document gives no limit: a polite default, which the YAML file may change."""
 
-    concurrent: int | None = Limits.model_fields["concurrent"].default
-    per_minute: int | None = Limits.model_fields["per_minute"].default
+    limits: Limits = Limits()
 
     def rule(self) -> Rule:
         """The limits of the YAML file."""
-        return Limits(concurrent=self.concurrent, per_minute=self.per_minute).rule()
+        return self.limits.rule()

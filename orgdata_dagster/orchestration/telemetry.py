@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
-from orgdata_dagster.http.records import RequestRecord
+from orgdata_dagster.http.records import Observer, RequestRecord
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
 _FLUSH = 5_000  # milliseconds that the end of a step waits for the collector
 _providers: dict[int, Any] = {}  # per process, because a forked process has no exporting thread
 _instruments: dict[tuple[int, str], Any] = {}
-
-Observer = Callable[[RequestRecord], None]
 
 
 def is_on() -> bool:

@@ -20,6 +20,7 @@ from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.assets.waits import report_wait, reporting_waits
+from orgdata_dagster.orchestration.automation.conditions import upstream_landed
 from orgdata_dagster.orchestration.checks.specs import REJECTED
 from orgdata_dagster.orchestration.instance.run_claims import claim
 from orgdata_dagster.orchestration.shared_state import shared_state
@@ -28,17 +29,19 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 from orgdata_dagster.writeback import figures, source
 from orgdata_dagster.writeback.delivery import Delivery, Tally
-from orgdata_dagster.writeback.destination import Pace
+from orgdata_dagster.writeback.destination import Destination, Pace
 from orgdata_dagster.writeback.diff import Diff, Selection, compare
 from orgdata_dagster.writeback.journal import Journal
 from orgdata_dagster.writeback.results import ResultsTable
 from orgdata_dagster.writeback.row_states import RowStates
-from orgdata_dagster.writeback.sync import Sync
+from orgdata_dagster.writeback.sync import SyncOptions
 
 _NOTHING_SENT = "Dry run: nothing was sent."
 
 
-def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.AssetsDefinition:
+def build_asset(
+    sync: SyncOptions, destination: Destination, *, pace: Callable[[Any], Pace] | None = None
+) -> dg.AssetsDefinition:
     """The asset of a sync, downstream of the tables that its source reads.
 
     It needs two resources: the destination's and `warehouse`.
@@ -47,13 +50,13 @@ def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.
 
     Raises ValueError if the source is not one SELECT.
     """
-    destination = sync.destination
+    landed = upstream_landed() & ~dg.AutomationCondition.in_progress() if sync.on_update else None
 
     @dg.asset(
         key=sync.asset_key,
         deps=[dg.AssetKey(table) for table in source.tables(sync.source)],
         group_name=destination.vendor,
-        description=f"{sync.description} The result of each row: `{sync.results}`.",
+        description=f"{sync.description or sync.summary} The result of each row: `{sync.results}`.",
         metadata={
             "source": dg.MetadataValue.md(f"```sql\n{source.select(sync.source)}\n```"),
             "target": destination.target,
@@ -61,8 +64,8 @@ def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.
         op_tags={WRITES_TAG: sync.name},
         pool=destination.pool,
         kinds={"duckdb", "json"},
-        owners=list(sync.owners),
-        automation_condition=sync.automation,
+        owners=sync.owners,
+        automation_condition=landed,
         check_specs=[
             dg.AssetCheckSpec(REJECTED, asset=sync.asset_key, description="No row of the source is rejected.")
         ],
@@ -78,7 +81,7 @@ def build_asset(sync: Sync, *, pace: Callable[[Any], Pace] | None = None) -> dg.
             held.enter_context(shared_state().lock(lock, waiting=partial(report_wait, context, busy)))
             warehouse = context.resources.warehouse.open()
             warehouse.notify = partial(report_wait, context)
-            run = _Run(context, sync, resource, warehouse, (pace or destination.pace)(resource))
+            run = _Run(context, sync, destination, resource, warehouse, (pace or destination.pace)(resource))
             return beside(run.result)
 
     return written
@@ -89,7 +92,8 @@ class _Run:
     """One run of a sync. `resource`: the destination's."""
 
     context: dg.AssetExecutionContext
-    sync: Sync
+    sync: SyncOptions
+    destination: Destination
     resource: Any
     warehouse: Warehouse
     pace: Pace
@@ -101,10 +105,10 @@ class _Run:
 
     def _result(self, folder: Path) -> dg.MaterializeResult:
         """`folder`: an empty folder for the comparison."""
-        tags, destination = self.context.run.tags, self.sync.destination
+        tags, destination = self.context.run.tags, self.destination
         selection = Selection(tags.get(ONLY_REJECTED_TAG) == "true", tags.get(ALL_TAG) == "true")
         row_states = RowStates(self.sync.name, destination.target)
-        diff = compare(self.warehouse, row_states, self.sync, selection, folder)
+        diff = compare(self.warehouse, row_states, self.sync.source, destination, selection, folder)
         dry_run = self._dry_run()
         planned = figures.of_diff(diff, destination.batch_size, self.pace, dry_run=dry_run)
         if dry_run:
@@ -119,7 +123,7 @@ class _Run:
         return _NOTHING_SENT if self.context.run.tags.get(DRY_RUN_TAG) == "true" else None
 
     def _delivered(self, diff: Diff, row_states: RowStates, planned: figures.Metadata) -> dg.MaterializeResult:
-        destination, counts, requests = self.sync.destination, diff.counts, RequestLog()
+        destination, counts, requests = self.destination, diff.counts, RequestLog()
         results = ResultsTable(self.sync.results, destination.result_columns)
         journal = Journal(self.warehouse, destination, row_states, results, self.context.run.run_id, requests)
         journal.open(diff)

@@ -1,6 +1,6 @@
 """The interface between the engine and a destination.
 
-Here: the protocol `Destination`, the values that a destination and the engine exchange, and the errors of a destination
+Here: `Destination`, the values that a destination and the engine exchange, and the errors of a destination
 to which the engine reacts.
 Add here when: the engine needs another fact about every destination.
 Keep out: one vendor's own rules (its folder under vendors/), and the reactions to answers (delivery.py).
@@ -8,17 +8,19 @@ Keep out: one vendor's own rules (its folder under vendors/), and the reactions 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import duckdb
 
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.errors import PermanentError, TransientError, VendorError
 from orgdata_dagster.http.records import RequestRecord
+from orgdata_dagster.orchestration.instance import pools
 
 E = TypeVar("E", bound=VendorError)
 
@@ -86,8 +88,8 @@ class Attempt:
         return cls(record.seconds, lost, record.request_ids)
 
 
-Observer = Callable[[Attempt], None]
-Write = Callable[[Sequence[Row], Observer], Sequence[RowResult]]
+AttemptObserver = Callable[[Attempt], None]
+Write = Callable[[Sequence[Row], AttemptObserver], Sequence[RowResult]]
 """Writes one batch and returns one result per row, in the order of the rows. It calls the observer once per attempt.
 
 It may be called from several threads at once. It may receive a row that it has written before, and must be idempotent.
@@ -154,51 +156,59 @@ class ResultColumn:
     value: Callable[[RowResult, Mapping[str, str]], object]
 
 
-class Destination(Protocol):
-    """A place to which rows are written: a dataset of a vendor, a webhook, a table of another database."""
+@dataclass(frozen=True)
+class Recording:
+    """A transaction that records the results of a run."""
 
-    @property
-    def vendor(self) -> str:
-        """The vendor's name: in the asset key, as schema of the table of results, and in messages."""
+    connection: duckdb.DuckDBPyConnection
+    run_id: str
+    now: datetime
+
+
+class Destination(ABC):
+    """A place to which rows are written: a dataset of a vendor, a webhook, a table of another database.
+
+    vendor: the vendor's name: in the asset key, as schema of the table of results, and in messages.
+    target: the vendor's id of this place. Rows that were accepted under another id do not count as sent here.
+    batch_size: rows per request, at most.
+    result_columns: additional columns of the table of results: name -> column.
+    """
+
+    vendor: str
+    target: str
+    batch_size: int
+    result_columns: ClassVar[Mapping[str, ResultColumn]] = {}
 
     @property
     def resource(self) -> str:
         """The key of its Dagster resource."""
+        return self.vendor
 
     @property
     def pool(self) -> str:
         """The concurrency pool of the asset."""
+        return pools.pool(self.vendor)
 
-    @property
-    def target(self) -> str:
-        """The vendor's id of this place. Rows that were accepted under another id do not count as sent here."""
-
-    @property
-    def batch_size(self) -> int:
-        """Rows per request, at most."""
-
-    @property
-    def result_columns(self) -> Mapping[str, ResultColumn]:
-        """Additional columns of the table of results: name -> column."""
-
+    @abstractmethod
     def pace(self, resource: Any) -> Pace:
         """How fast it accepts batches with this resource."""
 
+    @abstractmethod
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fill the table `rows` from the table `source`: one payload per row, or its problems. See payloads.py.
 
         Raises PermanentError if no row can be sent, for example because a column is missing.
         """
 
+    @abstractmethod
     def connect(self, resource: Any, requests: Callable[[RequestRecord], None]) -> AbstractContextManager[Write]:
         """Open the destination for writing. `requests` is called for every HTTP request, for the ledger."""
 
-    def record_merges(
-        self, connection: duckdb.DuckDBPyConnection, results: Sequence[RowResult], run_id: str, now: datetime
-    ) -> int:
-        """Record in the warehouse which records were merged into others, in the transaction of the results.
+    def record_merges(self, recording: Recording, results: Sequence[RowResult]) -> int:  # noqa: ARG002
+        """Record in the warehouse which records were merged into others, if the destination merges records.
 
         results: the results with `merged_ids`.
 
         Returns the number of merges that were not known before.
         """
+        return 0

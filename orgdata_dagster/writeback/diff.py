@@ -20,10 +20,9 @@ import duckdb
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.writeback import source
-from orgdata_dagster.writeback.destination import Row
+from orgdata_dagster.writeback.destination import Destination, Row
 from orgdata_dagster.writeback.payloads import ROWS
 from orgdata_dagster.writeback.row_states import BY_DESTINATION, RowStates
-from orgdata_dagster.writeback.sync import Sync
 
 # A key in flight is always sent, because the destination may have a newer value than the last accepted one.
 # A rejected row may have another key by now, because its key was invalid. It is recognised by the rest of its values.
@@ -139,19 +138,21 @@ class Diff:
             yield connection
 
 
-def compare(warehouse: Warehouse, row_states: RowStates, sync: Sync, selection: Selection, folder: Path) -> Diff:
-    """Copy the source into `folder`, and check and compare every row.
+def compare(
+    warehouse: Warehouse, row_states: RowStates, sql: str, destination: Destination, selection: Selection, folder: Path
+) -> Diff:
+    """Copy the source `sql` into `folder`, and check and compare every row.
 
     Raises PermanentError if the source cannot be read, or does not fit the destination.
     """
     diff = Diff(warehouse, folder / "diff.duckdb")
     with warehouse.reading() as connection:
-        source.copy(connection, sync.source, diff.path)
+        source.copy(connection, sql, diff.path)
         row_states.copy(connection)
     with warehouse.scratch_connection() as connection:
         connection.execute("SET GLOBAL preserve_insertion_order = true")
         connection.execute(f"ATTACH {literal(str(diff.path))} AS {source.COPY}; USE {source.COPY}")
         connection.execute(ROWS)
-        sync.destination.fill(connection)
+        destination.fill(connection)
         connection.execute(_DIFF, {"only_rejected": selection.only_rejected, "everything": selection.everything})
     return diff

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -22,7 +23,7 @@ _ROWS_SHOWN = 20
 _PROBLEMS_SHOWN = 100
 _WIDEST_VALUE = 40
 
-Metadata = dict[str, dg.MetadataValue]
+Metadata = dict[str, Any]  # as Dagster accepts it
 
 
 def of_diff(diff: Diff, batch_size: int, pace: Pace, *, dry_run: str | None) -> Metadata:
@@ -32,7 +33,7 @@ def of_diff(diff: Diff, batch_size: int, pace: Pace, *, dry_run: str | None) -> 
     """
     counts = diff.counts
     requests = math.ceil(counts.send / batch_size)
-    figures: dict[str, int | float] = {
+    figures = {
         "source_rows": counts.rows,
         "to_send": counts.send,
         "to_send_again": counts.again,
@@ -47,10 +48,7 @@ def of_diff(diff: Diff, batch_size: int, pace: Pace, *, dry_run: str | None) -> 
     shown = _markdown(("figure", "value"), list(figures.items()))
     if dry_run:
         shown = f"{dry_run}\n\n{shown}\n\n{_first_rows(diff)}"
-    metadata: Metadata = {name: _number(value) for name, value in figures.items()}
-    metadata["dry_run"] = dg.MetadataValue.bool(dry_run is not None)
-    metadata[SYNC_SUMMARY] = dg.MetadataValue.md(shown + _problems(diff))
-    return metadata
+    return {**figures, "dry_run": dry_run is not None, SYNC_SUMMARY: dg.MetadataValue.md(shown + _problems(diff))}
 
 
 def _first_rows(diff: Diff) -> str:
@@ -70,7 +68,7 @@ def _problems(diff: Diff) -> str:
 
 def of_delivery(tally: Tally, pace: Pace, *, merges: int, waited: float) -> Metadata:
     """The figures of a delivery. `waited`: seconds that requests waited for the rate limit."""
-    figures: dict[str, int | float] = {
+    return {
         "written": tally.written,
         "rejected": tally.rejected,
         "not_sent": tally.not_sent,
@@ -82,7 +80,6 @@ def of_delivery(tally: Tally, pace: Pace, *, merges: int, waited: float) -> Meta
         "merges": merges,
         "waited_for_rate_limit_seconds": round(waited, 3),
     }
-    return {name: _number(value) for name, value in figures.items()}
 
 
 def delivered(tally: Tally) -> str:
@@ -90,10 +87,6 @@ def delivered(tally: Tally) -> str:
     figures = {"written": tally.written, "rejected": tally.rejected, "not sent": tally.not_sent,
                "unknown": tally.unknown, "sent again": tally.again}  # fmt: skip
     return _markdown(("result", "rows"), list(figures.items()))
-
-
-def _number(value: int | float) -> dg.MetadataValue:
-    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
 
 
 def _value(payload: dict[str, object], name: str) -> str:

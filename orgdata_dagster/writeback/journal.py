@@ -8,7 +8,8 @@ therefore consistent, whenever the process is killed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,7 +19,7 @@ from orgdata_dagster.warehouse.ledger.requests import write_requests
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.writeback.batch import Batch
-from orgdata_dagster.writeback.destination import Destination
+from orgdata_dagster.writeback.destination import Destination, Recording
 from orgdata_dagster.writeback.diff import Diff
 from orgdata_dagster.writeback.results import ResultsTable, RowOutcome
 from orgdata_dagster.writeback.row_states import RowStates
@@ -51,16 +52,15 @@ class Journal:
 
     def open(self, diff: Diff) -> None:
         """Record the results of the comparison: invalid rows, and rows in flight that the source no longer has."""
-        with self.warehouse.transaction() as connection:
-            connection.execute(f"ATTACH {literal(str(diff.path))} AS {COPY} (READ_ONLY)")
-            now = datetime.now(UTC)
-            schema.create(connection)
-            self.row_states.create(connection)
-            self.results.create(connection)
-            self.row_states.reject_invalid(connection, self.run_id, now)
-            self.results.add_invalid(connection, self.run_id, now)
-            self.row_states.forget_gone(connection)
-            self.results.add_gone(connection, self.run_id, now)
+        with self._recording() as recording:
+            recording.connection.execute(f"ATTACH {literal(str(diff.path))} AS {COPY} (READ_ONLY)")
+            schema.create(recording.connection)
+            self.row_states.create(recording.connection)
+            self.results.create(recording.connection)
+            self.row_states.reject_invalid(recording)
+            self.results.add_invalid(recording)
+            self.row_states.forget_gone(recording.connection)
+            self.results.add_gone(recording)
 
     def record(self, completed: Sequence[Completed], begun: Sequence[Batch]) -> None:
         """Record the outcomes of some batches, and that others are about to be sent."""
@@ -68,17 +68,21 @@ class Journal:
             return
         requests = self.requests.take()
         outcomes = [outcome for each in completed for outcome in each.outcomes]
-        with self.warehouse.transaction() as connection:
-            now = datetime.now(UTC)
-            write_requests(connection, requests, self.run_id)
-            self.row_states.end(connection, [each.batch.id for each in completed if each.certain])
+        with self._recording() as recording:
+            write_requests(recording.connection, requests, self.run_id)
+            self.row_states.end(recording.connection, [each.batch.id for each in completed if each.certain])
             if outcomes:
-                self.results.add(connection, outcomes, self.run_id, now)
+                self.results.add(recording, outcomes)
             if written := [(each.row, each.result.record_id) for each in outcomes if each.outcome == "written"]:
-                self.row_states.accept(connection, written, self.run_id, now)
+                self.row_states.accept(recording, written)
             if rejected := [(each.row, each.result.reason) for each in outcomes if each.outcome == "rejected"]:
-                self.row_states.reject(connection, rejected, self.run_id, now)
+                self.row_states.reject(recording, rejected)
             if merged := [each.result for each in outcomes if each.result.merged_ids]:
-                self.merges += self.destination.record_merges(connection, merged, self.run_id, now)
+                self.merges += self.destination.record_merges(recording, merged)
             for batch in begun:
-                self.row_states.begin(connection, batch.id, batch.rows, self.run_id, now)
+                self.row_states.begin(recording, batch.id, batch.rows)
+
+    @contextmanager
+    def _recording(self) -> Iterator[Recording]:
+        with self.warehouse.transaction() as connection:
+            yield Recording(connection, self.run_id, datetime.now(UTC))

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Literal
 
 import duckdb
 
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import LOADED_AT, RUN_ID, TableName, literal, quoted
-from orgdata_dagster.writeback.destination import ResultColumn, Row, RowResult
+from orgdata_dagster.writeback.destination import Recording, ResultColumn, Row, RowResult
 from orgdata_dagster.writeback.row_states import GONE, INVALID
 
 Outcome = Literal["written", "rejected", "not sent", "unknown"]
@@ -88,37 +87,34 @@ class ResultsTable:
                 connection.execute(f"ALTER TABLE {self.table.sql} ADD COLUMN {quoted(name)} {kind}")
             connection.execute(f"COMMENT ON COLUMN {self.table.sql}.{quoted(name)} IS {literal(about)}")
 
-    def add(
-        self, connection: duckdb.DuckDBPyConnection, outcomes: Sequence[RowOutcome], run_id: str, now: datetime
-    ) -> None:
+    def add(self, recording: Recording, outcomes: Sequence[RowOutcome]) -> None:
         """Record the outcomes of rows that were sent."""
         rows = [
             (
                 *(each.outcome, each.row.number, each.row.key, each.row.hash, each.result.reason or None),
                 *(each.again, each.batch_id, each.position, each.attempts),
                 *(column.value(each.result, each.request_ids) for column in self.own.values()),
-                *(now, run_id),
+                *(recording.now, recording.run_id),
             )
             for each in outcomes
         ]
         values = ", ".join(f"unnest(CAST(? AS {kind}[])) AS {quoted(name)}" for name, (kind, _) in self.columns.items())
         columns = [list(column) for column in zip(*rows, strict=True)]
-        connection.execute(f"INSERT INTO {self.table.sql} BY NAME SELECT {values}", columns)
+        recording.connection.execute(f"INSERT INTO {self.table.sql} BY NAME SELECT {values}", columns)
 
-    def add_invalid(self, connection: duckdb.DuckDBPyConnection, run_id: str, now: datetime) -> None:
+    def add_invalid(self, recording: Recording) -> None:
         """Record the rows of INVALID, which are rejected before anything is sent (RowStates.reject_invalid)."""
-        connection.execute(
-            f"INSERT INTO {self.table.sql} BY NAME SELECT 'rejected' AS outcome, number AS row, key, "
-            f"hash AS payload_hash, reason, CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} "
-            f"FROM temp.main.{INVALID}",
-            [now, run_id],
-        )
+        self._add(recording, "'rejected' AS outcome, number AS row, key, hash AS payload_hash, reason", INVALID)
 
-    def add_gone(self, connection: duckdb.DuckDBPyConnection, run_id: str, now: datetime) -> None:
+    def add_gone(self, recording: Recording) -> None:
         """Record the rows of GONE, whose outcome remains unknown (RowStates.forget_gone)."""
-        connection.execute(
-            f"INSERT INTO {self.table.sql} BY NAME SELECT 'unknown' AS outcome, key, hash AS payload_hash, batch_id, "
-            "'run ' || run_id || ' ended before the answer was recorded; the source no longer has the row' AS reason, "
-            f"CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, ? AS {RUN_ID} FROM temp.main.{GONE}",
-            [now, run_id],
+        reason = "'run ' || run_id || ' ended before the answer was recorded; the source no longer has the row'"
+        self._add(recording, f"'unknown' AS outcome, key, hash AS payload_hash, batch_id, {reason} AS reason", GONE)
+
+    def _add(self, recording: Recording, columns: str, table: str) -> None:
+        """Add the rows of a temporary table. `columns`: its expressions with the names of the columns here."""
+        recording.connection.execute(
+            f"INSERT INTO {self.table.sql} BY NAME SELECT {columns}, CAST(? AS TIMESTAMPTZ) AS {LOADED_AT}, "
+            f"? AS {RUN_ID} FROM temp.main.{table}",
+            [recording.now, recording.run_id],
         )

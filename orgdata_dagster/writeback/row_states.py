@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import duckdb
 
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import TableName, quoted
-from orgdata_dagster.writeback.destination import Row
+from orgdata_dagster.writeback.destination import Recording, Row
 from orgdata_dagster.writeback.source import COPY
 
 _TABLES = """
@@ -79,14 +78,12 @@ class RowStates:
                 f"CREATE TABLE {COPY}.main.{table} AS SELECT * FROM {schema}.sync_{table} WHERE {self.mine}", self.names
             )
 
-    def begin(
-        self, connection: duckdb.DuckDBPyConnection, batch_id: str, rows: Sequence[Row], run_id: str, now: datetime
-    ) -> None:
+    def begin(self, recording: Recording, batch_id: str, rows: Sequence[Row]) -> None:
         """Record that a batch is about to be sent."""
-        keys = [row.key for row in rows]
-        self._forget(connection, ("in_flight",), keys)
-        columns: Columns = {"key": keys, "hash": [row.hash for row in rows], "again": [row.again for row in rows]}
-        self._insert(connection, "in_flight", columns, batch_id=batch_id, run_id=run_id, begun_at=now)
+        self._forget(recording, rows, "in_flight")
+        self._insert(
+            recording, "in_flight", rows, "begun_at", {"again": [row.again for row in rows]}, batch_id=batch_id
+        )
 
     def end(self, connection: duckdb.DuckDBPyConnection, batch_ids: Sequence[str]) -> None:
         """Record that the outcome of these batches is certain."""
@@ -96,41 +93,28 @@ class RowStates:
             [*self.names, list(batch_ids)],
         )
 
-    def accept(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        rows: Sequence[tuple[Row, str | None]],
-        run_id: str,
-        now: datetime,
-    ) -> None:
-        """Record that the destination has these rows. `rows`: each row with its record id."""
-        keys = [row.key for row, _ in rows]
-        self._forget(connection, ("accepted", "rejected"), keys)
-        columns: Columns = {"key": keys, "hash": [row.hash for row, _ in rows], "masterid": [id_ for _, id_ in rows]}
-        self._insert(connection, "accepted", columns, run_id=run_id, accepted_at=now)
+    def accept(self, recording: Recording, accepted: Sequence[tuple[Row, str | None]]) -> None:
+        """Record that the destination has these rows. `accepted`: each row with its record id."""
+        rows = [row for row, _ in accepted]
+        self._forget(recording, rows, "accepted", "rejected")
+        self._insert(recording, "accepted", rows, "accepted_at", {"masterid": [id_ for _, id_ in accepted]})
 
-    def reject(
-        self, connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Row, str]], run_id: str, now: datetime
-    ) -> None:
-        """Record that the destination refused these rows. `rows`: each row with the reason.
+    def reject(self, recording: Recording, rejected: Sequence[tuple[Row, str]]) -> None:
+        """Record that the destination refused these rows. `rejected`: each row with the reason.
 
         Earlier accepted rows with the same keys remain recorded, because the destination still has them.
         """
-        keys = [row.key for row, _ in rows]
-        self._forget(connection, ("rejected",), keys)
-        columns: Columns = {
-            "key": keys,
-            "hash": [row.hash for row, _ in rows],
-            "rest": [row.rest for row, _ in rows],
-            "reason": [reason for _, reason in rows],
-        }
-        self._insert(connection, "rejected", columns, rejected_by=BY_DESTINATION, run_id=run_id, rejected_at=now)
+        rows = [row for row, _ in rejected]
+        self._forget(recording, rows, "rejected")
+        columns: Columns = {"rest": [row.rest for row in rows], "reason": [reason for _, reason in rejected]}
+        self._insert(recording, "rejected", rows, "rejected_at", columns, rejected_by=BY_DESTINATION)
 
-    def reject_invalid(self, connection: duckdb.DuckDBPyConnection, run_id: str, now: datetime) -> None:
+    def reject_invalid(self, recording: Recording) -> None:
         """Record the rows of the attached diff that are rejected before anything is sent, and remove old rejections.
 
         Afterwards the temporary table INVALID contains the rejected rows that no earlier run has recorded.
         """
+        connection = recording.connection
         known = f"(SELECT * FROM _orgdata.sync_rejected WHERE {self.mine} AND rejected_by = '{BY_VALIDATION}')"
         same = "known.key IS NOT DISTINCT FROM found.key AND known.hash = found.hash"
         connection.execute(
@@ -152,7 +136,7 @@ class RowStates:
             "INSERT INTO _orgdata.sync_rejected BY NAME SELECT ? AS sync, ? AS target, key, hash, rest, "
             f"'{BY_VALIDATION}' AS rejected_by, reason, ? AS run_id, CAST(? AS TIMESTAMPTZ) AS rejected_at "
             f"FROM temp.main.{INVALID}",
-            [*self.names, run_id, now],
+            [*self.names, recording.run_id, recording.now],
         )
 
     def forget_gone(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -167,25 +151,24 @@ class RowStates:
         connection.execute(f"DELETE FROM _orgdata.sync_in_flight WHERE {gone}", self.names)
 
     def _insert(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        table: str,
-        columns: Columns,
-        **same: object,
+        self, recording: Recording, table: str, rows: Sequence[Row], at: str, columns: Columns, **same: object
     ) -> None:
-        """Insert rows. `columns`: values per row; `same`: values that all rows share."""
-        texts = [f"unnest(CAST(? AS VARCHAR[])) AS {name}" for name in columns]
-        shared = [f"? AS {name}" for name in same]
-        connection.execute(
-            f"INSERT INTO _orgdata.sync_{table} BY NAME SELECT ? AS sync, ? AS target, {', '.join([*texts, *shared])}",
-            [*self.names, *map(list, columns.values()), *same.values()],
+        """Insert the keys and hashes of rows. `at`: the column with the time; `same`: values that all rows share."""
+        of_rows: Columns = {"key": [row.key for row in rows], "hash": [row.hash for row in rows], **columns}
+        shared = {"sync": self.sync, "target": self.target, "run_id": recording.run_id, at: recording.now, **same}
+        texts = [f"unnest(CAST(? AS VARCHAR[])) AS {name}" for name in of_rows]
+        recording.connection.execute(
+            f"INSERT INTO _orgdata.sync_{table} BY NAME SELECT "
+            f"{', '.join([*texts, *(f'? AS {name}' for name in shared)])}",
+            [*map(list, of_rows.values()), *shared.values()],
         )
 
-    def _forget(self, connection: duckdb.DuckDBPyConnection, tables: Sequence[str], keys: Sequence[str]) -> None:
+    def _forget(self, recording: Recording, rows: Sequence[Row], *tables: str) -> None:
+        keys = [row.key for row in rows]
         for table in tables:
-            connection.execute(
+            recording.connection.execute(
                 f"DELETE FROM _orgdata.sync_{table} WHERE {self.mine} AND key IN (SELECT unnest(CAST(? AS VARCHAR[])))",
-                [*self.names, list(keys)],
+                [*self.names, keys],
             )
 
 

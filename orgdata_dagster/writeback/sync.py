@@ -1,50 +1,62 @@
-"""A sync: the source of its rows, and their destination.
+"""YAML options shared by all syncs, and the names that follow from them.
 
-Here: `Sync`, created from the YAML. Keep out: checking the YAML (component.py), running it (asset.py).
+Here: `SyncOptions`. Add here: an option that makes sense for every destination. Keep out: options of one destination
+(its vendor's folder), the definitions made from them (component.py), running a sync (asset.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import dagster as dg
+from pydantic import Field, field_validator
 
+from orgdata_dagster.orchestration.config.cron import Cron
+from orgdata_dagster.orchestration.config.tables import Name, Owner
 from orgdata_dagster.warehouse.names import TableName
-from orgdata_dagster.writeback.destination import Destination
+from orgdata_dagster.writeback import source
+
+Text = Annotated[str, Field(min_length=1)]
 
 
-@dataclass(frozen=True)
-class Sync:
-    """A source and its destination.
+class SyncOptions(dg.Model):
+    """The options of every sync. Accepted rows are recorded under `name`, which is unique in a project."""
 
-    name: unique in the project; accepted rows are recorded under this name.
-    ending: suffix of the asset's name.
-    source: a table of the warehouse or a SELECT.
-    dry_run: whether nothing is sent.
-    max_rejected: the share of the source's rows, from 0 to 1, that may be rejected before the delivery stops.
-    """
+    name: Name = Field(description="Names the asset and the table of results.")
+    source: Text = Field(description="A table of the warehouse, or a SELECT on it.")
+    dry_run: bool = Field(default=True, description="Only show what would be sent. Write `false` to send it.")
+    max_rejected: float = Field(
+        default=0.1, ge=0, le=1, description="Stop when more than this share of the source's rows is rejected."
+    )
+    cron: Cron | None = Field(default=None, description="When to send what changed (UTC); null: no schedule.")
+    on_update: bool = Field(default=False, description="Send what changed whenever a table of the source is updated.")
+    description: str = Field(default="", description="Shown in the UI.")
+    owners: list[Owner] = Field(default=[], description="E-mail addresses, or teams as `team:name`.")
 
-    name: str
-    ending: str
-    source: str
-    destination: Destination
-    dry_run: bool
-    max_rejected: float
-    description: str
-    owners: tuple[str, ...] = ()
-    automation: dg.AutomationCondition | None = None
+    ending: ClassVar[str]  # suffix of the asset's name
+
+    @field_validator("source")
+    @classmethod
+    def _one_select(cls, value: str) -> str:
+        source.tables(value)
+        return value
+
+    @property
+    def vendor(self) -> str:
+        """The name of the vendor, or of its account, to which the sync writes."""
+        raise NotImplementedError
+
+    @property
+    def summary(self) -> str:
+        """The description in the UI if the YAML has none."""
+        raise NotImplementedError
 
     @property
     def asset_key(self) -> dg.AssetKey:
         """The asset that writes."""
-        return dg.AssetKey([self.destination.vendor, f"{self.name}_{self.ending}"])
+        return dg.AssetKey([self.vendor, f"{self.name}_{self.ending}"])
 
     @property
     def results(self) -> TableName:
         """The table with the result of every row."""
-        return results_table(self.destination.vendor, self.name)
-
-
-def results_table(vendor: str, name: str) -> TableName:
-    """The table with the results of a sync."""
-    return TableName(vendor, f"{name}_results")
+        return TableName(self.vendor, f"{self.name}_results")

@@ -7,6 +7,7 @@ import time
 import dagster as dg
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration.config.request_options import Limits
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsResource
 from orgdata_dagster_tests.integration.home import Home
@@ -68,7 +69,7 @@ def check_after_a_clean_pull(home: Home, sandbox: Sandbox) -> None:
         pool = instance.event_log_storage.get_concurrency_info(f"{VENDOR}_api")
         assert (pool.slot_count, pool.active_slot_count, pool.pending_step_count) == (2, 0, 0)
     assert home.warehouse.storage.writer() == ""
-    rate_limit = InstitutionAnalyticsResource.from_environment(per_minute=100_000).rate_limit()
+    rate_limit = InstitutionAnalyticsResource.from_environment(limits=Limits(per_minute=100_000)).rate_limit()
     with rate_limit.spend(timeout=1), rate_limit.spend(timeout=1):
         pass  # both leases, and room for points
     assert not list(settings.staging().glob("run-*"))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import dagster as dg
+from pydantic import BaseModel
 
 from orgdata_dagster.orchestration.tags import op_tags
 
@@ -92,8 +93,17 @@ def _jobs(repository: dg.RepositoryDefinition) -> Iterator[str]:
 
 def _resources(defs: dg.Definitions) -> Iterator[str]:
     for key, value in sorted((defs.resources or {}).items()):
-        fields = {name: _field(getattr(value, name)) for name in sorted(getattr(type(value), "model_fields", ()))}
-        yield _section("resource", key, {"class": type(value).__name__, **fields})
+        yield _section("resource", key, {"class": type(value).__name__, **dict(_fields(value, ""))})
+
+
+def _fields(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """The fields of a resource, and of the options in it. `path`: where the value is, with a dot at its end."""
+    for name in sorted(getattr(type(value), "model_fields", ())):
+        field = getattr(value, name)
+        if isinstance(field, BaseModel):
+            yield from _fields(field, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", _field(field)
 
 
 def _targets(schedule: dg.ScheduleDefinition, repository: dg.RepositoryDefinition) -> Iterable[str]:

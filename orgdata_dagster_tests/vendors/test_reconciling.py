@@ -52,7 +52,7 @@ def check(
     """Run the check, after a pull of the last days if it is to `land`; returns its result."""
     done = dg.materialize(
         [asset, check],
-        resources={kind.kind: kind.from_environment(per_minute=None), "warehouse": WarehouseResource()},
+        resources={kind.kind: kind.from_environment(limits={"per_minute": None}), "warehouse": WarehouseResource()},
         selection=[asset] if land else dg.AssetSelection.checks(check),
         tags={RANGE_START: today(back=back), RANGE_END: today()} if land and asset.partitions_def else {},
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

@@ -19,8 +19,7 @@ from orgdata_dagster.orchestration.tags import ONLY_REJECTED_TAG
 from orgdata_dagster.writeback.asset import build_asset
 from orgdata_dagster.writeback.columns import ColumnMapping
 from orgdata_dagster.writeback.destination import Pace
-from orgdata_dagster.writeback.sync import Sync
-from orgdata_dagster_tests.writeback.sqlite_table import SqliteFile, SqliteTable
+from orgdata_dagster_tests.writeback.sqlite_table import SqliteFile, SqliteSync, SqliteTable
 
 SOURCE = "SELECT id, name, points FROM marts.people ORDER BY id"
 _PEOPLE = """
@@ -64,8 +63,9 @@ class Rig:
     ) -> Done:
         """Run the sync once. `faults`: see SqliteTable."""
         table = SqliteTable("people", ColumnMapping(("id",)), batch_size, row_by_row, list(faults))
-        sync = Sync("out", "table", SOURCE, table, dry_run=False, max_rejected=max_rejected, description="")
-        asset = build_asset(sync, pace=pace)
+        options = {"name": "out", "source": SOURCE, "dry_run": False, "max_rejected": max_rejected}
+        sync = SqliteSync(**options, file=str(self.file), table="people", key=["id"])
+        asset = build_asset(sync, table, pace=pace)
         result = dg.materialize(
             [asset],
             resources={"shop_file": SqliteFile(path=str(self.file)), "warehouse": self.warehouse},

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, ClassVar
 
 import dagster as dg
@@ -26,13 +25,13 @@ from orgdata_dagster.http.records import RequestRecord
 from orgdata_dagster.warehouse.names import quoted
 from orgdata_dagster.writeback import payloads
 from orgdata_dagster.writeback.columns import ColumnMapping, InvalidValue, ValueFormats
-from orgdata_dagster.writeback.component import SyncComponent, Text
+from orgdata_dagster.writeback.component import SyncComponent
 from orgdata_dagster.writeback.destination import (
     Attempt,
+    AttemptObserver,
     BatchRefused,
     Busy,
     Destination,
-    Observer,
     Pace,
     ResultColumn,
     Row,
@@ -40,6 +39,7 @@ from orgdata_dagster.writeback.destination import (
     Write,
     recast,
 )
+from orgdata_dagster.writeback.sync import Text
 
 
 class SqliteFile(dg.ConfigurableResource):
@@ -49,7 +49,7 @@ class SqliteFile(dg.ConfigurableResource):
 
 
 @dataclass(frozen=True)
-class SqliteTable:
+class SqliteTable(Destination):
     """A table, upserted by its key.
 
     row_by_row: whether each row is refused or written independently; otherwise a bad row makes the table refuse its
@@ -59,9 +59,6 @@ class SqliteTable:
         process is killed after the batch was written; "short": a row has no result.
     """
 
-    vendor: ClassVar[str] = "shop"
-    resource: ClassVar[str] = "shop_file"
-    pool: ClassVar[str] = "shop"
     result_columns: ClassVar[Mapping[str, ResultColumn]] = {
         "rowid_there": ResultColumn("BIGINT", "The row's number in SQLite.", lambda result, _: result.record_id)
     }
@@ -71,6 +68,17 @@ class SqliteTable:
     batch_size: int = 10
     row_by_row: bool = True
     faults: list[str] = field(default_factory=list)
+    vendor: str = "shop"
+
+    @property
+    def resource(self) -> str:
+        """The key of the file's resource."""
+        return "shop_file"
+
+    @property
+    def pool(self) -> str:
+        """One pool for the file."""
+        return "shop"
 
     def pace(self, resource: SqliteFile) -> Pace:
         """As fast as it goes, one writer at a time."""
@@ -86,7 +94,7 @@ class SqliteTable:
         """Upserts in transactions."""
         del requests  # there is no HTTP
 
-        def write(rows: Sequence[Row], observer: Observer) -> Sequence[RowResult]:
+        def write(rows: Sequence[Row], observer: AttemptObserver) -> Sequence[RowResult]:
             fault, began = self.faults.pop(0) if self.faults else "", time.monotonic()
             with closing(sqlite3.connect(resource.path, timeout=0, isolation_level=None)) as connection:
                 results = self._write(connection, rows, fault)
@@ -134,12 +142,6 @@ class SqliteTable:
             return recast(permanent, Busy)
         return recast(permanent, BatchRefused) if isinstance(error, sqlite3.IntegrityError) else permanent
 
-    def record_merges(
-        self, connection: duckdb.DuckDBPyConnection, results: Sequence[RowResult], run_id: str, now: datetime
-    ) -> int:
-        """A table merges no rows."""
-        raise NotImplementedError
-
 
 _TYPES = {"VARCHAR": "text", "BIGINT": "integer", "INTEGER": "integer", "HUGEINT": "integer", "DOUBLE": "real"}
 
@@ -156,7 +158,7 @@ FORMATS = ValueFormats("shop", _TYPES.get, lambda name, _: quoted(name), _check)
 class SqliteSync(SyncComponent):
     """YAML of a table that is kept equal to a SELECT."""
 
-    vendor: ClassVar[str] = SqliteTable.vendor
+    vendor: ClassVar[str] = "shop"
     ending: ClassVar[str] = "table"
 
     file: Text = Field(description="The SQLite file.")

@@ -1,8 +1,8 @@
 """YAML options for the requests to a vendor: rate limits of vendors that document none, and retries.
 
-Here: the options and their conservative defaults. Add here when: requests to every vendor get another option.
-Keep out: the limits of a RestApi (vendors/rest/limit_options.py), documented limits (client.py of octolis and
-together), enforcing limits (http/rate_limit/), which errors are retryable (http/errors.py).
+Here: the options and their conservative defaults. A vendor's resource has the same objects. Add here when: requests to
+every vendor get another option. Keep out: the limits of a RestApi (vendors/rest/limit_options.py), documented limits
+(resource.py of octolis and together), enforcing limits (http/rate_limit/), which errors are retryable (http/errors.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from orgdata_dagster.http.retry import RetryPolicy
 AtLeastOne = Annotated[int, Field(ge=1)]
 
 
-class Limits(dg.Model, dg.Resolvable):
+class Limits(dg.Config, dg.Resolvable):
     """The rate limit of a vendor; null: no bound."""
 
     model_config = ConfigDict(extra="forbid")
@@ -33,31 +33,25 @@ class Limits(dg.Model, dg.Resolvable):
         return Rule(buckets=buckets, in_flight=self.concurrent)
 
 
-def longest_pause() -> float:
-    """The field `longest_pause`, which the retries of every vendor have."""
-    field: float = Field(
-        default=RetryPolicy.longest_pause,
-        ge=0,
-        description="Longest pause, in seconds, that the vendor may ask for (Retry-After). If it asks for more, the "
-        "request fails at once, and no request is sent for this many seconds.",
-    )
-    return field
-
-
-class Retries(dg.Model, dg.Resolvable):
+class BaseRetries(dg.Config, dg.Resolvable):
     """How often a request is repeated after an error that may pass: network errors, 429, 5xx, broken bodies."""
 
     model_config = ConfigDict(extra="forbid")
 
     attempts: int = Field(default=RetryPolicy.attempts, ge=1, description="Number of attempts, the first one included.")
+    longest_pause: float = Field(
+        default=RetryPolicy.longest_pause,
+        ge=0,
+        description="Longest pause, in seconds, that the vendor may ask for (Retry-After). If it asks for more, the "
+        "request fails at once, and no request is sent for this many seconds.",
+    )
+
+
+class Retries(BaseRetries):
+    """The same, with waits that the user may choose."""
+
     first_wait: float = Field(
         default=RetryPolicy.first_wait,
         ge=0,
         description="Longest wait before the second attempt, in seconds. Each further wait doubles, up to a minute.",
     )
-
-    longest_pause: float = longest_pause()
-
-    def fields(self) -> dict[str, float]:
-        """The same as the fields of a VendorResource."""
-        return {f"retry_{name}": value for name, value in self.model_dump().items()}

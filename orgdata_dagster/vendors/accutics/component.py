@@ -90,10 +90,9 @@ class Accutics(VendorComponent):
     def resource(self) -> AccuticsResource:
         """The resource with the limits and retries of the YAML."""
         return AccuticsResource.from_variables(
-            account=self.name or "", **self.limits.model_dump(), **self.retries.fields(), probe_path=self.tables[0].path
+            account=self.name or "", limits=self.limits, retries=self.retries, probe_path=self.tables[0].path
         )
 
-    def streams(self) -> list[Stream]:
-        """One stream per entity: with daily partitions if it has a `cursor_column`, otherwise whole."""
-        lookback = parse_duration(self.lookback)
-        return [stream_of(self.account, table.source(lookback), self.start_date) for table in self.tables]
+    def stream(self, table: EntityTable) -> Stream:
+        """The stream of an entity: with daily partitions if it has a `cursor_column`, otherwise whole."""
+        return stream_of(self.account, table.source(parse_duration(self.lookback)), self.start_date)

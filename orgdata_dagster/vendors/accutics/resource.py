@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from orgdata_dagster.http.client import HttpClient
+from orgdata_dagster.http.records import Observer
 from orgdata_dagster.http.rest import jwt
 from orgdata_dagster.http.rest.auth import Fixed, bearer
-from orgdata_dagster.orchestration.resources import Observer, UndocumentedLimitsResource
+from orgdata_dagster.orchestration.resources import UndocumentedLimitsResource
 from orgdata_dagster.vendors.accutics.entity import ERRORS, searched
 from orgdata_dagster.vendors.accutics.search import Condition
 from orgdata_dagster.vendors.rest.client import RestClient

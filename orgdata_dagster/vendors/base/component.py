@@ -7,7 +7,7 @@ Keep out: a vendor's own options and streams (its component.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import dagster as dg
 from pydantic import ConfigDict, Field
@@ -23,7 +23,7 @@ from orgdata_dagster.vendors.base.stream import Stream
 
 
 class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
-    """The tables of one vendor. A subclass adds the vendor's options, `resource` and `streams`."""
+    """The tables of one vendor. A subclass adds the vendor's options, `resource` and `stream`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,6 +52,10 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
 
     def streams(self) -> Sequence[Stream]:
         """One stream per table."""
+        return [self.stream(table) for table in self.tables]
+
+    def stream(self, table: Any) -> Stream:
+        """The stream of one table."""
         raise NotImplementedError
 
     def claims(self) -> Iterator[Claim]:
@@ -77,7 +81,7 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
         probes = {stream.key: stream.probe for stream in streams if stream.probe}
         return dg.Definitions(
             assets=list(assets.values()),
-            asset_checks=[each.reconciliation(assets[each.key]) for each in streams if each.reconciliation],
+            asset_checks=[each.reconciliation.check(each.key) for each in streams if each.reconciliation],
             schedules=self._schedules(resource, streams, assets),
             sensors=[changes_sensor(resource, probes, assets)] if probes else [],
             resources={resource.vendor: resource},

@@ -20,9 +20,12 @@ from orgdata_dagster.orchestration.automation.change_sensor import ChangeProbe
 from orgdata_dagster.orchestration.config.tables import Table
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.orchestration.tags import PullKind
+from orgdata_dagster.vendors.base.reconciliation import Reconciliation
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+
+_UNLIMITED = 4  # concurrent requests if their number is not limited
 
 Event = dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult
 
@@ -46,7 +49,7 @@ class Stream:
     upstream: the assets whose rows a pull needs.
     once: one pull with the vendor's client, for `orgdata preview`; needed if `run` does not use `Step.land`.
     unproven: what a pull cannot prove, in words.
-    reconciliation: builds the check that compares the table with the vendor's own figures.
+    reconciliation: the comparison of the table with the vendor's own figures.
     """
 
     table: Table
@@ -65,7 +68,7 @@ class Stream:
     upstream: Sequence[dg.AssetKey] = ()
     once: Callable[[Any, Intake], Pulled] | None = None
     unproven: Sequence[str] = ()
-    reconciliation: Callable[[dg.AssetsDefinition], dg.AssetChecksDefinition] | None = None
+    reconciliation: Reconciliation | None = None
 
     @property
     def key(self) -> dg.AssetKey:
@@ -92,6 +95,11 @@ class Step:
     def partitions(self) -> Sequence[str | None]:
         """The partitions to pull, in order; [None] for a table without partitions."""
         return sorted(self.context.partition_keys) if self.stream.partitions else [None]
+
+    @property
+    def at_once(self) -> int:
+        """The number of requests that the rate limit allows at the same time."""
+        return self.resource.rule().in_flight or _UNLIMITED
 
     @property
     def types(self) -> Mapping[str, str]:

@@ -6,33 +6,25 @@ Keep out: options of every table (orchestration/config/tables.py), the pull (pul
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar
 
 import dagster as dg
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.request_options import AtLeastOne, Limits, Retries
+from orgdata_dagster.orchestration.config.request_options import AtLeastOne, Retries
 from orgdata_dagster.orchestration.config.tables import StartDate, Table
 from orgdata_dagster.orchestration.partitions import Grain, bounds, by_grain
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Step, Stream, target
-from orgdata_dagster.vendors.channel_reports.client import FORMS_PATH
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS, FIELD_COLUMNS, FIELDS_TABLE, Endpoint
 from orgdata_dagster.vendors.channel_reports.pulling import Fields, pull_fields, pull_partition
-from orgdata_dagster.vendors.channel_reports.reconciling import build_check
-from orgdata_dagster.vendors.channel_reports.resource import ChannelReportsResource
+from orgdata_dagster.vendors.channel_reports.reconciling import RangeSum
+from orgdata_dagster.vendors.channel_reports.resource import Api, ChannelReportsLimits, ChannelReportsResource
 
 _BY_FIELD = "reports_per_field_selection"
 _WORKERS = 2  # if `concurrent` is null; runs are concurrent already, and more threads per run would only compete
-
-
-class ChannelReportsLimits(Limits):
-    """The rate limit; null: no bound."""
-
-    concurrent: AtLeastOne | None = Field(default=4, description="Concurrent requests, over all processes.")
 
 
 class ReportTable(Table):
@@ -48,16 +40,6 @@ class ReportTable(Table):
         if name not in ENDPOINTS:
             raise ValueError(f"unknown report {name!r}; known: {', '.join(ENDPOINTS)}")
         return name
-
-
-class ApiModel(dg.Model, dg.Resolvable):
-    """Names that the vendor's document leaves open."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    token_header: str = Field(default="Authorization", description="Header with CHANNEL_REPORTS_API_TOKEN.")
-    token_prefix: str = Field(default="Bearer", description="Prefix of the token; empty: no prefix.")
-    forms_path: str = Field(default=FORMS_PATH, description="Path of the Forms API, after CHANNEL_REPORTS_BASE_URL.")
 
 
 class ChannelReports(VendorComponent):
@@ -85,7 +67,7 @@ class ChannelReports(VendorComponent):
         default=ChannelReportsLimits(), description="Rate limit. The vendor documents none; null: no bound."
     )
     retries: Retries = Field(default=Retries(), description="Retries of a request.")
-    api: ApiModel = Field(default=ApiModel(), description="Names that the vendor's document leaves open.")
+    api: Api = Field(default=Api(), description="Names that the vendor's document leaves open.")
 
     @field_validator("channels", "field_ids")
     @classmethod
@@ -98,9 +80,9 @@ class ChannelReports(VendorComponent):
         """The resource with the limits, retries and names of the YAML."""
         return ChannelReportsResource.from_variables(
             account=self.name or "",
-            **self.limits.model_dump(),
-            **self.retries.fields(),
-            **self.api.model_dump(),
+            limits=self.limits,
+            retries=self.retries,
+            api=self.api,
             probe_channel=self.channels[0],
         )
 
@@ -110,27 +92,29 @@ class ChannelReports(VendorComponent):
 
     def streams(self) -> list[Stream]:
         """One stream per report, and one for the fields of the forms if the Forms API is used."""
-        streams = [self._report(table, ENDPOINTS[table.name]) for table in self.tables]
         discovered = not self.field_ids and any(table.name == _BY_FIELD for table in self.tables)
-        return [*streams, self._fields()] if discovered else streams
+        return [*super().streams(), *([self._fields()] if discovered else [])]
 
-    def _report(self, table: ReportTable, endpoint: Endpoint) -> Stream:
+    def stream(self, table: ReportTable) -> Stream:
+        """The stream of one report."""
+        endpoint = ENDPOINTS[table.name]
         about = table.description or endpoint.about
         counted = f"{about} Each row counts one {table.partitions} (UTC), from start_date to end_date."
+        rules = target(self.account, table, counted, documented=endpoint.descriptions)
+        partitions = by_grain(table.partitions, self.start_date)
+        compared = RangeSum(rules.table, partitions, endpoint, self.channels)
         return Stream(
             table,
-            target(self.account, table, counted, documented=endpoint.descriptions),
+            rules,
             description=f"{about} A partition has the vendor's counts of one {table.partitions} (UTC). Distinct counts "
             "do not add up over partitions: see the columns.",
             file_format="json",
             run=self._run,
             pulls="days",
-            partitions=by_grain(table.partitions, self.start_date),
+            partitions=partitions,
             estimate=_estimate(endpoint, len(self.channels), len(self.field_ids)),
             declared=endpoint.types,
-            reconciliation=partial(build_check, endpoint=endpoint, channels=tuple(self.channels))
-            if endpoint.additive
-            else None,
+            reconciliation=compared.reconciliation() if endpoint.additive else None,
         )
 
     def _run(self, step: Step) -> dg.MaterializeResult:
@@ -141,7 +125,7 @@ class ChannelReports(VendorComponent):
             lambda intake: pull_partition(
                 step.client, endpoint, self.channels, fields, intake, bounds(partitions, str(intake.partition))
             ),
-            workers=step.resource.concurrent or _WORKERS,
+            workers=step.resource.limits.concurrent or _WORKERS,
         )
 
     def _fields(self) -> Stream:

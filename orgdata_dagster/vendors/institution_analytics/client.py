@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from orgdata_dagster.http.api_client import ApiClient
 from orgdata_dagster.http.client import HttpClient
@@ -40,20 +41,20 @@ _UNITS: dict[Precision, timedelta] = {
 }
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """The path, the parameters and the format of instants, which the document leaves open.
+class Endpoint(BaseModel):
+    """The path, the parameters and the format of instants, which the document leaves open: options of the YAML.
 
-    precision: the unit of the instants in requests.
-    page_rows: the page size, "approximately 20,000" in the document; see walk.py.
+    page_rows: "approximately 20,000" in the document; see walk.py.
     """
 
-    path: str = "/analytics"
-    data_set_parameter: str = "data_set"
-    after_parameter: str = "updated_after"
-    before_parameter: str = "updated_before"
-    precision: Precision = "microseconds"
-    page_rows: int = 20_000
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(default="/analytics", description="Path after INSTITUTION_ANALYTICS_BASE_URL.")
+    data_set_parameter: str = Field(default="data_set", description="Parameter that names the data set.")
+    after_parameter: str = Field(default="updated_after", description="Parameter of the lower bound.")
+    before_parameter: str = Field(default="updated_before", description="Parameter of the upper bound.")
+    precision: Precision = Field(default="microseconds", description="Finest unit of the timestamps.")
+    page_rows: int = Field(default=20_000, ge=2, description="The documented page size. Paging does not rely on it.")
 
 
 class InstitutionAnalyticsClient(ApiClient):

@@ -19,9 +19,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -121,17 +120,25 @@ class OctolisClient(ApiClient):
 
     def record(self, dataset: str, masterid: str) -> tuple[dict[str, Any], bool]:
         """The record with this masterid, and whether it results from a merge."""
-        endpoint = f"{records_path(dataset)}/{quote(masterid, safe='')}"
-        return self._object(
-            endpoint, {}, lambda answer: (_field(answer, "record", dict), bool(answer.get("isMerged", False)))
-        )
+
+        def read(download: Download) -> tuple[dict[str, Any], bool]:
+            answer = json_object(download)
+            return _field(answer, "record", dict), bool(answer.get("isMerged", False))
+
+        return self._read(f"{records_path(dataset)}/{quote(masterid, safe='')}", read, cost=READ_POINTS)
 
     def count(self, query: Query) -> int:
         """The number of records that match the query's filter."""
         parameters = {name: text for name, text in query.parameters.items() if name == "filter"}
-        return self._object(
-            f"{records_path(query.dataset)}/count", parameters, lambda answer: _field(answer, "count", int)
+        endpoint = f"{records_path(query.dataset)}/count"
+        return self._read(
+            endpoint, lambda it: _field(json_object(it), "count", int), params=parameters, cost=READ_POINTS
         )
+
+    def newest(self, query: Query) -> str:
+        """The newest record's instant and masterid as text; an empty text for a dataset without records."""
+        parameters = replace(query, selection=NEEDED).parameters | _paging(RankRange(1, 1))
+        return self._read(records_path(query.dataset), _newest, params=parameters, cost=READ_POINTS)
 
     def page(
         self,
@@ -147,10 +154,8 @@ class OctolisClient(ApiClient):
 
         By default the page has the newest records, as `{"records": [...]}`.
         """
-        paging = {"page": str(ranks.page), "pageSize": str(ranks.size), "order": order, "format": format}
-        return self._http.fetch(
-            records_path(query.dataset), params=query.parameters | paging, cost=READ_POINTS, into=into, read=read
-        )
+        parameters = query.parameters | _paging(ranks, order, format)
+        return self._http.fetch(records_path(query.dataset), params=parameters, cost=READ_POINTS, into=into, read=read)
 
     def pages(
         self,
@@ -188,18 +193,6 @@ class OctolisClient(ApiClient):
     def _permanent(self, query: Query, message: str, remedy: str) -> PermanentError:
         return PermanentError(message, vendor=self._http.vendor, endpoint=records_path(query.dataset), remedy=remedy)
 
-    def _object(self, endpoint: str, parameters: dict[str, str], found: Callable[[dict[str, Any]], T]) -> T:
-        """Request a JSON object and return `found` of it; a BadBody from `found` is retried."""
-        with tempfile.TemporaryDirectory() as folder:
-            into = Path(folder) / "answer.json"
-            return self._http.fetch(
-                endpoint,
-                params=parameters,
-                cost=READ_POINTS,
-                into=into,
-                read=lambda download: found(json_object(download)),
-            )
-
 
 def read_error(content: bytes, headers: httpx.Headers) -> ErrorDetail:
     """The error as the document describes it: `title`, `detail`, `errors` and `missing`.
@@ -231,6 +224,18 @@ def json_object(download: Download) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadBody("the answer is not a JSON object")
     return found
+
+
+def _paging(ranks: RankRange, order: Order = "desc", format: Format = "json") -> dict[str, str]:  # noqa: A002
+    return {"page": str(ranks.page), "pageSize": str(ranks.size), "order": order, "format": format}
+
+
+def _newest(download: Download) -> str:
+    try:
+        records = json_object(download)["records"]
+        return f"{records[0][MODIFIED_AT]} {records[0][MASTERID]}" if records else ""
+    except (LookupError, TypeError) as error:
+        raise BadBody(f"no page of records: {type(error).__name__} {error}") from None
 
 
 def _field(answer: dict[str, Any], name: str, kind: type[T]) -> T:

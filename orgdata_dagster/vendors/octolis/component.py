@@ -9,8 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, ClassVar
 
-import dagster as dg
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
@@ -21,32 +20,13 @@ from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Stream, target
 from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis.merges import merges_table
-from orgdata_dagster.vendors.octolis.probing import newest
 from orgdata_dagster.vendors.octolis.pulling import COUNT_CHECK, ReadOptions
-from orgdata_dagster.vendors.octolis.resource import OctolisResource, shared_resource
+from orgdata_dagster.vendors.octolis.resource import OctolisLimits, OctolisResource, resource_for
 from orgdata_dagster.vendors.octolis.rounds import until_equal
 from orgdata_dagster.vendors.octolis.walk import MAX_PAGE_SIZE
 from orgdata_dagster.warehouse.names import TableName
 
 ColumnName = Annotated[str, Field(pattern=r"^[^,:]+$")]  # comma and colon are separators in the vendor's parameters
-
-
-class OctolisLimits(dg.Model, dg.Resolvable):
-    """The documented limits. A read costs 1 point, a write 10."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    points_per_second: float = Field(
-        default=api.POINTS_PER_SECOND, ge=10, description="Points per second, per API key."
-    )
-    points_per_minute: float = Field(
-        default=api.POINTS_PER_MINUTE, ge=10, description="Additional points per minute, per API key."
-    )
-    account_points_per_minute: float = Field(
-        default=api.ACCOUNT_POINTS_PER_MINUTE,
-        ge=10,
-        description="Points per minute, for all API keys of the account together.",
-    )
 
 
 _SYSTEM_COLUMNS = {
@@ -132,45 +112,33 @@ class Octolis(VendorComponent):
         """The resource with the limits and retries of the YAML."""
         return resource_for(self.limits, self.retries, self.tables[0].id, self.name or "")
 
-    def streams(self) -> list[Stream]:
-        """One stream per dataset."""
+    def stream(self, table: DatasetTable) -> Stream:
+        """The stream of a dataset."""
         every = None if self.full_walk_every is None else parse_duration(self.full_walk_every)
         options = ReadOptions(parse_duration(self.lookback), every, self.page_size)
-        return [stream_of(self.account, table, options) for table in self.tables]
-
-
-def stream_of(vendor: str, table: DatasetTable, options: ReadOptions) -> Stream:
-    """The stream of one dataset."""
-    about = table.description or f"Dataset `{table.id}` of octolis."
-    merges = merges_table(TableName(vendor, table.name))
-    shown = [name for name in table.deduplicated_by if not table.selection or name in table.selection]
-    return Stream(
-        table,
-        target(
-            vendor,
+        about = table.description or f"Dataset `{table.id}` of octolis."
+        merges = merges_table(TableName(self.account, table.name))
+        shown = [name for name in table.deduplicated_by if not table.selection or name in table.selection]
+        return Stream(
             table,
-            about,
-            configured={"deduplicated_by": shown, "selection": table.selection},
-            cursor=api.MODIFIED_AT,
-            write_disposition="merge",
-            documented=_SYSTEM_COLUMNS,
-        ),
-        description=f"{about} One row per record, as octolis has it now. `{merges.name}` lists which records were "
-        "merged into which.",
-        file_format="json",
-        run=partial(until_equal, query=table.query, options=options),
-        pulls="whole",
-        estimate=Estimate(2, cost=api.READ_POINTS),  # a page and the count; a full walk takes more pages
-        declared=_SYSTEM_TYPES,
-        checks={COUNT_CHECK: "The table has as many rows as octolis has records."},
-        metadata={"dataset": table.id, "deduplicated by": ", ".join(table.deduplicated_by) or "not stated"},
-        probe=lambda client, _coverage: newest(client, table.query),
-    )
-
-
-def resource_for(limits: OctolisLimits, retries: Retries, dataset: str, account: str = "") -> OctolisResource:
-    """The resource with these options; the same object for equal options.
-
-    dataset: id of the dataset that `orgdata doctor` counts; "" for none.
-    """
-    return shared_resource(**limits.model_dump(), **retries.fields(), probe_dataset=dataset, account=account)
+            target(
+                self.account,
+                table,
+                about,
+                configured={"deduplicated_by": shown, "selection": table.selection},
+                cursor=api.MODIFIED_AT,
+                write_disposition="merge",
+                documented=_SYSTEM_COLUMNS,
+            ),
+            description=f"{about} One row per record, as octolis has it now. `{merges.name}` lists which records were "
+            "merged into which.",
+            file_format="json",
+            run=partial(until_equal, query=table.query, options=options),
+            pulls="whole",
+            estimate=Estimate(2, cost=api.READ_POINTS),  # a page and the count; a full walk takes more pages
+            declared=_SYSTEM_TYPES,
+            checks={COUNT_CHECK: "The table has as many rows as octolis has records."},
+            metadata={"dataset": table.id, "deduplicated by": ", ".join(table.deduplicated_by) or "not stated"},
+            # notices a deletion only of the newest record; other deletions show when a pull compares the counts
+            probe=lambda client, _coverage: client.newest(table.query),
+        )

@@ -10,11 +10,34 @@ from functools import cache
 from typing import ClassVar
 from urllib.parse import quote
 
+import dagster as dg
+from pydantic import ConfigDict, Field
+
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.rate_limit import Rule
-from orgdata_dagster.orchestration.resources import Observer, VendorResource
+from orgdata_dagster.http.records import Observer
+from orgdata_dagster.orchestration.config.request_options import Retries
+from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.vendors.octolis import client as api
 from orgdata_dagster.vendors.octolis import writing
+
+
+class OctolisLimits(dg.Config, dg.Resolvable):
+    """The documented limits. A read costs 1 point, a write 10."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    points_per_second: float = Field(
+        default=api.POINTS_PER_SECOND, ge=10, description="Points per second, per API key."
+    )
+    points_per_minute: float = Field(
+        default=api.POINTS_PER_MINUTE, ge=10, description="Additional points per minute, per API key."
+    )
+    account_points_per_minute: float = Field(
+        default=api.ACCOUNT_POINTS_PER_MINUTE,
+        ge=10,
+        description="Points per minute, for all API keys of the account together.",
+    )
 
 
 class OctolisResource(VendorResource):
@@ -32,14 +55,12 @@ class OctolisResource(VendorResource):
     secret_fields: ClassVar[tuple[str, ...]] = ("api_key",)
 
     api_key: str
-    points_per_second: float = api.POINTS_PER_SECOND
-    points_per_minute: float = api.POINTS_PER_MINUTE
-    account_points_per_minute: float = api.ACCOUNT_POINTS_PER_MINUTE
+    limits: OctolisLimits = OctolisLimits()
     probe_dataset: str = ""
 
     def rule(self) -> Rule:
         """The documented limits, or those of defs.yaml for a test server."""
-        return api.rule(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
+        return api.rule(**self.limits.model_dump())
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
         """The request for the number of records of the first dataset in defs.yaml; it costs one point."""
@@ -50,7 +71,7 @@ class OctolisResource(VendorResource):
     @property
     def writes_per_minute(self) -> int:
         """The number of write requests per minute that the limits allow."""
-        return writing.writes_per_minute(self.points_per_second, self.points_per_minute, self.account_points_per_minute)
+        return writing.writes_per_minute(**self.limits.model_dump())
 
     def client(self, observer: Observer | None = None) -> api.OctolisClient:
         """A reading client that keeps the shared rate limit. `observer` is called for every request."""
@@ -70,16 +91,20 @@ class OctolisResource(VendorResource):
         )
 
 
-def shared_resource(**fields: float | str) -> OctolisResource:
-    """The resource with these limits and retries; the same object for equal options.
+def resource_for(limits: OctolisLimits, retries: Retries, dataset: str, account: str = "") -> OctolisResource:
+    """The resource with these options; the same object for equal options.
 
     Every Component of octolis defines the resource, and Dagster accepts a repeated key only for the same object.
+
+    dataset: id of the dataset that `orgdata doctor` counts; "" for none.
     """
-    variables = OctolisResource.environment_of(fields)
+    variables = OctolisResource.environment_of({"account": account})
     unset = tuple(name for name in OctolisResource.defaults if not os.environ.get(variables[name]))
-    return _shared(unset, tuple(fields.items()))
+    return _shared(unset, limits, retries, dataset, account)
 
 
 @cache
-def _shared(_unset: tuple[str, ...], fields: tuple[tuple[str, float | str], ...]) -> OctolisResource:
-    return OctolisResource.from_variables(**dict(fields))
+def _shared(
+    _unset: tuple[str, ...], limits: OctolisLimits, retries: Retries, dataset: str, account: str
+) -> OctolisResource:
+    return OctolisResource.from_variables(limits=limits, retries=retries, probe_dataset=dataset, account=account)

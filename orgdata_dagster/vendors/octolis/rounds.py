@@ -40,10 +40,9 @@ def until_equal(step: Step, query: Query, options: ReadOptions) -> dg.Materializ
         if counts.agree:
             break
         step.context.log.info(f"{rules.table}: {counts.mismatch}")
-    last = results[-1]
-    figures = {"merges": dg.MetadataValue.int(merges), "rounds": dg.MetadataValue.int(len(results))}
+    last = results[-1].metadata or {}
     return dg.MaterializeResult(
-        metadata={**(last.metadata or {}), **_added_up(results), **figures},
+        metadata={**last, **_added_up(results), "merges": merges, "rounds": len(results)},
         check_results=[*_checks(results), counts.check()],
     )
 
@@ -55,18 +54,11 @@ def _checks(results: Sequence[dg.MaterializeResult]) -> list[dg.AssetCheckResult
     return [*(last | {check.check_name: check for check in changed if check.check_name == SCHEMA}).values()]
 
 
-def _added_up(results: Sequence[dg.MaterializeResult]) -> dict[str, dg.MetadataValue]:
+def _added_up(results: Sequence[dg.MaterializeResult]) -> dict[str, int | float]:
     """The sums over all rounds of the figures in _ADDED_UP."""
-    total: dict[str, dg.MetadataValue] = {}
+    total: dict[str, int | float] = {}
     for result in results:
         for name, value in (result.metadata or {}).items():
-            before = total.get(name)
-            if name not in _ADDED_UP:
-                continue
-            if isinstance(value, dg.IntMetadataValue):
-                sofar = before.value if isinstance(before, dg.IntMetadataValue) else 0
-                total[name] = dg.MetadataValue.int((sofar or 0) + (value.value or 0))
-            elif isinstance(value, dg.FloatMetadataValue):
-                passed = before.value if isinstance(before, dg.FloatMetadataValue) else 0.0
-                total[name] = dg.MetadataValue.float((passed or 0.0) + (value.value or 0.0))
+            if name in _ADDED_UP and isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue):
+                total[name] = total.get(name, 0) + (value.value or 0)
     return total

@@ -14,17 +14,14 @@ The status 2xx of a batch says nothing about its records: each record has its ow
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from orgdata_dagster.http.api_client import ApiClient
-from orgdata_dagster.http.call import Observer
 from orgdata_dagster.http.errors import BadBody, PermanentError
-from orgdata_dagster.http.records import Download
+from orgdata_dagster.http.records import Download, Observer
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.vendors.octolis.client import (
     ACCOUNT_POINTS_PER_MINUTE,
@@ -131,21 +128,13 @@ class OctolisWriter(ApiClient):
         headers: Mapping[str, str] | None = None,
         observer: Observer | None,
     ) -> T:
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                return self._http.fetch(
-                    endpoint,
-                    method=method,
-                    headers=headers,
-                    content=content,
-                    cost=WRITE_POINTS,
-                    into=Path(folder) / "answer.json",
-                    read=read,
-                    observer=observer,
-                )
-            except PermanentError as error:
-                error.remedy = _REMEDIES.get((endpoint.split("/")[1], error.status or 0), error.remedy)
-                raise
+        try:
+            return self._read(
+                endpoint, read, method=method, headers=headers, content=content, cost=WRITE_POINTS, observer=observer
+            )
+        except PermanentError as error:
+            error.remedy = _REMEDIES.get((endpoint.split("/")[1], error.status or 0), error.remedy)
+            raise
 
 
 def writes_per_minute(

@@ -6,7 +6,8 @@ Keep out: tokens (http/rest/auth.py).
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import dagster as dg
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
@@ -31,30 +32,32 @@ Variable = Annotated[str, AfterValidator(_named)]
 class _Model(dg.Model, dg.Resolvable):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    named: ClassVar[Mapping[str, str]] = {}  # field of the resource -> option with the name of its variable
+
+    def variables(self) -> dict[str, str]:
+        """Field of the resource -> variable."""
+        return {field: getattr(self, option) for field, option in self.named.items()}
+
 
 class NoAuth(_Model):
     """No credentials."""
 
     type: Literal["none"]
 
-    def variables(self) -> dict[str, str]:
-        """Field of the resource -> variable."""
-        return {}
-
 
 class Bearer(_Model):
     """A token in the header `Authorization: Bearer`."""
 
+    named: ClassVar[Mapping[str, str]] = {"secret": "token"}
+
     type: Literal["bearer"]
     token: Variable = Field(description="Name of the variable with the token.")
-
-    def variables(self) -> dict[str, str]:
-        """Field of the resource -> variable."""
-        return {"secret": self.token}
 
 
 class ApiKey(_Model):
     """A key in a header or in the query."""
+
+    named: ClassVar[Mapping[str, str]] = {"secret": "api_key"}
 
     type: Literal["api_key"]
     api_key: Variable = Field(description="Name of the variable with the key.")
@@ -62,25 +65,21 @@ class ApiKey(_Model):
     location: Literal["header", "query"] = Field(default="header", description="Where the key is sent.")
     prefix: str = Field(default="", description="Text before the key in the header, such as `Token `.")
 
-    def variables(self) -> dict[str, str]:
-        """Field of the resource -> variable."""
-        return {"secret": self.api_key}
-
 
 class HttpBasic(_Model):
     """A user name and a password in the header `Authorization: Basic`."""
+
+    named: ClassVar[Mapping[str, str]] = {"identity": "username", "secret": "password"}
 
     type: Literal["http_basic"]
     username: Variable = Field(description="Name of the variable with the user name.")
     password: Variable = Field(description="Name of the variable with the password.")
 
-    def variables(self) -> dict[str, str]:
-        """Field of the resource -> variable."""
-        return {"identity": self.username, "secret": self.password}
-
 
 class OAuth2ClientCredentials(_Model):
     """OAuth 2 client credentials. The token is fetched within the limits and renewed before it expires."""
+
+    named: ClassVar[Mapping[str, str]] = {"identity": "client_id", "secret": "client_secret"}
 
     type: Literal["oauth2_client_credentials"]
     access_token_url: str = Field(pattern=r"^https?://[^?#\s]+$", description="Address from which tokens are fetched.")
@@ -92,10 +91,6 @@ class OAuth2ClientCredentials(_Model):
     credentials_in: Literal["body", "header"] = Field(
         default="body", description="Whether the client's id and secret are sent as fields or as a Basic header."
     )
-
-    def variables(self) -> dict[str, str]:
-        """Field of the resource -> variable."""
-        return {"identity": self.client_id, "secret": self.client_secret}
 
 
 _Options = NoAuth | Bearer | ApiKey | HttpBasic | OAuth2ClientCredentials

@@ -86,15 +86,14 @@ class RestApi(VendorComponent):
             headers=dict(self.headers),
             params={name: as_text(value) for name, value in self.params.items()},
             probe_path=plain[0] if plain else "",
-            **self.limits.fields(),
-            **self.errors.fields(),
-            **self.retries.fields(),
+            limits=self.limits.model_dump(),
+            errors=self.errors.model_dump(),
+            retries=self.retries,
         )
 
-    def streams(self) -> list[Stream]:
-        """One stream per list."""
-        no_data = self.errors.no_data_statuses
-        return [stream_of(self.account, table.source(no_data), self.start_date) for table in self.tables]
+    def stream(self, table: RestTable) -> Stream:
+        """The stream of a list."""
+        return stream_of(self.account, table.source(self.errors.no_data_statuses), self.start_date)
 
 
 def _sources(table: RestTable) -> set[str]:

@@ -6,12 +6,13 @@ Keep out: handling errors (http/), reading them from an answer (http/rest/errors
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import dagster as dg
 from pydantic import AfterValidator, ConfigDict, Field
 
 from orgdata_dagster.http.errors import NEVER_RETRIED
+from orgdata_dagster.http.rest.errors import ErrorRules
 
 
 def _may_be_retried(statuses: list[int | str]) -> list[int | str]:
@@ -39,23 +40,23 @@ class RestErrors(dg.Model, dg.Resolvable):
     )
     remedies: dict[str, str] = Field(default={}, description="Code: what to do about it; shown with the error.")
 
-    def fields(self) -> dict[str, Any]:
-        """The options as fields of a RestApiResource."""
-        sets = {name: [str(each) for each in getattr(self, name)] for name in _SETS}
-        return {
-            "errors": {"code": self.code, "message": self.message, "remedies": self.remedies, **sets},
-            "retryable_statuses": [each for each in self.retryable if is_status(each)],
-        }
+    def rules(self) -> ErrorRules:
+        """The same as rules for the client."""
+        meanings = ("success", "retryable", "permanent", "no_data")
+        codes = {name: frozenset(map(str, getattr(self, name))) for name in meanings}
+        return ErrorRules(self.code, self.message, remedies=self.remedies, **codes)
+
+    @property
+    def retryable_statuses(self) -> frozenset[int]:
+        """The statuses of temporary errors."""
+        return _statuses(self.retryable)
 
     @property
     def no_data_statuses(self) -> frozenset[int]:
         """The statuses that mean that there are no rows."""
-        return frozenset(each for each in self.no_data if isinstance(each, int) and is_status(each))
+        return _statuses(self.no_data)
 
 
-_SETS = ("success", "retryable", "permanent", "no_data")
-
-
-def is_status(value: int | str) -> bool:
-    """Whether a value is an HTTP status, not a vendor's code."""
-    return isinstance(value, int) and 100 <= value < 600
+def _statuses(meanings: list[int | str]) -> frozenset[int]:
+    """The HTTP statuses among statuses and the vendor's codes."""
+    return frozenset(each for each in meanings if isinstance(each, int) and 100 <= each < 600)

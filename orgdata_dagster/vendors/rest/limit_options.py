@@ -7,11 +7,13 @@ Keep out: limits of vendors with code (their client.py, or orchestration/config/
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import dagster as dg
 from pydantic import ConfigDict, Field
 
+from orgdata_dagster.http.limit_headers import LimitHeaders
+from orgdata_dagster.http.rate_limit import Rule, Window
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.request_options import AtLeastOne
 
@@ -43,12 +45,11 @@ class RestLimits(dg.Model, dg.Resolvable):
     )
     charged: str = Field(default="", description="Header of an answer with the actual cost of the request in points.")
 
-    def fields(self) -> dict[str, Any]:
-        """The options as fields of a RestApiResource."""
-        return {
-            "concurrent": self.concurrent,
-            "windows": [[each.points, parse_duration(each.per).total_seconds()] for each in self.windows],
-            # concurrent requests use up what remains
-            "least_remaining": float(self.concurrent or 1) if self.headers == "auto" else None,
-            "charged_header": self.charged,
-        }
+    def rule(self) -> Rule:
+        """The same as a rule for `RateLimit`."""
+        windows = [Window(each.points, parse_duration(each.per).total_seconds()) for each in self.windows]
+        return Rule(buckets=tuple((window,) for window in windows), in_flight=self.concurrent)
+
+    def limit_headers(self) -> LimitHeaders:
+        """Which headers are read. Concurrent requests use up what remains."""
+        return LimitHeaders(float(self.concurrent or 1) if self.headers == "auto" else None, self.charged)

@@ -6,7 +6,8 @@ Keep out: the paginators themselves (http/rest/paginators.py).
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal
 
 import dagster as dg
 from pydantic import ConfigDict, Field, model_validator
@@ -25,18 +26,37 @@ _PAGE_SIZE = Field(default=None, ge=1, description="Rows per page to request.")
 _SIZE_PARAMETER = Field(default="", description="Parameter for `page_size`.")
 
 
+# option -> argument of the paginator, if its name there is another one
+_ARGUMENTS = {
+    "total": "total_at",
+    "actual_size": "size_at",
+    "id": "id_at",
+    "cursor": "cursor_at",
+    "next": "next_at",
+    "end_of_list": "end",
+}
+
+
 class _Model(dg.Model, dg.Resolvable):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    paginator: ClassVar[Callable[..., Paginator]]
+
+    def build(self) -> Paginator:
+        """A new paginator for one walk."""
+        return self.paginator(**{_ARGUMENTS.get(name, name): value for name, value in self.options().items()})
+
+    def options(self) -> dict[str, Any]:
+        """The options that the paginator knows."""
+        return self.model_dump(exclude={"type"})
 
 
 class SinglePage(_Model):
     """The whole list is one answer."""
 
-    type: Literal["single_page"]
+    paginator = paginators.SinglePage
 
-    def build(self) -> Paginator:
-        """A new paginator for one walk."""
-        return paginators.SinglePage()
+    type: Literal["single_page"]
 
 
 class _Counted(_Model):
@@ -66,52 +86,40 @@ class _Counted(_Model):
             raise ValueError("size_parameter needs page_size: the value to send")
         return self
 
-    def _options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """The options that the paginator knows, with those of the end of the list as one rule."""
         at = {"total": self.total, "has_more": self.has_more, "next": self.next}.get(self.stop, "")
-        return {
-            "parameter": self.parameter,
-            "stop": Stop(self.stop, at),
-            "page_size": self.page_size,
-            "size_parameter": self.size_parameter,
-            "total_at": self.total,
-            "size_at": self.actual_size,
-        }
+        return {**self.model_dump(exclude={"type", "has_more", "next"}), "stop": Stop(self.stop, at)}
 
 
 class PageNumber(_Counted):
     """Numbered pages: `?page=2`."""
+
+    paginator = paginators.PageNumber
 
     type: Literal["page_number"]
     parameter: str = Field(default="page", description="Parameter for the number.")
     first: int = Field(default=1, ge=0, description="Number of the first page.")
     sends_first: bool = Field(default=True, description="Whether the request for the first page has its number.")
 
-    def build(self) -> Paginator:
-        """A new paginator for one walk."""
-        return paginators.PageNumber(first=self.first, sends_first=self.sends_first, **self._options())
-
 
 class Offset(_Counted):
     """The number of rows to skip: `?offset=200&limit=100`."""
 
+    paginator = paginators.Offset
+
     type: Literal["offset"]
     parameter: str = Field(default="offset", description="Parameter for the number of rows to skip.")
-
-    def build(self) -> Paginator:
-        """A new paginator for one walk."""
-        return paginators.Offset(**self._options())
 
 
 class LastId(_Counted):
     """A page begins after the last row of the one before: `?starting_after=<its id>`."""
 
+    paginator = paginators.LastId
+
     type: Literal["last_id"]
     parameter: str = Field(description="Parameter for the id of the last row.")
     id: str = Field(default="id", description="Path of the id in a row.")
-
-    def build(self) -> Paginator:
-        """A new paginator for one walk."""
-        return paginators.LastId(id_at=self.id, **self._options())
 
 
 class _NamedNext(_Model):
@@ -121,18 +129,11 @@ class _NamedNext(_Model):
     end_of_list: str = Field(default="", description="Path of the flag that is true if no more rows follow.")
     total: str = _TOTAL
 
-    def _options(self) -> dict[str, Any]:
-        return {
-            "page_size": self.page_size,
-            "size_parameter": self.size_parameter,
-            "has_more": self.has_more,
-            "end": self.end_of_list,
-            "total_at": self.total,
-        }
-
 
 class Cursor(_NamedNext):
     """The answer has a cursor for the next page. The list ends if it is null, empty or missing."""
+
+    paginator = next_page.Cursor
 
     type: Literal["cursor"]
     cursor: str = Field(description="Path of the cursor, or `header:Name`.")
@@ -143,17 +144,19 @@ class Cursor(_NamedNext):
         "never followed. An answer with neither is an error.",
     )
 
-    def build(self) -> Paginator:
-        """A new paginator for one walk."""
-        return next_page.Cursor(cursor_at=self.cursor, parameter=self.parameter, next_at=self.next, **self._options())
-
 
 class _Links(_NamedNext):
+    paginator = next_page.Link
+
     stands_at: Literal["row", "number"] = Field(
         default="number",
         description="What a link contains: `row` for a cursor, so that no row is missed; `number` for a page number "
         "or an offset: such a list is read until two walks agree.",
     )
+
+    def options(self) -> dict[str, Any]:
+        """The options that the paginator knows."""
+        return {**self.model_dump(exclude={"type", "stands_at"}), "stands_at_row": self.stands_at == "row"}
 
 
 class JsonLink(_Links):
@@ -162,20 +165,12 @@ class JsonLink(_Links):
     type: Literal["json_link"]
     next: str = Field(description="Path of the link.")
 
-    def build(self) -> Paginator:
-        """A new paginator for one walk."""
-        return next_page.Link(next_at=self.next, stands_at_row=self.stands_at == "row", **self._options())
-
 
 class HeaderLink(_Links):
     """The header `Link` has the next page with `rel="next"`. The list ends if it has none."""
 
     type: Literal["header_link"]
     relation: str = Field(default="next", description="The relation of the next page.")
-
-    def build(self) -> Paginator:
-        """A new paginator for one walk."""
-        return next_page.Link(relation=self.relation, stands_at_row=self.stands_at == "row", **self._options())
 
 
 _Options = SinglePage | PageNumber | Offset | LastId | Cursor | JsonLink | HeaderLink

@@ -13,51 +13,29 @@ from datetime import datetime
 import dagster as dg
 
 from orgdata_dagster.counting import counted
-from orgdata_dagster.http.errors import VendorError
-from orgdata_dagster.orchestration.assets.interrupts import uninterrupted
-from orgdata_dagster.orchestration.assets.request_log import RequestLog
-from orgdata_dagster.orchestration.automation.gaps import covered
-from orgdata_dagster.orchestration.checks.results import not_yet, of_unanswered
-from orgdata_dagster.orchestration.instance.pools import pool
-from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
+from orgdata_dagster.orchestration.automation.gaps import Coverage
+from orgdata_dagster.orchestration.checks.results import not_yet
+from orgdata_dagster.vendors.base.reconciliation import Reconciliation
 from orgdata_dagster.vendors.rest.client import RestClient
 from orgdata_dagster.vendors.rest.list_settings import RestList
-from orgdata_dagster.warehouse.commit.transaction import record_requests
 from orgdata_dagster.warehouse.ledger.intervals import Interval, joined
 from orgdata_dagster.warehouse.names import TableName, quoted
+from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 TOTAL_CHECK = "total_items"
 
 
-def build_check(asset: dg.AssetsDefinition, source: RestList) -> dg.AssetChecksDefinition:
-    """Build the check of one list. It costs two requests; without filters, one."""
-    key = asset.key
-    vendor, table = key.path[0], TableName(*key.path)
+def reconciliation_of(table: TableName, source: RestList) -> Reconciliation:
+    """The comparison of one list. It costs two requests; without filters, one."""
+    vendor = table.schema
 
-    @dg.asset_check(
-        asset=key,
-        name=TOTAL_CHECK,
-        pool=pool(vendor),
-        required_resource_keys={vendor, "warehouse"},
-        description=f"The table has as many rows as {vendor}.",
-    )
-    @uninterrupted
-    def total_items(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        warehouse: WarehouseResource = context.resources.warehouse
-        resource: VendorResource = getattr(context.resources, vendor)
-        known = [part for parts in covered(warehouse, [key])[key].values() for part in parts if part.complete]
+    def compare(client: RestClient, warehouse: Warehouse, coverage: Coverage) -> dg.AssetCheckResult:
+        known = [part for parts in coverage.values() for part in parts if part.complete]
         if not known:
-            why = f"no partition is complete; pull it: `orgdata pull {key.to_user_string()}`"
+            why = f"no partition is complete; pull it: `orgdata pull {vendor}/{table.name}`"
             return dg.AssetCheckResult(passed=True, description=not_yet(why))
         begin, until = _last_range(known)
-        requests = RequestLog()
-        try:
-            with resource.client(requests) as client:
-                unchanged, later = _counts(client, source, begin, until)
-        except VendorError as error:
-            return of_unanswered(error)
-        finally:
-            record_requests(warehouse.open(), requests.take(), run_id=context.run.run_id)
+        unchanged, later = _counts(client, source, begin, until)
         rows = _rows(warehouse, table, source, begin, until)
         filtered = source.cursor is not None
         return dg.AssetCheckResult(
@@ -68,7 +46,7 @@ def build_check(asset: dg.AssetsDefinition, source: RestList) -> dg.AssetChecksD
             metadata={vendor: unchanged, "changed_since": later, "table": rows},
         )
 
-    return total_items
+    return Reconciliation(TOTAL_CHECK, f"The table has as many rows as {vendor}.", compare)
 
 
 def _last_range(known: Sequence[Interval]) -> tuple[datetime, datetime]:
@@ -89,13 +67,13 @@ def _counts(client: RestClient, source: RestList, begin: datetime, until: dateti
     return max(0, (client.peek(filters.within(listing, filters.initial, None))[1] or 0) - later), later
 
 
-def _rows(warehouse: WarehouseResource, table: TableName, source: RestList, begin: datetime, until: datetime) -> int:
+def _rows(warehouse: Warehouse, table: TableName, source: RestList, begin: datetime, until: datetime) -> int:
     """The table's number of rows in `[begin, until)`."""
     held, bounds = f"SELECT count(*) FROM {table.sql}", list[datetime]()
     if source.cursor:
         at = f"CAST({quoted(source.cursor)} AS TIMESTAMPTZ)"
         held, bounds = f"{held} WHERE {at} >= ? AND {at} < ?", [begin, until]
-    with warehouse.open().reading() as connection:
+    with warehouse.reading() as connection:
         [rows] = connection.execute(held, bounds).fetchone() or (0,)
     return int(rows)
 

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from orgdata_dagster.http.client import HttpClient
-from orgdata_dagster.http.limit_headers import LimitHeaders
-from orgdata_dagster.http.rate_limit import Rule, Window
+from orgdata_dagster.http.rate_limit import Rule
+from orgdata_dagster.http.records import Observer
 from orgdata_dagster.http.rest import jwt
 from orgdata_dagster.http.rest.auth import Auth, ClientCredentials, Fixed, basic, bearer
-from orgdata_dagster.http.rest.errors import ErrorRules
 from orgdata_dagster.http.retry import RetryPolicy
-from orgdata_dagster.orchestration.resources import Observer, VendorResource
+from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.vendors.rest.auth_options import ApiKey, Bearer, HttpBasic, OAuth2ClientCredentials, auth_of
 from orgdata_dagster.vendors.rest.client import RestClient
+from orgdata_dagster.vendors.rest.error_options import RestErrors
+from orgdata_dagster.vendors.rest.limit_options import RestLimits
 from orgdata_dagster.vendors.rest.list_frame import list_frame
 from orgdata_dagster.vendors.rest.list_request import Listing
 
@@ -32,11 +34,8 @@ if TYPE_CHECKING:
 class RestApiResource(VendorResource):
     """Reads the lists of one vendor within the rate limit that all processes share.
 
-    auth: the options of authentication.
+    auth, limits, errors: the options of the YAML, as plain values, because Dagster knows no unions within options.
     identity, secret: the values of the variables that `auth` names.
-    windows: pairs of points and seconds.
-    least_remaining, charged_header: see LimitHeaders.
-    errors: the fields of ErrorRules.
     """
 
     kind: ClassVar[str] = "rest"
@@ -49,12 +48,8 @@ class RestApiResource(VendorResource):
     secret: str = ""
     headers: dict[str, str] = {}  # noqa: RUF012
     params: dict[str, str] = {}  # noqa: RUF012
-    concurrent: int | None = None
-    windows: list[list[float]] = []  # noqa: RUF012
-    least_remaining: float | None = None
-    charged_header: str = ""
+    limits: dict[str, Any] = {}  # noqa: RUF012
     errors: dict[str, Any] = {}  # noqa: RUF012
-    retryable_statuses: list[int] = []  # noqa: RUF012
     probe_path: str = ""
 
     @classmethod
@@ -69,18 +64,19 @@ class RestApiResource(VendorResource):
 
     def rule(self) -> Rule:
         """The limits of the YAML file."""
-        buckets = tuple((Window(points, seconds),) for points, seconds in self.windows)
-        return Rule(buckets=buckets, in_flight=self.concurrent)
+        return self._limits.rule()
 
     def retry_policy(self) -> RetryPolicy:
         """The policy of every vendor, with this vendor's retryable statuses."""
-        usual = super().retry_policy()
-        return RetryPolicy(
-            attempts=usual.attempts,
-            first_wait=usual.first_wait,
-            longest_pause=usual.longest_pause,
-            extra_statuses=frozenset(self.retryable_statuses),
-        )
+        return replace(super().retry_policy(), extra_statuses=self._errors.retryable_statuses)
+
+    @property
+    def _limits(self) -> RestLimits:
+        return RestLimits.model_validate(self.limits)
+
+    @property
+    def _errors(self) -> RestErrors:
+        return RestErrors.model_validate(self.errors)
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
         """The request for the first list without placeholders."""
@@ -100,7 +96,7 @@ class RestApiResource(VendorResource):
 
     def client(self, observer: Observer | None = None) -> RestClient:
         """A client that keeps the shared rate limit. `observer` is called for every request."""
-        options, rules = auth_of(self.auth), self.error_rules()
+        options, rules = auth_of(self.auth), self._errors.rules()
         params = dict(self.params)
         auth: Auth = Fixed(self._fixed())
         if isinstance(options, ApiKey) and options.location == "query":
@@ -120,12 +116,6 @@ class RestApiResource(VendorResource):
         notice = jwt.notice(os.environ.get(variable, ""), datetime.now(UTC))
         return [f"{variable}: {notice}"] if notice else []
 
-    def error_rules(self) -> ErrorRules:
-        """The vendor's error format."""
-        sets = {name: frozenset(map(str, self.errors.get(name, ()))) for name in _CODES}
-        remedies = self.errors.get("remedies", {})
-        return ErrorRules(self.errors.get("code", ""), self.errors.get("message", ""), remedies=remedies, **sets)
-
     def _fixed(self) -> dict[str, str]:
         match auth_of(self.auth):
             case Bearer():
@@ -141,8 +131,8 @@ class RestApiResource(VendorResource):
             headers=headers,
             params=params,
             observer=observer,
-            error_reader=self.error_rules().read,
-            limit_headers=LimitHeaders(self.least_remaining, self.charged_header),
+            error_reader=self._errors.rules().read,
+            limit_headers=self._limits.limit_headers(),
         )
 
     def _client_credentials(self, options: OAuth2ClientCredentials, observer: Observer | None) -> ClientCredentials:
@@ -156,6 +146,3 @@ class RestApiResource(VendorResource):
             extra=options.access_token_request_data,
             in_header=options.credentials_in == "header",
         )
-
-
-_CODES = ("success", "retryable", "permanent", "no_data")

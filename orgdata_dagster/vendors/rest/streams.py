@@ -18,10 +18,9 @@ from orgdata_dagster.vendors.rest.list_settings import RestList
 from orgdata_dagster.vendors.rest.parents import parents, table_of
 from orgdata_dagster.vendors.rest.probing import probe_of
 from orgdata_dagster.vendors.rest.pulling import RestPull
-from orgdata_dagster.vendors.rest.reconciling import build_check
+from orgdata_dagster.vendors.rest.reconciling import reconciliation_of
 from orgdata_dagster.vendors.rest.shifts import Shifts
-
-_WORKERS = 4  # if the number of concurrent requests is not limited
+from orgdata_dagster.warehouse.names import TableName
 
 
 def stream_of(vendor: str, source: RestList, start_date: str) -> Stream:
@@ -54,7 +53,7 @@ def stream_of(vendor: str, source: RestList, start_date: str) -> Stream:
         estimate=Estimate(1, cost=listing.cost, each=f"row of {table_of(source.each)}" if source.each else ""),
         unproven=source.unproven,
         probe=probe_of(source) if source.is_probed else None,
-        reconciliation=partial(build_check, source=source) if source.is_reconciled else None,
+        reconciliation=reconciliation_of(TableName(vendor, table.name), source) if source.is_reconciled else None,
         upstream=[dg.AssetKey([vendor, table_of(source.each)])] if source.each else [],
     )
 
@@ -62,10 +61,9 @@ def stream_of(vendor: str, source: RestList, start_date: str) -> Stream:
 def _run(source: RestList, step: Step) -> dg.MaterializeResult:
     vendor = step.stream.target.table.schema
     rows = parents(step.warehouse, vendor, source.each)
-    at_once = step.resource.concurrent or _WORKERS
     everything = step.context.run.tags.get(FULL_WALK_TAG) == "true"
-    days = min(at_once, len(step.partitions))
-    lists = at_once // days  # lists of parents that are read concurrently for each day
+    days = min(step.at_once, len(step.partitions))
+    lists = step.at_once // days  # lists of parents that are read concurrently for each day
     shifts = Shifts(again=everything and source.by_day)
     try:
         return step.land(

@@ -10,48 +10,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
-import dagster as dg
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.assets.snapshots import accept_shrink_remedy, land_snapshot
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.request_options import longest_pause
+from orgdata_dagster.orchestration.config.request_options import BaseRetries, Retries
 from orgdata_dagster.orchestration.config.tables import StartDate, Table
 from orgdata_dagster.orchestration.first_days import first_day
 from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Event, Step, Stream, target
-from orgdata_dagster.vendors.together.client import MINUTE, REPORTS
+from orgdata_dagster.vendors.together.client import REPORTS
 from orgdata_dagster.vendors.together.pulling import pull_now
-from orgdata_dagster.vendors.together.resource import TogetherResource
+from orgdata_dagster.vendors.together.resource import TogetherLimits, TogetherResource
 from orgdata_dagster.warehouse.commit.snapshots import ShrinkGuard
-
-
-class TogetherLimits(dg.Model, dg.Resolvable):
-    """The documented rate limit. The vendor revokes a key that breaks it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    seconds_between_requests: float = Field(
-        default=MINUTE,
-        gt=0,
-        description="Seconds between two requests; less than 60 only for a test server.",
-    )
-
-
-class TogetherRetries(dg.Model, dg.Resolvable):
-    """How often a request is repeated after 429, 5xx, network errors and broken reports."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    attempts: int = Field(
-        default=RetryPolicy.attempts,
-        ge=1,
-        description="Number of attempts, the first one included. The waits start at 60 s and double.",
-    )
-    longest_pause: float = longest_pause()
 
 
 class ReportTable(Table):
@@ -71,7 +44,9 @@ class Together(VendorComponent):
     kind: ClassVar[str] = TogetherResource.kind
 
     limits: TogetherLimits = Field(default=TogetherLimits(), description="The rate limit.")
-    retries: TogetherRetries = Field(default=TogetherRetries(), description="Retries of a request.")
+    retries: BaseRetries = Field(
+        default=BaseRetries(), description="Retries of a request. The waits start at 60 s and double."
+    )
     cron: Cron | None = Field(default="40 5 * * *", description="Cron of the schedule (UTC); null: no schedule.")
     start_date: StartDate = Field(
         default="2026-01-01",
@@ -94,15 +69,12 @@ class Together(VendorComponent):
         """The resource with the limit and retries of the YAML."""
         return TogetherResource.from_variables(
             account=self.name or "",
-            seconds_between_requests=self.limits.seconds_between_requests,
-            **{f"retry_{name}": value for name, value in self.retries.model_dump().items()},
+            limits=self.limits,
+            retries=Retries(**self.retries.model_dump()),
         )
 
-    def streams(self) -> list[Stream]:
-        """One stream per report, with daily snapshots."""
-        return [self._stream(table) for table in self.tables]
-
-    def _stream(self, table: ReportTable) -> Stream:
+    def stream(self, table: ReportTable) -> Stream:
+        """The stream of a report, with daily snapshots."""
         about = table.description or f"The organisation's {REPORTS[table.name]}."
         guard = ShrinkGuard(self.shrink_limit, remedy=accept_shrink_remedy(f"{self.account}/{table.name}"))
         return Stream(

@@ -10,18 +10,32 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 import dagster as dg
+from pydantic import ConfigDict, Field
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.rate_limit import Rule
+from orgdata_dagster.http.records import Observer
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.assets.readers import csv_reader
-from orgdata_dagster.orchestration.resources import Observer, VendorResource
+from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.vendors.base.data_frame import frame, scratch
 from orgdata_dagster.vendors.together import client as api
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class TogetherLimits(dg.Config, dg.Resolvable):
+    """The documented rate limit. The vendor revokes a key that breaks it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seconds_between_requests: float = Field(
+        default=api.MINUTE,
+        gt=0,
+        description="Seconds between two requests; less than 60 only for a test server.",
+    )
 
 
 class TogetherResource(VendorResource):
@@ -44,7 +58,7 @@ class TogetherResource(VendorResource):
     organization_id: str
     client_id: str
     api_key: str
-    seconds_between_requests: float = api.MINUTE
+    limits: TogetherLimits = TogetherLimits()
 
     def rule(self) -> Rule:
         """The documented limit, or a shorter one for a test server."""
@@ -55,11 +69,11 @@ class TogetherResource(VendorResource):
         url = self.base_url
         if isinstance(url, dg.EnvVar):  # outside a run, such as in `orgdata status` and `plan`
             url = url.get_value() or ""
-        return settings.test_server_pace(url) or self.seconds_between_requests
+        return settings.test_server_pace(url) or self.limits.seconds_between_requests
 
     def retry_policy(self) -> RetryPolicy:
         """Waits that start at the interval and double."""
-        return api.retry_policy(self.retry_attempts, self._interval, self.retry_longest_pause)
+        return api.retry_policy(self.retries.attempts, self._interval, self.retries.longest_pause)
 
     def client(self, observer: Observer | None = None) -> api.TogetherClient:
         """A client that keeps the shared rate limit. `observer` is called for every request."""

@@ -14,6 +14,7 @@ import orgdata_dagster
 from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import show
 from orgdata_dagster.cli.doctor.vendors import findings
+from orgdata_dagster.orchestration.config.request_options import Limits
 from orgdata_dagster.sandbox.accutics import jwt
 from orgdata_dagster.vendors.accutics.component import Accutics
 from orgdata_dagster.vendors.accutics.entity import listing
@@ -71,7 +72,7 @@ def test_rows_straight_from_the_vendor(rig: Rig, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("ORGDATA_HOME", str(tmp_path))
     for name, value in rig.variables().items():
         monkeypatch.setenv(name, value)
-    resource = AccuticsResource.from_environment(per_minute=None)
+    resource = AccuticsResource.from_environment(limits=Limits(per_minute=None))
     records = listing("/records", "cursor", ("id",))
     truth = rig.vendor.entities["records"].truth()
     assert sorted(resource.rows(records)["id"]) == sorted(row["id"] for row in truth)

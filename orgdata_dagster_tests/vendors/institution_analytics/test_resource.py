@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from orgdata_dagster.orchestration.config.request_options import Limits
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.server import Sandbox
@@ -40,7 +41,7 @@ def test_a_users_own_asset(home: Home, sandbox: Sandbox) -> None:
 
 def test_a_script_and_the_runs_pay_one_rate_limit(home: Home, sandbox: Sandbox) -> None:
     home.write_project(institution_analytics=institution_analytics(limits={"concurrent": 1, "per_minute": 1000}))
-    resource = InstitutionAnalyticsResource.from_environment(concurrent=1, per_minute=1000)
+    resource = InstitutionAnalyticsResource.from_environment(limits=Limits(concurrent=1, per_minute=1000))
     resource.rows("users", YESTERDAY, YESTERDAY + timedelta(days=1))
     by_script = len(sandbox.log.entries())
     assert by_script > 0
@@ -53,5 +54,5 @@ def test_a_script_and_the_runs_pay_one_rate_limit(home: Home, sandbox: Sandbox) 
 @pytest.mark.usefixtures("home")
 def test_no_rows_is_an_empty_frame(sandbox: Sandbox) -> None:
     sandbox.institution_analytics.empty_header = False
-    resource = InstitutionAnalyticsResource.from_environment(per_minute=None)
+    resource = InstitutionAnalyticsResource.from_environment(limits=Limits(per_minute=None))
     assert resource.rows("users", YESTERDAY - timedelta(days=900), YESTERDAY - timedelta(days=899)).empty

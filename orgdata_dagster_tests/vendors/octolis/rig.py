@@ -8,22 +8,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.config.request_options import Retries
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.octolis import DATASETS, Column, Dataset, Octolis, demo
 from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.base.asset import build_asset
-from orgdata_dagster.vendors.octolis.component import DatasetTable, stream_of
+from orgdata_dagster.vendors.octolis.component import DatasetTable
+from orgdata_dagster.vendors.octolis.component import Octolis as OctolisComponent
 from orgdata_dagster.vendors.octolis.pulling import ReadOptions
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
+from orgdata_dagster.vendors.octolis.rounds import until_equal
 
 OPTIONS = ReadOptions(lookback=timedelta(seconds=60), full_walk_every=None, page_size=1_000)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -49,7 +53,7 @@ class Rig:
 
     def resource(self, key: str = DEFAULT_KEY) -> OctolisResource:
         base = f"{self.sandbox.url}/octolis/v1/data"
-        return OctolisResource(base_url=base, api_key=key, retry_attempts=2, retry_first_wait=0.01)
+        return OctolisResource(base_url=base, api_key=key, retries=Retries(attempts=2, first_wait=0.01))
 
     def pull(
         self,
@@ -62,8 +66,10 @@ class Rig:
     ) -> Pulled:
         """Materialize the asset of a dataset; `options`: what its YAML has besides name and id."""
         table = DatasetTable(name=name, id=DATASETS.get(name, name), **options)
+        run = partial(until_equal, query=table.query, options=reading)
+        stream = replace(OctolisComponent(tables=[table]).stream(table), run=run)
         result = dg.materialize(
-            [build_asset(stream_of("octolis", table, reading), "octolis")],
+            [build_asset(stream, "octolis")],
             resources={"octolis": self.resource(key), "warehouse": self.warehouse},
             instance=self._instance,
             raise_on_error=False,

@@ -10,12 +10,13 @@ from orgdata_dagster import settings
 from orgdata_dagster.http.errors import PermanentError, RetriesExhausted
 from orgdata_dagster.http.rate_limit import Rule
 from orgdata_dagster.http.records import Download
+from orgdata_dagster.orchestration.config.request_options import Retries
 from orgdata_dagster.sandbox.exchange import Exchange
 from orgdata_dagster.sandbox.faults import CutCsv, Html, ShortBody, Status
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.together import client as api
 from orgdata_dagster.vendors.together.client import REPORTS, TogetherClient
-from orgdata_dagster.vendors.together.resource import TogetherResource
+from orgdata_dagster.vendors.together.resource import TogetherLimits, TogetherResource
 from orgdata_dagster_tests.vendors.together.rig import MINUTE
 
 
@@ -26,7 +27,9 @@ def text(download: Download) -> str:
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[TogetherClient]:  # noqa: ARG001 - it sets the environment
-    with TogetherResource.from_environment(seconds_between_requests=MINUTE, retry_attempts=2).client() as opened:
+    with TogetherResource.from_environment(
+        limits=TogetherLimits(seconds_between_requests=MINUTE), retries=Retries(attempts=2)
+    ).client() as opened:
         yield opened
 
 
@@ -87,19 +90,21 @@ def test_an_answer_that_is_not_a_report_is_requested_again(
 def test_a_reader_may_also_reject_the_report(sandbox: Sandbox) -> None:
     """A CSV that is cut off inside complete JSON: only the parser of the CSV can notice it."""
     sandbox.together.faults.add(CutCsv(), times=2)
-    resource = TogetherResource.from_environment(seconds_between_requests=MINUTE, retry_attempts=2)
+    resource = TogetherResource.from_environment(
+        limits=TogetherLimits(seconds_between_requests=MINUTE), retries=Retries(attempts=2)
+    )
     with pytest.raises(RetriesExhausted, match="ends inside a quoted field"):
         resource.rows("users")
     assert list(settings.staging().rglob("*.csv")) == []
 
 
 def test_rows_for_a_notebook(sandbox: Sandbox) -> None:
-    frame = TogetherResource.from_environment(seconds_between_requests=MINUTE).rows("users")
+    frame = TogetherResource.from_environment(limits=TogetherLimits(seconds_between_requests=MINUTE)).rows("users")
     truth = sandbox.together.truth("users")
     assert truth is not None
     assert list(frame["User ID"]) == [row["User ID"] for row in truth]
     sandbox.together.reports["users"].delete(lambda _: True)
-    empty = TogetherResource.from_environment(seconds_between_requests=MINUTE).rows("users")
+    empty = TogetherResource.from_environment(limits=TogetherLimits(seconds_between_requests=MINUTE)).rows("users")
     assert list(empty.columns) == list(frame.columns)
     assert empty.empty
 
@@ -112,7 +117,7 @@ def test_401_stops_all_requests_until_the_circuit_breaker_is_reset(
         client.report("users", into=folder / "csv", read=text)
     sandbox.together.api_key = "sandbox-key"
     with pytest.raises(PermanentError, match="no request was sent"):
-        TogetherResource.from_environment(seconds_between_requests=MINUTE).rows("sessions")
+        TogetherResource.from_environment(limits=TogetherLimits(seconds_between_requests=MINUTE)).rows("sessions")
     assert len(sandbox.log.entries()) == 1
 
 

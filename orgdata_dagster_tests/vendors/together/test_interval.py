@@ -14,12 +14,13 @@ import pytest
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import RetriesExhausted
 from orgdata_dagster.http.records import RequestRecord
+from orgdata_dagster.orchestration.config.request_options import Retries
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.sandbox.faults import Slow, Status
 from orgdata_dagster.sandbox.log import most_at_once
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.together.client import REPORTS
-from orgdata_dagster.vendors.together.resource import TogetherResource
+from orgdata_dagster.vendors.together.resource import TogetherLimits, TogetherResource
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.vendors.together.rig import running
 from orgdata_dagster_tests.waiting import wait_until
@@ -61,7 +62,7 @@ def test_queued_requests_lose_little_of_the_minute(home: Home, tmp_path: Path) -
     """All reports share one rate limit, and a retry waits for its turn too. Of a real minute, 5 % would be 3 s."""
     with (
         running(home, MINUTE) as sandbox,
-        TogetherResource.from_environment(seconds_between_requests=MINUTE).client() as client,
+        TogetherResource.from_environment(limits=TogetherLimits(seconds_between_requests=MINUTE)).client() as client,
     ):
         began = time.monotonic()
 
@@ -83,7 +84,7 @@ def test_retries_grow_from_the_minute(home: Home, tmp_path: Path) -> None:
     minute = 0.3
     with (
         running(home, minute) as sandbox,
-        TogetherResource.from_environment(seconds_between_requests=minute).client() as client,
+        TogetherResource.from_environment(limits=TogetherLimits(seconds_between_requests=minute)).client() as client,
     ):
         sandbox.together.faults.add(Status(503, retry_after=0), times=2)
         client.report("users", into=tmp_path / "users", read=lambda _: None)
@@ -99,7 +100,9 @@ def test_after_a_failure_no_other_report_is_requested_earlier(home: Home, tmp_pa
     minute = 0.2
 
     def ask(table: str) -> None:  # each is another process: nothing is shared but the home
-        with TogetherResource.from_environment(seconds_between_requests=minute, retry_attempts=1).client() as client:
+        with TogetherResource.from_environment(
+            limits=TogetherLimits(seconds_between_requests=minute), retries=Retries(attempts=1)
+        ).client() as client:
             client.report(table, into=tmp_path / table, read=lambda _: None)
 
     with running(home, minute) as sandbox:
@@ -119,7 +122,7 @@ def test_after_a_failure_no_other_report_is_requested_earlier(home: Home, tmp_pa
 def test_a_rate_limit_that_was_lost_waits_a_minute(home: Home, tmp_path: Path, jump: str) -> None:
     minute = 0.3
     with running(home, minute) as sandbox:
-        resource = TogetherResource.from_environment(seconds_between_requests=minute)
+        resource = TogetherResource.from_environment(limits=TogetherLimits(seconds_between_requests=minute))
         calls: list[RequestRecord] = []
         for _ in range(2):
             with resource.client(calls.append) as client:

@@ -15,15 +15,16 @@ from pydantic import Field, model_validator
 from orgdata_dagster.orchestration.config.request_options import Retries
 from orgdata_dagster.orchestration.config.tables import Name
 from orgdata_dagster.vendors.octolis.client import MASTERID
-from orgdata_dagster.vendors.octolis.component import Octolis, OctolisLimits, resource_for
-from orgdata_dagster.vendors.octolis.resource import OctolisResource
+from orgdata_dagster.vendors.octolis.component import Octolis
+from orgdata_dagster.vendors.octolis.resource import OctolisLimits, OctolisResource, resource_for
 from orgdata_dagster.vendors.octolis.sync.dataset import OctolisDataset
 from orgdata_dagster.vendors.octolis.sync.validation import Type
 from orgdata_dagster.vendors.octolis.writing import MAX_BATCH, Mode
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.writeback.columns import ColumnMapping
-from orgdata_dagster.writeback.component import SyncComponent, Text
+from orgdata_dagster.writeback.component import SyncComponent
 from orgdata_dagster.writeback.destination import Destination
+from orgdata_dagster.writeback.sync import Text
 
 
 class OctolisWriteback(SyncComponent):

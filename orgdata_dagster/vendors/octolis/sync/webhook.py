@@ -9,25 +9,21 @@ is sent. It is derived from the key, or from the whole row if there is no key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 import duckdb
 from pydantic import Field
 
-from orgdata_dagster.http.errors import PermanentError
-from orgdata_dagster.http.records import RequestRecord
-from orgdata_dagster.vendors.octolis.resource import OctolisResource
+from orgdata_dagster.http.records import Observer
 from orgdata_dagster.vendors.octolis.sync.component import OctolisWriteback
-from orgdata_dagster.vendors.octolis.sync.dataset import REQUEST_IDS, VENDOR, OfAccount, observing, recovered
-from orgdata_dagster.vendors.octolis.writing import Method
+from orgdata_dagster.vendors.octolis.sync.dataset import REQUEST_IDS, VENDOR, OctolisDestination
+from orgdata_dagster.vendors.octolis.writing import Method, OctolisWriter
 from orgdata_dagster.warehouse.names import OWN_PREFIX, folded, quoted, unknown
-from orgdata_dagster.writeback.component import Text
-from orgdata_dagster.writeback.destination import Observer, ResultColumn, Row, RowResult, Write
+from orgdata_dagster.writeback.destination import ResultColumn, Row, RowResult
 from orgdata_dagster.writeback.payloads import unusable
+from orgdata_dagster.writeback.sync import Text
 
 EVENT_ID = "event_id"
 
@@ -71,7 +67,7 @@ class OctolisWebhook(OctolisWriteback):
 
 
 @dataclass(frozen=True)
-class Webhook(OfAccount):
+class Webhook(OctolisDestination):
     """A webhook as a destination.
 
     target: the webhook's id.
@@ -79,7 +75,6 @@ class Webhook(OfAccount):
     vendor: the name of the account.
     """
 
-    batch_size: ClassVar[int] = 1
     result_columns: ClassVar[Mapping[str, ResultColumn]] = REQUEST_IDS
 
     target: str
@@ -87,35 +82,17 @@ class Webhook(OfAccount):
     headers: Mapping[str, str]
     key: tuple[str, ...]
     vendor: str = VENDOR
+    batch_size: int = 1
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fill `rows` from `source`, with one event per row."""
         fill(connection, self.target, self.key)
 
-    @contextmanager
-    def connect(self, resource: OctolisResource, requests: Callable[[RequestRecord], None]) -> Iterator[Write]:
-        """Yield a function that sends one request per row. Answers say only that the event was received."""
-        with resource.writer(requests) as writer:
-
-            def write(rows: Sequence[Row], observer: Observer) -> Sequence[RowResult]:
-                watch = observing(observer)
-                try:
-                    for row in rows:
-                        writer.call_webhook(
-                            self.target, row.payload, method=self.method, headers=self.headers, observer=watch
-                        )
-                except PermanentError as error:
-                    raise recovered(error) from None
-                return [RowResult(written=True) for _ in rows]
-
-            yield write
-
-    def record_merges(
-        self, connection: duckdb.DuckDBPyConnection, results: Sequence[RowResult], run_id: str, now: datetime
-    ) -> int:
-        """Do nothing: a webhook merges no records."""
-        del connection, results, run_id, now
-        return 0
+    def send(self, writer: OctolisWriter, rows: Sequence[Row], observer: Observer) -> Sequence[RowResult]:
+        """Send one request per row. Answers say only that the event was received."""
+        for row in rows:
+            writer.call_webhook(self.target, row.payload, method=self.method, headers=self.headers, observer=observer)
+        return [RowResult(written=True) for _ in rows]
 
 
 def fill(connection: duckdb.DuckDBPyConnection, webhook: str, key: Sequence[str]) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
+from orgdata_dagster.orchestration.config.request_options import Retries
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import ALL_TAG, DRY_RUN_TAG, ONLY_REJECTED_TAG
 from orgdata_dagster.sandbox.limits import UNLIMITED, Limits
@@ -21,7 +21,7 @@ from orgdata_dagster.sandbox.octolis import Column, Dataset, Octolis, Webhook, W
 from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.octolis.schema import Key
 from orgdata_dagster.sandbox.server import Sandbox
-from orgdata_dagster.vendors.octolis.resource import OctolisResource
+from orgdata_dagster.vendors.octolis.resource import OctolisLimits, OctolisResource
 from orgdata_dagster.vendors.octolis.sync.component import OctolisSync, OctolisWriteback
 from orgdata_dagster.writeback.asset import build_asset
 from orgdata_dagster.writeback.destination import Pace
@@ -72,10 +72,14 @@ class Rig:
         self.read: dict[str, str] = {}  # datasets that the project reads: name and id
         self.write(CONTACTS.format(rows=rows))
 
-    def resource(self, key: str = DEFAULT_KEY, **fields: Any) -> OctolisResource:
-        usual = {"retry_attempts": 2, "retry_first_wait": 0.01, "points_per_second": 1e6}
-        usual |= {"points_per_minute": 1e6, "account_points_per_minute": 1e9}
-        return OctolisResource(base_url=f"{self.sandbox.url}/octolis/v1/data", api_key=key, **{**usual, **fields})
+    def resource(self, key: str = DEFAULT_KEY, **limits: float) -> OctolisResource:
+        usual = {"points_per_second": 1e6, "points_per_minute": 1e6, "account_points_per_minute": 1e9}
+        return OctolisResource(
+            base_url=f"{self.sandbox.url}/octolis/v1/data",
+            api_key=key,
+            retries=Retries(attempts=2, first_wait=0.01),
+            limits=OctolisLimits(**{**usual, **limits}),
+        )
 
     def run(
         self,
@@ -90,10 +94,9 @@ class Rig:
     ) -> Pulled:
         """Materialize the sync with these changes to its attributes, or another Component's asset."""
         component = component or OctolisSync(**{**SYNC, **attributes})
-        sync = replace(component.sync(component.destination(self.read)), automation=None)
         tags = {DRY_RUN_TAG: str(dry_run).lower(), ONLY_REJECTED_TAG: str(rejected).lower()}
         tags |= {ALL_TAG: str(everything).lower()}
-        asset = build_asset(sync, pace=pace)
+        asset = build_asset(component, component.destination(self.read), pace=pace)
         result = dg.materialize(
             [asset],
             resources={"octolis": resource or self.resource(), "warehouse": self.warehouse},
@@ -106,7 +109,7 @@ class Rig:
             failed = next(event for event in result.all_node_events if event.is_step_failure)
             data = failed.step_failure_data.user_failure_data
             return Pulled(False, failure=str(data.description if data else failed.step_failure_data.error))
-        (done,) = result.asset_materializations_for_node("__".join(sync.asset_key.path))
+        (done,) = result.asset_materializations_for_node("__".join(component.asset_key.path))
         checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
         return Pulled(True, {name: value.value for name, value in done.metadata.items()}, checks)
 

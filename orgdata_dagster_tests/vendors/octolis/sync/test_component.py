@@ -41,7 +41,7 @@ def test_a_project_that_reads_and_writes(new_home: Home) -> None:
     assert {key.to_user_string() for key in graph.get(hook).parent_keys} == {"marts/news"}
     assert graph.get(hook).automation_condition is not None
     assert "octolis_out_sync_due" in {schedule.name for schedule in loaded.defs.schedules or ()}  # type: ignore[union-attr]
-    assert loaded.resources["octolis"].points_per_second == 50  # what reading says holds for writing
+    assert loaded.resources["octolis"].limits.points_per_second == 50  # what reading says holds for writing
 
     assert [key.path[-1] for key in loaded.keys] == ["contacts", "others", "vip"]  # no pull writes
     assert (loaded.sync("out"), loaded.sync("octolis/news_webhook")) == (sync, hook)

@@ -21,7 +21,7 @@ from orgdata_dagster.dagster_internals import NotThere, private
 
 _EVERY = 0.5  # seconds
 _AT_ONCE = 1 << 16
-_PATIENCE = 1.0  # seconds; a terminal that is paused must not keep a run from ending
+PATIENCE = 1.0  # seconds; a terminal that is paused must not keep a run from ending
 _USER = "dagster._core.storage.local_compute_log_manager"
 
 
@@ -67,4 +67,4 @@ def _copied(path: str, descriptor: int | None) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join(_PATIENCE)
+        thread.join(PATIENCE)

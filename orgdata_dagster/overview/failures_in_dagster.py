@@ -33,12 +33,13 @@ def failures(
     return sorted(found, key=lambda each: (not each.error, str(each.since), each.name))
 
 
-def failing_assets(instance: dg.DagsterInstance, assets: Mapping[str, str]) -> list[Failure]:
+def failing_assets(instance: dg.DagsterInstance, assets: Mapping[str, str], among: int = _RUNS) -> list[Failure]:
     """The assets whose last finished run failed, the oldest failure first.
 
     assets: asset key, joined by slashes -> its name for `orgdata sync`; "" for an asset that is pulled.
+    among: number of the newest runs among which the first failure is searched.
     """
-    first, last = _last_failed(instance, {dg.AssetKey(name.split("/")) for name in assets})
+    first, last = _last_failed(instance, {dg.AssetKey(name.split("/")) for name in assets}, among)
     reasons = {run_id: _reasons(instance, run_id) for run_id in {each.dagster_run.run_id for each in last.values()}}
     found = []
     for key, record in last.items():
@@ -52,23 +53,23 @@ def failing_assets(instance: dg.DagsterInstance, assets: Mapping[str, str]) -> l
 _OfAssets = dict[dg.AssetKey, dg.RunRecord]
 
 
-def _last_failed(instance: dg.DagsterInstance, assets: set[dg.AssetKey]) -> tuple[_OfAssets, _OfAssets]:
+def _last_failed(instance: dg.DagsterInstance, assets: set[dg.AssetKey], among: int) -> tuple[_OfAssets, _OfAssets]:
     """Find the runs of the assets whose last finished run failed.
 
     Returns two dicts by asset: the first run that failed after the last success, and the last run that failed. The
-    first one is only searched among the newest `_RUNS` runs.
+    first one is only searched among the newest runs.
     """
     first: _OfAssets = {}
     last: _OfAssets = {}
     succeeded = set[dg.AssetKey]()
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_ENDED), limit=_RUNS):  # newest first
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_ENDED), limit=among):  # newest first
         for key in (record.dagster_run.asset_selection or frozenset()) & assets - succeeded:
             if record.dagster_run.status == dg.DagsterRunStatus.SUCCESS:
                 succeeded.add(key)
             else:
                 first[key] = record
                 last.setdefault(key, record)
-    rare = assets - succeeded - last.keys()  # their last run is older than the newest `_RUNS`
+    rare = assets - succeeded - last.keys()  # their last run is older than those runs
     newest = {each.asset_entry.asset_key: each.asset_entry.last_run_id for each in instance.get_asset_records([*rare])}
     ids = sorted({run_id for run_id in newest.values() if run_id})
     runs = {each.dagster_run.run_id: each for each in _failed_runs(instance, ids)}

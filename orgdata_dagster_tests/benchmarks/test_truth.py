@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.outside.truth import Difference, Table, compare
 
-ROWS = [
+ROWS: list[dict[str, str | None]] = [
     {"id": "1", "name": "one", "changed": "2026-03-01T10:00:00Z", "flag": "TRUE", "n": "007"},
     {"id": "2", "name": "", "changed": "2026-03-01T10:00:00.250Z", "flag": None, "n": "1.10"},
     {"id": "3", "name": None, "changed": "2026-03-02T00:00:00Z", "flag": "false", "n": None},

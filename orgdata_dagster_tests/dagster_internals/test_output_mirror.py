@@ -46,7 +46,7 @@ def test_the_output_of_a_run_is_in_both_places(
 def test_a_terminal_that_is_paused_does_not_keep_a_run_from_ending(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output_mirror, "_PATIENCE", 0.1)
+    monkeypatch.setattr(output_mirror, "PATIENCE", 0.1)
     log = tmp_path / "out"
     log.write_bytes(b"x" * 1_000_000)  # more than a pipe takes
     reading, writing = os.pipe()

@@ -108,13 +108,16 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def loopback() -> Iterator[Loopback]:
-    handler = type("Handler", (_Handler,), {})
-    server = _Server(("127.0.0.1", 0), handler)
-    handler.loopback = Loopback(f"http://127.0.0.1:{server.server_port}")
+
+    class Handler(_Handler):
+        loopback: Loopback
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    Handler.loopback = Loopback(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield handler.loopback
+        yield Handler.loopback
     finally:
         server.shutdown()
         server.server_close()

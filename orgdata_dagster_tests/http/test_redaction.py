@@ -235,7 +235,7 @@ def test_log_arguments_keep_their_number() -> None:
     register(HUSH)
     seen: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = seen.append  # type: ignore[method-assign]
+    handler.emit = seen.append  # type: ignore[assignment, method-assign]
     LOG.addHandler(handler)
     LOG.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1", "GET", f"/x?api-key={HUSH}", "1.1", 200)
     LOG.removeHandler(handler)

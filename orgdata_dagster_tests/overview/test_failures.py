@@ -15,8 +15,8 @@ from orgdata_dagster.dagster_internals.all_succeeded import all_succeeded
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.shared_state import shared_state
-from orgdata_dagster.overview import failures_in_dagster
 from orgdata_dagster.overview.asset import overview_of
+from orgdata_dagster.overview.failures_in_dagster import failing_assets
 from orgdata_dagster.overview.markdown import metadata_of
 from orgdata_dagster.overview.page import page
 from orgdata_dagster.overview.state import Overview
@@ -71,12 +71,12 @@ def test_the_command_is_the_one_of_the_pull(home: Home, sandbox: Sandbox) -> Non
     assert entry["remedy"] == f"orgdata pull {USERS} --from {today(back=1)} --to {today()} --resume"
 
 
-def test_a_failure_older_than_the_newest_runs(home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_older_than_the_newest_runs(home: Home, sandbox: Sandbox) -> None:
     sandbox.institution_analytics.faults.add(Status(404))
     assert not home.materialize(EVENTS, today()).success
     assert home.materialize(USERS, today()).success
-    monkeypatch.setattr(failures_in_dagster, "_RUNS", 1)  # the hourly runs of other tables
-    [failure] = seen(home).failures
+    with home.instance() as instance:
+        [failure] = failing_assets(instance, {USERS: "", EVENTS: ""}, among=1)  # the hourly runs of other tables
     assert failure.name == EVENTS
 
 

@@ -34,8 +34,8 @@ def test_days_are_full_but_for_one_and_nothing_is_later_than_now(vendor: Channel
     for number in (1, 2):
         found = [len(of_day(vendor, "reports_per_day_hour", number, back)) for back in range(-1, 31)]
         assert [back - 1 for back, hours in enumerate(found) if not hours] == [-1, QUIET_DAY, 30]
-    events = [event for c in vendor.channels.values() for event in (*c.reports._events, *c.reads._events)]
-    assert max(event.at for event in events) <= NOW.timestamp() * 1_000_000
+    at = [event.at for c in vendor.channels.values() for events in (c.reports, c.reads) for event in events._events]
+    assert max(at) <= NOW.timestamp() * 1_000_000
 
 
 def test_the_same_day_has_the_same_reports_whenever_the_sandbox_is_started(vendor: ChannelReports) -> None:

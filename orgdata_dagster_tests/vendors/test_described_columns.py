@@ -1,5 +1,7 @@
 """Every column that a vendor's document names has a description, in the UI and in the database."""
 
+from typing import Any
+
 import pytest
 
 from orgdata_dagster.vendors.accutics.component import Accutics
@@ -40,7 +42,7 @@ def test_every_column_of_every_report_is_described() -> None:
 
 
 def test_a_description_in_yaml_takes_precedence_and_keeps_the_others() -> None:
-    table = {**ENTITIES[0], "column_descriptions": {"author": "Who wrote it.", "team": "Their team."}}
+    table: Any = {**ENTITIES[0], "column_descriptions": {"author": "Who wrote it.", "team": "Their team."}}
     [stream] = Accutics(**SINCE, tables=[table]).streams()
     shown = stream.target.column_descriptions
     assert (shown["author"], shown["team"]) == ("Who wrote it.", "Their team.")

@@ -30,7 +30,7 @@ _numbers = itertools.count()
 @pytest.fixture(params=["python", "layout", "database"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param != "python":
-        monkeypatch.setattr(json_values, "_SMALL", 0)
+        monkeypatch.setattr(json_values, "SMALL", 0)
     if request.param == "database":
         monkeypatch.setattr(json_layout.Layout, "see", lambda layout, *_: setattr(layout, "known", False))
     return str(request.param)

@@ -52,7 +52,7 @@ from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
-_MOST_PARTITIONS, _MOST_ROWS = 400, 250_000  # per commit; usually a batch ends earlier because of its time
+MOST_PARTITIONS, _MOST_ROWS = 400, 250_000  # per commit; usually a batch ends earlier because of its time
 _MANY_ROWS = 20_000
 _GONE = (WarehouseUnavailable, WarehouseDamaged)
 
@@ -307,7 +307,7 @@ def _each(
     errors: dict[str | None, BaseException] = {}
     ended = threading.Event()
     ahead, tried = iter(partitions), list[str | None]()
-    arrived = Batches[Arrival](_MOST_PARTITIONS, _MOST_ROWS)
+    arrived = Batches[Arrival](MOST_PARTITIONS, _MOST_ROWS)
 
     def work() -> None:
         for partition in ahead:  # the threads share the iterator

@@ -29,7 +29,7 @@ Figures = Mapping[str | None, metadata.Metadata]
 """Partition -> the metadata of its materialization."""
 
 
-_EVERY = 10.0  # seconds
+EVERY = 10.0  # seconds
 
 
 class Reports:
@@ -53,7 +53,7 @@ class Reports:
         """Add the partitions of a commit; report all waiting ones in one batch if the last report is long ago."""
         with self._lock:
             self._waiting |= {partition: shown for partition, shown in landed.items() if partition != self._newest}
-            if time.monotonic() - self._last < _EVERY:
+            if time.monotonic() - self._last < EVERY:
                 return
             some, self._waiting, self._last = [*self._waiting.items()], {}, time.monotonic()
         self._early.add([dg.AssetMaterialization(self._key, partition=one, metadata=shown) for one, shown in some])

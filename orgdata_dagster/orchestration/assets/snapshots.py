@@ -6,7 +6,7 @@ vendor. Keep out: the pull (a vendor's pulling.py), when a snapshot may replace 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -25,6 +25,11 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 Landed = dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult
 
 
+def today_utc() -> str:
+    """The partition of today."""
+    return datetime.now(UTC).date().isoformat()
+
+
 def accept_shrink_remedy(asset: str) -> str:
     """How the user stores a snapshot that was rejected."""
     return (
@@ -41,44 +46,47 @@ def land_snapshot(
     pull: Pull,
     requests: RequestLog,
     declared: Mapping[str, str],
+    today: Callable[[], str] = today_utc,
 ) -> Iterator[Landed]:
     """Pull and commit today's snapshot; skip the run's other days with one warning.
 
     The asset must have `output_required=False`: if days are skipped, only today's event is yielded, because Dagster
     would otherwise count the skipped days as materialized.
 
+    today: returns the partition that can be pulled now.
+
     Raises dagster.Failure before any request if today is not in the run.
     """
-    today, days = _today(), sorted(context.partition_keys)
-    over = [day for day in days if day != today]
-    if today not in days:
+    now, days = today(), sorted(context.partition_keys)
+    over = [day for day in days if day != now]
+    if now not in days:
         raise failure(context, {_span(over): _too_late(target, over)})
     if over:
-        context.log.warning(f"{_too_late(target, over).message}; only today ({today}) is pulled")
+        context.log.warning(f"{_too_late(target, over).message}; only today ({now}) is pulled")
     result = land(
         context,
         warehouse=warehouse,
         target=target,
-        pull=lambda intake: _still_today(pull, intake),
+        pull=lambda intake: _still_today(pull, intake, today),
         requests=requests,
         declared=declared,
-        partitions=[today],
+        partitions=[now],
     )
     keep_first_day(target.table.schema, warehouse)
     if not over:
         yield result
         return
     left_out = {"days_skipped": dg.MetadataValue.text(_too_late(target, over).message)}
-    yield dg.AssetMaterialization(context.asset_key, partition=today, metadata={**(result.metadata or {}), **left_out})
+    yield dg.AssetMaterialization(context.asset_key, partition=now, metadata={**(result.metadata or {}), **left_out})
     yield from result.check_results or ()
 
 
-def _still_today(pull: Pull, intake: Intake) -> Pulled:
+def _still_today(pull: Pull, intake: Intake, today: Callable[[], str]) -> Pulled:
     """The pull's result. Raises TransientError if midnight has passed, because it is then another day's snapshot."""
     pulled = pull(intake)
-    if intake.partition != (today := _today()):
+    if intake.partition != (now := today()):
         raise TransientError(
-            f"midnight passed before the answer came: it is a snapshot of {today}, not stored as {intake.partition}",
+            f"midnight passed before the answer came: it is a snapshot of {now}, not stored as {intake.partition}",
             remedy="Pull today.",
         )
     return pulled
@@ -95,7 +103,3 @@ def _too_late(target: Target, days: Sequence[str]) -> PermanentError:
 
 def _span(days: Sequence[str]) -> str:
     return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()

@@ -6,13 +6,13 @@ Keep out: options of every table (orchestration/config/tables.py), the pull (pul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from orgdata_dagster.orchestration.assets.snapshots import accept_shrink_remedy, land_snapshot
+from orgdata_dagster.orchestration.assets.snapshots import accept_shrink_remedy, land_snapshot, today_utc
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.request_options import BaseRetries, Retries
 from orgdata_dagster.orchestration.config.tables import StartDate, Table
@@ -42,6 +42,7 @@ class Together(VendorComponent):
     """An organisation's users, pairings and sessions in Together, one snapshot per day."""
 
     kind: ClassVar[str] = TogetherResource.kind
+    today: ClassVar[Callable[[], str]] = staticmethod(today_utc)  # the clock of snapshots
 
     limits: TogetherLimits = Field(default=TogetherLimits(), description="The rate limit.")
     retries: BaseRetries = Field(
@@ -86,22 +87,22 @@ class Together(VendorComponent):
             f"only today's can be pulled. `{table.name}_current` is the last snapshot, `{table.name}_history` has the "
             "changes.",
             file_format="csv",
-            run=_run,
+            run=self._run,
             once=lambda client, intake: pull_now(client, table.name, intake),
             pulls="today",
             partitions=daily(first_day(self.account, self.start_date)),
             partitions_per_run=None,  # a backfill of days that are over then fails only once
         )
 
-
-def _run(step: Step) -> Iterator[Event]:
-    rules = step.stream.target
-    accepted = step.context.run.tags.get(ACCEPT_SHRINK_TAG) == "true"
-    yield from land_snapshot(
-        step.context,
-        warehouse=step.warehouse,
-        target=replace(rules, refuse=None) if accepted else rules,
-        pull=lambda intake: pull_now(step.client, rules.table.name, intake),
-        requests=step.requests,
-        declared=step.types,
-    )
+    def _run(self, step: Step) -> Iterator[Event]:
+        rules = step.stream.target
+        accepted = step.context.run.tags.get(ACCEPT_SHRINK_TAG) == "true"
+        yield from land_snapshot(
+            step.context,
+            warehouse=step.warehouse,
+            target=replace(rules, refuse=None) if accepted else rules,
+            pull=lambda intake: pull_now(step.client, rules.table.name, intake),
+            requests=step.requests,
+            declared=step.types,
+            today=type(self).today,
+        )

@@ -25,7 +25,7 @@ from orgdata_dagster.warehouse.pages.record_size import LARGEST_RECORD, too_larg
 ARRAY = "[]"
 OBJECT = "{}"
 
-_CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes that are read at a time
 _MOST_AT_ONCE = 16 << 20
 _BOM = b"\xef\xbb\xbf"
 
@@ -53,7 +53,7 @@ def rewrite(path: Path, records: str, layout: Layout | None = None) -> Rewritten
 
     Raises UnreadablePage if the body is cut short or has no such records; RecordTooLarge.
     """
-    if path.stat().st_size <= _CHUNK:
+    if path.stat().st_size <= CHUNK:
         text, clean = path.read_bytes(), io.BytesIO()
         found = _copy(io.BytesIO(text), clean, path.name, records, layout)
         if clean.getvalue() != text:
@@ -89,7 +89,7 @@ def _copy(source: BinaryIO, target: BinaryIO, name: str, records: str, layout: L
     for part, tokens in body.parts():
         if not tokens.records and part.strip(WHITESPACE):
             raise UnreadablePage(f"{name} contains records that are not objects: {_shown(part)}")
-        if len(part) > LARGEST_RECORD + _CHUNK:  # a part may also contain one chunk of smaller records
+        if len(part) > LARGEST_RECORD + CHUNK:  # a part may also contain one chunk of smaller records
             raise too_large_in_json(name, part[:LARGEST_RECORD], io.BytesIO(part[LARGEST_RECORD:]))
         count += tokens.records
         text, spared = spare(part, tokens)
@@ -108,7 +108,7 @@ class _Body:
         self.suffix = b""
         self._source = source
         self._name = name
-        self._buffer = source.read(_CHUNK).removeprefix(_BOM)
+        self._buffer = source.read(CHUNK).removeprefix(_BOM)
         self._alone = False
 
     def begin(self, records: str) -> bytes:
@@ -172,7 +172,7 @@ class _Body:
         if len(self._buffer) - done > LARGEST_RECORD:
             raise too_large_in_json(self._name, self._buffer[done:], self._source)
         # double the buffer, so that a record larger than a chunk is not scanned too often
-        more = self._source.read(min(max(_CHUNK, len(self._buffer) - done), _MOST_AT_ONCE))
+        more = self._source.read(min(max(CHUNK, len(self._buffer) - done), _MOST_AT_ONCE))
         if not more:
             raise UnreadablePage(f"{self._name} ends within its records: the body was cut short")
         self._buffer = self._buffer[done:] + more
@@ -215,4 +215,4 @@ def _leads(prefix: bytes, path: Sequence[str]) -> bool:
 
 
 def _shown(text: bytes) -> str:
-    return repr(excerpt(text.strip(WHITESPACE)[:_CHUNK].decode(errors="replace"), 60))
+    return repr(excerpt(text.strip(WHITESPACE)[:CHUNK].decode(errors="replace"), 60))

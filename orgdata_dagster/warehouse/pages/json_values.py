@@ -25,7 +25,7 @@ from orgdata_dagster.warehouse.pages.json_numbers import MARK
 from orgdata_dagster.warehouse.pages.page import JsonKind
 from orgdata_dagster.warehouse.storage.memory import with_room
 
-_SMALL = 1 << 18  # bytes
+SMALL = 1 << 18  # bytes: Python inspects a file up to this size faster than the database would
 _OBJECT = 4 << 20  # bytes: the smallest limit for a record that is given to the parser
 _PART = 1 << 20  # bytes
 _BATCH = 200  # columns per query; a query's memory grows with their number
@@ -87,8 +87,8 @@ def inspect(
 
 
 def is_small(path: Path) -> bool:
-    """Whether Python inspects the file faster than the database would."""
-    return path.stat().st_size <= _SMALL
+    """Whether Python inspects the file instead of the database."""
+    return path.stat().st_size <= SMALL
 
 
 def values(

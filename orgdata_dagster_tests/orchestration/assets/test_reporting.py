@@ -10,6 +10,7 @@ import pytest
 
 from orgdata_dagster.dagster_internals import SWITCH
 from orgdata_dagster.orchestration.assets import landing, metadata, reporting
+from orgdata_dagster.orchestration.assets.progress import Progress, ProgressReport, watch
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.storage.memory import in_room
 from orgdata_dagster_tests.integration.home import Home
@@ -46,18 +47,18 @@ def test_each_day_is_reported_once_while_the_run_continues(
     """The UI once showed none of a backfill's days until the last one was stored."""
     assert sandbox.url
     monkeypatch.setenv(SWITCH, internals)
-    monkeypatch.setattr(landing, "_MOST_PARTITIONS", 2)
-    monkeypatch.setattr(reporting, "_EVERY", 0)
-    seen, real = list[list[str]](), landing._Run._log_landed
+    monkeypatch.setattr(landing, "MOST_PARTITIONS", 2)
+    monkeypatch.setattr(reporting, "EVERY", 0)
+    seen = list[list[str]]()
     with home.instance() as instance:
         wanted = dg.AssetKey(USERS.split("/"))
 
-        def look(*args: Any) -> None:
-            real(*args)
-            seen.append(reported(instance, wanted))
+        def look(report: ProgressReport) -> None:
+            if isinstance(report, Progress) and report.done:
+                seen.append(reported(instance, wanted))
 
-        monkeypatch.setattr(landing._Run, "_log_landed", look)
-        done = home.materialize(USERS, today(back=4), today())
+        with watch(look):
+            done = home.materialize(USERS, today(back=4), today())
         assert done.success
         days = [today(back=back) for back in (4, 3, 2, 1, 0)]
         assert sorted(reported(instance, wanted)) == days  # each once

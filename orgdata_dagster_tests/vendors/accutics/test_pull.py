@@ -86,7 +86,7 @@ class Churn:
         self.chance = random.Random(seed)
         self.rows = {row["id"]: row for row in self.entity.truth()}
 
-    def __call__(self, _: SeenRequest | None = None) -> None:
+    def __call__(self, _request: SeenRequest | None = None) -> None:
         for _ in range(self.each):
             key, row = self.chance.choice(list(self.rows.items()))
             if self.chance.random() < 0.3:

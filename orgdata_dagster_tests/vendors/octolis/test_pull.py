@@ -327,8 +327,8 @@ def test_a_large_page_that_is_malformed_is_pulled_again(
     people_rig: Rig, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     """Its records are alike, so that no parser sees them before its rows are converted."""
-    monkeypatch.setattr(json_values, "_SMALL", 0)
-    monkeypatch.setattr(json_bytes, "_CHUNK", 1 << 12)
+    monkeypatch.setattr(json_values, "SMALL", 0)
+    monkeypatch.setattr(json_bytes, "CHUNK", 1 << 12)
     for module in (extents, ready_rows):
         monkeypatch.setattr(module, "LARGE", 100)
     monkeypatch.setattr(extents, "_measured", lambda *_: pytest.fail("it was parsed to be measured"))

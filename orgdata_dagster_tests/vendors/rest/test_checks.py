@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -191,7 +192,11 @@ def test_an_end_without_rows_is_requested_twice_more_if_nothing_else_shows_it(ri
 def test_keys_that_differ_only_in_type_are_two_rows_and_the_check_says_so(rig: Rig) -> None:
     """Of 1 and "1" one row was lost once: the column has the same text of both."""
     for title in ("before", "after"):
-        rows = [{"id": 1, "title": title}, {"id": "1", "title": "text"}, {"id": 2, "title": "other"}]
+        rows: list[dict[str, Any]] = [
+            {"id": 1, "title": title},
+            {"id": "1", "title": "text"},
+            {"id": 2, "title": "other"},
+        ]
         rig.vendor.faults.add(ErrorBody({"items": rows, "total": 3}))
         done = rig.pull(ORDERS, "orders")
         [check] = [each for each in done.get_asset_check_evaluations() if each.check_name == "keys"]

@@ -25,7 +25,8 @@ from orgdata_dagster.http.rest import next_page, paginators
 from orgdata_dagster.http.rest.auth import Fixed
 from orgdata_dagster.http.rest.errors import ErrorRules
 from orgdata_dagster.http.rest.paginators import Paginator, Stop
-from orgdata_dagster.vendors.rest.client import Listing, RestClient
+from orgdata_dagster.vendors.rest.client import RestClient
+from orgdata_dagster.vendors.rest.list_request import Listing
 from orgdata_dagster_tests.examples import examples
 
 Item = dict[str, Any]

@@ -6,11 +6,11 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.orchestration.assets import snapshots
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG
 from orgdata_dagster.sandbox.faults import CutCsv, Html
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.together.client import REPORTS
+from orgdata_dagster.vendors.together.component import Together
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.integration.truth import difference
@@ -24,7 +24,7 @@ def materialized(result: dg.ExecuteInProcessResult) -> list[str | None]:
 def snapshot_of_yesterday(runs: Runs, monkeypatch: pytest.MonkeyPatch, asset: str) -> None:
     """Take a snapshot as if it were the day before."""
     with monkeypatch.context() as patch:
-        patch.setattr(snapshots, "_today", lambda: today(back=1))
+        patch.setattr(Together, "today", lambda: today(back=1))
         assert runs.materialize(asset, today(back=1)).success
 
 
@@ -87,7 +87,7 @@ def test_an_answer_after_midnight_is_not_stored_as_yesterday(
     home: Home, sandbox: Sandbox, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([today(), str(datetime.now(UTC).date() + timedelta(days=1))])
-    monkeypatch.setattr(snapshots, "_today", lambda: next(clock))
+    monkeypatch.setattr(Together, "today", lambda: next(clock))
     assert "midnight passed" in failed(runs.materialize("together/users"))
     assert len(sandbox.log.entries()) == 1
     assert home.sql("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'together'") == [(0,)]

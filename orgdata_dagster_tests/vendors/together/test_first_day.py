@@ -8,9 +8,9 @@ import pytest
 from orgdata_dagster.cli.catalog import load
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.pull import days_of
-from orgdata_dagster.orchestration.assets import snapshots
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster.vendors.together.component import Together
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.together.rig import Runs
@@ -37,7 +37,7 @@ def test_partitions_begin_with_the_first_snapshot(monkeypatch: pytest.MonkeyPatc
     yesterday = Runs()  # loaded yesterday
     shared_state().notes("first_days").remove("together")
     with monkeypatch.context() as patch:
-        patch.setattr(snapshots, "_today", lambda: today(back=1))
+        patch.setattr(Together, "today", lambda: today(back=1))
         assert yesterday.materialize("together/users", today(back=1)).success
     later = Runs()
     assert days(later) == days(later, "sessions") == [today(back=1), today()]
@@ -50,10 +50,10 @@ def test_partitions_begin_with_the_first_snapshot(monkeypatch: pytest.MonkeyPatc
 def test_a_note_that_is_lost_comes_back_from_the_ledger(monkeypatch: pytest.MonkeyPatch, home: Home) -> None:
     shared_state().notes("first_days").add("together", today(back=9))
     runs = Runs()
-    monkeypatch.setattr(snapshots, "_today", lambda: today(back=9))
+    monkeypatch.setattr(Together, "today", lambda: today(back=9))
     assert runs.materialize("together/users", today(back=9)).success
     shared_state().notes("first_days").remove("together")
-    monkeypatch.setattr(snapshots, "_today", today)
+    monkeypatch.setattr(Together, "today", today)
     assert Runs().materialize("together/sessions").success
     assert len(days(Runs())) == 10
     home.set(ORGDATA_STATE="postgresql://nobody@127.0.0.1:1/none")  # no run can start, but the UI loads

@@ -41,7 +41,7 @@ def land(
 @pytest.fixture(params=["python", "database"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "database":
-        monkeypatch.setattr(json_values, "_SMALL", 0)
+        monkeypatch.setattr(json_values, "SMALL", 0)
 
 
 @pytest.mark.parametrize("disposition", ["merge", "replace"])

@@ -75,7 +75,10 @@ LOADED = {
 @pytest.mark.parametrize("target", LOADED.values(), ids=LOADED.keys())
 def test_every_table_with_a_key_has_the_view_with_one_row_per_key(rig: Rig, target: Target) -> None:
     """A table without a cursor that was replaced or appended to once had no view."""
-    days = {"2026-03-02": ("b,2026-03-02T10:00:00Z,3",), "2026-03-03": ("a,2026-03-03T10:00:00Z,2",)}
+    days: dict[str, tuple[str, ...]] = {
+        "2026-03-02": ("b,2026-03-02T10:00:00Z,3",),
+        "2026-03-03": ("a,2026-03-03T10:00:00Z,2",),
+    }
     if target.snapshots:
         days["2026-03-03"] += days["2026-03-02"]
     rig.land("id,updated,score\na,2026-03-01T10:00:00Z,1\n", target=target, partition="2026-03-01")

@@ -30,7 +30,7 @@ def _spelled(chance: random.Random) -> str:
 
 def test_both_ways_of_measuring_a_page_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Includes any number of digits, years before 1970, leap days, and lines that continue in the next chunk."""
-    monkeypatch.setattr(csv_instants, "_CHUNK", 1_000)
+    monkeypatch.setattr(csv_instants, "CHUNK", 1_000)
     chance = random.Random(1)
     spelled = ["2024-02-29T23:59:59Z", *(_spelled(chance) for _ in range(2_000))]
     rows = "".join(f"{number},{'é' * (number % 3)},{at}\n" for number, at in enumerate(spelled))

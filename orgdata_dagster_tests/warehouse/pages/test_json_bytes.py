@@ -73,7 +73,7 @@ def test_any_size_of_chunks_gives_the_same_result(
         path.write_text(body, encoding="utf-8")
         bare = is_bare(path, kind)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(json_bytes, "_CHUNK", chunk)
+            patch.setattr(json_bytes, "CHUNK", chunk)
             count, found, _ = rewrite(path, kind)
         expected = rows[:1] if kind == OBJECT else rows
         assert count == len(expected)
@@ -109,7 +109,7 @@ def test_a_body_truncated_at_any_position_is_refused(
     path = tmp_path / "body.json"
     path.write_bytes(body[: data.draw(st.integers(0, len(body) - 1))])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_bytes, "_CHUNK", chunk)
+        patch.setattr(json_bytes, "CHUNK", chunk)
         with pytest.raises(UnreadablePage):
             rewrite(path, ARRAY)
     assert not list(tmp_path.glob("*.clean"))

@@ -17,6 +17,7 @@ from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage, json_reader
 from orgdata_dagster.warehouse.pages import extents, json_bytes, json_pages, json_values
+from orgdata_dagster.warehouse.pages.json_numbers import MARK
 from orgdata_dagster.warehouse.pages.json_pages import JsonColumn, JsonPage, Key
 from orgdata_dagster_tests.warehouse.rig import Rig
 
@@ -25,8 +26,8 @@ ALIKE = ['{"a": 1, "b": "x", "c":[2.5, {"a": 1}]}', '{"a":  null, "b": "{:,\\"}"
 
 @pytest.fixture(autouse=True)
 def large_and_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_values, "_SMALL", 0)
-    monkeypatch.setattr(json_bytes, "_CHUNK", 256)
+    monkeypatch.setattr(json_values, "SMALL", 0)
+    monkeypatch.setattr(json_bytes, "CHUNK", 256)
 
 
 def prepared(rig: Rig, records: list[str]) -> JsonPage:
@@ -36,7 +37,7 @@ def prepared(rig: Rig, records: list[str]) -> JsonPage:
 def parsed(rig: Rig, records: list[str]) -> Mapping[Key, JsonColumn]:
     """What a look with the parser finds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_values, "_SMALL", 1 << 30)
+        patch.setattr(json_values, "SMALL", 1 << 30)
         page = prepared(rig, records)
     assert page.parsed
     return page.values
@@ -184,7 +185,7 @@ def test_decimals_that_are_not_quoted_keep_their_spelling(rig: Rig) -> None:
     sent += [f"{chance.randrange(10 ** chance.randint(1, 9))}.{chance.randrange(10**9)}" for _ in range(2000)]
     page = prepared(rig, [f'{{"n": "{number}", "x": {text}, "y": [{text}]}}' for number, text in enumerate(sent)])
     assert not page.parsed
-    quoted = page.path.read_text().count(json_pages.MARK)
+    quoted = page.path.read_text().count(MARK)
     assert 0 < quoted < len(sent)  # of both sorts there are some
     found = rig.connection.execute(f"SELECT x, y FROM {page.reading([page]).source} ORDER BY CAST(n AS INT)")
     wrong = [text for text, landed in zip(sent, found.fetchall(), strict=True) if landed != (text, f"[{text}]")]

@@ -16,7 +16,7 @@ from orgdata_dagster_tests.warehouse.rig import Rig
 NUMBERS = itertools.count()
 Values = list[str | None]
 
-COLUMNS = [
+COLUMNS: list[tuple[Values, str]] = [
     (["00123", "7"], "VARCHAR"),
     (["1.10", "1.9"], "VARCHAR"),
     (["1.5", "2.25"], "DOUBLE"),

@@ -18,15 +18,15 @@ from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.runs import created, ended
 
-READ = {"type": "orgdata_dagster.Octolis", "attributes": {
+READ: dict[str, Any] = {"type": "orgdata_dagster.Octolis", "attributes": {
     "tables": [{"name": "contacts", "id": "5f1c"}, {"name": "vip", "id": "5f1c"}, {"name": "others", "id": "77aa"}],
     "limits": {"points_per_second": 50},
 }}  # fmt: skip
-SYNC = {"type": "orgdata_dagster.OctolisSync", "attributes": {
+SYNC: dict[str, Any] = {"type": "orgdata_dagster.OctolisSync", "attributes": {
     "name": "out", "dataset": "contacts", "key": ["email"], "cron": "0 * * * *",
     "source": "with x as (select * from marts.contacts) select * from x join octolis.contacts_current using (email)",
 }}  # fmt: skip
-HOOK = {"type": "orgdata_dagster.OctolisWebhook", "attributes": {
+HOOK: dict[str, Any] = {"type": "orgdata_dagster.OctolisWebhook", "attributes": {
     "name": "news", "webhook_id": "b1f3", "method": "PUT", "source": "marts.news", "headers": {"x-source": "orgdata"},
     "on_update": True,
 }}  # fmt: skip

@@ -1,1 +1,1 @@
-"""Measurements of the whole product from outside: `make bench`, `make soak`, and one script per special question."""
+"""Measurements and trials of the whole product: `make bench`, `make soak`, and scripts with one question each."""

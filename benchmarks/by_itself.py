@@ -1,13 +1,12 @@
-"""The daemon left to itself: does everything end equal to the vendors, with no hand on it?
+"""The daemon without any command from outside: do all tables become equal to the vendors?
 
-`orgdata dev` runs against the sandbox with a tick every four minutes. Rows come and change all the time at
-all five vendors; in the middle one of them is down for a while. When the changes end, the tables get some minutes to
-become equal.
+`orgdata dev` runs against the sandbox with a tick every four minutes. Rows are added and changed at all five vendors
+throughout, and one vendor is down for a while. After the last change, the tables have some minutes to become equal.
 
     python benchmarks/by_itself.py [--minutes 20] [--json FILE]     # the daemon: tables, runs, limits, coverage
-    python benchmarks/by_itself.py --kill                           # kill -9 of all of it with runs in flight, twice
+    python benchmarks/by_itself.py --kill                           # kill -9 of all processes during runs, twice
 
-Exit status 1 if a table differs, a limit was broken, coverage has a gap, or something is stuck.
+The exit status is 1 if a table differs, a limit was broken, coverage has a gap, or something is stuck.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ DOWN = "accutics"
 
 @contextmanager
 def dev(log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`orgdata dev` in a session of its own, ended with all it started."""
+    """Run `orgdata dev` in a session of its own; at the end it is killed with everything that it started."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -53,7 +52,7 @@ def dev(log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """kill -9 of it and of everything it has started, sessions of their own included, all at once."""
+    """kill -9 of a process and of everything that it has started, also in sessions of their own."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -77,7 +76,7 @@ def runs() -> list[Any]:
 
 
 def missing_partitions() -> dict[str, list[str]]:
-    """What catch_up would still ask for."""
+    """Asset -> the partitions that `catch_up` would still pull."""
     from orgdata_dagster.cli import catalog
     from orgdata_dagster.orchestration.automation import gaps as missing
     from orgdata_dagster.orchestration.instance.setup import shared_instance
@@ -99,7 +98,7 @@ def missing_partitions() -> dict[str, list[str]]:
 
 
 def wait_for(good: Callable[[], bool], seconds: float) -> float | None:
-    """Seconds until it was good, None if it never was."""
+    """Wait until `good` returns true; returns the seconds that it took, or None after `seconds`."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         if good():
@@ -109,7 +108,7 @@ def wait_for(good: Callable[[], bool], seconds: float) -> float | None:
 
 
 def stay(sandbox: Any, folder: Path, minutes: float) -> dict[str, Any]:
-    """The daemon for so many minutes."""
+    """Run the daemon for this many minutes; returns what happened."""
     from orgdata_dagster.sandbox.faults import Status
 
     changes = Changes(sandbox)
@@ -117,7 +116,7 @@ def stay(sandbox: Any, folder: Path, minutes: float) -> dict[str, Any]:
     busy = minutes * 60 - settle
     down = next(vendor for vendor in sandbox.vendors if vendor.name == DOWN)
     with dev(folder / "dev.log"):
-        wait_for(lambda: bool(runs()), 180)  # the time counts from the first run on
+        wait_for(lambda: bool(runs()), 180)  # the time counts from the first run
         began = time.monotonic()
         while (spent := time.monotonic() - began) < busy:
             if 0.4 * busy < spent < 0.6 * busy:
@@ -150,7 +149,7 @@ def stay(sandbox: Any, folder: Path, minutes: float) -> dict[str, Any]:
 
 
 def kill(sandbox: Any, folder: Path) -> dict[str, Any]:
-    """Kill everything with runs in flight, start again, and see whether anything is stuck after 2 minutes."""
+    """Kill everything while runs are in progress and start again; returns whether anything is stuck after 2 minutes."""
     from orgdata_dagster.sandbox.faults import Slow
 
     def in_flight() -> list[Any]:
@@ -159,10 +158,10 @@ def kill(sandbox: Any, folder: Path) -> dict[str, Any]:
     found, changes = [], Changes(sandbox)
     for _ in range(2):
         for vendor in sandbox.vendors:
-            vendor.faults.add(Slow(20), times=6)  # so that there is something in flight
+            vendor.faults.add(Slow(20), times=6)  # so that runs are in progress
         with dev(folder / "dev.log") as process:
             if wait_for(lambda: len(in_flight()) >= 2, 600) is None:
-                return {"good": False, "why": "no runs came to be in flight"}
+                return {"good": False, "why": "no two runs were in progress at the same time"}
             killed = {run.run_id for run in in_flight()}
             kill_tree(process)
         for vendor in sandbox.vendors:
@@ -180,7 +179,7 @@ def kill(sandbox: Any, folder: Path) -> dict[str, Any]:
 
 
 def stuck_slots() -> int:
-    """Slots that runs hold which have ended."""
+    """Number of pool slots that ended runs still hold."""
     from orgdata_dagster.orchestration.instance.setup import shared_instance
 
     with shared_instance() as instance:

@@ -1,11 +1,12 @@
-"""A year's backfill as the UI launches it: through the webserver's GraphQL, to the daemon, into a few runs.
+"""A backfill of a year, launched as the UI does it: through the webserver's GraphQL, by the daemon, in a few runs.
 
-Two assets of channel_reports, one channel, 365 days, against the sandbox. Before it, `orgdata plan` says how many
-requests that will be.
+It pulls two assets of channel_reports, one channel and 365 days, from the sandbox. Before that, `orgdata plan`
+estimates the number of requests.
 
     python benchmarks/graphql_backfill.py [--days 365]
 
-Exit status 1 if it does not complete, takes more than four runs, or asks 5 % more or less than planned.
+The exit status is 1 if the backfill fails, takes more than four runs, or sends over 5 % more or fewer requests than
+planned.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def ask(url: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def backfill(url: str, keys: list[list[str]], days: list[str]) -> tuple[str, float]:
-    """Launch it, wait for its end; its id and how many seconds it took."""
+    """Launch a backfill and wait for its end; returns its id and its duration in seconds."""
     params = {"assetSelection": [{"path": key} for key in keys], "partitionNames": days, "tags": []}
     launched = ask(url, LAUNCH, {"params": params})
     if "backfillId" not in launched:
@@ -132,7 +133,7 @@ def main() -> int:
     print(
         f"{options.days} days of {len(endpoints)} assets: {seconds:.0f} s, runs {statuses}, {landed} partitions landed"
     )
-    print(f"requests: {planned} planned, {asked} made ({(asked - planned) / planned:+.1%})")
+    print(f"requests: {planned} planned, {asked} sent ({(asked - planned) / planned:+.1%})")
     good = set(statuses) == {"SUCCESS"} and len(statuses) <= 4 and landed == options.days * len(endpoints)
     return 0 if good and abs(asked - planned) <= 0.05 * planned else 1
 

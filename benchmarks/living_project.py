@@ -1,6 +1,6 @@
-"""A project with all five vendors, and what happens at them while it runs: rows come and change.
+"""A project with all five vendors, and changes at these vendors while it runs.
 
-Here: both, for by_itself.py. Keep out: whether the tables follow (same_as_vendors.py).
+Here: the project and the changes, for by_itself.py. Keep out: comparing tables with vendors (same_as_vendors.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def start_date() -> str:
 
 
 def write_project(folder: Path) -> Path:
-    """A project with every vendor, pulled every minute."""
+    """Write a project that pulls octolis every 10 minutes and every other vendor every 4 minutes."""
     cron, since = "*/4 * * * *", start_date()
     lists = [
         {"name": "submissions", "path": "/submissions", "paging": "page", "sort": "-updated_at"},

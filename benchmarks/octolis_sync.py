@@ -1,7 +1,8 @@
-"""How fast `orgdata sync` writes to octolis at the documented limits, against the simulated vendor, for three minutes.
+"""The speed of `orgdata sync` at octolis' documented limits, against the simulated vendor, for three minutes.
 
-The document allows 135 requests of 500 records a minute. Prints the records that the server took, as a share of that,
-how often it had to refuse (429), and the CPU time of the sync. Exit status 1 below 92 %, or after a single 429.
+The document allows 135 requests per minute with 500 records each. The script prints the number of accepted records as a
+share of that, the number of refusals (429), and the CPU time of the sync. The exit status is 1 below 92 %, or after any
+429.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from orgdata_dagster.sandbox.log import Entry
 from orgdata_dagster.sandbox.octolis import Column, Dataset, Octolis
 from orgdata_dagster.sandbox.server import Sandbox, keep_steady
 
-ALLOWED, WANTED = 67_500, 0.92  # records a minute; the share of them
+ALLOWED, WANTED = 67_500, 0.92  # records per minute; the share of them that must be accepted
 ATTRIBUTES = {"name": "bench", "dataset": "people", "source": "marts.people", "key": ["email"], "dry_run": False}
 COLUMNS = [Column("email"), Column("firstname"), Column("n", "integer"), Column("score", "float"),
            Column("vip", "boolean"), Column("born_at", "timestamp")]  # fmt: skip
@@ -51,12 +52,12 @@ def project(folder: Path) -> Path:
 
 
 def taken(entries: list[Entry], seconds: float) -> int:
-    """Records in requests that arrived within so many seconds after the first."""
+    """Number of records in the requests of the first `seconds` seconds."""
     return sum(entry.rows or 0 for entry in entries if entry.arrived - entries[0].arrived < seconds)
 
 
 def cpu_seconds(group: int) -> float:
-    """CPU time so far of the processes of a group: the command, its fork server and its worker."""
+    """CPU time so far of all processes of a group: the command, its fork server and its worker."""
     fields = [path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat")]
     ticks = sum(int(each[11]) + int(each[12]) for each in fields if int(each[2]) == group)
     return ticks / os.sysconf("SC_CLK_TCK")
@@ -87,9 +88,9 @@ def main() -> int:
         entries = sandbox.log.entries("octolis")
     records, refused = taken(entries, minutes * 60), sandbox.octolis.limiter.violations
     share = records / minutes / ALLOWED
-    print(f"{records} records in {minutes:g} minutes: {records / minutes:.0f} a minute, {share:.1%} of {ALLOWED}")
-    print(f"{len(entries)} requests, {refused} times 429; CPU time of the sync {used:.0f} s")
-    print(f"load of the machine meanwhile: {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs")
+    print(f"{records} records in {minutes:g} minutes: {records / minutes:.0f} per minute, {share:.1%} of {ALLOWED}")
+    print(f"{len(entries)} requests, {refused} refusals (429); CPU time of the sync {used:.0f} s")
+    print(f"load average: {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs")
     return 0 if share >= WANTED and not refused else 1
 
 

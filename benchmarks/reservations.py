@@ -2,8 +2,8 @@
 
     python -m benchmarks.reservations [--seconds 3] [--url postgresql://...]
 
-Here: both stores of the shared state, with 1 and 8 processes, on a rule that never makes anyone wait.
-Keep out: whole commands (bench/). Without --url, PostgreSQL is started as the tests do.
+Here: both stores of the shared state, with 1 and 8 processes, and a rule under which no request waits.
+Keep out: whole commands (bench/). Without --url, the script starts a PostgreSQL server of its own, as the tests do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from orgdata_dagster.state import State, open_state
 from orgdata_dagster_tests.postgres import running
 
 FORK = multiprocessing.get_context("fork")
-# one window, and octolis' shape, where each request is two transactions
+# one window, and the windows of octolis, with which a reservation takes two transactions
 RULES = {
     "one window": Rule(buckets=((Window(1e9, 0.02),),)),
     "octolis": Rule(buckets=((Window(25e6, 1), Window(6e7, 30)), (Window(1e9, 30),))),
@@ -35,13 +35,13 @@ def main() -> None:
     """Measure, and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="", help="a database to use instead of a new server")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each figure")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="seconds per figure")
     options = parser.parse_args()
     print(measured(options.url, options.seconds))
 
 
 def measured(url: str = "", seconds: float = SECONDS) -> str:
-    """A table."""
+    """The figures as a Markdown table."""
     lines = ["| rule | processes | files of one machine | PostgreSQL |", "|---|--:|--:|--:|"]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -52,8 +52,8 @@ def measured(url: str = "", seconds: float = SECONDS) -> str:
             for processes in (1, 8):
                 figures = [_per_second(place, rule, processes, seconds, folder) for place in (None, url)]
                 lines.append(f"| {rule} | {processes} | {figures[0]:,.0f} | {figures[1]:,.0f} |")
-    told = "A rule that never makes anyone wait. octolis: two windows and an account's, two transactions per request."
-    return "\n".join([*lines, "", told])
+    note = "No request waits. octolis: two windows per key and one per account, two transactions per request."
+    return "\n".join([*lines, "", note])
 
 
 def _per_second(url: str | None, rule: str, processes: int, seconds: float, folder: Path) -> float:

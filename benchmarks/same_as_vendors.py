@@ -1,6 +1,7 @@
-"""Whether the tables of living_project.py are what its vendors have, row by row as far as versions can be told.
+"""The comparison of the tables of living_project.py with what its vendors have.
 
-Here: the vendors' truth, the tables' rows, and the difference. Keep out: running anything (by_itself.py).
+Here: the vendors' rows, the tables' rows, and the difference. A row is compared by its key and its version. Keep out:
+running anything (by_itself.py).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Pairs = Counter[tuple[str, ...]]
 
 
 def truth(sandbox: Any) -> dict[str, Pairs]:
-    """Table -> what tells its rows' versions apart, as the vendors have it."""
+    """Table -> key and version of each row at the vendor."""
     since = start_date()
     institution, accutics = sandbox.institution_analytics, sandbox.accutics
 
@@ -56,13 +57,13 @@ SQL = {
 
 
 def landed() -> dict[str, Pairs]:
-    """The same out of the tables."""
+    """The same for the rows in the warehouse."""
     from orgdata_dagster.orchestration.resources import WarehouseResource
 
     found: dict[str, Pairs] = {}
     with WarehouseResource().open().reading() as connection:
         for table, sql in SQL.items():
-            with suppress(Exception):  # not there yet
+            with suppress(Exception):  # the table does not exist yet
                 rows = connection.execute(sql.format(table)).fetchall()
                 found[table] = Counter(tuple(map(spelled, row)) for row in rows)
     return found
@@ -73,7 +74,7 @@ def spelled(value: Any) -> str:
 
 
 def different(sandbox: Any) -> dict[str, str]:
-    """Tables that differ from the vendor, with how many rows lack on either side."""
+    """Tables that differ from the vendor -> the number of rows that only one side has."""
     want, have = truth(sandbox), landed()
     found = {}
     for table, rows in want.items():

@@ -1,7 +1,7 @@
-"""Together's minute at its real length: two pulls at once, a crash and a restart, by the server's own log.
+"""Together's rate limit with its real minute: two concurrent pulls, a crash and a restart, judged by the server's log.
 
-Takes some seven minutes, which is why it is no test. Prints how far apart requests arrived, and whether the server ever
-had to refuse one; exit status 1 if a rule was broken, or if queued requests were further apart than 63 s.
+It takes about seven minutes, too long for a test. It prints the seconds between requests, and whether the server
+refused any. The exit status is 1 if a rule was broken, or if queued requests were more than 63 s apart.
 """
 
 from __future__ import annotations

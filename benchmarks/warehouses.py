@@ -1,9 +1,10 @@
-"""Times commits, queries and a bulk load on the three kinds of warehouse, in turn: `make bench ONLY=warehouses`.
+"""Commits, queries and a bulk load on the three kinds of warehouse, alternating: `make bench ONLY=warehouses`.
 
     python -m benchmarks.warehouses [--rounds 25] [--rows 300000] [--only file,sqlite,postgres]
 
 It starts a PostgreSQL server of its own, from Debian's package. The server does not wait for its disk (`fsync` is off),
-and the files are in memory where there is a /dev/shm: the figures compare the kinds, and a disk adds to each of them.
+and the files are in memory if the machine has /dev/shm. The figures compare the kinds; a disk would add to
+each of them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ NAMES = {
     warehouses.POSTGRES: "lake on PostgreSQL",
 }
 HEADER = (
-    "| warehouse | commit of 100 new rows, ms | that replaces 100, ms | query, ms | {rows:,} rows in bulk, s |\n"
+    "| warehouse | commit of 100 new rows, ms | replacing 100 rows, ms | query, ms | {rows:,} rows in bulk, s |\n"
     "|---|--:|--:|--:|--:|\n"
 )
 TITLE, ROUNDS, ROWS = "Three kinds of warehouse", 25, 300_000
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def measured(kinds: Sequence[str] = warehouses.KINDS, rounds: int = ROUNDS, rows: int = ROWS) -> str:
-    """A table: medians, and the best time in brackets."""
+    """The figures as a Markdown table: medians, and the shortest time in brackets."""
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(prefix="orgdata-warehouses-", dir=memory) as name, ExitStack() as stack:
         if warehouses.POSTGRES in kinds:
@@ -59,8 +60,10 @@ def measured(kinds: Sequence[str] = warehouses.KINDS, rounds: int = ROUNDS, rows
         f"| {NAMES[kind]} | {' | '.join(_shown(times[name], 1 if name == 'bulk' else 1000) for name in COLUMNS)} |\n"
         for kind, times in took.items()
     ]
-    told = f"Medians of {rounds} rounds, in brackets the best; all files in memory, no server waits for a disk."
-    return f"{HEADER.format(rows=rows)}{''.join(lines)}\n{told}"
+    note = (
+        f"Medians of {rounds} rounds, in brackets the shortest time. Files are in memory; no server waits for a disk."
+    )
+    return f"{HEADER.format(rows=rows)}{''.join(lines)}\n{note}"
 
 
 def _rig(folder: Path, kind: str, stack: ExitStack) -> Rig:

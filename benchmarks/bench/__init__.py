@@ -1,5 +1,5 @@
-"""`make bench`: the whole command, from start to exit, beside a bare loop and beside dlt.
+"""`make bench`: whole commands, from start to exit, compared with a bare loop and with dlt.
 
-Here: what is measured (workloads.py), with whom it is compared (bare.py, tuned_dlt.py), what is
-measured only if it is named (at_size.py, idle.py), and the table (report.py).
+Here: what is measured (workloads.py), what it is compared with (bare.py, tuned_dlt.py), what is measured only on
+request (at_size.py, idle.py), and the table of results (report.py).
 """

@@ -1,7 +1,7 @@
-"""Measure the command, in turn with the bare loop and dlt, and print one table; see `--help`.
+"""Measure orgdata, alternating with the bare loop and dlt, and print one table; see `--help`.
 
-Here: rounds and runs, and which parts have a table of their own. Keep out: what is run (workloads.py) and how it is
-shown (report.py).
+Here: the rounds, and the parts with tables of their own. Keep out: what is run (workloads.py), and the tables
+(report.py).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from benchmarks.outside.home import Home
 from benchmarks.outside.server import Server
 
 _HERE = Path(__file__).parent
-_OPTIONAL = {"size": at_size.measure, "idle": idle.measure}  # take minutes, and have nobody to compare with
+_OPTIONAL = {"size": at_size.measure, "idle": idle.measure}  # take minutes, and are not compared
 _PARTS = {"warehouses": warehouses, "reservations": reservations}  # measured in this process, with tables of their own
 _SCRIPTS = {BARE: "bare.py", DLT: "tuned_dlt.py"}
 
 
 def main() -> int:
-    """Run it; exit status 1 if anything failed or a table differs from the truth."""
+    """Measure; returns 1 if anything failed or a table differs from the truth."""
     options = _options()
     groups.adopt()
     names = options.only.split(",")
@@ -67,20 +67,24 @@ def _note(runs: list[Run], measured: Iterator[Run]) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench", description="Measure orgdata beside a bare loop and dlt.")
+    parser = argparse.ArgumentParser(
+        prog="make bench", description="Measure orgdata, and compare it with a bare loop and dlt."
+    )
     names = ", ".join(each.name for each in workloads())
     optional = ", ".join([*_OPTIONAL, *_PARTS])
-    parser.add_argument("--only", default="", help=f"workloads, by comma: {names}; only if named here: {optional}")
+    parser.add_argument(
+        "--only", default="", help=f"workloads, separated by commas: {names}; only on request: {optional}"
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scale", type=float, default=1, help="multiplies the rows; below 1 for a quick try")
-    parser.add_argument("--alone", action="store_true", help="orgdata only")
-    parser.add_argument("--dlt-python", default="", help="a Python that has dlt; default: this one, if it has")
-    parser.add_argument("--write", action="store_true", help=f"write {report.RESULTS.name}")
+    parser.add_argument("--scale", type=float, default=1, help="multiplies the rows; below 1 for a quick trial")
+    parser.add_argument("--alone", action="store_true", help="measure only orgdata")
+    parser.add_argument("--dlt-python", default="", help="a Python with dlt; default: this one, if dlt is installed")
+    parser.add_argument("--write", action="store_true", help=f"write the results to {report.RESULTS.name}")
     return parser.parse_args()
 
 
 def _rivals(workload: Workload, options: argparse.Namespace) -> dict[str, str]:
-    """Who else runs it -> with which Python."""
+    """What the workload is compared with -> its Python."""
     if not workload.rival or options.alone:
         return {}
     found = {BARE: sys.executable}
@@ -139,7 +143,7 @@ def _tell(workload: Workload, who: str, ended: Ended) -> None:
 
 
 def _other_count(file: Path | None, tables: list[str], server: Server) -> int:
-    """By how many rows a script's tables differ in number from the truth; it promises no more."""
+    """By how many rows a script's tables differ in number from the truth. Their content is not compared."""
     truth = {table.name.partition(".")[2]: _lines(server.folder / table.file) for table in server.tables}
     if file is None:
         return sum(truth.values())

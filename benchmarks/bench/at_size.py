@@ -1,7 +1,7 @@
-"""The optional workload `size`: what people and sensors do on a home as large as after five years of 50 tables.
+"""The optional workload `size`: commands and ticks on a home with five years of 50 tables.
 
-Here: making such a home, and the commands that are timed on it. The rows of the ledger are generated; the tables
-themselves have one row per day. Keep out: other workloads (workloads.py).
+Here: making such a home, and the commands that are measured on it. The rows of the ledger are generated; the tables
+have one row per day. Keep out: other workloads (workloads.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.outside.server import Server
 TITLE = "5 years of 50 tables"
 _TABLES, _DAYS = 50, 1826
 _VENDOR = "institution_analytics"
-_LOADS_PER_DAY = 7  # a day is pulled again while it is today, and now and then later
+_LOADS_PER_DAY = 7  # today is pulled several times, and some days again later
 
 _LEDGER = """
 INSERT INTO _orgdata.loads BY NAME
@@ -52,7 +52,7 @@ from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.project.build import build_defs
 repository = build_defs().get_repository_def()
 with shared_instance() as instance:
-    for _ in range(2):  # the daemon's process has imported everything by the second one
+    for _ in range(2):  # at the second tick the process has imported everything, like the daemon
         context = dg.build_sensor_context(
             instance=instance, repository_def=repository, resources={"warehouse": WarehouseResource()}
         )
@@ -64,7 +64,7 @@ print(json.dumps(figures))
 
 
 def measure(folder: Path, rounds: int) -> Iterator[Run]:
-    """Time `status`, a tick of `catch_up`, and a pull of one table before and after the years are there."""
+    """Measure `status`, a tick of `catch_up`, and a pull of one table before and after the ledger is filled."""
     with Server("csv_tables", {"tables": _TABLES, "rows": 3 * _DAYS, "days": _DAYS}, folder / "truth") as server:
         home = Home(folder / "home", server)
         names = [table.name.partition(".")[2] for table in server.tables]
@@ -98,7 +98,7 @@ def _run(title: str, ended: Ended, seconds: float | None = None, cpu: float | No
 
 
 def _fill(warehouse: Path, tables: list[str], days: int) -> None:
-    """Write the ledger of `days` days up to yesterday into a warehouse that has been pulled into once."""
+    """Write a ledger of `days` days up to yesterday into a warehouse in which one table has landed."""
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE TEMP TABLE tables (table_name VARCHAR)")

@@ -1,7 +1,7 @@
-"""The bare loop: what a script of a few lines does. Downloads with httpx to files, then one typed statement a table.
+"""The bare loop: a simple script that downloads files with httpx, and loads each table with one typed statement.
 
-No rate limit, no retry, no check, no ledger, nothing atomic; the types are written by hand. A script, not a module, so
-that it starts with httpx and duckdb alone:
+It has no rate limit, retries, checks or ledger, and nothing is atomic; the types are written by hand. It is a script,
+so that it imports only httpx and duckdb:
 
     python bare.py KIND URL FOLDER FIRST LAST TABLE...
 """
@@ -61,7 +61,7 @@ def client() -> httpx.Client:
 
 
 def save(asking: httpx.Client, url: str, query: dict[str, str], path: Path) -> Path:
-    """One answer in a file."""
+    """Download one answer to a file."""
     with asking.stream("GET", url, params=query) as answer, path.open("wb") as file:
         answer.raise_for_status()
         for chunk in answer.iter_bytes():
@@ -109,7 +109,7 @@ def json(url: str, folder: Path, first: str, last: str, tables: list[str]) -> No
         while not files or files[-1].stat().st_size > 100:
             query = {"api-key": "sandbox-octolis-key", "page": str(len(files) + 1), "pageSize": "50000"}
             files.append(save(asking, address, query, folder / f"{len(files)}.json"))
-    for path in files[:-1]:  # without its envelope an array loads twice as fast
+    for path in files[:-1]:  # an array without its envelope loads twice as fast
         path.write_bytes(path.read_bytes()[len(b'{"records":') : -1])
     pages = [str(path) for path in files[:-1]]
     with duckdb.connect(str(folder / "bare.duckdb")) as connection:

@@ -1,6 +1,6 @@
-"""The optional workload `idle`: what `orgdata dev` uses while there is nothing to do.
+"""The optional workload `idle`: the CPU time that `orgdata dev` uses while there is nothing to do.
 
-Here: one long look at its CPU time. Keep out: other workloads (workloads.py).
+Here: one long measurement. Keep out: other workloads (workloads.py).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _START = 60.0  # seconds until everything has started and every sensor has had a
 _LOOK = 600.0
 
 
-def measure(folder: Path, rounds: int) -> Iterator[Run]:  # noqa: ARG001 - one look is long enough
-    """Run it on a home in which five tables have landed; `seconds` of the result are those of the look."""
+def measure(folder: Path, rounds: int) -> Iterator[Run]:  # noqa: ARG001 - one measurement is long enough
+    """Measure on a home in which five tables have landed. `seconds` of the result is the length of the measurement."""
     with Server("csv_tables", {"tables": 5, "rows": 9}, folder / "truth") as server:
         home = Home(folder / "home", server)
         failed = home.orgdata(*home.pull_words()).status != 0
@@ -43,7 +43,7 @@ def measure(folder: Path, rounds: int) -> Iterator[Run]:  # noqa: ARG001 - one l
 
 
 def _cpu(command: Command) -> float:
-    """CPU seconds of its processes and of those that have ended and were waited for."""
+    """CPU seconds of the processes of a command, and of their ended children."""
     ticks = 0
     for pid in command.group.pids():
         try:

@@ -21,7 +21,11 @@ HEAD = ("workload", "who", "wall s", "range", "x bare loop", "range ", "CPU s", 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: `peak` in bytes; `wrong`: rows that differ from the truth, None where nothing landed to compare."""
+    """One run of a workload.
+
+    peak: in bytes.
+    wrong: number of rows that differ from the truth; None if nothing was compared.
+    """
 
     workload: str
     who: str
@@ -34,7 +38,7 @@ class Run:
 
 
 def text(runs: Sequence[Run]) -> str:
-    """Medians over the rounds."""
+    """The table: medians over the rounds."""
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.workload, run.who), []).append(run)
@@ -42,13 +46,13 @@ def text(runs: Sequence[Run]) -> str:
 
 
 def write(runs: Sequence[Run], rounds: int, loads: Iterable[float], kind: str) -> None:
-    """The table with date and machine, for readers of the repository."""
+    """Write the table with date and machine to RESULTS.md. `loads`: load average before and after."""
     before, after = loads
-    _, mark, others = RESULTS.read_text().partition("\n## ")  # tables of other kinds
+    _, mark, others = RESULTS.read_text().partition("\n## ")  # sections with other tables
     RESULTS.write_text(
-        "# What `make bench` measured last\n\n"
+        "# The last results of `make bench`\n\n"
         f"{_circumstances()}\n"
-        f"Load average {before:.1f} before and {after:.1f} after (the runs themselves included).\n\n"
+        f"Load average {before:.1f} before and {after:.1f} after (including the runs themselves).\n\n"
         f"Each figure is the median of up to {rounds} interleaved rounds of the whole process, from start to exit. CPU"
         f" and\npeak memory (anonymous, by {kind}) are those of the whole process tree. `rows wrong` are rows lost,"
         " duplicated\nor altered, of all rounds. Dagster, the sandbox and all limits of concurrency are at their"
@@ -58,7 +62,7 @@ def write(runs: Sequence[Run], rounds: int, loads: Iterable[float], kind: str) -
 
 
 def write_section(title: str, table: str, load: float) -> None:
-    """Replace, or add, the part of the results with this title."""
+    """Replace or add the section of RESULTS.md with this title."""
     first, *others = RESULTS.read_text().split("\n## ")
     made = f"{title}\n\n{_circumstances()} Load average {load:.1f} before.\n\n{table}\n"
     titles = [other.partition("\n")[0] for other in others]
@@ -70,7 +74,7 @@ def write_section(title: str, table: str, load: float) -> None:
 
 
 def _circumstances() -> str:
-    """When, what and where."""
+    """Date, commit, machine and versions, as one sentence."""
     root = RESULTS.parents[1]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True)
     packages = ", ".join(f"{name} {version(name)}" for name in ("dagster", "duckdb", "httpx"))

@@ -1,6 +1,6 @@
-"""The same with dlt, tuned by hand: pages as Arrow tables, extracted in parallel, loaded as Parquet.
+"""The same pulls with dlt, tuned by hand: pages as Arrow tables, extracted in parallel, loaded as Parquet.
 
-A script that needs the extra `bench`, or any Python that has `dlt[duckdb]` and `pyarrow`:
+A script. It needs the extra `bench`, or any Python with `dlt[duckdb]` and `pyarrow`:
 
     python tuned_dlt.py KIND URL FOLDER FIRST LAST TABLE...
 """

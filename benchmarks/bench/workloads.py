@@ -1,4 +1,4 @@
-"""What `make bench` measures: worlds to pull, and commands on a home that has something.
+"""What `make bench` measures: pulls of simulated vendors, and commands on a home in which tables have landed.
 
 Here: the workloads and their sizes. Keep out: running and timing them (__main__.py).
 """
@@ -14,10 +14,13 @@ ORGDATA, BARE, DLT = "orgdata", "bare loop", "dlt"
 
 @dataclass(frozen=True)
 class Workload:
-    """`builder` and `options`: its world. `rival`: how bare.py and tuned_dlt.py call it; "": nobody to compare with.
+    """One line of the results.
 
-    `args`: the command; empty for a pull of the world's days. `warm`: in a home that has pulled the same before, else
-    in a new one.
+    builder, options: the world (outside/world.py), and its size.
+    rival: its name in bare.py and tuned_dlt.py; "": it is not compared.
+    args: the arguments of `orgdata`; empty for a pull of all days of the world.
+    warm: whether it runs in a home that has pulled the same before; otherwise each round has a new home.
+    rounds: number of rounds, at most.
     """
 
     name: str
@@ -27,11 +30,11 @@ class Workload:
     rival: str = ""
     args: tuple[str, ...] = ()
     warm: bool = False
-    rounds: int = field(default=10**6)  # at most
+    rounds: int = field(default=10**6)
 
 
 def workloads(scale: float = 1) -> list[Workload]:
-    """All of them; `scale` multiplies rows, and days of small requests."""
+    """All workloads. `scale` multiplies numbers of rows, tables and requests."""
 
     def much(count: int) -> int:
         return max(1, round(count * scale))

@@ -1,7 +1,7 @@
-"""A command as a process of its own, measured from start to exit.
+"""A command in a process of its own, measured from start to exit.
 
-Here: starting it, waiting for it, killing parts of it, and how it ended. Keep out: who belongs to it (group.py) and
-which commands there are (home.py).
+Here: starting a command, waiting for it, killing parts of it, and its result. Keep out: which processes belong to it
+(group.py), and which commands there are (home.py).
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from benchmarks.outside import group as groups
 from benchmarks.outside import stopping
 
 TRACEBACK = "Traceback (most recent call last)"
-GRACE = 15.0  # seconds that what a command has started may outlive it
-_SAMPLE = {"cgroup": 0.05, "PSS": 0.25}  # seconds between two looks at the memory
+GRACE = 15.0  # seconds that processes may outlive the command that has started them
+_SAMPLE = {"cgroup": 0.05, "PSS": 0.25}  # seconds between two measurements of memory
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended. `status` below 0: by that signal; `stuck`: it, or what it started, had to be killed.
+    """How a command ended.
 
-    `cpu` and `peak` (bytes) are those of the whole tree. CPU time means something only if nothing else of ours ended
-    meanwhile.
+    status: below 0: the signal that ended it.
+    cpu, peak: seconds, and bytes, of all its processes. CPU time is only right if no other command ended meanwhile.
+    stuck: whether it, or a process that it started, had to be killed.
     """
 
     status: int
@@ -49,13 +50,13 @@ class Ended:
 
     @property
     def crashed(self) -> bool:
-        """Died of a signal, ran out of memory, or showed a traceback; failing with a reason is no crash."""
+        """Whether a signal or a lack of memory ended it, or it printed a traceback."""
         signs = (TRACEBACK, "Segmentation fault", "worker process was killed")
         return self.status < 0 or self.out_of_memory > 0 or any(sign in self.text for sign in signs)
 
 
 class Command:
-    """A running command with all that it starts."""
+    """A running command with all processes that it starts."""
 
     def __init__(
         self, words: Sequence[str], environment: Mapping[str, str], folder: Path, *, limit: int | None = None
@@ -89,11 +90,11 @@ class Command:
         return self._process.poll() is None
 
     def children(self) -> list[int]:
-        """All members but the command itself."""
+        """All processes except the command itself."""
         return [pid for pid in self.group.pids() if pid != self.pid]
 
     def kill(self, *pids: int) -> None:
-        """kill -9 of these; without any, of all members."""
+        """kill -9 of these processes; by default of all."""
         if not pids:
             groups.kill(self.group)
         for pid in pids:
@@ -101,11 +102,11 @@ class Command:
                 os.kill(pid, signal.SIGKILL)
 
     def terminate(self) -> None:
-        """SIGTERM to the command itself."""
+        """Send SIGTERM to the command itself."""
         self._process.terminate()
 
     def wait(self, timeout: float, grace: float = GRACE) -> Ended:
-        """Wait for its end and for the end of what it started; kill what goes on after that."""
+        """Wait until the command and all its processes have ended; kill those that have not ended in time."""
         stuck = False
         try:
             status = self._process.wait(timeout)

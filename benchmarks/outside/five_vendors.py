@@ -1,4 +1,4 @@
-"""The world for faults and kills: all five vendors with little awkward data and several pages each.
+"""The world for faults and kills: all five vendors, each with few, awkward rows on several pages.
 
 Here: this one world. Keep out: sizes (many_rows.py), which faults are played (soak/).
 """
@@ -24,7 +24,7 @@ _SETTLE = {"lookback": "1s"}
 
 
 def five_vendors(rows: int = 240, cron: str | None = None, quirk: str = "") -> World:
-    """Yesterday and today of every vendor, each table in three pages or more; `quirk`: one of QUIRKS."""
+    """Yesterday and today of every vendor; each table has three pages or more. `quirk`: one of QUIRKS."""
     today = datetime.now(UTC).date()
     days = (today - timedelta(days=DAYS - 1), today)
     common = {"cron": cron, "retries": _RETRIES}
@@ -87,7 +87,7 @@ def _clock(seconds: float) -> Quirk:
 
 
 def _prints(printed: Callable[[str], str] | None = None, *, exclusive: bool = False) -> Quirk:
-    """The institution's events with other instants than are stored, or a bound that is exclusive after all."""
+    """The institution prints other instants than it stores, or its upper bound is exclusive."""
 
     def change(world: World) -> None:
         vendor = world.vendors[0]
@@ -109,7 +109,7 @@ QUIRKS: dict[str, Quirk] = {
     "whole minutes printed": _prints(institution_analytics.coarse(-1)),
     "local time printed": _prints(institution_analytics.local(5.5)),
 }
-"""Lasting behaviour of vendors that their documents do not speak of."""
+"""Permanent behaviour of vendors that their documents do not mention."""
 
 _KEYED = {"key": ["id"], "cursor_column": "updated_at"}
 

@@ -1,10 +1,11 @@
-"""A group of processes: everything that one command starts, whatever sessions its children make for themselves.
+"""A group of processes: everything that one command starts, also in sessions of its own.
 
-Here: who belongs to a group, its memory, and its end. A memory cgroup does it where one can be made (v1 or v2);
-elsewhere a variable in the environment, which children inherit, marks the members. Keep out: starting and waiting
-(command.py). Linux only.
+Here: the processes of a group, their memory, and killing them. A group is a memory cgroup (v1 or v2) if one can be
+made; otherwise a variable in the environment, which children inherit, marks its processes. Keep out: starting and
+waiting (command.py). Linux only.
 
-Memory is anonymous memory, each page counted once: what the kernel cannot simply drop, as it can the page cache.
+Memory means anonymous memory, with each page counted once. The page cache does not count, because the kernel
+can drop it.
 """
 
 from __future__ import annotations
@@ -29,28 +30,28 @@ class Group(Protocol):
     kind: str
 
     def command(self, words: list[str]) -> list[str]:
-        """The words that start a program inside the group."""
+        """The command line that starts a program inside the group."""
         ...
 
     def environment(self) -> dict[str, str]:
-        """Variables that such a program needs."""
+        """The variables that such a program needs."""
         ...
 
     def pids(self) -> list[int]: ...
 
     def memory(self) -> int:
-        """Anonymous bytes of all members at this moment."""
+        """Bytes of anonymous memory of all processes now."""
         ...
 
     def out_of_memory(self) -> int:
-        """How many members the kernel has killed because the group's limit was reached."""
+        """Number of processes that the kernel has killed because of the group's limit."""
         ...
 
     def close(self) -> None: ...
 
 
 def make(limit: int | None = None) -> Group:
-    """A new group; `limit` bounds its memory in bytes. Raises OSError where there is a limit but no cgroup."""
+    """A new group. `limit`: bytes of memory. Raises OSError if there is a limit and no cgroup can be made."""
     folder = _new_cgroup(limit)
     if folder:
         return Cgroup(folder)
@@ -60,7 +61,7 @@ def make(limit: int | None = None) -> Group:
 
 
 def kill(group: Group, patience: float = 10) -> bool:
-    """kill -9 of all members until there is none; whether that worked."""
+    """kill -9 of all processes until none is left; returns whether that succeeded within `patience` seconds."""
     deadline = time.monotonic() + patience
     while pids := group.pids():
         for pid in pids:
@@ -120,7 +121,7 @@ class Cgroup:
 
 
 class Marked:
-    """Processes with a mark of their own in the environment that they were started with."""
+    """Processes that were started with a common mark in their environment."""
 
     kind = "PSS"
 
@@ -149,16 +150,16 @@ class Marked:
         return 0
 
     def close(self) -> None:
-        """Nothing to put away."""
+        """No-op."""
 
 
 def state(pid: int) -> str:
-    """The kernel's letter for a process's state, "" if there is none."""
+    """The kernel's letter for the state of a process; "" if it does not exist."""
     return (_read(pid, "stat").rpartition(b")")[2].split() or [b""])[0].decode()
 
 
 def reap() -> None:
-    """Take the ended orphans that became children of this process (see `adopt`), so that their CPU time is counted."""
+    """Wait for ended orphans that became children of this process (see `adopt`), so that their CPU time is counted."""
     with STARTING:
         for pid in _all_pids():
             fields = _read(pid, "stat").rpartition(b")")[2].split()
@@ -168,7 +169,7 @@ def reap() -> None:
 
 
 OWN: set[int] = set()
-"""Children that somebody waits for by name; `reap` leaves them alone. Whoever starts one holds `STARTING` meanwhile."""
+"""Children that are waited for elsewhere, so that `reap` skips them. `STARTING` is held while one is started."""
 STARTING = threading.RLock()
 
 
@@ -198,7 +199,7 @@ def _new_cgroup(limit: int | None) -> Path | None:
 
 
 def _candidates() -> Iterator[Path]:
-    """Where a memory cgroup may be made: below our own, below its parent, below the root."""
+    """Folders in which a memory cgroup may be made: our own, its parent, the root."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers in ("memory", ""):

@@ -1,6 +1,6 @@
 """A user's machine in a temporary folder: a project of its own, ORGDATA_HOME, the environment, the command.
 
-Here: what a user would have. Keep out: starting processes (command.py), vendors (server.py).
+Here: what a user has. Keep out: starting processes (command.py), vendors (server.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PYPROJECT = '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_mod
 
 
 class Home:
-    """`folder` holds the project, the state and what each command printed."""
+    """A user's machine. `folder` has the project, the state, and the output of each command."""
 
     def __init__(self, folder: Path, server: Server, *, limit: int | None = None) -> None:
         self.folder = folder
@@ -35,7 +35,7 @@ class Home:
         _write_project(folder / "project", server.defs)
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The variables of a user who has set up nothing but this project."""
+        """The environment variables of a user who has set up only this project."""
         from orgdata_dagster.sandbox.environment import environment
 
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
@@ -53,12 +53,12 @@ class Home:
         return self.start(*args).wait(timeout)
 
     def pull_words(self, selection: str = "*", *more: str) -> list[str]:
-        """The arguments of a pull of the world's days."""
+        """The arguments of `orgdata` for a pull of all days of the world."""
         first, last = self.server.days
         return ["pull", selection, "--from", str(first), "--to", str(last), *more]
 
     def differences(self, *, ended_well: bool, tables: Iterable[Table] | None = None) -> dict[str, Difference]:
-        """The tables against the truth."""
+        """Table -> its difference from the truth."""
         wanted = list(tables) if tables is not None else self.server.tables
         return compare(self.warehouse, wanted, self.server.folder, ended_well=ended_well)
 

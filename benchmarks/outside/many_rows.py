@@ -1,6 +1,6 @@
-"""Worlds of one vendor with much of something: rows, days, columns, tables, small requests.
+"""Worlds of one vendor with many rows, days, columns, tables or small requests.
 
-Here: their sizes and shapes. Add here when: a size is to be tried or measured. Keep out: faults (five_vendors.py).
+Here: these worlds. Add here when: another size is to be tried or measured. Keep out: faults (five_vendors.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def csv_days(rows: int, days: int, tables: int = 1, concurrent: int | None = None) -> World:
-    """`rows` CSV rows in each of so many tables, evenly over days that are over, pages of 20,000."""
+    """Tables of `rows` CSV rows each, spread evenly over the last days before today, in pages of 20,000."""
     first, last = last_days(days)
     end = midnight(last) + timedelta(days=1) - _MICROSECOND
     span = days * 86_400_000_000 - 1
@@ -42,7 +42,7 @@ def csv_days(rows: int, days: int, tables: int = 1, concurrent: int | None = Non
 
 
 def csv_tables(tables: int, rows: int, days: int = 1) -> World:
-    """Many small CSV tables, `rows` rows a table."""
+    """Many small CSV tables of `rows` rows each."""
     first, last = last_days(days)
     chance = random.Random(0)
     sets = [
@@ -58,7 +58,7 @@ def csv_tables(tables: int, rows: int, days: int = 1) -> World:
 
 
 def wide_csv(columns: int, rows: int) -> World:
-    """A CSV table of very many columns of several types."""
+    """A CSV table with very many columns of several types."""
     first, last = last_days(1)
     names = ["id", _CURSOR, *(f"column_{number}" for number in range(columns - 2))]
     at = midnight(first)
@@ -76,7 +76,7 @@ def wide_csv(columns: int, rows: int) -> World:
 
 
 def wide_json(columns: int, rows: int) -> World:
-    """A JSON list of very many columns of several types."""
+    """A JSON list with very many columns of several types."""
     first, last = last_days(1)
     names = [f"column_{number}" for number in range(columns - 2)]
     stamp = _stamp(midnight(first), 3)
@@ -97,7 +97,7 @@ def wide_json(columns: int, rows: int) -> World:
 
 
 def json_records(records: int) -> World:
-    """One octolis dataset, pages of 50,000."""
+    """One octolis dataset in pages of 50,000."""
     data = BulkDataset(records, datetime.now(UTC))
     today = datetime.now(UTC).date()
     fast = dict.fromkeys(("points_per_second", "points_per_minute", "account_points_per_minute"), _FAST)
@@ -112,7 +112,7 @@ def json_records(records: int) -> World:
 
 
 def many_requests(days: int) -> World:
-    """A channel's nine reports for so many days: one small request a report and day."""
+    """The nine reports of a channel: one small request per report and day."""
     first, last = last_days(days)
     vendor = channel_reports.demo(days=days + 1, limits=UNLIMITED)
     endpoints = sorted({*MEASURES, "reports_per_field_selection"})
@@ -130,7 +130,7 @@ def many_requests(days: int) -> World:
 
 
 def report_rows(vendor: Any, endpoint: str, channels: Iterable[int], days: tuple[Any, Any]) -> list[dict[str, Any]]:
-    """The rows of a report, a window a day, with the columns that say which window."""
+    """The rows of a report, one window per day, with the columns that name the window."""
     found = []
     at = midnight(days[0])
     while at <= midnight(days[1]):

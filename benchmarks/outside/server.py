@@ -1,7 +1,7 @@
-"""The sandbox as a process of its own: started, asked what it saw, told which faults to play, stopped.
+"""The sandbox in a process of its own, which can be asked for its log and told to play faults.
 
-Here: both ends. The server builds a world, writes its truth into a folder, and only then says where it listens. Keep
-out: which worlds there are.
+Here: the client and the process. The process builds a world, writes its truth into a folder, and then prints its
+address. Keep out: which worlds there are.
 
     python -m benchmarks.outside.server BUILDER '{"rows": 1000}' FOLDER
 """
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Server:
-    """A running sandbox with a world; `folder` has its truth."""
+    """A running sandbox with a world. `folder` has the truth."""
 
     def __init__(self, builder: str, options: dict[str, Any], folder: Path) -> None:
         self.folder = folder
@@ -39,7 +39,7 @@ class Server:
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:
-            raise RuntimeError(f"the sandbox with {builder} did not start; what it said is above")
+            raise RuntimeError(f"the sandbox with {builder} did not start; its output is above")
         described = json.loads((folder / "world.json").read_text())
         self.defs: dict[str, dict[str, Any]] = described["defs"]
         first, last = (date.fromisoformat(day) for day in described["days"])
@@ -52,12 +52,12 @@ class Server:
         return found
 
     def forget(self) -> None:
-        """Empty the log, and play no more faults."""
+        """Empty the log, and cancel all faults."""
         self._ask("log", "DELETE")
         self._ask("faults", "DELETE")
 
     def fault(self, vendor: str, fault: dict[str, Any], *, times: int = 1, after: int = 0) -> None:
-        """Let the vendor play a fault on `times` requests, those that follow `after` good ones."""
+        """Let the vendor play a fault on `times` requests, after `after` requests without a fault."""
         self._ask("faults", "POST", {"vendor": vendor, "times": times, "after": after, **fault})
 
     def stop(self) -> None:

@@ -1,6 +1,6 @@
-"""Nothing is left behind: whatever was started is killed when the harness ends, also by SIGTERM or Ctrl-C.
+"""Killing everything that was started when bench or soak ends, also by SIGTERM or Ctrl-C.
 
-Here: the list of what runs, and `guarded` for a harness's main. Keep out: how one of them is killed.
+Here: the list of running processes, and `guarded` for the main function. Keep out: how a process is killed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _stopping = threading.Event()
 
 
 class Stopped(Exception):
-    """The harness is ending, so nothing new is started."""
+    """Nothing new is started, because bench or soak is ending."""
 
 
 def add(key: int, kill: Callable[[], object]) -> None:
-    """Something runs now. Raises Stopped, after killing it, where the harness is ending."""
+    """Register a process that has been started. If bench or soak is ending, kill it and raise Stopped."""
     with _lock:
         _running[key] = kill
     if _stopping.is_set():
@@ -36,7 +36,7 @@ def remove(key: int) -> None:
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Kill all that runs at the end, however it comes."""
+    """Kill all registered processes when the context ends, for whatever reason."""
 
     def end(number: int, frame: object) -> None:  # noqa: ARG001
         _kill_all()

@@ -1,4 +1,4 @@
-"""A table as text: Markdown that also reads well in a terminal."""
+"""A table as Markdown that is also legible in a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns of words to the left, of figures to the right."""
+    """The table. Columns of figures are aligned to the right, all others to the left."""
     cells = [list(head), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[number]) for row in cells) for number in range(len(head))]
     right = [all(_figure(row[number]) for row in cells[1:]) for number in range(len(head))]

@@ -1,10 +1,10 @@
-"""The table in the warehouse against what the vendor has, row by row: lost, duplicated, altered.
+"""The comparison of a table in the warehouse with the vendor's rows: which rows are lost, duplicated or altered.
 
-Here: reading both in one spelling, and their comparison in DuckDB, whatever their size. None of orgdata's own code is
-used, so that a fault of it cannot hide itself. Keep out: writing the truth (worlds.py).
+Here: reading both sides with the same spelling, and comparing them in DuckDB, at any size. It uses none of orgdata's
+own code, so that a fault in that code cannot hide itself. Keep out: writing the truth (world.py).
 
-A row of the vendor that the table lacks is *lost* if anything says that it is there: the coverage ledger, or a command
-that ended well without a word. Otherwise it is only *missing*: not there yet, and known not to be there.
+A row that the table lacks is *lost* if orgdata claims to have it: if the ledger covers it, or if the command succeeded
+without a warning. Otherwise the row is only *missing*.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ _INSTANTS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")
 
 @dataclass(frozen=True)
 class Table:
-    """A table as a world describes it. `name`: `<vendor>.<table>`; `cursor`: the column by whose instants the coverage
-    ledger speaks of rows. `file`: the truth, lines of JSON or a CSV in which nothing is quoted.
+    """A table of a world.
+
+    name: `<vendor>.<table>`.
+    cursor: the column whose instants the coverage in the ledger refers to.
+    file: the truth: JSON lines, or a CSV without quotes.
     """
 
     name: str
@@ -38,7 +41,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows by what is wrong with them; `truth` rows there are in all."""
+    """Numbers of wrong rows. `truth`: number of rows at the vendor."""
 
     truth: int = 0
     lost: int = 0
@@ -53,7 +56,7 @@ class Difference:
 
 
 def compare(warehouse: Path, tables: Sequence[Table], folder: Path, *, ended_well: bool) -> dict[str, Difference]:
-    """Table -> how it differs from the truth in `folder`. `ended_well`: the command says that all of it landed."""
+    """Table -> its difference from the truth in `folder`. `ended_well`: whether the command succeeded."""
     connection = duckdb.connect(config={"threads": 2, "memory_limit": "6GB", "temp_directory": str(folder / "spill")})
     connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
     there = warehouse.exists()
@@ -151,14 +154,14 @@ def _text(name: str, is_json: bool) -> str:
 
 
 def _told(name: str, kind: str, is_json: bool) -> str:
-    """The vendor's value, spelled as `_stored` spells one of a column of this type."""
+    """SQL of the vendor's value, spelled as `_stored` spells the values of a column of this type."""
     text, column = f"({_text(name, is_json)})", _quoted(name)
     if kind in _INSTANTS:
         return f"CAST(epoch_us(TRY_CAST({text} AS {kind})) AS VARCHAR)"
     if kind == "BOOLEAN":
         return f"lower({text})"
     if is_json and (kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL")):
-        # of a JSON number the spelling means nothing, of a string it does
+        # the spelling of a JSON number does not matter, that of a string does
         number = f"CAST(TRY_CAST({text} AS {_number(kind)}) AS VARCHAR)"
         return f"CASE WHEN json_type({column}) = 'VARCHAR' THEN {text} ELSE {number} END"
     if is_json and (kind == "JSON" or kind.endswith("[]")):
@@ -187,7 +190,7 @@ def _number(kind: str) -> str:
 
 
 def _coverage(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[list[tuple[str, str]], list[str]]:
-    """The intervals that the ledger calls complete, and what it calls incomplete."""
+    """The complete intervals in the ledger, and the incomplete partitions."""
     schema, name = table.name.split(".")
     try:
         rows = connection.execute(
@@ -201,7 +204,7 @@ def _coverage(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[list
 
 
 def _claimed(table: Table, intervals: list[tuple[str, str]]) -> str:
-    """SQL: whether the ledger says that a row is there."""
+    """SQL: whether the ledger claims that a row has landed."""
     if not intervals:
         return "false"
     if table.cursor is None:
@@ -225,5 +228,5 @@ def _literal(value: object) -> str:
 
 
 def load(path: Path) -> list[Table]:
-    """The tables that a world has written down."""
+    """The tables in a file of `World.write`."""
     return [Table(**each) for each in json.loads(path.read_text())]

@@ -1,6 +1,6 @@
-"""What a measurement is made on: simulated vendors, the YAML of a project that pulls them, and the truth.
+"""A world: simulated vendors, the YAML of a project that pulls them, and the truth about their rows.
 
-Here: `World` and how its truth is written down. Keep out: particular worlds (many_rows.py, five_vendors.py).
+Here: `World`, and writing its truth. Keep out: particular worlds (many_rows.py, five_vendors.py).
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ Write = Callable[[Path], None]
 
 @dataclass
 class World:
-    """`defs`: vendor -> type and attributes of its defs.yaml; `tables`: what lands, with a writer of the truth.
+    """Vendors and their truth.
 
-    `days`: those to pull, both included.
+    defs: vendor -> type and attributes of its defs.yaml.
+    days: the first and the last day to pull.
+    tables: the tables that land, each with a function that writes its truth.
     """
 
     vendors: list[Any]
@@ -30,19 +32,19 @@ class World:
     tables: list[tuple[Table, Write]] = field(default_factory=list)
 
     def add_rows(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-        """A table whose truth are these rows."""
+        """Add a table with these rows."""
         self.tables.append((replace(table, file=f"{table.name}.jsonl"), lambda path: _write_rows(path, rows)))
 
     def add_lines(self, table: Table, text: Callable[[], Iterable[bytes]]) -> None:
-        """A table whose truth are these lines of JSON."""
+        """Add a table with these JSON lines."""
         self.tables.append((replace(table, file=f"{table.name}.jsonl"), lambda path: _write_bytes(path, text())))
 
     def add_csv(self, table: Table, text: Callable[[], Iterable[bytes | bytearray]]) -> None:
-        """A table whose truth is this CSV, in pieces."""
+        """Add a table with this CSV, in pieces."""
         self.tables.append((replace(table, file=f"{table.name}.csv"), lambda path: _write_bytes(path, text())))
 
     def write(self, folder: Path) -> None:
-        """The truth and the description of everything, for the other process."""
+        """Write the truth, and a description of tables, YAML and days, for the other process."""
         folder.mkdir(parents=True, exist_ok=True)
         for table, write in self.tables:
             write(folder / table.file)
@@ -52,7 +54,7 @@ class World:
 
 
 def last_days(count: int, until: date | None = None) -> tuple[date, date]:
-    """So many days that are over, up to yesterday or `until`."""
+    """The first and the last of `count` days up to yesterday, or up to `until`."""
     last = until or datetime.now(UTC).date() - timedelta(days=1)
     return last - timedelta(days=count - 1), last
 

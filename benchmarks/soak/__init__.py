@@ -1,4 +1,4 @@
-"""`make soak`: orgdata under faults, kills, company and size; every table stays equal to the truth, nobody hangs.
+"""`make soak`: orgdata under faults, kills, concurrent load and large inputs. Every table must equal the truth.
 
-Here: the conditions, a module per section, and the table. Keep out: what bench needs too (outside/).
+Here: the conditions, with one module per section, and the table of results. Keep out: what bench also needs (outside/).
 """

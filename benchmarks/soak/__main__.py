@@ -1,7 +1,7 @@
-"""Try everything, print the table; see `--help`.
+"""Try all conditions and print the table; see `--help`.
 
-Exit status 1 if one of the last five columns is not zero, or if there was no time for all of it: a condition that had
-no turn is shown as not run.
+The exit status is 1 if one of the last five columns is not zero, or if there was no time for all conditions: those are
+shown as "not run".
 
 Here: the sections and their shares of the time. Keep out: what a section does.
 """
@@ -18,24 +18,24 @@ from pathlib import Path
 
 from benchmarks.outside import group as groups
 from benchmarks.outside import stopping
-from benchmarks.soak import company, faults, kills, sizes
+from benchmarks.soak import faults, kills, load, sizes
 from benchmarks.soak.limits import GIGABYTE, Limits
 from benchmarks.soak.outcome import Tally
 
 Section = Callable[[Limits, Tally], None]
 
-# section -> its plan, what it does, its share of the time; faults come last, because they take what time there is
+# section -> its plan, its run, its share of the time; faults come last, because they use all remaining time
 SECTIONS: dict[str, tuple[Section, Section, float]] = {
-    "company": (company.plan, company.run, 0.12),
+    "concurrent": (load.plan, load.run, 0.12),
     "sizes": (sizes.plan, sizes.run, 0.3),
     "kills": (kills.plan, kills.run, 0.23),
     "faults": (faults.plan, faults.run, 0.35),
 }
-_LAST = 20.0  # seconds that what is begun last may take
+_LAST = 20.0  # seconds that the last trial may take
 
 
 def main() -> int:
-    """Run it; returns the exit status."""
+    """Try the chosen sections; returns the exit status."""
     options = _options()
     chosen = options.only.split(",") if options.only else list(SECTIONS)
     groups.adopt()
@@ -55,11 +55,11 @@ def main() -> int:
 
 
 def _memories(tally: Tally) -> tuple[int | None, ...]:
-    """The machine's, and that of a small container."""
+    """The memory limits to try: none, and that of a small container in bytes."""
     try:
         groups.make(GIGABYTE).close()
     except OSError:
-        tally.skip("company and sizes in 1 GB: no memory cgroup can be made here")
+        tally.skip("concurrent and sizes in 1 GB: no memory cgroup can be made here")
         return (None,)
     return (None, GIGABYTE)
 
@@ -77,19 +77,23 @@ def _tell(tally: Tally, seconds: float) -> None:
     for note in tally.notes:
         print(note)
     for left in tally.not_run():
-        print(f"not run, for lack of time: {left}")
+        print(f"not run, because of the time: {left}")
     for skipped in tally.skipped:
         print(f"not possible: {skipped}")
     print(f"{seconds / 60:.1f} minutes; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs")
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make soak", description="Try faults, kills, company and sizes.")
-    parser.add_argument("--only", default="", help=f"sections, by comma: {', '.join(SECTIONS)}")
-    parser.add_argument("--match", default="", help="of faults and sizes: parts of conditions' names, by comma")
-    parser.add_argument("--minutes", type=float, default=20, help="begin nothing new after that")
+    parser = argparse.ArgumentParser(
+        prog="make soak", description="Try faults, kills, concurrent load and large inputs."
+    )
+    parser.add_argument("--only", default="", help=f"sections, separated by commas: {', '.join(SECTIONS)}")
+    parser.add_argument(
+        "--match", default="", help="of faults and sizes: parts of the names of conditions, separated by commas"
+    )
+    parser.add_argument("--minutes", type=float, default=20, help="start no trial after this time")
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--scale", type=float, default=1, help="multiplies the rows of company and sizes")
+    parser.add_argument("--scale", type=float, default=1, help="multiplies the rows of concurrent and sizes")
     return parser.parse_args()
 
 

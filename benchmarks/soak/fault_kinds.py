@@ -1,7 +1,7 @@
 """Every HTTP fault that the sandbox can play, as JSON for its control endpoint.
 
-Here: the variants of each kind, found in the sandbox itself, so that a new kind is tried without a line here. Keep out:
-when they are played (faults.py).
+Here: the variants of each kind, which are found in the sandbox, so that a new kind is tried without a change here. Keep
+out: when they are played (faults.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 from orgdata_dagster.sandbox.faults import KINDS
 
-# Values of fields whose type does not say which there are.
+# values of fields whose type does not list them
 _VALUES: dict[str, list[dict[str, Any]]] = {
     "status": [
         {"status": 500}, {"status": 503, "retry_after": 0.2}, {"status": 429, "retry_after": 0.2}, {"status": 400},
@@ -27,7 +27,7 @@ CHANGES_A_ROW = "bad_character"
 
 
 def variants() -> dict[str, dict[str, Any]]:
-    """What is said of a fault -> the fault. Raises TypeError for a kind that cannot be made without being told how."""
+    """Name of a fault -> the fault. Raises TypeError if a value is neither in the type of a field nor in _VALUES."""
     return {_named(fault): fault for kind in KINDS for fault in _of(kind)}
 
 
@@ -42,7 +42,7 @@ def _of(kind: str) -> Iterator[dict[str, Any]]:
         if literals:
             choices[each.name] = literals
         elif each.default is MISSING and each.default_factory is MISSING:
-            raise TypeError(f"the fault {kind!r} needs {each.name}: say which in {__name__}")
+            raise TypeError(f"the fault {kind!r} needs {each.name}: add its values in {__name__}")
     for values in product(*choices.values()):
         yield {"kind": kind, **dict(zip(choices, values, strict=True))}
 

@@ -1,9 +1,9 @@
-"""Faults x vendors: each fault of the sandbox, once and for good, on the first, a middle and the last page.
+"""Every fault of the sandbox at every vendor, once and persistent, on the first, a middle and the last page.
 
-Here: the order in which they are tried, and what is right afterwards. One command pulls all five vendors, each of
-which plays the fault; tables that hold the truth are pulled again, so that a fault can lose rows and delete stored
-ones. Under a fault that stays, a partition may fail or be called incomplete, but what it holds stays true. Keep out:
-which faults there are (fault_kinds.py).
+Here: the order of the trials, and what must hold afterwards. One command pulls all five vendors, and each of them
+plays the fault. The tables equal the truth before, so that a fault can both lose new rows and delete stored ones. With
+a persistent fault, a partition may fail or be marked incomplete, but its rows stay right. Keep out: which faults there
+are (fault_kinds.py).
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ from benchmarks.soak.outcome import Tally
 FOR_GOOD = 10_000
 _NO_FAULT = "no fault"
 _VENDORS = 5
-_PULLS = 3  # for one trial at most
+_PULLS = 3  # per trial, at most
 _PLACES = {"first": 0.0, "middle": 0.5, "last": 1.0}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """`places`: shares of a vendor's requests, from 0 for its first to 1 for its last."""
+    """One fault and when it is played.
+
+    places: the requests of a vendor that get the fault, as names in _PLACES.
+    for_good: whether all requests after that one get it too.
+    """
 
     name: str
     fault: Mapping[str, Any]
@@ -44,7 +48,7 @@ class Trial:
 
 
 def trials() -> list[Trial]:
-    """All of them: once on three pages of one pull, then for good from each page on; what spoils rows comes last."""
+    """All trials: each fault once on three pages, then from each page on. Faults that change rows come last."""
     found = variants()
     once = [Trial(name, fault, tuple(_PLACES), False) for name, fault in found.items()]
     good = [Trial(name, fault, (place,), True) for place in _PLACES for name, fault in found.items()]
@@ -53,7 +57,7 @@ def trials() -> list[Trial]:
 
 
 def plan(limits: Limits, tally: Tally) -> None:
-    """Every vendor plays every fault in every place, and behaves in every way of its own at two pulls."""
+    """Plan every fault at every vendor in every place, and two pulls per quirk."""
     tally.plan(_NO_FAULT, 0)
     for trial in _wanted(limits):
         tally.plan(trial.condition, len(trial.places) * _VENDORS)
@@ -62,7 +66,7 @@ def plan(limits: Limits, tally: Tally) -> None:
 
 
 def run(limits: Limits, tally: Tally) -> None:
-    """Try the vendors' own behaviour and all faults, in homes side by side. Each takes the next trial there is."""
+    """Try the quirks of vendors and all faults, in several homes concurrently. Each home takes the next trial."""
     trials = _Trials(_wanted(limits))
     with ThreadPoolExecutor(limits.streams + 1) as pool:
         done = [pool.submit(_quirks, limits, tally)]
@@ -78,7 +82,7 @@ def _wanted(limits: Limits) -> list[Trial]:
 
 
 class _Trials:
-    """Handed out one by one, to any thread."""
+    """The trials that are left; several threads take them one by one."""
 
     def __init__(self, trials: list[Trial]) -> None:
         self._trials = deque(trials)
@@ -95,7 +99,7 @@ class _Trials:
 
 
 class Stream:
-    """One home after the other, each used until something in it is wrong."""
+    """Tries faults in one home after the other. A home is used until something in it is wrong."""
 
     def __init__(self, name: str, limits: Limits, tally: Tally) -> None:
         self._folder = limits.folder / f"faults-{name}"
@@ -115,7 +119,7 @@ class Stream:
         shutil.rmtree(self._folder / f"home-{self._homes}", ignore_errors=True)
         self._homes += 1
         home = Home(self._folder / f"home-{self._homes}", server)
-        for what in ("first pull", "second pull"):  # the second one, upon what is stored, sends as many as a trial will
+        for what in ("first pull", "second pull"):  # the second one sends as many requests as a trial will
             server.forget()
             ended = home.orgdata(*home.pull_words(), timeout=SLOW)
             good = self._tally.ended(_NO_FAULT, what, ended, may_fail=False)
@@ -126,7 +130,7 @@ class Stream:
         return home
 
     def _in_one_home(self, home: Home, server: Server, trials: _Trials) -> None:
-        """Try until something is wrong, or rows were changed, or there is no time left."""
+        """Try faults until something is wrong, rows were changed, or there is no time left."""
         requests = _requests(server)
         for trial in trials:
             good = self._try(home, server, requests, trial)
@@ -134,7 +138,7 @@ class Stream:
                 return
 
     def _try(self, home: Home, server: Server, requests: Mapping[str, int], trial: Trial) -> bool:
-        """Play it until every vendor has, in every place: a pull may send fewer requests than the last one did."""
+        """Pull until every vendor has played the fault in every place, because a pull may send fewer requests."""
         good, counted, played = True, dict(requests), Counter[str]()
         for _ in range(_PULLS):
             waiting = [vendor for vendor in requests if played[vendor] < len(trial.places)]
@@ -174,12 +178,12 @@ def _selection(vendors: Sequence[str]) -> str:
 
 
 def _requests(server: Server) -> Counter[str]:
-    """Vendor -> the number of requests of the pull that was just made."""
+    """Vendor -> number of requests of the last pull."""
     return Counter(entry["vendor"] for entry in server.log())
 
 
 def _quirks(limits: Limits, tally: Tally) -> None:
-    """Vendors that behave otherwise than their documents say: pulled twice, the second time upon what is stored."""
+    """Pull vendors that behave differently from their documents, twice each."""
     for number, quirk in enumerate(filter(limits.wants, QUIRKS)):
         if limits.left < 0:
             return

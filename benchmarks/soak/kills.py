@@ -1,7 +1,7 @@
-"""kill -9 at any moment: of the command, of a worker, of the whole tree, of `dev` alone; then `--resume`, and compare.
+"""kill -9 at a random moment, of the command, a worker, all processes, or `dev`; then `--resume`, and compare.
 
-Here: whom to kill and when, and what must hold afterwards: no row wrong at once, nothing left running, and a pull that
-goes on to the end. Keep out: comparing (outside/truth.py).
+Here: what is killed and when, and what must hold afterwards: no row is wrong, nothing is left running, and a pull with
+`--resume` succeeds. Keep out: comparing (outside/truth.py).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from benchmarks.soak.limits import SLOW, Limits
 from benchmarks.soak.outcome import Tally
 
 KINDS = ("command", "worker", "tree")
-DEV_SHARE = 12  # one kill in so many is of `dev`, which takes a minute to start and to have something to do
-_RESUME_EVERY = 3  # kills, one of each kind
+DEV_SHARE = 12  # one kill in 12 is of `dev`, which takes a minute until it pulls
+_RESUME_EVERY = 3  # kills: one of each kind
 _OF_DEV = "kill of dev"
-_START = 150.0  # seconds for `dev` to ask a vendor for the first time
+_START = 150.0  # seconds until `dev` sends its first request
 
 
 def plan(limits: Limits, tally: Tally) -> None:
-    """As many as were asked for."""
+    """Plan the requested number of kills."""
     tally.plan(_OF_DEV, _dev_kills(limits))
     for count in _shares(limits):
         for number in range(count):
@@ -37,7 +37,7 @@ def plan(limits: Limits, tally: Tally) -> None:
 
 
 def run(limits: Limits, tally: Tally) -> None:
-    """All kills, in homes side by side, those of `dev` in one of their own."""
+    """Try all kills, in several homes concurrently; the kills of `dev` have a home of their own."""
     with ThreadPoolExecutor(limits.streams + 1) as pool:
         jobs = [pool.submit(_kill_dev, limits, tally, _dev_kills(limits))]
         jobs += [pool.submit(_kill_pulls, limits, tally, *share) for share in enumerate(_shares(limits))]
@@ -50,7 +50,7 @@ def _dev_kills(limits: Limits) -> int:
 
 
 def _shares(limits: Limits) -> list[int]:
-    """The kills of pulls per home. A home is used for three, one of each kind, so the shares are whole threes."""
+    """Number of kills of pulls per thread, in multiples of three: a home is used for one kill of each kind."""
     left, shares = limits.kills - _dev_kills(limits), list[int]()
     for homes in range(limits.streams, 0, -1):
         share = min(left, math.ceil(left / homes / _RESUME_EVERY) * _RESUME_EVERY)
@@ -121,7 +121,7 @@ def _has_asked(server: Server, command: Command, requests: int) -> bool:
 
 
 def _ended(home: Home, tally: Tally, condition: str, command: Command) -> None:
-    """What must hold as soon as everything has ended, which it must by itself."""
+    """Check that everything ends by itself, and that no row is wrong then."""
     ended = command.wait(SLOW)
     tally.tried(condition, {table.name.split(".")[0] for table in home.server.tables})
     tally.ended(condition, "after the kill", ended, killed=True)

@@ -1,6 +1,6 @@
-"""What a run of `make soak` may take: time, size, memory.
+"""The limits of a run of `make soak`: time, size and memory.
 
-Here: `Limits`, handed to every section. Keep out: the command line (__main__.py).
+Here: `Limits`, which every section receives. Keep out: the command line (__main__.py).
 """
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-SLOW = 180.0  # seconds after which a small command is called stuck
+SLOW = 180.0  # seconds after which a small command counts as stuck
 GIGABYTE = 1 << 30
 
 
 @dataclass(frozen=True)
 class Limits:
-    """`folder`: for all files; `until`: monotonic; `scale` multiplies rows; `streams` homes are used side by side;
-    `match`: only conditions whose name has one of these, by comma; `memories`: bytes of the memory cgroups in which
-    large pulls are tried, None for none."""
+    """The limits of a run or of a section.
+
+    folder: for all files.
+    until: no trial starts later, by the monotonic clock.
+    scale: multiplies rows.
+    streams: number of homes that are used concurrently.
+    memory: the memory limit of commands in bytes; None: no limit.
+    match: only conditions whose name contains one of these parts, separated by commas.
+    memories: the memory limits with which large pulls are tried.
+    """
 
     folder: Path
     until: float
@@ -31,15 +38,15 @@ class Limits:
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """Seconds that are left."""
         return self.until - time.monotonic()
 
     def within(self, seconds: float) -> Limits:
-        """The same, for no longer than so many seconds from now."""
+        """The same limits, but at most this many seconds from now."""
         return replace(self, until=min(self.until, time.monotonic() + seconds))
 
     def in_each_memory(self) -> Iterator[Limits]:
-        """The same for each of the `memories`."""
+        """The same limits with each of the `memories`."""
         return (replace(self, memory=memory) for memory in self.memories)
 
     def rows(self, count: int) -> int:
@@ -50,5 +57,5 @@ class Limits:
 
     @property
     def where(self) -> str:
-        """What the conditions' names add."""
+        """The memory limit, as a suffix of the names of conditions."""
         return f", in {self.memory >> 20} MB" if self.memory else ""

@@ -1,6 +1,6 @@
-"""What a condition came to, and the table of all of them.
+"""The outcome of each condition, and the table of all outcomes.
 
-Here: counting, and the findings in words. Keep out: trying.
+Here: counting, and the findings in words. Keep out: trying conditions.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from benchmarks.outside import table
 from benchmarks.outside.command import TRACEBACK, Ended
 from benchmarks.outside.truth import Difference
 
-_WRONG_USE = 2  # orgdata's exit status where it was not even tried
+_WRONG_USE = 2  # orgdata's exit status for wrong arguments
 NOT_RUN = "not run"
 HEAD = ("condition", "vendors", "tries", "rows lost", "duplicated", "altered", "stuck", "crashed")
 
 
 @dataclass
 class Outcome:
-    """One line of the table. `planned`: so many tries there were to be."""
+    """One line of the table. `planned`: number of planned tries."""
 
     condition: str
     vendors: set[str] = field(default_factory=set)
@@ -39,7 +39,7 @@ class Outcome:
 
     @property
     def left(self) -> int:
-        """Tries that had no turn."""
+        """Number of planned tries that did not take place."""
         return max(0, self.planned - self.tries)
 
     @property
@@ -53,7 +53,7 @@ class Outcome:
 
 
 class Tally:
-    """The outcomes by condition, in the order in which they were first spoken of. Thread-safe."""
+    """The outcomes by condition, in the order in which they were first mentioned. Thread-safe."""
 
     def __init__(self) -> None:
         self._outcomes: dict[str, Outcome] = {}
@@ -64,7 +64,7 @@ class Tally:
 
     @property
     def good(self) -> bool:
-        """Whether nothing was wrong in what was tried."""
+        """Whether nothing was wrong in any try."""
         return all(outcome.good for outcome in self._outcomes.values())
 
     @property
@@ -73,7 +73,7 @@ class Tally:
         return not any(outcome.left for outcome in self._outcomes.values())
 
     def not_run(self) -> list[str]:
-        """The conditions of which tries had no turn."""
+        """The conditions with planned tries that did not take place."""
         return [
             f"{each.condition} ({each.left} of {each.planned} tries)" for each in self._outcomes.values() if each.left
         ]
@@ -83,7 +83,7 @@ class Tally:
             return table.text(HEAD, [outcome.row for outcome in self._outcomes.values()])
 
     def plan(self, condition: str, tries: int) -> None:
-        """So many tries of a condition are to come. Lines are in the order of the plan."""
+        """Plan tries of a condition. Lines are in the order of the plan."""
         with self._lock:
             self._of(condition).planned += tries
 
@@ -94,9 +94,10 @@ class Tally:
             outcome.vendors |= set(vendors)
 
     def ended(self, condition: str, what: str, ended: Ended, *, may_fail: bool = True, killed: bool = False) -> bool:
-        """Count a command that hung or crashed; whether neither happened.
+        """Count a command that hung or crashed; returns whether neither happened.
 
-        `may_fail`: an exit status that says so is a right outcome, as under a persistent fault. `killed`: we did that.
+        may_fail: whether the command may fail with a reason, as under a persistent fault.
+        killed: whether the command was killed on purpose.
         """
         crashed = TRACEBACK in ended.text if killed else ended.crashed
         crashed = crashed or ended.status == _WRONG_USE or (not may_fail and ended.status != 0 and not ended.stuck)
@@ -107,12 +108,12 @@ class Tally:
                 self._found(f"{condition}: {what}: stuck after {ended.seconds:.0f} s: {_end(ended)}")
             elif crashed:
                 outcome.crashed += 1
-                memory = f", {ended.out_of_memory} killed for memory" if ended.out_of_memory else ""
+                memory = f", {ended.out_of_memory} killed for lack of memory" if ended.out_of_memory else ""
                 self._found(f"{condition}: {what}: exit status {ended.status}{memory}: {_end(ended)}")
         return not (ended.stuck or crashed)
 
     def compared(self, condition: str, what: str, found: Mapping[str, Difference], forgiven: int = 0) -> bool:
-        """Count wrong rows; whether there were none. `forgiven`: so many altered rows a table are as they should be."""
+        """Count wrong rows; returns whether there are none. `forgiven`: number of expected altered rows per table."""
         good = True
         with self._lock:
             outcome = self._of(condition)
@@ -130,13 +131,13 @@ class Tally:
         return good
 
     def note(self, text: str) -> None:
-        """Something to know of a condition besides its line."""
+        """Print a note after the table, and at once."""
         with self._lock:
             self.notes.append(text)
         print(text, file=sys.stderr, flush=True)
 
     def skip(self, what: str) -> None:
-        """Something that cannot be tried on this machine."""
+        """Note something that cannot be tried on this machine."""
         with self._lock:
             self.skipped.append(what)
 
@@ -149,6 +150,6 @@ class Tally:
 
 
 def _end(ended: Ended) -> str:
-    """The last words of a command."""
+    """The last lines that a command printed."""
     lines = [line.strip() for line in (ended.err or ended.out).splitlines() if line.strip()]
     return " / ".join(lines[-3:])[-600:]

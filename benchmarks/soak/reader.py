@@ -1,6 +1,6 @@
-"""A heavy reader, as a notebook is one: sorts a table again and again through orgdata's own door, until told to stop.
+"""A heavy reader, like a notebook: it sorts a table again and again until it is told to stop.
 
-python reader.py TABLE FILE      ends when FILE exists; exit status 0
+python reader.py TABLE FILE      ends with status 0 when FILE exists
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sizes: long, wide and many at once, with default settings.
+"""Large inputs: long tables, wide tables, and several at once, with default settings.
 
 Here: the sizes. Keep out: how such worlds are made (outside/many_rows.py).
 """
@@ -17,7 +17,7 @@ _PATIENCE = 600.0  # seconds
 
 
 def sizes(limits: Limits) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Condition -> world. Columns are never scaled: it is their number that counts."""
+    """Condition -> builder of its world, and options. The number of columns is never scaled."""
     rows = limits.rows
     return {
         "2,000 columns, CSV": ("wide_csv", {"columns": 2_000, "rows": 200}),
@@ -34,14 +34,14 @@ def sizes(limits: Limits) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def plan(limits: Limits, tally: Tally) -> None:
-    """One try each."""
+    """Plan one try per size and memory limit."""
     for name in sizes(limits):
         for each in _wanted(limits, name):
             tally.plan(name + each.where, 1)
 
 
 def run(limits: Limits, tally: Tally) -> None:
-    """One pull each and for each memory, one after the other."""
+    """Pull each size once per memory limit, one after the other."""
     for number, (name, (builder, options)) in enumerate(sizes(limits).items()):
         wanted = _wanted(limits, name)
         if limits.left < 0 or not wanted:

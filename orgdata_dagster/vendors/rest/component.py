@@ -86,8 +86,8 @@ class RestApi(VendorComponent):
             headers=dict(self.headers),
             params={name: as_text(value) for name, value in self.params.items()},
             probe_path=plain[0] if plain else "",
-            limits=self.limits.model_dump(),
-            errors=self.errors.model_dump(),
+            limits=self.limits.model_dump_json(),
+            errors=self.errors.model_dump_json(),
             retries=self.retries,
         )
 

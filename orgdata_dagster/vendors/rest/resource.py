@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 class RestApiResource(VendorResource):
     """Reads the lists of one vendor within the rate limit that all processes share.
 
-    auth, limits, errors: the options of the YAML, as plain values, because Dagster knows no unions within options.
+    auth: the options of the YAML.
+    limits, errors: the same as JSON, because a mapping in Dagster's configuration cannot hold a null.
     identity, secret: the values of the variables that `auth` names.
     """
 
@@ -48,8 +49,8 @@ class RestApiResource(VendorResource):
     secret: str = ""
     headers: dict[str, str] = {}  # noqa: RUF012
     params: dict[str, str] = {}  # noqa: RUF012
-    limits: dict[str, Any] = {}  # noqa: RUF012
-    errors: dict[str, Any] = {}  # noqa: RUF012
+    limits: str = "{}"
+    errors: str = "{}"
     probe_path: str = ""
 
     @classmethod
@@ -72,11 +73,11 @@ class RestApiResource(VendorResource):
 
     @property
     def _limits(self) -> RestLimits:
-        return RestLimits.model_validate(self.limits)
+        return RestLimits.model_validate_json(self.limits)
 
     @property
     def _errors(self) -> RestErrors:
-        return RestErrors.model_validate(self.errors)
+        return RestErrors.model_validate_json(self.errors)
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
         """The request for the first list without placeholders."""

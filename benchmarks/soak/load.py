@@ -1,6 +1,6 @@
-"""Company: four pulls of large days, three heavy readers and `status`, all at once on one warehouse.
+"""Concurrent load: four pulls of large days, three heavy readers and `status`, all at once on one warehouse.
 
-Here: the one condition. Keep out: what a reader does (reader.py).
+Here: this condition. Keep out: what a reader does (reader.py).
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ READERS = 3
 PULLS = 4
 _ROWS = 600_000
 _READER = str(Path(__file__).with_name("reader.py"))
-_PATIENCE = 400.0  # seconds: for a pull, and for the readers to end once they are told to
+_PATIENCE = 400.0  # seconds for a pull, and for a reader to end when it is told to
 
 
 _TRIES = PULLS + READERS + 1
 
 
 def plan(limits: Limits, tally: Tally) -> None:
-    """The one condition."""
+    """Plan the condition, once per memory limit."""
     for each in limits.in_each_memory():
         tally.plan(_condition(each), _TRIES)
 
 
 def run(limits: Limits, tally: Tally) -> None:
-    """With default settings and in a small memory."""
+    """Try the condition without a memory limit and in a small memory."""
     world = {"rows": limits.rows(_ROWS), "days": 1, "tables": PULLS}
-    with Server("csv_days", world, limits.folder / "company-truth") as server:
+    with Server("csv_days", world, limits.folder / "concurrent-truth") as server:
         for each in limits.in_each_memory():
             if each.left > 0:
                 _try(each, tally, server)
 
 
 def _condition(limits: Limits) -> str:
-    return f"company{limits.where}"
+    return f"concurrent{limits.where}"
 
 
 def _try(limits: Limits, tally: Tally, server: Server) -> None:
-    """Start them all, look at `status` until the pulls have ended, then compare."""
-    condition, folder = _condition(limits), limits.folder / f"company-{limits.memory}"
+    """Start pulls and readers, run `status` until the pulls have ended, then compare."""
+    condition, folder = _condition(limits), limits.folder / f"concurrent-{limits.memory}"
     enough = folder / "enough"
     home = Home(folder / "home", server, limit=limits.memory)
     names = [table.name for table in server.tables]

@@ -19,6 +19,7 @@ This class also works around three problems of the UI:
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -48,10 +49,12 @@ from sqlalchemy.event import listen
 from orgdata_dagster.dagster_internals import require
 from orgdata_dagster.dagster_internals.check_plans import delete_plans, forget_plans
 from orgdata_dagster.dagster_internals.event_batches import in_batches
+from orgdata_dagster.dagster_internals.materialization_rows import MaterializationRows, Row
 from orgdata_dagster.dagster_internals.migrations import read_once
-from orgdata_dagster.dagster_internals.planned_partitions import Row, with_partitions
+from orgdata_dagster.dagster_internals.planned_partitions import with_partitions
 from orgdata_dagster.dagster_internals.server_watch import watch_less
 
+_log = logging.getLogger("orgdata.events")
 _APART = 0.0011  # seconds between two materializations: more than a millisecond, which floats round
 _CUT_SHORT = {DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED}
 _TOGETHER = {*ASSET_EVENTS, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
@@ -99,7 +102,7 @@ class BatchingEventLog(SqliteEventLogStorage):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         self._lock = threading.Lock()
-        self._waiting = dict[str, list[EventLogEntry]]()
+        self._waiting = dict[str, list[Row]]()
         self._tables = set[str]()
         self._thread = threading.local()
         super().__init__(*args, **named)
@@ -120,8 +123,9 @@ class BatchingEventLog(SqliteEventLogStorage):
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event, or keep it until the next event of its run: see _WAITING."""
         if event.is_dagster_event and event.dagster_event_type in _WAITING:
+            row = dict(self._event_to_row(event))
             with self._lock:
-                self._waiting.setdefault(event.run_id, []).append(event)
+                self._waiting.setdefault(event.run_id, []).append(row)
             return
         self._store([event])
         if event.is_dagster_event and event.dagster_event_type in _CUT_SHORT:
@@ -144,7 +148,12 @@ class BatchingEventLog(SqliteEventLogStorage):
         super().wipe()
 
     def dispose(self) -> None:
-        """Close the files."""
+        """Write the events that still wait, and close the files."""
+        for run_id in list(self._waiting):
+            try:
+                self._write(run_id, [])
+            except Exception as error:  # noqa: BLE001 - the rest must be closed
+                _log.error("the last %d events of run %s are lost: %s", len(self._waiting[run_id]), run_id, error)
         super().dispose()
         self._close()
 
@@ -187,7 +196,8 @@ class BatchingEventLog(SqliteEventLogStorage):
 
     def _store(self, events: Sequence[EventLogEntry]) -> None:
         """Write events of one run to its file, and those about assets and checks also to the index over all runs."""
-        parts = [with_partitions(event, self._event_to_row, _APART) for event in events]
+        to_row = MaterializationRows(self._event_to_row)
+        parts = [with_partitions(event, to_row, _APART) for event in events]
         self._write(events[0].run_id, [row for part in parts for row in part])
         self._announce(events[0].run_id)
         indexed = [(event, part) for event, part in zip(events, parts, strict=True) if _is_indexed(event)]
@@ -201,12 +211,18 @@ class BatchingEventLog(SqliteEventLogStorage):
                 self._thread.connection = None
 
     def _write(self, run_id: str | None, rows: Sequence[Row]) -> None:
-        """Write rows to the file of a run, after its waiting events."""
+        """Write rows to the file of a run, after its waiting events, which wait on if this fails."""
         with self._lock:
-            waiting = [self._event_to_row(event) for event in self._waiting.pop(run_id or "", [])]
-        if waiting or rows:
+            waiting = self._waiting.pop(run_id or "", [])
+        if not waiting and not rows:
+            return
+        try:
             with self._connect(run_id or "") as connection:
                 connection.execute(_INSERT, [*waiting, *rows])
+        except BaseException:
+            with self._lock:
+                self._waiting[run_id or ""] = [*waiting, *self._waiting.get(run_id or "", [])]
+            raise
 
     def _index(self, connection: Connection, events: Sequence[EventLogEntry], parts: Sequence[Sequence[Row]]) -> None:
         first, *others = [row for part in parts for row in part]

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from dagster._core.events import AssetMaterializationPlannedData
 from dagster._core.events.log import EventLogEntry
 
-Row = dict[str, Any]
+from orgdata_dagster.dagster_internals.materialization_rows import Row, stored_time
 
 _PARTITION, _TIME = "a partition of this run", 4242424242.25  # placeholders for the values of each row
 
@@ -46,10 +45,5 @@ def with_partitions(
     for left, key in zip(range(len(keys) - 1, -1, -1), keys, strict=True):
         at = event.timestamp - left * apart
         text = row["event"].replace(json.dumps(_PARTITION), json.dumps(key)).replace(str(_TIME), repr(at))
-        rows.append({**row, "event": text, "partition": key, "timestamp": _stored(at)})
+        rows.append({**row, "event": text, "partition": key, "timestamp": stored_time(at)})
     return rows
-
-
-def _stored(at: float) -> datetime:
-    """A time as Dagster stores it: in UTC, without a time zone."""
-    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None)

@@ -15,12 +15,14 @@ import dagster as dg
 import pytest
 import yaml
 from alembic.script import Script
+from dagster._core.events import StepMaterializationData
 from dagster._core.execution.plan import execute_step
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 
 from orgdata_dagster import settings
-from orgdata_dagster.dagster_internals import event_log_class, quiet_events
+from orgdata_dagster.dagster_internals import event_log_class, materialization_rows, quiet_events
 from orgdata_dagster.dagster_internals.migrations import read_once
 from orgdata_dagster.orchestration.instance.setup import prepare_home, shared_instance
 
@@ -260,6 +262,66 @@ def test_events_are_read_in_their_order_also_those_that_wait(instance: dg.Dagste
     assert _types(instance, run_id) == expected
     assert seen[0][-2:] == ["STEP_OUTPUT", "ASSET_MATERIALIZATION"]
     assert seen[1][-2:] == ["STEP_OUTPUT", "ASSET_CHECK_EVALUATION"]
+
+
+FIGURES = (
+    {"rows": 3, "seconds": 0.125, "at": dg.MetadataValue.timestamp(1.5e9), "why": dg.MetadataValue.md('a "b" é\n')},
+    {"rows": 0, "seconds": 1e-7, "at": dg.MetadataValue.timestamp(-1.25), "why": dg.MetadataValue.md("")},
+    {"rows": 4, "seconds": float("inf"), "at": dg.MetadataValue.timestamp(2.5), "why": dg.MetadataValue.md("c")},
+    {"rows": 4, "complete": True, "text": "a partition of this step"},
+    {"rows": 5, "complete": False, "text": "5151515151"},
+    {"rows": 5, "complete": False, "text": "x", "columns": dg.MetadataValue.json({"a": 1})},
+    {},
+)
+
+
+def test_rows_made_from_a_template_are_those_that_dagster_would_store(instance: dg.DagsterInstance) -> None:
+    storage, serialized = instance.event_log_storage, list[dg.EventLogEntry]()
+    assert isinstance(storage, SqliteEventLogStorage)
+
+    def own(event: dg.EventLogEntry) -> dict[str, object]:
+        serialized.append(event)
+        return storage._event_to_row(event)
+
+    rows = materialization_rows.MaterializationRows(own)
+    events = [_landed(f"día {number}", figures) for number, figures in enumerate(FIGURES)]
+    made = [rows(event) for event in events]
+    assert made == [storage._event_to_row(event) for event in events]
+    assert len(serialized) == len(FIGURES) - 1  # the first two have the same shape
+    assert rows(_landed(None, {})) == storage._event_to_row(_landed(None, {}))
+
+
+def _landed(partition: str | None, figures: dict[str, object]) -> dg.EventLogEntry:
+    found = dg.AssetMaterialization(["a", "b"], partition=partition, metadata=figures, tags={"x": "1"})  # type: ignore[arg-type]
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    event = dg.DagsterEvent(kind.value, "job", event_specific_data=StepMaterializationData(found), message="stored")
+    return dg.EventLogEntry(None, 20, "", "run", 1.7e9 + len(figures) / 8, "step", "job", event)
+
+
+def test_events_that_wait_are_not_lost_if_storing_them_fails(instance: dg.DagsterInstance) -> None:
+    """They were taken from the list before the attempt, and then forgotten."""
+    run_id, log = run_on(instance), instance.event_log_storage
+    [last] = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_SUCCESS)
+    waiting = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)[-1]
+    before = Counter(_types(instance, run_id))
+    log.store_event(waiting)
+    with closing(sqlite3.connect(log.path_for_shard(run_id))) as file:  # type: ignore[attr-defined]
+        file.execute("ALTER TABLE event_logs RENAME TO gone")
+        with pytest.raises(OperationalError):
+            log.store_event(last)
+        file.execute("ALTER TABLE gone RENAME TO event_logs")
+    log.store_event(last)
+    assert Counter(_types(instance, run_id)) - before == Counter(STEP_OUTPUT=1, PIPELINE_SUCCESS=1)
+
+
+def test_an_instance_that_is_closed_stores_the_events_that_wait(instance: dg.DagsterInstance) -> None:
+    run_id = run_on(instance)
+    stored = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
+    instance.event_log_storage.store_event(stored[-1])
+    instance.event_log_storage.dispose()
+    with closing(sqlite3.connect(instance.event_log_storage.path_for_shard(run_id))) as file:  # type: ignore[attr-defined]
+        found = file.execute("SELECT count(*) FROM event_logs WHERE dagster_event_type = 'STEP_OUTPUT'").fetchone()
+    assert found == (len(stored) + 1,)
 
 
 def _types(instance: dg.DagsterInstance, run_id: str) -> list[str]:

@@ -33,10 +33,9 @@ EVERY = 10.0  # seconds
 
 
 class Reports:
-    """Reports committed partitions every 10 s, so that the UI shows them during the step.
+    """Reports committed partitions every 10 s, so that the UI shows them during the step, and the others at its end.
 
-    Not at every commit, because each report needs transactions that block the runs of all processes. A short step
-    reports all partitions at its end.
+    Not at every commit, because each report needs transactions that block the runs of all processes.
 
     partitions: all partitions of the step. `result` reports the newest one, because its metadata also show the table.
     """
@@ -55,12 +54,21 @@ class Reports:
             self._waiting |= {partition: shown for partition, shown in landed.items() if partition != self._newest}
             if time.monotonic() - self._last < EVERY:
                 return
-            some, self._waiting, self._last = [*self._waiting.items()], {}, time.monotonic()
-        self._early.add([dg.AssetMaterialization(self._key, partition=one, metadata=shown) for one, shown in some])
+            some, self._waiting, self._last = self._waiting, {}, time.monotonic()
+        self._report(some)
 
     def rest(self, landed: Figures) -> Figures:
-        """The partitions that are not reported yet."""
+        """Report the landed partitions, and return those that must be reported at the end of the step.
+
+        This takes Dagster a quarter of the time of its own report at the end, which checks each partition against all.
+        """
+        self._report({one: shown for one, shown in landed.items() if one != self._newest and one not in self._early})
         return {partition: figures for partition, figures in landed.items() if partition not in self._early}
+
+    def _report(self, some: Figures) -> None:
+        self._early.add(
+            [dg.AssetMaterialization(self._key, partition=one, metadata=shown) for one, shown in some.items()]
+        )
 
 
 def keep_landed(context: dg.AssetExecutionContext, landed: Figures) -> None:

@@ -28,13 +28,12 @@ from orgdata_dagster.warehouse.pages.json_pages import JsonPage
 from orgdata_dagster.warehouse.pages.page import LARGE, Page
 from orgdata_dagster.warehouse.pages.partition_bounds import above, below, within_sql
 from orgdata_dagster.warehouse.storage.memory import with_room
+from orgdata_dagster.warehouse.types.lossless import IN_PYTHON
 
 MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 UNITS = (timedelta(microseconds=1), timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT_INSTANTS = 100  # at each end of a page
-# DuckDB also knows infinity, and instants before the year 1 and after 9999
-_FIRST, _LAST = "TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
 _ZONE = re.compile(r":\d\d.*(?:Z|UTC|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE)
 
 
@@ -173,7 +172,7 @@ def _measured(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str | N
         return _one(connection, f"SELECT count(*), 0, NULL, NULL, 3, '', 0, NULL FROM {source}")
     raw = quoted(cursor)
     at = f"TRY_CAST({raw} AS TIMESTAMPTZ)"
-    instant = f"CASE WHEN {at} BETWEEN {_FIRST} AND {_LAST} THEN {at} END"
+    instant = f"CASE WHEN {at} {IN_PYTHON} THEN {at} END"
     instants = f"(SELECT {raw} AS raw, {instant} AS instant FROM {source})"
     finer = [f"max(CAST(epoch_us(instant) % {unit // UNITS[0]} <> 0 AS TINYINT))" for unit in UNITS[1:]]
     figures = (

@@ -23,7 +23,8 @@ import duckdb
 from orgdata_dagster.warehouse.names import quoted
 
 _NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
-_DAY = r"\d{4}-\d\d-\d\d"  # excludes words that DuckDB accepts as dates, such as `infinity`
+# Excludes words that DuckDB accepts as dates, such as `infinity`, and the year 0, which Python does not know.
+DAY = r"(\d{3}[1-9]|\d\d[1-9]\d|\d[1-9]\d\d|[1-9]\d{3})-\d\d-\d\d"
 _OFFSET = r"(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)"
 _FLOATS = {"DOUBLE": (15, "1e-300", "1e300"), "FLOAT": (6, "1e-37", "1.6e7")}
 """Per type: the number of digits that always survive, and the range in which that is true.
@@ -93,7 +94,7 @@ def _same(text: str, data_type: str, value: str) -> str:
     if data_type == "UUID":
         return f"CAST({value} AS VARCHAR) = lower({text})"
     if data_type == "DATE":
-        return f"regexp_full_match({text}, '{_DAY}')"
+        return f"regexp_full_match({text}, '{DAY}')"
     if data_type in _FRACTIONS:
         return f"regexp_full_match({text}, '{_time(data_type)}')"
     if is_nested(data_type):
@@ -126,6 +127,6 @@ def _time(data_type: str) -> str:
     digits = _FRACTIONS[data_type]
     fraction = f"\\.\\d{{1,{digits}}}0*" if digits else "\\.0+"
     time = f"([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d({fraction})?)?"
-    day = f"{_DAY}[T ]" if data_type.startswith("TIMESTAMP") else ""
+    day = f"{DAY}[T ]" if data_type.startswith("TIMESTAMP") else ""
     offset = "" if not data_type.endswith("ZONE") else f"{_OFFSET}?" if day else _OFFSET
     return f"{day}{time}{offset}"

@@ -23,10 +23,11 @@ TEXT = "VARCHAR"
 JSON = "JSON"
 INSTANT = "TIMESTAMP WITH TIME ZONE"
 
-_INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):?[0-5]\d)"
-_LOCAL_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?"
-_DAY = r"\d{4}-\d\d-\d\d"  # excludes words that DuckDB accepts as dates, such as `infinity`
-_SHAPES = {"BIGINT": r"-?\d+", "DATE": _DAY, INSTANT: _INSTANT, "TIMESTAMP": _LOCAL_TIME}
+_LOCAL_TIME = rf"{declared.DAY}[T ]\d\d:\d\d:\d\d(\.\d{{1,6}})?"
+_INSTANT = rf"{_LOCAL_TIME}(Z|[+-](0\d|1[0-5]):?[0-5]\d)"
+_SHAPES = {"BIGINT": r"-?\d+", "DATE": declared.DAY, INSTANT: _INSTANT, "TIMESTAMP": _LOCAL_TIME}
+# an offset can move an instant out of the years that Python knows
+IN_PYTHON = "BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
 _NUMBERS: Kinds = frozenset({"number"})
 _LISTS = (f"{TEXT}[]", "BIGINT[]", "BOOLEAN[]", "DOUBLE[]")
 
@@ -117,9 +118,9 @@ def survives(column: str, data_type: str, kinds: Kinds | None = None, value: str
         valid = f"regexp_full_match({text}, '{pattern}')"
         if data_type == INSTANT:
             # The usual notation is recognised by cheaper tests, in a third of the time, once the cast has succeeded.
-            digits = f"{text} >= '0' AND {text}[12] >= '0'"  # excludes signs and blanks
+            digits = f"{text} >= '0001' AND {text}[12] >= '0'"  # excludes signs and blanks
             usual = f"{text} LIKE '____-__-__T__:__:__._%Z' AND strlen({text}) <= 27 AND {digits}"
-            valid = f"CASE WHEN {usual} THEN true ELSE {valid} END"
+            valid = f"CASE WHEN {usual} THEN true ELSE {valid} AND {value} {IN_PYTHON} END"
         return f"({text} IS NULL OR ({value} IS NOT NULL AND {valid}))"
     if wide := re.fullmatch(r"DECIMAL\(38,(\d+)\)", data_type):
         # Match the shape of the text: printing so wide a decimal costs 50 times as much as any other cast.
@@ -132,7 +133,7 @@ def survives(column: str, data_type: str, kinds: Kinds | None = None, value: str
         # 'nan' and 'inf' are words in a text column, not numbers
         return f"({same} AND coalesce(isfinite({value}), true))"
     if data_type == "DATE":
-        return f"({same} AND coalesce(regexp_full_match({text}, '{_DAY}'), true))"
+        return f"({same} AND coalesce(regexp_full_match({text}, '{declared.DAY}'), true))"
     return f"({same})"
 
 

@@ -260,3 +260,21 @@ def test_times_without_a_zone_are_a_gap(rig: Rig, monkeypatch: pytest.MonkeyPatc
     pulled = rig.pull("records", today(back=1), today(back=1))
     assert pulled.success
     assert not coverage_passed(pulled)
+
+
+def test_an_id_of_another_type_is_a_warning_until_its_day_is_pulled_again(rig: Rig) -> None:
+    def keys(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+        [found] = [check for check in result.get_asset_check_evaluations() if check.check_name == "keys"]
+        return found
+
+    assert keys(rig.pull_everything("inputs")).passed
+    entity = rig.vendor.entities["inputs"]
+    touched = next(row["id"] for row in entity.truth() if not str(row["updated_at"]).startswith(today()))
+    entity.update(touched, {"id": str(touched)})
+    check = keys(rig.pull("inputs"))
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "pulling their days again (`orgdata pull accutics/inputs --from DAY`) removes the old rows" in str(
+        check.description
+    )
+    assert keys(rig.pull_everything("inputs")).passed
+    assert len(rig.sql("SELECT id FROM accutics.inputs")) == len(entity.truth())

@@ -337,3 +337,18 @@ def test_a_large_page_that_is_malformed_is_pulled_again(
     assert pulled.success == (times == 1)
     assert times == 1 or "not well-formed" in pulled.failure
     assert times > 1 or people_rig.difference("people") == {}
+
+
+def test_ids_of_another_type_leave_no_old_rows() -> None:
+    """Octolis' count shows at once that the old rows are gone."""
+    first = datetime.now(UTC) - timedelta(hours=1)
+    with ExitStack() as stack:
+        rig = Rig(stack, people(5))
+        for kind in (int, str):
+            times = [(first + timedelta(seconds=n)).isoformat(timespec="milliseconds")[:-6] + "Z" for n in range(5)]
+            records = [{"__masterid__": kind(n), "n": n, "__modified_at__": at} for n, at in enumerate(times)]
+            rig.vendor.faults.add(ErrorBody({"records": records}))
+            rig.vendor.faults.add(ErrorBody({"count": 5}))
+            pulled = rig.pull("people")
+            assert (pulled.success, pulled.checks["keys"].passed, pulled.checks["count"].passed) == (True, True, True)
+            assert rig.sql("SELECT count(*), count(DISTINCT n) FROM octolis.people") == [(5, 5)]

@@ -211,6 +211,26 @@ def test_keys_that_differ_only_in_type_are_two_rows_and_the_check_says_so(rig: R
         )
 
 
+def test_an_id_of_another_type_is_a_warning_until_a_full_walk(rig: Rig) -> None:
+    """A vendor changes its ids from 1 to "1": both rows stay, because they may be two, but the check must not pass."""
+
+    def keys(**tags: str) -> tuple[bool, str]:
+        done = rig.pull(LINKS, "links", tags=tags)
+        [check] = [each for each in done.get_asset_check_evaluations() if each.check_name == "keys"]
+        assert check.severity == (dg.AssetCheckSeverity.ERROR if check.passed else dg.AssetCheckSeverity.WARN)
+        return check.passed, str(check.description)
+
+    assert keys()[0]
+    rig.vendor.lists["links"].touch(5, id="5")
+    passed, why = keys()
+    assert not passed
+    assert "1 key differs" in why
+    assert "`orgdata pull tracker/links --full` removes the old rows" in why
+    assert not keys()[0], "a later pull without changes must not hide it"
+    assert keys(**{FULL_WALK_TAG: "true"}) == (True, "None")
+    assert rig.sql("SELECT count(*) FROM tracker.links") == [(70,)]
+
+
 @pytest.mark.parametrize("cap", [20, 40])
 @pytest.mark.parametrize("beyond", ["more rows", "no rows", "refused"])
 def test_a_total_that_is_reached_with_a_full_page_is_not_believed(rig: Rig, cap: int, beyond: str) -> None:

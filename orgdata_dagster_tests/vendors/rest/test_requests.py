@@ -81,6 +81,8 @@ def test_the_link_header(header: str, link: str | None) -> None:
         ({"ratelimit": "limit=10, remaining=1, reset=5"}, 5),
         ({"x-ratelimit-remaining": "50", "x-ratelimit-reset": "30"}, None),
         ({"x-ratelimit-remaining": "none"}, None),
+        ({"ratelimit": "limit=10, remaining=0.1.2, reset=1..5"}, None),
+        ({"ratelimit": f"limit=10, remaining=0, reset={'9' * 400}"}, None),
     ],
 )
 def test_headers_with_the_rate_limit(headers: dict[str, str], wait: float | None) -> None:

@@ -15,6 +15,7 @@ from orgdata_dagster_tests.vendors.rest.shapes import ISSUES, LINKS, TICKETS
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
+NEVER = "0001-01-01T00:00:00.000Z"
 
 
 def at(hours: float) -> datetime:
@@ -142,3 +143,13 @@ def test_known_rows_that_were_deleted_cost_one_walk(rig: Rig) -> None:
     rig.sandbox.log.clear()
     assert rig.pull(LINKS, "links").success
     assert all("since" in entry.query for entry in rig.sandbox.log.entries())
+
+
+@pytest.mark.parametrize("shape", [LINKS, LINKS.replace("from: since", "from: since, from_is_inclusive: false")])
+def test_rows_whose_last_change_is_the_first_instant_of_all(rig: Rig, shape: str) -> None:
+    """Some vendors' empty value. A second earlier is an instant that Python does not have."""
+    rows = [{"id": n, "project": 1, "title": "x", "points": 1, "updated_at": NEVER} for n in range(3)]
+    rig.vendor.lists["links"] = Rows(rows, now=lambda: datetime.now(UTC))
+    for _ in range(2):
+        assert rig.pull(shape, "links").success
+    assert rig.sql("SELECT count(*) FROM tracker.links") == [(3,)]

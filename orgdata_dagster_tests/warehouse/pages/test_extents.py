@@ -1,12 +1,17 @@
 """How many records of a page lie within bounds: answered by the extent if possible, otherwise counted."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.warehouse.pages.extents import Extent, count_within, extent
+from orgdata_dagster.warehouse.errors import UnreadablePage
+from orgdata_dagster.warehouse.pages import json_pages
+from orgdata_dagster.warehouse.pages.csv_pages import prepare
+from orgdata_dagster.warehouse.pages.extents import Extent, count_within, extent, measure
+from orgdata_dagster.warehouse.pages.page import Page
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -44,3 +49,16 @@ def test_more_equal_instants_than_an_extent_keeps_are_counted(
     bounds = [None if bound is None else at(bound) for bound in (after, until)]
     assert reach.count_within(*bounds) in (None, inside)
     assert count_within(rig.connection, page, "at", *bounds) == inside
+
+
+@pytest.mark.parametrize("odd", ["0000-12-31T00:00:00Z", "0000-00-00", "10000-01-01T00:00:00Z", "infinity", "n/a"])
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_an_instant_that_python_cannot_represent_is_named(rig: Rig, odd: str, form: str) -> None:
+    """DuckDB returned such an instant as text, and comparing it ended in a TypeError."""
+    first = "2026-03-01T00:00:00Z"
+    if form == "csv":
+        page: Page = prepare(rig.file(f"id,at\n1,{first}\n2,{odd}\n"))
+    else:
+        page = json_pages.prepare(rig.file(json.dumps([{"at": first}, {"at": odd}])), rig.connection)
+    with pytest.raises(UnreadablePage, match=rf"1 of 2 rows have no instant of the years 1 to 9999 .*'{odd}'"):
+        measure(rig.connection, page, "at")

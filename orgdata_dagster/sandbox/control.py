@@ -13,11 +13,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from orgdata_dagster.sandbox import faults
-from orgdata_dagster.sandbox.log import RequestLog
+from orgdata_dagster.sandbox.log import SandboxLog
 from orgdata_dagster.sandbox.vendor import Vendor
 
 
-def routes(vendors: Mapping[str, Vendor], log: RequestLog) -> list[BaseRoute]:
+def routes(vendors: Mapping[str, Vendor], log: SandboxLog) -> list[BaseRoute]:
     """The control endpoints, relative to `/_sandbox`."""
 
     async def show_log(request: Request) -> Response:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from orgdata_dagster.sandbox.exchange import Exchange
-from orgdata_dagster.sandbox.log import Entry, RequestLog
+from orgdata_dagster.sandbox.log import Entry, SandboxLog
 from orgdata_dagster.sandbox.vendor import Vendor
 
 
@@ -27,7 +27,7 @@ def count_rows(request: Request, rows: int) -> None:
 class Gate:
     """ASGI app before a vendor's routes."""
 
-    def __init__(self, vendor: Vendor, log: RequestLog) -> None:
+    def __init__(self, vendor: Vendor, log: SandboxLog) -> None:
         self._vendor = vendor
         self._log = log
         self._routes = Starlette(routes=vendor.routes())

@@ -33,7 +33,7 @@ class Entry:
     error: str | None = None  # an exception inside the sandbox, which is a bug of the sandbox
 
 
-class RequestLog:
+class SandboxLog:
     """The last `keep` requests of all vendors, in the order they arrived. Thread-safe."""
 
     def __init__(self, keep: int = 100_000) -> None:

@@ -35,7 +35,7 @@ from orgdata_dagster.sandbox.channel_reports import ChannelReports
 from orgdata_dagster.sandbox.gate import Gate
 from orgdata_dagster.sandbox.institution_analytics import InstitutionAnalytics
 from orgdata_dagster.sandbox.limits import faster
-from orgdata_dagster.sandbox.log import RequestLog
+from orgdata_dagster.sandbox.log import SandboxLog
 from orgdata_dagster.sandbox.octolis import Octolis
 from orgdata_dagster.sandbox.together import Together
 from orgdata_dagster.sandbox.vendor import Vendor
@@ -62,7 +62,7 @@ def default_vendors(*, pace: float | None = None) -> list[Vendor]:
     ]
 
 
-def create_app(vendors: Sequence[Vendor], log: RequestLog) -> Starlette:
+def create_app(vendors: Sequence[Vendor], log: SandboxLog) -> Starlette:
     """The ASGI app: each vendor under its name, the control endpoints under `/_sandbox`."""
     by_name = {vendor.name: vendor for vendor in vendors}
     return Starlette(
@@ -81,7 +81,7 @@ class Sandbox:
 
     def __init__(self, *vendors: Vendor, port: int = 0) -> None:
         self.vendors = list(vendors) or default_vendors()
-        self.log = RequestLog()
+        self.log = SandboxLog()
         self._port = port
 
     @property
@@ -161,7 +161,7 @@ def serve(
     if announce:
         announce(_url(listening))  # the socket listens already, so a request made now is served
     with contextlib.suppress(KeyboardInterrupt):
-        _server(create_app(vendors or default_vendors(), RequestLog())).run([listening])
+        _server(create_app(vendors or default_vendors(), SandboxLog())).run([listening])
 
 
 class _Protocol(H11Protocol):

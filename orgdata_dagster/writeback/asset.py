@@ -122,7 +122,7 @@ class _Run:
             return f"{_NOTHING_SENT} Every run is a dry run until the YAML says `dry_run: false`."
         return _NOTHING_SENT if self.context.run.tags.get(DRY_RUN_TAG) == "true" else None
 
-    def _delivered(self, diff: Diff, row_states: RowStates, planned: figures.Metadata) -> dg.MaterializeResult:
+    def _delivered(self, diff: Diff, row_states: RowStates, planned: figures.Figures) -> dg.MaterializeResult:
         destination, counts, requests = self.destination, diff.counts, RequestLog()
         results = ResultsTable(self.sync.results, destination.result_columns)
         journal = Journal(self.warehouse, destination, row_states, results, self.context.run.run_id, requests)

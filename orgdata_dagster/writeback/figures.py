@@ -23,10 +23,10 @@ _ROWS_SHOWN = 20
 _PROBLEMS_SHOWN = 100
 _WIDEST_VALUE = 40
 
-Metadata = dict[str, Any]  # as Dagster accepts it
+Figures = dict[str, Any]  # as Dagster accepts it
 
 
-def of_diff(diff: Diff, batch_size: int, pace: Pace, *, dry_run: str | None) -> Metadata:
+def of_diff(diff: Diff, batch_size: int, pace: Pace, *, dry_run: str | None) -> Figures:
     """The figures of a comparison: counts, cost, the first rows of a dry run, and the first invalid rows' problems.
 
     dry_run: why nothing is sent; None if rows will be sent.
@@ -66,7 +66,7 @@ def _problems(diff: Diff) -> str:
     return "\n\nRejected before sending:\n\n" + _markdown(("row", "key", "problems"), rows) if rows else ""
 
 
-def of_delivery(tally: Tally, pace: Pace, *, merges: int, waited: float) -> Metadata:
+def of_delivery(tally: Tally, pace: Pace, *, merges: int, waited: float) -> Figures:
     """The figures of a delivery. `waited`: seconds that requests waited for the rate limit."""
     return {
         "written": tally.written,

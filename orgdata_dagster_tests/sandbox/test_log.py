@@ -1,4 +1,4 @@
-from orgdata_dagster.sandbox.log import Entry, RequestLog, busiest, most_at_once
+from orgdata_dagster.sandbox.log import Entry, SandboxLog, busiest, most_at_once
 
 
 def entry(arrived: float, finished: float | None = None, cost: int = 1, vendor: str = "v") -> Entry:
@@ -21,7 +21,7 @@ def test_most_at_once_counts_overlaps_and_those_that_never_ended() -> None:
 
 
 def test_the_log_keeps_the_last_requests_of_each_vendor() -> None:
-    log = RequestLog(keep=3)
+    log = SandboxLog(keep=3)
     for number in range(5):
         log.add(entry(number, vendor="odd" if number % 2 else "even"))
     assert [e.arrived for e in log.entries()] == [2, 3, 4]

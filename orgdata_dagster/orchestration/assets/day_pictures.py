@@ -14,7 +14,7 @@ import dagster as dg
 import duckdb
 
 from orgdata_dagster.orchestration.pictures.plots import bars
-from orgdata_dagster.orchestration.pictures.svg import calendar_svg, counted, markdown_of
+from orgdata_dagster.orchestration.pictures.svg import calendar_svg, days_per_state, markdown_of
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.ledger import coverage, history
 from orgdata_dagster.warehouse.ledger.calendar import DayState, by_their_day, calendar
@@ -41,7 +41,7 @@ def of_days(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, 
 
 
 def _calendar(days: Mapping[date, DayState], today: date) -> str:
-    summary = f"{min(days)} to {max(days)}: {counted(days.values())}"
+    summary = f"{min(days)} to {max(days)}: {days_per_state(days.values())}"
     lacking = [f"{day} ({state})" for day, state in days.items() if state in ("incomplete", "missing")]
     more = f" and {len(lacking) - _NAMED} earlier" if len(lacking) > _NAMED else ""
     listed = f"\n\nNot complete: {', '.join(lacking[-_NAMED:])}{more}" if lacking else ""

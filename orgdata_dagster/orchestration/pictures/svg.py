@@ -58,7 +58,7 @@ def calendar_svg(days: Mapping[date, DayState], today: date) -> str:
     return _svg(width, _TOP + 7 * _CELL + 24, [*months, *weekdays, *paths, *_legend(_TOP + 7 * _CELL + 8)])
 
 
-def counted(states: Iterable[str]) -> str:
+def days_per_state(states: Iterable[str]) -> str:
     """The number of days per state, as text."""
     found = Counter(states)
     return ", ".join(f"{found[state]:,} {state}" for state in _SHAPES if found[state])

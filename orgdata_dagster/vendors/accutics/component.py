@@ -24,13 +24,13 @@ from orgdata_dagster.vendors.base.stream import Stream
 from orgdata_dagster.vendors.rest.list_settings import Filters, RestList
 from orgdata_dagster.vendors.rest.streams import stream_of
 
-Path = Annotated[str, Field(pattern=r"^/[^?#\s]+$")]
+UrlPath = Annotated[str, Field(pattern=r"^/[^?#\s]+$")]
 
 
 class EntityTable(Table):
     """One entity: one asset, one table."""
 
-    path: Path = Field(description="Path of the list, after ACCUTICS_BASE_URL.")
+    path: UrlPath = Field(description="Path of the list, after ACCUTICS_BASE_URL.")
     paging: Paging = Field(description="How the list is paged: by page number or by cursor.")
     page_size: int = Field(default=500, ge=1, description="Rows per page, at most. The vendor may allow fewer.")
     key: list[str] = Field(min_length=1, description="Columns that identify a row.")

@@ -21,7 +21,11 @@ from orgdata_dagster.vendors.base.stream import Step, Stream, target
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS, FIELD_COLUMNS, FIELDS_TABLE, Endpoint
 from orgdata_dagster.vendors.channel_reports.pulling import Fields, pull_fields, pull_partition
 from orgdata_dagster.vendors.channel_reports.reconciling import RangeSum
-from orgdata_dagster.vendors.channel_reports.resource import Api, ChannelReportsLimits, ChannelReportsResource
+from orgdata_dagster.vendors.channel_reports.resource import (
+    ChannelReportsApi,
+    ChannelReportsLimits,
+    ChannelReportsResource,
+)
 
 _BY_FIELD = "reports_per_field_selection"
 _WORKERS = 2  # if `concurrent` is null; runs are concurrent already, and more threads per run would only compete
@@ -67,7 +71,9 @@ class ChannelReports(VendorComponent):
         default=ChannelReportsLimits(), description="Rate limit. The vendor documents none; null: no bound."
     )
     retries: Retries = Field(default=Retries(), description="Retries of a request.")
-    api: Api = Field(default=Api(), description="Names that the vendor's document leaves open.")
+    api: ChannelReportsApi = Field(
+        default=ChannelReportsApi(), description="Names that the vendor's document leaves open."
+    )
 
     @field_validator("channels", "field_ids")
     @classmethod

@@ -31,7 +31,7 @@ class ChannelReportsLimits(Limits):
     concurrent: AtLeastOne | None = Field(default=4, description="Concurrent requests, over all processes.")
 
 
-class Api(dg.Config, dg.Resolvable):
+class ChannelReportsApi(dg.Config, dg.Resolvable):
     """Names that the vendor's document leaves open."""
 
     model_config = ConfigDict(extra="forbid")
@@ -53,7 +53,7 @@ class ChannelReportsResource(UndocumentedLimitsResource):
 
     api_token: str
     limits: ChannelReportsLimits = ChannelReportsLimits()
-    api: Api = Api()
+    api: ChannelReportsApi = ChannelReportsApi()
     probe_channel: int = 1
 
     def client(self, observer: Observer | None = None) -> ChannelReportsClient:

@@ -41,7 +41,7 @@ _UNITS: dict[Precision, timedelta] = {
 }
 
 
-class Endpoint(BaseModel):
+class RequestFormat(BaseModel):
     """The path, the parameters and the format of instants, which the document leaves open: options of the YAML.
 
     page_rows: "approximately 20,000" in the document; see walk.py.
@@ -60,7 +60,7 @@ class Endpoint(BaseModel):
 class InstitutionAnalyticsClient(ApiClient):
     """Reads data sets of the institution through `http`, which keeps the rate limit and retries."""
 
-    def __init__(self, http: HttpClient, endpoint: Endpoint = Endpoint()) -> None:
+    def __init__(self, http: HttpClient, endpoint: RequestFormat = RequestFormat()) -> None:
         super().__init__(http)
         self._endpoint = endpoint
 

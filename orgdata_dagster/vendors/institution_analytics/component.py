@@ -20,7 +20,7 @@ from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Step, Stream, target
 from orgdata_dagster.vendors.institution_analytics.pulling import pull_day
-from orgdata_dagster.vendors.institution_analytics.resource import Api, InstitutionAnalyticsResource
+from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAnalyticsApi, InstitutionAnalyticsResource
 
 _UPDATED = "When the row was last inserted or updated, by the vendor's clock."
 
@@ -48,7 +48,9 @@ class InstitutionAnalytics(VendorComponent):
     cron: Cron | None = Field(default="15 */4 * * *", description="Cron of the schedule (UTC); null: no schedule.")
     limits: Limits = Field(default=Limits(), description="Rate limit. The vendor documents none; null: no bound.")
     retries: Retries = Field(default=Retries(), description="Retries of a request.")
-    api: Api = Field(default=Api(), description="Names that the vendor's document leaves open.")
+    api: InstitutionAnalyticsApi = Field(
+        default=InstitutionAnalyticsApi(), description="Names that the vendor's document leaves open."
+    )
     lookback: Duration = Field(
         default="10s",
         description="Rows younger than this, by the vendor's clock, are pulled again by the next pull.",

@@ -16,7 +16,7 @@ from orgdata_dagster.http.records import Observer
 from orgdata_dagster.orchestration.assets.readers import csv_reader
 from orgdata_dagster.orchestration.resources import UndocumentedLimitsResource
 from orgdata_dagster.vendors.base.data_frame import frame, scratch, utc
-from orgdata_dagster.vendors.institution_analytics.client import Endpoint, InstitutionAnalyticsClient
+from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient, RequestFormat
 from orgdata_dagster.vendors.institution_analytics.time_ranges import Slice, TimeRange
 from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND
 from orgdata_dagster.warehouse.names import literal, quoted
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Api(Endpoint, dg.Config, dg.Resolvable):
+class InstitutionAnalyticsApi(RequestFormat, dg.Config, dg.Resolvable):
     """What the vendor's document leaves open."""
 
     api_key_header: str = Field(default="api-key", description="Header with INSTITUTION_ANALYTICS_API_KEY.")
@@ -43,7 +43,7 @@ class InstitutionAnalyticsResource(UndocumentedLimitsResource):
     secret_fields: ClassVar[tuple[str, ...]] = ("api_key",)
 
     api_key: str
-    api: Api = Api()
+    api: InstitutionAnalyticsApi = InstitutionAnalyticsApi()
     probe_data_set: str = ""
 
     def client(self, observer: Observer | None = None) -> InstitutionAnalyticsClient:

@@ -40,9 +40,9 @@ from orgdata_dagster.vendors.octolis.walk import (
     NoProgress,
     PageSizeTooSmall,
     PagesRepeat,
+    RankedPage,
     RankRange,
     RecordPage,
-    WalkedPage,
     walk,
 )
 
@@ -166,7 +166,7 @@ class OctolisClient(ApiClient):
         first_size: int = FIRST_PAGE_SIZE,
         folder: Path,
         read: Callable[[Download], P],
-    ) -> Iterator[WalkedPage[P]]:
+    ) -> Iterator[RankedPage[P]]:
         """Yield every record modified at `since` or later (None: every record), newest first, some twice; see `walk`.
 
         folder: receives one file per page.

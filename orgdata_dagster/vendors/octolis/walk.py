@@ -68,7 +68,7 @@ class RankRange:
 
 
 @dataclass(frozen=True)
-class WalkedPage(Generic[P]):
+class RankedPage(Generic[P]):
     """A page that was read.
 
     is_last: whether the dataset ends on it, and every page before it was read.
@@ -99,7 +99,7 @@ def walk(
     since: datetime | None = None,
     size: int = MAX_PAGE_SIZE,
     first_size: int = FIRST_PAGE_SIZE,
-) -> Iterator[WalkedPage[P]]:
+) -> Iterator[RankedPage[P]]:
     """Yield pages that together hold every record modified at `since` or later (None: every record), some twice.
 
     If a record is on several pages, its newest version is the right one. If the dataset ended before `since` was
@@ -142,7 +142,7 @@ def _descend(
     first_size: int,
     *,
     shown: bool = False,
-) -> Iterator[WalkedPage[P]]:
+) -> Iterator[RankedPage[P]]:
     """Yield the pages from the front down to `since`, or to the end.
 
     shown: whether earlier answers had records.
@@ -166,7 +166,7 @@ def _descend(
         if ranks.end > farthest_read:
             farthest_read, fruitless = ranks.end, 0
         is_last, shown = page.records < ranks.size, shown or page.records > 0
-        yield WalkedPage(page, is_last, ranks.first + page.records)
+        yield RankedPage(page, is_last, ranks.first + page.records)
         if is_last or page.lowest is None or (since is not None and page.lowest < since):
             return
         inside = page.lowest == known

@@ -21,7 +21,7 @@ from orgdata_dagster.vendors.rest.error_options import RestErrors
 from orgdata_dagster.vendors.rest.limit_options import RestLimits
 from orgdata_dagster.vendors.rest.resource import RestApiResource
 from orgdata_dagster.vendors.rest.streams import stream_of
-from orgdata_dagster.vendors.rest.table_options import RestTable, Text, as_text
+from orgdata_dagster.vendors.rest.table_options import RestTable, Scalar, as_text
 
 
 class RestApi(VendorComponent):
@@ -39,7 +39,7 @@ class RestApi(VendorComponent):
     )
     auth: AuthOptions = Field(description="How requests are authenticated, with the names of variables.")
     headers: dict[str, str] = Field(default={}, description="Headers of every request. Credentials belong in `auth`.")
-    params: dict[str, Text] = Field(
+    params: dict[str, Scalar] = Field(
         default={}, description="Query parameters of every request. Credentials belong in `auth`."
     )
     start_date: StartDate = Field(

@@ -51,7 +51,7 @@ class _Model(dg.Model, dg.Resolvable):
         return self.model_dump(exclude={"type"})
 
 
-class SinglePage(_Model):
+class SinglePageOptions(_Model):
     """The whole list is one answer."""
 
     paginator = paginators.SinglePage
@@ -59,7 +59,7 @@ class SinglePage(_Model):
     type: Literal["single_page"]
 
 
-class _Counted(_Model):
+class _CountedOptions(_Model):
     parameter: str
     page_size: int | None = _PAGE_SIZE
     size_parameter: str = _SIZE_PARAMETER
@@ -77,7 +77,7 @@ class _Counted(_Model):
     )
 
     @model_validator(mode="after")
-    def _stop_has_its_path(self) -> _Counted:
+    def _stop_has_its_path(self) -> _CountedOptions:
         if self.stop in ("total", "has_more", "next") and not getattr(self, self.stop):
             raise ValueError(f"stop: {self.stop} needs {self.stop}: its path in the answer")
         if self.stop == "short_page" and not self.page_size:
@@ -92,7 +92,7 @@ class _Counted(_Model):
         return {**self.model_dump(exclude={"type", "has_more", "next"}), "stop": Stop(self.stop, at)}
 
 
-class PageNumber(_Counted):
+class PageNumberOptions(_CountedOptions):
     """Numbered pages: `?page=2`."""
 
     paginator = paginators.PageNumber
@@ -103,7 +103,7 @@ class PageNumber(_Counted):
     sends_first: bool = Field(default=True, description="Whether the request for the first page has its number.")
 
 
-class Offset(_Counted):
+class OffsetOptions(_CountedOptions):
     """The number of rows to skip: `?offset=200&limit=100`."""
 
     paginator = paginators.Offset
@@ -112,7 +112,7 @@ class Offset(_Counted):
     parameter: str = Field(default="offset", description="Parameter for the number of rows to skip.")
 
 
-class LastId(_Counted):
+class LastIdOptions(_CountedOptions):
     """A page begins after the last row of the one before: `?starting_after=<its id>`."""
 
     paginator = paginators.LastId
@@ -130,7 +130,7 @@ class _NamedNext(_Model):
     total: str = _TOTAL
 
 
-class Cursor(_NamedNext):
+class CursorOptions(_NamedNext):
     """The answer has a cursor for the next page. The list ends if it is null, empty or missing."""
 
     paginator = next_page.Cursor
@@ -159,20 +159,28 @@ class _Links(_NamedNext):
         return {**self.model_dump(exclude={"type", "stands_at"}), "stands_at_row": self.stands_at == "row"}
 
 
-class JsonLink(_Links):
+class JsonLinkOptions(_Links):
     """The answer has the link of the next page. The list ends if there is none."""
 
     type: Literal["json_link"]
     next: str = Field(description="Path of the link.")
 
 
-class HeaderLink(_Links):
+class HeaderLinkOptions(_Links):
     """The header `Link` has the next page with `rel="next"`. The list ends if it has none."""
 
     type: Literal["header_link"]
     relation: str = Field(default="next", description="The relation of the next page.")
 
 
-_Options = SinglePage | PageNumber | Offset | LastId | Cursor | JsonLink | HeaderLink
+_Options = (
+    SinglePageOptions
+    | PageNumberOptions
+    | OffsetOptions
+    | LastIdOptions
+    | CursorOptions
+    | JsonLinkOptions
+    | HeaderLinkOptions
+)
 _ByType = TypeAliasType("_ByType", Annotated[_Options, Field(discriminator="type")])
 PaginatorOptions = Annotated[_ByType, by_type(_ByType)]

@@ -20,19 +20,19 @@ from orgdata_dagster.vendors.rest.list_settings import Filters, RestList
 from orgdata_dagster.vendors.rest.paginator_options import PaginatorOptions
 from orgdata_dagster.vendors.rest.parents import table_of
 
-Path = Annotated[str, Field(pattern=r"^/[^?#\s]*$")]
-Text = str | int | float | bool
+UrlPath = Annotated[str, Field(pattern=r"^/[^?#\s]*$")]
+Scalar = str | int | float | bool
 
 
 class RestTable(Table):
     """One list of the vendor: one asset, one table."""
 
-    path: Path = Field(
+    path: UrlPath = Field(
         description="Path after the base URL. `{name}` is replaced from `each`; `{day}`, `{from}` and `{until}` from "
         "the requested time."
     )
     method: Literal["GET", "POST"] = Field(default="GET", description="Method of the request.")
-    params: dict[str, Text] = Field(default={}, description="More query parameters, with `{name}` as in the path.")
+    params: dict[str, Scalar] = Field(default={}, description="More query parameters, with `{name}` as in the path.")
     headers: dict[str, str] = Field(default={}, description="More headers. Credentials belong in `auth`.")
     body: dict[str, Any] | None = Field(default=None, description="JSON body of a POST, with `{name}` as in the path.")
     parameters_in: Literal["query", "body"] | None = Field(
@@ -196,6 +196,6 @@ class RestTable(Table):
             yield f"lists of rows of `{table_of(self.each)}` that have not landed yet are not read"
 
 
-def as_text(value: Text) -> str:
+def as_text(value: Scalar) -> str:
     """The value of a query parameter as text."""
     return str(value).lower() if isinstance(value, bool) else str(value)

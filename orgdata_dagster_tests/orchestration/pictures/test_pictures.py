@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from orgdata_dagster.orchestration.pictures import plots
-from orgdata_dagster.orchestration.pictures.svg import COLOURS, calendar_svg, counted, markdown_of
+from orgdata_dagster.orchestration.pictures.svg import COLOURS, calendar_svg, days_per_state, markdown_of
 from orgdata_dagster.warehouse.ledger.calendar import DayState
 
 TODAY = date(2026, 11, 27)
@@ -36,7 +36,7 @@ def test_days_that_were_not_requested_look_different_from_missing_ones() -> None
 
 
 def test_the_text_counts_the_states() -> None:
-    assert counted(STATES.values()) == "727 complete, 1 unfinished, 1 incomplete, 1 missing"
+    assert days_per_state(STATES.values()) == "727 complete, 1 unfinished, 1 incomplete, 1 missing"
 
 
 def test_markdown_contains_the_picture() -> None:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import Phase, event, find, given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.vendors.octolis.walk import NoProgress, RankRange, WalkedPage, walk
+from orgdata_dagster.vendors.octolis.walk import NoProgress, RankedPage, RankRange, walk
 from orgdata_dagster_tests.examples import examples
 from orgdata_dagster_tests.vendors.octolis.fake_vendor import FakePage, FakeVendor, Happening, at
 
 SIZE = 20
-Walk = Callable[[FakeVendor, datetime | None], Iterator[WalkedPage[FakePage]]]
+Walk = Callable[[FakeVendor, datetime | None], Iterator[RankedPage[FakePage]]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     return Scenario(instants, draw(happenings), draw(st.booleans()))
 
 
-def ours(vendor: FakeVendor, since: datetime | None) -> Iterator[WalkedPage[FakePage]]:
+def ours(vendor: FakeVendor, since: datetime | None) -> Iterator[RankedPage[FakePage]]:
     return walk(vendor.fetch, vendor.count, since=since, size=SIZE, first_size=7)
 
 
@@ -130,13 +130,13 @@ def test_a_trusting_walk_loses_records_to_an_empty_answer() -> None:
 def by_rank(*, oldest_first: bool = False) -> Walk:
     """Page after page of one size, as the document's example suggests."""
 
-    def pages(vendor: FakeVendor, _: datetime | None) -> Iterator[WalkedPage[FakePage]]:
+    def pages(vendor: FakeVendor, _: datetime | None) -> Iterator[RankedPage[FakePage]]:
         for number in range(1, 100):
             page = vendor.fetch(RankRange(number, SIZE))
             if oldest_first:  # the same ranks from the other end
                 rows = sorted(vendor.held.items(), key=lambda row: (row[1], row[0]))
                 page = FakePage(tuple(rows[(number - 1) * SIZE : number * SIZE]))
-            yield WalkedPage(page, page.records < SIZE, number * SIZE)
+            yield RankedPage(page, page.records < SIZE, number * SIZE)
             if page.records < SIZE:
                 return
 

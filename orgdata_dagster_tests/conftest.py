@@ -1,7 +1,7 @@
-"""Fixtures of the tests that run the whole thing: a sandbox over HTTP, a home, the command.
+"""Fixtures of tests that run the whole product: a sandbox with HTTP, a home, the command.
 
-What lives here: what tests in several folders start from. Imports are inside the fixtures: most tests need no Dagster.
-Add here when: tests of two folders need it. Keep out: what one folder needs (its own conftest).
+Here: fixtures of several folders. They import modules when they are used, because most tests need no Dagster.
+Add here when: tests of two folders need a fixture. Keep out: fixtures of one folder (its own conftest).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def warehouse_server(postgres: Server) -> None:
 
 @pytest.fixture
 def goes_on() -> Iterator[None]:
-    """After a test that asks this process to stop, it goes on."""
+    """Reset the request to stop after a test that asks this process to stop."""
     from orgdata_dagster.state import stopping
 
     yield
@@ -112,7 +112,7 @@ def home(new_home: Home, dagster_home: Path) -> Home:
 
 @pytest.fixture
 def sandbox(new_home: Home) -> Iterator[Sandbox]:
-    """The institution's API with some days of awkward data, small pages and no limits; the home knows its address."""
+    """The institution's API with some days of awkward data, small pages and no limits; `home` has its address."""
     from orgdata_dagster.sandbox.environment import environment
     from orgdata_dagster.sandbox.institution_analytics import demo
     from orgdata_dagster.sandbox.limits import UNLIMITED

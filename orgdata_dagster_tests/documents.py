@@ -1,6 +1,6 @@
-"""The blocks of a document, and whether what a document shows is what a command prints.
+"""The blocks of a document, and the comparison of the output in it with what a command prints.
 
-What lives here: reading `docs/*.md`, and comparing output. Add here when: another kind of block has to be true.
+Here: reading `docs/*.md`, and comparing output. Add here when: another kind of block is compared with the code.
 Keep out: which commands are run (the tests of the pages).
 """
 

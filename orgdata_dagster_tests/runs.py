@@ -1,4 +1,4 @@
-"""Runs that are only told of: for tests of what looks at runs, without the work that they do.
+"""Runs that exist only as records, for tests of code that looks at runs.
 
 Here: `created` and `ended`. Keep out: real runs (dg.materialize, integration/home.py).
 """

@@ -16,7 +16,7 @@ from orgdata_dagster.orchestration.resources import WarehouseResource
 def tick_sensor(
     instance: dg.DagsterInstance, defs: dg.Definitions, sensor: dg.SensorDefinition, cursor: str | None = None
 ) -> dg.SensorResult:
-    """What the sensor returns. cursor: what its last tick returned as such."""
+    """What the sensor returns. cursor: the cursor that its last tick returned."""
     with dg.build_sensor_context(
         instance,
         cursor=cursor,

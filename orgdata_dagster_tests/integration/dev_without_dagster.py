@@ -1,6 +1,6 @@
-"""`orgdata dev` with a small tree of processes where Dagster's own would be, which take ten seconds to start.
+"""`orgdata dev` with a small tree of processes in place of Dagster's, which take ten seconds to start.
 
-What lives here: `main`, to be started instead of `orgdata`; see test_stop_dev.py. Keep out: what must become of it.
+Here: `main`, which is started instead of `orgdata`; see test_stop_dev.py. Keep out: what must happen to the tree.
 """
 
 import importlib

@@ -1,6 +1,6 @@
 """A user's machine in a folder: ORGDATA_HOME, a project, the environment, the command and the tables.
 
-What lives here: `Home`, by which tests do what a user does and see what a user sees.
+Here: `Home`, with which tests do what a user does, and see what a user sees.
 Add here when: two tests look at a home in the same way.
 Keep out: vendors (their truth is in `truth.py`), assertions.
 """
@@ -45,7 +45,7 @@ class Home:
             self._monkeypatch.setenv(name, value)
 
     def write_project(self, **defs: str) -> Path:
-        """Make a project of these defs.yaml files (vendor=text) the one that is used from now on."""
+        """Write a project with these defs.yaml files (vendor=text), which is used from now on."""
         self._loaded = None
         number = len(list(self._beside.glob("project-*")))
         folder = project.write(self._beside / f"project-{number}", defs)
@@ -53,7 +53,7 @@ class Home:
         return folder
 
     def store_on_postgres(self, url: str) -> None:
-        """Put Dagster's storage into this database."""
+        """Store Dagster's data in this database."""
         instance_file = Path(os.environ[settings.PROJECT]) / "dagster.yaml"
         instance_file.write_text(instance_file.read_text() + project.ON_POSTGRES)
         self.set(DAGSTER_POSTGRES_URL=url)

@@ -1,8 +1,8 @@
-"""What the vendor has against what landed, row by row and as text.
+"""The comparison of a vendor's rows with the rows that landed, as text.
 
-What lives here: both sides in one form, and their comparison. Every vendor's tests use it.
-Add here when: another way of spelling the same value may differ between the two.
-Keep out: which rows a test expects to be there.
+Here: both sides in one form, and their comparison. Every vendor's tests use it.
+Add here when: the two sides may spell the same value in another way.
+Keep out: which rows a test expects.
 """
 
 from collections import Counter

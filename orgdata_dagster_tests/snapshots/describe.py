@@ -1,6 +1,6 @@
-"""A project as text: everything Dagster knows of it, one definition after the other.
+"""A project as text: all of its Dagster definitions, one after the other.
 
-What lives here: `described`. Add here when: something about a definition matters to users and is not in the text.
+Here: `described`. Add here when: something about a definition matters to users and is not in the text.
 Keep out: what depends on the day (figures, descriptions) and what Dagster itself adds (where the code is).
 """
 

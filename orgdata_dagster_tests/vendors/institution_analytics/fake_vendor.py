@@ -1,9 +1,9 @@
-"""The institution's analytics API as a pure function, to the letter of its document, and as vendors depart from it.
+"""The institution's analytics API as a pure function, as documented, and with deviations that vendors may have.
 
     up to approximately `page_rows` rows, newest first, with `updated_after < updated_date <= updated_before`;
     without `updated_before` up to the vendor's now; rows that are updated meanwhile move to now
 
-What lives here: the vendor's side of the walk's property tests. Keep out: HTTP (the sandbox has that).
+Here: the vendor's side of the walk's property tests. Keep out: HTTP (the sandbox has that).
 """
 
 import random
@@ -48,11 +48,15 @@ class FakePage:
 
 @dataclass
 class FakeVendor:
-    """`updates`: before which request (from 1) which rows move to now. `precision`: the finest bound it understands.
+    """The vendor.
 
-    `printed`: the unit to which it cuts what it prints. `inclusive`: whether a row at the upper bound is in the answer.
-    `offset`: how far ahead of UTC the times that it prints are, without saying so. `empty`: which requests it answers
-    with no row, whatever it has; `down`: from which request on it answers nothing else.
+    updates: number of a request, from 1 -> the rows that are updated before it.
+    precision: the finest unit of bounds that it understands.
+    printed: the unit to which printed instants are rounded down.
+    inclusive: whether a row at the upper bound is returned.
+    offset: how far printed times, which have no zone, are ahead of UTC.
+    empty: the requests that it answers without rows, although it has some.
+    down: the request from which on all answers are empty.
     """
 
     instants: list[datetime]

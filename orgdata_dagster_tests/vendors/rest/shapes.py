@@ -1,6 +1,6 @@
 """The six shapes of well-known APIs as a user writes them in YAML, 10 to 30 lines each and no Python.
 
-What lives here: the YAML, against the sandbox's tracker. Add here: another shape. Keep out: assertions.
+Here: the YAML, against the sandbox's tracker. Add here: another shape. Keep out: assertions.
 """
 
 HEAD = """

@@ -31,8 +31,8 @@ from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.tags import GO_ON_TAG, PULL_BEGAN_TAG, RESUME_TAG
 
 _RUNS_AT_ONCE, _MOST_RUNS_AT_ONCE = 4, 8  # one per vendor within these bounds, so that no vendor delays the others
-# Many small tables share runs, because a run costs Dagster more than a small table does. Each run takes one of so many
-# parts of the waiting tables, so that the last runs have one table each and end at about the same time.
+# Many small tables share runs, because a run costs Dagster more than a small table does. A run takes a sixth of the
+# waiting tables, so that the last runs have one table each and end at about the same time.
 _PARTS = 6
 
 

@@ -63,7 +63,7 @@ class Accutics(Vendor):
         self._numbers = itertools.count(1)
 
     def jwt(self, expires_in: float = 30 * 86_400) -> str:
-        """A token that is valid for so many seconds by this vendor's clock."""
+        """A token that is valid for this number of seconds, by this vendor's clock."""
         return tokens.jwt(expires_in, now=self.now())
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -106,7 +106,7 @@ class Accutics(Vendor):
         return JSONResponse({"data": rows, "meta": {"endpoint": endpoint, "pagination": pagination}})
 
     async def _token(self, request: Request) -> Response:
-        """`GET /_sandbox/accutics/token?expires_in=3600`: a token that is valid for so many seconds."""
+        """`GET /_sandbox/accutics/token?expires_in=3600`: a token that is valid for an hour."""
         return JSONResponse({"token": self.jwt(float(request.query_params.get("expires_in", 30 * 86_400)))})
 
 

@@ -21,7 +21,7 @@ _HEADER = {"alg": "HS256", "typ": "JWT"}
 
 
 def jwt(expires_in: float = 30 * 86_400, *, now: datetime | None = None) -> str:
-    """A token that every sandbox accepts until so many seconds after `now`; negative: it has expired already."""
+    """A token that every sandbox accepts. expires_in: seconds from `now`; negative: it has expired already."""
     issued = int((now or instants.utc_now()).timestamp())
     claims = {"sub": "api-user@sandbox", "iat": issued, "exp": issued + int(expires_in)}
     signed = f"{_encode(json.dumps(_HEADER).encode())}.{_encode(json.dumps(claims).encode())}"

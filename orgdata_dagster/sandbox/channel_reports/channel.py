@@ -162,7 +162,7 @@ class Channel:
         images: int = 0,
         report_id: int | None = None,
     ) -> int:
-        """Add a report that was created at this instant, with so many images; returns its id.
+        """Add a report that was created at this instant, with a number of images; returns its id.
 
         Raises ValueError for an unknown user, state, field or choice, and for an id that is taken.
         """

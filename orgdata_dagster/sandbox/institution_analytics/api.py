@@ -126,7 +126,7 @@ class InstitutionAnalytics(Vendor):
         return self.page_rows + (self._random.randint(-9, 9) if self.page_rows > 1000 else 0)
 
     async def _touch(self, request: Request) -> Response:
-        """`POST /_sandbox/institution_analytics/<data_set>/touch?n=10`: changes so many rows now."""
+        """`POST /_sandbox/institution_analytics/<data_set>/touch?n=10`: changes ten rows now."""
         data_set = self.data_sets.get(request.path_params["data_set"])
         if data_set is None:
             return self.refuse(404, f"no data set that can change; there are {', '.join(self.data_sets)}")

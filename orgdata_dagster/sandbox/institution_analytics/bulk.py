@@ -77,7 +77,7 @@ def bulk(
     now: Callable[[], datetime] = utc_now,
     limits: Limits = UNLIMITED,
 ) -> InstitutionAnalytics:
-    """The vendor with one data set, `events`, of so many rows (93 bytes each) over the days up to `now`."""
+    """The vendor with one data set, `events`. Its rows, of 93 bytes each, are spread over the days up to `now`."""
     events = BulkDataSet(rows, instants.from_datetime(now()), int(days * instants.DAY))
     return InstitutionAnalytics(page_rows=page_rows, now=now, limits=limits, read_only={"events": events})
 

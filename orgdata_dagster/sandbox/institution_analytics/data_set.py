@@ -213,7 +213,7 @@ def coarse(digits: int) -> Callable[[str], str]:
 
 
 def local(hours: float, digits: int = 6) -> Callable[[str], str]:
-    """Print local times so many hours ahead of UTC, without their zone: `2026-03-01 10:00:00`."""
+    """Print local times that are some hours ahead of UTC, without their zone: `2026-03-01 10:00:00`."""
 
     def printed(text: str) -> str:
         there = instants.from_text(text) + round(hours * 3600) * 1_000_000

@@ -86,7 +86,7 @@ class BulkDataset:
 def bulk(
     records: int = 500_000, *, now: Callable[[], datetime] = instants.utc_now, limits: Limits = UNLIMITED
 ) -> Octolis:
-    """The vendor with one dataset, `bulk`, of so many records (about 350 bytes each)."""
+    """The vendor with one dataset, `bulk`. A record has about 350 bytes."""
     return Octolis(now=now, limits=limits, bulk={BULK: BulkDataset(records, now())})
 
 

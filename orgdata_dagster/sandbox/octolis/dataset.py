@@ -136,7 +136,7 @@ class Dataset:
             return [record.public() for record in sorted(self._records.values(), key=lambda r: r.serial)]
 
     def busy(self, seconds: float) -> None:
-        """Answer every write with 423 for so many seconds from now; 0 ends this."""
+        """Answer every write with 423 for this number of seconds from now; 0 ends this."""
         self._busy_until = time.monotonic() + seconds
 
     @property

@@ -139,7 +139,7 @@ def _count(client: OctolisClient, query: Query, intake: Intake, shown: int) -> i
 
 
 def _contradicts(count: int, shown: int) -> bool:
-    """Whether a count is less than half of the records on the pages: so many are not deleted during one walk."""
+    """Whether a count is less than half of the records on the pages: one walk is too short for so many deletions."""
     return 2 * count < shown
 
 

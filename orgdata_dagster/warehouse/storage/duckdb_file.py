@@ -24,8 +24,8 @@ from orgdata_dagster.warehouse.storage.storage import Storage
 # blocks per column at once: with the default block size of 256 KB, that is a gigabyte for 2,000 columns. Below 64 KB,
 # text no longer compresses well.
 _NEW_FILE = "STORAGE_VERSION 'v1.4.0', BLOCK_SIZE 65536"
-# Half of DuckDB's default. A checkpoint stores up to three neighbouring row groups again if they fit into fewer, which
-# a commit escapes that fills more than three; a small commit stores the last, partly filled one again.
+# Half of DuckDB's default. A checkpoint stores up to three neighbouring row groups again if they fit into fewer, but
+# not the groups of a commit that fills more than three. A small commit stores the last, partly filled group again.
 _ROW_GROUP = "ROW_GROUP_SIZE 61440"
 
 

@@ -85,27 +85,16 @@ class RestApiResource(VendorResource):
 
     def http(self, observer: Observer | None = None) -> HttpClient:
         """The HTTP client with credentials, for a single request."""
-        options = auth_of(self.auth)
-        params, headers = dict(self.params), {**self.headers, **self._fixed()}
-        if isinstance(options, ApiKey) and options.location == "query":
-            params[options.name] = self.secret
-        if isinstance(options, OAuth2ClientCredentials):
-            auth = self._client_credentials(options, observer)
-            headers |= auth.headers()  # for `orgdata doctor`; the client of a pull renews its own token
-            auth.close()
+        auth, params = self._credentials(observer)
+        headers = {**self.headers, **auth.headers()}  # for `orgdata doctor`; the client of a pull renews its own token
+        auth.close()
         return self._http(headers, params, observer)
 
     def client(self, observer: Observer | None = None) -> RestClient:
         """A client that keeps the shared rate limit. `observer` is called for every request."""
-        options, rules = auth_of(self.auth), self._errors.rules()
-        params = dict(self.params)
-        auth: Auth = Fixed(self._fixed())
-        if isinstance(options, ApiKey) and options.location == "query":
-            params[options.name] = self.secret
-        if isinstance(options, OAuth2ClientCredentials):
-            auth = self._client_credentials(options, observer)
+        auth, params = self._credentials(observer)
         advice = partial(jwt.refused, self.secret, jwt.RENEW)
-        return RestClient(self._http(self.headers, params, observer), auth, rules, advice)
+        return RestClient(self._http(self.headers, params, observer), auth, self._errors.rules(), advice)
 
     def rows(self, listing: Listing) -> pd.DataFrame:
         """The rows of a list, every column as text. For your own assets, scripts and notebooks. Nothing is stored."""
@@ -117,15 +106,21 @@ class RestApiResource(VendorResource):
         notice = jwt.notice(os.environ.get(variable, ""), datetime.now(UTC))
         return [f"{variable}: {notice}"] if notice else []
 
-    def _fixed(self) -> dict[str, str]:
+    def _credentials(self, observer: Observer | None) -> tuple[Auth, dict[str, str]]:
+        """What adds headers to requests, and the query parameters of every request."""
+        headers, params = dict[str, str](), dict(self.params)
         match auth_of(self.auth):
+            case OAuth2ClientCredentials() as options:
+                return self._client_credentials(options, observer), params
             case Bearer():
-                return bearer(self.secret)
+                headers = bearer(self.secret)
             case HttpBasic():
-                return basic(self.identity, self.secret)
+                headers = basic(self.identity, self.secret)
             case ApiKey(location="header") as options:
-                return {options.name: f"{options.prefix}{self.secret}"}
-        return {}
+                headers = {options.name: f"{options.prefix}{self.secret}"}
+            case ApiKey() as options:
+                params[options.name] = self.secret
+        return Fixed(headers), params
 
     def _http(self, headers: Mapping[str, str], params: Mapping[str, str], observer: Observer | None) -> HttpClient:
         return self.http_client(

@@ -38,7 +38,9 @@ def main() -> int:
     options = _options()
     groups.adopt()
     names = options.only.split(",")
-    chosen = [each for each in workloads(options.scale) if not options.only or each.name in names]
+    chosen = [
+        each for each in workloads(options.scale) if (each.name in names if options.only else not each.on_request)
+    ]
     load = os.getloadavg()[0]
     runs: list[Run] = []
     with tempfile.TemporaryDirectory(prefix="orgdata-bench-") as folder, stopping.guarded():
@@ -70,8 +72,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make bench", description="Measure orgdata, and compare it with a bare loop and dlt."
     )
-    names = ", ".join(each.name for each in workloads())
-    optional = ", ".join([*_OPTIONAL, *_PARTS])
+    names = ", ".join(each.name for each in workloads() if not each.on_request)
+    optional = ", ".join([*(each.name for each in workloads() if each.on_request), *_OPTIONAL, *_PARTS])
     parser.add_argument(
         "--only", default="", help=f"workloads, separated by commas: {names}; only on request: {optional}"
     )

@@ -6,7 +6,6 @@ Add here when: the flow changes for every vendor. Keep out: paging (a vendor's c
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +20,10 @@ from orgdata_dagster import settings
 from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration import telemetry
 from orgdata_dagster.orchestration.assets import metadata, resuming
-from orgdata_dagster.orchestration.assets.batches import LONGEST, Batches
-from orgdata_dagster.orchestration.assets.failures import ends_run, explained, failure
+from orgdata_dagster.orchestration.assets.each_partition import each_partition
+from orgdata_dagster.orchestration.assets.failures import explained, failure
 from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
-from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, all_ended, interrupted, threads
+from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, interrupted
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.reporting import Reports, keep_landed, result
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
@@ -52,7 +51,6 @@ from orgdata_dagster.warehouse.pages.stage import Stage
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.scratch import owned_folder
 
-MOST_PARTITIONS, _MOST_ROWS = 400, 250_000  # per commit; usually a batch ends earlier because of its time
 _MANY_ROWS = 20_000
 _GONE = (WarehouseUnavailable, WarehouseDamaged)
 
@@ -78,6 +76,7 @@ class _Run:
     found: Landed = field(default_factory=Landed)
     rows: int = 0
     superseded: int = 0
+    repeated: set[str | None] = field(default_factory=set)
 
     def look_up(self, partitions: Sequence[str | None]) -> list[str | None]:
         """Read the table's state before the run; returns the partitions to pull."""
@@ -108,8 +107,15 @@ class _Run:
         try:
             return self._arrive(partition, pull)
         except UnreadablePage as error:
-            self.context.log.warning(f"{self.target.table} {partition or ''}: {error}. It is pulled again.")
-            return self._arrive(partition, pull)
+            return self.arrive_again(partition, pull, error)
+
+    def arrive_again(self, partition: str | None, pull: Pull, error: UnreadablePage) -> Arrival:
+        """Pull a partition again after a malformed page. Raises the error if that has been tried already."""
+        if partition in self.repeated:
+            raise error
+        self.repeated.add(partition)
+        self.warn(partition, f"{error}. It is pulled again.")
+        return self._arrive(partition, pull)
 
     def _arrive(self, partition: str | None, pull: Pull) -> Arrival:
         known = self.known.get(partition, ())
@@ -119,6 +125,7 @@ class _Run:
         )
         try:
             arrival = Arrival(intake, pull(intake))
+            intake.ready.finish()  # here and not in the commit, for which several threads would wait
             if (ready := intake.ready).begun and not self.expected:  # a new table: further pulls expect these types
                 self.expected = ready.stage.guessed
             return arrival
@@ -146,6 +153,10 @@ class _Run:
             expected=self.expected,
             names=self.names,
         )
+
+    def warn(self, partition: str | None, text: str) -> None:
+        """Log a warning about a partition."""
+        self.context.log.warning(f"{self.target.table} {partition or ''}".rstrip() + f": {text}")
 
     def commit(self, arrivals: Sequence[Arrival]) -> dict[str | None, Exception]:
         """Commit partitions together; returns partition -> error. If one cannot land, the others land without it."""
@@ -202,9 +213,9 @@ class _Run:
     def _log_superseded(self, done: CommitResult) -> None:
         self.superseded += len(done.superseded)
         for partition in sorted(done.superseded, key=str):
-            self.context.log.warning(
-                f"{self.target.table} {partition or ''}: superseded: the warehouse already has a newer snapshot, so "
-                "the rows of this pull were not stored"
+            self.warn(
+                partition,
+                "superseded: the warehouse already has a newer snapshot, so the rows of this pull were not stored",
             )
 
     def _joined(self, ready: Sequence[ReadyRows]) -> Stage:
@@ -272,7 +283,7 @@ def land(
             missing = run.look_up(partitions)
             run.progress()
             try:
-                errors, untried = _each(run, missing, pull, workers)
+                errors, untried = each_partition(run, missing, pull, workers)
             except INTERRUPTS as error:
                 raise interrupted(len(run.landed), run.total) from error
             finally:
@@ -298,52 +309,3 @@ def _record_requests(run: _Run) -> None:
     except (*_GONE, stopping.Stopped) as error:  # the rows have landed anyway
         why = reason(error) if isinstance(error, Exception) else "the run was stopped while it waited for the warehouse"
         run.context.log.warning(f"the requests since the last commit are not recorded: {why}")
-
-
-def _each(
-    run: _Run, partitions: Sequence[str | None], pull: Pull, workers: int
-) -> tuple[dict[str | None, BaseException], int]:
-    """Pull every partition; returns partition -> error, and the number of partitions that were not tried."""
-    errors: dict[str | None, BaseException] = {}
-    ended = threading.Event()
-    ahead, tried = iter(partitions), list[str | None]()
-    arrived = Batches[Arrival](MOST_PARTITIONS, _MOST_ROWS)
-
-    def work() -> None:
-        for partition in ahead:  # the threads share the iterator
-            if ended.is_set():
-                return
-            tried.append(partition)
-            attempt(partition)
-
-    def attempt(partition: str | None) -> None:
-        try:
-            arrival = run.arrive(partition, pull)
-        except Exception as error:  # noqa: BLE001 - is reported with the errors of the other partitions
-            note(partition, error)
-        else:
-            # in the thread that completed the batch, so that pulls wait if commits are slower
-            commit_all(arrived.add(arrival, arrival.intake.row_count))
-
-    def commit_all(arrivals: Sequence[Arrival]) -> None:
-        for partition, error in run.commit(arrivals).items() if arrivals else ():
-            note(partition, error)
-
-    def note(partition: str | None, error: BaseException) -> None:
-        if ends_run(error):
-            ended.set()  # in this thread, before it starts the next partition
-        errors[partition] = error
-        name = f"{run.target.table} {partition or ''}".rstrip()
-        run.context.log.warning(f"{name}: {reason(error)}")
-
-    try:
-        with threads(max(1, workers), "land") as pool:
-            try:
-                futures = [pool.submit(work) for _ in range(max(1, workers))]
-                while not all_ended(futures, LONGEST):
-                    commit_all(arrived.overdue())  # while all threads wait for the vendor's limit
-            finally:
-                ended.set()  # after an interruption no thread starts another partition
-    finally:
-        commit_all(arrived.rest())
-    return errors, len(partitions) - len(tried)

@@ -58,7 +58,7 @@ def insert(
     values = [f"{cast} AS {quoted(name)}" for name, cast in casts.items()]
     if provenance is not None:
         values.append(f"_orgdata_key AS {PARTITION}, {origin_columns()}")
-    bounded = any(staged.after or staged.until for staged in group.pages)
+    bounded = any(staged.bounded for staged in group.pages)
     kept = within_sql("_orgdata_at", "_orgdata_after", "_orgdata_until") if bounded else "true"
     cursor = stage.cursor_in(group.columns)
     at = f"{_at(cursor)}, " if bounded else ""

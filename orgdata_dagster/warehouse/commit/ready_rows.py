@@ -1,8 +1,11 @@
 """Rows that are converted to the types of their table before the commit, while the next page is still being fetched.
 
-Here: `ReadyRows`, typed rows in a table in memory with the same columns as their target. They are made with the same
+Here: `ReadyRows`, typed rows in tables in memory with the same columns as their target. They are made with the same
 plan and the same insert as in the commit. The commit copies them if its own plan is the same, and otherwise reads the
 pages itself. It therefore holds the write lock for a shorter time.
+
+Each conversion fills a new table: DuckDB takes over the rows of an insert into an empty table, but copies them once
+more into a table that has rows.
 Keep out: checks of pages (stage.py), the transaction (transaction.py).
 """
 
@@ -26,28 +29,36 @@ from orgdata_dagster.warehouse.pages.page import LARGE
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, grouped
 from orgdata_dagster.warehouse.storage.connection import SCRATCH
 
+AT_ONCE = 2  # large pages per statement: each statement costs as much as some thousand rows
+_MOVED_AT_ONCE = 64  # tables per statement: DuckDB's time to plan it grows faster than their number
+
 _numbers = itertools.count()
 
 
 class ReadyRows:
-    """The converted rows of one stage, which contains one partition. Only one thread may use it at a time."""
+    """The converted rows of one stage, which contains one partition. Only one thread may use it at a time.
+
+    model: an empty table with the columns of all rows.
+    tables: the tables with rows. An earlier one may lack columns that came with later pages.
+    """
 
     def __init__(self, stage: Stage, target: Target) -> None:
         self.stage = stage
         self.partition: str | None = None
+        self.model = TableName(f"ready_{next(_numbers)}", target.table.name)
+        self.tables: list[TableName] = []
         self._target = target
-        self._table = TableName(f"ready_{next(_numbers)}", target.table.name)
         self._plan: evolution.Evolution | None = None
         self._begun = False
         self._created = False
         self._given_up = False
+        self._finished = False
         self._rows = 0
         self._duplicates = 0
         self._waiting: list[StagedPage] = []
 
     def add(self, staged: StagedPage) -> None:
-        """Add a page to the stage, and convert its rows once there are enough of them: fewer are quickly read from the
-        pages by the commit itself.
+        """Add a page to the stage, and convert its rows once there are enough of them for one statement.
 
         Raises the errors of Stage.add, UnreadablePage if a page turns out to be malformed, and RowCountMismatch if rows
         are missing or too many.
@@ -55,20 +66,29 @@ class ReadyRows:
         self.stage.add(staged)
         self.partition = staged.partition
         self._waiting.append(staged)
-        if sum(page.page.records for page in self._waiting) >= LARGE and not self.stage.wide:
+        if self._waiting_records >= AT_ONCE * LARGE and not self.stage.wide:
             self._take()
 
     def finish(self) -> None:
-        """Convert the remaining rows, unless there are too few in total.
+        """Convert the remaining rows after the last page. Further calls do nothing.
+
+        If there are few rows in total, they stay in the pages, from which the commit reads them quickly.
 
         For a merge, also drop duplicates of a key: deleting rows that a transaction has just inserted would make DuckDB
         store all of them again.
+
+        Raises UnreadablePage and RowCountMismatch like `add`.
         """
-        if self._plan is not None:
+        if self._finished:
+            return
+        self._finished = True
+        if self._plan is not None or (self._waiting_records >= LARGE and not self.stage.wide):
             self._take()
         if self._plan is not None and self._target.write_disposition == "merge":
             target = key_types.with_types(resolved(self._target, self.stage, ()), self._plan.casts)
-            self._duplicates = drop_duplicates_of_key(self.stage.connection, target, self._table.sql)
+            self._duplicates = drop_duplicates_of_key(
+                self.stage.connection, target, [table.sql for table in self.tables]
+            )
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -95,10 +115,12 @@ class ReadyRows:
         return self._rows - self._duplicates
 
     @property
-    def source(self) -> str:
-        """SQL of the converted rows with their partition."""
+    def sources(self) -> list[str]:
+        """SQL of parts of the converted rows with their partition."""
         partition = "NULL" if self.partition is None else literal(self.partition)
-        return f"SELECT *, CAST({partition} AS VARCHAR) AS {PARTITION} FROM {SCRATCH}.{self._table.sql}"
+        return [
+            f"SELECT *, CAST({partition} AS VARCHAR) AS {PARTITION} FROM {SCRATCH}.{table.sql}" for table in self.tables
+        ]
 
     def discard(self) -> None:
         """Free the memory of the rows, and convert no more."""
@@ -106,7 +128,11 @@ class ReadyRows:
         if not self._begun:
             return
         with suppress(duckdb.Error):
-            self.stage.connection.execute(f"DROP SCHEMA IF EXISTS {SCRATCH}.{quoted(self._table.schema)} CASCADE")
+            self.stage.connection.execute(f"DROP SCHEMA IF EXISTS {SCRATCH}.{quoted(self.model.schema)} CASCADE")
+
+    @property
+    def _waiting_records(self) -> int:
+        return sum(staged.page.records for staged in self._waiting)
 
     def _take(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -116,20 +142,20 @@ class ReadyRows:
         try:
             if self._plan is None:
                 self._create()
-            existing = columns_of(connection, self._table) if self._created else {}
-            planned = evolution.plan(connection, self._table, self.stage, existing, own={})
-            key_types.plan(connection, self._target, self._table, self.stage, existing, planned)
+            existing = columns_of(connection, self.model) if self._created else {}
+            planned = evolution.plan(connection, self.model, self.stage, existing, own={})
+            key_types.plan(connection, self._target, self.model, self.stage, existing, planned)
             if self._plan and not _extends(planned, self._plan):
                 raise TypeSurprise
             evolution.apply(connection, planned)
             self._plan, self._created = planned, True
             for group in grouped(waiting):
-                self._rows += insert(connection, self._table, self.stage, group, planned, provenance=None)
+                self._rows += insert(connection, self._new_table(), self.stage, group, planned, provenance=None)
         except (TypeSurprise, duckdb.OutOfMemoryException):
             self.discard()  # the commit reads the pages itself
 
     def _create(self) -> None:
-        """Create the table with the target's columns, if they are known; otherwise the plan creates it."""
+        """Create the model with the target's columns, if they are known; otherwise the plan creates it."""
         self._begun = True
         known = {
             name: kind
@@ -137,9 +163,15 @@ class ReadyRows:
             if not name.startswith(OWN_PREFIX) or name == KEY_TYPES
         }
         if known:
-            for statement in evolution.creation(self._table, known):
+            for statement in evolution.creation(self.model, known):
                 self.stage.connection.execute(statement)
             self._created = True
+
+    def _new_table(self) -> TableName:
+        table = TableName(self.model.schema, f"{self.model.name}_{len(self.tables)}")
+        self.stage.connection.execute(f"CREATE TABLE {table.sql} AS SELECT * FROM {self.model.sql} LIMIT 0")
+        self.tables.append(table)
+        return table
 
 
 def move(
@@ -147,19 +179,18 @@ def move(
 ) -> int:
     """Copy the converted rows of some partitions into their table, with our own columns.
 
-    One statement copies all of them, so that the table's blocks are filled only once.
-
     Returns the number of rows read from the pages, duplicates included.
 
     Raises RowCountMismatch if rows are missing.
     """
-    if not ready:
-        return 0
-    sources = " UNION ALL BY NAME ".join(each.source for each in ready)
-    row = connection.execute(
-        f"INSERT INTO {table.sql} BY NAME SELECT *, {origin_columns()} FROM ({sources})", provenance
-    ).fetchone()
-    moved, expected = int(row[0]) if row else 0, sum(each.converted for each in ready)
+    sources, moved = [source for each in ready for source in each.sources], 0
+    for first in range(0, len(sources), _MOVED_AT_ONCE):
+        some = " UNION ALL BY NAME ".join(sources[first : first + _MOVED_AT_ONCE])
+        row = connection.execute(
+            f"INSERT INTO {table.sql} BY NAME SELECT *, {origin_columns()} FROM ({some})", provenance
+        ).fetchone()
+        moved += int(row[0]) if row else 0
+    expected = sum(each.converted for each in ready)
     if moved != expected:
         raise RowCountMismatch(f"{table}: {expected} rows were converted, but {moved} were inserted; pull again.")
     return sum(each.rows for each in ready)

@@ -7,7 +7,8 @@ Add here: a condition that a page must satisfy before it may land. Keep out: the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -45,6 +46,11 @@ class StagedPage:
     until: datetime | None = None
     rows_within: int | None = None
     constants: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether some of its rows may be outside its bounds."""
+        return bool(self.after or self.until) and self.rows_within != self.page.records
 
 
 @dataclass(frozen=True)
@@ -133,10 +139,8 @@ class Stage:
         unseen, self._unseen = self._unseen, []
         for group in grouped(unseen):
             self.declare([*group.columns, *group.constants])
-            try:
+            with _reading():
                 self._types.see(group.source, group.columns, group.records, group.kinds)
-            except MALFORMED as error:
-                raise UnreadablePage(f"a page is not well-formed: {first_lines(error)}") from None
             if group.constants:
                 self._types.see(_values(group), group.constants, group.records)
 
@@ -154,14 +158,19 @@ class Stage:
         return len(self.columns) > _WIDE
 
     def prove(self) -> None:
-        """Make sure that the inferred types hold every value."""
+        """Make sure that the inferred types hold every value. Raises UnreadablePage if a page cannot be parsed."""
         self.inspect()
-        self._types.prove()
+        with _reading():
+            self._types.prove()
 
     def analyse(self) -> None:
-        """Infer the types again from every value, after a type inferred from a sample did not hold."""
+        """Infer the types again from every value, after a type inferred from a sample did not hold.
+
+        Raises UnreadablePage if a page cannot be parsed.
+        """
         self.inspect()
-        self._types.analyse()
+        with _reading():
+            self._types.analyse()
 
     def rename(self, names: ColumnNames) -> None:
         """Assign the pages' columns by another mapping of the table, and infer all types again."""
@@ -196,10 +205,8 @@ class Stage:
                 self.declared[folded(column)] = kind
 
     def _parsed(self, page: Page) -> Page:
-        try:
+        with _reading():
             return page if isinstance(page, TextPage) else parsed(self.connection, page)
-        except MALFORMED as error:
-            raise UnreadablePage(f"a page is not well-formed: {first_lines(error)}") from None
 
     def _named(self, staged: StagedPage) -> StagedPage:
         return replace(staged, page=staged.page.assigned_to(self.names.assign(staged.page.names)))
@@ -240,6 +247,15 @@ class Stage:
             staged.page.path.unlink(missing_ok=True)
             if isinstance(staged.page, TextPage):
                 staged.page.discard(self.connection)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Raise the parser's error about a page as UnreadablePage."""
+    try:
+        yield
+    except MALFORMED as error:
+        raise UnreadablePage(f"a page is not well-formed: {first_lines(error)}") from None
 
 
 def _values(group: Group) -> str:

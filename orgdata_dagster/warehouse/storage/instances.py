@@ -29,8 +29,8 @@ _LEFT = (
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
     # return the memory of a finished page to the system, so that it no longer counts towards the limit
-    "allocator_flush_threshold": "16MB",
-    "allocator_bulk_deallocation_flush_threshold": "8MB",
+    "allocator_flush_threshold": "64MB",
+    "allocator_bulk_deallocation_flush_threshold": "32MB",
 }
 
 # per process: a forked process must not use its parent's instances

@@ -20,7 +20,7 @@ from orgdata_dagster.warehouse.pages.page import Kinds
 from orgdata_dagster.warehouse.storage.memory import with_room
 from orgdata_dagster.warehouse.types import declared, lossless
 
-_SAMPLE = 4_000  # rows
+SAMPLE = 4_000  # rows
 _EXAMPLE = 100  # characters
 _NO: Kinds = frozenset()
 # Columns per query. DuckDB keeps a buffer of tens of kilobytes for each step of each expression, so a query's memory
@@ -82,7 +82,7 @@ class TypeTracker:
         unknown = [name for name in columns if not self.columns[name].filled]
         self._proven.append(set())
         if unknown:
-            rows = max(1, _SAMPLE * BATCH // max(BATCH, len(columns)))  # a wide table is sampled with fewer rows
+            rows = max(1, SAMPLE * BATCH // max(BATCH, len(columns)))  # a wide table is sampled with fewer rows
             self._candidates(source, unknown, rows)
             self._narrow(source, unknown, rows)
             if records <= rows:

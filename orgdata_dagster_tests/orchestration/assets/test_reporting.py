@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from orgdata_dagster.dagster_internals import SWITCH
-from orgdata_dagster.orchestration.assets import landing, metadata, reporting
+from orgdata_dagster.orchestration.assets import each_partition, metadata, reporting
 from orgdata_dagster.orchestration.assets.progress import Progress, ProgressReport, watch
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.storage.memory import in_room
@@ -47,7 +47,7 @@ def test_each_day_is_reported_once_while_the_run_continues(
     """The UI once showed none of a backfill's days until the last one was stored."""
     assert sandbox.url
     monkeypatch.setenv(SWITCH, internals)
-    monkeypatch.setattr(landing, "MOST_PARTITIONS", 2)
+    monkeypatch.setattr(each_partition, "MOST_PARTITIONS", 2)
     monkeypatch.setattr(reporting, "EVERY", 0)
     seen = list[list[str]]()
     with home.instance() as instance:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
+import duckdb
 import pytest
 
 from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
@@ -17,6 +18,7 @@ from orgdata_dagster.sandbox.faults import Empty, ErrorBody
 from orgdata_dagster.sandbox.octolis import DATASETS, Octolis, SeenRequest
 from orgdata_dagster.warehouse.commit import ready_rows
 from orgdata_dagster.warehouse.pages import extents, json_bytes, json_values
+from orgdata_dagster.warehouse.types import column_types
 from orgdata_dagster_tests.vendors.octolis.rig import OPTIONS, Rig, people
 
 
@@ -322,15 +324,19 @@ class Misspelled:
         await exchange.send_body(b"trux".join(body.rsplit(b"true", 1)))
 
 
-@pytest.mark.parametrize("times", [1, 10])
-def test_a_large_page_that_is_malformed_is_pulled_again(
-    people_rig: Rig, monkeypatch: pytest.MonkeyPatch, times: int
-) -> None:
-    """Its records are alike, so that no parser sees them before its rows are converted."""
+def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Treat small pages like large ones: if their records are alike, only the conversion of their rows parses them."""
     monkeypatch.setattr(json_values, "SMALL", 0)
     monkeypatch.setattr(json_bytes, "CHUNK", 1 << 12)
     for module in (extents, ready_rows):
         monkeypatch.setattr(module, "LARGE", 100)
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_a_large_page_that_is_malformed_is_pulled_again(
+    people_rig: Rig, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    small_is_large(monkeypatch)
     monkeypatch.setattr(extents, "_measured", lambda *_: pytest.fail("it was parsed to be measured"))
     people_rig.vendor.faults.add(Misspelled(), times=times)
     pulled = people_rig.pull("people")
@@ -352,3 +358,25 @@ def test_ids_of_another_type_leave_no_old_rows() -> None:
             pulled = rig.pull("people")
             assert (pulled.success, pulled.checks["keys"].passed, pulled.checks["count"].passed) == (True, True, True)
             assert rig.sql("SELECT count(*), count(DISTINCT n) FROM octolis.people") == [(5, 5)]
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_a_malformed_page_that_only_the_commit_parses_is_pulled_again(
+    own_home: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Its rows were not converted before, because memory was short, and the sample for its types ended before."""
+
+    def short(*_: object, **__: object) -> int:
+        raise duckdb.OutOfMemoryException
+
+    assert own_home
+    rig, large = Rig(stack, people(2_600)), replace(OPTIONS, page_size=2_600)
+    assert rig.pull("people", large).success
+    small_is_large(monkeypatch)
+    monkeypatch.setattr(column_types, "SAMPLE", 10)
+    monkeypatch.setattr(ready_rows, "insert", short)
+    rig.vendor.faults.add(Misspelled(), times=times)
+    pulled = rig.pull("people", large, tags={FULL_WALK_TAG: "true"})
+    assert pulled.success == (times == 1), pulled.failure
+    assert times == 1 or pulled.failure.count("not well-formed") == 1
+    assert rig.difference("people") == {}

@@ -99,6 +99,7 @@ def test_a_key_of_several_columns(rig: Rig) -> None:
 
 def test_rows_that_are_converted_early_stay_distinct_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ready_rows, "LARGE", 1)
+    monkeypatch.setattr(ready_rows, "AT_ONCE", 1)
     for pages in ([[{"id": 1, "v": "a"}], [{"id": "1", "v": "b"}]], [[{"id": "1", "v": "B"}], [{"id": 1, "v": "A"}]]):
         early = ReadyRows(Stage(rig.connection, expected=rig.expected.get(MERGED.table)), MERGED)
         for page in pages:

@@ -24,8 +24,9 @@ MERGED = replace(ITEMS, key=("id",), cursor="at", write_disposition="merge")
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A single record is enough to begin with."""
+    """A single record is converted at once."""
     monkeypatch.setattr(ready_rows, "LARGE", 1)
+    monkeypatch.setattr(ready_rows, "AT_ONCE", 1)
 
 
 def made_ready(rig: Rig, *bodies: str, target: Target = ITEMS) -> ReadyRows:
@@ -144,7 +145,7 @@ def test_only_the_newest_version_of_a_repeated_key_is_prepared(rig: Rig) -> None
 
 def test_a_lost_row_fails_the_commit(rig: Rig) -> None:
     rows = made_ready(rig, "id\n1\n", "id\n2\n")
-    rig.connection.execute(f"DELETE FROM memory.{rows._table.sql} WHERE id = 1")
+    rig.connection.execute(f"DELETE FROM memory.{rows.tables[0].sql} WHERE id = 1")
     with pytest.raises(RowCountMismatch, match="2 rows were converted, but 1 were inserted"):
         land(rig, rows)
     with pytest.raises(duckdb.CatalogException):
@@ -155,4 +156,4 @@ def test_prepared_rows_are_deleted_after_the_commit(rig: Rig) -> None:
     rows = made_ready(rig, "id\n1\n")
     land(rig, rows)
     with pytest.raises(duckdb.CatalogException):
-        rig.connection.execute(f"FROM memory.{rows._table.sql}")
+        rig.connection.execute(f"FROM memory.{rows.model.sql}")

@@ -16,6 +16,7 @@ from rich.console import Console
 from orgdata_dagster.cli.layout import WIDE, figures, hanging, skipped
 from orgdata_dagster.counting import counted
 from orgdata_dagster.dagster_internals.failing_checks import FailingCheck
+from orgdata_dagster.http.rest.walk import NOT_PROVEN
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.overview.failure import Failure
 from orgdata_dagster.overview.outline import VendorOutline
@@ -55,6 +56,8 @@ def show_tables(console: Console, statuses: Sequence[TableStatus]) -> None:
             hanging(console, f"{status.table} ", f"is not complete: {gaps_of}", indent=2)
         for note in status.notes:
             hanging(console, f"{status.table} ", note, indent=2)
+    if unproven := [status.table for status in statuses if status.unproven]:
+        hanging(console, f"{NOT_PROVEN}: ", ", ".join(unproven), indent=2)
 
 
 def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:

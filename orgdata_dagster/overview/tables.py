@@ -6,13 +6,14 @@ Here: `TableStatus`, `table_statuses`. Keep out: queries on the ledger (warehous
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
 from orgdata_dagster.counting import counted
+from orgdata_dagster.http.rest.walk import UNPROVEN
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.days import day_of
 from orgdata_dagster.overview.emptied import ACCEPT, acceptance, in_words
@@ -31,6 +32,7 @@ class TableStatus:
     missing_partitions: partitions between first and last day without coverage.
     incomplete: partitions with incomplete coverage.
     complete_until, last_loaded: None if nothing has landed.
+    unproven: whether only the vendor's word shows that a list was complete, because it has no total to compare with.
     notes: clauses about partitions or tables in the ledger that the configuration or the warehouse no longer has, and
         about partitions whose rows the vendor seems to have deleted.
     """
@@ -44,6 +46,7 @@ class TableStatus:
     incomplete: list[str]
     complete_until: datetime | None
     last_loaded: datetime | None
+    unproven: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -55,6 +58,7 @@ def table_statuses(outline: Outline) -> list[TableStatus]:
         with warehouse.reading() as connection:
             emptied = coverage.waiting_for(connection, ACCEPT)
             there = stored(connection)
+            unproven = coverage.proven_by(connection, UNPROVEN)
             for row in overview(connection):
                 name = TableName(str(row["schema_name"]), str(row["table_name"]))
                 rows = _count(connection, name) if folded(str(name)) in there else None
@@ -62,7 +66,8 @@ def table_statuses(outline: Outline) -> list[TableStatus]:
                 notes += [] if rows is not None else ["was dropped from the warehouse; its next pull creates it again"]
                 if gone := emptied.get(name):
                     notes.append(f"may be outdated: {in_words(gone)}. {acceptance(f'{name.schema}/{name.name}', gone)}")
-                known[str(name)] = _status(str(name), row, rows or 0, configured.get(str(name)), notes)
+                status = _status(str(name), row, rows or 0, configured.get(str(name)), notes)
+                known[str(name)] = replace(status, unproven=name in unproven)
     for table in configured:
         known.setdefault(table, TableStatus(table, 0, 0, None, None, [], [], None, None))
     return sorted(known.values(), key=lambda status: status.table)
@@ -99,7 +104,7 @@ def _status(
         [key for key in row["incomplete"] or [] if key],
         row["complete_until"],
         row["last_loaded"],
-        list(notes),
+        notes=list(notes),
     )
 
 

@@ -35,7 +35,10 @@ WALKS = 5
 RESTLESS = f"rows moved during each of {WALKS} walks, so that one may be missing; the next pull reads it again"
 
 Proof = Literal["the total matches", "two walks agree", "newest first", "end of list reached"]
-"""The proof that a walk has every row. The last one relies on the vendor alone."""
+"""The proof that a walk has every row. The last one, UNPROVEN, relies on the vendor alone."""
+UNPROVEN: Proof = "end of list reached"
+NOT_PROVEN = "complete by the vendor's word only, because the list has no total to compare with"
+"""UNPROVEN in words, for users."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def walk_until_complete(
         if (may_continue := answers[-1].may_continue) is not None:
             return Walked(mine, None, may_continue)
         if steady and not has_total:
-            return Walked(mine, "end of list reached")
+            return Walked(mine, UNPROVEN)
         reason = _reason(answers, len(keys | {*seen}), steady=steady)
         content = [answer.content for answer in answers]
         if not has_total and content == before and len({*seen}) == len(seen):

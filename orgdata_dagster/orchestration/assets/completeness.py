@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orgdata_dagster.http.rest.walk import NOT_PROVEN, UNPROVEN
 from orgdata_dagster.warehouse.ledger.intervals import EVER, Interval
 
 TimeWindow = tuple[datetime, datetime]
@@ -37,7 +38,13 @@ def of_coverage(coverage: Sequence[Interval], window: TimeWindow | None) -> dict
         "complete": dg.MetadataValue.bool(not reasons),
         **({"complete_until": dg.MetadataValue.timestamp(until)} if until else {}),
         **({"incomplete": dg.MetadataValue.md(_listed(reasons))} if reasons else {}),
+        **({"proof": dg.MetadataValue.text(NOT_PROVEN)} if any(map(is_unproven, coverage)) else {}),
     }
+
+
+def is_unproven(part: Interval) -> bool:
+    """Whether only the vendor's word shows that an interval is complete."""
+    return part.complete and UNPROVEN in (part.proof or "")
 
 
 def complete_until(coverage: Sequence[Interval]) -> datetime | None:

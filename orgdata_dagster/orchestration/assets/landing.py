@@ -232,7 +232,7 @@ class _Run:
         rows = done.rows.get(load.partition, 0)
         self.landed[load.partition] = metadata.of_partition(load, done, intake.watermark, self.window(load.partition))
         self.found.shrunk += intake.shrunk if load.partition in done.rows else []
-        self.found.gaps += [(load.partition, interval) for interval in load.coverage if not interval.complete]
+        self.found.cover(load.partition, load.coverage)
         self.rows += rows
 
     def progress(self) -> None:

@@ -14,6 +14,8 @@ import dagster as dg
 
 from orgdata_dagster.counting import counted
 from orgdata_dagster.http.errors import VendorError
+from orgdata_dagster.http.rest.walk import NOT_PROVEN
+from orgdata_dagster.orchestration.assets.completeness import is_unproven
 from orgdata_dagster.orchestration.checks import specs, volume
 from orgdata_dagster.warehouse.commit.commit_result import CommitResult
 from orgdata_dagster.warehouse.commit.keys import KeyProblems
@@ -45,6 +47,7 @@ class Landed:
     received: number of rows in the pages.
     rows: number of inserted rows.
     gaps: the intervals that are not complete, with their partitions.
+    unproven: whether only the vendor's word shows that an interval is complete.
     """
 
     received: int = 0
@@ -52,6 +55,7 @@ class Landed:
     keys: KeyProblems = field(default_factory=KeyProblems)
     changes: list[str] = field(default_factory=list)
     gaps: list[tuple[str | None, Interval]] = field(default_factory=list)
+    unproven: bool = False
     shrunk: list[str] = field(default_factory=list)
     partitions: set[str | None] = field(default_factory=set)
 
@@ -62,6 +66,11 @@ class Landed:
         self.keys += done.key_problems
         self.changes += [str(change) for change in done.changes]
         self.partitions |= set(done.rows)
+
+    def cover(self, partition: str | None, coverage: Sequence[Interval]) -> None:
+        """Add the coverage of one partition."""
+        self.gaps += [(partition, interval) for interval in coverage if not interval.complete]
+        self.unproven |= any(map(is_unproven, coverage))
 
 
 def not_yet(why: str) -> str:
@@ -80,7 +89,8 @@ def of_landed(
     gaps = [f"- {partition or ''} {gap.start.isoformat()}: {gap.reason}" for partition, gap in found.gaps]
     results = [
         _result(specs.COVERAGE, not gaps, {"partitions": len(found.partitions), "incomplete_instants": len(gaps),
-                                           **_listed("incomplete", gaps)}, gaps),
+                                           **_listed("incomplete", gaps)},
+                gaps or ([NOT_PROVEN] if found.unproven else [])),
         _result(specs.ROW_COUNT, found.received == found.rows, {"received": found.received, "read": found.rows},
                 error=True),
         _result(specs.SCHEMA, not found.changes, {"changes": len(found.changes),

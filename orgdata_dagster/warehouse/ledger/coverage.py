@@ -57,8 +57,7 @@ def known(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str |
     """
     if not schema.exists(connection):
         return {}
-    # a warehouse of the previous version has no column `proof` until the first commit
-    proof = "proof" if "proof" in columns_of(connection, TableName("_orgdata", "coverage")) else "NULL"
+    proof = "proof" if _has_proofs(connection) else "NULL"
     rows = connection.execute(
         f"SELECT partition_key, from_instant, to_instant, reason, {proof} FROM _orgdata.coverage "
         "WHERE schema_name = ? AND table_name = ? ORDER BY from_instant",
@@ -124,6 +123,22 @@ def waiting_for(connection: duckdb.DuckDBPyConnection, words: str) -> dict[Table
         f"FROM _orgdata.coverage WHERE contains(reason, {literal(words)})) GROUP BY ALL"
     ).fetchall()
     return {TableName(vendor, name): [one or None for one in sorted(found)] for vendor, name, found in rows}
+
+
+def proven_by(connection: duckdb.DuckDBPyConnection, proof: str) -> set[TableName]:
+    """The tables of which a complete interval has this proof."""
+    if not schema.exists(connection) or not _has_proofs(connection):
+        return set()
+    rows = connection.execute(
+        "SELECT DISTINCT schema_name, table_name FROM _orgdata.coverage "
+        f"WHERE complete AND contains(proof, {literal(proof)})"
+    ).fetchall()
+    return {TableName(vendor, name) for vendor, name in rows}
+
+
+def _has_proofs(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether proofs are stored: a warehouse of the previous version has no such column until the first commit."""
+    return "proof" in columns_of(connection, TableName("_orgdata", "coverage"))
 
 
 def complete_until(

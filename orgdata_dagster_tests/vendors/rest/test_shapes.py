@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import random
 
+import dagster as dg
 import pytest
+from rich.console import Console
 
+from orgdata_dagster.cli.status_report import show_tables
+from orgdata_dagster.http.rest.walk import NOT_PROVEN, UNPROVEN
+from orgdata_dagster.overview.outline import Outline
+from orgdata_dagster.overview.tables import table_statuses
 from orgdata_dagster.sandbox.faults import Empty, Html, Reset, ShortBody, Status
 from orgdata_dagster.sandbox.tracker import SeenRequest
 from orgdata_dagster_tests.vendors.rest.rig import Rig, lines
@@ -77,8 +84,16 @@ def test_rows_that_move_while_they_are_read_are_there_or_a_gap_is_reported(rig: 
     ],
 )
 def test_the_proof_of_completeness_is_stored_with_the_coverage(rig: Rig, name: str, proof: str) -> None:
-    assert rig.pull(SHAPES[name], name).success
+    done = rig.pull(SHAPES[name], name)
     assert rig.sql(f"SELECT proof, complete FROM _orgdata.coverage WHERE table_name = '{name}'") == [(proof, True)]
+    said = NOT_PROVEN if proof == UNPROVEN else None
+    [check] = [each for each in done.get_asset_check_evaluations() if each.check_name == "coverage"]
+    assert (check.passed, check.description) == (True, said)
+    [landed] = done.asset_materializations_for_node(f"tracker__{name}")
+    assert landed.metadata.get("proof") == (said and dg.MetadataValue.text(said))
+    printed = io.StringIO()
+    show_tables(Console(file=printed, width=200), table_statuses(Outline({}, ())))
+    assert (f"{NOT_PROVEN}: tracker.{name}" in printed.getvalue()) is (said is not None)
 
 
 def test_a_list_per_row_of_another_table_lands_in_days(rig: Rig) -> None:

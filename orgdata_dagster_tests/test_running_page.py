@@ -21,8 +21,8 @@ def test_how_long_things_are_kept(variable: str) -> None:
 
 
 def test_the_memory_of_a_run() -> None:
-    share = f"at most {memory._PART:.0%} of the memory".replace("%", " %")
-    each = f"between {memory._LEAST >> 20} and {memory._ENOUGH >> 20} MB"
-    most = f"at most\n{memory._LARGEST >> 30} GB"
+    share = f"at most {memory.PART:.0%} of the memory".replace("%", " %")
+    each = f"between {memory.LEAST >> 20} and {memory.ENOUGH >> 20} MB"
+    most = f"at most\n{memory.LARGEST >> 30} GB"
     assert [text for text in (share, each, most) if text not in PAGE] == []
     assert memory.RUNS == 8, "an eighth"

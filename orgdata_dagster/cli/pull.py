@@ -87,7 +87,7 @@ def pull(
             console.print(f"cleaned up run {run_id[:8]}, whose process was killed", style="dim")
         began = interrupted(instance) if resume else {}
     graph = catalog.defs.resolve_asset_graph()
-    tasks = [_task(key, first, last, graph.get(key).partitions_def) for key in keys]
+    tasks = [task_of(key, first, last, graph.get(key).partitions_def) for key in keys]
     shared = {**(tags or {}), PULL_BEGAN_TAG: pull_began(len(tasks)), **({GO_ON_TAG: go_on} if go_on else {})}
     tasks = [replace(task, tags={**shared, **_resumed(began, key)}) for key, task in zip(keys, tasks, strict=True)]
     made_of = {key: (graph.get_ancestor_asset_keys(key) & set(keys)) - {key} for key in keys}
@@ -100,7 +100,7 @@ def pull(
     outcomes = {}
     view = ProgressView(console, [task.asset for task in tasks])
     try:
-        slots = _Slots(catalog.resources, _at_once(tasks))
+        slots = Slots(catalog.resources, runs_at_once(tasks))
         with_pandas = not all(map(catalog.is_ours, keys))
         with workers.executor(slots.at_once, catalog.job, with_pandas=with_pandas) as (pool, progress), view:
             view.listen(progress)
@@ -133,7 +133,7 @@ def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     ]
 
 
-def _task(key: dg.AssetKey, first: date, last: date, partitions: dg.PartitionsDefinition | None) -> Task:
+def task_of(key: dg.AssetKey, first: date, last: date, partitions: dg.PartitionsDefinition | None) -> Task:
     names = _partitions(partitions, first, last)
     return Task(key.to_user_string(), names[0], names[-1]) if names else Task(key.to_user_string(), None, None)
 
@@ -158,14 +158,14 @@ def _vendor(task: Task) -> str:
     return task.asset.split("/")[0]
 
 
-def _at_once(tasks: Sequence[Task]) -> int:
+def runs_at_once(tasks: Sequence[Task]) -> int:
     """The number of concurrent runs."""
     vendors = len(set(map(_vendor, tasks)))
     return min(len(tasks), _MOST_RUNS_AT_ONCE, max(_RUNS_AT_ONCE, vendors))
 
 
 @dataclass
-class _Slots:
+class Slots:
     """Decides which task runs next. Vendors take turns; none gets more runs than its pool has slots for.
 
     at_once: the number of concurrent runs.
@@ -201,7 +201,7 @@ def _run_all(
     tasks: Sequence[Task],
     after: Mapping[str, set[str]],
     kinds: Mapping[str, Hashable],
-    slots: _Slots,
+    slots: Slots,
     view: ProgressView,
 ) -> Iterator[Outcome]:
     """Run all tasks; yields each outcome when its run has ended.

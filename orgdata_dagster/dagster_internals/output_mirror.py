@@ -35,7 +35,7 @@ def mirror_in_threads() -> None:
         @contextmanager
         def mirrored(stream: IO[str], path: str) -> Iterator[tuple[None, None]]:
             make(path)
-            with _copied(path, descriptor_of(stream)), redirect(stream, path):
+            with copied(path, descriptor_of(stream)), redirect(stream, path):
                 yield None, None
 
         for module in (compute_logs, sys.modules.get(_USER)):  # the second one imports the function by name
@@ -44,7 +44,7 @@ def mirror_in_threads() -> None:
 
 
 @contextmanager
-def _copied(path: str, descriptor: int | None) -> Iterator[None]:
+def copied(path: str, descriptor: int | None) -> Iterator[None]:
     """Until the context ends, copy new content of a file to the target of a descriptor. None: copy nothing."""
     if descriptor is None:
         yield

@@ -96,7 +96,7 @@ class Connections:
     ) -> None:
         # Only a part of the environment is used: SSL_CERT_FILE and an https proxy. A ~/.netrc would add an unexpected
         # Authorization header, and HTTP_PROXY would send credentials to a third party unencrypted.
-        tls = _tls(httpx.URL(base_url).scheme == "https")
+        tls = tls_context(httpx.URL(base_url).scheme == "https")
         self._transport = transport or LeanTransport(tls, proxy=https_proxy(base_url))
         self._headers = _merged(httpx.Headers(_HEADERS), headers)
         self._cookies = httpx.Cookies()
@@ -151,7 +151,7 @@ def _merged(common: httpx.Headers, more: Mapping[str, str]) -> httpx.Headers:
 
 
 @cache
-def _tls(https: bool) -> ssl.SSLContext:
+def tls_context(https: bool) -> ssl.SSLContext:
     """The trusted authorities, loaded once, because that takes 40 ms. Empty for plain http."""
     context = httpx.create_ssl_context() if https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["http/1.1"])

@@ -30,7 +30,7 @@ from orgdata_dagster.warehouse.storage.connection import SCRATCH, Warehouse
 from orgdata_dagster.warehouse.storage.memory import with_room
 from orgdata_dagster.warehouse.types.parquet import storable
 
-_EXPORTED = "exported.parquet"
+EXPORTED = "exported.parquet"
 _ROWS = "rows.parquet"
 
 
@@ -102,7 +102,7 @@ def _partitions(connection: duckdb.DuckDBPyConnection, table: TableName, types: 
 
 def _exported(connection: duckdb.DuckDBPyConnection, place: str) -> Iterator[_Partition]:
     """The partitions that the last export wrote; empty before the first export."""
-    file = literal(f"{place}/{_EXPORTED}")
+    file = literal(f"{place}/{EXPORTED}")
     if not connection.execute(f"SELECT 1 FROM glob({file})").fetchall():
         return iter(())
     return (_Partition(*row) for row in connection.execute(f"SELECT * FROM read_parquet({file})").fetchall())
@@ -129,7 +129,7 @@ def _write(
         f"CREATE OR REPLACE TABLE {made} (partition VARCHAR, row_count BIGINT, newest_load VARCHAR, columns VARCHAR)"
     )
     connection.executemany(f"INSERT INTO {made} VALUES (?, ?, ?, ?)", wanted)
-    _copy(connection, f"FROM {made}", f"{place}/{_EXPORTED}")
+    _copy(connection, f"FROM {made}", f"{place}/{EXPORTED}")
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, file: str) -> None:

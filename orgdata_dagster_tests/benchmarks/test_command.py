@@ -23,7 +23,7 @@ both = pytest.mark.usefixtures("_either_kind_of_group")
 def _either_kind_of_group(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways to know who belongs to a command."""
     if request.param == "marked":
-        monkeypatch.setattr(groups, "_new_cgroup", lambda _limit: None)
+        monkeypatch.setattr(groups, "make", lambda _limit=None: groups.Marked())
     elif not _cgroup_is_possible():
         pytest.skip("no memory cgroup can be made here")
 

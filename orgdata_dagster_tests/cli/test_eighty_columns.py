@@ -136,7 +136,7 @@ def test_a_table_that_has_ended_stays_on_the_terminal(terminal: Console) -> None
 
 def turns(assets: Sequence[str], slow: str, at_once: int) -> list[str]:
     """The vendors in the order in which their runs begin, if the runs of `slow` never end."""
-    slots = pull._Slots({}, at_once)
+    slots = pull.Slots({}, at_once)
     waiting, going, begun = [Task(asset, None, None) for asset in assets], list[Task](), list[str]()
     while True:
         while (task := slots.next(waiting)) is not None:
@@ -162,6 +162,6 @@ def test_vendors_take_turns() -> None:
 
 def test_every_vendor_has_a_run_of_its_own() -> None:
     tasks = [Task(f"vendor_{number}/x", None, None) for number in range(6)]
-    assert pull._at_once(tasks) == 6
-    assert pull._at_once(tasks[:2]) == 2
-    assert pull._at_once([Task(f"one/{number}", None, None) for number in range(9)]) == 4
+    assert pull.runs_at_once(tasks) == 6
+    assert pull.runs_at_once(tasks[:2]) == 2
+    assert pull.runs_at_once([Task(f"one/{number}", None, None) for number in range(9)]) == 4

@@ -7,7 +7,7 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli.pull import _task
+from orgdata_dagster.cli.pull import task_of
 from orgdata_dagster.orchestration.partitions import by_grain, daily
 
 
@@ -24,5 +24,5 @@ def test_a_table_is_pulled_from_its_start_on(
     partitions: dg.PartitionsDefinition | None, first: str | None, last: str | None
 ) -> None:
     """A partition before the start was an error of Dagster, and failed the table."""
-    task = _task(dg.AssetKey(["vendor", "table"]), date(2026, 11, 10), date(2026, 11, 22), partitions)
+    task = task_of(dg.AssetKey(["vendor", "table"]), date(2026, 11, 10), date(2026, 11, 22), partitions)
     assert (task.first, task.last) == (first, last)

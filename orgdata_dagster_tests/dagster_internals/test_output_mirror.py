@@ -52,7 +52,7 @@ def test_a_terminal_that_is_paused_does_not_keep_a_run_from_ending(
     reading, writing = os.pipe()
 
     def run() -> None:
-        with output_mirror._copied(str(log), writing):
+        with output_mirror.copied(str(log), writing):
             pass
 
     thread = threading.Thread(target=run, daemon=True)

@@ -109,9 +109,9 @@ def test_a_certificate_of_an_unknown_authority(certificate: Path, tmp_path: Path
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Requests trust the certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
-    connection._tls.cache_clear()
+    connection.tls_context.cache_clear()
     yield
-    connection._tls.cache_clear()
+    connection.tls_context.cache_clear()
 
 
 @pytest.mark.usefixtures("trusted")
@@ -127,7 +127,7 @@ def test_a_certificate_of_another_host(certificate: Path, tmp_path: Path) -> Non
     assert message.endswith("Check the host in ACME_URL: the certificate belongs to another host.")
 
 
-def test_https_at_a_port_without_tls(server: Loopback, tmp_path: Path) -> None:
+def test_https_at_a_port_withouttls_context(server: Loopback, tmp_path: Path) -> None:
     message = failure(server.url.replace("http:", "https:"), tmp_path, PermanentError)
     assert "does not speak TLS. Check the port and the scheme (http or https) in ACME_URL." in message
 

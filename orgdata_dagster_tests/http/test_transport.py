@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 import httpx
 import pytest
 
-from orgdata_dagster.http.connection import _tls
+from orgdata_dagster.http.connection import tls_context
 from orgdata_dagster.http.transport import LeanTransport
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
@@ -71,7 +71,7 @@ def _request(taken: socket.socket) -> bytes:
 
 @contextmanager
 def at(*answers: Answer, **options: float) -> Iterator[tuple[Wire, LeanTransport]]:
-    server, transport = Wire([*answers]), LeanTransport(_tls(False), **options)
+    server, transport = Wire([*answers]), LeanTransport(tls_context(False), **options)
     try:
         yield server, transport
     finally:
@@ -100,7 +100,7 @@ def behind_a_proxy(server: Wire, answer: bytes, login: str = "") -> Iterator[tup
                 pass_on(onward, taken)
 
     threading.Thread(target=serve, daemon=True).start()
-    transport = LeanTransport(_tls(False), proxy=f"http://{login}127.0.0.1:{proxy.getsockname()[1]}")
+    transport = LeanTransport(tls_context(False), proxy=f"http://{login}127.0.0.1:{proxy.getsockname()[1]}")
     try:
         yield asked, transport
     finally:

@@ -14,7 +14,7 @@ import pytest
 from orgdata_dagster.http import redaction
 from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
-from orgdata_dagster.orchestration.assets.metadata import _cell
+from orgdata_dagster.orchestration.assets.metadata import cell
 from orgdata_dagster.orchestration.assets.readers import csv_reader, json_reader
 from orgdata_dagster.vendors.together.report import unwrap
 
@@ -73,4 +73,4 @@ def test_no_part_of_it_is_quoted(tmp_path: Path, read: Read, kind: str) -> None:
 def test_a_preview_shows_no_part_of_it() -> None:
     redaction.register(KEY)
     for before in range(70):
-        assert KEY[:5] not in _cell("." * before + KEY + "." * 50)
+        assert KEY[:5] not in cell("." * before + KEY + "." * 50)

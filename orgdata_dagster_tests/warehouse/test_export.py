@@ -90,7 +90,7 @@ def test_an_interrupted_export_is_completed_by_the_next_one(
     rig.land("id,name\n1,one\n")
     rig.land("id,name\n2,two\n", partition=NEXT_DAY)
     with monkeypatch.context() as broken:
-        broken.setattr(exporting, "_EXPORTED", "\0")  # the last file, which no disk takes
+        broken.setattr(exporting, "EXPORTED", "\0")  # the last file, which no disk takes
         with pytest.raises((WarehouseUnavailable, ValueError, duckdb.Error)):
             export(rig.warehouse, ITEMS.table, str(tmp_path / "out"))
 

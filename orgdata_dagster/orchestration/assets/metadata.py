@@ -110,12 +110,13 @@ def _preview(connection: duckdb.DuckDBPyConnection, target: Target) -> str:
     newest = f"SELECT * FROM {target.table.sql} ORDER BY {LOADED_AT} DESC LIMIT {_PREVIEW_ROWS}"
     cursor = connection.execute(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({newest})")
     names = [column[0] for column in cursor.description or ()]
-    lines = ["| " + " | ".join(map(_cell, names)) + " |", "|" + "---|" * len(names)]
-    lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in cursor.fetchall()]
+    lines = ["| " + " | ".join(map(cell, names)) + " |", "|" + "---|" * len(names)]
+    lines += ["| " + " | ".join(map(cell, row)) + " |" for row in cursor.fetchall()]
     return "\n".join(lines)
 
 
-def _cell(value: str | None) -> str:
+def cell(value: str | None) -> str:
+    """A value as a cell of a Markdown table."""
     if value is None:
         return ""
     text = value.replace("|", "\\|").replace("\r", "").replace("\n", "⏎")

@@ -26,9 +26,9 @@ T = TypeVar("T")
 VARIABLE = "ORGDATA_MEMORY"
 RUNS = 8  # runs that may work at once: as many as Dagster's run queue starts
 # Share of the machine's memory; the rest is for Python, Dagster and the file cache.
-_PART = 0.6
+PART = 0.6
 _MIB = 1 << 20
-_LEAST, _ENOUGH, _LARGEST = 64 * _MIB, 192 * _MIB, 4096 * _MIB
+LEAST, ENOUGH, LARGEST = 64 * _MIB, 192 * _MIB, 4096 * _MIB
 _UNITS = {
     "KB": 10**3,
     "MB": 10**6,
@@ -70,8 +70,8 @@ def allowed() -> Memory:
         amount = parsed(configured)
         return Memory(amount, amount, f"as {VARIABLE} says")
     machine = of_machine()
-    most = max(_LEAST, min(_LARGEST, int(machine * _PART)))
-    share = max(_LEAST, min(_ENOUGH, most // RUNS))
+    most = max(LEAST, min(LARGEST, int(machine * PART)))
+    share = max(LEAST, min(ENOUGH, most // RUNS))
     return Memory(share, most, f"of {shown(machine)} that this machine or container has, for {RUNS} runs at once")
 
 

@@ -24,7 +24,7 @@ from orgdata_dagster.cli.layout import hanging
 from orgdata_dagster.http import redaction, waiting
 from orgdata_dagster.http.connection import REQUESTS_LOG
 from orgdata_dagster.http.records import Download, RequestRecord
-from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Read
+from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Read, Room
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.project import configured_tables
@@ -143,7 +143,7 @@ class _RecordingIntake(Intake):
     def __init__(
         self, made: Preview, stage: Stage, partition: str | None, folder: Path, make: Callable[[], ReadyRows]
     ) -> None:
-        super().__init__(partition, folder, make, one_by_one=True)
+        super().__init__(partition, folder, make, one_by_one=True, room=Room(0))
         self._made = made
         self._stage = stage
 
@@ -151,6 +151,7 @@ class _RecordingIntake(Intake):
         inner = super()._counted(measure)
 
         def read(download: Download) -> Any:
+            download = self.kept(download)
             self._made.shape = self._made.shape or shape(download.path)
             page = inner(download)
             self._made.records.append(page.records)

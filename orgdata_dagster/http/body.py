@@ -8,8 +8,10 @@ Keep out: parsing data, and the error format of one vendor (its client.py).
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 
@@ -27,33 +29,55 @@ _HEAD = 1024  # bytes that are enough to recognise an HTML page
 
 @dataclass(frozen=True)
 class Saved:
-    """A saved body: its size in bytes, its first bytes, and the number of replaced characters."""
+    """A saved body: its size in bytes, its first bytes, and the number of replaced characters.
+
+    content: the body, if it was kept in memory and has no file.
+    """
 
     size: int
     head: bytes
     replaced: int
+    content: bytes | None = None
 
 
-def save(response: httpx.Response, path: Path) -> Saved:
+def save(response: httpx.Response, path: Path, small: int = 0) -> Saved:
     """Write the decoded body to `path` in chunks.
+
+    small: a body of at most so many bytes is kept in memory instead, unless a character must be replaced.
 
     Raises BadBody if the body is truncated or has an encoding that was not requested; httpx.TransportError like httpx.
     """
-    head, watch = b"", Watch()
-    try:
-        with path.open("wb") as file:
+    first, watch, size = b"", Watch(), 0
+    with ExitStack() as opened:
+        file: BinaryIO | None = None
+        try:
             for chunk in _decoded(response):
                 watch.see(chunk)
-                file.write(chunk)
-                head += chunk[: _HEAD - len(head)]
-            size = file.tell()
-    except (httpx.RemoteProtocolError, zlib.error) as error:
-        raise BadBody(f"the body is truncated or damaged: {error}") from None
+                size += len(chunk)
+                if file is None and size > small:
+                    file = opened.enter_context(path.open("wb"))
+                    file.write(first)
+                if file is not None:
+                    file.write(chunk)
+                if len(first) < _HEAD or file is None:
+                    first += chunk
+        except (httpx.RemoteProtocolError, zlib.error) as error:
+            raise BadBody(f"the body is truncated or damaged: {error}") from None
+    _check_length(response)
+    damaged = watch.end()
+    if file is None and small and not damaged:
+        return Saved(size, first[:_HEAD], 0, first)
+    if file is None:
+        path.write_bytes(first)
+    return Saved(size, first[:_HEAD], replace_invalid(path) if damaged else 0)
+
+
+def _check_length(response: httpx.Response) -> None:
+    """Raise BadBody if the body is shorter or longer than the response promised."""
     promised = response.headers.get("content-length", "")
     received = response.num_bytes_downloaded
     if promised.isdigit() and int(promised) != received and response.request.method != "HEAD":
         raise BadBody(f"the body is truncated: {received} of {promised} bytes")
-    return Saved(size, head, replace_invalid(path) if watch.end() else 0)
 
 
 def ends_with_connection(response: httpx.Response) -> bool:

@@ -24,7 +24,10 @@ Params = Mapping[str, Param]
 
 @dataclass(frozen=True)
 class Call:
-    """A fetch. `cost`: points per attempt. `into`: the file for the body. `observer` receives a record per request."""
+    """A fetch. `cost`: points per attempt. `into`: the file for the body. `observer` receives a record per request.
+
+    small: a body of at most so many bytes is kept in memory.
+    """
 
     method: str
     url: httpx.URL
@@ -35,6 +38,7 @@ class Call:
     into: Path
     attempts: Attempts
     observer: Observer
+    small: int = 0
 
     @cached_property
     def endpoint(self) -> str:

@@ -121,6 +121,7 @@ class HttpClient:
         content: bytes | None = None,
         cost: float = 1,
         into: Path,
+        small: int = 0,
         read: Callable[[Download], _T],
         observer: Observer | None = None,
     ) -> _T:
@@ -130,6 +131,8 @@ class HttpClient:
         json, content: the body, as JSON or as bytes.
         cost: points per request; every request costs them, retries and redirects too.
         into: the file; deleted if the fetch fails.
+        small: a body of at most so many bytes is kept in memory (Download.content) instead of the file: thousands of
+            small files take more time than their requests.
         read: reads the download; a BadBody from it is retried like a network error.
         observer: called for the requests of this fetch only.
 
@@ -139,7 +142,7 @@ class HttpClient:
         check_headers(self.vendor, headers or {}, self._credentials_from)
         attempts = Attempts(self._retry, self._clock)
         url, watch = self._url(endpoint, params or {}), observer or _nobody
-        call = Call(method, url, headers or {}, json, content, cost, into, attempts, watch)
+        call = Call(method, url, headers or {}, json, content, cost, into, attempts, watch, small)
         return attempts.run(lambda: self._attempt_unless_stopped(call, read))
 
     def _attempt_unless_stopped(self, call: Call, read: Callable[[Download], _T]) -> _T:
@@ -290,12 +293,13 @@ class HttpClient:
             raise BadBody("the answer is an HTML page, not data")
         part = call.into.with_name(call.into.name + ".part")
         try:
-            saved = body.save(response, part)
+            saved = body.save(response, part, call.small)
             if body.ends_with_connection(response):
                 stopping.check_cut()
             if body.is_html(saved.head) and not wants_html:
                 raise BadBody("the answer is an HTML page, not data")
-            os.replace(part, call.into)
+            if saved.content is None:
+                os.replace(part, call.into)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
@@ -309,6 +313,7 @@ class HttpClient:
             waited=call.attempts.waited,
             attempts=call.attempts.number,
             endpoint=call.endpoint,
+            content=saved.content,
         )
 
     def _url(self, endpoint: str, params: Params) -> httpx.URL:

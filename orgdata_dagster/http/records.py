@@ -12,16 +12,20 @@ from pathlib import Path
 
 import httpx
 
+Content = bytes  # a field of a download is called `bytes`
+
 
 @dataclass(frozen=True)
 class Download:
     """A complete body in a file.
 
-    bytes: size of the file.
+    path: the file; missing if the body is in `content`.
+    bytes: size of the body.
     server_time: the vendor's clock when it answered (Date header, UTC, whole seconds); None without that header.
     waited: seconds spent waiting for the rate limit, over all `attempts`.
     endpoint: path without the query.
     replaced_characters: number of invalid characters that were replaced by U+FFFD.
+    content: the body, if it is so small that the caller of `fetch` wants it in memory.
     """
 
     path: Path
@@ -33,6 +37,7 @@ class Download:
     attempts: int
     endpoint: str
     replaced_characters: int = 0
+    content: Content | None = field(default=None, repr=False)
 
 
 @dataclass

@@ -99,6 +99,30 @@ def test_a_complete_body_is_accepted(rig: Rig, reply: Reply, data: bytes) -> Non
     assert (len(rig.rate_limit.paid), rig.left_over()) == (1, ["page"])
 
 
+@pytest.mark.parametrize("reply", [Reply(200, b"x" * 9), Reply(200, gzip.compress(b"x" * 9), GZIP), Reply(200, b"")])
+@pytest.mark.parametrize("small", [8, 9])
+def test_a_small_body_is_kept_in_memory_on_request(rig: Rig, reply: Reply, small: int) -> None:
+    rig.server.answer(reply)
+    found = rig.client().fetch("/x", into=rig.into, small=small, read=lambda download: download)
+    assert (found.content is None) == (found.bytes > small)
+    assert rig.left_over() == (["page"] if found.bytes > small else [])
+    assert (found.path.read_bytes() if found.content is None else found.content) == b"x" * found.bytes
+
+
+def test_a_small_body_with_an_invalid_character_is_corrected_in_a_file(rig: Rig) -> None:
+    rig.server.answer(Reply(200, b"a\xffb"))
+    found = rig.client().fetch("/x", into=rig.into, small=100, read=lambda download: download)
+    assert (found.content, found.path.read_text(), found.replaced_characters) == (None, "a\ufffdb", 1)
+
+
+@pytest.mark.parametrize("fault", [FAULTS["shorter than its Content-Length"], FAULTS["a page by its looks"]])
+def test_a_small_body_that_is_broken_is_refused_in_memory_too(rig: Rig, fault: Reply) -> None:
+    rig.server.answer(fault)
+    with pytest.raises(RetriesExhausted):
+        rig.fetch(rig.client(retry=RetryPolicy(attempts=1)), small=100, read=lambda _: pytest.fail("read a bad body"))
+    assert rig.left_over() == []
+
+
 def test_html_is_accepted_if_the_request_accepts_it(rig: Rig) -> None:
     page = b"<html>hello"
     rig.server.answer(Reply(200, page, {"Content-Type": "text/html"}))

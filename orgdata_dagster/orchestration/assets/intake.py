@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,27 @@ def nothing_stored(_values: Mapping[str, str], _after: datetime | None) -> int:
     return 0
 
 
+class Room:
+    """The memory for small pages of a run until they are committed. `limit`: in bytes."""
+
+    def __init__(self, limit: int = 16 << 20) -> None:
+        self._left = limit
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Whether there is room for so many bytes; then they are taken."""
+        with self._lock:
+            if size > self._left:
+                return False
+            self._left -= size
+            return True
+
+    def give_back(self, size: int) -> None:
+        """Give bytes back that were taken."""
+        with self._lock:
+            self._left += size
+
+
 @dataclass
 class Intake:
     """Receives and counts the pages of one partition.
@@ -54,6 +75,8 @@ class Intake:
     one_by_one: whether requests must be sent one after the other.
     first_answer: the vendor's time at the first answer.
     watermark: the highest cursor value so far.
+    room: memory for small pages, shared by the partitions of a run.
+    in_memory: bytes of `room` that this partition has taken.
     """
 
     partition: str | None
@@ -73,6 +96,8 @@ class Intake:
     shrunk: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     lock: threading.Lock = field(default_factory=threading.Lock)  # several threads may read pages
+    room: Room = field(default_factory=Room)
+    in_memory: int = 0
 
     @cached_property
     def ready(self) -> ReadyRows:
@@ -166,6 +191,8 @@ class Intake:
         self.connection.close()
         del self.ready
         self.watermark = None
+        self.room.give_back(self.in_memory)
+        self.in_memory = 0
 
     def close(self) -> None:
         """Delete the pages after their commit, or if they will not be committed."""
@@ -175,11 +202,23 @@ class Intake:
 
     def _counted(self, measure: Read) -> Read:
         def read(download: Download) -> MeasuredPage:
-            page = measure(download)
+            page = measure(self.kept(download))
             self.count(download)
             return page
 
         return read
+
+    def kept(self, download: Download) -> Download:
+        """The download, in a file if there is no room for it in memory."""
+        if download.content is None:
+            return download
+        size = len(download.content)
+        if self.room.take(size):
+            with self.lock:
+                self.in_memory += size
+            return download
+        download.path.write_bytes(download.content)
+        return replace(download, content=None)
 
 
 def not_ahead(vendor: datetime) -> datetime:

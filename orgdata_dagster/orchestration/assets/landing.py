@@ -22,7 +22,7 @@ from orgdata_dagster.orchestration import telemetry
 from orgdata_dagster.orchestration.assets import metadata, resuming
 from orgdata_dagster.orchestration.assets.each_partition import each_partition
 from orgdata_dagster.orchestration.assets.failures import explained, failure
-from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull
+from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull, Room
 from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, interrupted
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.reporting import Reports, keep_landed, result
@@ -77,6 +77,7 @@ class _Run:
     rows: int = 0
     superseded: int = 0
     repeated: set[str | None] = field(default_factory=set)
+    room: Room = field(default_factory=Room)
 
     def look_up(self, partitions: Sequence[str | None]) -> list[str | None]:
         """Read the table's state before the run; returns the partitions to pull."""
@@ -118,11 +119,9 @@ class _Run:
         return self._arrive(partition, pull)
 
     def _arrive(self, partition: str | None, pull: Pull) -> Arrival:
-        known = self.known.get(partition, ())
+        known, stored = self.known.get(partition, ()), partial(self.stored, partition)
         accept = self.context.run.tags.get(ACCEPT_SHRINK_TAG) == "true"
-        intake = Intake(
-            partition, self.folder, self.ready_rows, known, self.state, partial(self.stored, partition), accept
-        )
+        intake = Intake(partition, self.folder, self.ready_rows, known, self.state, stored, accept, room=self.room)
         try:
             arrival = Arrival(intake, pull(intake))
             intake.ready.finish()  # here and not in the commit, for which several threads would wait
@@ -186,6 +185,8 @@ class _Run:
         except BaseException:
             self.requests.give_back(calls)  # the requests were sent, even if their rows did not land
             raise
+        finally:
+            stage.close_files()
         telemetry.committed(self.target.table.schema, self.target.table.name, done.inserted, time.monotonic() - began)
         self.expected = dict(done.expected)
         self.found.add(done, sum(arrival.intake.row_count for arrival in arrivals if arrival.partition in done.rows))

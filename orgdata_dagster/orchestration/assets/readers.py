@@ -104,7 +104,14 @@ def json_reader(
 
     def read(download: Download) -> MeasuredPage:
         try:
-            page = json_pages.prepare(download.path, connection, records=records, flatten=flatten, cursor=cursor)
+            page = json_pages.prepare(
+                download.path,
+                connection,
+                records=records,
+                flatten=flatten,
+                cursor=cursor,
+                content=download.content,
+            )
             page = page.with_key(key)
             if expected and page.records and not {*expected} & {*page.columns}:
                 has = excerpt(", ".join(page.columns), 200) or "nothing"

@@ -75,9 +75,12 @@ class ChannelReportsClient(ApiClient):
         fields: tuple[str, ...] = (),
         field: FormField | None = None,
         into: Path,
+        small: int = 0,
         read: Callable[[Download], R],
     ) -> R:
         """Download the report of `[start, end)` to the file `into`; returns the result of `read`.
+
+        small: see HttpClient.fetch.
 
         fields: optional fields of the report to request.
         field: the field, if the report is by field.
@@ -91,7 +94,8 @@ class ChannelReportsClient(ApiClient):
             parameters["field_id"] = str(field.field_id)
         with self._explained(channel_id):
             try:
-                return self._http.fetch(f"/api/v4/analytics/{endpoint}", params=parameters, into=into, read=read)
+                path = f"/api/v4/analytics/{endpoint}"
+                return self._http.fetch(path, params=parameters, into=into, small=small, read=read)
             except PermanentError as error:
                 if error.status == 422 and field is not None:
                     _explain_refusal(error, field if field.name else self._look_up(field, into))
@@ -140,7 +144,7 @@ def _explain_refusal(error: PermanentError, field: FormField) -> None:
 
 def instant(at: datetime) -> str:
     """ISO 8601 in UTC, as in the document."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _form_fields(channel_id: int, path: Path) -> list[FormField]:

@@ -23,7 +23,8 @@ from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.vendors.channel_reports.client import ChannelReportsClient, FormField, instant
 from orgdata_dagster.vendors.channel_reports.endpoints import Endpoint
 from orgdata_dagster.warehouse.ledger.intervals import EVER, Interval, intervals
-from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT
+from orgdata_dagster.warehouse.pages.json_bundles import SMALL
+from orgdata_dagster.warehouse.pages.json_pages import ARRAY, OBJECT, JsonPage
 
 Bounds = tuple[datetime, datetime]
 SECOND = timedelta(seconds=1)
@@ -85,6 +86,7 @@ def pull_partition(
                     fields=endpoint.fields,
                     field=field,
                     into=intake.file(f"{channel_id}-{field.field_id if field else 0}.json"),
+                    small=SMALL,
                     read=read,
                 )
                 reason = contradiction(intake, page.records, about) or _fell_to_zero(intake, endpoint, page, about)
@@ -103,7 +105,8 @@ def _fell_to_zero(intake: Intake, endpoint: Endpoint, page: MeasuredPage, about:
     """Why a report of one object is not accepted, if counts fell to 0; an empty report looks like that."""
     if not endpoint.one_object or not intake.known or intake.accept_shrink:
         return None
-    [record] = json.loads(page.page.path.read_bytes())
+    assert isinstance(page.page, JsonPage)
+    [record] = json.loads(page.page.array)
     stored = intake.stored(about, None)
     fell = [
         name

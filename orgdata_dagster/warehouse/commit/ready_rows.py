@@ -26,7 +26,7 @@ from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.errors import RowCountMismatch
 from orgdata_dagster.warehouse.names import KEY_TYPES, OWN_PREFIX, PARTITION, TableName, literal, quoted
 from orgdata_dagster.warehouse.pages.page import LARGE
-from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage, grouped
+from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster.warehouse.storage.connection import SCRATCH
 
 AT_ONCE = 2  # large pages per statement: each statement costs as much as some thousand rows
@@ -149,7 +149,7 @@ class ReadyRows:
                 raise TypeSurprise
             evolution.apply(connection, planned)
             self._plan, self._created = planned, True
-            for group in grouped(waiting):
+            for group in self.stage.grouped(waiting):
                 self._rows += insert(connection, self._new_table(), self.stage, group, planned, provenance=None)
         except (TypeSurprise, duckdb.OutOfMemoryException):
             self.discard()  # the commit reads the pages itself

@@ -54,19 +54,32 @@ def rewrite(path: Path, records: str, layout: Layout | None = None) -> Rewritten
     Raises UnreadablePage if the body is cut short or has no such records; RecordTooLarge.
     """
     if path.stat().st_size <= CHUNK:
-        text, clean = path.read_bytes(), io.BytesIO()
-        found = _copy(io.BytesIO(text), clean, path.name, records, layout)
-        if clean.getvalue() != text:
-            _replace(path, lambda target: target.write(clean.getvalue()))
+        text = path.read_bytes()
+        clean, found = rewritten(text, path.name, records, layout)
+        if clean != text:
+            _replace(path, lambda target: target.write(clean))
         return found
     with path.open("rb") as source:
         return _replace(path, lambda target: _copy(source, target, path.name, records, layout))
 
 
-def is_bare(path: Path, records: str) -> bool:
-    """Whether `rewrite` would certainly not change a small file, provided that it is well-formed."""
-    text = path.read_bytes()
-    return records == ARRAY and text.startswith(b"[") and text.endswith(b"]") and not may_be_spoiled(text)
+def rewritten(text: bytes, name: str, records: str, layout: Layout | None = None) -> tuple[bytes, Rewritten]:
+    """Like `rewrite`, for a body in memory: returns the bare array and the figures. `name`: the page's name."""
+    clean = io.BytesIO()
+    found = _copy(io.BytesIO(text), clean, name, records, layout)
+    return clean.getvalue(), found
+
+
+def bare(text: bytes, records: str) -> bytes | None:
+    """What `rewrite` would certainly make of a small body without an envelope, provided that it is well-formed.
+
+    A body with OBJECT is well-formed if the result has exactly one record. None if only `rewrite` can tell.
+    """
+    if records == ARRAY and text.startswith(b"[") and text.endswith(b"]") and not may_be_spoiled(text):
+        return text
+    if records == OBJECT and text.startswith(b"{") and text.endswith(b"}") and not may_be_spoiled(text):
+        return b"[%s]" % text
+    return None
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], T]) -> T:

@@ -17,12 +17,22 @@ import duckdb
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import KEY_TYPES, folded, literal, quoted
+from orgdata_dagster.warehouse.pages import json_bundles
 from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName, first_assigned
 from orgdata_dagster.warehouse.pages.iso_instants import Numbers
-from orgdata_dagster.warehouse.pages.json_bytes import ARRAY, OBJECT, is_bare, rewrite
+from orgdata_dagster.warehouse.pages.json_bytes import ARRAY, OBJECT, bare, rewrite, rewritten
 from orgdata_dagster.warehouse.pages.json_layout import Layout
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
-from orgdata_dagster.warehouse.pages.json_values import JsonColumn, Key, inspect, is_small, kind_of, values
+from orgdata_dagster.warehouse.pages.json_values import (
+    JsonColumn,
+    Key,
+    are_plain,
+    inspect,
+    inspect_small,
+    is_small,
+    kind_of,
+    values,
+)
 from orgdata_dagster.warehouse.pages.page import FILE, Reading
 
 __all__ = ["ARRAY", "OBJECT", "JsonColumn", "JsonPage", "Key", "prepare", "relation"]
@@ -38,6 +48,7 @@ class JsonPage:
     longest: upper bound of the size of a record, in bytes.
     key: the places of the key's columns; their JSON types are read too. None for a column that no record has.
     instants: the instants of the records, in microseconds since 1970; None if a parser has to read them.
+    content: the array of records, if the page is small and has no file yet.
     """
 
     path: Path
@@ -49,6 +60,12 @@ class JsonPage:
     longest: int = field(default=0, compare=False)
     key: tuple[Key | None, ...] = field(default=(), compare=False)
     instants: Numbers | None = field(default=None, compare=False, repr=False)
+    content: bytes | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def array(self) -> bytes:
+        """The array of records, for a page that is small."""
+        return self.path.read_bytes() if self.content is None else self.content
 
     @cached_property
     def names(self) -> tuple[VendorName, ...]:
@@ -94,8 +111,16 @@ class JsonPage:
         columns = tuple(names.values())
         longest = max(page.longest for page in pages)
         kinds = {name: column.kinds for name, column in zip(columns, found.values(), strict=True)}
-        source = relation([page.path for page in pages], found, columns, longest, pages[0].key)
-        return Reading(columns, source, kinds, (KEY_TYPES, FILE) if pages[0].key else (FILE,))
+        places = pages[0].key
+        contents = [(page.path, page.content) for page in pages if page.content is not None]
+        bundle = None
+        if len(contents) == len(pages) > 1 and found and are_plain(found) and not _typed(places, found):
+            bundle = json_bundles.written(contents)
+        else:
+            for path, content in contents:
+                path.write_bytes(content)
+        source = relation([page.path for page in pages], found, columns, longest, places, bundle)
+        return Reading(columns, source, kinds, (KEY_TYPES, FILE) if places else (FILE,), (bundle,) if bundle else ())
 
 
 def prepare(
@@ -105,20 +130,25 @@ def prepare(
     records: str = ARRAY,
     flatten: Collection[str] = (),
     cursor: str | None = None,
+    content: bytes | None = None,
 ) -> JsonPage:
     """Rewrite the file in place as an array of records that DuckDB reads without loss, and find all columns.
 
+    path: the file; only the page's name if there is a `content`.
     records: ARRAY; OBJECT (the body is one record); or the dotted path of the array in an envelope.
     flatten: objects in a record whose members become columns, for example `styles` with `thumb` -> `styles_thumb`. No
         number in them may have a fraction.
     cursor: the member whose values are instants.
+    content: the body, if it is in memory; then the page is, too.
 
     Raises UnreadablePage if the body is cut short, is not JSON, or has another shape. If all records have the same
     members, their values are not checked yet: see JsonPage.parsed.
     """
+    if content is not None:
+        return _in_memory(path, content, records, flatten)
     small = is_small(path)
-    if small and is_bare(path, records):
-        found = inspect(path, connection, flatten)
+    if small and bare(text := path.read_bytes(), records) == text:
+        found = inspect_small(text, path.name, flatten)
         return JsonPage(path, found.columns, found.records)
     layout = None if flatten or small else Layout(cursor)
     counted, envelope, longest = rewrite(path, records, layout)
@@ -128,9 +158,26 @@ def prepare(
         alike: dict[Key, JsonColumn] = {(name,): JsonColumn(*found) for name, found in layout.columns.items()}
         return JsonPage(path, alike, counted, envelope, False, longest=longest, instants=layout.instants)
     found = inspect(path, connection, flatten, longest)
-    if found.records != counted:
-        raise UnreadablePage(f"{path.name} holds {counted} records, but the parser read {found.records}")
+    _check_count(path, counted, found.records)
     return JsonPage(path, found.columns, counted, envelope, longest=longest)
+
+
+def _in_memory(path: Path, content: bytes, records: str, flatten: Collection[str]) -> JsonPage:
+    if (text := bare(content, records)) is not None:
+        found = inspect_small(text, path.name, flatten)
+        if records == ARRAY or found.records == 1:
+            return JsonPage(path, found.columns, found.records, content=text)
+    text, (counted, envelope, longest) = rewritten(content, path.name, records)
+    if counted == 0:
+        return JsonPage(path, {}, 0, envelope, content=text)
+    found = inspect_small(text, path.name, flatten)
+    _check_count(path, counted, found.records)
+    return JsonPage(path, found.columns, counted, envelope, longest=longest, content=text)
+
+
+def _check_count(path: Path, counted: int, parsed: int) -> None:
+    if parsed != counted:
+        raise UnreadablePage(f"{path.name} holds {counted} records, but the parser read {parsed}")
 
 
 def relation(
@@ -139,6 +186,7 @@ def relation(
     names: Sequence[str],
     longest: int,
     key: Sequence[Key | None] = (),
+    bundle: Path | None = None,
 ) -> str:
     """SQL of the records of prepared files: all columns as text under these names, and `_orgdata_file`.
 
@@ -147,9 +195,9 @@ def relation(
 
     longest: upper bound of the size of a record, in bytes.
     key: places of the key's columns; the JSON types of their values are in `_orgdata_key_types`.
+    bundle: see `values`.
     """
-    typed = {each for each in key if each is not None and len(columns[each].kinds) > 1}
-    found, source = values(paths, list(columns), longest, typed=typed)
+    found, source = values(paths, list(columns), longest, typed=_typed(key, columns), bundle=bundle)
     spared = [
         f"ltrim({value}, {literal(MARK)})" if column.marked else value
         for value, column in zip(found, columns.values(), strict=True)
@@ -160,3 +208,8 @@ def relation(
         kinds = (kind_of(each, columns[each], texts[each]) if each else "'null'" for each in key)
         selected += f"concat_ws(', ', {', '.join(kinds)}) AS {KEY_TYPES}, "
     return f"(SELECT {selected}{FILE} FROM {source})"
+
+
+def _typed(key: Sequence[Key | None], columns: Mapping[Key, JsonColumn]) -> set[Key]:
+    """The columns of the key whose values have several JSON types."""
+    return {each for each in key if each is not None and len(columns[each].kinds) > 1}

@@ -21,6 +21,7 @@ import duckdb
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import folded, literal, quoted
+from orgdata_dagster.warehouse.pages import json_bundles
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
 from orgdata_dagster.warehouse.pages.page import JsonKind
 from orgdata_dagster.warehouse.storage.memory import with_room
@@ -83,7 +84,9 @@ def inspect(
 
     Raises UnreadablePage if the file is not well-formed, or if a record is not an object.
     """
-    return _by_python(path, flatten) if is_small(path) else _by_database(path, connection, flatten, longest)
+    if is_small(path):
+        return inspect_small(path.read_bytes(), path.name, flatten)
+    return _by_database(path, connection, flatten, longest)
 
 
 def is_small(path: Path) -> bool:
@@ -97,25 +100,34 @@ def values(
     longest: int,
     data_type: Literal["VARCHAR", "JSON"] = "VARCHAR",
     typed: Collection[Key] = (),
+    bundle: Path | None = None,
 ) -> tuple[list[str], str]:
     """SQL of the values of these columns, as text or as JSON, and SQL of the records to select them from.
 
     typed: top-level columns for which `kind_of` will be called.
+    bundle: a file with the same records as `paths`, see json_bundles.py. Only for columns that `are_plain`.
     """
     files = ", ".join(literal(str(path)) for path in paths)
     extract = "json_extract_string" if data_type == "VARCHAR" else "json_extract"
     tops = list(dict.fromkeys(key[0] for key in keys))
     options = f"{_options(longest)}, filename = '_orgdata_file'"
-    if typed or "" in tops or len({folded(top) for top in tops}) < len(tops):
-        # read_json supports neither types, nor an empty name, nor two names that differ only in case
+    if typed or not are_plain(keys):
         found = [f"{extract}(json, {literal(pointer(key))})" for key in keys]
         return found, f"read_json_objects([{files}], {options})"
     found = [
         quoted(key[0]) if len(key) == 1 else f"{extract}({quoted(key[0])}, {literal(pointer(key[1:]))})" for key in keys
     ]
+    if bundle:
+        return found, json_bundles.source(bundle, tops)
     types = ", ".join(f"{literal(top)}: '{data_type}'" for top in tops)
     # `records = true`, because DuckDB would otherwise read many empty records as plain values
     return found, f"read_json([{files}], columns = {{{types}}}, records = true, {options})"
+
+
+def are_plain(keys: Collection[Key]) -> bool:
+    """Whether read_json supports the names of these columns: none is empty, and none differ only in case."""
+    tops = {key[0] for key in keys}
+    return "" not in tops and len({folded(top) for top in tops}) == len(tops)
 
 
 def _options(longest: int) -> str:
@@ -140,15 +152,16 @@ def pointer(key: Key) -> str:
     return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in key)
 
 
-def _by_python(path: Path, flatten: Collection[str]) -> Inspection:
+def inspect_small(text: bytes, page: str, flatten: Collection[str]) -> Inspection:
+    """Like `inspect`, for a small array of records in memory. `page`: its name, for errors."""
     try:
-        records = json.loads(path.read_bytes(), object_pairs_hook=_without_duplicates)
+        records = json.loads(text, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
-        raise UnreadablePage(f"{path.name} is not well-formed JSON: {error}") from None
+        raise UnreadablePage(f"{page} is not well-formed JSON: {error}") from None
     found = Inspection(len(records))
     for record in records:
         if not isinstance(record, dict):
-            raise _not_an_object(path, json.dumps(record))
+            raise _not_an_object(page, json.dumps(record))
         for name, value in record.items():
             if name not in flatten:
                 found.note((name,), value)
@@ -156,7 +169,7 @@ def _by_python(path: Path, flatten: Collection[str]) -> Inspection:
                 for inner, nested in value.items():
                     found.note((name, inner), nested)
             elif value is not None:
-                raise UnreadablePage(f"{path.name}: {name!r} is not an object: {excerpt(json.dumps(value), 100)}")
+                raise UnreadablePage(f"{page}: {name!r} is not an object: {excerpt(json.dumps(value), 100)}")
     return found
 
 
@@ -234,7 +247,7 @@ def _keys(
         raise UnreadablePage(f"{path.name} is not well-formed JSON: {str(error).splitlines()[0]}") from None
     count, odd, some, every = row[:4]
     if odd is not None:
-        raise _not_an_object(path, str(odd))
+        raise _not_an_object(path.name, str(odd))
     # in the order of one record, then the others sorted: the order of the table's columns must be deterministic
     keys: list[Key] = [(name,) for name in [*some, *sorted(set(every) - set(some))] if name not in flatten]
     for name, members, wrong in zip(flatten, row[4::2], row[5::2], strict=True):
@@ -244,7 +257,7 @@ def _keys(
     return count, keys
 
 
-def _not_an_object(path: Path, text: str) -> UnreadablePage:
+def _not_an_object(page: str, text: str) -> UnreadablePage:
     return UnreadablePage(
-        f"{path.name} contains a record that is not an object, or that has a duplicate name: {excerpt(text, 100)}"
+        f"{page} contains a record that is not an object, or that has a duplicate name: {excerpt(text, 100)}"
     )

@@ -25,12 +25,14 @@ class Reading(NamedTuple):
     source: SQL of a relation with `columns` as text, and with `own`.
     kinds: column -> the JSON kinds of its values; empty for formats without kinds, such as CSV.
     own: our own columns: the page's path, and for formats with kinds the types of the key.
+    files: files that were written for this reading only. The caller deletes them when it no longer uses `source`.
     """
 
     columns: tuple[str, ...]
     source: str
     kinds: Mapping[str, Kinds]
     own: tuple[str, ...] = (FILE,)
+    files: tuple[Path, ...] = ()
 
 
 class Page(Protocol):

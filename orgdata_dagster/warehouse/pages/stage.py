@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 
 import duckdb
 
@@ -61,6 +62,7 @@ class Group:
     source: str
     kinds: Mapping[str, Kinds]
     own: tuple[str, ...]
+    files: tuple[Path, ...]
     pages: Sequence[StagedPage]
 
     @property
@@ -111,6 +113,7 @@ class Stage:
         self.pages: list[StagedPage] = []
         self.empty_columns: tuple[str, ...] = ()
         self.connection = connection
+        self._files: list[Path] = []
         self._unseen: list[StagedPage] = []
         self._types = TypeTracker(connection, declared=self.declared, expected=self.expected)
 
@@ -137,7 +140,7 @@ class Stage:
     def inspect(self) -> None:
         """Infer the types of pages that were not inspected yet. Raises UnreadablePage if one cannot be parsed."""
         unseen, self._unseen = self._unseen, []
-        for group in grouped(unseen):
+        for group in self.grouped(unseen):
             self.declare([*group.columns, *group.constants])
             with _reading():
                 self._types.see(group.source, group.columns, group.records, group.kinds)
@@ -225,11 +228,11 @@ class Stage:
     def groups(self, partitions: Collection[str | None]) -> list[Group]:
         """The pages of these partitions that have rows, grouped by their layout; wide pages are not grouped."""
         wanted = [staged for staged in self.pages if staged.partition in partitions]
-        return [group for staged in wanted for group in grouped([staged])] if self.wide else grouped(wanted)
+        return [group for staged in wanted for group in self.grouped([staged])] if self.wide else self.grouped(wanted)
 
     def sample_row(self, column: str, data_type: str) -> dict[str, str | None]:
         """A row whose `column` does not survive as `data_type`, for a message; for text, any row with a value."""
-        for group in grouped(self.pages):
+        for group in self.grouped(self.pages):
             if folded(column) not in map(folded, group.columns):
                 continue
             test = "true" if data_type == lossless.TEXT else f"NOT {lossless.survives(column, data_type)}"
@@ -247,6 +250,19 @@ class Stage:
             staged.page.path.unlink(missing_ok=True)
             if isinstance(staged.page, TextPage):
                 staged.page.discard(self.connection)
+        self.close_files()
+
+    def close_files(self) -> None:
+        """Delete the files that were written to read several pages in one query."""
+        for path in self._files:
+            path.unlink(missing_ok=True)
+        self._files = []
+
+    def grouped(self, pages: Iterable[StagedPage]) -> list[Group]:
+        """The pages that have rows, grouped by their layout."""
+        groups = grouped(pages)
+        self._files += [path for group in groups for path in group.files]
+        return groups
 
 
 @contextmanager

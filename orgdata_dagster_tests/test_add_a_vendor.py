@@ -26,8 +26,15 @@ def test_every_block_runs_and_the_tables_equal_the_vendors_lists(home: Home, tmp
             if kind == "sh":
                 pairs = (line.removeprefix("export ").split("=", 1) for line in text.splitlines())
                 home.set(**{name: value.replace("http://127.0.0.1:8099", sandbox.url) for name, value in pairs})
+            elif kind == "python":
+                code = text
             elif kind == "yaml":
-                home.write_project(tracker=text)
+                [package] = (path.parent for path in home.write_project(tracker=text).glob("*/defs"))
+                if "mine.tracker" in text:
+                    (package / "tracker.py").write_text(code)
+                    (package / "defs/tracker/defs.yaml").write_text(
+                        text.replace("mine.tracker", f"{package.name}.tracker")
+                    )
             else:
                 for line in re.findall(r"^\$ orgdata (.+)$", text, re.MULTILINE):
                     words = [
@@ -38,7 +45,7 @@ def test_every_block_runs_and_the_tables_equal_the_vendors_lists(home: Home, tmp
                     done = home.orgdata(*words)
                     assert done.status == 0, f"orgdata {line}: {done.out} {done.err}"
                     if words[0] == "preview":
-                        assert "data: {items: [3 x " in done.out
+                        assert "data: {items: [3 x " in done.out, line
                         assert "projects" in done.out
     for name in ("projects", "issues"):
         found = home.sql(f"SELECT id FROM tracker.{name} ORDER BY id")
@@ -47,4 +54,5 @@ def test_every_block_runs_and_the_tables_equal_the_vendors_lists(home: Home, tmp
     assert home.orgdata("schema", str(where)).status == 0
     schema = json.loads(where.read_text())
     assert "records" in schema["$defs"]["RestApi.RestTable"]["properties"]
-    assert yaml.safe_load(BLOCKS[-2][1])["type"] in json.dumps(schema)
+    described = [yaml.safe_load(text)["type"] for kind, text in BLOCKS if kind == "yaml"]
+    assert described[0] in json.dumps(schema)

@@ -11,9 +11,14 @@ from pydantic import TypeAdapter
 
 import orgdata_dagster
 
+_OURS = r"^orgdata_dagster\."
+
 
 def schema() -> dict[str, Any]:
-    """The schema of every `defs.yaml`: the value of `type` decides which attributes are allowed."""
+    """The schema of every `defs.yaml`: the value of `type` decides which attributes are allowed.
+
+    A type in the user's own code, or of another package, may have any attributes.
+    """
     choices, shared = list[dict[str, Any]](), dict[str, Any]()
     for name in orgdata_dagster.__all__:
         attributes = TypeAdapter[Any](getattr(orgdata_dagster, name)).json_schema(
@@ -32,6 +37,7 @@ def schema() -> dict[str, Any]:
                 "required": ["type", "attributes"],
             }
         )
+    choices.append({"type": "object", "properties": {"type": {"not": {"pattern": _OURS}}}, "required": ["type"]})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "orgdata defs.yaml",

@@ -6,7 +6,6 @@ Here: `build_defs`. Add here when: a definition belongs to no single vendor. Kee
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from orgdata_dagster.orchestration.instance.executor import claiming_executor
 from orgdata_dagster.orchestration.instance.retention import retention_job, retention_schedule
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.overview import asset as overview
-from orgdata_dagster.project import isolation
+from orgdata_dagster.project import isolation, yaml_files
 from orgdata_dagster.project.stand_ins import stand_ins
 from orgdata_dagster.project.unconfigured_vendors import shown_as_off
 from orgdata_dagster.project.view_deps import on_tables
@@ -60,8 +59,7 @@ def build_defs(
     in_batches()
     mirror_in_threads()
     root = project or settings.project_root()
-    if (importable := str(settings.package_folder(root).parent)) not in sys.path:
-        sys.path.append(importable)  # for projects that are not installed; at the end, so that it shadows nothing
+    yaml_files.make_importable(root)
     loaded = isolation.load(root) if for_ui else isolation.load_whole(root)
     vendors = [each for each in (loaded.definitions.resources or {}).values() if isinstance(each, VendorResource)]
     defs = dg.Definitions.merge(

@@ -51,7 +51,9 @@ class FoundComponent:
 
 def components(project: Path | None = None) -> Iterator[FoundComponent]:
     """Every component of the project's YAML files. Raises NotConfigured for an invalid file."""
-    for file in yaml_files.of(project or settings.project_root()):
+    root = project or settings.project_root()
+    yaml_files.make_importable(root)
+    for file in yaml_files.of(root):
         text = file.read_text(encoding="utf-8")
         try:
             for document in filter(None, yaml.compose_all(text, yaml.SafeLoader)):
@@ -90,4 +92,4 @@ def find(name: str, *, among: Iterable[FoundComponent] | None = None) -> Configu
         there.append(each.name)
     close = get_close_matches(wanted, there, n=2)
     hint = f"did you mean {' or '.join(close)}? There" if close else "there"
-    raise NotConfigured(f"there is no table {name!r}; {hint} are: {', '.join(there) or 'none'}")
+    raise NotConfigured(f"there is no table {name!r}; {hint} are: {', '.join(there) or 'none, see `orgdata validate`'}")

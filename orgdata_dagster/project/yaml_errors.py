@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 
 import pydantic
@@ -61,9 +62,8 @@ def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
     kind = content.get("type") if isinstance(content, dict) else None
     component = yaml_files.component(str(kind))
     if component is None:
-        known = ", ".join(f"orgdata_dagster.{name}" for name in orgdata_dagster.__all__)
         place = f"{yaml_files.short(file)}:{yaml_files.line(document, ('type',))}"
-        yield f"{place} {vendor}: unknown type {kind!r}; known: {known}"
+        yield f"{place} {vendor}: unknown type {kind!r}; {_why_unknown(str(kind))}"
         return
     try:
         component.model_validate(content.get("attributes") or {})
@@ -73,6 +73,14 @@ def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
                 location = yaml_files.as_written(document, ("attributes", *item["loc"]))
                 place = f"{yaml_files.short(file)}:{yaml_files.line(document, location)}"
                 yield f"{place} {vendor}{yaml_files.field(location[1:])}: {_message(item, component)}"
+
+
+def _why_unknown(kind: str) -> str:
+    """For a type in the user's own code, why it cannot be used; otherwise the known types."""
+    package = kind.partition(".")[0]
+    if package not in ("", "orgdata_dagster") and find_spec(package):
+        return yaml_files.why_unknown(kind)
+    return f"known: {', '.join(f'orgdata_dagster.{name}' for name in orgdata_dagster.__all__)}"
 
 
 def _message(item: pydantic_core.ErrorDetails, component: type[pydantic.BaseModel]) -> str:

@@ -1,10 +1,11 @@
-"""The defs.yaml files of a project, and the line of a field in one of them.
+"""The defs.yaml files of a project, the classes that they name, and the line of a field in one of them.
 
 Here: functions that yaml_errors.py, file_problems.py and table_names.py share. Keep out: finding problems.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -21,14 +22,37 @@ def of(project: Path, part: Path | None = None) -> list[Path]:
     return sorted((part or settings.defs_folder(project)).glob("**/defs.yaml"))
 
 
+def make_importable(project: Path) -> None:
+    """Make the package of a project importable, for a project with code that is not installed."""
+    if (folder := str(settings.package_folder(project).parent)) not in sys.path:
+        sys.path.append(folder)  # at the end, so that it shadows nothing
+
+
 def component(kind: str) -> type[pydantic.BaseModel] | None:
-    """The Component class of a `type:`; None if there is no such class."""
+    """The Component class of a `type:`; None if there is no such class, see `why_unknown`."""
+    found = _imported(kind)
+    return found if isinstance(found, type) and issubclass(found, pydantic.BaseModel) else None
+
+
+def why_unknown(kind: str) -> str:
+    """Why a `type:` is no Component class: its module cannot be imported, or has no such class."""
+    module, _, name = kind.rpartition(".")
+    found = _imported(kind)
+    if found is None:
+        return f"{module} has no class {name}"
+    if isinstance(found, Exception):
+        return f"cannot import {module}: {type(found).__name__}: {found}"
+    return f"{name} in {module} is not a Component"
+
+
+def _imported(kind: str) -> Any:
+    """What a `type:` names, None if its module has no such name, or the exception that the import raises."""
     module, _, name = kind.rpartition(".")
     try:
-        found: Any = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
-        return None
-    return found if isinstance(found, type) and issubclass(found, pydantic.BaseModel) else None
+        imported = import_module(module)
+    except Exception as error:  # noqa: BLE001 - the module may be the user's own code
+        return error
+    return getattr(imported, name, None)
 
 
 def line(node: yaml.Node, location: Sequence[int | str]) -> int:

@@ -114,6 +114,29 @@ def test_a_type_that_does_not_exist(tmp_path: Path, kind: str) -> None:
     assert "orgdata_dagster.InstitutionAnalytics" in problem
 
 
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("class Other: pass", "has no class Tracker"),
+        ("class Tracker: pass", "Tracker in orgdata_project_N.tracker is not a Component"),
+        ("import nothing_like_this", "cannot import orgdata_project_N.tracker: ModuleNotFoundError: No module named"),
+        ("def broken(:", "cannot import orgdata_project_N.tracker: SyntaxError: invalid syntax (tracker.py, line 1)"),
+        ("''.nothing", "cannot import orgdata_project_N.tracker: AttributeError: 'str' object has no attribute"),
+    ],
+)
+def test_a_type_in_the_users_own_code_that_cannot_be_used(tmp_path: Path, code: str, why: str) -> None:
+    written = project.write(tmp_path, {"tracker": ""})
+    [file] = written.glob("*/defs/tracker/defs.yaml")
+    package = file.parents[2]
+    file.write_text(f"type: {package.name}.tracker.Tracker\nattributes: {{}}\n")
+    (package / "tracker.py").write_text(code)
+    with pytest.raises(Exception) as caught:
+        build_defs(project=written, for_ui=False)
+    [found] = problems(caught.value, written)
+    assert f"tracker/defs.yaml:1 tracker: unknown type '{package.name}.tracker.Tracker'; " in found
+    assert why.replace("orgdata_project_N", package.name) in found
+
+
 FILES: dict[str, tuple[dict[str, str], str]] = {
     "empty": ({"together": ""}, "defs/together/defs.yaml:1 together: the file is empty; write `type: orgdata_dagster."),
     "only a comment": ({"octolis": "# later\n"}, "defs/octolis/defs.yaml:1 octolis: the file is empty; write `type:"),

@@ -7,6 +7,7 @@ Keep out: what only one vendor has (its streams).
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
 
@@ -27,10 +28,12 @@ from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 
-def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequence[str] = ()) -> dg.AssetsDefinition:
+def build_asset(
+    stream: Stream, folder: Path, cron: str | None = None, owners: Sequence[str] = ()
+) -> dg.AssetsDefinition:
     """Build the asset `<vendor>/<table>`, which lands in the table of the same name.
 
-    kind: the vendor's folder, whose README becomes the asset's documentation.
+    folder: the folder of the vendor's code, whose README becomes the asset's documentation.
     cron: the vendor's cron, for a table without its own. The check `freshness` is derived from it.
     owners: the vendor's owners, for a table without its own.
 
@@ -47,7 +50,7 @@ def build_asset(stream: Stream, kind: str, cron: str | None = None, owners: Sequ
         description=stream.description,
         partitions_def=stream.partitions,
         backfill_policy=_backfill_policy(stream),
-        metadata={**stream.metadata, **document(kind)},
+        metadata={**stream.metadata, **document(folder)},
         op_tags={PULLS_TAG: stream.pulls, ESTIMATE_TAG: stream.estimate.as_tag()},
         pool=pool(vendor),
         kinds={"duckdb", stream.file_format, vendor},

@@ -6,7 +6,9 @@ Keep out: a vendor's own options and streams (its component.py).
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import dagster as dg
@@ -76,8 +78,8 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their checks, their schedules, the change sensor and the resource."""
-        resource, streams = self.resource(), self.streams()
-        assets = {stream.key: build_asset(stream, self.kind, self.cron, self.owners) for stream in streams}
+        resource, streams, folder = self.resource(), self.streams(), Path(inspect.getfile(type(self))).parent
+        assets = {stream.key: build_asset(stream, folder, self.cron, self.owners) for stream in streams}
         probes = {stream.key: stream.probe for stream in streams if stream.probe}
         return dg.Definitions(
             assets=list(assets.values()),

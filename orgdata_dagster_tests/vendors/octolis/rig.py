@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -23,12 +24,14 @@ from orgdata_dagster.sandbox.octolis import DATASETS, Column, Dataset, Octolis, 
 from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.base.asset import build_asset
+from orgdata_dagster.vendors.octolis import component
 from orgdata_dagster.vendors.octolis.component import DatasetTable
 from orgdata_dagster.vendors.octolis.component import Octolis as OctolisComponent
 from orgdata_dagster.vendors.octolis.pulling import ReadOptions
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.rounds import until_equal
 
+FOLDER = Path(component.__file__).parent
 OPTIONS = ReadOptions(lookback=timedelta(seconds=60), full_walk_every=None, page_size=1_000)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -69,7 +72,7 @@ class Rig:
         run = partial(until_equal, query=table.query, options=reading)
         stream = replace(OctolisComponent(tables=[table]).stream(table), run=run)
         result = dg.materialize(
-            [build_asset(stream, "octolis")],
+            [build_asset(stream, FOLDER)],
             resources={"octolis": self.resource(key), "warehouse": self.warehouse},
             instance=self._instance,
             raise_on_error=False,

@@ -154,26 +154,21 @@ class _Run:
 
     def _too_many(self, rejected: int, allowed: int) -> dg.AssetCheckEvaluation:
         """The failed check of a run that stopped because of `max_rejected`, for alerts."""
-        return dg.AssetCheckEvaluation(
-            asset_key=self.sync.asset_key,
-            check_name=REJECTED,
-            passed=False,
-            severity=dg.AssetCheckSeverity.ERROR,
-            description=f"{counted(rejected, 'row', 'are')} rejected, and max_rejected allows {allowed}; "
-            f"`{self.sync.results}` says why",
-            metadata={"rejected": rejected},
-        )
+        why = f"{counted(rejected, 'row', 'are')} rejected, and max_rejected allows {allowed}; {self._says_why}"
+        verdict = _verdict(rejected, why, dg.AssetCheckSeverity.ERROR)
+        return dg.AssetCheckEvaluation(asset_key=self.sync.asset_key, **verdict)
 
     def _check(self, rejected: int) -> dg.AssetCheckResult:
-        message = (
-            f"{counted(rejected, 'row', 'are')} rejected; `{self.sync.results}` says why"
-            if rejected
-            else "every row is accepted"
-        )
-        return dg.AssetCheckResult(
-            check_name=REJECTED,
-            passed=rejected == 0,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=message,
-            metadata={"rejected": rejected},
-        )
+        why = f"{counted(rejected, 'row', 'are')} rejected; {self._says_why}" if rejected else "every row is accepted"
+        return dg.AssetCheckResult(**_verdict(rejected, why, dg.AssetCheckSeverity.WARN))
+
+    @property
+    def _says_why(self) -> str:
+        return f"`{self.sync.results}` says why"
+
+
+def _verdict(rejected: int, description: str, severity: dg.AssetCheckSeverity) -> dict[str, Any]:
+    """The content of the check `rejected`."""
+    figures = {"rejected": rejected}
+    return {"check_name": REJECTED, "passed": not rejected, "severity": severity, "description": description,
+            "metadata": figures}  # fmt: skip

@@ -29,7 +29,7 @@ class Filters:
     margin: how much wider than a day is requested on both sides, because bounds may be inclusive or exclusive.
     reach: how far outside the day received rows may be.
     is_exact: whether bounds are instants, not days.
-    has_start, has_end: which bounds the vendor accepts.
+    has_end: whether the vendor accepts an upper bound.
     initial: the first bound, if the vendor needs one.
     of_whole_days: whether a request names one day, so that several days need several requests.
     full_walk_every: how often all rows are requested, so that deletions are seen; None: only the first time.
@@ -42,7 +42,6 @@ class Filters:
     margin: timedelta = timedelta(seconds=1)
     reach: timedelta = timedelta(days=1)
     is_exact: bool = True
-    has_start: bool = True
     has_end: bool = True
     initial: datetime | None = None
     of_whole_days: bool = False

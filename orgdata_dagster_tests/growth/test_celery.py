@@ -23,6 +23,7 @@ from orgdata_dagster_tests.growth.machine import Machine, possible, until
 from orgdata_dagster_tests.growth.test_two_machines import (
     LIMITS,
     NOT_ENDED,
+    all_failed,
     all_on_postgres,
     compare,
     complete,
@@ -233,7 +234,7 @@ def _queue_runs_and_kill_a_worker(setup: Setup, sandbox: Sandbox) -> None:
             pools = [storage.get_concurrency_info(pool) for pool in storage.get_concurrency_keys()]
             return {slot.run_id for pool in pools for slot in pool.claimed_slots}
 
-        took = until("its runs are failed", 60, lambda: not of(victim, *NOT_ENDED) and not doomed & slots())
+        took = until("its runs are failed", 60, lambda: all_failed(instance, doomed) and not doomed & slots())
         _log.info("%d runs of %s failed and their slots freed after %.1f s", len(doomed), victim, took)
         assert took < 30
         for run_id in doomed:

@@ -120,7 +120,7 @@ def _backfill(machines: list[Machine], sandbox: Sandbox, logs: Path) -> None:
         b.kill()
         doomed = {run.run_id for run in of_b(*NOT_ENDED)}
         assert doomed
-        took = until("its runs are failed", 60, lambda: not of_b(*NOT_ENDED))
+        took = until("its runs are failed", 60, lambda: all_failed(instance, doomed))
         _log.info("%d runs of the killed machine failed after %.1f s", len(doomed), took)
         assert took < 30
         for run_id in doomed:
@@ -140,6 +140,12 @@ def _backfill(machines: list[Machine], sandbox: Sandbox, logs: Path) -> None:
         assert {run.run_id for run in failed} == doomed
     daemon.terminate()
     daemon.wait(30)
+
+
+def all_failed(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> bool:
+    """Whether these runs have failed. Their retries, which inherit their tags, may already be queued."""
+    runs = [instance.get_run_by_id(run_id) for run_id in run_ids]
+    return all(run is not None and run.status == dg.DagsterRunStatus.FAILURE for run in runs)
 
 
 def looks_for_orphaned_runs(instance: dg.DagsterInstance) -> bool:

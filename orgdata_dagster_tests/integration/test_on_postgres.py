@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections import Counter
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
 
+from orgdata_dagster.cli import catalog
+from orgdata_dagster.orchestration.instance.pools import apply_limits
+from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.octolis import Octolis
@@ -21,6 +27,7 @@ from orgdata_dagster_tests.vendors.octolis.sync.rig import COLUMNS, CONTACTS, SY
 
 VENDOR = "institution_analytics"
 FIRST = today(back=5)
+ROUNDS = 10
 
 
 def two_homes(new_home: Home, postgres: Server, tmp_path: Path) -> tuple[Path, Path]:
@@ -61,6 +68,32 @@ def test_two_machines_start_at_once_on_an_empty_database(
     for home in homes:
         assert [path for path in home.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()] == []
     assert PASSWORD not in doctor.everything
+
+
+def set_pools(home: Path, barrier: Barrier) -> None:
+    os.environ["ORGDATA_HOME"] = str(home)
+    resources = catalog.load().resources
+    barrier.wait(60)
+    with shared_instance() as instance:
+        for _ in range(ROUNDS):
+            barrier.wait(60)
+            apply_limits(instance, resources)
+            barrier.wait(60)
+            instance.event_log_storage.delete_concurrency_limit(f"{VENDOR}_api")
+
+
+@pytest.mark.growth
+def test_storage_and_pools_are_created_once(new_home: Home, postgres: Server, tmp_path: Path) -> None:
+    """Several machines see that they do not exist, and create them in the same moment."""
+    two_homes(new_home, postgres, tmp_path)
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(4)
+    started = [context.Process(target=set_pools, args=(tmp_path / f"{number}", barrier)) for number in range(4)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(120)
+    assert [process.exitcode for process in started] == [0] * 4
 
 
 @pytest.mark.growth

@@ -2,7 +2,7 @@
 
     GET {base_url}/datasets/{id}/records?filter=...&selection=...&page=1&pageSize=50000&order=desc  ->  octolis.<name>
 
-Here: reading requests, points, limits, and the format of errors (`vendor_apis/octolis.md`).
+Here: reading requests, their points, and the format of errors (`vendor_apis/octolis.md`).
 Add here when: there is another endpoint for reading.
 Keep out: Dagster and DuckDB (the caller passes a reader), writing (writing.py).
 
@@ -31,7 +31,6 @@ import httpx
 from orgdata_dagster.http import body
 from orgdata_dagster.http.api_client import ApiClient
 from orgdata_dagster.http.errors import BadBody, ErrorDetail, PermanentError
-from orgdata_dagster.http.rate_limit import Rule, Window
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.vendors.octolis.walk import (
@@ -50,7 +49,6 @@ BASE_URL = "https://api.octolis.cloud/v1/data"
 HEADERS = {"Accept": "*/*", "Content-Type": "application/json"}  # "For all requests ... mandatory", also without a body
 API_KEY_PARAMETER = "api-key"
 READ_POINTS = 1
-POINTS_PER_SECOND, POINTS_PER_MINUTE, ACCOUNT_POINTS_PER_MINUTE = 25.0, 150.0, 2000.0
 
 MASTERID, ALL_MASTERIDS, MODIFIED_AT = "__masterid__", "__all_masterids__", "__modified_at__"
 NEEDED = (MASTERID, ALL_MASTERIDS, MODIFIED_AT)
@@ -62,21 +60,6 @@ Filter = tuple[tuple[str, str], ...]
 """Pairs of column and value. Several values of one column are alternatives; all columns must match."""
 T = TypeVar("T")
 P = TypeVar("P", bound=RecordPage)
-
-
-def rule(
-    points_per_second: float = POINTS_PER_SECOND,
-    points_per_minute: float = POINTS_PER_MINUTE,
-    account_points_per_minute: float = ACCOUNT_POINTS_PER_MINUTE,
-) -> Rule:
-    """The limits in the document's section "Rate limiting".
-
-    A request is charged to the window of a second if it fits there, otherwise to the window of a minute, and always to
-    the account's window. All keys of the account share one rate limit here. The margin allows for requests that arrive
-    0.07 s late, as they do on a busy machine or network.
-    """
-    key = (Window(points_per_second, 1), Window(points_per_minute, 60))
-    return Rule(buckets=(key, (Window(account_points_per_minute, 60),)), margin=0.07)
 
 
 def parsed_filter(text: str) -> Filter:

@@ -24,12 +24,9 @@ from orgdata_dagster.http.errors import BadBody, PermanentError
 from orgdata_dagster.http.records import Download, Observer
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.vendors.octolis.client import (
-    ACCOUNT_POINTS_PER_MINUTE,
     ALL_MASTERIDS,
     MASTERID,
     MODIFIED_AT,
-    POINTS_PER_MINUTE,
-    POINTS_PER_SECOND,
     json_object,
     records_path,
 )
@@ -135,19 +132,6 @@ class OctolisWriter(ApiClient):
         except PermanentError as error:
             error.remedy = _REMEDIES.get((endpoint.split("/")[1], error.status or 0), error.remedy)
             raise
-
-
-def writes_per_minute(
-    points_per_second: float = POINTS_PER_SECOND,
-    points_per_minute: float = POINTS_PER_MINUTE,
-    account_points_per_minute: float = ACCOUNT_POINTS_PER_MINUTE,
-) -> int:
-    """The number of write requests per minute that the limits allow, by the document's formula.
-
-    The document computes "(25 / 10) * 60 + (150 / 10) = 135", and rounds down.
-    """
-    of_the_key = int(points_per_second // WRITE_POINTS) * 60 + int(points_per_minute // WRITE_POINTS)
-    return min(of_the_key, int(account_points_per_minute // WRITE_POINTS))
 
 
 def _encoded(body: Any) -> bytes:

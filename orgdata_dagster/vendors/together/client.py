@@ -4,8 +4,9 @@
     GET {base_url}/public/{organizationId}/reports/export/pairingReport  ->  together.pairings
     GET {base_url}/public/{organizationId}/reports/export/sessionReport  ->  together.sessions
 
-Here: the request for a report, its rate limit and its retries. Add here when: there is another report.
-Keep out: Dagster and DuckDB (the caller passes a reader), and the JSON around the CSV (report.py).
+Here: the request for a report. Add here when: there is another report.
+Keep out: Dagster and DuckDB (the caller passes a reader), the JSON around the CSV (report.py), the rate limit
+(resource.py).
 
 There is no paging and no time parameter: a report is the current state. "To avoid your key being revoked, you must send
 requests at the less frequent rate of: 1 request per minute, 1 request at a time."
@@ -28,57 +29,15 @@ from orgdata_dagster.http.api_client import ApiClient
 from orgdata_dagster.http.body import file_is_html
 from orgdata_dagster.http.client import HttpClient
 from orgdata_dagster.http.errors import BadBody
-from orgdata_dagster.http.rate_limit import Rule, Window
 from orgdata_dagster.http.records import Download
-from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.vendors.together.report import unwrap
 
 BASE_URL = "https://api.togetherplatform.com"
-MINUTE = 60.0
 
 # Table -> the document's name of its report.
 REPORTS: Mapping[str, str] = {"users": "userReport", "pairings": "pairingReport", "sessions": "sessionReport"}
 
 _T = TypeVar("_T")
-
-
-def rule(seconds: float = MINUTE) -> Rule:
-    """One request per `seconds`, one at a time. If the time of the last request is unknown, it counts as just now.
-
-    The margin allows for a request that arrives late. It is 3 % of the interval, and at least 0.1 s, because delays do
-    not shrink with the interval. Two requests are thus sent 61.8 s apart, and the first may be 1.8 s late before the
-    vendor sees less than a minute between them. The usual 5 % would mean 63 s, which leaves no time for a late wake-up.
-    """
-    slack = max(0.03 * seconds, 0.1)
-    return Rule(buckets=((Window(1, seconds),),), in_flight=1, margin=min(slack / seconds, 0.9), unknown_past="spent")
-
-
-def retry_policy(
-    attempts: int, seconds: float = MINUTE, longest_pause: float = RetryPolicy.longest_pause
-) -> RetryPolicy:
-    """Waits of at least 1, 2, 4, 8 and 16 intervals: "exponentially back off and try again later".
-
-    The waits apply to the whole organisation: after a failure, no other report is requested earlier.
-    """
-    return RetryPolicy(
-        attempts=attempts,
-        total_seconds=60 * seconds,
-        first_wait=seconds / 10,
-        longest_wait=32 * seconds,
-        shortest_wait=seconds,
-        longest_pause=longest_pause,
-        shared_backoff=True,
-    )
-
-
-def headers(organization_id: str, client_id: str, api_key: str) -> dict[str, str]:
-    """The four headers of every request."""
-    return {
-        "organization-id": organization_id,
-        "client-id": client_id,
-        "api-key": api_key,
-        "content-type": "application/json",
-    }
 
 
 class TogetherClient(ApiClient):

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from orgdata_dagster import settings
 from orgdata_dagster.http.client import HttpClient
-from orgdata_dagster.http.rate_limit import Rule
+from orgdata_dagster.http.rate_limit import Rule, Window
 from orgdata_dagster.http.records import Observer
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.orchestration.assets.readers import csv_reader
@@ -32,10 +32,20 @@ class TogetherLimits(dg.Config, dg.Resolvable):
     model_config = ConfigDict(extra="forbid")
 
     seconds_between_requests: float = Field(
-        default=api.MINUTE,
-        gt=0,
-        description="Seconds between two requests; less than 60 only for a test server.",
+        default=60.0, gt=0, description="Seconds between two requests; less than 60 only for a test server."
     )
+
+    def rule(self) -> Rule:
+        """One request at a time. If the time of the last request is unknown, it counts as just now.
+
+        The margin allows for a request that arrives late. It is 3 % of the interval, and at least 0.1 s, because delays
+        do not shrink with the interval. Two requests are thus sent 61.8 s apart, and the first may be 1.8 s late before
+        the vendor sees less than a minute between them. The usual 5 % would mean 63 s, which leaves no time for a late
+        wake-up.
+        """
+        seconds = self.seconds_between_requests
+        margin = min(max(0.03, 0.1 / seconds), 0.9)
+        return Rule(buckets=((Window(1, seconds),),), in_flight=1, margin=margin, unknown_past="spent")
 
 
 class TogetherResource(VendorResource):
@@ -62,18 +72,31 @@ class TogetherResource(VendorResource):
 
     def rule(self) -> Rule:
         """The documented limit, or a shorter one for a test server."""
-        return api.rule(self._interval)
+        return self._limits.rule()
+
+    def retry_policy(self) -> RetryPolicy:
+        """Waits of at least 1, 2, 4, 8 and 16 intervals: "exponentially back off and try again later".
+
+        The waits apply to the whole organisation: after a failure, no other report is requested earlier.
+        """
+        seconds = self._limits.seconds_between_requests
+        return RetryPolicy(
+            attempts=self.retries.attempts,
+            total_seconds=60 * seconds,
+            first_wait=seconds / 10,
+            longest_wait=32 * seconds,
+            shortest_wait=seconds,
+            longest_pause=self.retries.longest_pause,
+            shared_backoff=True,
+        )
 
     @property
-    def _interval(self) -> float:
+    def _limits(self) -> TogetherLimits:
         url = self.base_url
         if isinstance(url, dg.EnvVar):  # outside a run, such as in `orgdata status` and `plan`
             url = url.get_value() or ""
-        return settings.test_server_pace(url) or self.limits.seconds_between_requests
-
-    def retry_policy(self) -> RetryPolicy:
-        """Waits that start at the interval and double."""
-        return api.retry_policy(self.retries.attempts, self._interval, self.retries.longest_pause)
+        pace = settings.test_server_pace(url)
+        return TogetherLimits(seconds_between_requests=pace) if pace else self.limits
 
     def client(self, observer: Observer | None = None) -> api.TogetherClient:
         """A client that keeps the shared rate limit. `observer` is called for every request."""
@@ -85,9 +108,8 @@ class TogetherResource(VendorResource):
 
     def http(self, observer: Observer | None = None) -> HttpClient:
         """The HTTP client with the documented headers."""
-        return self.http_client(
-            headers=api.headers(self.organization_id, self.client_id, self.api_key), observer=observer
-        )
+        headers = {"organization-id": self.organization_id, "client-id": self.client_id, "api-key": self.api_key}
+        return self.http_client(headers={**headers, "content-type": "application/json"}, observer=observer)
 
     def rows(self, table: str) -> pd.DataFrame:
         """The current rows of `users`, `pairings` or `sessions`, every column as text.

@@ -11,8 +11,8 @@ from orgdata_dagster.sandbox.channel_reports import demo
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
-from orgdata_dagster.vendors.octolis import client as octolis
-from orgdata_dagster.vendors.together import client as together
+from orgdata_dagster.vendors.octolis.resource import OctolisLimits
+from orgdata_dagster.vendors.together.resource import TogetherLimits
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 
@@ -41,13 +41,15 @@ def test_requests_are_estimated_by_rules_or_by_the_ledger(
 
 def test_time_and_share_follow_the_vendors_limit() -> None:
     one = AssetPlan("v/a", 1, (), 1, 1, False, "")
-    each_minute = total("v", [one] * 60, together.rule(), 0.1)
+    each_minute = total("v", [one] * 60, TogetherLimits().rule(), 0.1)
     assert each_minute.seconds == pytest.approx(3600, rel=0.06)
     assert each_minute.share == pytest.approx(60 / 1440, rel=0.06)
     # 25 in a second and the 0.07 that a request may be late, and 150 a minute, until the account's 2,000 a minute
     many = AssetPlan("v/a", 1, (), 4_000, 4_000, False, "")
-    assert total("v", [many], octolis.rule(), 0.0).seconds == pytest.approx(4_000 / (25 / 1.07 + 2.5), rel=0.01)
-    assert total("v", [many], octolis.rule(account_points_per_minute=300), 0.0).seconds == pytest.approx(800, rel=0.06)
+    assert total("v", [many], OctolisLimits().rule(), 0.0).seconds == pytest.approx(4_000 / (25 / 1.07 + 2.5), rel=0.01)
+    assert total("v", [many], OctolisLimits(account_points_per_minute=300).rule(), 0.0).seconds == pytest.approx(
+        800, rel=0.06
+    )
     slow = total("v", [many], Rule((), in_flight=4), 2.0)
     assert (slow.share, slow.seconds) == (None, 2_000)
     assert Rule((((Window(60, 60)),),), margin=0).points_per_second == 1

@@ -21,7 +21,8 @@ from orgdata_dagster.sandbox.octolis.api import DEFAULT_KEY
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.state import FileState
 from orgdata_dagster.vendors.octolis import client as octolis
-from orgdata_dagster.vendors.octolis.client import OctolisClient, Query, parsed_filter, read_error, rule
+from orgdata_dagster.vendors.octolis.client import OctolisClient, Query, parsed_filter, read_error
+from orgdata_dagster.vendors.octolis.resource import OctolisLimits
 from orgdata_dagster.vendors.octolis.walk import RankRange
 
 CONTACTS = DATASETS["contacts"]
@@ -158,7 +159,7 @@ def test_the_documented_limits_are_kept_and_used(tmp_path: Path) -> None:
     """25 points per second, then the 150 per minute: the first 175 reads need no waiting, and none is refused."""
     with ExitStack() as stack:
         rig = Rig(demo(records=10, limits=DOCUMENTED), tmp_path, stack)
-        client = rig.client(rate_limit=RateLimit("octolis", rule(), FileState(tmp_path)))
+        client = rig.client(rate_limit=RateLimit("octolis", OctolisLimits().rule(), FileState(tmp_path)))
         for _ in range(60):
             client.count(Query(CONTACTS))
         assert {record.status for record in rig.records} == {200}
@@ -166,7 +167,7 @@ def test_the_documented_limits_are_kept_and_used(tmp_path: Path) -> None:
 
 
 def test_the_rule_is_the_documented_one() -> None:
-    assert rule().buckets == ((Window(25, 1), Window(150, 60)), (Window(2000, 60),))
+    assert OctolisLimits().rule().buckets == ((Window(25, 1), Window(150, 60)), (Window(2000, 60),))
 
 
 @pytest.mark.parametrize(

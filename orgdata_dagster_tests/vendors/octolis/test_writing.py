@@ -12,7 +12,8 @@ import pytest
 from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.sandbox.faults import ErrorBody, Reset
-from orgdata_dagster.vendors.octolis.writing import OctolisWriter, RecordResult, _results, writes_per_minute
+from orgdata_dagster.vendors.octolis.resource import OctolisLimits
+from orgdata_dagster.vendors.octolis.writing import OctolisWriter, RecordResult, _results
 from orgdata_dagster_tests.vendors.octolis.sync.rig import Rig
 
 
@@ -108,4 +109,5 @@ def test_an_error_in_a_webhooks_200_is_not_a_success(rig: Rig, writer: OctolisWr
 
 def test_the_sum_in_the_document() -> None:
     """'(25 / 10) * 60 + (150 / 10) = 135', for whole requests per second; and the account's limit."""
-    assert (writes_per_minute(), writes_per_minute(points_per_second=1000)) == (135, 200)
+    limits = OctolisLimits(), OctolisLimits(points_per_second=1000)
+    assert [each.writes_per_minute for each in limits] == [135, 200]

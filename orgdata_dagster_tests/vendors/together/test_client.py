@@ -122,11 +122,12 @@ def test_401_stops_all_requests_until_the_circuit_breaker_is_reset(
 
 
 def test_the_minute_and_what_it_leaves_for_delays() -> None:
-    rule = api.rule()
+    resource = TogetherResource(base_url=api.BASE_URL, organization_id="o", client_id="c", api_key="k")
+    rule = resource.rule()
     assert (rule.buckets[0][0].points, rule.in_flight, rule.unknown_past) == (1, 1, "spent")
     assert 61 <= rule.memory <= 62.5  # two queued requests: at most 63 s apart, with what waking up takes
     assert rule.slack >= 1
-    policy = api.retry_policy(6)
+    policy = resource.retry_policy()
     waits = [policy.backoff(failures, lambda low, _high: low) for failures in range(1, 6)]
     assert waits == [60, 120, 240, 480, 960]
     assert sum(waits) < policy.total_seconds
@@ -134,7 +135,7 @@ def test_the_minute_and_what_it_leaves_for_delays() -> None:
 
 @pytest.mark.parametrize("seconds", [0.01, 0.3, 1, 60, 3600])
 def test_any_interval_makes_a_rule(seconds: float) -> None:
-    assert isinstance(api.rule(seconds), Rule)
+    assert isinstance(TogetherLimits(seconds_between_requests=seconds).rule(), Rule)
 
 
 def test_the_vendors_own_address_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

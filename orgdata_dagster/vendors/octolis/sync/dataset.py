@@ -70,7 +70,7 @@ class OctolisDestination(Destination):
 
     def pace(self, resource: OctolisResource) -> Pace:
         """The write requests per minute that octolis allows, and what each costs."""
-        return Pace(resource.writes_per_minute, WRITE_POINTS)
+        return Pace(resource.limits.writes_per_minute, WRITE_POINTS)
 
     @contextmanager
     def connect(self, resource: OctolisResource, requests: Callable[[RequestRecord], None]) -> Iterator[Write]:

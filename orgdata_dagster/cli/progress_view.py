@@ -108,7 +108,7 @@ class ProgressView:
             full = round(_BAR * progress.done / max(1, progress.total))
             bar = _bar(full) if len(asset) + 1 + _BAR + len(count) <= width else Text()
             yield _cut(f"{asset} ", width).append_text(bar).append(count)
-            yield _cut(f"  {self._speed(progress)}", width)
+            yield _cut(f"  {self._rows(progress)}", width)
         if what := self._waiting.get(asset):
             yield _cut(f"  {what}", width, "yellow")
 
@@ -140,15 +140,22 @@ class ProgressView:
 
     def _facts(self, progress: Progress) -> str:
         stale = f", {progress.superseded} not stored (the warehouse has newer snapshots)" if progress.superseded else ""
-        return f"{progress.done:,} of {counted(progress.total, progress.unit)}{stale}, {self._speed(progress)}"
+        done = f"{progress.done:,} of {counted(progress.total, progress.unit)}{stale}"
+        if progress.unit == "row":
+            return f"{done}{self._speed(progress)}, {self._cost(progress)}"
+        return f"{done}, {self._rows(progress)}"
+
+    def _rows(self, progress: Progress) -> str:
+        return f"{counted(progress.rows, 'row')}{self._speed(progress)}, {self._cost(progress)}"
 
     def _speed(self, progress: Progress) -> str:
         passed = self._clock() - self._started[progress.asset]
-        speed = f" ({progress.rows / passed:,.0f} rows/s)" if passed >= 1 and progress.rows else ""
+        return f" ({progress.rows / passed:,.0f} rows/s)" if passed >= 1 and progress.rows else ""
+
+    def _cost(self, progress: Progress) -> str:
+        passed = self._clock() - self._started[progress.asset]
         waited = f" ({clock(progress.waited)} for the rate limit)" if progress.waited >= 1 else ""
-        return (
-            f"{counted(progress.rows, 'row')}{speed}, {counted(progress.requests, 'request')}, {clock(passed)}{waited}"
-        )
+        return f"{counted(progress.requests, 'request')}, {clock(passed)}{waited}"
 
 
 def _vendor(asset: str) -> str:

@@ -124,6 +124,21 @@ def test_without_a_server_no_request_is_sent(port: int) -> None:
     )
 
 
+def test_a_server_that_does_not_answer_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a project asks several times; each used to wait for ten seconds."""
+    psycopg = pytest.importorskip("psycopg")
+    from orgdata_dagster.state.postgres import PostgresState
+
+    attempts, real = list[object](), psycopg.connect
+    monkeypatch.setattr(psycopg, "connect", lambda *args, **named: attempts.append(args) or real(*args, **named))
+    state = PostgresState("postgresql://me@127.0.0.1:1/lost", patience=0.6)
+    for expected in (2, 1, 1):
+        attempts.clear()
+        with pytest.raises(StateUnavailable):
+            state.notes("first_days").read("together")
+        assert min(len(attempts), 2) == expected
+
+
 def test_a_refused_login_is_reported_at_once(postgres: Server, database: str) -> None:
     from orgdata_dagster.state.postgres import PostgresState
 

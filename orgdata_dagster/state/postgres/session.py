@@ -61,6 +61,7 @@ class Session:
         self._connection: Connection | None = None
         self._connected_at = 0.0
         self._known = False  # whether the server has answered before
+        self._silent = False  # whether the last call gave up waiting for it
         self._registered = False
         self._has_lock = False
         self._beating: threading.Thread | None = None
@@ -74,6 +75,8 @@ class Session:
     def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work(connection)`, and repeat it on a new connection if the connection is lost.
 
+        After a server has not answered in time, later calls make one attempt each, until it answers again.
+
         Raises StateUnavailable if the server does not answer in time or refuses, or if another process has taken over a
         lock of this process.
         """
@@ -84,14 +87,17 @@ class Session:
                     connection = self._connected()
                     if self._lost:
                         raise StateUnavailable(causes.LOST.format(what=", ".join(sorted(self._lost)), place=self.place))
-                    return work(connection)
+                    result = work(connection)
+                    self._silent = False
+                    return result
             except psycopg.Error as error:
                 self._end_transaction()
                 if not causes.passes(error):
                     raise StateUnavailable(causes.refused(self.place, error)) from None
                 patience = self.patience if self._known else min(_PATIENCE_AT_FIRST, self.patience)
                 deadline = deadline or time.monotonic() + patience
-                if time.monotonic() > deadline:
+                if self._silent or time.monotonic() > deadline:
+                    self._silent = True
                     raise StateUnavailable(causes.silent(self.place, error)) from None
                 if not warned:
                     _log.warning(causes.waiting(self.place, error))

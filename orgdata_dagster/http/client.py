@@ -291,6 +291,8 @@ class HttpClient:
         wants_html = "text/html" in response.request.headers.get("accept", "")
         if "text/html" in response.headers.get("content-type", "").lower() and not wants_html:
             raise BadBody("the answer is an HTML page, not data")
+        if response.status_code == httpx.codes.PARTIAL_CONTENT:
+            raise BadBody("the answer is only a part of the data, which was not requested (HTTP 206)")
         part = call.into.with_name(call.into.name + ".part")
         try:
             saved = body.save(response, part, call.small)

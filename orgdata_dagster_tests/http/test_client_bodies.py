@@ -68,6 +68,12 @@ def test_a_body_that_stays_broken_leaves_no_file(rig: Rig, fault: Reply) -> None
     assert rig.left_over() == []
 
 
+def test_a_part_of_the_data_that_was_not_requested_is_not_the_data(rig: Rig) -> None:
+    rig.server.answer(Reply(206, ROWS, {"Content-Range": f"bytes 0-{len(ROWS) - 1}/4000"}), Reply(200, ROWS))
+    assert rig.fetch(rig.client()) == ROWS
+    assert rig.records[0].error == "the answer is only a part of the data, which was not requested (HTTP 206)"
+
+
 WHOLE = {
     "plain": (Reply(200, ROWS), ROWS),
     "empty": (Reply(200, b""), b""),

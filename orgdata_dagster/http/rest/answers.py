@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -51,10 +51,13 @@ class PageAnswer:
     """The answer to a PageRequest.
 
     body: the JSON document; None for CSV and JSON lines.
-    rows: its records.
+    rows: its records; of a large page, only the first and the last one are not empty.
     base_url: the origin that its links must have; empty for any.
     is_no_data: whether a status or a code of the vendor means that there are no rows.
     server_time: the vendor's clock when it answered; None if unknown.
+    keys: the keys of its rows.
+    changes: when its rows were last changed; None if unknown.
+    digest: a hash of its rows, if they were emptied; "" to compute it.
     """
 
     body: Any
@@ -63,12 +66,37 @@ class PageAnswer:
     base_url: str = ""
     is_no_data: bool = False
     server_time: datetime | None = None
+    keys: Sequence[str] = ()
+    changes: Sequence[datetime] | None = None
+    digest: str = ""
 
     @cached_property
     def content(self) -> str:
         """A hash of its rows."""
-        return hashlib.sha256(json.dumps(self.rows, default=str).encode()).hexdigest()
+        return self.digest or digest_of(self.rows)
+
+    def without_rows(self, records: str) -> PageAnswer:
+        """The answer with emptied rows, which take most of its memory. records: their path in the body.
+
+        The first and the last row stay, because they may hold the total and the last id.
+        """
+        if len(self.rows) < 3:
+            return self
+        short = [self.rows[0], *({},) * (len(self.rows) - 2), self.rows[-1]]
+        body = self.body
+        if body is not None:
+            body = paths.put(body, records, short) if records else short
+        return replace(self, body=body, rows=short, digest=digest_of(self.rows))
 
     def find(self, path: str) -> Any:
         """The value at a path; see paths.find_in_answer."""
         return paths.find_in_answer(self.body, self.headers, path)
+
+
+def digest_of(rows: Sequence[Row]) -> str:
+    """A hash of rows with all values, computed row by row: the text of all of them may not fit into memory."""
+    found = hashlib.sha256()
+    for row in rows:
+        found.update(json.dumps(row, default=str).encode())
+        found.update(b"\n")
+    return found.hexdigest()

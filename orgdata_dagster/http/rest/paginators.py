@@ -327,9 +327,11 @@ class LastId(_Counted):
 
 
 def whole_number(value: Any) -> int | None:
-    """A count, which may be written as text; None for anything else."""
+    """A count, which may be written as text or as 7.0; None for anything else."""
     if isinstance(value, str) and value.strip().isdecimal():
         return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if type(value) is int and value >= 0 else None
 
 

@@ -16,6 +16,7 @@ import copy
 import itertools
 import json
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -41,7 +42,10 @@ Advice = Callable[[VendorError], str | None]
 
 Note = Callable[[Sequence[str], Sequence[datetime] | None], None]
 
-_LARGE = 4 << 20  # bytes; a larger single answer is data, and is not parsed here to check whether it is an error
+# Bytes. Of a larger page, no rows are kept in memory. A larger single answer is data, and is not parsed here to check
+# whether it is an error.
+_LARGE = 4 << 20
+_one_large_page = threading.Lock()  # Python objects take several times the size of a page
 _NOTHING_THERE = (400, 404, 410, 416, 422)  # statuses for a page beyond the end of a list
 _NO_DATA = PageAnswer(None, {}, (), is_no_data=True)
 
@@ -106,13 +110,12 @@ class RestClient(ApiClient):
                     page, answer = self._empty_again(fetch_page, request, before, once_more=unproven)
                 before = request if answer.rows else before
                 pages.update_state(answer)
-                keys = rows.keys(answer.rows, listing.key)
-                changes = rows.instants(answer.rows, listing.changed_at)
-                note(keys, changes)
+                changes = answer.changes if answer.rows else rows.instants((), listing.changed_at)
+                note(answer.keys, changes)
                 is_compared = pages.total is None and not pages.stands_at_row
                 yield WalkedPage(
                     page,
-                    keys,
+                    tuple(answer.keys),
                     pages.total,
                     newest_first=rows.newest_first(changes),
                     stands_at_row=pages.stands_at_row,
@@ -189,6 +192,12 @@ class RestClient(ApiClient):
         """Parse the answer for the paginator, and rewrite the file for the warehouse. Raises BadBody."""
         if download.status in listing.no_data:
             raise NoData("no content", status=download.status)
+        if download.bytes <= _LARGE:
+            return self._parsed(listing, download)
+        with _one_large_page:
+            return self._parsed(listing, download).without_rows(listing.records)
+
+    def _parsed(self, listing: Listing, download: Download) -> PageAnswer:
         body: Any = None
         found: list[Row] = []
         if download.bytes <= _LARGE or not isinstance(listing.paginate(), SinglePage):
@@ -201,7 +210,17 @@ class RestClient(ApiClient):
         elif listing.format == "csv_in_json":
             body = formats.document(download.path, listing.format, listing.records)
         formats.rewrite(download.path, listing.format, listing.records, body)
-        return PageAnswer(body, download.headers, found, self._http.base_url, server_time=download.server_time)
+        keys, changes = rows.keys(found, listing.key), rows.instants(found, listing.changed_at)
+        rows.refuse_ambiguous(found, keys, changes)
+        return PageAnswer(
+            body,
+            download.headers,
+            found,
+            self._http.base_url,
+            server_time=download.server_time,
+            keys=keys,
+            changes=changes,
+        )
 
     def _document(self, listing: Listing, download: Download) -> Any:
         """The JSON document; None for other formats. Raises the vendor's error if the document is one."""

@@ -33,12 +33,34 @@ def keys(rows: Sequence[Row], key: Sequence[str]) -> tuple[str, ...]:
     if not key:
         return tuple(json.dumps(row, sort_keys=True, default=str) for row in rows)
     if missing := sorted({name for row in rows for name in key if row.get(name) is None}):
+        if empty := [name for name in missing if all(name in row for row in rows)]:
+            raise PermanentError(
+                f"rows without a value of the key column {', '.join(empty)}",
+                remedy="Correct `key` in defs.yaml, or ask the vendor.",
+            )
         close = [near for name in missing for near in get_close_matches(name, rows[0], n=1)]
         raise PermanentError(
             f"rows without the key column {', '.join(missing)}; a row has {excerpt(', '.join(rows[0]), 300)}",
             remedy=f"Correct `key` in defs.yaml{f': did you mean {close[0]!r}?' if close else '.'}",
         )
     return tuple(json.dumps([row[name] for name in key], default=str) for row in rows)
+
+
+def refuse_ambiguous(rows: Sequence[Row], keys: Sequence[str], changes: Sequence[datetime] | None) -> None:
+    """Raise PermanentError if rows of one page share a key and differ, but none is newer: only one of them would land.
+
+    changes: when each row was last changed; None if unknown.
+    """
+    if len({*keys}) == len(keys):
+        return
+    seen: dict[tuple[str, datetime | None], Row] = {}
+    times: Sequence[datetime | None] = changes or [None] * len(keys)
+    for row, key, at in zip(rows, keys, times, strict=True):
+        if seen.setdefault((key, at), row) != row:
+            raise PermanentError(
+                f"two rows of one page have the key {excerpt(key, 100)} and differ: it does not identify a row",
+                remedy="Correct `key` in defs.yaml: name all columns that together identify a row.",
+            )
 
 
 def instants(rows: Sequence[Row], column: str) -> list[datetime] | None:

@@ -17,7 +17,7 @@ from orgdata_dagster.sandbox.faults import Empty, ErrorBody, Status
 from orgdata_dagster.sandbox.tracker import SeenRequest, shapes
 from orgdata_dagster_tests.loading import Refused
 from orgdata_dagster_tests.ticks import tick_sensor
-from orgdata_dagster_tests.vendors.rest.rig import Rig
+from orgdata_dagster_tests.vendors.rest.rig import Rig, failure
 from orgdata_dagster_tests.vendors.rest.shapes import CONTACTS, ISSUES, LINKS, ORDERS
 
 CHECKED = "      change_probe: true\n      reconcile: true\n"
@@ -209,6 +209,32 @@ def test_keys_that_differ_only_in_type_are_two_rows_and_the_check_says_so(rig: R
         assert rig.sql("SELECT title FROM tracker.orders_current ORDER BY ALL") == sorted(
             (row["title"],) for row in rows
         )
+
+
+def test_rows_of_one_page_that_a_wrong_key_makes_one_are_refused(rig: Rig) -> None:
+    """All but one of them were lost, and no check said so."""
+    a, b = {"id": 1, "title": "a"}, {"id": 1, "title": "b"}
+    rig.vendor.faults.add(ErrorBody({"items": [a, b], "total": 2}))
+    why = failure(rig.pull(ORDERS, "orders"))
+    assert "two rows of one page have the key [1] and differ: it does not identify a row" in why
+    assert "Correct `key` in defs.yaml: name all columns" in why
+    rig.vendor.faults.add(ErrorBody({"items": [a, a], "total": 1}), times=2)
+    assert rig.pull(ORDERS, "orders").success  # the same row twice
+    assert rig.sql("SELECT title FROM tracker.orders") == [("a",)]
+
+
+def test_of_two_versions_of_a_row_on_one_page_the_newer_one_lands(rig: Rig) -> None:
+    old, new = ({"id": 1, "updated_at": f"2026-01-0{day}T00:00:00.000Z", "title": f"{day}"} for day in (1, 2))
+    rig.vendor.faults.add(ErrorBody([new, old]), times=3)
+    assert rig.pull(LINKS, "links").success
+    assert rig.sql("SELECT title FROM tracker.links WHERE id = 1") == [("2",)]
+
+
+def test_a_row_without_a_value_of_its_key_is_named(rig: Rig) -> None:
+    rig.vendor.faults.add(ErrorBody({"items": [{"id": 1}, {"id": None}], "total": 2}))
+    why = failure(rig.pull(ORDERS, "orders"))
+    assert "rows without a value of the key column id" in why
+    assert why.endswith("Correct `key` in defs.yaml, or ask the vendor.")
 
 
 def test_an_id_of_another_type_is_a_warning_until_a_full_walk(rig: Rig) -> None:

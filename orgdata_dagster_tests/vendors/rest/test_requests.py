@@ -15,6 +15,7 @@ import pytest
 
 from orgdata_dagster.http.limit_headers import LimitHeaders, reset_announced, wait_announced
 from orgdata_dagster.http.rate_limit_interface import Unbounded
+from orgdata_dagster.http.rest.answers import PageAnswer
 from orgdata_dagster.http.rest.bounds import Bounds
 from orgdata_dagster.http.rest.links import link_of
 from orgdata_dagster.http.rest.paths import MISSING, find, put
@@ -248,3 +249,24 @@ def test_a_value_where_the_name_of_a_variable_belongs_is_refused_and_not_shown(r
         rig.definitions(ORDERS, auth={"type": "bearer", "token": "sk-live-4711"})
     assert "NAME" in str(refused.value)
     assert "4711" not in str(refused.value)
+
+
+def test_large_pages_are_paged_without_their_rows_in_memory(rig: Rig) -> None:
+    """50 rows of 100 KB are a large page."""
+    for row in rig.vendor.lists["orders"].all():
+        rig.vendor.lists["orders"].touch(row["id"], title=str(row["id"]) * 50_000)
+    assert rig.pull(ORDERS, "orders").success
+    assert rig.table("orders") == rig.truth("orders")
+    assert set(rig.coverage("orders")) == {None}
+
+
+@pytest.mark.parametrize("records", ["", "data.items", "0.items"])
+def test_an_answer_without_its_rows_pages_like_the_whole_one(records: str) -> None:
+    found = [{"id": number, "total": 9, "text": "x" * number} for number in range(5)]
+    whole = PageAnswer(put({} if records[:1] != "0" else [None], records, found) if records else found, {}, found)
+    short = whole.without_rows(records)
+    prefix = f"{records}." if records else ""
+    for path in (f"{prefix}0.total", f"{prefix}4.id"):
+        assert short.find(path) == whole.find(path)
+    assert (len(short.rows), short.rows[-1], short.content) == (5, found[-1], whole.content)
+    assert "xxx" not in str(short.rows[1:-1])

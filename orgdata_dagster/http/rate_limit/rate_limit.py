@@ -7,10 +7,10 @@ Keep out: HTTP (../client.py), a vendor's figures (its client.py), the arithmeti
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
 from statistics import median
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -135,6 +135,8 @@ class RateLimit:
         self._state = state
         self._boot = boot
         self._tables = state.tables(f"{FOLDER}/{name}", SCHEMA)
+        self._leases = [f"{FOLDER}/{name}.lease.{number}" for number in range(rule.in_flight or 0)]
+        self._turn = threading.Lock()
         self._answers: defaultdict[float, deque[float]] = defaultdict(lambda: deque(maxlen=_LAST))
 
     @contextmanager
@@ -215,14 +217,14 @@ class RateLimit:
         return self._tables.run(open_and_work, FIRST)
 
     def _lease(self, deadline: float | None) -> AbstractContextManager[None]:
-        if self.rule.in_flight is None:
+        if not self._leases:
             return nullcontext()
-        names = [f"{FOLDER}/{self.name}.lease.{number}" for number in range(self.rule.in_flight)]
-        reason = (
-            f"{len(names)} request{'s' if len(names) > 1 else ''} of other runs to end; more are not allowed at once"
-        )
-        notify = partial(announce, self.name, reason, None, self.clock)
-        return take_lease(self._state, names, self.clock, deadline, notify)
+        return take_lease(self._state, self._leases, self.clock, deadline, self._announce_leases, self._turn)
+
+    def _announce_leases(self) -> None:
+        count = len(self._leases)
+        reason = f"{count} request{'s' if count > 1 else ''} of other runs to end; more are not allowed at once"
+        announce(self.name, reason, None, self.clock)
 
     def _pay(self, cost: float, began: float, deadline: float | None) -> Reservation | None:
         # Without buckets nothing is recorded. If the tables exist, they may have a pause.

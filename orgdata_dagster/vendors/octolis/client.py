@@ -188,9 +188,13 @@ def read_error(content: bytes, headers: httpx.Headers) -> ErrorDetail:
         found = None
     if not isinstance(found, dict) or "title" not in found:
         return body.read_error(content, headers)
-    several = [*_texts(found.get("errors")), *(f"missing: {name}" for name in _texts(found.get("missing")))]
-    parts = [str(found.get("detail") or ""), "; ".join(several)]
+    parts = [str(found.get("detail") or ""), problems(found)]
     return ErrorDetail(str(found["title"]), ": ".join(part for part in parts if part))
+
+
+def problems(error: dict[str, Any]) -> str:
+    """The single problems in an error of the document's format."""
+    return "; ".join([*_texts(error.get("errors")), *(f"missing: {name}" for name in _texts(error.get("missing")))])
 
 
 def records_path(dataset: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from functools import cache
 from typing import ClassVar
-from urllib.parse import quote
 
 import dagster as dg
 from pydantic import ConfigDict, Field
@@ -77,9 +76,7 @@ class OctolisResource(VendorResource):
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
         """The request for the number of records of the first dataset in defs.yaml; it costs one point."""
-        if not self.probe_dataset:
-            return None
-        return f"/datasets/{quote(self.probe_dataset, safe='')}/records/count", {}
+        return (f"{api.records_path(self.probe_dataset)}/count", {}) if self.probe_dataset else None
 
     def client(self, observer: Observer | None = None) -> api.OctolisClient:
         """A reading client that keeps the shared rate limit. `observer` is called for every request."""

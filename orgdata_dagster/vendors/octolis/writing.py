@@ -28,6 +28,7 @@ from orgdata_dagster.vendors.octolis.client import (
     MASTERID,
     MODIFIED_AT,
     json_object,
+    problems,
     records_path,
 )
 
@@ -185,9 +186,8 @@ def _result(result: Any) -> RecordResult:
 def _reason(error: Any) -> str:
     """The error of a row, without its `values`, which may be personal data."""
     found = _object(error)
-    several = [*(found.get("errors") or ()), *(f"missing: {name}" for name in found.get("missing") or ())]
-    parts = [str(found.get("title") or "refused, without a reason"), "; ".join(map(str, several))]
-    return ": ".join(part for part in (*parts, "" if several else str(found.get("detail") or "")) if part)
+    why = problems(found) or str(found.get("detail") or "")
+    return ": ".join(filter(None, (str(found.get("title") or "refused, without a reason"), why)))
 
 
 def _object(found: Any) -> dict[str, Any]:

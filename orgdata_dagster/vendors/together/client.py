@@ -40,12 +40,17 @@ REPORTS: Mapping[str, str] = {"users": "userReport", "pairings": "pairingReport"
 _T = TypeVar("_T")
 
 
+def path(organization_id: str, table: str) -> str:
+    """The endpoint of the report of a table."""
+    return f"/public/{quote(organization_id, safe='')}/reports/export/{REPORTS[table]}"
+
+
 class TogetherClient(ApiClient):
     """Reads one organisation's reports through `http`, which keeps the rate limit and retries."""
 
     def __init__(self, http: HttpClient, organization_id: str) -> None:
         super().__init__(http)
-        self._path = f"/public/{quote(organization_id, safe='')}/reports/export"
+        self._organization_id = organization_id
 
     def report(self, table: str, *, into: Path, read: Callable[[Download], _T]) -> _T:
         """Download the report of a table as the CSV file `into`; returns the result of `read`.
@@ -67,4 +72,5 @@ class TogetherClient(ApiClient):
                 into.unlink(missing_ok=True)
                 raise
 
-        return self._http.fetch(f"{self._path}/{REPORTS[table]}", into=into.with_suffix(".json"), read=unwrapped)
+        endpoint = path(self._organization_id, table)
+        return self._http.fetch(endpoint, into=into.with_suffix(".json"), read=unwrapped)

@@ -7,7 +7,6 @@ Keep out: requests (client.py), assets.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import quote
 
 import dagster as dg
 from pydantic import ConfigDict, Field
@@ -104,7 +103,7 @@ class TogetherResource(VendorResource):
 
     def probe_request(self) -> tuple[str, dict[str, str]]:
         """The request for a report, because there is no cheaper one. It uses up the one request of this minute."""
-        return f"/public/{quote(self.organization_id, safe='')}/reports/export/{api.REPORTS['users']}", {}
+        return api.path(self.organization_id, "users"), {}
 
     def http(self, observer: Observer | None = None) -> HttpClient:
         """The HTTP client with the documented headers."""

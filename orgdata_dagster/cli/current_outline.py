@@ -1,6 +1,6 @@
 """The project's current outline: from the cache, or made from the definitions, which takes a second.
 
-Here: `outline`. Keep out: whether the cached one is valid (outline.py), loading definitions (catalog.py).
+Here: `outline`. Keep out: whether the cached one is valid (overview/outline.py), loading definitions (catalog.py).
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ planner.py (when to send), reservations.py (spent and reserved points), lease.py
 Add here when: another package needs one more name.
 Keep out: code, vendors' figures, HTTP.
 
-From YAML to a request: the options of `limits:` (orchestration/config/request_options.py, or
-vendors/rest/limit_options.py) or a documented limit (a vendor's client.py) become a `Rule` in `VendorResource.rule()`
-(the vendor's resource.py). It becomes a `RateLimit` (orchestration/resources.py), for which HttpClient waits before
-every request (http/client.py).
+From YAML to a request: the options of `limits:` (orchestration/config/request_options.py for vendors that document no
+limit, vendors/rest/limit_options.py for a RestApi, resource.py of octolis and together) become a `Rule` in
+`VendorResource.rule()`. It becomes a `RateLimit` (orchestration/resources.py), for which HttpClient waits before every
+request (http/client.py).
 """
 
 from orgdata_dagster.http.rate_limit.rate_limit import Permit, RateLimit, RateLimitTimeout

@@ -2,7 +2,7 @@
 
 Here: `RateLimit.spend`, which every request needs, and `Permit`, which it yields.
 Add here when: a client or a command needs another operation.
-Keep out: HTTP (../client.py), a vendor's figures (its client.py), the arithmetic (planner.py).
+Keep out: HTTP (http/client.py), a vendor's figures (its resource.py), the arithmetic (planner.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The YAML of `limits:` of a RestApi.
 
 Here: windows, costs and headers of a rate limit. Add here when: a limit has another option.
-Keep out: limits of vendors with code (their client.py, or orchestration/config/request_options.py), enforcing limits
+Keep out: limits of vendors with code (their resource.py, or orchestration/config/request_options.py), enforcing limits
 (http/rate_limit/).
 """
 

@@ -6,7 +6,7 @@ pages itself. It therefore holds the write lock for a shorter time.
 
 Each conversion fills a new table: DuckDB takes over the rows of an insert into an empty table, but copies them once
 more into a table that has rows.
-Keep out: checks of pages (stage.py), the transaction (transaction.py).
+Keep out: checks of pages (pages/stage.py), the transaction (transaction.py).
 """
 
 from __future__ import annotations

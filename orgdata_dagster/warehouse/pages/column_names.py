@@ -1,7 +1,8 @@
 """The mapping from a vendor's names to the columns of a table. A name keeps its column, whatever else a page contains.
 
 Here: `VendorName`, and `ColumnNames`, the mapping of one table; the warehouse stores it (ledger/columns.py).
-Add here: another rule for a name that cannot be a column's name. Keep out: quoting and comparing names (names.py).
+Add here: another rule for a name that cannot be a column's name. Keep out: quoting and comparing names
+(warehouse/names.py).
 
 Columns have the vendor's names wherever possible. The exceptions:
 

@@ -2,7 +2,7 @@
 
 Here: `prepare`, which finds the records (an array, one object, or an array in an envelope), their columns and their
 number; and `relation`. Add here: another shape around records.
-Keep out: bytes (json_bytes.py), values (json_values.py), types (lossless.py).
+Keep out: bytes (json_bytes.py), values (json_values.py), types (types/lossless.py).
 """
 
 from __future__ import annotations

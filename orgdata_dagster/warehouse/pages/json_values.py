@@ -2,7 +2,7 @@
 
 Here: `inspect`, which reads a whole file to find these, and `values`, SQL of the values of columns.
 Add here: another fact about a column that is needed before its type is inferred. Keep out: shapes around records
-(json_pages.py), types (lossless.py).
+(json_pages.py), types (types/lossless.py).
 
 Python parses small files, because that takes less time than starting a query. The database parses large files, without
 a Python object per record. Most large files need no inspection: see json_layout.py.

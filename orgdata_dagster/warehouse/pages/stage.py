@@ -2,7 +2,8 @@
 
 Here: `Stage`, which takes pages as they arrive and infers the types that hold every value. The rows stay in the files
 until the commit reads them in one query, so that memory use is constant.
-Add here: a condition that a page must satisfy before it may land. Keep out: the tables (evolution.py, transaction.py).
+Add here: a condition that a page must satisfy before it may land. Keep out: the tables (commit/evolution.py,
+commit/transaction.py).
 """
 
 from __future__ import annotations

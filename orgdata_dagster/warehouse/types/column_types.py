@@ -3,7 +3,7 @@
 Here: `TypeTracker`. Add here: another step of the inference. Keep out: rules for a particular type (lossless.py),
 changes to tables (commit/evolution.py).
 
-Inferring types from a sample is safe: the commit checks every value while it casts it (evolution.py), and calls
+Inferring types from a sample is safe: the commit checks every value while it casts it (commit/evolution.py), and calls
 `analyse` when a value does not survive. A table whose types do not change is therefore read once, not twice.
 """
 

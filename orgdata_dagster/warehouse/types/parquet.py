@@ -1,6 +1,6 @@
 """Finding a Parquet type that keeps every value of a column.
 
-Here: `storable`, and `changes` for tables that are stored as Parquet. Keep out: writing files (export.py,
+Here: `storable`, and `changes` for tables that are stored as Parquet. Keep out: writing files (warehouse/export.py,
 cli/query/formats.py), which types DuckLake knows (storage/lake.py).
 
 Parquet has DuckDB's types except for a few: HUGEINT would become a float, a UNION a struct, a TIME WITH TIME ZONE

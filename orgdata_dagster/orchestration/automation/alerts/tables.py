@@ -1,6 +1,7 @@
 """Problems of tables: overdue ones, and gaps that catch-up gave up on.
 
-Here: one function per kind. Keep out: how old a table may become (checks/freshness.py), giving up (catch_up.py).
+Here: one function per kind. Keep out: how old a table may become (checks/freshness.py), giving up
+(automation/catch_up.py).
 """
 
 from __future__ import annotations

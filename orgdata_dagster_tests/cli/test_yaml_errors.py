@@ -135,6 +135,8 @@ def test_a_type_in_the_users_own_code_that_cannot_be_used(tmp_path: Path, code: 
     [found] = problems(caught.value, written)
     assert f"tracker/defs.yaml:1 tracker: unknown type '{package.name}.tracker.Tracker'; " in found
     assert why.replace("orgdata_project_N", package.name) in found
+    shown = build_defs(project=written).resolve_asset_graph().get_all_asset_keys()
+    assert "tracker/not_loaded" in {key.to_user_string() for key in shown}, "the UI loads the rest"
 
 
 FILES: dict[str, tuple[dict[str, str], str]] = {

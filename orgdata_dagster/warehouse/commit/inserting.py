@@ -58,7 +58,7 @@ def insert(
     values = [f"{cast} AS {quoted(name)}" for name, cast in casts.items()]
     if provenance is not None:
         values.append(f"_orgdata_key AS {PARTITION}, {origin_columns()}")
-    bounded = any(staged.bounded for staged in group.pages)
+    bounded = _is_bounded(group)
     kept = within_sql("_orgdata_at", "_orgdata_after", "_orgdata_until") if bounded else "true"
     cursor = stage.cursor_in(group.columns)
     at = f"{_at(cursor)}, " if bounded else ""
@@ -89,6 +89,11 @@ def _converted(planned: evolution.Evolution, columns: Sequence[str]) -> str:
     return "".join(f"{value} AS {quoted(evolution.CONVERTED + name)}, " for name, value in wanted)
 
 
+def _is_bounded(group: Group) -> bool:
+    """Whether some rows of a group may be outside their page's bounds."""
+    return any(staged.bounded for staged in group.pages)
+
+
 def _at(cursor: str | None) -> str:
     return f"TRY_CAST({quoted(cursor or '')} AS TIMESTAMPTZ) AS _orgdata_at"
 
@@ -106,11 +111,18 @@ def _placed(connection: duckdb.DuckDBPyConnection, group: Group, of_rows: str = 
         "_orgdata_after": "TIMESTAMPTZ",
         "_orgdata_until": "TIMESTAMPTZ",
     } | dict.fromkeys(group.constants, "VARCHAR")
+    bounded = _is_bounded(group)
     places = [
-        (str(page.page.path), page.partition, page.after, page.until, *map(page.constants.get, group.constants))
+        (
+            str(page.page.path),
+            page.partition,
+            page.after if bounded else None,
+            page.until if bounded else None,
+            *map(page.constants.get, group.constants),
+        )
         for page in group.pages
     ]
-    if len(places) == 1:  # no join, which would keep all columns of the rows in memory again
+    if len({place[1:] for place in places}) == 1:  # no join, which would keep all columns of the rows in memory again
         texts = ("NULL" if value is None else literal(str(value)) for value in places[0])
         here = (
             f"CAST({text} AS {kind}) AS {quoted(name)}" for text, (name, kind) in zip(texts, types.items(), strict=True)

@@ -11,15 +11,17 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import literal
-from orgdata_dagster.warehouse.pages.column_names import Assigned, VendorName, first_assigned, of_header
+from orgdata_dagster.warehouse.pages import csv_instants
+from orgdata_dagster.warehouse.pages.column_names import Assigned, ColumnNames, VendorName, first_assigned, of_header
 from orgdata_dagster.warehouse.pages.csv_rewriting import BOM, rewrite
+from orgdata_dagster.warehouse.pages.iso_instants import Numbers
 from orgdata_dagster.warehouse.pages.page import Reading
 from orgdata_dagster.warehouse.pages.record_size import LARGEST_RECORD, too_large_in_csv
 
@@ -38,6 +40,7 @@ class CsvPage:
 
     records: number of records, without the header and blank lines.
     longest: upper bound of the length of a line, in bytes.
+    instants: the instants of the records, in microseconds since 1970; None if a parser has to read them.
     """
 
     path: Path
@@ -45,6 +48,7 @@ class CsvPage:
     columns: tuple[str, ...]
     records: int
     longest: int = _CHUNK
+    instants: Numbers | None = field(default=None, compare=False, repr=False)
 
     def assigned_to(self, assigned: Assigned) -> CsvPage:
         """Return the same page with these columns for its names."""
@@ -90,9 +94,10 @@ class _Scan:
         self.longest = max(self.longest, self.line)
 
 
-def prepare(path: Path, *, chunk_size: int = _CHUNK) -> CsvPage:
+def prepare(path: Path, cursor: str | None = None, *, chunk_size: int = _CHUNK) -> CsvPage:
     """Read the header and count the records. An irregular file is rewritten in place; an empty file has no columns.
 
+    cursor: the column whose values are instants.
     chunk_size: bytes that are read at once.
 
     Raises UnreadablePage if the file ends inside a quoted field (it was cut short), is not UTF-8, or has no header;
@@ -100,6 +105,29 @@ def prepare(path: Path, *, chunk_size: int = _CHUNK) -> CsvPage:
     """
     if os.path.getsize(path) == 0:
         return CsvPage(path, (), (), 0)
+    page = (_plain(path, cursor) if cursor is not None else None) or _scanned(path, chunk_size)
+    if page.longest > LARGEST_RECORD:
+        raise too_large_in_csv(path, page.columns)
+    return page
+
+
+def _plain(path: Path, cursor: str) -> CsvPage | None:
+    """The page of a file that one pass over its bytes tells all about; None for any other file."""
+    try:
+        names = of_header(_header(path))
+    except UnreadablePage:
+        return None
+    columns = first_assigned(names).columns
+    found = ColumnNames(dict(zip(names, columns, strict=True))).find(cursor, columns)
+    if found is None or len(columns) < 2:
+        return None
+    plain = csv_instants.plain(path, len(columns), columns.index(found))
+    if plain is None:
+        return None
+    return CsvPage(path, names, columns, plain.instants.size, max(_CHUNK, plain.longest), plain.instants)
+
+
+def _scanned(path: Path, chunk_size: int) -> CsvPage:
     scan = _scan(path, chunk_size)
     if scan.irregular or scan.quoted or _starts_with_bom(path):
         rewrite(path)
@@ -112,10 +140,7 @@ def prepare(path: Path, *, chunk_size: int = _CHUNK) -> CsvPage:
     # In a file with one column, a blank line is a record without a value; with several columns it is ignored.
     lines = scan.line_ends - (scan.blank_lines if len(header) > 1 else 0)
     names = of_header(header)
-    columns = first_assigned(names).columns
-    if scan.longest > LARGEST_RECORD:
-        raise too_large_in_csv(path, columns)
-    return CsvPage(path, names, columns, lines + (scan.last != _LF) - 1, scan.longest)
+    return CsvPage(path, names, first_assigned(names).columns, lines + (scan.last != _LF) - 1, scan.longest)
 
 
 def relation(paths: Sequence[Path], columns: Sequence[str], longest: int = _CHUNK) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import quoted, unknown
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
-from orgdata_dagster.warehouse.pages.csv_instants import instants
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.iso_instants import Numbers
 from orgdata_dagster.warehouse.pages.json_pages import JsonPage
@@ -84,8 +83,9 @@ def extent(connection: duckdb.DuckDBPyConnection, path: Path, cursor: str | None
     Raises UnreadablePage if the parser finds another number of records than the file has, or if a cursor value is
     missing, not an instant, or more precise than a microsecond (such rows could not be ordered).
     """
-    page = prepare(path)
-    return page, measure(connection, page, cursor)
+    page = prepare(path, cursor)
+    reach = measure(connection, page, cursor)
+    return replace(page, instants=None), reach  # they are not needed any more
 
 
 def measure(
@@ -106,9 +106,7 @@ def measure(
     if page.records == 0:
         return Extent(0)
     known = None
-    if cursor is not None and isinstance(page, CsvPage) and len(page.columns) > 1:
-        known = instants(page.path, len(page.columns), page.columns.index(cursor))
-    elif isinstance(page, JsonPage) and proven_later and page.records >= LARGE:
+    if isinstance(page, CsvPage) or (isinstance(page, JsonPage) and proven_later and page.records >= LARGE):
         known = page.instants
     if known is not None and known.size == page.records:
         return _extent_of(known)

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from orgdata_dagster.warehouse.pages import csv_instants, extents
-from orgdata_dagster.warehouse.pages.csv_instants import instants
+from orgdata_dagster.warehouse.pages.csv_instants import plain
 
 HEAD = "id,note,at\n"
 GOOD = "2026-01-02T03:04:05.123456Z"
@@ -37,11 +37,11 @@ def test_both_ways_of_measuring_a_page_agree(tmp_path: Path, monkeypatch: pytest
     path = _written(tmp_path / "page.csv", HEAD + rows)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        assert instants(path, 3, 2) is not None
-        _, quick = extents.extent(connection, path, "at")
-        monkeypatch.setattr(extents, "instants", lambda *_: None)
-        _, parsed = extents.extent(connection, path, "at")
-    assert quick == parsed
+        assert plain(path, 3, 2) is not None
+        page, quick = extents.extent(connection, path, "at")
+        monkeypatch.setattr(csv_instants, "plain", lambda *_: None)
+        scanned, parsed = extents.extent(connection, path, "at")
+    assert (page, quick) == (scanned, parsed)
     assert len(quick.bottom) == len(quick.top) == 100
 
 
@@ -78,11 +78,26 @@ def test_the_unit_is_the_largest_that_divides_all_instants(tmp_path: Path, unit:
 )
 def test_unusual_files_are_left_to_the_parser(tmp_path: Path, lines: str | bytes) -> None:
     text = lines if isinstance(lines, bytes) else lines.encode()
-    assert instants(_written(tmp_path / "page.csv", HEAD.encode() + text), 3, 2) is None
+    assert plain(_written(tmp_path / "page.csv", HEAD.encode() + text), 3, 2) is None
+
+
+@pytest.mark.parametrize("text", [f"id,at\r\n1,{GOOD}\r\n", f"at,id\n{GOOD},1\r2\n", f"\ufeffid,at\n1,{GOOD}\n"])
+def test_a_file_that_has_to_be_rewritten_is_not_plain(tmp_path: Path, text: str) -> None:
+    assert plain(_written(tmp_path / "page.csv", text), 2, int(text.startswith(("id", "\ufeff")))) is None
+
+
+def test_the_longest_line_is_known_also_if_it_continues_in_the_next_chunk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_instants, "CHUNK", 1_000)
+    long = f"2,{'x' * 5_000},{GOOD}\n"
+    found = plain(_written(tmp_path / "page.csv", f"{HEAD}1,,{GOOD}\n{long}3,,{GOOD}\n"), 3, 2)
+    assert found is not None
+    assert found.longest == len(long)
 
 
 def test_the_first_column_and_a_file_without_a_last_line_end(tmp_path: Path) -> None:
     path = _written(tmp_path / "page.csv", "at,id\n1970-01-01T00:00:01Z,1\n1969-12-31T23:59:59.999999Z,2")
-    found = instants(path, 2, 0)
+    found = plain(path, 2, 0)
     assert found is not None
-    assert found.tolist() == [1_000_000, -1]
+    assert found.instants.tolist() == [1_000_000, -1]

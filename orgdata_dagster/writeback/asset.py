@@ -4,7 +4,6 @@ Here: `build_asset`, and the selection by a run's tags. Keep out: YAML (componen
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -75,14 +74,17 @@ def build_asset(
         resource = getattr(context.resources, destination.resource)
         lock = f"syncs/{sync.asset_key.path[-1]}"
         claim(context.instance, context.run)
-        with explained(context), reporting_waits(context, destination.vendor), ExitStack() as held:
-            busy = f"waiting for another run of {sync.asset_key.to_user_string()} to end"
-            # in this thread, because an interruption has to end this wait, which can take as long as a whole sync
-            held.enter_context(shared_state().lock(lock, waiting=partial(report_wait, context, busy)))
-            warehouse = context.resources.warehouse.open()
-            warehouse.notify = partial(report_wait, context)
-            run = _Run(context, sync, destination, resource, warehouse, (pace or destination.pace)(resource))
-            return beside(run.result)
+        waiting = partial(report_wait, context, f"waiting for another run of {sync.asset_key.to_user_string()} to end")
+
+        def alone() -> dg.MaterializeResult:
+            with shared_state().lock(lock, waiting=waiting):
+                warehouse = context.resources.warehouse.open()
+                warehouse.notify = partial(report_wait, context)
+                pace_of_run = (pace or destination.pace)(resource)
+                return _Run(context, sync, destination, resource, warehouse, pace_of_run).result()
+
+        with explained(context), reporting_waits(context, destination.vendor):
+            return beside(alone)
 
     return written
 

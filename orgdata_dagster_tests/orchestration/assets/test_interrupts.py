@@ -101,17 +101,23 @@ def test_it_does_not_wait_for_the_process_that_holds_the_warehouse(home: Home) -
             ended.wait(60)
 
     def terminate() -> None:
-        wait_until(lambda: any(thread.name == "lock-waiting" for thread in threading.enumerate()), "the wait")
-        os.kill(os.getpid(), signal.SIGTERM)
+        def waits() -> bool:
+            return ended.is_set() or any(thread.name == "lock-waiting" for thread in threading.enumerate())
+
+        wait_until(waits, "the wait")
+        if not ended.is_set():  # after the step, the signal would end the tests
+            os.kill(os.getpid(), signal.SIGTERM)
 
     holder = threading.Thread(target=hold)
     holder.start()
     assert held.wait(30)
     threading.Thread(target=terminate, daemon=True).start()
-    result = home.materialize(ASSET)
-    assert holder.is_alive(), "the step waited for the holder"
-    ended.set()
-    holder.join()
+    try:
+        result = home.materialize(ASSET)
+        assert holder.is_alive(), "the step waited for the holder"
+    finally:
+        ended.set()
+        holder.join()
     [failed] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failed.error is not None
     assert failed.error.cls_name == "DagsterExecutionInterruptedError"

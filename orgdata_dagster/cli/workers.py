@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from orgdata_dagster.cli.signals import blocked, unblock
-from orgdata_dagster.dagster_internals import warm_modules
+from orgdata_dagster.dagster_internals import job_snapshots, warm_modules
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.assets.metadata import SUPERSEDED
 from orgdata_dagster.orchestration.assets.progress import ProgressReport, watch
@@ -106,6 +106,7 @@ def executor(
     for module in (*WARM, "pandas"):
         with suppress(ImportError):
             import_module(module)
+    job_snapshots.make_once(job)
     context = multiprocessing.get_context("fork")
     progress: Reports = context.Queue()
     held, lifeline = os.pipe()

@@ -56,6 +56,7 @@ class ReadyRows:
         self._rows = 0
         self._duplicates = 0
         self._waiting: list[StagedPage] = []
+        self._waiting_records = 0
 
     def add(self, staged: StagedPage) -> None:
         """Add a page to the stage, and convert its rows once there are enough of them for one statement.
@@ -66,6 +67,7 @@ class ReadyRows:
         self.stage.add(staged)
         self.partition = staged.partition
         self._waiting.append(staged)
+        self._waiting_records += staged.page.records
         if self._waiting_records >= AT_ONCE * LARGE and not self.stage.wide:
             self._take()
 
@@ -130,12 +132,8 @@ class ReadyRows:
         with suppress(duckdb.Error):
             self.stage.connection.execute(f"DROP SCHEMA IF EXISTS {SCRATCH}.{quoted(self.model.schema)} CASCADE")
 
-    @property
-    def _waiting_records(self) -> int:
-        return sum(staged.page.records for staged in self._waiting)
-
     def _take(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._waiting_records = self._waiting, [], 0
         if self._given_up:
             return
         connection = self.stage.connection

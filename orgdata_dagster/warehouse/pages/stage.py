@@ -116,6 +116,7 @@ class Stage:
         self.connection = connection
         self._files: list[Path] = []
         self._unseen: list[StagedPage] = []
+        self._unseen_records = 0
         self._types = TypeTracker(connection, declared=self.declared, expected=self.expected)
 
     def add(self, staged: StagedPage) -> None:
@@ -127,7 +128,8 @@ class Stage:
             self.empty_columns = self.empty_columns or staged.page.columns
         self.pages.append(staged)
         self._unseen.append(staged)
-        if sum(staged.page.records for staged in self._unseen) >= _ENOUGH_RECORDS:
+        self._unseen_records += staged.page.records
+        if self._unseen_records >= _ENOUGH_RECORDS:
             self.inspect()
 
     def absorb(self, other: Stage) -> None:
@@ -140,7 +142,7 @@ class Stage:
 
     def inspect(self) -> None:
         """Infer the types of pages that were not inspected yet. Raises UnreadablePage if one cannot be parsed."""
-        unseen, self._unseen = self._unseen, []
+        unseen, self._unseen, self._unseen_records = self._unseen, [], 0
         for group in self.grouped(unseen):
             self.declare([*group.columns, *group.constants])
             with _reading():

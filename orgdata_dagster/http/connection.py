@@ -164,16 +164,17 @@ def https_proxy(base_url: str) -> str | None:
     Raises UnsafeUrl if it is not the address of an HTTP proxy.
     """
     url = httpx.URL(base_url)
-    if url.scheme != "https" or urllib.request.proxy_bypass(url.host):
+    netloc = url.netloc.decode("ascii")  # NO_PROXY may name a port, and an IPv6 address with or without brackets
+    if url.scheme != "https" or urllib.request.proxy_bypass(url.host) or urllib.request.proxy_bypass(netloc):
         return None
     if not (proxy := urllib.request.getproxies().get("https")):
         return None
     address = proxy if "://" in proxy else f"http://{proxy}"
     try:
-        parsed = httpx.URL(address)
+        without_login = str(httpx.URL(address).copy_with(userinfo=b""))
     except httpx.InvalidURL:
-        parsed = None
-    if parsed is None or parsed.scheme not in ("http", "https") or not parsed.host:
+        without_login = ""
+    if not same_origin(without_login, without_login):
         raise UnsafeUrl(
             "HTTPS_PROXY is not the address of an HTTP proxy",
             remedy="Set it to http://[user:password@]host:port, or add the vendor's host to NO_PROXY.",

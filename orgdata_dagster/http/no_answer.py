@@ -125,7 +125,7 @@ def _no_name(cause: socket.gaierror, to: RequestTarget) -> VendorError:
 
 
 def _and_proxy(to: RequestTarget) -> str:
-    return " and in HTTPS_PROXY" if to.proxy else ""
+    return " and HTTPS_PROXY" if to.proxy else ""
 
 
 def _host(proxy: str | None) -> str:

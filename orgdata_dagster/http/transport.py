@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import httpcore
 import httpx
@@ -214,11 +213,14 @@ def _open_tunnel(stream: httpcore.NetworkStream, proxy: httpx.URL, origin: Origi
     address = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode("ascii")
     fields = [b"Host: " + address]
     if proxy.username or proxy.password:
-        login = base64.b64encode(f"{unquote(proxy.username)}:{unquote(proxy.password)}".encode())
+        login = base64.b64encode(f"{proxy.username}:{proxy.password}".encode())
         fields.append(b"Proxy-Authorization: Basic " + login)
     stream.write(b"CONNECT %s HTTP/1.1\r\n%s\r\n\r\n" % (address, b"\r\n".join(fields)), limits.of("write"))
     limits.apply(wire := Wire(stream))
-    head = read_head(wire, "CONNECT")
+    try:
+        head = read_head(wire, "CONNECT")
+    except httpx.RemoteProtocolError as error:  # by itself, it would be about the vendor
+        raise httpx.ProxyError(str(error)) from error
     if not 200 <= head.status < 300:
         raise httpx.ProxyError(f"{head.status} {head.reason.decode('ascii', 'replace')}".strip())
 

@@ -114,12 +114,23 @@ def test_a_proxy_from_the_environment_is_used_only_for_https(monkeypatch: pytest
     assert https_proxy("http://vendor.example/v1") is None
 
 
+@pytest.mark.parametrize("exception", ["::1", "[::1]", "[::1]:8443", "vendor.example:8443", "other, vendor.example"])
+def test_no_proxy_names_hosts_ports_and_ipv6_addresses(monkeypatch: pytest.MonkeyPatch, exception: str) -> None:
+    monkeypatch.setenv("https_proxy", "http://user:sesame@proxy:3128")
+    monkeypatch.setenv("no_proxy", exception)
+    host = "[::1]" if "::" in exception else "vendor.example"
+    assert https_proxy(f"https://{host}:8443/v1") is None
+    assert https_proxy("https://elsewhere.example:8443/v1") == "http://user:sesame@proxy:3128"
+
+
 def test_a_proxy_without_a_scheme_speaks_http(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "proxy:3128")
     assert https_proxy("https://vendor.example/v1") == "http://proxy:3128"
 
 
-@pytest.mark.parametrize("proxy", ["socks5://proxy:1080", "http://", "http://pro xy:x"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://proxy:1080", "http://", "http://pro xy:x", "http://proxy:99999", f"http://u:p@{'a' * 64}:1"]
+)
 def test_what_is_not_the_address_of_an_http_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(UnsafeUrl, match="HTTPS_PROXY is not the address of an HTTP proxy"):

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import httpx
 import pytest
@@ -307,15 +307,34 @@ def test_a_silent_answer_takes_no_longer_than_what_is_left() -> None:
 def test_requests_through_a_proxy() -> None:
     with (
         at(FINE, FINE) as (server, _),
-        behind_a_proxy(server, b"HTTP/1.1 200 Connection established\r\n\r\n", "us%40er:p%3Aw@") as (asked, transport),
+        behind_a_proxy(server, b"HTTP/1.1 200 Connection established\r\n\r\n", "us%40er:p%3Aw%2541@") as (
+            asked,
+            transport,
+        ),
     ):
         assert [ask(server, transport).content for _ in range(2)] == [b"fine", b"fine"]
         assert (server.connections, len(server.requests)) == (1, 2)
     [connect] = asked
     address = b"127.0.0.1:%d" % server.port
     assert connect.startswith(b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n" % (address, address))
-    assert b"Proxy-Authorization: Basic " + base64.b64encode(b"us@er:p:w") in connect
+    assert b"Proxy-Authorization: Basic " + base64.b64encode(b"us@er:p:w%41") in connect
     assert b"Proxy-Authorization" not in b"".join(server.requests)
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x15\x03\x03\x00\x02\x02\x28"])
+def test_a_proxy_that_does_not_speak_http(answer: bytes) -> None:
+    """The error once said that the vendor's server does not speak HTTP."""
+    proxy = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with proxy.accept()[0] as taken:
+            _request(taken)
+            taken.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    transport = LeanTransport(tls_context(False), proxy=f"http://127.0.0.1:{proxy.getsockname()[1]}")
+    with closing(proxy), closing(transport), pytest.raises(httpx.ProxyError):
+        transport.handle_request(httpx.Request("GET", "http://vendor.example"))
 
 
 def test_a_proxy_that_refuses() -> None:

@@ -111,7 +111,8 @@ class RestPull:
         self.wide = self.shifts.found or stored
         reason = self._walk(*self._around(filters, start, end))
         if not self.wide and reason is None:
-            self.shifts.found |= self._is_shifted(filters, start, end)
+            if self._is_shifted(filters, start, end):  # not `found |= ...`, which could undo what another day has found
+                self.shifts.found = True
             if self.shifts.found:
                 self.intake.forget()
                 self.wide = True
@@ -144,9 +145,9 @@ class RestPull:
         return not self._shows(exact, outside)
 
     def _shows(self, listings: Sequence[Listing], row: Seen) -> bool:
-        """Whether these lists have a row at this instant; true if they are too long to be certain."""
+        """Whether these lists have a row at this instant."""
         walked = self._list(listings, row.values)
-        return any(page.count_within(row.at - MICROSECOND, row.at) != 0 for page in walked.pages)
+        return any(page.count_within(row.at - MICROSECOND, row.at) for page in walked.pages)
 
     def _around(self, filters: Filters, start: datetime, end: datetime) -> list[Listing]:
         """The lists that together have the rows of a day."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -98,6 +99,47 @@ def test_a_row_that_changes_in_between_does_not_show_a_shifted_filter(rig: Rig) 
     assert is_shifted(rig) == []
     assert rig.pull(ISSUES, "issues").success
     assert rig.table("issues") == rig.truth("issues")
+
+
+class OneDayLate(Rows):
+    """Rows whose filter is shifted, except in the first answer for exactly the time of a row.
+
+    That answer comes after another day was requested with more days around it, because it has found the shift.
+    """
+
+    def __init__(self, items: list[Item]) -> None:
+        super().__init__(items, now=lambda: datetime.now(UTC))
+        self.shift = timedelta(hours=5)
+        self.found, self._first = threading.Event(), threading.Semaphore()
+
+    def between(self, start: datetime | None = None, end: datetime | None = None) -> list[Item]:
+        width = end - start if start and end else timedelta(0)
+        if width > timedelta(days=2):
+            self.found.set()
+        if width < timedelta(seconds=10) and self._first.acquire(blocking=False):
+            self.found.wait(10)
+            return self.all()
+        return super().between(start, end)
+
+
+def test_a_day_without_a_shift_does_not_undo_what_another_day_has_found(rig: Rig) -> None:
+    """The finding of a day that was checked at the same time was lost, and later days missed rows."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    issues = rig.vendor.lists["issues"] = OneDayLate(
+        [
+            {
+                "id": 1 + back,
+                "project": 1,
+                "title": "x",
+                "points": 1,
+                "updated_at": text(midnight - timedelta(back, 7200)),
+            }
+            for back in (0, 1)
+        ]
+    )
+    assert rig.pull(ISSUES, "projects", "issues").success
+    assert issues.found.is_set()
+    assert is_shifted(rig) == [("true",)]
 
 
 def test_a_full_pull_finds_out_again_whether_the_filter_is_shifted(rig: Rig) -> None:

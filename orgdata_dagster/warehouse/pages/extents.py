@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +30,7 @@ from orgdata_dagster.warehouse.pages.partition_bounds import above, below, withi
 from orgdata_dagster.warehouse.storage.memory import with_room
 from orgdata_dagster.warehouse.types.lossless import IN_PYTHON
 
-MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
+_MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 UNITS = (timedelta(microseconds=1), timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT_INSTANTS = 100  # at each end of a page
@@ -110,10 +111,8 @@ def measure(
         known = page.instants
     if known is not None and known.size == page.records:
         return _extent_of(known)
-    try:
+    with parsing(name):
         records, dated, lowest, highest, finest, some, too_fine, example = _measured(connection, page, cursor)
-    except MALFORMED as error:
-        raise UnreadablePage(f"{name} is not well-formed: {first_lines(error)}") from None
     if records != page.records:
         raise UnreadablePage(f"{name} holds {page.records} records, but the parser read {records}")
     if cursor is None:
@@ -129,20 +128,28 @@ def measure(
 def count_within(
     connection: duckdb.DuckDBPyConnection, page: Page, cursor: str, after: datetime | None, until: datetime | None
 ) -> int:
-    """Number of records with `after < instant <= until`: the records of the file minus those out of bounds."""
+    """Number of records with `after < instant <= until`: the records of the file minus those out of bounds.
+
+    Raises UnreadablePage if the page turns out to be malformed: see `proven_later` of `measure`.
+    """
     at = f"TRY_CAST({quoted(cursor)} AS TIMESTAMPTZ)"
     bounds = [None if bound is None else bound.isoformat() for bound in (after, until)]
     inside = within_sql(at, "CAST($1 AS TIMESTAMPTZ)", "CAST($2 AS TIMESTAMPTZ)")
     sql = f"SELECT count(*) FROM {page.reading([page]).source} WHERE NOT ({inside})"
-    row = connection.execute(sql, bounds).fetchone()
+    with parsing(page.path.name):
+        row = connection.execute(sql, bounds).fetchone()
     return page.records - (row[0] if row else 0)
 
 
 def rows_at(connection: duckdb.DuckDBPyConnection, page: Page, cursor: str, instant: datetime) -> Counter[Hashable]:
-    """The rows of a page at one instant of its cursor column, each as a hash of all its values."""
+    """The rows of a page at one instant of its cursor column, each as a hash of all its values.
+
+    Raises UnreadablePage like `count_within`.
+    """
     rows = f"(SELECT * EXCLUDE (_orgdata_file) FROM {page.reading([page]).source})"
     at = f"TRY_CAST({quoted(cursor)} AS TIMESTAMPTZ) = CAST(? AS TIMESTAMPTZ)"
-    found = connection.execute(f"SELECT hash(row) FROM {rows} AS row WHERE {at}", [instant.isoformat()]).fetchall()
+    with parsing(page.path.name):
+        found = connection.execute(f"SELECT hash(row) FROM {rows} AS row WHERE {at}", [instant.isoformat()]).fetchall()
     return Counter(row[0] for row in found)
 
 
@@ -194,6 +201,15 @@ def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
     row = with_room(connection, lambda: connection.execute(sql).fetchone())
     assert row is not None  # an aggregate
     return row
+
+
+@contextmanager
+def parsing(page: str) -> Iterator[None]:
+    """Raise the parser's error about a page as UnreadablePage. `page`: its name for the message."""
+    try:
+        yield
+    except _MALFORMED as error:
+        raise UnreadablePage(f"{page} is not well-formed: {first_lines(error)}") from None
 
 
 def first_lines(error: Exception) -> str:

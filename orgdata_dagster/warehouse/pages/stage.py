@@ -8,8 +8,7 @@ commit/transaction.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -17,10 +16,9 @@ from pathlib import Path
 
 import duckdb
 
-from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.names import folded, literal, quoted
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
-from orgdata_dagster.warehouse.pages.extents import MALFORMED, first_lines
+from orgdata_dagster.warehouse.pages.extents import parsing
 from orgdata_dagster.warehouse.pages.page import Kinds, Page
 from orgdata_dagster.warehouse.pages.text_pages import TextPage, parsed
 from orgdata_dagster.warehouse.types import lossless
@@ -145,7 +143,7 @@ class Stage:
         unseen, self._unseen, self._unseen_records = self._unseen, [], 0
         for group in self.grouped(unseen):
             self.declare([*group.columns, *group.constants])
-            with _reading():
+            with parsing("a page"):
                 self._types.see(group.source, group.columns, group.records, group.kinds)
             if group.constants:
                 self._types.see(_values(group), group.constants, group.records)
@@ -166,7 +164,7 @@ class Stage:
     def prove(self) -> None:
         """Make sure that the inferred types hold every value. Raises UnreadablePage if a page cannot be parsed."""
         self.inspect()
-        with _reading():
+        with parsing("a page"):
             self._types.prove()
 
     def analyse(self) -> None:
@@ -175,7 +173,7 @@ class Stage:
         Raises UnreadablePage if a page cannot be parsed.
         """
         self.inspect()
-        with _reading():
+        with parsing("a page"):
             self._types.analyse()
 
     def rename(self, names: ColumnNames) -> None:
@@ -211,7 +209,7 @@ class Stage:
                 self.declared[folded(column)] = kind
 
     def _parsed(self, page: Page) -> Page:
-        with _reading():
+        with parsing("a page"):
             return page if isinstance(page, TextPage) else parsed(self.connection, page)
 
     def _named(self, staged: StagedPage) -> StagedPage:
@@ -266,15 +264,6 @@ class Stage:
         groups = grouped(pages)
         self._files += [path for group in groups for path in group.files]
         return groups
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Raise the parser's error about a page as UnreadablePage."""
-    try:
-        yield
-    except MALFORMED as error:
-        raise UnreadablePage(f"a page is not well-formed: {first_lines(error)}") from None
 
 
 def _values(group: Group) -> str:

@@ -6,6 +6,7 @@ Bodies count as large in these tests, and are read in parts of a few records: a 
 import json
 import random
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage, json_reader
+from orgdata_dagster.warehouse.errors import UnreadablePage
 from orgdata_dagster.warehouse.pages import extents, json_bytes, json_pages, json_values
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
 from orgdata_dagster.warehouse.pages.json_pages import JsonColumn, JsonPage, Key
@@ -173,10 +175,26 @@ def test_a_malformed_body_never_becomes_a_page(rig: Rig, broken: str, cursor: st
         fetched(rig, records, cursor)
 
 
-def fetched(rig: Rig, records: list[str], cursor: str | None) -> MeasuredPage:
+def test_a_malformed_body_that_is_not_parsed_to_be_measured_is_unreadable_when_it_is_parsed(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser's own error once ended the pull, which did not repeat the request."""
+    monkeypatch.setattr(extents, "LARGE", 1)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [f'{{"at":"2026-01-01T00:{number // 60:02}:{number % 60:02}Z","ok":true}}' for number in range(300)]
+    rows[150] = rows[150].replace("true", "trux")
+    page = fetched(rig, rows, "at", proven_later=True)
+    assert (page.records, page.lowest) == (300, start)
+    with pytest.raises(UnreadablePage, match="not well-formed"):
+        page.count_within(start + timedelta(seconds=120), start + timedelta(seconds=180))
+    with pytest.raises(UnreadablePage, match="not well-formed"):
+        page.rows_at(start)
+
+
+def fetched(rig: Rig, records: list[str], cursor: str | None, *, proven_later: bool = False) -> MeasuredPage:
     path: Path = rig.file(f"[{','.join(records)}]")
     download = Download(path, 200, httpx.Headers(), path.stat().st_size, None, 0.0, 1, "/things")
-    return json_reader(rig.connection, cursor=cursor)(download)
+    return json_reader(rig.connection, cursor=cursor, proven_later=proven_later)(download)
 
 
 def test_decimals_that_are_not_quoted_keep_their_spelling(rig: Rig) -> None:

@@ -41,6 +41,11 @@ def location(folder: Path, kind: str = KIND) -> str:
     return f"ducklake:postgres:{server.keywords(server.new_database())}?DATA_PATH={folder}/lake"
 
 
+def fewer_on_a_lake(number: int) -> int:
+    """How often a test repeats itself: a third on a lake, where a commit takes up to ten times as long."""
+    return number if KIND == FILE else max(3, number // 3)
+
+
 def variable(folder: Path) -> str:
     """ORGDATA_WAREHOUSE for a home in this folder; "": its own file."""
     return "" if KIND == FILE else location(folder)

@@ -105,7 +105,7 @@ class Setup:
             until(name, 120, lambda name=name: " ready." in self.printed(name))
         with shared_instance() as instance:
             until("the daemon", 180, lambda: looks_for_orphaned_runs(instance))
-        until("the webserver", 60, self._answers)
+        until("the webserver", 180, self._answers)
 
     def log(self, name: str) -> Path:
         """Where a program prints to."""

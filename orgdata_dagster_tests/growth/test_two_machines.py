@@ -149,9 +149,10 @@ def all_failed(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> bool:
 
 
 def looks_for_orphaned_runs(instance: dg.DagsterInstance) -> bool:
-    """Whether a daemon has ticked the sensor that fails runs of dead machines."""
-    ticked = [state for state in instance.all_instigator_state() if state.name == orphaned_runs_sensor.NAME]
-    return any(instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1) for state in ticked)
+    """Whether a daemon has evaluated the sensor that fails runs of dead machines."""
+    sensors = [state for state in instance.all_instigator_state() if state.name == orphaned_runs_sensor.NAME]
+    ticks = [tick for each in sensors for tick in instance.get_ticks(each.instigator_origin_id, each.selector_id)]
+    return any(tick.status.value == "SKIPPED" for tick in ticks)
 
 
 def complete(instance: dg.DagsterInstance, tables: Iterable[str], days: int) -> bool:

@@ -22,6 +22,7 @@ from orgdata_dagster.warehouse.pages import json_layout, json_pages, json_values
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster_tests.warehouse.rig import DAY, NOON, Rig
+from orgdata_dagster_tests.warehouses import fewer_on_a_lake
 
 INSTANT = "TIMESTAMP WITH TIME ZONE"
 _numbers = itertools.count()
@@ -176,7 +177,7 @@ PAGE = st.lists(COLUMN, min_size=12, max_size=12).map(
 )
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=fewer_on_a_lake(5), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PAGE, PAGE)
 def test_no_value_changes(rig: Rig, first: dict[str, list[str]], second: dict[str, list[str]]) -> None:
     """Numbers keep all their digits, strings never become numbers, and nested values stay the same."""

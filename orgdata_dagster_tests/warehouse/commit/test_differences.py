@@ -12,11 +12,12 @@ from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.pages.extents import extent
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster_tests.warehouse.rig import DAY, NOON, Rig
+from orgdata_dagster_tests.warehouses import fewer_on_a_lake
 
 rows = st.lists(st.sampled_from(["1,a", "1,b", "2,a", "2,", '2,""']), max_size=5)
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=fewer_on_a_lake(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=rows, after=rows)
 def test_added_and_removed_rows_are_counted_with_duplicates(shared: Rig, before: list[str], after: list[str]) -> None:
     for body in (before, after):

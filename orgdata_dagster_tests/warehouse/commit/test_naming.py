@@ -15,6 +15,7 @@ from orgdata_dagster.warehouse.pages import json_pages
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames, VendorName
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster_tests.warehouse.rig import DAY, ITEMS, NOON, Rig
+from orgdata_dagster_tests.warehouses import fewer_on_a_lake
 
 
 def test_names_that_differ_in_case_keep_their_columns_in_every_order(rig: Rig) -> None:
@@ -91,7 +92,7 @@ HEADERS = st.lists(st.lists(st.sampled_from(SPELLINGS), min_size=1, max_size=5),
 numbers = itertools.count()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=fewer_on_a_lake(25), deadline=None)
 @given(headers=HEADERS, together=st.booleans())
 def test_a_value_is_always_in_the_first_column_of_its_name(
     shared: Rig, headers: list[list[str]], together: bool

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from orgdata_dagster.warehouse.commit.target import Target
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster_tests.warehouse.rig import Rig
+from orgdata_dagster_tests.warehouses import fewer_on_a_lake
 
 NUMBERS = itertools.count()
 Values = list[str | None]
@@ -176,7 +177,7 @@ def columns_of_two_loads(draw: st.DrawFn) -> list[dict[str, Values]]:
     return loads
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=fewer_on_a_lake(12), deadline=None)
 @given(loads=columns_of_two_loads())
 def test_every_stored_value_comes_back(shared: Rig, loads: list[dict[str, Values]]) -> None:
     """In two loads, so that the second may have to widen the columns of the first."""

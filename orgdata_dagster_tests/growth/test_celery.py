@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import random
 import shutil
 import socket
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +90,7 @@ class Setup:
             name: Machine(name, folder / name, project, shared | {"DAGSTER_HOME": f"{folder}/{name}/project"})
             for name in ("main", "worker-1", "worker-2")
         }
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = str(probe.getsockname()[1])
+        self.port = str(_free_port())
 
     def start(self) -> None:
         """As the README says: prepare, the webserver and the daemon on one machine, a worker on each other one."""
@@ -144,6 +144,15 @@ class Setup:
         """What the button of the UI does."""
         ended = self.ask(TERMINATE, id=run_id)["terminateRun"]
         assert ended["__typename"] == "TerminateRunSuccess" or "having status SUCCESS" in ended["message"], ended
+
+
+def _free_port() -> int:
+    """A port that no program gets by asking for any free one, because the webserver only takes it a minute later."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def test_runs_from_the_queue_are_terminated_and_survive_the_death_of_a_worker(

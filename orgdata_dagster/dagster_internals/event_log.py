@@ -46,7 +46,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, bindparam, create_engine
 from sqlalchemy.event import listen
 
-from orgdata_dagster.dagster_internals import require
+from orgdata_dagster.dagster_internals import require, storage_engines
 from orgdata_dagster.dagster_internals.check_plans import delete_plans, forget_plans
 from orgdata_dagster.dagster_internals.event_batches import in_batches
 from orgdata_dagster.dagster_internals.materialization_rows import MaterializationRows, Row
@@ -113,6 +113,7 @@ class BatchingEventLog(SqliteEventLogStorage):
         in_batches()
         read_once()
         watch_less()
+        storage_engines.keep()
         return cls(inst_data=inst_data, **config_value)
 
     @property

@@ -12,8 +12,8 @@ Keep out: checks of pages (pages/stage.py), the transaction (transaction.py).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import duckdb
 
@@ -28,6 +28,7 @@ from orgdata_dagster.warehouse.names import KEY_TYPES, OWN_PREFIX, PARTITION, Ta
 from orgdata_dagster.warehouse.pages.page import LARGE
 from orgdata_dagster.warehouse.pages.stage import Stage, StagedPage
 from orgdata_dagster.warehouse.storage.connection import SCRATCH
+from orgdata_dagster.warehouse.storage.memory import is_short
 
 AT_ONCE = 2  # large pages per statement: each statement costs as much as some thousand rows
 _MOVED_AT_ONCE = 64  # tables per statement: DuckDB's time to plan it grows faster than their number
@@ -87,10 +88,11 @@ class ReadyRows:
         if self._plan is not None or (self._waiting_records >= LARGE and not self.stage.wide):
             self._take()
         if self._plan is not None and self._target.write_disposition == "merge":
-            target = key_types.with_types(resolved(self._target, self.stage, ()), self._plan.casts)
-            self._duplicates = drop_duplicates_of_key(
-                self.stage.connection, target, [table.sql for table in self.tables]
-            )
+            connection, tables = self.stage.connection, [table.sql for table in self.tables]
+            target = resolved(self._target, self.stage, columns_of(connection, self.model))
+            target = key_types.with_types(target, self._plan.casts)
+            with self._unless_surprised():
+                self._duplicates = drop_duplicates_of_key(connection, target, tables)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -137,7 +139,7 @@ class ReadyRows:
         if self._given_up:
             return
         connection = self.stage.connection
-        try:
+        with self._unless_surprised():
             if self._plan is None:
                 self._create()
             existing = columns_of(connection, self.model) if self._created else {}
@@ -149,8 +151,18 @@ class ReadyRows:
             self._plan, self._created = planned, True
             for group in self.stage.grouped(waiting):
                 self._rows += insert(connection, self._new_table(), self.stage, group, planned, provenance=None)
-        except (TypeSurprise, duckdb.OutOfMemoryException):
-            self.discard()  # the commit reads the pages itself
+
+    @contextmanager
+    def _unless_surprised(self) -> Iterator[None]:
+        """Discard the rows if a value does not fit its type or memory is short: the commit then reads the pages."""
+        try:
+            yield
+        except TypeSurprise:
+            self.discard()
+        except duckdb.Error as error:
+            if not is_short(error):
+                raise
+            self.discard()
 
     def _create(self) -> None:
         """Create the model with the target's columns, if they are known; otherwise the plan creates it."""

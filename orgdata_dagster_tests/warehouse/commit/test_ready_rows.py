@@ -143,6 +143,25 @@ def test_only_the_newest_version_of_a_repeated_key_is_prepared(rig: Rig) -> None
     assert (done.inserted, done.rows) == (3, {DAY: 2})
 
 
+def test_a_configured_column_that_only_the_table_has(rig: Rig) -> None:
+    """A vendor that omits empty members sent no row with the column, and the pull failed although the table has it."""
+    target = replace(MERGED, configured={"columns": ["note"]})
+    rig.land("id,at,note\n1,2026-03-01T12:00:01Z,x\n", target=target)
+    land(rig, without_pages(made_ready(rig, "id,at\n2,2026-03-01T12:00:02Z\n", target=target)), target)
+    assert rig.sql("SELECT id, note FROM acme.items ORDER BY ALL") == [(1, "x"), (2, None)]
+
+
+def test_insufficient_memory_for_finding_repeated_keys_is_not_an_error(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_much(*_: object, **__: object) -> int:
+        raise duckdb.OutOfMemoryException
+
+    monkeypatch.setattr(ready_rows, "drop_duplicates_of_key", too_much)
+    land(rig, made_ready(rig, "id,at\n1,2026-03-01T12:00:01Z\n", target=MERGED), MERGED)
+    assert rig.sql("SELECT id FROM acme.items") == [(1,)]
+
+
 def test_a_lost_row_fails_the_commit(rig: Rig) -> None:
     rows = made_ready(rig, "id\n1\n", "id\n2\n")
     rig.connection.execute(f"DELETE FROM memory.{rows.tables[0].sql} WHERE id = 1")

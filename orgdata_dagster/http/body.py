@@ -123,7 +123,7 @@ def read_error(body: bytes, headers: httpx.Headers) -> ErrorDetail:
     text = body.decode("utf-8", errors="replace")
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ErrorDetail(message=text)
     if not isinstance(found, dict):
         return ErrorDetail(message=text)

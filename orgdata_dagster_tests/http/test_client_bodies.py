@@ -10,7 +10,9 @@ from typing import BinaryIO
 import httpx
 import pytest
 
-from orgdata_dagster.http.errors import RetriesExhausted
+from orgdata_dagster.http import body
+from orgdata_dagster.http.errors import ErrorDetail, RetriesExhausted
+from orgdata_dagster.http.rest.errors import ErrorRules
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster_tests.http.loopback import Reply
 from orgdata_dagster_tests.http.rig import Rig
@@ -163,3 +165,11 @@ def test_memory_does_not_grow_with_the_body(rig: Rig, packed: bool) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize("read", [body.read_error, ErrorRules("code", "message").read])
+def test_an_error_that_is_nested_too_deeply_is_read_as_text(
+    read: Callable[[bytes, httpx.Headers], ErrorDetail],
+) -> None:
+    """Python's parser raises a RecursionError, which no caller of a client expects."""
+    assert read(b"[" * 60_000, httpx.Headers()).message.startswith("[[[")

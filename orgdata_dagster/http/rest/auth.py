@@ -138,7 +138,7 @@ def _token(download: Download) -> tuple[str, float]:
     try:
         found: Any = json.loads(download.path.read_bytes())
         token, life = found["access_token"], found.get("expires_in")
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         raise BadBody("the answer has no access_token") from None
     finally:
         download.path.unlink(missing_ok=True)

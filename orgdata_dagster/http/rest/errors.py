@@ -45,7 +45,7 @@ class ErrorRules:
         """Code, message and recovery of a refusal, in the common shapes if the rules find nothing."""
         try:
             document = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return body.read_error(content, headers)
         usual = body.read_error(content, headers)
         code, message = self._code(document), find(document, self.message_at) if self.message_at else MISSING

@@ -162,7 +162,7 @@ def _form_fields(channel_id: int, path: Path) -> list[FormField]:
             for form in forms
             for field in form["fields"]
         ]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raise BadBody(
             f"the forms are not as expected ({type(error).__name__}: {error}): is forms_path right?"
         ) from None

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from orgdata_dagster import settings
+from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.http.records import Download
 from orgdata_dagster.orchestration.automation.gaps import Coverage
 from orgdata_dagster.orchestration.checks.results import not_yet
@@ -96,9 +97,12 @@ def _count(
     """The vendor's additive figures of one channel for the whole range."""
 
     def read(download: Download) -> dict[str, int]:
-        answer = json.loads(download.path.read_bytes())
-        rows = answer if isinstance(answer, list) else [answer]
-        return {name: sum(int(row.get(name) or 0) for row in rows) for name in endpoint.additive}
+        try:
+            answer = json.loads(download.path.read_bytes())
+            rows = answer if isinstance(answer, list) else [answer]
+            return {name: sum(int(row.get(name) or 0) for row in rows) for name in endpoint.additive}
+        except (ValueError, RecursionError, AttributeError, TypeError) as error:
+            raise BadBody(f"the answer is not a report: {error}") from None
 
     with owned_folder(settings.staging()) as folder:
         into = folder / "range.json"

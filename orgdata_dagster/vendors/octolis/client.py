@@ -184,7 +184,7 @@ def read_error(content: bytes, headers: httpx.Headers) -> ErrorDetail:
     """
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or "title" not in found:
         return body.read_error(content, headers)
@@ -206,7 +206,7 @@ def json_object(download: Download) -> dict[str, Any]:
     """Parse an answer that must be a JSON object. Raises BadBody otherwise."""
     try:
         found = json.loads(download.path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadBody(f"the answer is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise BadBody("the answer is not a JSON object")

@@ -152,7 +152,7 @@ def _check_webhook(download: Download) -> None:
     """Raise BadBody if a webhook reports an error with a status of success. Any other answer is accepted."""
     try:
         found = json.loads(download.path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     if isinstance(found, dict) and (found.get("error") or found.get("errors") or found.get("success") is False):
         raise BadBody(f"the webhook answers with an error: {excerpt(json.dumps(found), 200)}")

@@ -198,7 +198,7 @@ def _envelope(name: str, prefix: bytes, suffix: bytes, records: str) -> Any:
         return None
     try:
         envelope = json.loads(prefix + b"null" + suffix)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadablePage(f"{name} has an envelope that is not well-formed JSON: {error}") from None
     *parents, name_of_array = records.split(".")
     holder = envelope
@@ -222,7 +222,7 @@ def _leads(prefix: bytes, path: Sequence[str]) -> bool:
         found = json.loads(prefix + b'"here"' + b"".join(reversed(still_open)))
         for name in path:
             found = found[name]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, RecursionError, LookupError, TypeError):
         return False
     return bool(found == "here")
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from orgdata_dagster.http.client import HttpClient
-from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.http.errors import BadBody, PermanentError
 from orgdata_dagster.http.rate_limit import RateLimit, Window
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.http.retry import RetryPolicy
@@ -200,6 +200,13 @@ def test_the_rule_is_the_documented_one() -> None:
 def test_errors_are_read_without_the_values_that_were_sent(error: dict[str, object], code: str, message: str) -> None:
     found = read_error(json.dumps(error).encode(), httpx.Headers())
     assert (found.code, found.message) == (code, message)
+
+
+def test_answers_that_are_nested_too_deeply(tmp_path: Path) -> None:
+    (tmp_path / "answer").write_bytes(b'{"a":' * 60_000)
+    assert read_error((tmp_path / "answer").read_bytes(), httpx.Headers()).message.startswith('{"a":')
+    with pytest.raises(BadBody, match="not JSON"):
+        octolis.json_object(Download(tmp_path / "answer", 200, httpx.Headers(), 300_000, None, 0.0, 1, "/x"))
 
 
 @pytest.mark.parametrize("text", ["nonsense", "a:1,,b:2", ":x"])

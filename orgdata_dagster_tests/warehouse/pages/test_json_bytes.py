@@ -113,3 +113,10 @@ def test_a_body_truncated_at_any_position_is_refused(
         with pytest.raises(UnreadablePage):
             rewrite(path, ARRAY)
     assert not list(tmp_path.glob("*.clean"))
+
+
+def test_an_envelope_that_is_nested_too_deeply(tmp_path: Path) -> None:
+    path = tmp_path / "page.json"
+    path.write_bytes(b'{"records": [{"a": 1}], "more": %s%s}' % (b"[" * 60_000, b"]" * 60_000))
+    with pytest.raises(UnreadablePage, match="envelope that is not well-formed"):
+        rewrite(path, "records")

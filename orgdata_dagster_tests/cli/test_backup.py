@@ -24,7 +24,6 @@ from orgdata_dagster_tests.waiting import wait_until
 
 NAME = "events"
 TABLE = f"institution_analytics.{NAME}"
-FIRST = today(back=5)
 SEEDS = range(int(os.environ.get("ORGDATA_TEST_BACKUPS", "1")))  # moments of a pull at which a backup is made
 
 
@@ -71,7 +70,7 @@ def test_a_backup_under_load_shows_one_moment_and_a_pull_continues_from_it(
     small: Home, sandbox: Sandbox, tmp_path: Path, seed: int
 ) -> None:
     moment = random.Random(seed)
-    pull = small.start("pull", "--from", FIRST)
+    pull = small.start("pull", "--from", today(back=5))
     requests = moment.randrange(2, 14)
     wait_until(lambda: len(sandbox.log.entries()) >= requests or not pull.running)
     made = small.orgdata("backup", str(tmp_path / "backup"))
@@ -84,15 +83,15 @@ def test_a_backup_under_load_shows_one_moment_and_a_pull_continues_from_it(
     assert done.status == 0, done.everything
     if json.loads((tmp_path / "backup/backup.json").read_text())["rows"]:
         consistent(small)
-    assert small.orgdata("pull", "--from", FIRST).status == 0
+    assert small.orgdata("pull", "--from", today(back=5)).status == 0
     assert len(consistent(small)) == 6
     truth = sandbox.institution_analytics.data_sets[NAME].truth()
-    wanted = [row for row in truth if str(row["updated_date"]) >= FIRST]
+    wanted = [row for row in truth if str(row["updated_date"]) >= today(back=5)]
     assert difference(small.warehouse, TABLE, wanted) == {}
 
 
 def test_existing_files_are_moved_aside_but_rate_limits_stay(small: Home, tmp_path: Path) -> None:
-    assert small.materialize(f"institution_analytics/{NAME}", FIRST, today()).success
+    assert small.materialize(f"institution_analytics/{NAME}", today(back=5), today()).success
     asked = small.folder / "rate_limits" / "another.sqlite"
     asked.write_bytes(b"at the backup")
     make(tmp_path / "backup")
@@ -164,7 +163,7 @@ def test_everything_on_postgresql_is_restored(
         )
 
     use_databases()
-    assert new_home.orgdata("pull", "--from", FIRST).status == 0
+    assert new_home.orgdata("pull", "--from", today(back=5)).status == 0
     made = new_home.orgdata("backup", str(tmp_path / "backup"))
     assert made.status == 0, made.everything
     shutil.rmtree(new_home.folder)
@@ -176,7 +175,9 @@ def test_everything_on_postgresql_is_restored(
     assert done.status == 0, done.everything
     assert len(consistent(new_home)) == 6
     truth = sandbox.institution_analytics.data_sets[NAME].truth()
-    assert difference(new_home.warehouse, TABLE, [row for row in truth if str(row["updated_date"]) >= FIRST]) == {}
+    assert (
+        difference(new_home.warehouse, TABLE, [row for row in truth if str(row["updated_date"]) >= today(back=5)]) == {}
+    )
     assert PASSWORD not in made.everything + done.everything
     again = new_home.orgdata("restore", str(tmp_path / "backup"))
     assert (again.status, "the database of dagster" in again.everything) == (2, True), again.everything

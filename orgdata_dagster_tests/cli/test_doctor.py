@@ -12,7 +12,7 @@ import pytest
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._daemon.types import DaemonHeartbeat
 
-from orgdata_dagster.cli.catalog import Catalog, load
+from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import Opened, apply_fixes, examine
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.orchestration.instance.daemons import age
@@ -32,7 +32,7 @@ class Patient:
     def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
         self.home = home
         self.instance = instance
-        self.catalog: Catalog = load()
+        self.catalog: Catalog = home.loaded()
 
     def wrong(self, *, ask: bool = True) -> dict[str, Finding]:
         """The problems: subject -> finding."""

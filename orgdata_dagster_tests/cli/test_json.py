@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from orgdata_dagster.cli import catalog, orgdata
+from orgdata_dagster.cli import orgdata
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
@@ -86,10 +86,10 @@ def test_the_documents_have_the_documented_shape(told: Home, tmp_path: Path) -> 
     pulled = told.orgdata("pull", USERS, "--from", today(back=1), "--json")
     found = {"pull": json.loads(pulled.out)}
     found["plan"] = printed("plan", USERS, "--from", today(back=1))
-    catalog.load().resources["institution_analytics"].rate_limit().pause(60)
+    told.loaded().resources["institution_analytics"].rate_limit().pause(60)
     found["status"] = printed("status")
     assert found["status"]["paused"][0]["vendor"] == "institution_analytics"
-    catalog.load().resources["institution_analytics"].rate_limit().resume()
+    told.loaded().resources["institution_analytics"].rate_limit().resume()
     found["query"] = printed("query", "SELECT 9007199254740993 AS id, 1.10 AS amount, NULL AS note, now() AS at")
     found["show"] = printed("show", USERS)
     found["explain"] = printed("explain", USERS)

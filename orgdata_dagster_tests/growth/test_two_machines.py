@@ -33,7 +33,6 @@ _log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.growth, pytest.mark.skipif(not possible(), reason="namespaces are not allowed here")]
 
 DAYS = 30
-FIRST = today(back=DAYS - 1)
 REPORTS = ("reports_per_state", "reports_over_time")
 OF_A = ("institution_analytics/users", "channel_reports/reports_per_state")
 OF_B = ("institution_analytics/courses", "channel_reports/reports_over_time")
@@ -108,8 +107,8 @@ def _backfill(machines: list[Machine], sandbox: Sandbox, logs: Path) -> None:
     daemon = a.start(logs / "a.dev", "dev", "--port", "0")
     with shared_instance() as instance:
         until("the daemon", 180, lambda: looks_for_orphaned_runs(instance))
-        of_a = a.start(logs / "a.pull", "pull", _selection(OF_A), "--from", FIRST)
-        b.start(logs / "b.pull", "pull", _selection(OF_B), "--from", FIRST)
+        of_a = a.start(logs / "a.pull", "pull", _selection(OF_A), "--from", today(back=DAYS - 1))
+        b.start(logs / "b.pull", "pull", _selection(OF_B), "--from", today(back=DAYS - 1))
 
         def of_b(*statuses: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
             runs = instance.get_runs(dg.RunsFilter(statuses=list(statuses)))

@@ -77,9 +77,14 @@ class Home:
         """The Dagster instance that commands and UI share."""
         return shared_instance()
 
+    def loaded(self) -> catalog.Catalog:
+        """The project's definitions, loaded once, because it takes a while."""
+        self._loaded = self._loaded or catalog.load()
+        return self._loaded
+
     def materialize(self, asset: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:
         """Run an asset for days in this process, as a worker of `orgdata pull` does."""
-        loaded = self._loaded = self._loaded or catalog.load()  # the project stays the same; to load it takes a while
+        loaded = self.loaded()
         first, last = first or project.today(), last or first or project.today()
         with self.instance() as instance:
             make_ready(instance, loaded.resources)

@@ -16,7 +16,6 @@ from orgdata_dagster_tests.integration.truth import difference
 from orgdata_dagster_tests.waiting import wait_until
 
 VENDOR = "institution_analytics"
-FIRST = today(back=2)
 KILLS = int(os.environ.get("ORGDATA_TEST_KILLS", "4"))  # 20 take a minute: `ORGDATA_TEST_KILLS=20 pytest ...`
 # When: after so many requests, so that slow machines and fast ones meet the same phases; 0: while it is starting.
 PHASES = (1, 8, 0, 12, 2, 4)
@@ -33,7 +32,7 @@ def test_killed_pulls_leave_nothing_half_done_and_nothing_stuck(home: Home, sand
     chance = random.Random(6)
     for number in range(KILLS):
         sandbox.log.clear()
-        pull = home.start("pull", "--from", FIRST)
+        pull = home.start("pull", "--from", today(back=2))
         requests = PHASES[number % len(PHASES)]
         wait_until(lambda pull=pull, requests=requests: len(sandbox.log.entries()) >= requests or not pull.running)
         time.sleep(chance.uniform(0, 0.15))
@@ -57,10 +56,10 @@ def check_no_day_is_half_there(home: Home, sandbox: Sandbox) -> None:
 
 
 def check_after_a_clean_pull(home: Home, sandbox: Sandbox) -> None:
-    done = home.orgdata("pull", "--from", FIRST)
+    done = home.orgdata("pull", "--from", today(back=2))
     assert done.status == 0, done.everything
     truth = sandbox.institution_analytics.data_sets[NAME].truth()
-    wanted = [row for row in truth if str(row["updated_date"]) >= FIRST]
+    wanted = [row for row in truth if str(row["updated_date"]) >= today(back=2)]
     assert difference(home.warehouse, f"{VENDOR}.{NAME}", wanted) == {}
     with home.instance() as instance:
         statuses = [run.status for run in instance.get_runs()]

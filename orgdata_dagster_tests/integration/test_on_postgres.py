@@ -26,7 +26,6 @@ from orgdata_dagster_tests.postgres import PASSWORD, Server
 from orgdata_dagster_tests.vendors.octolis.sync.rig import COLUMNS, CONTACTS, SYNC, Counting
 
 VENDOR = "institution_analytics"
-FIRST = today(back=5)
 ROUNDS = 10
 
 
@@ -48,7 +47,7 @@ def test_two_machines_start_at_once_on_an_empty_database(
     started = []
     for home, table in zip(homes, tables, strict=True):
         new_home.set(ORGDATA_HOME=str(home))
-        started.append(new_home.start("pull", f"{VENDOR}/{table}", "--from", FIRST))
+        started.append(new_home.start("pull", f"{VENDOR}/{table}", "--from", today(back=5)))
     for done in [command.wait() for command in started]:
         assert done.status == 0, done.everything
     for table in tables:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -25,6 +25,7 @@ from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox, default_vendors
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.looking import looked_at
+from orgdata_dagster_tests.integration.project import today
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "previous_version.tar.xz"
 BUILT = datetime(2026, 11, 27, 11, tzinfo=UTC)  # the records of octolis are those of this instant
@@ -127,10 +128,9 @@ def test_pulls_go_on_where_the_previous_version_was(old_home: Home, vendors: San
     assert old_home.sql("SELECT schema_name, table_name FROM _orgdata.state WHERE key = 'last_full_walk'") == [
         ("octolis", "contacts")
     ]
-    today = str(date.today())
     old = old_home.sql("SELECT count(*) FROM _orgdata.loads WHERE replaced_characters IS NULL")
     new = old_home.sql("SELECT count(*) FROM _orgdata.loads WHERE replaced_characters = 0")
     assert old[0][0] > 20
     assert new[0][0] >= len(PULLED)
     tables = status(old_home)
-    assert today not in tables["institution_analytics.users"].missing_partitions
+    assert today() not in tables["institution_analytics.users"].missing_partitions

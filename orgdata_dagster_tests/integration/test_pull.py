@@ -11,7 +11,6 @@ from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.integration.truth import difference
 
 VENDOR = "institution_analytics"
-FIRST = today(back=5)
 
 
 def differences(home: Home, sandbox: Sandbox, suffix: str = "") -> dict[str, object]:
@@ -33,11 +32,11 @@ def newer(data_set: DataSet, since: datetime) -> int:
 
 
 def test_what_lands_is_what_the_vendor_has(home: Home, sandbox: Sandbox) -> None:
-    first = home.orgdata("pull", "--from", FIRST, "--json")
+    first = home.orgdata("pull", "--from", today(back=5), "--json")
     assert (first.status, differences(home, sandbox)) == (0, {}), first.everything
     outcomes = json.loads(first.out)
     assert {(each["asset"], each["first"], each["last"], each["error"]) for each in outcomes} == {
-        (f"{VENDOR}/{name}", FIRST, today(), None) for name in ("courses", "events", "users")
+        (f"{VENDOR}/{name}", today(back=5), today(), None) for name in ("courses", "events", "users")
     }
 
     users = sandbox.institution_analytics.data_sets["users"]
@@ -64,7 +63,7 @@ def test_what_lands_is_what_the_vendor_has(home: Home, sandbox: Sandbox) -> None
 
     gone = str(users.truth()[0]["id"])
     users.delete(gone)
-    assert home.orgdata("pull", f"{VENDOR}/users", "--from", FIRST, "--to", today(back=1)).status == 0
+    assert home.orgdata("pull", f"{VENDOR}/users", "--from", today(back=5), "--to", today(back=1)).status == 0
     assert differences(home, sandbox) == {}  # the closed days were replaced whole
 
 
@@ -73,7 +72,7 @@ def test_two_pulls_at_once_and_a_reader_in_a_loop(new_home: Home, sandbox: Sandb
     readers = [
         new_home.start(table, main="orgdata_dagster_tests.integration.reader:main") for table in ("users", "events")
     ]
-    pulls = [new_home.start("pull", "--from", FIRST), new_home.start("pull", "--from", today(back=3))]
+    pulls = [new_home.start("pull", "--from", today(back=5)), new_home.start("pull", "--from", today(back=3))]
     for done in [pull.wait() for pull in pulls]:
         assert done.status == 0, done.everything
     (new_home.folder / "enough").touch()

@@ -19,7 +19,6 @@ from orgdata_dagster_tests.integration.project import NO_COMPUTE_LOGS, instituti
 from orgdata_dagster_tests.waiting import wait_until
 
 VENDOR = "institution_analytics"
-FIRST = today(back=5)
 PATIENT = "orgdata_dagster_tests.integration.forking:patient"
 AT_MOST = 8  # seconds: 3 on a machine that is not busy; the next request may leave after 10
 
@@ -34,7 +33,7 @@ def slow(home: Home, per_minute: int | None = 6) -> Path:
 def started(home: Home, sandbox: Sandbox, requests: int, *, landed: bool = True, main: str = ORGDATA) -> Command:
     """A pull that has sent so many requests, and of which something has `landed`."""
     sandbox.institution_analytics.page_rows = 1000  # two requests a day
-    pull = home.start("pull", VENDOR, "--from", FIRST, main=main)
+    pull = home.start("pull", VENDOR, "--from", today(back=5), main=main)
     wait_until(lambda: len(sandbox.log.entries()) >= requests or not pull.running, "the requests")
     time.sleep(0.5)  # by now it waits for an answer, or for the rate limit
     if landed:  # days are committed together, after some seconds
@@ -100,7 +99,7 @@ def test_a_pull_that_is_stopped(
     [line] = done.err.splitlines()
     days = landed(home, "events")
     assert 1 <= len(days) < 6
-    command = f"orgdata pull {VENDOR} --from {FIRST} --to {today()} --resume"
+    command = f"orgdata pull {VENDOR} --from {today(back=5)} --to {today()} --resume"
     assert line == f"orgdata: stopped by {name}: {len(days)} of 12 partitions have landed; continue with: {command}"
     with home.instance() as instance:
         [run] = instance.get_runs()  # the second table had to wait for its turn
@@ -159,7 +158,7 @@ def test_after_kill_9_landed_partitions_are_reported_to_dagster(home: Home, sand
     pull.kill_all()
     found = home.orgdata("doctor", "--offline").out
     assert "are not reported to Dagster" in found
-    assert f"orgdata pull {VENDOR} --from {FIRST} --to {today()} --resume" in found
+    assert f"orgdata pull {VENDOR} --from {today(back=5)} --to {today()} --resume" in found
     mended = home.orgdata("doctor", "--offline", "--fix")
     assert mended.status == 1  # what is missing is still to be pulled
     assert "Dagster knows of every landed partition" in mended.out

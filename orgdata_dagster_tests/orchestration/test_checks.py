@@ -18,7 +18,10 @@ from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 
 USERS = "institution_analytics/users"
-DAY = today(back=1)
+
+
+def yesterday() -> str:
+    return today(back=1)
 
 
 class Runs:
@@ -28,8 +31,9 @@ class Runs:
         self.home = home
         self.defs = catalog.load().defs
 
-    def checks(self, first: str = DAY, last: str = DAY) -> dict[str, dg.AssetCheckEvaluation]:
-        """Run the days; check -> its evaluation."""
+    def checks(self, first: str | None = None, last: str | None = None) -> dict[str, dg.AssetCheckEvaluation]:
+        """Run days, or only yesterday; check -> its evaluation."""
+        first, last = first or yesterday(), last or yesterday()
         with self.home.instance() as instance:
             done = self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
                 instance=instance,
@@ -56,7 +60,7 @@ def figures(check: dg.AssetCheckEvaluation) -> dict[str, Any]:
 
 
 def test_a_good_run_passes_all_checks_with_figures(runs: Runs) -> None:
-    found = runs.checks(DAY, today())
+    found = runs.checks(yesterday(), today())
     assert {name: check.passed for name, check in found.items()} == dict.fromkeys(
         ("coverage", "keys", "row_count", "schema", "volume", "freshness"), True
     )
@@ -73,7 +77,7 @@ def test_a_good_run_passes_all_checks_with_figures(runs: Runs) -> None:
 
 def test_rows_without_a_key_or_with_a_repeated_key_are_not_stored(runs: Runs, sandbox: Sandbox) -> None:
     users = sandbox.institution_analytics.data_sets["users"]
-    users.insert({"id": None, "updated_date": f"{DAY}T12:00:00Z"})
+    users.insert({"id": None, "updated_date": f"{yesterday()}T12:00:00Z"})
     found = runs.checks()
     assert list(found) == ["keys"]
     assert (found["keys"].passed, found["keys"].severity) == (False, dg.AssetCheckSeverity.ERROR)
@@ -85,7 +89,7 @@ def test_rows_without_a_key_or_with_a_repeated_key_are_not_stored(runs: Runs, sa
         institution_analytics=institution_analytics(tables=[{"name": "users", "key": ["active", "updated_date"]}])
     )
     for number in range(2):
-        users.insert({"id": f"n{number}", "active": "true", "updated_date": f"{DAY}T12:00:00Z"})
+        users.insert({"id": f"n{number}", "active": "true", "updated_date": f"{yesterday()}T12:00:00Z"})
     found = Runs(runs.home).checks()
     assert not found["keys"].passed
     assert "have one that another row has too" in (found["keys"].description or "")
@@ -103,7 +107,7 @@ def test_changed_columns_warn_and_are_not_stored_under_freeze(runs: Runs, sandbo
     assert runs.checks()["schema"].passed
     users = sandbox.institution_analytics.data_sets["users"]
     users.add_column("team")
-    users.touch(lambda row: str(row["updated_date"]) < DAY, f"{DAY}T10:00:00Z", {"team": "7"})
+    users.touch(lambda row: str(row["updated_date"]) < yesterday(), f"{yesterday()}T10:00:00Z", {"team": "7"})
     schema = runs.checks()["schema"]
     assert (schema.passed, schema.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "team: added" in figures(schema)["changed"]
@@ -111,7 +115,7 @@ def test_changed_columns_warn_and_are_not_stored_under_freeze(runs: Runs, sandbo
     frozen = [{"name": "users", "key": ["id"], "contract": "freeze"}]
     runs.home.write_project(institution_analytics=institution_analytics(tables=frozen))
     users.add_column("floor")
-    users.touch(lambda row: row["team"] == "7", f"{DAY}T11:00:00Z", {"floor": "1"})
+    users.touch(lambda row: row["team"] == "7", f"{yesterday()}T11:00:00Z", {"floor": "1"})
     schema = Runs(runs.home).checks()["schema"]
     assert (schema.passed, schema.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert "floor" in (schema.description or "")
@@ -121,7 +125,7 @@ def test_an_instant_that_no_page_can_hold_is_a_gap(runs: Runs, sandbox: Sandbox)
     runs.home.write_project(institution_analytics=institution_analytics(api={"page_rows": 40}))
     for number in range(50):
         sandbox.institution_analytics.data_sets["users"].insert(
-            {"id": f"tied {number}", "updated_date": f"{DAY}T07:00:00Z"}
+            {"id": f"tied {number}", "updated_date": f"{yesterday()}T07:00:00Z"}
         )
     coverage = Runs(runs.home).checks()["coverage"]
     assert not coverage.passed
@@ -135,12 +139,12 @@ def test_a_day_with_far_more_or_fewer_rows_than_before_is_reported(runs: Runs, s
         for number in range(10):
             users.insert({"id": f"{back} {number}", "updated_date": f"{today(back)}T12:00:0{number}Z"})
     for number in range(30):
-        users.insert({"id": f"1 {number}", "updated_date": f"{DAY}T12:00:{number:02}Z"})
-    volume = runs.checks(today(back=10), DAY)["volume"]
+        users.insert({"id": f"1 {number}", "updated_date": f"{yesterday()}T12:00:{number:02}Z"})
+    volume = runs.checks(today(back=10), yesterday())["volume"]
     assert (volume.passed, volume.severity) == (False, dg.AssetCheckSeverity.WARN)
     # the first seven days have nothing to be compared with; two days are usual, one is not
     assert figures(volume) | {"unusual": ""} == {"partitions": 3, "strange": 1, "unusual": ""}
-    assert figures(volume)["unusual"] == f"- {DAY}: 30 rows; the partitions before have 10 to 10"
+    assert figures(volume)["unusual"] == f"- {yesterday()}: 30 rows; the partitions before have 10 to 10"
 
 
 def test_every_table_of_the_project_has_the_checks() -> None:

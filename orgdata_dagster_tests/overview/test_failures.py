@@ -9,7 +9,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli import catalog
 from orgdata_dagster.dagster_internals import SWITCH, event_log_class
 from orgdata_dagster.dagster_internals.all_succeeded import all_succeeded
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
@@ -30,7 +29,7 @@ USERS, EVENTS = f"{VENDOR}/users", f"{VENDOR}/events"
 
 
 def seen(home: Home) -> Overview:
-    loaded = catalog.load()
+    loaded = home.loaded()
     with home.instance() as instance:
         return overview_of(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
 
@@ -53,12 +52,13 @@ def test_a_table_whose_last_run_failed(home: Home, sandbox: Sandbox, internals: 
     sandbox.institution_analytics.faults.add(Status(404))
     assert not home.materialize(EVENTS, today(back=1)).success
     again = f"orgdata pull {EVENTS} --resume --from {today(back=1)} --to {today(back=1)}"
-    for text in everywhere(home):
+    shown = everywhere(home)
+    for text in shown:
         assert EVENTS in text
         assert "HTTP 404" in text
         assert again in text
         assert "Check the base URL" in text
-    [entry] = json.loads(home.orgdata("status", "--json").out)["failed_runs"]
+    [entry] = json.loads(shown[1])["failed_runs"]
     assert (entry["name"], entry["remedy"], entry["error"]) == (EVENTS, again, True)
     assert home.orgdata(*again.split()[1:]).status == 0, "the command works"
     assert not any("HTTP 404" in text for text in everywhere(home))
@@ -98,18 +98,19 @@ def test_dagster_is_only_loaded_for_runs_that_did_not_succeed(home: Home, sandbo
 def test_a_vendor_that_refused_the_credentials(home: Home, sandbox: Sandbox) -> None:
     assert sandbox.url
     CircuitBreaker(VENDOR, shared_state()).set("HTTP 401 who are you")
-    for text in everywhere(home):
+    shown = everywhere(home)
+    for text in shown:
         assert "HTTP 401 who are you" in text
         assert f"orgdata doctor --clear {VENDOR}" in text
-    assert f"{VENDOR} is STOPPED: no request is sent: on 2" in home.orgdata("status").out
-    [entry] = json.loads(home.orgdata("status", "--json").out)["paused"]
+    assert f"{VENDOR} is STOPPED: no request is sent: on 2" in shown[0]
+    [entry] = json.loads(shown[1])["paused"]
     assert (entry["vendor"], entry["until"]) == (VENDOR, None)
     assert entry["since"].startswith("20")
     assert "(no requests now)" in page(seen(home))
 
 
 def test_a_vendor_that_asked_for_a_pause(home: Home) -> None:
-    catalog.load().resources[VENDOR].rate_limit().pause(600)
+    home.loaded().resources[VENDOR].rate_limit().pause(600)
     for text in everywhere(home):
         assert "as the vendor asked" in text
         assert f"orgdata doctor --clear {VENDOR}" in text

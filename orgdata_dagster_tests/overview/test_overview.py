@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.overview import asset
 from orgdata_dagster.overview.asset import OVERVIEW, overview_of, overview_sensor
@@ -26,7 +25,7 @@ VENDOR = "institution_analytics"
 
 
 def seen(home: Home) -> Overview:
-    loaded = catalog.load()
+    loaded = home.loaded()
     with home.instance() as instance:
         return overview_of(instance, loaded.defs.resolve_asset_graph(), loaded.resources)
 
@@ -108,7 +107,7 @@ def test_the_command_writes_the_page(home: Home, sandbox: Sandbox) -> None:
 
 
 def ticked(home: Home, cursor: str | None, **options: timedelta) -> dg.SensorResult:
-    loaded = catalog.load()
+    loaded = home.loaded()
     with home.instance() as instance:
         return tick_sensor(instance, loaded.defs, overview_sensor(loaded.resources, **options), cursor)
 
@@ -137,7 +136,7 @@ def test_the_sensor_only_refreshes_after_a_change(
 
 def test_it_is_in_every_project_and_is_not_pulled(home: Home) -> None:
     assert home.folder
-    loaded = catalog.load()
+    loaded = home.loaded()
     assert OVERVIEW in loaded.defs.resolve_asset_graph().get_all_asset_keys()
     assert OVERVIEW not in loaded.keys
     assert "orgdata.overview" not in loaded.outline().tables

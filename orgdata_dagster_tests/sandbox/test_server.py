@@ -15,7 +15,7 @@ from orgdata_dagster.sandbox.limits import UNLIMITED, Limits, Rule, Window
 from orgdata_dagster.sandbox.log import most_at_once
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.sandbox.reading import ask, connect
-from orgdata_dagster_tests.waiting import wait_until
+from orgdata_dagster_tests.waiting import PATIENCE, wait_until
 
 ROW = {"id": "1", "revision": "1", "updated_date": "2026-03-01T00:00:00Z"}
 
@@ -123,23 +123,26 @@ def test_serve_runs_until_sigterm() -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        url = process.stdout.readline().decode().strip()
-        touched = httpx.post(f"{url}/_sandbox/institution_analytics/users/touch", verify=False, params={"n": 3})
-        assert touched.json() == {"touched": 3}
-        assert httpx.post(f"{url}/_sandbox/institution_analytics/none/touch", verify=False).status_code == 404
-        os.kill(process.pid, signal.SIGTERM)
-        process.wait(10)
-        assert process.stderr.read() == b""
+        try:
+            # it is announced before the vendors' data are there, which take seconds of a busy machine
+            url = process.stdout.readline().decode().strip()
+            with httpx.Client(base_url=f"{url}/_sandbox/institution_analytics", timeout=PATIENCE) as client:
+                assert client.post("users/touch", params={"n": 3}).json() == {"touched": 3}
+                assert client.post("none/touch").status_code == 404
+            os.kill(process.pid, signal.SIGTERM)
+            process.wait(PATIENCE)
+            assert process.stderr.read() == b""
+        finally:
+            process.kill()
 
 
 def test_answers_on_a_kept_connection_do_not_wait_for_an_ack(client: httpx.Client) -> None:
     """Without TCP_NODELAY each answer took 40 ms; asyncio sets it only on sockets that name their protocol."""
 
-    def seconds_of_50() -> float:
+    def seconds() -> float:
         started = time.monotonic()
-        for _ in range(50):
-            ask(client, "users")
+        ask(client, "users")
         return time.monotonic() - started
 
-    # some 0.1 s, on a busy machine now and then more; always 2 s with the delay
-    assert any(seconds_of_50() < 1 for _ in range(6))
+    # 2 ms each, on a busy machine now and then more; always 40 ms with the delay
+    assert sorted(seconds() for _ in range(50))[9] < 0.03

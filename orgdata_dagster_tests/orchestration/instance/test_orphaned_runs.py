@@ -9,7 +9,6 @@ from functools import cache, partial
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli import catalog
 from orgdata_dagster.orchestration.instance import pools
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.run_claims import claim
@@ -58,17 +57,17 @@ def holders(instance: dg.DagsterInstance) -> set[str]:
 
 def test_the_pools_limit_follows_the_yaml(home: Home) -> None:
     with home.instance() as instance:
-        assert pools.apply_limits(instance, catalog.load().resources) == {POOL: 2}
+        assert pools.apply_limits(instance, home.loaded().resources) == {POOL: 2}
         before = instance.event_log_storage.get_concurrency_info(POOL)
         assert (before.slot_count, before.using_default_limit) == (2, False)
-        pools.apply_limits(instance, catalog.load().resources)
+        pools.apply_limits(instance, home.loaded().resources)
         assert instance.event_log_storage.get_concurrency_info(POOL) == before
         assert pools.apply_limits(instance, {"warehouse": object()}) == {}
 
 
 def test_runs_of_dead_processes_fail_and_their_slots_are_freed(home: Home, ended: str) -> None:
     with home.instance() as instance:
-        pools.apply_limits(instance, catalog.load().resources)
+        pools.apply_limits(instance, home.loaded().resources)
         dead = started_run(instance, {PROCESS_TAG: ended})
         living = started_run(instance, {PROCESS_TAG: processes.identity()})
         foreign = started_run(instance, {})  # of the UI's launcher: its run monitoring looks after it
@@ -106,7 +105,7 @@ def test_a_run_whose_process_was_killed_fails_with_the_reason(
         monkeypatch.setattr(postgres, "postgres_state", cache(partial(postgres.PostgresState, beat=0.1, grace=0.5)))
     monkeypatch.setenv("ORGDATA_STATE", url)
     with home.instance() as instance:
-        pools.apply_limits(instance, catalog.load().resources)
+        pools.apply_limits(instance, home.loaded().resources)
         run_id = started_run(instance, {})
         process = multiprocessing.get_context("fork").Process(target=work_on, args=(home, run_id, url), daemon=True)
         process.start()
@@ -143,7 +142,7 @@ def test_the_retry_of_a_killed_run_does_not_count_as_killed(home: Home, ended: s
 
 def test_slots_of_ended_runs_are_freed(home: Home) -> None:
     with home.instance() as instance:
-        pools.apply_limits(instance, catalog.load().resources)
+        pools.apply_limits(instance, home.loaded().resources)
         run_id = started_run(instance, {})
         run = instance.get_run_by_id(run_id)
         assert run is not None

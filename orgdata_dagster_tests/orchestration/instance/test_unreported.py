@@ -13,7 +13,10 @@ from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 
 KEY = dg.AssetKey(["institution_analytics", "users"])
-DAYS = {today(back=2), today(back=1)}
+
+
+def days() -> set[str]:
+    return {today(back=2), today(back=1)}
 
 
 @dg.op
@@ -30,7 +33,7 @@ def any_job() -> None:
 def killed(home: Home, sandbox: Sandbox) -> Iterator[tuple[dg.DagsterInstance, dg.DagsterRun]]:
     """A run that landed two days and was killed before it could say so."""
     assert sandbox.url
-    assert home.materialize(KEY.to_user_string(), min(DAYS), max(DAYS)).success
+    assert home.materialize(KEY.to_user_string(), min(days()), max(days())).success
     with home.instance() as instance:
         run = instance.create_run_for_job(any_job, tags={PROCESS_TAG: "", REPORTED_TAG: "another"})
         instance.report_run_failed(run)
@@ -46,9 +49,9 @@ def test_partitions_without_an_event_are_reported_once(killed: tuple[dg.DagsterI
     assert [one.run_id for one in ended_early(instance)] == [run.run_id]  # a retry's tag is the run's before it
     assert landed_by([run]) == 2
     found = unreported(instance, [run])[run.run_id]
-    assert {one.partition for one in found} == DAYS
+    assert {one.partition for one in found} == days()
     assert report_landed(instance, [run]) == 2
-    assert instance.get_materialized_partitions(KEY) == DAYS
+    assert instance.get_materialized_partitions(KEY) == days()
     shown = instance.get_latest_materialization_event(KEY)
     assert shown is not None
     assert shown.run_id == run.run_id
@@ -60,7 +63,7 @@ def test_partitions_without_an_event_are_reported_once(killed: tuple[dg.DagsterI
 def test_cleaning_up_killed_runs_reports_their_partitions(killed: tuple[dg.DagsterInstance, dg.DagsterRun]) -> None:
     instance, _ = killed
     reap(instance)
-    assert instance.get_materialized_partitions(KEY) == DAYS
+    assert instance.get_materialized_partitions(KEY) == days()
 
 
 def test_a_warehouse_that_cannot_be_read_is_compared_later(

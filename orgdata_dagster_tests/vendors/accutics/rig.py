@@ -35,7 +35,7 @@ ENTITIES = [
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def vendor(rows: int = 400) -> Accutics:
+def vendor(rows: int = 200) -> Accutics:
     """Two days of the demo's entities, with pages so small that yesterday has several, but three of a small one."""
     made = demo(days=DAYS, rows=rows, limits=UNLIMITED)
     for entity in made.entities.values():

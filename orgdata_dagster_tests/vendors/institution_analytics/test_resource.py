@@ -14,7 +14,9 @@ from orgdata_dagster.vendors.institution_analytics.resource import InstitutionAn
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 
-YESTERDAY = datetime.fromisoformat(today(back=1)).replace(tzinfo=UTC)
+
+def yesterday() -> datetime:
+    return datetime.fromisoformat(today(back=1)).replace(tzinfo=UTC)
 
 
 def test_a_users_own_asset(home: Home, sandbox: Sandbox) -> None:
@@ -27,7 +29,7 @@ def test_a_users_own_asset(home: Home, sandbox: Sandbox) -> None:
 
     @dg.asset
     def mine(institution_analytics: InstitutionAnalyticsResource, warehouse: WarehouseResource) -> None:
-        seen["rows"] = institution_analytics.rows("users", YESTERDAY, YESTERDAY + timedelta(days=1))
+        seen["rows"] = institution_analytics.rows("users", yesterday(), yesterday() + timedelta(days=1))
         seen["count"] = warehouse.query("SELECT count(*) AS n FROM institution_analytics.users WHERE id <> ?", ["none"])
 
     with home.instance() as instance:
@@ -42,7 +44,7 @@ def test_a_users_own_asset(home: Home, sandbox: Sandbox) -> None:
 def test_a_script_and_the_runs_pay_one_rate_limit(home: Home, sandbox: Sandbox) -> None:
     home.write_project(institution_analytics=institution_analytics(limits={"concurrent": 1, "per_minute": 1000}))
     resource = InstitutionAnalyticsResource.from_environment(limits=Limits(concurrent=1, per_minute=1000))
-    resource.rows("users", YESTERDAY, YESTERDAY + timedelta(days=1))
+    resource.rows("users", yesterday(), yesterday() + timedelta(days=1))
     by_script = len(sandbox.log.entries())
     assert by_script > 0
     assert resource.rate_limit().usage()[0].spent == by_script
@@ -55,4 +57,4 @@ def test_a_script_and_the_runs_pay_one_rate_limit(home: Home, sandbox: Sandbox) 
 def test_no_rows_is_an_empty_frame(sandbox: Sandbox) -> None:
     sandbox.institution_analytics.empty_header = False
     resource = InstitutionAnalyticsResource.from_environment(limits=Limits(per_minute=None))
-    assert resource.rows("users", YESTERDAY - timedelta(days=900), YESTERDAY - timedelta(days=899)).empty
+    assert resource.rows("users", yesterday() - timedelta(days=900), yesterday() - timedelta(days=899)).empty

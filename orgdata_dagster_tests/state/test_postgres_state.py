@@ -17,6 +17,7 @@ from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.state import FileState, StateUnavailable, StillHeld
 from orgdata_dagster_tests.postgres import PASSWORD, Server
 from orgdata_dagster_tests.state.conftest import BEAT, GRACE, PATIENCE, Processes
+from orgdata_dagster_tests.stopping import stopped
 from orgdata_dagster_tests.waiting import wait_until
 
 RULE = Rule(buckets=((Window(3, 60),),))
@@ -122,6 +123,15 @@ def test_without_a_server_no_request_is_sent(port: int) -> None:
         f"The shared state at 127.0.0.1:{port}/lost does not answer: Connection refused. No request is sent without "
         "it. Start the server or check ORGDATA_STATE, then try again."
     )
+
+
+@pytest.mark.usefixtures("goes_on")
+def test_a_wait_for_the_server_ends_when_the_process_is_asked_to_stop() -> None:
+    pytest.importorskip("psycopg")
+    from orgdata_dagster.state.postgres import PostgresState
+
+    state = PostgresState("postgresql://me@127.0.0.1:1/lost", patience=60)
+    assert stopped(lambda: state.holder("x"), grace=0.1) < 3
 
 
 def test_a_server_that_does_not_answer_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:

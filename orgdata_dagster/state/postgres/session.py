@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from orgdata_dagster.state import stopping
 from orgdata_dagster.state.forks import watch
 from orgdata_dagster.state.interface import StateUnavailable
 from orgdata_dagster.state.postgres import causes
@@ -78,7 +79,7 @@ class Session:
         After a server has not answered in time, later calls make one attempt each, until it answers again.
 
         Raises StateUnavailable if the server does not answer in time or refuses, or if another process has taken over a
-        lock of this process.
+        lock of this process; stopping.Stopped if the process is asked to stop while the server does not answer.
         """
         deadline, warned = None, False
         while True:
@@ -102,7 +103,7 @@ class Session:
                 if not warned:
                     _log.warning(causes.waiting(self.place, error))
                     warned = True
-            time.sleep(_PAUSE)
+            stopping.sleep_until_cut(_PAUSE)
 
     def connected_for(self) -> float:
         """The age of the connection in use, in seconds."""

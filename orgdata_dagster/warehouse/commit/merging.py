@@ -37,7 +37,7 @@ def merge(
         return  # only empty pages so far
     table, before = target.table.sql, f"{LOADED_AT} < CAST(? AS TIMESTAMPTZ)"
     if not alone:
-        drop_duplicates_of_key(connection, target, [target.table.sql], brought=now)
+        drop_duplicates_of_key(connection, target, target.table.sql, brought=now)
     stored = connection.execute(f"SELECT 1 FROM {table} WHERE {before} LIMIT 1", [now]).fetchone()
     if stored is None:
         return
@@ -63,29 +63,29 @@ def keep_newest(connection: duckdb.DuckDBPyConnection, target: Target, now: date
     same = " AND ".join(f"stored.{quoted(name)} IS NOT DISTINCT FROM brought.{quoted(name)}" for name in scope)
     brought = f"(SELECT DISTINCT {', '.join(map(quoted, scope))} FROM {table} WHERE {LOADED_AT} = ?) AS brought"
     order = [*_newest_first(target), f"stored.{LOADED_AT} DESC"]
-    _keep_first(connection, [table], scope, order, f"SEMI JOIN {brought} ON {same}", [now])
+    _keep_first(connection, table, scope, order, f"SEMI JOIN {brought} ON {same}", [now])
 
 
 def drop_duplicates_of_key(
-    connection: duckdb.DuckDBPyConnection, target: Target, tables: Sequence[str], *, brought: datetime | None = None
+    connection: duckdb.DuckDBPyConnection, target: Target, table: str, *, brought: datetime | None = None
 ) -> int:
-    """Keep the newest version of each key in all these tables together; returns the number of deleted rows.
+    """Keep the newest version of each key of a table; returns the number of deleted rows.
 
-    tables: SQL of their names.
+    table: SQL of its name.
     brought: consider only rows of the commit with this time; None for all rows.
     """
     rows, parameters = (f"WHERE stored.{LOADED_AT} = ?", [brought]) if brought else ("WHERE true", [])
     key = f"hash({', '.join(f'stored.{quoted(name)}' for name in target.key)})"
     # Find the hashes of repeated keys first: numbering the versions of every key would take far longer.
     row = connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE repeated AS SELECT {key} AS hash FROM {_all_of(tables)} AS stored {rows} "
+        f"CREATE OR REPLACE TEMP TABLE repeated AS SELECT {key} AS hash FROM {table} AS stored {rows} "
         "GROUP BY ALL HAVING count(*) > 1",
         parameters,
     ).fetchone()
     if not (row and row[0]):
         return 0
     some = f"{rows} AND {key} IN (SELECT hash FROM temp.main.repeated)"
-    return _keep_first(connection, tables, target.key, _newest_first(target), some, parameters)
+    return _keep_first(connection, table, target.key, _newest_first(target), some, parameters)
 
 
 def _newest_first(target: Target) -> list[str]:
@@ -94,7 +94,7 @@ def _newest_first(target: Target) -> list[str]:
 
 def _keep_first(
     connection: duckdb.DuckDBPyConnection,
-    tables: Sequence[str],
+    table: str,
     scope: Sequence[str],
     order: Sequence[str],
     rows: str,
@@ -103,25 +103,9 @@ def _keep_first(
     """Delete all but the first of the rows with equal columns `scope`; returns the number of deleted rows."""
     ordered = f" ORDER BY {', '.join(order)}" if order else ""
     alike = ", ".join(f"stored.{quoted(name)}" for name in scope)
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE surplus AS SELECT number, id FROM (SELECT _orgdata_table AS number, "
-        f"_orgdata_row AS id, row_number() OVER (PARTITION BY {alike}{ordered}) AS place "
-        f"FROM {_all_of(tables)} AS stored {rows}) WHERE place > 1",
+    row = connection.execute(
+        f"DELETE FROM {table} WHERE rowid IN (SELECT id FROM (SELECT stored.rowid AS id, "
+        f"row_number() OVER (PARTITION BY {alike}{ordered}) AS place FROM {table} AS stored {rows}) WHERE place > 1)",
         parameters,
-    )
-    deleted = 0
-    for number, table in enumerate(tables):
-        row = connection.execute(
-            f"DELETE FROM {table} WHERE rowid IN (SELECT id FROM temp.main.surplus WHERE number = ?)", [number]
-        ).fetchone()
-        deleted += int(row[0]) if row else 0
-    return deleted
-
-
-def _all_of(tables: Sequence[str]) -> str:
-    """SQL of the rows of all these tables, with the number of their table and their row id."""
-    parts = (
-        f"SELECT *, {number} AS _orgdata_table, rowid AS _orgdata_row FROM {table}"
-        for number, table in enumerate(tables)
-    )
-    return f"({' UNION ALL BY NAME '.join(parts)})"
+    ).fetchone()
+    return int(row[0]) if row else 0

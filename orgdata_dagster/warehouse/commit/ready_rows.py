@@ -1,11 +1,8 @@
 """Rows that are converted to the types of their table before the commit, while the next page is still being fetched.
 
-Here: `ReadyRows`, typed rows in tables in memory with the same columns as their target. They are made with the same
+Here: `ReadyRows`, typed rows in a table in memory with the same columns as their target. They are made with the same
 plan and the same insert as in the commit. The commit copies them if its own plan is the same, and otherwise reads the
 pages itself. It therefore holds the write lock for a shorter time.
-
-Each conversion fills a new table: DuckDB takes over the rows of an insert into an empty table, but copies them once
-more into a table that has rows.
 Keep out: checks of pages (pages/stage.py), the transaction (transaction.py).
 """
 
@@ -31,7 +28,6 @@ from orgdata_dagster.warehouse.storage.connection import SCRATCH
 from orgdata_dagster.warehouse.storage.memory import is_short
 
 AT_ONCE = 2  # large pages per statement: each statement costs as much as some thousand rows
-_MOVED_AT_ONCE = 64  # tables per statement: DuckDB's time to plan it grows faster than their number
 
 _numbers = itertools.count()
 
@@ -39,15 +35,14 @@ _numbers = itertools.count()
 class ReadyRows:
     """The converted rows of one stage, which contains one partition. Only one thread may use it at a time.
 
-    model: an empty table with the columns of all rows.
-    tables: the tables with rows. An earlier one may lack columns that came with later pages.
+    table: the table with the rows. There is one: in a commit with two threads, DuckDB needs twice as long to copy the
+        rows of several small tables.
     """
 
     def __init__(self, stage: Stage, target: Target) -> None:
         self.stage = stage
         self.partition: str | None = None
-        self.model = TableName(f"ready_{next(_numbers)}", target.table.name)
-        self.tables: list[TableName] = []
+        self.table = TableName(f"ready_{next(_numbers)}", target.table.name)
         self._target = target
         self._plan: evolution.Evolution | None = None
         self._begun = False
@@ -88,11 +83,11 @@ class ReadyRows:
         if self._plan is not None or (self._waiting_records >= LARGE and not self.stage.wide):
             self._take()
         if self._plan is not None and self._target.write_disposition == "merge":
-            connection, tables = self.stage.connection, [table.sql for table in self.tables]
-            target = resolved(self._target, self.stage, columns_of(connection, self.model))
+            connection = self.stage.connection
+            target = resolved(self._target, self.stage, columns_of(connection, self.table))
             target = key_types.with_types(target, self._plan.casts)
             with self._unless_surprised():
-                self._duplicates = drop_duplicates_of_key(connection, target, tables)
+                self._duplicates = drop_duplicates_of_key(connection, target, self.table.sql)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -119,12 +114,10 @@ class ReadyRows:
         return self._rows - self._duplicates
 
     @property
-    def sources(self) -> list[str]:
-        """SQL of parts of the converted rows with their partition."""
+    def source(self) -> str:
+        """SQL of the converted rows with their partition."""
         partition = "NULL" if self.partition is None else literal(self.partition)
-        return [
-            f"SELECT *, CAST({partition} AS VARCHAR) AS {PARTITION} FROM {SCRATCH}.{table.sql}" for table in self.tables
-        ]
+        return f"SELECT *, CAST({partition} AS VARCHAR) AS {PARTITION} FROM {SCRATCH}.{self.table.sql}"
 
     def discard(self) -> None:
         """Free the memory of the rows, and convert no more."""
@@ -132,7 +125,7 @@ class ReadyRows:
         if not self._begun:
             return
         with suppress(duckdb.Error):
-            self.stage.connection.execute(f"DROP SCHEMA IF EXISTS {SCRATCH}.{quoted(self.model.schema)} CASCADE")
+            self.stage.connection.execute(f"DROP SCHEMA IF EXISTS {SCRATCH}.{quoted(self.table.schema)} CASCADE")
 
     def _take(self) -> None:
         waiting, self._waiting, self._waiting_records = self._waiting, [], 0
@@ -142,15 +135,15 @@ class ReadyRows:
         with self._unless_surprised():
             if self._plan is None:
                 self._create()
-            existing = columns_of(connection, self.model) if self._created else {}
-            planned = evolution.plan(connection, self.model, self.stage, existing, own={})
-            key_types.plan(connection, self._target, self.model, self.stage, existing, planned)
+            existing = columns_of(connection, self.table) if self._created else {}
+            planned = evolution.plan(connection, self.table, self.stage, existing, own={})
+            key_types.plan(connection, self._target, self.table, self.stage, existing, planned)
             if self._plan and not _extends(planned, self._plan):
                 raise TypeSurprise
             evolution.apply(connection, planned)
             self._plan, self._created = planned, True
             for group in self.stage.grouped(waiting):
-                self._rows += insert(connection, self._new_table(), self.stage, group, planned, provenance=None)
+                self._rows += insert(connection, self.table, self.stage, group, planned, provenance=None)
 
     @contextmanager
     def _unless_surprised(self) -> Iterator[None]:
@@ -165,7 +158,7 @@ class ReadyRows:
             self.discard()
 
     def _create(self) -> None:
-        """Create the model with the target's columns, if they are known; otherwise the plan creates it."""
+        """Create the table with the target's columns, if they are known; otherwise the plan creates it."""
         self._begun = True
         known = {
             name: kind
@@ -173,15 +166,9 @@ class ReadyRows:
             if not name.startswith(OWN_PREFIX) or name == KEY_TYPES
         }
         if known:
-            for statement in evolution.creation(self.model, known):
+            for statement in evolution.creation(self.table, known):
                 self.stage.connection.execute(statement)
             self._created = True
-
-    def _new_table(self) -> TableName:
-        table = TableName(self.model.schema, f"{self.model.name}_{len(self.tables)}")
-        self.stage.connection.execute(f"CREATE TABLE {table.sql} AS SELECT * FROM {self.model.sql} LIMIT 0")
-        self.tables.append(table)
-        return table
 
 
 def move(
@@ -189,18 +176,19 @@ def move(
 ) -> int:
     """Copy the converted rows of some partitions into their table, with our own columns.
 
+    One statement copies all of them, so that the table's blocks are filled only once.
+
     Returns the number of rows read from the pages, duplicates included.
 
     Raises RowCountMismatch if rows are missing.
     """
-    sources, moved = [source for each in ready for source in each.sources], 0
-    for first in range(0, len(sources), _MOVED_AT_ONCE):
-        some = " UNION ALL BY NAME ".join(sources[first : first + _MOVED_AT_ONCE])
-        row = connection.execute(
-            f"INSERT INTO {table.sql} BY NAME SELECT *, {origin_columns()} FROM ({some})", provenance
-        ).fetchone()
-        moved += int(row[0]) if row else 0
-    expected = sum(each.converted for each in ready)
+    if not ready:
+        return 0
+    sources = " UNION ALL BY NAME ".join(each.source for each in ready)
+    row = connection.execute(
+        f"INSERT INTO {table.sql} BY NAME SELECT *, {origin_columns()} FROM ({sources})", provenance
+    ).fetchone()
+    moved, expected = int(row[0]) if row else 0, sum(each.converted for each in ready)
     if moved != expected:
         raise RowCountMismatch(f"{table}: {expected} rows were converted, but {moved} were inserted; pull again.")
     return sum(each.rows for each in ready)

@@ -164,7 +164,7 @@ def test_insufficient_memory_for_finding_repeated_keys_is_not_an_error(
 
 def test_a_lost_row_fails_the_commit(rig: Rig) -> None:
     rows = made_ready(rig, "id\n1\n", "id\n2\n")
-    rig.connection.execute(f"DELETE FROM memory.{rows.tables[0].sql} WHERE id = 1")
+    rig.connection.execute(f"DELETE FROM memory.{rows.table.sql} WHERE id = 1")
     with pytest.raises(RowCountMismatch, match="2 rows were converted, but 1 were inserted"):
         land(rig, rows)
     with pytest.raises(duckdb.CatalogException):
@@ -175,4 +175,4 @@ def test_prepared_rows_are_deleted_after_the_commit(rig: Rig) -> None:
     rows = made_ready(rig, "id\n1\n")
     land(rig, rows)
     with pytest.raises(duckdb.CatalogException):
-        rig.connection.execute(f"FROM memory.{rows.model.sql}")
+        rig.connection.execute(f"FROM memory.{rows.table.sql}")

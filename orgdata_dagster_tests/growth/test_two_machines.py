@@ -115,7 +115,7 @@ def _backfill(machines: list[Machine], sandbox: Sandbox, logs: Path) -> None:
             return [run for run in runs if run.tags.get(PROCESS_TAG, "").startswith("machine-b:")]
 
         started = dg.DagsterRunStatus.STARTED
-        until("runs on machine b", 120, lambda: bool(of_b(started)) and len(sandbox.log.entries()) > 60)
+        until("runs on machine b", 240, lambda: bool(of_b(started)) and len(sandbox.log.entries()) > 60)
         b.kill()
         doomed = {run.run_id for run in of_b(*NOT_ENDED)}
         assert doomed

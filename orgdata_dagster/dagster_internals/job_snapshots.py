@@ -10,6 +10,7 @@ Fallback: Dagster describes it for each run.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,12 +19,16 @@ import dagster as dg
 
 from orgdata_dagster.dagster_internals import NotThere, private, require
 
+_PARAMETERS = ["resource_defs", "input_values", "op_selection", "asset_selection"]
+
 
 def make_once(job: dg.JobDefinition) -> None:
     """Make the copy of a job and its snapshot now, for all further runs of this process and its forked children."""
     with suppress(NotThere), private("copy of a job for a run"):
         require(dg.JobDefinition, "as_ephemeral_job", "get_subset", "get_job_snapshot_id")
         make = job.as_ephemeral_job
+        if [*inspect.signature(make).parameters] != _PARAMETERS:
+            raise ImportError("as_ephemeral_job has other parameters")
         copy = make(resource_defs={}, input_values={})
         copy.get_job_snapshot_id()
 

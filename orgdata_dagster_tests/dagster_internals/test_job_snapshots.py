@@ -63,3 +63,12 @@ def test_runs_are_stored_as_without_it(tmp_path: Path, monkeypatch: pytest.Monke
     assert stored(tmp_path / "shared", shared, *selections) == expected
     parents = {id(each) for each in described if each.asset_selection_data is None}
     assert len(parents) == (1 if internals == "on" else len(selections))
+
+
+def test_a_dagster_that_copies_jobs_by_other_options_does_so_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def copied(self: dg.JobDefinition, resource_defs: object, input_values: object, more: object) -> dg.JobDefinition:
+        raise AssertionError(self, resource_defs, input_values, more)
+
+    monkeypatch.setattr(dg.JobDefinition, "as_ephemeral_job", copied)
+    job_snapshots.make_once(shared := job())
+    assert "as_ephemeral_job" not in vars(shared)

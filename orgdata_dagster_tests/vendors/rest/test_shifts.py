@@ -158,21 +158,21 @@ def test_a_full_pull_finds_out_again_whether_the_filter_is_shifted(rig: Rig) -> 
 
 
 @pytest.mark.parametrize("shape", [LINKS, TICKETS])
-@pytest.mark.parametrize("times", [1, 2, 99])
-def test_an_answer_without_the_known_rows_ends_no_pull_of_changes(rig: Rig, shape: str, times: int) -> None:
+def test_an_answer_without_the_known_rows_ends_no_pull_of_changes(rig: Rig, shape: str) -> None:
     """One empty answer with status 200 once meant that nothing had changed, and the changes were never asked for."""
     name = "links" if shape is LINKS else "tickets"
     assert rig.pull(shape, name).success
-    rig.vendor.lists[name].insert(title="new", project=1, points=1)
-    rig.vendor.faults.add(Empty("rows"), times=times)
-    rig.pull(shape, name)
-    assert (rig.table(name) == rig.truth(name)) is (times < 99) or times == 99
-    if times == 99:
-        assert any(rig.coverage(name))
+    for times in (1, 2, 99):
+        rig.vendor.lists[name].insert(title="new", project=1, points=1)
+        rig.vendor.faults.add(Empty("rows"), times=times)
+        rig.pull(shape, name)
+        if times == 99:
+            assert any(rig.coverage(name))
+            rig.vendor.faults.clear()
+            assert rig.pull(shape, name).success
+        assert rig.table(name) == rig.truth(name), times
+        assert set(rig.coverage(name)) == {None}, times
         rig.vendor.faults.clear()
-        assert rig.pull(shape, name).success
-    assert rig.table(name) == rig.truth(name)
-    assert set(rig.coverage(name)) == {None}
 
 
 def test_known_rows_that_were_deleted_cost_one_walk(rig: Rig) -> None:

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 DRIVER = "needs the driver psycopg: pip install 'orgdata[lake]'"
 _CONNECTING = "10"  # seconds
 # The server closes a connection whose machine has failed after 10 + 3 * 5 seconds. An idle connection stays open,
-# because it holds the lock, and a
-# query that waits for the lock does not end.
+# because it holds the lock, and a query that waits for the lock does not end.
 _SESSION = {
     "idle_session_timeout": "0",
     "statement_timeout": "0",

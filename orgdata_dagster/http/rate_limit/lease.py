@@ -75,5 +75,5 @@ def _polled(
             quiet_until = math.inf
             notify()
         clock.sleep(min(poll, left))
-        poll = min(1.5 * poll, _LONGEST_POLL)
+        poll = min(1.2 * poll, _LONGEST_POLL)
     return held

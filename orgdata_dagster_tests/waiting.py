@@ -11,15 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 PATIENCE = 60.0  # seconds; far more than a busy machine needs
-_POLL = 0.005
+_POLL, _SLOWEST = 0.005, 0.03  # seconds between two looks: at first, and after a while
 
 
 def wait_until(happened: Callable[[], object], what: str = "it", *, seconds: float = PATIENCE) -> None:
     """Return as soon as `happened()` is true. Fails the test after so many seconds."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, _POLL
     while not happened():
         assert time.monotonic() < end, f"{what} did not happen within {seconds:g} s"
-        time.sleep(_POLL)
+        time.sleep(pause)
+        pause = min(_SLOWEST, pause * 1.1)
 
 
 def text_of(file: Path) -> str:

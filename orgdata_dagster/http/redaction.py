@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar
@@ -21,15 +22,21 @@ from orgdata_dagster.http.spellings import REDACTED, Finder
 SHORTEST_SECRET = 4
 # If a cut text ends with this many characters of the beginning of a secret, they are redacted.
 _HEAD = 4
+# The number of tokens that are redacted; the oldest one is given up for a new one.
+MOST_TOKENS = 100
 # An excerpt is made from this many characters of a text.
 _EXCERPT_OF = 1 << 16
 
-__all__ = ["REDACTED", "excerpt", "forget", "install", "redact", "redact_end", "redact_exception", "register"]
+__all__ = [
+    "REDACTED", "excerpt", "forget", "install", "redact", "redact_end", "redact_exception", "register",
+    "register_token",
+]  # fmt: skip
 
 _E = TypeVar("_E", bound=BaseException)
 
 _lock = threading.Lock()
 _values: set[str] = set()
+_tokens: deque[str] = deque(maxlen=MOST_TOKENS)
 _finder: Finder | None = None
 
 
@@ -40,14 +47,24 @@ def register(*values: str) -> None:
         fresh = {value for value in values if len(value) >= SHORTEST_SECRET} - _values
         if fresh:
             _values.update(fresh)
-            _finder = Finder(_values)
+            _finder = Finder(_values.union(_tokens))
+
+
+def register_token(token: str) -> None:
+    """Redact a token that expires. Only the latest 100 are redacted, because each value makes every text slower."""
+    global _finder
+    with _lock:
+        if len(token) >= SHORTEST_SECRET and token not in _tokens:
+            _tokens.append(token)
+            _finder = Finder(_values.union(_tokens))
 
 
 def forget() -> None:
-    """Redact no value any more. For a process that goes on with other secrets: each value makes the others slower."""
+    """Redact no value any more. For a process that continues with other secrets."""
     global _finder
     with _lock:
         _values.clear()
+        _tokens.clear()
         _finder = None
 
 

@@ -1,6 +1,7 @@
 """A registered value appears nowhere, in whatever spelling or output."""
 
 import base64
+import hashlib
 import html
 import json
 import logging
@@ -176,6 +177,17 @@ def test_base64_of_a_longer_text_with_the_secret(user: str) -> None:
 def test_longer_secrets_are_redacted_first() -> None:
     register("secret", "secret-and-more")
     assert redact("secret-and-more, secret") == f"{REDACTED}, {REDACTED}"
+
+
+def test_the_latest_tokens_are_redacted_and_older_ones_are_given_up() -> None:
+    """A process that renews a token every hour for a year must not search for thousands of them."""
+    register(SECRET)
+    tokens = [hashlib.sha256(bytes([number])).hexdigest()[:12] for number in range(redaction.MOST_TOKENS + 2)]
+    for token in tokens:
+        redaction.register_token(token)
+    kept = tokens[2:]
+    assert redact(" ".join([SECRET, *kept])) == " ".join([REDACTED] * (1 + len(kept)))
+    assert redact(tokens[0]) == tokens[0]
 
 
 def test_short_values_are_ignored() -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-from orgdata_dagster_tests.process_state import runs, stat
+from orgdata_dagster_tests.process_state import stat
 from orgdata_dagster_tests.processes import PROCESSES
 
 ORGDATA = "orgdata_dagster.cli:main"
@@ -74,6 +74,10 @@ class Command:
 
     def group(self) -> list[int]:
         """The processes of its group that are still running."""
+        try:
+            os.killpg(self.pid, 0)  # asked first, because a look at every process takes long on a busy machine
+        except ProcessLookupError:
+            return []
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _group(pid) == self.pid]
 
     @property
@@ -87,7 +91,12 @@ class Command:
 
 
 def _group(pid: int) -> int | None:
-    return int(stat(pid)[2]) if runs(pid) else None
+    """The process group; None if the process has ended."""
+    try:
+        state, _, group, *_ = stat(pid)
+    except OSError:
+        return None
+    return None if state == "Z" else int(group)
 
 
 def _run(main: str, args: tuple[str, ...], environment: Mapping[str, str], folder: str) -> None:

@@ -144,7 +144,7 @@ def _token(download: Download) -> tuple[str, float]:
         download.path.unlink(missing_ok=True)
     if not isinstance(token, str) or not token:
         raise BadBody("the answer has no access_token")
-    redaction.register(token)
+    redaction.register_token(token)
     try:
         return token, float(life)
     except (TypeError, ValueError):

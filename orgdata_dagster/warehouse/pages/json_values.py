@@ -111,7 +111,7 @@ def values(
     extract = "json_extract_string" if data_type == "VARCHAR" else "json_extract"
     tops = list(dict.fromkeys(key[0] for key in keys))
     options = f"{_options(longest)}, filename = '_orgdata_file'"
-    if typed or not are_plain(keys):
+    if typed or not keys or not are_plain(keys):
         found = [f"{extract}(json, {literal(pointer(key))})" for key in keys]
         return found, f"read_json_objects([{files}], {options})"
     found = [

@@ -133,6 +133,12 @@ def test_many_empty_records_are_still_records(rig: Rig) -> None:
     assert dict(found.fetchall()) == {None: 30, "1": 1}
 
 
+@pytest.mark.parametrize("number", [1, 30])
+def test_records_without_members_are_rows_without_columns(rig: Rig, number: int) -> None:
+    page = prepared(rig, ["{}"] * number)
+    assert rig.connection.execute(f"SELECT count(*) FROM {page.reading([page]).source}").fetchall() == [(number,)]
+
+
 MEMBER = st.tuples(
     st.sampled_from(['"a"', '"b" ', '"é"', '"\\u0061"', '"\\\\"']),
     st.sampled_from(["1", ' "x"', "1.10", "null", '[{"a": 1}, "]"]', '{"a":{}}', '"\\\\"', '"\\",\\""', "false "]),

@@ -96,9 +96,13 @@ def test_a_walk_since_a_watermark_has_everything_from_there_on(scenario: Scenari
 
 
 @st.composite
-def odd_vendors(draw: st.DrawFn) -> FakeVendor:
-    """Vendors that sometimes, or from one request on, return no records although there are some."""
-    vendor = draw(scenarios()).vendor()
+def odd_vendors(draw: st.DrawFn, *, quiet: bool = False) -> FakeVendor:
+    """Vendors that sometimes, or from one request on, return no records although there are some.
+
+    quiet: nothing else is odd: no record changes, and ties are always in the same order.
+    """
+    scenario = draw(scenarios())
+    vendor = (Scenario(scenario.instants, {}, stable_ties=True) if quiet else scenario).vendor()
     vendor.empty = frozenset(draw(st.lists(st.integers(2, 9), max_size=3)))
     vendor.down = draw(st.sampled_from([1_000_000, 1_000_000, 2, 3, 5]))
     return vendor
@@ -122,9 +126,9 @@ def test_an_empty_answer_ends_no_walk(vendor: FakeVendor) -> None:
 
 def test_a_trusting_walk_loses_records_to_an_empty_answer() -> None:
     def harmed(vendor: FakeVendor) -> bool:
-        return vendor.stable_ties and not vendor.happenings and bool(lost_to_empty_answers(vendor, by_rank()))
+        return bool(lost_to_empty_answers(vendor, by_rank()))
 
-    find(odd_vendors(), harmed, settings=settings(max_examples=3000, phases=[Phase.generate]), random=Random(0))
+    find(odd_vendors(quiet=True), harmed, settings=settings(max_examples=3000, phases=[Phase.generate]), random=Random(0))
 
 
 def by_rank(*, oldest_first: bool = False) -> Walk:

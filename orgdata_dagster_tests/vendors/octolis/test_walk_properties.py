@@ -128,7 +128,8 @@ def test_a_trusting_walk_loses_records_to_an_empty_answer() -> None:
     def harmed(vendor: FakeVendor) -> bool:
         return bool(lost_to_empty_answers(vendor, by_rank()))
 
-    find(odd_vendors(quiet=True), harmed, settings=settings(max_examples=3000, phases=[Phase.generate]), random=Random(0))
+    search = settings(max_examples=3000, phases=[Phase.generate])
+    find(odd_vendors(quiet=True), harmed, settings=search, random=Random(0))
 
 
 def by_rank(*, oldest_first: bool = False) -> Walk:

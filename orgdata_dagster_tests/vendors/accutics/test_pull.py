@@ -13,6 +13,7 @@ from orgdata_dagster.sandbox.accutics import SeenRequest, search
 from orgdata_dagster.sandbox.faults import Empty, ErrorBody
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.accutics.rig import DAYS, ENTITIES, Rig
+from orgdata_dagster_tests.warehouses import FILE, KIND
 
 NAMES = [str(each["name"]) for each in ENTITIES]
 
@@ -141,7 +142,7 @@ def yesterday(rig: Rig, name: str) -> dg.ExecuteInProcessResult:
     return rig.pull(name, today(back=1), today(back=1)) if name != "users" else rig.pull(name)
 
 
-EMPTY = (Empty("rows"), Empty("totals"))
+EMPTY = (Empty("rows"), Empty("totals"))[: 2 if KIND == FILE else 1]  # the vendor is the same for a lake
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -31,7 +31,7 @@ from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.loading import Loading
 
-DAYS = 6
+DAYS = 6 if warehouses.KIND == warehouses.FILE else 4
 DAY = timedelta(days=1)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

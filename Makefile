@@ -56,7 +56,7 @@ test-growth: $(READY) ## more than one machine: every test of it on each store a
 	@CI=true $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m growth $(T)
 	@CI=true ORGDATA_TEST_BACKUPS=6 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(T) orgdata_dagster_tests/cli/test_backup.py
 	@for kind in sqlite postgres; do echo "warehouse: a lake on $$kind"; \
-		CI=true ORGDATA_TEST_WAREHOUSE=$$kind $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(T) $(GROWTH) || exit 1; done
+		CI=true ORGDATA_TEST_WAREHOUSE=$$kind $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(T) $(GROWTH) || exit 1; done
 
 test-install: $(READY) ## install the wheel with its dependencies on every Python 3.11 to 3.13 of this machine, and try it
 	@ORGDATA_TEST_INSTALL=1 $(BIN)/python -m pytest -n 0 $(T) orgdata_dagster_tests/test_wheel.py

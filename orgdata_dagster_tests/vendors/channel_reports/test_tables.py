@@ -15,6 +15,7 @@ from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.channel_reports.rig import DAYS, Rig, days, midnight, one_day
 
+pytestmark = pytest.mark.xdist_group("channel_reports: all tables")  # with --dist loadgroup, one process pulls them
 SELECTIONS = "reports_per_field_selection"
 
 

@@ -52,7 +52,7 @@ def test_two_processes_can_commit_the_same_partition_at_the_same_time(rig: Rig, 
 
 
 def test_writers_and_a_reader_do_not_disturb_each_other(rig: Rig, start: Starter) -> None:
-    writers, days = 4, 12
+    writers, days = 4, fewer_on_a_lake(12)
     rig.land("who\n" + "first\n" * 10)
     stop, reads = rig.folder / "stop", rig.folder / "reads"
     reader = start(read_until, rig.location, rig.folder / "reader", stop, reads)

@@ -7,8 +7,8 @@ READY := .venv/.ready
 INSTALL := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt
 # pytest's own options, for example: make test T="-k walk -n 0"
 T ?=
-# Test processes: three times as many as the two cores that tests are measured on, because tests often wait for processes.
-WORKERS ?= 6
+# Test processes: twice as many as the two cores that tests are measured on, because tests often wait for processes.
+WORKERS ?= 4
 # bench and soak: the parts to run, and further options (O=--help)
 ONLY ?=
 O ?=

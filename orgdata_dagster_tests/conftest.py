@@ -20,9 +20,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from orgdata_dagster_tests import warehouses
+from orgdata_dagster_tests.examples import TIMES
 
 # Properties are about what is true, not about how fast a busy machine finds out.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The suite has the same examples every time; with ORGDATA_TEST_EXAMPLES, properties look for new ones.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=TIMES == 1)
 settings.load_profile("suite")
 
 # Where there is room, homes and warehouses live in memory: else much of the time is SQLite waiting for a disk.

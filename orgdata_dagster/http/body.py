@@ -25,6 +25,7 @@ ACCEPT_ENCODING = "gzip"
 _GZIP = zlib.MAX_WBITS | 16
 _CHUNK = 1024 * 1024
 _HEAD = 1024  # bytes that are enough to recognise an HTML page
+_HTML = "the answer is an HTML page, not data"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,24 @@ class Saved:
     head: bytes
     replaced: int
     content: bytes | None = None
+
+
+def check_announced(response: httpx.Response) -> None:
+    """Raise BadBody if the status and the headers announce something else than the requested data."""
+    if "text/html" in response.headers.get("content-type", "").lower() and not _wants_html(response):
+        raise BadBody(_HTML)
+    if response.status_code == httpx.codes.PARTIAL_CONTENT:
+        raise BadBody("the answer is only a part of the data, which was not requested (HTTP 206)")
+
+
+def check_start(response: httpx.Response, head: bytes) -> None:
+    """Raise BadBody if the body begins like an HTML page, which was not requested."""
+    if is_html(head) and not _wants_html(response):
+        raise BadBody(_HTML)
+
+
+def _wants_html(response: httpx.Response) -> bool:
+    return "text/html" in response.request.headers.get("accept", "")
 
 
 def save(response: httpx.Response, path: Path, small: int = 0) -> Saved:

@@ -24,7 +24,6 @@ from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.clock import SYSTEM, Clock
 from orgdata_dagster.http.connection import Connections, Timeouts, check_headers, checked_base, https_proxy
 from orgdata_dagster.http.errors import (
-    BadBody,
     ErrorDetail,
     PermanentError,
     TransientError,
@@ -288,18 +287,13 @@ class HttpClient:
         return error
 
     def _download(self, call: Call, response: httpx.Response) -> Download:
-        wants_html = "text/html" in response.request.headers.get("accept", "")
-        if "text/html" in response.headers.get("content-type", "").lower() and not wants_html:
-            raise BadBody("the answer is an HTML page, not data")
-        if response.status_code == httpx.codes.PARTIAL_CONTENT:
-            raise BadBody("the answer is only a part of the data, which was not requested (HTTP 206)")
+        body.check_announced(response)
         part = call.into.with_name(call.into.name + ".part")
         try:
             saved = body.save(response, part, call.small)
             if body.ends_with_connection(response):
                 stopping.check_cut()
-            if body.is_html(saved.head) and not wants_html:
-                raise BadBody("the answer is an HTML page, not data")
+            body.check_start(response, saved.head)
             if saved.content is None:
                 os.replace(part, call.into)
         except BaseException:

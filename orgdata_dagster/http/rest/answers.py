@@ -1,6 +1,7 @@
 """The request for one page and its answer: what paginators work on.
 
-Here: `PageRequest`, `PageAnswer`. Add here when: paging depends on another fact of an answer.
+Here: `PageRequest`, `PageAnswer`, and reading a count or a flag of an answer.
+Add here when: paging depends on another fact of an answer.
 Keep out: sending (a vendor's client.py), paging (paginators.py).
 """
 
@@ -15,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from orgdata_dagster.http.errors import PermanentError
+from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.http.rest import paths
 
 Row = Mapping[str, Any]
@@ -100,3 +102,29 @@ def digest_of(rows: Sequence[Row]) -> str:
         found.update(json.dumps(row, default=str).encode())
         found.update(b"\n")
     return found.hexdigest()
+
+
+def whole_number(value: Any) -> int | None:
+    """A count, which may be written as text or as 7.0; None for anything else."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and value >= 0 else None
+
+
+def flag(answer: PageAnswer, path: str) -> bool:
+    """The true or false at a path of the answer. Raises PermanentError if there is neither."""
+    value = answer.find(path)
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if isinstance(value, bool | int):
+        return bool(value)
+    raise PermanentError(
+        f"there is no true or false at {path!r}: {shown(value)}", remedy="Correct the paginator in defs.yaml."
+    )
+
+
+def shown(value: Any) -> str:
+    """A value of an answer, for an error message."""
+    return "nothing is there" if value is paths.MISSING else excerpt(json.dumps(value, default=str), 80)

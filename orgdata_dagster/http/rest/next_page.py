@@ -10,9 +10,9 @@ from typing import Any
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.http.rest import links
-from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest
+from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest, flag, shown
 from orgdata_dagster.http.rest.following import following, is_nothing, may_be_nothing
-from orgdata_dagster.http.rest.paginators import Paginator, flag, shown
+from orgdata_dagster.http.rest.paginators import Paginator
 from orgdata_dagster.http.rest.paths import MISSING
 
 

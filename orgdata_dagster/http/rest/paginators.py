@@ -18,16 +18,14 @@ Keep out: their YAML (vendors/rest/paginator_options.py), sending (a vendor's cl
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.http.redaction import excerpt
-from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest
+from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest, flag, shown, whole_number
 from orgdata_dagster.http.rest.following import following
-from orgdata_dagster.http.rest.paths import MISSING
 
 _SAME_PAGE = 3  # times in a row; moving rows may repeat a page twice, but hardly three times
 _STEPS_BACK = 20  # per walk
@@ -324,29 +322,3 @@ class LastId(_Counted):
         self._seen.add(last)
         self._after = last
         return True
-
-
-def whole_number(value: Any) -> int | None:
-    """A count, which may be written as text or as 7.0; None for anything else."""
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and value >= 0 else None
-
-
-def flag(answer: PageAnswer, path: str) -> bool:
-    """The true or false at a path of the answer. Raises PermanentError if there is neither."""
-    value = answer.find(path)
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    if isinstance(value, bool | int):
-        return bool(value)
-    raise PermanentError(
-        f"there is no true or false at {path!r}: {shown(value)}", remedy="Correct the paginator in defs.yaml."
-    )
-
-
-def shown(value: Any) -> str:
-    """A value of an answer, for an error message."""
-    return "nothing is there" if value is MISSING else excerpt(json.dumps(value, default=str), 80)

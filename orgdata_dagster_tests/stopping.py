@@ -1,13 +1,17 @@
-"""A thread that waits for something while the process is asked to stop.
+"""Waiting for something while the process is asked to stop.
 
-Here: `stopped`. Add here when: tests of two folders need it. Keep out: processes that receive signals (integration/).
+Here: `stopped`, and `terminated_at_lock`. Add here when: tests of two folders need it.
+Keep out: processes that receive signals (integration/).
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from orgdata_dagster.state import stopping
 from orgdata_dagster_tests.waiting import wait_until
@@ -41,3 +45,32 @@ def stopped(
     took = time.monotonic() - began
     assert [type(error) for error in ended] == [stopping.Stopped]
     return took
+
+
+@contextmanager
+def terminated_at_lock(lock: Callable[[], AbstractContextManager[object]]) -> Iterator[threading.Thread]:
+    """A thread, which it yields, holds the lock until the block ends. SIGTERM comes once the block waits for it."""
+    held, ended = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock():
+            held.set()
+            ended.wait(60)
+
+    def terminate() -> None:
+        def waits() -> bool:
+            return ended.is_set() or any(thread.name == "lock-waiting" for thread in threading.enumerate())
+
+        wait_until(waits, "the wait")
+        if not ended.is_set():  # after the block, the signal would end the tests
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(30)
+    threading.Thread(target=terminate, daemon=True).start()
+    try:
+        yield holder
+    finally:
+        ended.set()
+        holder.join()

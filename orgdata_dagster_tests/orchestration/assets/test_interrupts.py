@@ -20,6 +20,7 @@ from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.postgres import Server
+from orgdata_dagster_tests.stopping import terminated_at_lock
 from orgdata_dagster_tests.waiting import wait_until
 
 ASSET = "institution_analytics/users"
@@ -93,31 +94,9 @@ def test_an_interruption_in_the_first_commit_to_a_lake_leaves_nothing_open(
 @pytest.mark.usefixtures("sandbox")
 def test_it_does_not_wait_for_the_process_that_holds_the_warehouse(home: Home) -> None:
     """It once ended only after that process had committed."""
-    held, ended = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with home.warehouse.writing():
-            held.set()
-            ended.wait(60)
-
-    def terminate() -> None:
-        def waits() -> bool:
-            return ended.is_set() or any(thread.name == "lock-waiting" for thread in threading.enumerate())
-
-        wait_until(waits, "the wait")
-        if not ended.is_set():  # after the step, the signal would end the tests
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert held.wait(30)
-    threading.Thread(target=terminate, daemon=True).start()
-    try:
+    with terminated_at_lock(home.warehouse.writing) as holder:
         result = home.materialize(ASSET)
         assert holder.is_alive(), "the step waited for the holder"
-    finally:
-        ended.set()
-        holder.join()
     [failed] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failed.error is not None
     assert failed.error.cls_name == "DagsterExecutionInterruptedError"

@@ -1,7 +1,5 @@
 """A sync that is stopped: what was sent is recorded, the next run sends the rest, and nothing is sent twice."""
 
-import os
-import signal
 import threading
 import time
 from contextlib import ExitStack
@@ -12,6 +10,7 @@ import pytest
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.state import stopping
 from orgdata_dagster.vendors.octolis.sync.component import OctolisSync
+from orgdata_dagster_tests.stopping import terminated_at_lock
 from orgdata_dagster_tests.vendors.octolis.sync.rig import SYNC, Rig
 from orgdata_dagster_tests.waiting import wait_until
 
@@ -48,30 +47,8 @@ def test_batches_in_flight_are_completed_and_the_rest_is_left(rig: Rig) -> None:
 
 
 def test_the_wait_for_another_run_of_the_sync_ends(rig: Rig) -> None:
-    held, ended = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with shared_state().lock(f"syncs/{OctolisSync(**SYNC).asset_key.path[-1]}"):
-            held.set()
-            ended.wait(60)
-
-    def terminate() -> None:
-        def waits() -> bool:
-            return ended.is_set() or any(thread.name == "lock-waiting" for thread in threading.enumerate())
-
-        wait_until(waits, "the wait")
-        if not ended.is_set():  # after the run, the signal would end the tests
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    assert held.wait(30)
-    threading.Thread(target=terminate, daemon=True).start()
-    try:
+    with terminated_at_lock(lambda: shared_state().lock(f"syncs/{OctolisSync(**SYNC).asset_key.path[-1]}")) as holder:
         done = rig.run()
         assert holder.is_alive(), "it waited for the other run"
-    finally:
-        ended.set()
-        holder.join()
     assert "DagsterExecutionInterruptedError" in done.failure
     assert not stopping.stopping()

@@ -144,4 +144,6 @@ def _open(path: Path) -> Iterator[int]:
     try:
         yield descriptor
     finally:
+        # Closing alone releases nothing while there is a copy: in the thread of _queue, or in a child before its exec.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)

@@ -1,3 +1,5 @@
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -65,3 +67,18 @@ def test_only_a_writer_is_a_holder(tmp_path: Path) -> None:
     with locked(path, shared=False):
         assert holder(path) is not None
     assert holder(path) is None
+
+
+def test_a_child_that_has_a_copy_of_the_file_does_not_keep_the_lock(tmp_path: Path) -> None:
+    """As every child process does between its fork and its exec."""
+    path = tmp_path / "lock"
+    with locked(path, shared=False):
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+    try:
+        with locked(path, shared=False, patience=0):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

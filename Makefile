@@ -54,7 +54,6 @@ GROWTH = orgdata_dagster_tests/warehouse orgdata_dagster_tests/vendors
 
 test-growth: $(READY) ## more than one machine: every test of it on each store and warehouse, 20 minutes at most
 	@CI=true $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m growth $(T)
-	@CI=true ORGDATA_TEST_BACKUPS=6 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(T) orgdata_dagster_tests/cli/test_backup.py
 	@for kind in sqlite postgres; do echo "warehouse: a lake on $$kind"; \
 		CI=true ORGDATA_TEST_WAREHOUSE=$$kind $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(T) $(GROWTH) || exit 1; done
 

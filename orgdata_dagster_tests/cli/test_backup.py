@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 from pathlib import Path
@@ -24,7 +23,8 @@ from orgdata_dagster_tests.waiting import wait_until
 
 NAME = "events"
 TABLE = f"institution_analytics.{NAME}"
-SEEDS = range(int(os.environ.get("ORGDATA_TEST_BACKUPS", "1")))  # moments of a pull at which a backup is made
+# moments of a pull at which a backup is made
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.growth) for seed in range(1, 6))]
 
 
 @pytest.fixture

@@ -77,13 +77,13 @@ def runs() -> list[Any]:
 
 def missing_partitions() -> dict[str, list[str]]:
     """Asset -> the partitions that `catch_up` would still pull."""
-    from orgdata_dagster.cli import catalog
+    from orgdata_dagster.cli import loaded_project
     from orgdata_dagster.orchestration.automation import gaps as missing
     from orgdata_dagster.orchestration.instance.setup import shared_instance
     from orgdata_dagster.orchestration.resources import WarehouseResource
     from orgdata_dagster.orchestration.tags import pulled_assets
 
-    graph = catalog.load().defs.resolve_asset_graph()
+    graph = loaded_project.load().defs.resolve_asset_graph()
     kinds = pulled_assets(graph)
     reach = missing.reaches(WarehouseResource(), kinds)
     now = datetime.now(UTC)

@@ -92,6 +92,11 @@ def dg_config(folder: Path) -> dict[str, Any]:
     return {}
 
 
+def short(file: Path) -> str:
+    """A file's path, relative to the working folder if it is below it."""
+    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
+
+
 def location_name(project: Path) -> str:
     """The name of the project's code location in the UI."""
     return str(dg_config(project).get("code_location_name") or project.name)

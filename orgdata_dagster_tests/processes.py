@@ -17,10 +17,10 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
     [
         *WARM,
-        "orgdata_dagster.cli.catalog",
+        "orgdata_dagster.cli.loaded_project",
         "orgdata_dagster.cli.pull",
         "orgdata_dagster.cli.status_report",
-        "orgdata_dagster.overview.tables",
+        "orgdata_dagster.overview.table_statuses",
         *(f"orgdata_dagster.vendors.{vendor}.component" for vendor in component_types()),  # a load has them all
         "orgdata_dagster.cli.sync",
         "orgdata_dagster.vendors.octolis.sync.component",

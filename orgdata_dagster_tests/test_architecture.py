@@ -89,6 +89,18 @@ def test_dagsters_private_modules_are_named_in_one_room() -> None:
     assert found == set()
 
 
+def test_tests_import_dagsters_private_modules_in_one_room_too() -> None:
+    tests = Path(__file__).parent
+    found = {
+        f"{path.relative_to(tests)} imports {name}"
+        for path in tests.rglob("*.py")
+        if path.relative_to(tests).parts[0] != "dagster_internals"
+        for name in imports(path)
+        if any(name.startswith(private) for private in PRIVATE)
+    }
+    assert found == set()
+
+
 def test_every_private_import_has_a_reason_and_a_fallback() -> None:
     for path in sorted(PACKAGE.glob("dagster_internals/*.py")):
         text = ast.get_docstring(ast.parse(path.read_text())) or ""

@@ -13,12 +13,15 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
-from dagster._config import process_config, resolve_to_config_type
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.launcher import WorkerStatus
-from dagster._core.utils import make_new_run_id
 
 from orgdata_dagster import cli
+from orgdata_dagster_tests.dagster_internals.for_tests import (
+    InstanceRef,
+    WorkerStatus,
+    make_new_run_id,
+    process_config,
+    resolve_to_config_type,
+)
 from orgdata_dagster_tests.integration.home import Home
 
 ROOT = Path(__file__).resolve().parents[1]

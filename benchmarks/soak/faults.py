@@ -146,7 +146,7 @@ class Stream:
                 break
             server.forget()
             for vendor in waiting:
-                _queue(server, vendor, trial, counted[vendor], trial.places[played[vendor] :])
+                schedule(server, vendor, trial, counted[vendor], trial.places[played[vendor] :])
             ended = home.orgdata(*home.pull_words(_selection(waiting)), timeout=SLOW)
             before, counted = played.copy(), _requests(server)
             played += Counter(entry["vendor"] for entry in server.log() if entry["fault"])
@@ -160,7 +160,7 @@ class Stream:
         return good
 
 
-def _queue(server: Server, vendor: str, trial: Trial, requests: int, places: Sequence[str]) -> None:
+def schedule(server: Server, vendor: str, trial: Trial, requests: int, places: Sequence[str]) -> None:
     if trial.for_good:
         after = round(_PLACES[places[0]] * max(0, requests - 1))
         server.fault(vendor, dict(trial.fault), times=FOR_GOOD, after=after)

@@ -56,7 +56,7 @@ class Tally:
     """The outcomes by condition, in the order in which they were first mentioned. Thread-safe."""
 
     def __init__(self) -> None:
-        self._outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, Outcome] = {}
         self._lock = threading.RLock()
         self.findings: list[str] = []
         self.skipped: list[str] = []
@@ -65,22 +65,22 @@ class Tally:
     @property
     def good(self) -> bool:
         """Whether nothing was wrong in any try."""
-        return all(outcome.good for outcome in self._outcomes.values())
+        return all(outcome.good for outcome in self.outcomes.values())
 
     @property
     def whole(self) -> bool:
         """Whether everything that was planned was tried."""
-        return not any(outcome.left for outcome in self._outcomes.values())
+        return not any(outcome.left for outcome in self.outcomes.values())
 
     def not_run(self) -> list[str]:
         """The conditions with planned tries that did not take place."""
         return [
-            f"{each.condition} ({each.left} of {each.planned} tries)" for each in self._outcomes.values() if each.left
+            f"{each.condition} ({each.left} of {each.planned} tries)" for each in self.outcomes.values() if each.left
         ]
 
     def text(self) -> str:
         with self._lock:
-            return table.text(HEAD, [outcome.row for outcome in self._outcomes.values()])
+            return table.text(HEAD, [outcome.row for outcome in self.outcomes.values()])
 
     def plan(self, condition: str, tries: int) -> None:
         """Plan tries of a condition. Lines are in the order of the plan."""
@@ -142,7 +142,7 @@ class Tally:
             self.skipped.append(what)
 
     def _of(self, condition: str) -> Outcome:
-        return self._outcomes.setdefault(condition, Outcome(condition))
+        return self.outcomes.setdefault(condition, Outcome(condition))
 
     def _found(self, text: str) -> None:
         self.findings.append(text)

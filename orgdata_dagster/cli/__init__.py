@@ -128,7 +128,7 @@ def pull(
     as_json: bool,
 ) -> None:
     """Pull days of SELECTION: a vendor, vendor/table, or Dagster's selection syntax (default: every table)."""
-    from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import loaded_project
 
     # from the module itself: this package's attribute `pull` is the command
     from orgdata_dagster.cli.pull import as_json as outcomes_as_json
@@ -137,14 +137,14 @@ def pull(
     from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG, FULL_WALK_TAG
     from orgdata_dagster.overview.outline import keep
 
-    catalog = catalogs.load()
-    keep(catalog.outline())
+    loaded = loaded_project.load()
+    keep(loaded.outline())
     since, until = days_of(first, last)
-    keys = catalog.with_days(catalog.configured() if selection == "*" else catalog.select(selection), since, until)
-    keys, lost = catalog.without_past(keys, since, until)
+    keys = loaded.with_days(loaded.configured() if selection == "*" else loaded.select(selection), since, until)
+    keys, lost = loaded.without_past(keys, since, until)
     console = _console(stderr=as_json)
     if selection == "*":
-        catalog.name_off(console)
+        loaded.name_off(console)
     for line in lost:
         console.print(line, style="yellow", highlight=False, soft_wrap=True)
     chosen = {("--accept-shrink", ACCEPT_SHRINK_TAG): accept_shrink, ("--full", FULL_WALK_TAG): full}
@@ -152,7 +152,7 @@ def pull(
     options = [option for (option, _), is_set in chosen.items() if is_set]
     again = ["orgdata", "pull", selection, "--from", str(since), "--to", str(until), *options]
     go_on = shlex.join([*again, "--resume"])
-    outcomes = run(catalog, keys, since, until, console, tags=tags, resume=resume, go_on=go_on)
+    outcomes = run(loaded, keys, since, until, console, tags=tags, resume=resume, go_on=go_on)
     if as_json:
         print_json(outcomes_as_json(outcomes))
     failed = [outcome for outcome in outcomes if outcome.error]
@@ -168,7 +168,7 @@ def pull(
 @as_json_option
 def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> None:
     """Show what `pull` with the same arguments would cost: requests, points, time. It sends no request."""
-    from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import loaded_project
 
     # from the module itself: this package's attribute `plan` is the command
     from orgdata_dagster.cli.plan import as_json as plan_as_json
@@ -176,12 +176,12 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
     from orgdata_dagster.cli.plan import show
     from orgdata_dagster.cli.pull import days_of
 
-    catalog = catalogs.load()
+    loaded = loaded_project.load()
     since, until = days_of(first, last)
-    keys = catalog.with_days(catalog.configured() if selection == "*" else catalog.select(selection), since, until)
+    keys = loaded.with_days(loaded.configured() if selection == "*" else loaded.select(selection), since, until)
     if selection == "*":
-        catalog.name_off(_console(stderr=as_json))
-    made = make(catalog, keys, since, until)
+        loaded.name_off(_console(stderr=as_json))
+    made = make(loaded, keys, since, until)
     if as_json:
         print_json(plan_as_json(made))
     else:
@@ -199,12 +199,12 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 @needs_vendors
 def sync(name: str, dry_run: bool, rejected: bool, everything: bool, as_json: bool) -> None:
     """Send the rows that have changed in the source of the sync or webhook NAME to its vendor."""
-    from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import loaded_project
     from orgdata_dagster.cli.sync import Options
     from orgdata_dagster.cli.sync import sync as run
 
     outcome = run(
-        catalogs.load(), name, _console(stderr=as_json), Options(dry_run, rejected, everything), as_json=as_json
+        loaded_project.load(), name, _console(stderr=as_json), Options(dry_run, rejected, everything), as_json=as_json
     )
     if outcome.error:
         click.echo(redaction.redact(f"failed: {outcome.task.asset}: {outcome.error}"), err=True)

@@ -30,11 +30,11 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the
 @as_json_option
 def validate(as_json: bool) -> None:
     """List every problem in the YAML files: file, line, field, problem, allowed values. No request is sent."""
-    from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import loaded_project
 
     try:
-        catalog = catalogs.load()
-        catalog.check_loadable()
+        loaded = loaded_project.load()
+        loaded.check_loadable()
     except UserError as error:
         if not as_json:
             raise
@@ -47,15 +47,15 @@ def validate(as_json: bool) -> None:
             }
         )
         sys.exit(2)
-    vendors = len(catalog.vendors)
+    vendors = len(loaded.vendors)
     if as_json:
-        off = [{"vendor": vendor, "reason": reason} for vendor, reason in catalog.off.items()]
-        print_json({"problems": [], "assets": len(catalog.keys), "vendors": vendors, "not_configured": off})
+        off = [{"vendor": vendor, "reason": reason} for vendor, reason in loaded.off.items()]
+        print_json({"problems": [], "assets": len(loaded.keys), "vendors": vendors, "not_configured": off})
         return
-    catalog.name_off(console())
-    own = [key for key in catalog.keys if key.path[0] not in catalog.vendors]
+    loaded.name_off(console())
+    own = [key for key in loaded.keys if key.path[0] not in loaded.vendors]
     beside = f", and {counted(len(own), 'other asset')}" if own else ""
-    contents = f"{counted(len(catalog.keys) - len(own), 'asset')} of {counted(vendors, 'vendor')}"
+    contents = f"{counted(len(loaded.keys) - len(own), 'asset')} of {counted(vendors, 'vendor')}"
     click.echo(f"no problems: {contents}{beside}")
     if not vendors:
         click.echo(f"A vendor is a file VENDOR/defs.yaml in {settings.defs_folder(settings.project_root())}")
@@ -113,13 +113,13 @@ def schema(file: str) -> None:
 @as_json_option
 def doctor(vendor: str | None, fix: bool, offline: bool, as_json: bool) -> None:
     """List every problem, and the command that fixes it. One cheap request is sent per vendor."""
-    from orgdata_dagster.cli import catalog as catalogs
+    from orgdata_dagster.cli import loaded_project
 
     # from the module itself: this package's attribute `doctor` is the command
     from orgdata_dagster.cli.doctor import apply_fixes, clear, examine, opened, show
 
     if vendor:
-        done = [clear(catalogs.load(), vendor)]
+        done = [clear(loaded_project.load(), vendor)]
         if as_json:
             print_json({"healthy": True, "fixed": done, "findings": []})
         else:

@@ -1,6 +1,7 @@
 """The project's current outline: from the cache, or made from the definitions, which takes a second.
 
-Here: `outline`. Keep out: whether the cached one is valid (overview/outline.py), loading definitions (catalog.py).
+Here: `outline`. Keep out: whether the cached one is valid (overview/outline.py), loading definitions
+(loaded_project.py).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ def outline() -> Outline:
     """The outline; it is cached for the next command. Raises UserError if the project has problems."""
     if found := outlines.cached():
         return found
-    from orgdata_dagster.cli import catalog  # imports Dagster
+    from orgdata_dagster.cli import loaded_project  # imports Dagster
 
-    made = catalog.load().outline()
+    made = loaded_project.load().outline()
     outlines.keep(made)
     return made

@@ -12,8 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog as catalogs
-from orgdata_dagster.cli import status_report
+from orgdata_dagster.cli import loaded_project, status_report
 from orgdata_dagster.cli.demo_vendors import FOLDER, simulated_vendors
 from orgdata_dagster.cli.dev import UI_HOST, serve_ui
 from orgdata_dagster.cli.json_output import print_json
@@ -22,7 +21,7 @@ from orgdata_dagster.cli.pull import as_json as pulled_as_json
 from orgdata_dagster.cli.pull import pull
 from orgdata_dagster.counting import counted
 from orgdata_dagster.overview.checks import failing
-from orgdata_dagster.overview.tables import table_statuses
+from orgdata_dagster.overview.table_statuses import table_statuses
 from orgdata_dagster.project import scaffold
 
 _DAYS = 7
@@ -50,12 +49,12 @@ def demo(console: Console, *, ui: bool, port: int, resume: bool = False, as_json
     folder = _project(first)
     with simulated_vendors(folder) as url:
         console.print(f"simulated vendor APIs at {url}; all state in {FOLDER}", highlight=False)
-        catalog = catalogs.load()
-        console.print(f"pulling {first} to {last} of {counted(len(catalog.keys), 'asset')}", highlight=False)
-        outcomes = pull(catalog, catalog.keys, first, last, console, resume=resume, go_on="orgdata demo --resume")
+        loaded = loaded_project.load()
+        console.print(f"pulling {first} to {last} of {counted(len(loaded.keys), 'asset')}", highlight=False)
+        outcomes = pull(loaded, loaded.keys, first, last, console, resume=resume, go_on="orgdata demo --resume")
         failed = [outcome for outcome in outcomes if outcome.error]
         console.print()
-        outline = catalog.outline()
+        outline = loaded.outline()
         tables, checks = table_statuses(outline), failing(outline)
         if as_json:
             pulled = pulled_as_json(outcomes)

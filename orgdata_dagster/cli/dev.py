@@ -21,7 +21,7 @@ import yaml
 from rich.console import Console
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog, lifeline, signals
+from orgdata_dagster.cli import lifeline, loaded_project, signals
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.cli.ports import check_free
@@ -55,7 +55,7 @@ def serve_ui(console: Console, *, port: int, go_on: str = "", as_json: bool = Fa
     with alone():
         with shared_instance() as instance:
             reap(instance, no_daemon=True)
-            loaded = catalog.load(without_broken=True)
+            loaded = loaded_project.load(without_broken=True)
             make_ready(instance, loaded.resources)
             _show_overview(instance, loaded)
         console.print(f"\nDagster UI: http://{UI_HOST}:{port} (Ctrl-C to stop)", highlight=False)
@@ -108,7 +108,7 @@ def _run(command: list[str], go_on: str, out: TextIO | None = None) -> int:
         raise
 
 
-def _show_overview(instance: dg.DagsterInstance, loaded: catalog.Catalog) -> None:
+def _show_overview(instance: dg.DagsterInstance, loaded: loaded_project.LoadedProject) -> None:
     """Report the overview now, so that the page is not empty at first; the sensor needs a minute."""
     try:
         seen = overview.overview_of(instance, loaded.defs.resolve_asset_graph(), loaded.resources)

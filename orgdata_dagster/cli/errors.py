@@ -46,13 +46,16 @@ def lines_of(error: Exception) -> list[str]:
     """The lines to print for an error; for an unexpected error, with the file that has its traceback."""
     if isinstance(error, UserError):
         return str(error).splitlines()
-    from orgdata_dagster.orchestration.reasons import is_known, reason  # slow: it imports DuckDB
+    from orgdata_dagster.orchestration.reasons import is_in_own_code, is_known, reason  # slow: it imports DuckDB
 
     message = reason(error)
     if is_known(error):
         return [message]
     kept = _kept(error)
-    return [f"an unexpected error, {message}. " + (f"Its traceback is in {kept}; please report it." if kept else "")]
+    traceback_in = f". Its traceback is in {kept}" if kept else ""
+    if is_in_own_code(error):
+        return [f"{message}{traceback_in}"]
+    return [f"an unexpected error, {message}{traceback_in}; please report it"]
 
 
 def _kept(error: Exception) -> str | None:

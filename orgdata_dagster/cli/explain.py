@@ -16,6 +16,7 @@ from typing import Any
 import pydantic
 from rich.console import Console
 
+from orgdata_dagster import settings
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http.redaction import redact
 from orgdata_dagster.orchestration.resources import VendorResource
@@ -94,7 +95,7 @@ def explain(name: str, *, among: Sequence[FoundComponent] | None = None) -> Expl
     return Explained(
         name.replace(".", "/"),
         f"orgdata_dagster.{type(component).__name__}",
-        yaml_files.short(written.file),
+        settings.short(written.file),
         options,
         list(_variables(resource)) if resource else [],
     )
@@ -130,7 +131,7 @@ def _options(written: FoundComponent, model: pydantic.BaseModel, at: Location) -
         yield Option(
             yaml_files.field(location).removeprefix("."),
             _plain(value),
-            yaml_files.short(written.file) if is_set else None,
+            settings.short(written.file) if is_set else None,
             yaml_files.line(written.document, place) if is_set else None,
             " ".join((field.description or _kind(model, name)).split()),
         )

@@ -18,7 +18,7 @@ from orgdata_dagster.cli import current_outline
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.overview import rate_limit_use
 from orgdata_dagster.overview.checks import failing as failing_checks
-from orgdata_dagster.overview.tables import table_statuses
+from orgdata_dagster.overview.table_statuses import table_statuses
 from orgdata_dagster.warehouse.ledger import measures
 
 _DAY = timedelta(days=1)

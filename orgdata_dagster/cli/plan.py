@@ -14,8 +14,8 @@ from typing import Any
 import dagster as dg
 from rich.console import Console
 
-from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.layout import WIDE, duration, figures, hanging
+from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.partitions import days, key_of, keys_between
 from orgdata_dagster.orchestration.planning.estimates import estimate_of
@@ -40,9 +40,9 @@ class PullPlan:
     vendors: list[VendorPlan]
 
 
-def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date) -> PullPlan:
+def plan(loaded: LoadedProject, keys: Sequence[dg.AssetKey], first: date, last: date) -> PullPlan:
     """Plan `orgdata pull` with the same arguments. The plan has only assets that send requests to a vendor."""
-    graph = catalog.defs.resolve_asset_graph()
+    graph = loaded.defs.resolve_asset_graph()
     kinds = pulled_assets(graph)
     warehouse = WarehouseResource().open()
     found: dict[str, list[AssetPlan]] = {}
@@ -60,7 +60,7 @@ def plan(catalog: Catalog, keys: Sequence[dg.AssetKey], first: date, last: date)
     vendors = [
         total(vendor, plans, resource.rule(), answers[vendor])
         for vendor, plans in found.items()
-        if isinstance(resource := catalog.resources.get(vendor), VendorResource)
+        if isinstance(resource := loaded.resources.get(vendor), VendorResource)
     ]
     return PullPlan([one for plans in found.values() for one in plans], vendors)
 

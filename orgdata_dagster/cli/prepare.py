@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.cli.json_output import print_json
 from orgdata_dagster.orchestration.instance.pools import limits_of
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
@@ -15,7 +15,7 @@ from orgdata_dagster.orchestration.instance.setup import make_ready, shared_inst
 
 def prepare(console: Console, *, as_json: bool = False) -> None:
     """Create missing tables of Dagster's storage, set the limits of the pools, and fail runs whose process died."""
-    resources = catalog.load(without_broken=True).resources
+    resources = loaded_project.load(without_broken=True).resources
     with shared_instance() as instance:
         cleaned_up = list(make_ready(instance, resources))
         folder, pools = instance.root_directory, limits_of(resources)

@@ -17,8 +17,8 @@ import dagster as dg
 from rich.console import Console
 
 from orgdata_dagster.cli import workers
-from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.cli.progress_view import ProgressView
 from orgdata_dagster.cli.signals import Interrupted
 from orgdata_dagster.cli.stopped_pull import close_runs, landed
@@ -60,7 +60,7 @@ def days_of(first: str | None, last: str | None) -> tuple[date, date]:
 
 
 def pull(
-    catalog: Catalog,
+    loaded: LoadedProject,
     keys: Sequence[dg.AssetKey],
     first: date,
     last: date,
@@ -81,12 +81,12 @@ def pull(
 
     Raises UserError if a vendor is not configured. Raises Interrupted; its summary says what has landed, and `go_on`.
     """
-    catalog.check_configured(keys)
+    loaded.check_configured(keys)
     with shared_instance() as instance:
-        for run_id in make_ready(instance, catalog.resources):
+        for run_id in make_ready(instance, loaded.resources):
             console.print(f"cleaned up run {run_id[:8]}, whose process was killed", style="dim")
         began = interrupted(instance) if resume else {}
-    graph = catalog.defs.resolve_asset_graph()
+    graph = loaded.defs.resolve_asset_graph()
     tasks = [task_of(key, first, last, graph.get(key).partitions_def) for key in keys]
     shared = {**(tags or {}), PULL_BEGAN_TAG: pull_began(len(tasks)), **({GO_ON_TAG: go_on} if go_on else {})}
     tasks = [replace(task, tags={**shared, **_resumed(began, key)}) for key, task in zip(keys, tasks, strict=True)]
@@ -95,14 +95,14 @@ def pull(
     kinds = {
         task.asset: _kind(key, task, graph.get(key).partitions_def)
         for key, task in zip(keys, tasks, strict=True)
-        if not made_of[key] and catalog.shares_runs(key)
+        if not made_of[key] and loaded.shares_runs(key)
     }
     outcomes = {}
     view = ProgressView(console, [task.asset for task in tasks])
     try:
-        slots = Slots(catalog.resources, runs_at_once(tasks))
-        with_pandas = not all(map(catalog.is_ours, keys))
-        with workers.executor(slots.at_once, catalog.job, with_pandas=with_pandas) as (pool, progress), view:
+        slots = Slots(loaded.resources, runs_at_once(tasks))
+        with_pandas = not all(map(loaded.is_ours, keys))
+        with workers.executor(slots.at_once, loaded.job, with_pandas=with_pandas) as (pool, progress), view:
             view.listen(progress)
             for outcome in _run_all(pool, tasks, after, kinds, slots, view):
                 outcomes[outcome.task.asset] = outcome

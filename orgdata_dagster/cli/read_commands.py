@@ -35,14 +35,15 @@ def status(as_json: bool, file: str | None) -> None:
         return
     from orgdata_dagster.cli import current_outline, status_report
     from orgdata_dagster.orchestration import opening
-    from orgdata_dagster.overview import rate_limit_use, tables
+    from orgdata_dagster.overview import rate_limit_use
     from orgdata_dagster.overview.checks import failing as failing_checks
     from orgdata_dagster.overview.failing_assets import failing_assets
     from orgdata_dagster.overview.pauses import VendorPause
+    from orgdata_dagster.overview.table_statuses import table_statuses
     from orgdata_dagster.state import StateUnavailable
 
     outline = current_outline.outline()
-    statuses, trouble = tables.table_statuses(outline), None
+    statuses, trouble = table_statuses(outline), None
     failed, failing, unknown = None, None, ""
     try:
         failed, failing = failing_assets(outline), failing_checks(outline)

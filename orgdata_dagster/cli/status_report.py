@@ -21,7 +21,7 @@ from orgdata_dagster.http.waiting import span
 from orgdata_dagster.overview.failure import Failure
 from orgdata_dagster.overview.outline import VendorOutline
 from orgdata_dagster.overview.pauses import VendorPause
-from orgdata_dagster.overview.tables import TableStatus
+from orgdata_dagster.overview.table_statuses import TableStatus
 
 
 def show_failing(console: Console, found: Iterable[FailingCheck]) -> None:

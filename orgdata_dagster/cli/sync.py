@@ -13,9 +13,9 @@ import dagster as dg
 from rich.console import Console
 from rich.markdown import Markdown
 
-from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.json_output import print_json
+from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.cli.pull import day, pull
 from orgdata_dagster.cli.workers import Outcome
 from orgdata_dagster.orchestration.assets.metadata import SYNC_SUMMARY
@@ -46,17 +46,17 @@ class Options:
         return [(option, tag) for option, tag, given in every if given]
 
 
-def sync(catalog: Catalog, name: str, console: Console, options: Options, *, as_json: bool = False) -> Outcome:
+def sync(loaded: LoadedProject, name: str, console: Console, options: Options, *, as_json: bool = False) -> Outcome:
     """Run the sync and print its table, or its figures as JSON.
 
     Raises UserError for an unknown sync, or options that contradict each other.
     """
     if options.rejected and options.everything:
         raise UserError("--rejected and --all contradict each other: use only one of them")
-    key, today = catalog.sync(name), day(None, "")
+    key, today = loaded.sync(name), day(None, "")
     tags = {tag: "true" for _, tag in options.given()}
     go_on = shlex.join(["orgdata", "sync", name, *(option for option, _ in options.given())])
-    (outcome,) = pull(catalog, [key], today, today, console, tags=tags, go_on=go_on)
+    (outcome,) = pull(loaded, [key], today, today, console, tags=tags, go_on=go_on)
     figures = _figures(outcome.run_id, key)
     if as_json:
         plain = {name: value for name, value in figures.items() if isinstance(value, int | float)}

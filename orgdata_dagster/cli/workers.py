@@ -167,7 +167,7 @@ def _run(tasks: Sequence[Task], run_id: str) -> list[Outcome]:
     with watch(_queue.put), claimed(run_id):
         result = _job.execute_in_process(
             run_id=run_id,
-            instance=_instance(),
+            instance=instance(),
             asset_selection=keys,
             tags=tags,
             raise_on_error=False,
@@ -189,11 +189,11 @@ def _outcome(task: Task, key: dg.AssetKey, result: dg.ExecuteInProcessResult) ->
 
 
 @cache
-def _instance() -> dg.DagsterInstance:
+def instance() -> dg.DagsterInstance:
     """The shared instance, opened once per worker, because Dagster checks its tables each time."""
-    instance = dg.DagsterInstance.get()
-    Finalize(None, instance.dispose, exitpriority=0)  # when the worker ends; nothing else runs then
-    return instance
+    opened = dg.DagsterInstance.get()
+    Finalize(None, opened.dispose, exitpriority=0)  # when the worker ends; nothing else runs then
+    return opened
 
 
 def _reason(events: Sequence[dg.DagsterEvent]) -> str | None:
@@ -215,9 +215,14 @@ _job: Any = None
 _running: str | None = None  # the id of the run that is executed
 
 
-def _begin(progress: Reports, job: dg.JobDefinition, held: int, lifeline: int) -> None:
+def serve(progress: Reports, job: dg.JobDefinition) -> None:
+    """Make this process execute the assets of `job`, and report progress on a queue."""
     global _queue, _job
     _queue, _job = progress, job
+
+
+def _begin(progress: Reports, job: dg.JobDefinition, held: int, lifeline: int) -> None:
+    serve(progress, job)
     gc.set_threshold(*_COLLECT_AFTER)
     gc.enable()
     os.close(lifeline)  # the command alone holds it
@@ -234,8 +239,8 @@ def _stop_run(*_: object) -> None:
         _end()
     if not stopping.stopping():
         stopping.stop()
-        if run := _instance().get_run_by_id(_running or ""):
-            _instance().report_run_canceling(run, "The command was stopped (SIGTERM or Ctrl-C).")
+        if run := instance().get_run_by_id(_running or ""):
+            instance().report_run_canceling(run, "The command was stopped (SIGTERM or Ctrl-C).")
 
 
 def _end() -> None:

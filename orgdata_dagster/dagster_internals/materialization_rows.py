@@ -113,8 +113,16 @@ def _shape(event: EventLogEntry, data: StepMaterializationData) -> tuple[object,
         dagster_event._replace(event_specific_data=None),
         data.asset_lineage,
         found._replace(partition=None, metadata={}),
-        [(name, type(each) if type(each) in _KINDS else each) for name, each in found.metadata.items()],
+        [(name, _unreplaced(each)) for name, each in found.metadata.items()],
     )
+
+
+def _unreplaced(value: dg.MetadataValue) -> object:
+    """What a template does not replace of a metadata value, so that different JSON means different values."""
+    if type(value) in _KINDS:
+        return type(value)
+    # equal values of these kinds may have different JSON: {"a": 1} == {"a": True}
+    return repr(value) if isinstance(value, (dg.JsonMetadataValue, dg.TableMetadataValue)) else value
 
 
 def _template(

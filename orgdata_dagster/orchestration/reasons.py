@@ -12,6 +12,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import dagster as dg
@@ -20,7 +21,7 @@ import duckdb
 from orgdata_dagster import settings
 from orgdata_dagster.http.errors import VendorError
 from orgdata_dagster.http.redaction import excerpt, redact
-from orgdata_dagster.orchestration import opening
+from orgdata_dagster.orchestration import opening, own_code
 from orgdata_dagster.state import StateUnavailable
 from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseUnavailable
 from orgdata_dagster.warehouse.storage.causes import first_line, full
@@ -35,7 +36,7 @@ def reason(error: BaseException) -> str:
     """The outermost known cause of an error, in one line; for an unknown error its type and message."""
     chain = _chain(error)
     outermost = next((known for each in chain if (known := _known(each))), None)
-    return redact(outermost or _unknown(chain[-1]))
+    return redact(outermost or _unknown(chain[-1]) + _place(map(own_code.place, reversed(chain))))
 
 
 def of_failed_step(event: dg.DagsterEvent) -> str | None:
@@ -43,13 +44,20 @@ def of_failed_step(event: dg.DagsterEvent) -> str | None:
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
-    error = data.error
-    while error and error.cause:
-        error = error.cause
-    if error is None:
+    if data.error is None:
         return None
+    chain = [data.error]
+    while chain[-1].cause:
+        chain.append(chain[-1].cause)
+    error = chain[-1]
     line = next((line for line in error.message.splitlines() if line.strip()), error.cls_name or "")
-    return excerpt(re.sub(rf"^[\w.]*{re.escape(error.cls_name or '')}: ", "", line).strip(), _LONGEST)
+    message = re.sub(rf"^[\w.]*{re.escape(error.cls_name or '')}: ", "", line).strip()
+    return excerpt(message, _LONGEST) + _place(own_code.place_in(each.stack) for each in reversed(chain))
+
+
+def is_in_own_code(error: BaseException) -> bool:
+    """Whether the user's own code raised an error that `reason` cannot explain, or called what raised it."""
+    return not is_known(error) and any(map(own_code.place, _chain(error)))
 
 
 def is_known(error: BaseException) -> bool:
@@ -155,6 +163,12 @@ def _is_below_home(path: str) -> bool:
         return Path(path).is_relative_to(settings.home())
     except settings.SettingsError:
         return True
+
+
+def _place(places: Iterable[str | None]) -> str:
+    """The first of these places in the user's own code, to be added to a message; empty if there is none."""
+    found = next(filter(None, places), None)
+    return f" (in your own code: {found})" if found else ""
 
 
 def _unknown(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from orgdata_dagster.overview import rate_limit_use
 from orgdata_dagster.overview.failure import Failure, of_pauses
 from orgdata_dagster.overview.outline import Outline, VendorOutline
 from orgdata_dagster.overview.pauses import VendorPause
-from orgdata_dagster.overview.tables import TableStatus, table_statuses
+from orgdata_dagster.overview.table_statuses import TableStatus, table_statuses
 from orgdata_dagster.state import StateUnavailable
 from orgdata_dagster.warehouse.ledger.history import VendorDay
 

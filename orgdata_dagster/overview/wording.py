@@ -1,6 +1,6 @@
 """The figures of the overview as text, the same on the page and in Markdown.
 
-Here: the rows of its tables as text. Keep out: HTML (page.py), Markdown (markdown.py).
+Here: the rows of its tables as text. Keep out: HTML (html_page.py), Markdown (markdown.py).
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def components(project: Path | None = None) -> Iterator[FoundComponent]:
                     yield FoundComponent(made, file, document)
         except (yaml.YAMLError, pydantic.ValidationError, ValueError, AttributeError) as error:
             message = " ".join(str(error).split())
-            raise NotConfigured(f"{yaml_files.short(file)}: {message}; see `orgdata validate`") from None
+            raise NotConfigured(f"{settings.short(file)}: {message}; see `orgdata validate`") from None
 
 
 def tables(project: Path | None = None, *, among: Iterable[FoundComponent] | None = None) -> Iterator[Configured]:

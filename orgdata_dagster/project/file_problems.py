@@ -65,7 +65,7 @@ def _empty(file: Path) -> str:
     vendor = file.parent.name
     known = orgdata_dagster.component_types().get(vendor, "orgdata_dagster.RestApi")
     return (
-        f"{yaml_files.short(file)}:1 {vendor}: the file is empty; write `type: {known}` and `attributes:` into it, or "
+        f"{settings.short(file)}:1 {vendor}: the file is empty; write `type: {known}` and `attributes:` into it, or "
         "delete it"
     )
 
@@ -81,7 +81,7 @@ def _misnamed(defs: Path) -> Iterator[Path]:
 
 
 def _rename(file: Path) -> str:
-    return f"{yaml_files.short(file)}:1 {file.parent.name}: is not read, because only defs.yaml is; rename the file"
+    return f"{settings.short(file)}:1 {file.parent.name}: is not read, because only defs.yaml is; rename the file"
 
 
 def _twice(file: Path, node: yaml.Node, at: str) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _twice(file: Path, node: yaml.Node, at: str) -> Iterator[str]:
         if name in lines:
             field = f"{file.parent.name}.{place.removeprefix('attributes.')}"
             first = lines[name]
-            yield f"{yaml_files.short(file)}:{line} {field}: is given twice, also in line {first}; keep one of them"
+            yield f"{settings.short(file)}:{line} {field}: is given twice, also in line {first}; keep one of them"
         lines.setdefault(name, line)
         yield from _twice(file, value, place)
 
@@ -135,4 +135,4 @@ def _again(account: str, first: tuple[Path, yaml.Node], other: tuple[Path, yaml.
 
 
 def _place(file: Path, document: yaml.Node) -> str:
-    return f"{yaml_files.short(file)}:{document.start_mark.line + 1}"
+    return f"{settings.short(file)}:{document.start_mark.line + 1}"

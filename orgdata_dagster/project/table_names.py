@@ -13,10 +13,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-import pydantic
 import yaml
 
-from orgdata_dagster.orchestration.config.tables import Claim
+from orgdata_dagster import settings
+from orgdata_dagster.orchestration.config.table_options import Claim
 from orgdata_dagster.project import yaml_files
 from orgdata_dagster.warehouse.names import folded
 
@@ -59,10 +59,10 @@ def _claims(file: Path) -> Iterator[_Placed]:
         if component is None or not hasattr(component, "claims"):
             continue
         try:
-            claims = component.model_validate(content.get("attributes") or {}).claims()
-        except pydantic.ValidationError:
+            claims = list(component.model_validate(content.get("attributes") or {}).claims())
+        except Exception:  # noqa: BLE001 - invalid options, or the user's own code: loading reports it
             continue
         for claim in claims:
             line = yaml_files.line(document, ("attributes", *claim.location))
             field = f"{file.parent.name}{yaml_files.field(claim.location)}"
-            yield _Placed(claim, file, f"{yaml_files.short(file)}:{line}", field)
+            yield _Placed(claim, file, f"{settings.short(file)}:{line}", field)

@@ -1,7 +1,7 @@
 """Vendors without credentials in the UI: their assets, and the failures of their runs, list the variables to set.
 
 Here: `shown_as_off`. Keep out: skipping them in schedules and sensors (orchestration/automation/schedules.py) and on
-the command line (cli/catalog.py).
+the command line (cli/loaded_project.py).
 """
 
 from __future__ import annotations

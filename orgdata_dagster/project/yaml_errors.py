@@ -19,7 +19,8 @@ import pydantic_core
 import yaml
 
 import orgdata_dagster
-from orgdata_dagster.http.redaction import excerpt
+from orgdata_dagster import settings
+from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.project import file_problems, yaml_files
 from orgdata_dagster.project.yaml_fields import fields_at
 
@@ -35,9 +36,7 @@ def problems(error: BaseException, project: Path, part: Path | None = None) -> l
     found += [line for line, places in file_problems.found(project).items() if part is None or places & {*files}]
     if found:
         return sorted(found, key=_place)
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return [f"{type(error).__name__}: {excerpt(' '.join(str(error).split()), 500)}"]
+    return [reason(error)]
 
 
 def _place(problem: str) -> tuple[str, int]:
@@ -53,7 +52,7 @@ def _of_file(file: Path) -> Iterator[str]:
             yield from _of_document(file, document)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        yield f"{yaml_files.short(file)}:{line} not valid YAML: {error.problem}"
+        yield f"{settings.short(file)}:{line} not valid YAML: {error.problem}"
 
 
 def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
@@ -62,7 +61,7 @@ def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
     kind = content.get("type") if isinstance(content, dict) else None
     component = yaml_files.component(str(kind))
     if component is None:
-        place = f"{yaml_files.short(file)}:{yaml_files.line(document, ('type',))}"
+        place = f"{settings.short(file)}:{yaml_files.line(document, ('type',))}"
         yield f"{place} {vendor}: unknown type {kind!r}; {_why_unknown(str(kind))}"
         return
     try:
@@ -71,8 +70,10 @@ def _of_document(file: Path, document: yaml.Node) -> Iterator[str]:
         for item in error.errors(include_url=False):
             if "{{" not in str(item["input"]):  # only Dagster can resolve a template
                 location = yaml_files.as_written(document, ("attributes", *item["loc"]))
-                place = f"{yaml_files.short(file)}:{yaml_files.line(document, location)}"
+                place = f"{settings.short(file)}:{yaml_files.line(document, location)}"
                 yield f"{place} {vendor}{yaml_files.field(location[1:])}: {_message(item, component)}"
+    except Exception as error:  # noqa: BLE001 - the Component may be the user's own code
+        yield f"{settings.short(file)}:{yaml_files.line(document, ('type',))} {vendor}: {reason(error)}"
 
 
 def _why_unknown(kind: str) -> str:

@@ -15,6 +15,7 @@ import pydantic
 import yaml
 
 from orgdata_dagster import settings
+from orgdata_dagster.orchestration.reasons import reason
 
 
 def of(project: Path, part: Path | None = None) -> list[Path]:
@@ -41,7 +42,7 @@ def why_unknown(kind: str) -> str:
     if found is None:
         return f"{module} has no class {name}"
     if isinstance(found, Exception):
-        return f"cannot import {module}: {type(found).__name__}: {found}"
+        return f"cannot import {module}: {reason(found)}"
     return f"{name} in {module} is not a Component"
 
 
@@ -107,8 +108,3 @@ def written(node: yaml.Node, location: Sequence[int | str]) -> bool:
 def field(location: Sequence[int | str]) -> str:
     """A location as text, such as `.tables[0].key`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-
-
-def short(file: Path) -> str:
-    """A file's path, relative to the working folder if it is below it."""
-    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)

@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import ConfigDict
 
 from orgdata_dagster.orchestration.automation.schedules import asset_schedule
-from orgdata_dagster.orchestration.config.tables import Claim
+from orgdata_dagster.orchestration.config.table_options import Claim
 from orgdata_dagster.orchestration.config.verbatim import Verbatim
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.warehouse.names import TableName

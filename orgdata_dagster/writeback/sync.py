@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import Field, field_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.tables import Name, Owner
+from orgdata_dagster.orchestration.config.table_options import Name, Owner
 from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.writeback import source
 

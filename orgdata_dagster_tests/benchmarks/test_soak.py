@@ -110,7 +110,7 @@ def test_faults_are_played_on_the_first_the_middle_and_the_last_request(
 ) -> None:
     recorder = Recorder()
     trial = faults.Trial("html", {"kind": "html"}, places, for_good)
-    faults._queue(cast(Server, recorder), "octolis", trial, requests, places)
+    faults.schedule(cast(Server, recorder), "octolis", trial, requests, places)
     assert recorder.played == expected
 
 
@@ -132,7 +132,7 @@ def test_the_plan_has_every_fault_in_every_place_and_every_kill(tmp_path: Path) 
     limits = Limits(tmp_path, until=0.0)
     for plan in (faults.plan, kills.plan):
         plan(limits, tally)
-    planned = {condition: each.planned for condition, each in tally._outcomes.items()}
+    planned = {condition: each.planned for condition, each in tally.outcomes.items()}
     assert planned["empty rows, once"] == planned["empty rows, persistent"] == 15
     kinds = {name: count for name, count in planned.items() if name.startswith("kill ")}
     assert sum(kinds.values()) == limits.kills == 50

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from orgdata_dagster.cli import catalog, orgdata, workers
+from orgdata_dagster.cli import loaded_project, orgdata, workers
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
@@ -80,11 +80,11 @@ class Inline:
 
 @contextmanager
 def inline(progress: queue.Queue[Any], job: dg.JobDefinition) -> Iterator[tuple[Inline, queue.Queue[Any]]]:
-    workers._job = job
+    workers.serve(progress, job)  # type: ignore[arg-type] # not a queue of multiprocessing
     yield Inline(), progress
-    if workers._instance.cache_info().currsize:
-        workers._instance().dispose()
-    workers._instance.cache_clear()
+    if workers.instance.cache_info().currsize:
+        workers.instance().dispose()
+    workers.instance.cache_clear()
 
 
 @dataclass(frozen=True)
@@ -168,13 +168,12 @@ def broken_home(new_home: Home, landed: Path, sandbox: Sandbox, monkeypatch: pyt
     new_home.write_project(**project())
     progress: queue.Queue[Any] = queue.Queue()
     monkeypatch.setattr(workers, "executor", lambda _, job, **__: inline(progress, job))
-    monkeypatch.setattr(workers, "_queue", progress)
     monkeypatch.setattr(connection, "NOTIFY_AFTER", 0.1)
     opened = opening.warehouse
     monkeypatch.setattr(opening, "warehouse", lambda uri="", **_: opened(uri, patience=0.3))
-    loaded: list[catalog.Catalog] = []
-    real = catalog.load
-    monkeypatch.setattr(catalog, "load", lambda **_: loaded[0] if loaded else loaded.append(real()) or loaded[0])
+    loaded: list[loaded_project.LoadedProject] = []
+    real = loaded_project.load
+    monkeypatch.setattr(loaded_project, "load", lambda **_: loaded[0] if loaded else loaded.append(real()) or loaded[0])
     return new_home
 
 

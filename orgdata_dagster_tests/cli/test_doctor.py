@@ -9,17 +9,16 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._daemon.types import DaemonHeartbeat
 
-from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import Opened, apply_fixes, examine
 from orgdata_dagster.cli.doctor.finding import Finding
+from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.orchestration.instance.daemons import age
 from orgdata_dagster.orchestration.instance.setup import make_ready
-from orgdata_dagster.orchestration.tags import PROCESS_TAG
+from orgdata_dagster.orchestration.tags import GRPC_INFO_TAG, PROCESS_TAG
 from orgdata_dagster.sandbox.faults import Status
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.dagster_internals.for_tests import DaemonHeartbeat
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 
@@ -32,11 +31,11 @@ class Patient:
     def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
         self.home = home
         self.instance = instance
-        self.catalog: Catalog = home.loaded()
+        self.loaded: LoadedProject = home.loaded()
 
     def wrong(self, *, ask: bool = True) -> dict[str, Finding]:
         """The problems: subject -> finding."""
-        return {one.about: one for one in examine(Opened(self.catalog, self.instance), ask=ask) if not one.good}
+        return {one.about: one for one in examine(Opened(self.loaded, self.instance), ask=ask) if not one.good}
 
 
 @pytest.fixture
@@ -44,12 +43,12 @@ def patient(home: Home, sandbox: Sandbox) -> Iterator[Patient]:
     assert sandbox.url
     with home.instance() as instance:
         made = Patient(home, instance)
-        make_ready(instance, made.catalog.resources)
+        make_ready(instance, made.loaded.resources)
         yield made
 
 
 def test_a_healthy_home_costs_one_request_per_vendor(patient: Patient, sandbox: Sandbox) -> None:
-    found = list(examine(Opened(patient.catalog, patient.instance), ask=True))
+    found = list(examine(Opened(patient.loaded, patient.instance), ask=True))
     assert [one for one in found if not one.good] == []
     assert {one.about for one in found} == {
         "versions", "folder", "private", "warehouse", "institution_analytics", "pools", "runs", "slots", "reports",
@@ -78,7 +77,7 @@ def test_vendors_that_do_not_answer_or_refuse_or_lack_a_variable(patient: Patien
 def test_pools_dead_runs_and_leaked_slots_are_fixed(patient: Patient) -> None:
     storage = patient.instance.event_log_storage
     storage.set_concurrency_slots(POOL, 7)
-    job = patient.catalog.job
+    job = patient.loaded.job
     killed = patient.instance.create_run_for_job(job, tags={PROCESS_TAG: f"{socket.gethostname()}:999999:1"})
     died = patient.instance.create_run_for_job(
         job,
@@ -113,7 +112,7 @@ def test_a_daemon_that_has_just_started(patient: Patient) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", "input()", "dagster._daemon", "run"], stdin=subprocess.PIPE, env=environment
     ) as daemon:
-        found = {one.about: one for one in examine(Opened(patient.catalog, patient.instance), ask=False)}
+        found = {one.about: one for one in examine(Opened(patient.loaded, patient.instance), ask=False)}
         assert found["daemon"].what.startswith(f"is starting (process {daemon.pid})")
         assert 0 < age(daemon.pid) < 60
         daemon.kill()

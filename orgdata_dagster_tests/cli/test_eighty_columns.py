@@ -20,7 +20,7 @@ from orgdata_dagster.cli.progress_view import ProgressView
 from orgdata_dagster.cli.workers import Task
 from orgdata_dagster.orchestration.assets.progress import Progress, Waiting
 from orgdata_dagster.orchestration.planning.plans import AssetPlan, VendorPlan
-from orgdata_dagster.overview.tables import TableStatus
+from orgdata_dagster.overview.table_statuses import TableStatus
 
 pull = import_module("orgdata_dagster.cli.pull")  # the package's attribute of this name is the command
 LONG = "channel_reports/reports_per_field_selection"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.pull import days_of
 from orgdata_dagster_tests.integration.command import Done
@@ -37,7 +37,7 @@ def test_a_wrong_argument(offline: Home) -> None:
     assert "--from 'yesterday' is not a day" in the_line(offline.orgdata("pull", "--from", "yesterday"))
     assert not (offline.folder / "dagster").exists()  # nothing was begun
 
-    loaded = catalog.load()
+    loaded = loaded_project.load()
     for selection, words in [
         ("institution_analitics", "did you mean institution_analytics"),
         ("nobody", "unknown selection 'nobody'; vendors are institution_analytics; `orgdata status` lists"),

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from orgdata_dagster.cli import catalog, explain, orgdata, show
+from orgdata_dagster.cli import explain, loaded_project, orgdata, show
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.overview import outline
 from orgdata_dagster.project import configured_tables
@@ -137,7 +137,7 @@ def test_shipped_options_are_described_and_a_tables_own_cron_wins(monkeypatch: p
 
 @pytest.mark.usefixtures("new_home")
 def test_commands_options_vendors_and_tables_are_completed() -> None:
-    outline.keep(catalog.load().outline())
+    outline.keep(loaded_project.load().outline())
     table = "institution_analytics/users"
 
     def completed(shell: str, words: str, at: str) -> str:
@@ -160,7 +160,7 @@ def test_commands_options_vendors_and_tables_are_completed() -> None:
 
 @pytest.mark.usefixtures("new_home")
 def test_bash_completes_with_the_script(tmp_path: Path) -> None:
-    outline.keep(catalog.load().outline())
+    outline.keep(loaded_project.load().outline())
     command = tmp_path / "orgdata"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m orgdata_dagster.cli "$@"\n')
     command.chmod(0o755)

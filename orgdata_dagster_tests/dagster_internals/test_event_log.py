@@ -287,6 +287,7 @@ FIGURES = (
     {"rows": 4, "complete": True, "text": "a partition of this step"},
     {"rows": 5, "complete": False, "text": "5151515151"},
     {"rows": 5, "complete": False, "text": "x", "columns": dg.MetadataValue.json({"a": 1})},
+    {"rows": 5, "complete": False, "text": "x", "columns": dg.MetadataValue.json({"a": True})},  # equals the last one
     {},
 )
 

@@ -126,5 +126,5 @@ assert before == (ScriptDirectory.from_config.__func__, in_process.InstanceConcu
 def test_the_tags_equal_dagsters() -> None:
     from dagster._core.storage import tags as dagsters
 
-    names = ("PARTITION_NAME_TAG", "SCHEDULE_NAME_TAG", "GRPC_INFO_TAG")
+    names = ("PARTITION_NAME_TAG", "PRIORITY_TAG", "SCHEDULE_NAME_TAG", "GRPC_INFO_TAG")
     assert [getattr(tags, name) for name in names] == [getattr(dagsters, name) for name in names]

@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
@@ -32,7 +32,7 @@ class Home:
         self._beside = folder
         self._monkeypatch = monkeypatch
         self._started: list[command.Command] = []
-        self._loaded: catalog.Catalog | None = None
+        self._loaded: loaded_project.LoadedProject | None = None
         # not deleted: so that what the test sets is undone at its end
         monkeypatch.setenv("DAGSTER_HOME", "")
         monkeypatch.setenv(settings.WAREHOUSE, warehouses.variable(folder))
@@ -77,9 +77,9 @@ class Home:
         """The Dagster instance that commands and UI share."""
         return shared_instance()
 
-    def loaded(self) -> catalog.Catalog:
+    def loaded(self) -> loaded_project.LoadedProject:
         """The project's definitions, loaded once, because it takes a while."""
-        self._loaded = self._loaded or catalog.load()
+        self._loaded = self._loaded or loaded_project.load()
         return self._loaded
 
     def materialize(self, asset: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:

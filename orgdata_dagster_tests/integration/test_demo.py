@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.dagster_internals.failing_checks import failing_checks
 from orgdata_dagster_tests.documents import not_printed, sessions
 from orgdata_dagster_tests.integration.home import Home
@@ -22,7 +22,7 @@ def test_it_ends_with_every_check_green_and_no_day_missing(new_home: Home, monke
     [folder] = new_home.folder.parent.glob("command-*/.orgdata-demo")
     monkeypatch.setenv(settings.PROJECT, str(folder))
     monkeypatch.setenv(settings.HOME, str(folder / ".orgdata"))
-    found = catalog.load()
+    found = loaded_project.load()
     graph, outline = found.defs.resolve_asset_graph(), found.outline()
     with new_home.instance() as instance:
         assert failing_checks(settings.dagster_home(), set(outline.checks)) == []

@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
 from orgdata_dagster.sandbox import faults
@@ -36,7 +36,7 @@ def stubborn(home: Home) -> Home:
 
 def run_with_policy(home: Home, first: str) -> tuple[dg.ExecuteInProcessResult, dict[str, str]]:
     """Run days of an asset under a RetryPolicy; returns the result, and the tags of the run afterwards."""
-    defs = catalog.load().defs
+    defs = loaded_project.load().defs
     policy = dg.RetryPolicy(max_retries=1)
     job = dg.define_asset_job("with_policy", selection=dg.AssetSelection.assets(ASSET), op_retry_policy=policy)
     defs = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.orchestration.instance.pools import apply_limits
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.sandbox.environment import environment
@@ -71,7 +71,7 @@ def test_two_machines_start_at_once_on_an_empty_database(
 
 def set_pools(home: Path, barrier: Barrier) -> None:
     os.environ["ORGDATA_HOME"] = str(home)
-    resources = catalog.load().resources
+    resources = loaded_project.load().resources
     barrier.wait(60)
     with shared_instance() as instance:
         for _ in range(ROUNDS):

@@ -17,7 +17,7 @@ import yaml
 
 from orgdata_dagster import settings
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
-from orgdata_dagster.overview.tables import TableStatus
+from orgdata_dagster.overview.table_statuses import TableStatus
 from orgdata_dagster.sandbox import octolis
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.instants import utc_now

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.orchestration.checks.results import Landed, of_landed
 from orgdata_dagster.orchestration.checks.specs import table_checks
 from orgdata_dagster.orchestration.tags import pulled_assets
@@ -29,7 +29,7 @@ class Runs:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.defs = catalog.load().defs
+        self.defs = loaded_project.load().defs
 
     def checks(self, first: str | None = None, last: str | None = None) -> dict[str, dg.AssetCheckEvaluation]:
         """Run days, or only yesterday; check -> its evaluation."""

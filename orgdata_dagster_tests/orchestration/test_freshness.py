@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.orchestration.automation.freshness import freshness_sensor
 from orgdata_dagster.orchestration.checks.freshness import NAME, Allowed, Freshness, allowed, allowed_by
 from orgdata_dagster_tests.integration.home import Home
@@ -71,7 +71,7 @@ def home_set_back(home: Home, age: timedelta) -> None:
 
 def sensor(home: Home, cursor: str | None = None) -> list[tuple[str, bool, dg.AssetCheckSeverity]]:
     """A tick of the sensor; check, whether it passed, and its severity."""
-    defs = catalog.load().defs
+    defs = loaded_project.load().defs
     with home.instance() as instance:
         result = tick_sensor(instance, defs, freshness_sensor(), cursor)
     found = [event for event in result.asset_events if isinstance(event, dg.AssetCheckEvaluation)]

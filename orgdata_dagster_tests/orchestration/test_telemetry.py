@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.orchestration import telemetry
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster_tests.integration.home import Home
@@ -75,7 +75,7 @@ def sent(bodies: list[bytes]) -> dict[str, dict[frozenset[tuple[str, str]], floa
 def test_a_pull_and_the_sensors_are_measured(home: Home, collector: list[bytes]) -> None:
     home.write_project(institution_analytics=institution_analytics(limits={"per_minute": 100_000}))
     assert home.materialize("institution_analytics/users", today(), today()).success
-    defs = catalog.load().defs
+    defs = loaded_project.load().defs
     repository = defs.get_repository_def()
     with home.instance() as instance:
         for name in ("freshness", "catch_up"):

@@ -16,8 +16,8 @@ from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.overview.asset import overview_of
 from orgdata_dagster.overview.failures_in_dagster import failing_assets
+from orgdata_dagster.overview.html_page import page
 from orgdata_dagster.overview.markdown import metadata_of
-from orgdata_dagster.overview.page import page
 from orgdata_dagster.overview.state import Overview
 from orgdata_dagster.sandbox.faults import Status
 from orgdata_dagster.sandbox.server import Sandbox

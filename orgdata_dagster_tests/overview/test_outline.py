@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.overview import outline
 from orgdata_dagster.overview.outline import Partitions, grain_of
 from orgdata_dagster.warehouse.ledger import schema
@@ -27,7 +27,7 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"dagster", "pan
 @pytest.fixture
 def made(home: Home) -> outline.Outline:
     home.write_project(institution_analytics=institution_analytics(limits={"per_minute": 77}))
-    made = catalog.load().outline()
+    made = loaded_project.load().outline()
     outline.keep(made)
     return made
 

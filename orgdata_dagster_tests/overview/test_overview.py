@@ -8,15 +8,15 @@ from html.parser import HTMLParser
 
 import dagster as dg
 import pytest
-from dagster._core.test_utils import create_run_for_test
 
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.overview import asset
 from orgdata_dagster.overview.asset import OVERVIEW, overview_of, overview_sensor
-from orgdata_dagster.overview.page import page
+from orgdata_dagster.overview.html_page import page
 from orgdata_dagster.overview.state import Overview
 from orgdata_dagster.sandbox.faults import Status
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.dagster_internals.for_tests import create_run_for_test
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.ticks import tick_sensor

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.project.isolation import BROKEN
@@ -44,8 +44,8 @@ def test_the_ui_starts_without_the_broken_vendor(home: Home) -> None:
     broken = TOGETHER + "nonsense: 1\n"
     home.write_project(institution_analytics=project.institution_analytics(), together=broken)
     with pytest.raises(UserError, match=r"together\.nonsense"):
-        catalog.load()
-    assert set(catalog.load(without_broken=True).resources) == {"institution_analytics", "warehouse"}
+        loaded_project.load()
+    assert set(loaded_project.load(without_broken=True).resources) == {"institution_analytics", "warehouse"}
 
 
 def test_a_broken_python_file_does_not_affect_the_others(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_days_are_full_but_for_one_and_nothing_is_later_than_now(vendor: Channel
     for number in (1, 2):
         found = [len(of_day(vendor, "reports_per_day_hour", number, back)) for back in range(-1, 31)]
         assert [back - 1 for back, hours in enumerate(found) if not hours] == [-1, QUIET_DAY, 30]
-    at = [event.at for c in vendor.channels.values() for events in (c.reports, c.reads) for event in events._events]
+    at = [event.at for c in vendor.channels.values() for events in (c.reports, c.reads) for event in events]
     assert max(at) <= NOW.timestamp() * 1_000_000
 
 

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster_tests.integration.home import Home
 
@@ -27,7 +27,7 @@ SHOP: dict[str, Any] = {
 
 def test_any_vendor_can_have_a_sync(new_home: Home) -> None:
     new_home.write_project(shop=yaml.safe_dump(SHOP))
-    loaded, key = catalog.load(), dg.AssetKey(["shop", "people_out_table"])
+    loaded, key = loaded_project.load(), dg.AssetKey(["shop", "people_out_table"])
     assert loaded.sync("people_out") == key
     node = loaded.defs.resolve_asset_graph().get(key)
     assert {parent.to_user_string() for parent in node.parent_keys} == {"marts/people"}
@@ -47,4 +47,4 @@ def test_the_name_of_a_sync_is_unique_across_vendors(new_home: Home) -> None:
     }
     new_home.write_project(shop=yaml.safe_dump(SHOP), octolis=yaml.safe_dump(octolis))
     with pytest.raises(UserError, match=r"the sync syncs\.people_out would be the same as the sync"):
-        catalog.load()
+        loaded_project.load()

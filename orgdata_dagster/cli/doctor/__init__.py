@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 import dagster as dg
 from rich.console import Console
 
-from orgdata_dagster.cli import catalog as catalogs
-from orgdata_dagster.cli.catalog import Catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.cli.doctor import alerting, completeness, instance, machine, vendors
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.layout import hanging
+from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.waiting import span
 from orgdata_dagster.orchestration.instance.setup import shared_instance
@@ -31,7 +31,7 @@ from orgdata_dagster.orchestration.shared_state import shared_state
 class Opened:
     """The project and its instance. Each is None if it cannot be opened; `troubles` has the reasons."""
 
-    catalog: Catalog | None = None
+    loaded: LoadedProject | None = None
     instance: dg.DagsterInstance | None = None
     troubles: list[Finding] = field(default_factory=list)
 
@@ -42,7 +42,7 @@ def opened() -> Iterator[Opened]:
     made = Opened()
     with ExitStack() as stack:
         try:
-            made.catalog = catalogs.load()
+            made.loaded = loaded_project.load()
         except UserError as error:
             made.troubles += [Finding("definitions", line, False) for line in str(error).splitlines()]
         except Exception as error:  # noqa: BLE001 - becomes a finding, and the other groups are still examined
@@ -71,13 +71,13 @@ def _all(one: Opened, *, ask: bool) -> Iterator[Finding]:
     yield from machine.findings()
     yield from alerting.findings()
     yield from one.troubles
-    catalog, dagster = one.catalog, one.instance
-    if catalog is not None:
-        yield from vendors.findings(catalog, ask=ask)
-    if catalog is not None and dagster is not None:
-        yield from instance.findings(catalog, dagster)
-        yield from completeness.findings(catalog, dagster)
-        yield from completeness.checks(catalog)
+    loaded, dagster = one.loaded, one.instance
+    if loaded is not None:
+        yield from vendors.findings(loaded, ask=ask)
+    if loaded is not None and dagster is not None:
+        yield from instance.findings(loaded, dagster)
+        yield from completeness.findings(loaded, dagster)
+        yield from completeness.checks(loaded)
 
 
 def apply_fixes(findings: Iterable[Finding]) -> Iterator[str]:
@@ -90,12 +90,12 @@ def apply_fixes(findings: Iterable[Finding]) -> Iterator[str]:
                 yield f"not fixed: {finding.about}: {reason(error)}"
 
 
-def clear(catalog: Catalog, vendor: str) -> str:
+def clear(loaded: LoadedProject, vendor: str) -> str:
     """Reset a vendor's circuit breaker and lift its pause; returns what was done, in one or two sentences.
 
     Raises UserError if there is no such vendor.
     """
-    known = vendors.of(catalog)
+    known = vendors.of(loaded)
     resource = next((resource for resource in known if resource.vendor == vendor), None)
     if resource is None:
         raise UserError(f"unknown vendor {vendor!r}; known: {', '.join(one.vendor for one in known)}")

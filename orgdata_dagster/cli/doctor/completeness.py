@@ -12,9 +12,9 @@ from typing import Any
 
 import dagster as dg
 
-from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.cli.doctor.machine import PATIENCE
+from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.counting import counted, counted_span
 from orgdata_dagster.orchestration.assets.resuming import unfinished_pulls
 from orgdata_dagster.orchestration.automation.gaps import missing_partitions, reaches, waiting_for
@@ -29,26 +29,26 @@ from orgdata_dagster.warehouse.ledger.coverage import Reach
 _REASONS = 3  # number of reasons that are shown per failed pull
 
 
-def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
+def findings(loaded: LoadedProject, instance: dg.DagsterInstance) -> Iterator[Finding]:
     """Yield one finding per unfinished pull and per table with gaps, or one good finding if there are none."""
-    yield from isolated("coverage", lambda: _all(catalog, instance))
+    yield from isolated("coverage", lambda: _all(loaded, instance))
 
 
-def checks(catalog: Catalog) -> Iterator[Finding]:
+def checks(loaded: LoadedProject) -> Iterator[Finding]:
     """Yield one finding per check whose last result is a failure, or one good finding if there are none."""
-    yield from isolated("checks", lambda: _checks(catalog))
+    yield from isolated("checks", lambda: _checks(loaded))
 
 
-def _checks(catalog: Catalog) -> Iterator[Finding]:
-    found = failing(catalog.outline())
+def _checks(loaded: LoadedProject) -> Iterator[Finding]:
+    found = failing(loaded.outline())
     for one in found:
         yield Finding("checks", str(one), not one.error, remedy_of(one), warning=not one.error)
     if not found:
         yield Finding("checks", "no check fails")
 
 
-def _all(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
-    graph = catalog.defs.resolve_asset_graph()
+def _all(loaded: LoadedProject, instance: dg.DagsterInstance) -> Iterator[Finding]:
+    graph = loaded.defs.resolve_asset_graph()
     kinds, now = pulled_assets(graph), datetime.now(UTC)
     warehouse = WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE)
     reach, emptied = reaches(warehouse, kinds), waiting_for(warehouse, ACCEPT)

@@ -12,8 +12,8 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
+from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration.instance.daemons import age, daemons
 from orgdata_dagster.orchestration.instance.orphaned_runs import dead_runs, leaked_slots, reap
@@ -26,9 +26,9 @@ _SILENT = 120  # seconds without a heartbeat after which a daemon counts as stop
 _LARGEST = 4 << 30
 
 
-def findings(catalog: Catalog, instance: dg.DagsterInstance) -> Iterator[Finding]:
+def findings(loaded: LoadedProject, instance: dg.DagsterInstance) -> Iterator[Finding]:
     """All findings of this module."""
-    yield from isolated("pools", lambda: [_pools(catalog, instance)])
+    yield from isolated("pools", lambda: [_pools(loaded, instance)])
     yield from isolated("runs", lambda: _runs(instance))
     yield from isolated("daemon", lambda: [_daemon(instance)])
     yield from isolated("event log", lambda: [_size(instance)])
@@ -62,14 +62,14 @@ def _reports(instance: dg.DagsterInstance, dead: Sequence[dg.DagsterRun]) -> Fin
     return Finding("reports", text if missing else "Dagster knows of every landed partition", not missing, _FIX, report)
 
 
-def _pools(catalog: Catalog, instance: dg.DagsterInstance) -> Finding:
+def _pools(loaded: LoadedProject, instance: dg.DagsterInstance) -> Finding:
     if not instance.event_log_storage.get_concurrency_keys() and not instance.get_runs_count():
         return Finding("pools", "not set yet; the first pull or `orgdata dev` sets them")
-    wrong = wrong_limits(instance, catalog.resources)
+    wrong = wrong_limits(instance, loaded.resources)
     text = ", ".join(f"{pool} should have {counted(limit, 'slot')}" for pool, limit in wrong.items())
 
     def limit() -> str:
-        apply_limits(instance, catalog.resources)
+        apply_limits(instance, loaded.resources)
         return "set the pools to the limits of defs.yaml"
 
     return Finding("pools", text or "as in defs.yaml", not wrong, _FIX, limit)

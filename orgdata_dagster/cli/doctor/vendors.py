@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor.finding import Finding, isolated
+from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.counting import counted
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker, fingerprint
 from orgdata_dagster.http.errors import VendorError
@@ -25,9 +25,9 @@ PATIENCE = 15.0  # seconds to wait for the rate limit, and for the answer
 _SKEW = 30.0  # seconds by which the clocks may differ
 
 
-def of(catalog: Catalog) -> list[VendorResource]:
+def of(loaded: LoadedProject) -> list[VendorResource]:
     """The vendors' resources, sorted by name."""
-    found = [resource for resource in catalog.resources.values() if isinstance(resource, VendorResource)]
+    found = [resource for resource in loaded.resources.values() if isinstance(resource, VendorResource)]
     return sorted(found, key=lambda resource: resource.vendor)
 
 
@@ -36,22 +36,22 @@ def credentials(resource: VendorResource) -> str:
     return fingerprint(os.environ.get(resource.environment[name], "") for name in resource.secret_fields)
 
 
-def findings(catalog: Catalog, *, ask: bool) -> Iterator[Finding]:
+def findings(loaded: LoadedProject, *, ask: bool) -> Iterator[Finding]:
     """Yield all findings, vendor by vendor.
 
     ask: whether to send each vendor one cheap request.
     """
-    for resource in of(catalog):
+    for resource in of(loaded):
         if resource.not_configured():
-            yield from isolated(resource.vendor, partial(_off, catalog, resource))
+            yield from isolated(resource.vendor, partial(_off, loaded, resource))
         else:
             yield from isolated(resource.vendor, partial(_of, resource, ask=ask))
 
 
-def _off(catalog: Catalog, resource: VendorResource) -> Iterator[Finding]:
+def _off(loaded: LoadedProject, resource: VendorResource) -> Iterator[Finding]:
     """A vendor without credentials: a problem only if some of them are set, or if its tables were pulled before."""
     unset, remedy = resource.not_configured(), "Set them in the environment or in .env; see .env.example."
-    keys = [key for key in catalog.keys if key.path[0] == resource.vendor]
+    keys = [key for key in loaded.keys if key.path[0] == resource.vendor]
     some = set(resource.needed_variables()) > set(resource.missing_variables())
     pulled = any(covered(WarehouseResource(patience=PATIENCE, queue_patience=PATIENCE), keys).values())
     if some or pulled:

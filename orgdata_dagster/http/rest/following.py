@@ -77,7 +77,7 @@ def _parameter(link: str, name: str, base_url: str) -> str | None:
         if base_url:
             resolve(base_url, link)
     except UnsafeUrl as error:
-        _warn_once(error.message)
+        warn_once(error.message)
     try:
         params = httpx.URL(link).params
     except httpx.InvalidURL:
@@ -86,5 +86,6 @@ def _parameter(link: str, name: str, base_url: str) -> str | None:
 
 
 @cache
-def _warn_once(message: str) -> None:
+def warn_once(message: str) -> None:
+    """Log a warning about a link, once per process."""
     _log.warning("%s; the link is not followed, only its page number or cursor is used", excerpt(message, 300))

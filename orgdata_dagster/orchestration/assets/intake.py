@@ -27,9 +27,9 @@ from orgdata_dagster.warehouse.ledger.intervals import Interval
 from orgdata_dagster.warehouse.pages import json_pages
 from orgdata_dagster.warehouse.pages.stage import StagedPage
 
+ROOM = 16 << 20  # bytes
+
 Read = Callable[[Download], MeasuredPage]
-
-
 Stored = Callable[[Mapping[str, str], datetime | None], int]
 
 
@@ -39,10 +39,10 @@ def nothing_stored(_values: Mapping[str, str], _after: datetime | None) -> int:
 
 
 class Room:
-    """The memory for small pages of a run until they are committed. `limit`: in bytes."""
+    """The memory for small pages of a run until they are committed. `limit`: in bytes; None: ROOM."""
 
-    def __init__(self, limit: int = 16 << 20) -> None:
-        self._left = limit
+    def __init__(self, limit: int | None = None) -> None:
+        self._left = ROOM if limit is None else limit
         self._lock = threading.Lock()
 
     def take(self, size: int) -> bool:

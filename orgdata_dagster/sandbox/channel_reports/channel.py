@@ -7,7 +7,7 @@ Keep out: counting (`measures`), HTTP (`api`); made-up data (`demo_data`).
 
 import threading
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -116,6 +116,9 @@ class Timeline(Generic[E]):
 
     def __len__(self) -> int:
         return len(self._events)
+
+    def __iter__(self) -> Iterator[E]:
+        return iter(list(self._events))
 
     def add(self, event: E) -> None:
         """Insert the event by its instant."""

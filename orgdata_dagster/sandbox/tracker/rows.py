@@ -38,11 +38,11 @@ class Rows:
             self._items[number] = {"id": number, "updated_at": text(self._now()), **values}
             return number
 
-    def touch(self, number: int, **values: Any) -> None:
-        """Change a row now."""
+    def touch(self, number: int, at: datetime | None = None, **values: Any) -> None:
+        """Change a row. `at`: when (default: now)."""
         with self._lock:
             if number in self._items:
-                self._items[number] = {**self._items[number], **values, "updated_at": text(self._now())}
+                self._items[number] = {**self._items[number], **values, "updated_at": text(at or self._now())}
 
     def delete(self, number: int) -> None:
         """Remove a row."""

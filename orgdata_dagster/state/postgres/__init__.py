@@ -1,7 +1,7 @@
 """Shared state in PostgreSQL, for processes on several machines, which use the server's clock.
 
 Here: `PostgresState`. The modules: session.py (this process's connection), locks.py (locks, claims and leases),
-tables.py (tables and notes). Add here when: the interface has another method. Keep out: other stores; the use of the
+postgres_tables.py (tables and notes). Add here when: the interface has another method. Keep out: other stores; the use of the
 state.
 
 Imported only if ORGDATA_STATE names a database, because it needs psycopg (`orgdata[postgres]`).
@@ -15,8 +15,8 @@ from functools import cache
 
 from orgdata_dagster.state.interface import Holder
 from orgdata_dagster.state.postgres.locks import HeldLock, Locks
+from orgdata_dagster.state.postgres.postgres_tables import PostgresNotes, PostgresTables
 from orgdata_dagster.state.postgres.session import BEAT, GRACE, PATIENCE, Session
-from orgdata_dagster.state.postgres.tables import PostgresNotes, PostgresTables
 
 
 @cache

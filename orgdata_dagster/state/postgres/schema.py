@@ -1,7 +1,7 @@
 """The tables of the shared state, and the settings of its sessions.
 
 Here: SQL that is the same for every process. Add here when: the state has another table. Keep out: the tables of a rate
-limit, which have a schema of their own (tables.py).
+limit, which have a schema of their own (postgres_tables.py).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.note (
     PRIMARY KEY (kind, key));
 """
 
-# A commit need not wait for the disk, because after a crash of the server the past counts as unknown (tables.py). A
-# session must end within 6 seconds after its machine has failed, also if an answer to it was on its way, and a hanging
-# transaction must not block the others.
+# A commit need not wait for the disk, because after a crash of the server the past counts as unknown
+# (postgres_tables.py). A session must end within 6 seconds after its machine has failed, also if an answer to it was on
+# its way, and a hanging transaction must not block the others.
 SESSION = """
 SET synchronous_commit = off;
 SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3;

@@ -1,7 +1,7 @@
 """The YAML of accutics (`defs/accutics/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options.
-Keep out: options of every table (orchestration/config/tables.py), requests (entity.py), pulling (vendors/rest/).
+Keep out: options of every table (orchestration/config/table_options.py), requests (entity.py), pulling (vendors/rest/).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.request_options import Limits, Retries
-from orgdata_dagster.orchestration.config.tables import StartDate, Table
+from orgdata_dagster.orchestration.config.table_options import StartDate, Table
 from orgdata_dagster.vendors.accutics.entity import COLUMNS, Paging, changed_within, listing
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.vendors.accutics.search import Kind, parse

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field
 from orgdata_dagster.orchestration.automation.change_sensor import changes_sensor
 from orgdata_dagster.orchestration.automation.schedules import asset_schedule, due_schedules, today_schedule
 from orgdata_dagster.orchestration.config.cron import Cron
-from orgdata_dagster.orchestration.config.tables import Claim, Name, Owner, Table
+from orgdata_dagster.orchestration.config.table_options import Claim, Name, Owner, Table
 from orgdata_dagster.orchestration.config.verbatim import Verbatim
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.vendors.base.asset import build_asset

@@ -17,7 +17,7 @@ from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Pulled
 from orgdata_dagster.orchestration.assets.landing import land
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.change_sensor import ChangeProbe
-from orgdata_dagster.orchestration.config.tables import Table
+from orgdata_dagster.orchestration.config.table_options import Table
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.orchestration.tags import PullKind
 from orgdata_dagster.vendors.base.reconciliation import Reconciliation

@@ -1,7 +1,7 @@
 """The YAML of channel_reports (`defs/channel_reports/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options.
-Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
+Keep out: options of every table (orchestration/config/table_options.py), the pull (pulling.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.request_options import AtLeastOne, Retries
-from orgdata_dagster.orchestration.config.tables import StartDate, Table
+from orgdata_dagster.orchestration.config.table_options import StartDate, Table
 from orgdata_dagster.orchestration.partitions import Grain, bounds, by_grain
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.vendors.base.component import VendorComponent

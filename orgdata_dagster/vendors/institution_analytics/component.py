@@ -1,7 +1,7 @@
 """The YAML of institution_analytics (`defs/institution_analytics/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options.
-Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
+Keep out: options of every table (orchestration/config/table_options.py), the pull (pulling.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import Field
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.request_options import Limits, Retries
-from orgdata_dagster.orchestration.config.tables import StartDate, Table
+from orgdata_dagster.orchestration.config.table_options import StartDate, Table
 from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Step, Stream, target

@@ -1,7 +1,7 @@
 """The YAML of octolis (`defs/octolis/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options.
-Keep out: options of every table (orchestration/config/tables.py), the pull (rounds.py, pulling.py).
+Keep out: options of every table (orchestration/config/table_options.py), the pull (rounds.py, pulling.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
 from orgdata_dagster.orchestration.config.request_options import Retries
-from orgdata_dagster.orchestration.config.tables import Table
+from orgdata_dagster.orchestration.config.table_options import Table
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Stream, target

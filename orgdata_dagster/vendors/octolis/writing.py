@@ -96,7 +96,7 @@ class OctolisWriter(ApiClient):
         method = "POST" if mode == "upsert" else "PATCH"
 
         def results(download: Download) -> list[RecordResult]:
-            return _results(download, len(records))
+            return results_in(download, len(records))
 
         return self._send(method, f"{records_path(dataset)}/batch", _encoded(records), results, observer=observer)
 
@@ -139,7 +139,8 @@ def _encoded(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _results(download: Download, sent: int) -> list[RecordResult]:
+def results_in(download: Download, sent: int) -> list[RecordResult]:
+    """The results in the answer to a batch of so many records. Raises BadBody if they do not fit it."""
     results = json_object(download).get("results")
     if not isinstance(results, list) or len(results) != sent:
         found = len(results) if isinstance(results, list) else "no"

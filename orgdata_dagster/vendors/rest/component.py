@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.request_options import Retries
-from orgdata_dagster.orchestration.config.tables import Name, StartDate
+from orgdata_dagster.orchestration.config.table_options import Name, StartDate
 from orgdata_dagster.vendors.base.component import VendorComponent
 from orgdata_dagster.vendors.base.stream import Stream
 from orgdata_dagster.vendors.rest.auth_options import AuthOptions

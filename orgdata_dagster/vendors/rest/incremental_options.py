@@ -18,7 +18,7 @@ from typing_extensions import TypeAliasType
 
 from orgdata_dagster.http.rest.bounds import Bounds
 from orgdata_dagster.orchestration.config.durations import Duration, parse_duration
-from orgdata_dagster.orchestration.config.tables import Day
+from orgdata_dagster.orchestration.config.table_options import Day
 from orgdata_dagster.vendors.rest.list_request import Listing
 from orgdata_dagster.vendors.rest.list_settings import Filters
 from orgdata_dagster.vendors.rest.unions import by_type

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from orgdata_dagster.orchestration.config.tables import Table
+from orgdata_dagster.orchestration.config.table_options import Table
 from orgdata_dagster.vendors.rest.list_request import Listing
 
 Within = Callable[[Listing, datetime | None, datetime | None], Listing]

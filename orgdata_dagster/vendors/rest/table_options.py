@@ -1,8 +1,8 @@
 """The YAML of one entry of `tables:` of a RestApi.
 
 Here: `RestTable`, and which of its options contradict each other. Add here when: a table has another option.
-Keep out: options of every vendor's tables (orchestration/config/tables.py), paginators (paginator_options.py), filters
-(incremental_options.py).
+Keep out: options of every vendor's tables (orchestration/config/table_options.py), paginators (paginator_options.py),
+filters (incremental_options.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from orgdata_dagster.http.rest.formats import Format
-from orgdata_dagster.orchestration.config.tables import Table
+from orgdata_dagster.orchestration.config.table_options import Table
 from orgdata_dagster.vendors.rest.incremental_options import DAY, FROM, OWN, UNTIL, IncrementalOptions, of_day
 from orgdata_dagster.vendors.rest.list_request import Listing, placeholders
 from orgdata_dagster.vendors.rest.list_settings import Filters, RestList

@@ -1,7 +1,7 @@
 """The YAML of together (`defs/together/defs.yaml`), and the streams made from it.
 
 Here: the vendor's own options.
-Keep out: options of every table (orchestration/config/tables.py), the pull (pulling.py).
+Keep out: options of every table (orchestration/config/table_options.py), the pull (pulling.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 from orgdata_dagster.orchestration.assets.snapshots import accept_shrink_remedy, land_snapshot, today_utc
 from orgdata_dagster.orchestration.config.cron import Cron
 from orgdata_dagster.orchestration.config.request_options import BaseRetries, Retries
-from orgdata_dagster.orchestration.config.tables import StartDate, Table
+from orgdata_dagster.orchestration.config.table_options import StartDate, Table
 from orgdata_dagster.orchestration.first_days import first_day
 from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.orchestration.tags import ACCEPT_SHRINK_TAG

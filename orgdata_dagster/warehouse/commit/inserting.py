@@ -18,7 +18,7 @@ import duckdb
 from orgdata_dagster.warehouse.commit import evolution
 from orgdata_dagster.warehouse.errors import RowCountMismatch, UnreadablePage
 from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, RUN_ID, VARIANT, TableName, folded, literal, quoted
-from orgdata_dagster.warehouse.pages.extents import first_lines
+from orgdata_dagster.warehouse.pages.parser_errors import parser_message
 from orgdata_dagster.warehouse.pages.partition_bounds import within_sql
 from orgdata_dagster.warehouse.pages.stage import Group, Stage
 
@@ -68,7 +68,7 @@ def insert(
         row = connection.execute(statement, provenance or ()).fetchone()
     except duckdb.InvalidInputException as error:
         if evolution.SURPRISE not in str(error):
-            raise UnreadablePage(f"a page is not well-formed: {first_lines(error)}") from None
+            raise UnreadablePage(f"a page is not well-formed: {parser_message(error)}") from None
         if stage.exact:
             raise
         raise TypeSurprise from None

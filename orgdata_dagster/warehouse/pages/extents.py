@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,18 +18,17 @@ import duckdb
 import numpy as np
 
 from orgdata_dagster.warehouse.errors import UnreadablePage
-from orgdata_dagster.warehouse.excerpts import excerpt
 from orgdata_dagster.warehouse.names import quoted, unknown
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
 from orgdata_dagster.warehouse.pages.csv_pages import CsvPage, prepare
 from orgdata_dagster.warehouse.pages.iso_instants import Numbers
 from orgdata_dagster.warehouse.pages.json_pages import JsonPage
 from orgdata_dagster.warehouse.pages.page import LARGE, Page
+from orgdata_dagster.warehouse.pages.parser_errors import parsing
 from orgdata_dagster.warehouse.pages.partition_bounds import above, below, within_sql
 from orgdata_dagster.warehouse.storage.memory import with_room
 from orgdata_dagster.warehouse.types.lossless import IN_PYTHON
 
-_MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 UNITS = (timedelta(microseconds=1), timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT_INSTANTS = 100  # at each end of a page
@@ -201,17 +199,3 @@ def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
     row = with_room(connection, lambda: connection.execute(sql).fetchone())
     assert row is not None  # an aggregate
     return row
-
-
-@contextmanager
-def parsing(page: str) -> Iterator[None]:
-    """Raise the parser's error about a page as UnreadablePage. `page`: its name for the message."""
-    try:
-        yield
-    except _MALFORMED as error:
-        raise UnreadablePage(f"{page} is not well-formed: {first_lines(error)}") from None
-
-
-def first_lines(error: Exception) -> str:
-    """The first lines of a database error, without its hints."""
-    return excerpt(" ".join(str(error).split("\n")[:2]), 300)

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -36,12 +36,10 @@ class Rewritten(NamedTuple):
     """The result of rewriting a body.
 
     records: number of records.
-    envelope: the body around the records, without them; None without an envelope.
     longest: upper bound of the size of a record, in bytes.
     """
 
     records: int
-    envelope: Any
     longest: int
 
 
@@ -111,7 +109,8 @@ def _copy(source: BinaryIO, target: BinaryIO, name: str, records: str, layout: L
         longest = max(longest, len(text))  # a record longer than a chunk is a part of its own
         target.write(text)
     target.write(b"]")
-    return Rewritten(count, _envelope(name, prefix, body.suffix, records), longest)
+    _check_envelope(name, prefix, body.suffix, records)
+    return Rewritten(count, longest)
 
 
 class _Body:
@@ -191,21 +190,15 @@ class _Body:
         self._buffer = self._buffer[done:] + more
 
 
-def _envelope(name: str, prefix: bytes, suffix: bytes, records: str) -> Any:
+def _check_envelope(name: str, prefix: bytes, suffix: bytes, records: str) -> None:
     if records in (ARRAY, OBJECT):
         if suffix.strip(WHITESPACE):
             raise UnreadablePage(f"{name} continues after its records: {_shown(suffix)}")
-        return None
+        return
     try:
-        envelope = json.loads(prefix + b"null" + suffix)
+        json.loads(prefix + b"null" + suffix)
     except (ValueError, RecursionError) as error:
         raise UnreadablePage(f"{name} has an envelope that is not well-formed JSON: {error}") from None
-    *parents, name_of_array = records.split(".")
-    holder = envelope
-    for parent in parents:
-        holder = holder[parent]
-    del holder[name_of_array]
-    return envelope
 
 
 def _leads(prefix: bytes, path: Sequence[str]) -> bool:

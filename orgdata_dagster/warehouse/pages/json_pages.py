@@ -11,7 +11,6 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -43,7 +42,6 @@ class JsonPage:
     """A file that contains an array of records.
 
     values: a column's place in a record -> what is known about its values.
-    envelope: the body around the records, without them; None without an envelope.
     parsed: whether a parser has read every record. If not, measuring the page has to prove them well-formed.
     longest: upper bound of the size of a record, in bytes.
     key: the places of the key's columns; their JSON types are read too. None for a column that no record has.
@@ -54,7 +52,6 @@ class JsonPage:
     path: Path
     values: Mapping[Key, JsonColumn] = field(hash=False)
     records: int
-    envelope: Any = field(default=None, compare=False)
     parsed: bool = field(default=True, compare=False)
     assigned: Assigned | None = field(default=None, compare=False)
     longest: int = field(default=0, compare=False)
@@ -151,15 +148,15 @@ def prepare(
         found = inspect_small(text, path.name, flatten)
         return JsonPage(path, found.columns, found.records)
     layout = None if flatten or small else Layout(cursor)
-    counted, envelope, longest = rewrite(path, records, layout)
+    counted, longest = rewrite(path, records, layout)
     if counted == 0:
-        return JsonPage(path, {}, 0, envelope)
+        return JsonPage(path, {}, 0)
     if layout and layout.known:
         alike: dict[Key, JsonColumn] = {(name,): JsonColumn(*found) for name, found in layout.columns.items()}
-        return JsonPage(path, alike, counted, envelope, False, longest=longest, instants=layout.instants)
+        return JsonPage(path, alike, counted, parsed=False, longest=longest, instants=layout.instants)
     found = inspect(path, connection, flatten, longest)
     _check_count(path, counted, found.records)
-    return JsonPage(path, found.columns, counted, envelope, longest=longest)
+    return JsonPage(path, found.columns, counted, longest=longest)
 
 
 def _in_memory(path: Path, content: bytes, records: str, flatten: Collection[str]) -> JsonPage:
@@ -167,12 +164,12 @@ def _in_memory(path: Path, content: bytes, records: str, flatten: Collection[str
         found = inspect_small(text, path.name, flatten)
         if records == ARRAY or found.records == 1:
             return JsonPage(path, found.columns, found.records, content=text)
-    text, (counted, envelope, longest) = rewritten(content, path.name, records)
+    text, (counted, longest) = rewritten(content, path.name, records)
     if counted == 0:
-        return JsonPage(path, {}, 0, envelope, content=text)
+        return JsonPage(path, {}, 0, content=text)
     found = inspect_small(text, path.name, flatten)
     _check_count(path, counted, found.records)
-    return JsonPage(path, found.columns, counted, envelope, longest=longest, content=text)
+    return JsonPage(path, found.columns, counted, longest=longest, content=text)
 
 
 def _check_count(path: Path, counted: int, parsed: int) -> None:

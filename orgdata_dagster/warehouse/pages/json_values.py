@@ -24,13 +24,13 @@ from orgdata_dagster.warehouse.names import folded, literal, quoted
 from orgdata_dagster.warehouse.pages import json_bundles
 from orgdata_dagster.warehouse.pages.json_numbers import MARK
 from orgdata_dagster.warehouse.pages.page import JsonKind
+from orgdata_dagster.warehouse.pages.parser_errors import parsing
 from orgdata_dagster.warehouse.storage.memory import with_room
 
 SMALL = 1 << 18  # bytes: Python inspects a file up to this size faster than the database would
 _OBJECT = 4 << 20  # bytes: the smallest limit for a record that is given to the parser
 _PART = 1 << 20  # bytes
 _BATCH = 200  # columns per query; a query's memory grows with their number
-_MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException)
 _KINDS: dict[str, JsonKind] = {'"': "string", "[": "list", "{": "object", "t": "boolean", "f": "boolean"}
 _KIND_OF: dict[type, JsonKind] = {
     str: "string", int: "number", float: "number", bool: "boolean", list: "list", dict: "object"
@@ -241,10 +241,8 @@ def _keys(
         f"any_value(names), list_distinct(flatten(list(DISTINCT names))){nested} "
         f"FROM (SELECT json, json_keys(json) AS names FROM {records})"
     )
-    try:
+    with parsing(path.name):
         row = _one(connection, sql)
-    except _MALFORMED as error:
-        raise UnreadablePage(f"{path.name} is not well-formed JSON: {str(error).splitlines()[0]}") from None
     count, odd, some, every = row[:4]
     if odd is not None:
         raise _not_an_object(path.name, str(odd))

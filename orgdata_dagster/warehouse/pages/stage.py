@@ -18,8 +18,8 @@ import duckdb
 
 from orgdata_dagster.warehouse.names import folded, literal, quoted
 from orgdata_dagster.warehouse.pages.column_names import ColumnNames
-from orgdata_dagster.warehouse.pages.extents import parsing
 from orgdata_dagster.warehouse.pages.page import Kinds, Page
+from orgdata_dagster.warehouse.pages.parser_errors import parsing
 from orgdata_dagster.warehouse.pages.text_pages import TextPage, parsed
 from orgdata_dagster.warehouse.types import lossless
 from orgdata_dagster.warehouse.types.column_types import BATCH, ColumnTypes, TypeTracker

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
-from dagster._core.test_utils import create_run_for_test
 
 from orgdata_dagster.orchestration.assets.resuming import interrupted, pull_began, since
 from orgdata_dagster.orchestration.tags import PULL_BEGAN_TAG, RESUME_TAG
+from orgdata_dagster_tests.dagster_internals.for_tests import create_run_for_test
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 SUCCESS, FAILURE, CANCELED = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED

@@ -10,16 +10,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    SensorInstigatorData,
-    TickData,
-    TickStatus,
-)
-from dagster._utils.error import SerializableErrorInfo
 
 from orgdata_dagster.http import redaction
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
@@ -30,6 +20,18 @@ from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.sandbox.accutics import jwt
 from orgdata_dagster.vendors.accutics.resource import AccuticsResource
 from orgdata_dagster.warehouse.ledger import schema
+from orgdata_dagster_tests.dagster_internals.for_tests import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+    SensorInstigatorData,
+    SerializableErrorInfo,
+    TickData,
+    TickStatus,
+)
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.orchestration.automation.receiver import Receiver
 from orgdata_dagster_tests.ticks import tick_sensor

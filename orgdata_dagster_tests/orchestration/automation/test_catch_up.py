@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.orchestration.automation.catch_up import AssetAttempts, Policy, catch_up_sensor, next_batch
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
@@ -26,7 +26,7 @@ class Daemon:
     """What the daemon does with the sensor: it keeps the cursor, and here the runs really run."""
 
     def __init__(self, home: Home) -> None:
-        found = catalog.load()
+        found = loaded_project.load()
         self.defs = found.defs
         self.home = home
         self.cursor: str | None = None

@@ -12,7 +12,7 @@ import pytest
 
 from orgdata_dagster.orchestration.automation.gaps import missing_partitions
 from orgdata_dagster.orchestration.partitions import by_grain, daily, day_bounds
-from orgdata_dagster.overview.tables import TableStatus
+from orgdata_dagster.overview.table_statuses import TableStatus
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.ledger.coverage import Reach
 from orgdata_dagster_tests.integration.home import Home

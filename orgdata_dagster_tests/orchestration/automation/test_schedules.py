@@ -8,16 +8,19 @@ from functools import cache
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
-from dagster._core.test_utils import create_run_for_test
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
 from orgdata_dagster.orchestration.tags import PRIORITY_TAG, RANGE_END, RANGE_START
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
+from orgdata_dagster_tests.dagster_internals.for_tests import (
+    GrpcServerCodeLocationOrigin,
+    RemoteRepositoryOrigin,
+    create_run_for_test,
+)
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import institution_analytics, today
 from orgdata_dagster_tests.ticks import tick_schedule
@@ -36,7 +39,7 @@ def configured(new_home: Home) -> None:
 @cache
 def definitions(_project: str) -> dg.Definitions:
     """What the project in this folder defines, loaded once."""
-    return catalog.load().defs
+    return loaded_project.load().defs
 
 
 def ask(instance: dg.DagsterInstance, at: datetime | None = None) -> list[dg.RunRequest]:
@@ -82,7 +85,7 @@ def test_a_project_with_days_weeks_and_months_loads(home: Home) -> None:
         institution_analytics=institution_analytics(),
         channel_reports=yaml.safe_dump({"type": "orgdata_dagster.ChannelReports", "attributes": reports}),
     )
-    defs = catalog.load().defs
+    defs = loaded_project.load().defs
     dg.Definitions.validate_loadable(defs)
     assert {schedule.name for schedule in defs.schedules or ()} == {
         RETENTION,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
-from dagster._core.test_utils import create_run_for_test
 
 from orgdata_dagster.orchestration.instance.run_queue import FairQueue
 from orgdata_dagster.orchestration.tags import PRIORITY_TAG, VENDOR_TAG
+from orgdata_dagster_tests.dagster_internals.for_tests import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+    create_run_for_test,
+)
 from orgdata_dagster_tests.integration.home import Home
 
 

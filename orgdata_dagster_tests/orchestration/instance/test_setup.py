@@ -1,7 +1,6 @@
 """The instance that the command line and the UI share follows the project's dagster.yaml."""
 
-from dagster._core.run_coordinator import QueuedRunCoordinator
-
+from orgdata_dagster_tests.dagster_internals.for_tests import QueuedRunCoordinator
 from orgdata_dagster_tests.integration.home import Home
 
 

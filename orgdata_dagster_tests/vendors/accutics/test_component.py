@@ -11,9 +11,9 @@ import yaml
 from rich.console import Console
 
 import orgdata_dagster
-from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import show
 from orgdata_dagster.cli.doctor.vendors import findings
+from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.orchestration.config.request_options import Limits
 from orgdata_dagster.sandbox.accutics import jwt
 from orgdata_dagster.vendors.accutics.component import Accutics
@@ -92,7 +92,7 @@ def test_the_doctor_says_when_the_token_expires(
     monkeypatch.setenv("ACCUTICS_API_TOKEN", token)
     monkeypatch.setenv("ACCUTICS_BASE_URL", "http://127.0.0.1:1")
     console = Console(record=True, width=200)
-    show(console, findings(Catalog(rig.definitions()), ask=False))
+    show(console, findings(LoadedProject(rig.definitions()), ask=False))
     told = console.export_text()
     assert ("ACCUTICS_API_TOKEN: The token expire" in told) == (said is not None)
     assert said is None or said in told

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from orgdata_dagster.http.errors import PermanentError
-from orgdata_dagster.http.rest import following as next_page
 from orgdata_dagster.http.rest.answers import PageAnswer, PageRequest
+from orgdata_dagster.http.rest.following import warn_once
 from orgdata_dagster.http.rest.paginators import Paginator
 from orgdata_dagster.vendors.accutics.entity import Paging, listing
 
@@ -101,7 +101,7 @@ FOREIGN = [
 @pytest.mark.parametrize("link", FOREIGN)
 def test_a_foreign_link_is_a_warning_once(paging: Paging, link: str, caplog: pytest.LogCaptureFixture) -> None:
     """Behind a proxy, links have another scheme or an internal host; only the number or cursor in them is used."""
-    next_page._warn_once.cache_clear()
+    warn_once.cache_clear()
     pages = paginator(paging)
     for number in (1, 2):
         found = numbered(number, 30, next=link) if paging == "page" and number == 1 else numbered(number, 30)

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from orgdata_dagster.orchestration.assets import landing
-from orgdata_dagster.orchestration.assets.intake import Room
+from orgdata_dagster.orchestration.assets import intake, landing
 from orgdata_dagster.sandbox.channel_reports.demo_data import EMPTY_CHANNEL, QUIET_DAY
 from orgdata_dagster.vendors.channel_reports.endpoints import ENDPOINTS, FIELD_COLUMNS
 from orgdata_dagster.warehouse.commit.target import Target
@@ -90,7 +89,7 @@ def test_small_answers_need_no_files_as_long_as_there_is_memory(
         return real(warehouse, target, stage, *rest, **named)
 
     monkeypatch.setattr(landing, "commit", commit)
-    monkeypatch.setattr(Room.__init__, "__defaults__", (limit,))
+    monkeypatch.setattr(intake, "ROOM", limit)
     assert rig.pull("reports_per_state", first=today(back=DAYS), last=today()).success
     assert rig.rows("reports_per_state") == rig.truth("reports_per_state", days(DAYS))
     assert any(with_files) == (limit == 300)

@@ -13,7 +13,7 @@ from orgdata_dagster.http.errors import BadBody, PermanentError, VendorError
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.sandbox.faults import ErrorBody, Reset
 from orgdata_dagster.vendors.octolis.resource import OctolisLimits
-from orgdata_dagster.vendors.octolis.writing import OctolisWriter, RecordResult, _results
+from orgdata_dagster.vendors.octolis.writing import OctolisWriter, RecordResult, results_in
 from orgdata_dagster_tests.vendors.octolis.sync.rig import Rig
 
 
@@ -84,7 +84,7 @@ def test_an_answer_that_does_not_fit_its_batch_is_rejected(tmp_path: Path) -> No
     ):
         (tmp_path / "answer").write_bytes(body)
         with pytest.raises(BadBody, match=said):
-            _results(Download(tmp_path / "answer", 200, httpx.Headers(), 1, None, 0.0, 1, "/"), 2)
+            results_in(Download(tmp_path / "answer", 200, httpx.Headers(), 1, None, 0.0, 1, "/"), 2)
 
 
 def test_webhooks_and_what_they_ask_for(rig: Rig, writer: OctolisWriter) -> None:

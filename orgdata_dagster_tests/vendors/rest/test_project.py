@@ -7,7 +7,7 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.cli.doctor import vendors
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.cli.plan import plan
@@ -18,7 +18,7 @@ from orgdata_dagster.orchestration.instance.pools import limits_of
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_START
 from orgdata_dagster.overview.checks import failing
-from orgdata_dagster.overview.tables import table_statuses
+from orgdata_dagster.overview.table_statuses import table_statuses
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
@@ -37,7 +37,7 @@ def test_it_is_planned_examined_scheduled_and_limited_like_any_other(home: Home)
     with Sandbox(demo(days=2, rows=30, limits=UNLIMITED)) as sandbox:
         home.set(TRACKER_BASE_URL=f"{sandbox.url}/tracker", TRACKER_TOKEN=TOKEN)
         home.write_project(tracker=tracker())
-        loaded = catalog.load()
+        loaded = loaded_project.load()
         assert [key.to_user_string() for key in loaded.keys] == ["tracker/issues", "tracker/projects"]
         made = plan(loaded, loaded.keys, day(today(back=2), "--from"), day(None, "--to"))
         assert {each.asset: each.requests for each in made.assets} == {"tracker/issues": 3, "tracker/projects": 1}
@@ -77,7 +77,7 @@ def test_a_broken_one_leaves_the_others_up_and_names_file_line_and_field(home: H
     assert "institution_analytics/users" in keys
     assert "tracker/not_loaded" in keys
     with pytest.raises(UserError) as told:
-        catalog.load()
+        loaded_project.load()
     assert "tracker/defs.yaml:" in str(told.value)
     assert "paginator" in str(told.value)
 
@@ -85,5 +85,5 @@ def test_a_broken_one_leaves_the_others_up_and_names_file_line_and_field(home: H
 def test_a_missing_variable_is_named_by_doctor(home: Home) -> None:
     home.set(TRACKER_BASE_URL="http://127.0.0.1:9", TRACKER_TOKEN="")
     home.write_project(tracker=tracker())
-    told = " ".join(each.what for each in vendors.findings(catalog.load(), ask=False))
+    told = " ".join(each.what for each in vendors.findings(loaded_project.load(), ask=False))
     assert "TRACKER_TOKEN" in told

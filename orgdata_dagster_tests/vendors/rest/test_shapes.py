@@ -12,7 +12,7 @@ from rich.console import Console
 from orgdata_dagster.cli.status_report import show_tables
 from orgdata_dagster.http.rest.walk import NOT_PROVEN, UNPROVEN
 from orgdata_dagster.overview.outline import Outline
-from orgdata_dagster.overview.tables import table_statuses
+from orgdata_dagster.overview.table_statuses import table_statuses
 from orgdata_dagster.sandbox.faults import Empty, Html, Reset, ShortBody, Status
 from orgdata_dagster.sandbox.tracker import SeenRequest
 from orgdata_dagster_tests.vendors.rest.rig import Rig, lines

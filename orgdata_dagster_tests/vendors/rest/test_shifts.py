@@ -65,7 +65,7 @@ def test_days_that_landed_before_it_was_found_are_pulled_again(rig: Rig) -> None
     late = issues.insert(title="late", project=1, points=1)
     early = issues.insert(title="early", project=1, points=1)
     for number, instant in ((late, midnight - timedelta(hours=25)), (early, midnight - timedelta(hours=26))):
-        issues._items[number]["updated_at"] = instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        issues.touch(number, instant)
     for _ in range(2):
         assert rig.pull(ISSUES, "issues").success
     assert rig.table("issues") == rig.truth("issues")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli.catalog import load
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.loaded_project import load
 from orgdata_dagster.cli.pull import days_of
 from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.sandbox.server import Sandbox
@@ -62,13 +62,13 @@ def test_a_note_that_is_lost_comes_back_from_the_ledger(monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("sandbox")
 def test_pull_says_which_days_are_lost(home: Home) -> None:
-    catalog, before, yesterday = load(), today(back=5), today(back=1)
+    loaded, before, yesterday = load(), today(back=5), today(back=1)
     told = f"together: {before} to {yesterday} cannot be pulled, because the vendor has only its current state"
     span = days_of(before, None)
-    assert catalog.without_past(catalog.with_days([USERS], *span), *span) == ([USERS], [told])
-    assert catalog.without_past([USERS], *days_of(None, None)) == ([USERS], [])
+    assert loaded.without_past(loaded.with_days([USERS], *span), *span) == ([USERS], [told])
+    assert loaded.without_past([USERS], *days_of(None, None)) == ([USERS], [])
     with pytest.raises(UserError, match=f"{told}; today can: orgdata pull together"):
-        catalog.without_past([USERS], *days_of(before, yesterday))
+        loaded.without_past([USERS], *days_of(before, yesterday))
     shared_state().notes("first_days").remove("together")
     shown = home.orgdata("plan", "together/users", "--from", before)
     assert f"unavailable: together/users {before} to {yesterday} (5 days)" in shown.out

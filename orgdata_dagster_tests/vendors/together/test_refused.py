@@ -6,9 +6,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from orgdata_dagster.cli.catalog import Catalog
 from orgdata_dagster.cli.doctor import Opened, clear, examine, show
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
@@ -40,17 +40,17 @@ def test_the_doctor_shows_it_and_clears_it(home: Home, sandbox: Sandbox) -> None
     with home.instance() as instance:
         runs = Runs(instance)
         assert "may have been revoked" in failed(runs.materialize("together/users"))
-        assert not show(Console(file=out, width=200), examine(Opened(Catalog(runs.defs), instance), ask=True))
+        assert not show(Console(file=out, width=200), examine(Opened(LoadedProject(runs.defs), instance), ask=True))
         assert re.search(
             r"^ok    together: [01] of 1 point spent in 0.05 s, 1 concurrent request$", out.getvalue(), re.MULTILINE
         )
         assert "STOPPED: on 2" in out.getvalue()
         with pytest.raises(UserError, match="unknown vendor 'togehter'; known: together"):
-            clear(Catalog(runs.defs), "togehter")
-        cleared = clear(Catalog(runs.defs), "together")
+            clear(LoadedProject(runs.defs), "togehter")
+        cleared = clear(LoadedProject(runs.defs), "together")
         assert "are allowed again: on 2" in cleared
         assert "are the same as then" in cleared
-        assert "no circuit breaker" in clear(Catalog(runs.defs), "together")
+        assert "no circuit breaker" in clear(LoadedProject(runs.defs), "together")
         assert len(sandbox.log.entries()) == 1  # the doctor asks nobody
         sandbox.together.api_key = CANARY
         assert runs.materialize("together/users").success

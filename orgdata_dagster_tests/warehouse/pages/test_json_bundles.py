@@ -81,7 +81,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, pages: list[JsonPage]) -> tuple
         )
         for row in found.fetchall()
     )
-    known = [(page.records, page.envelope, dict(page.values), json.loads(page.array)) for page in pages]
+    known = [(page.records, dict(page.values), json.loads(page.array)) for page in pages]
     return names, rows, known, reading.columns, reading.kinds, reading.own
 
 

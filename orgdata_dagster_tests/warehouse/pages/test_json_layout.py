@@ -193,8 +193,9 @@ def test_a_malformed_body_that_is_not_parsed_to_be_measured_is_unreadable_when_i
     assert (page.records, page.lowest) == (300, start)
     with pytest.raises(UnreadablePage, match="not well-formed"):
         page.count_within(start + timedelta(seconds=120), start + timedelta(seconds=180))
-    with pytest.raises(UnreadablePage, match="not well-formed"):
+    with pytest.raises(UnreadablePage, match="not well-formed") as raised:
         page.rows_at(start)
+    assert str(rig.folder) not in str(raised.value)  # the user cannot look there: it is deleted after the run
 
 
 def fetched(rig: Rig, records: list[str], cursor: str | None, *, proven_later: bool = False) -> MeasuredPage:

@@ -1,7 +1,7 @@
 """Problems: states about which people are notified when they begin and when they end.
 
 Here: `Problem`, and the changes between two searches. Add here when: all kinds need another property.
-Keep out: finding problems (runs.py, tables.py, vendors.py), sending messages (sensor.py).
+Keep out: finding problems (run_problems.py and the like), sending messages (sensor.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sensor `alerts`: it searches for problems once a minute and reports new and ended ones to each channel.
 
-Here: the order of a tick. Keep out: the kinds of problems (runs.py, tables.py, vendors.py), the channels (channels.py).
+Here: the order of a tick. Keep out: the kinds of problems (run_problems.py and the like), the channels (channels.py).
 
 The cursor contains the problems that were reported to each channel. A message that could not be sent does not change
 it, so that the next tick sends the message again. In quiet hours nothing is sent, and problems that begin and end
@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from orgdata_dagster.counting import counted
-from orgdata_dagster.orchestration.automation.alerts import heartbeat, runs, tables
-from orgdata_dagster.orchestration.automation.alerts import vendors as of_vendors
+from orgdata_dagster.orchestration.automation.alerts import heartbeat, run_problems, table_problems, vendor_problems
 from orgdata_dagster.orchestration.automation.alerts.channels import NotSent, channels, send
 from orgdata_dagster.orchestration.automation.alerts.messages import message_of
 from orgdata_dagster.orchestration.automation.alerts.problems import Found, Kind, Problem, by_vendor
@@ -79,15 +78,15 @@ def find_problems(
     found, instance, repository = Found(), context.instance, context.repository_def
     assert repository is not None
     kinds: Mapping[Kind, Callable[[], None]] = {
-        "run": lambda: runs.failed_runs(instance, repository, found),
-        "check": lambda: runs.failing_checks(instance, repository, found),
-        "sensor": lambda: runs.failing_sensors(
+        "run": lambda: run_problems.failed_runs(instance, repository, found),
+        "check": lambda: run_problems.failing_checks(instance, repository, found),
+        "sensor": lambda: run_problems.failing_sensors(
             instance, repository, _owners(repository, vendors), found, own_name=NAME
         ),
-        "overdue": lambda: tables.overdue(repository, warehouse, now, found),
-        "gap": lambda: tables.given_up(instance, found),
-        "pause": lambda: of_vendors.paused(vendors, now, found),
-        "token": lambda: of_vendors.expiring(vendors, found),
+        "overdue": lambda: table_problems.overdue(repository, warehouse, now, found),
+        "gap": lambda: table_problems.given_up(instance, found),
+        "pause": lambda: vendor_problems.paused(vendors, now, found),
+        "token": lambda: vendor_problems.expiring(vendors, found),
     }
     for kind, each in kinds.items():
         try:

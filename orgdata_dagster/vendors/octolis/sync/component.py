@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field, model_validator
 
 from orgdata_dagster.orchestration.config.request_options import Retries
-from orgdata_dagster.orchestration.config.tables import Name
+from orgdata_dagster.orchestration.config.table_options import Name
 from orgdata_dagster.vendors.octolis.client import MASTERID
 from orgdata_dagster.vendors.octolis.component import Octolis
 from orgdata_dagster.vendors.octolis.resource import OctolisLimits, OctolisResource, resource_for

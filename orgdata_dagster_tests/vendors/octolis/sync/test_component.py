@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from orgdata_dagster.cli import catalog
+from orgdata_dagster.cli import loaded_project
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.vendors.octolis.sync.component import OctolisSync
 from orgdata_dagster.vendors.octolis.sync.webhook import OctolisWebhook
@@ -34,7 +34,7 @@ HOOK: dict[str, Any] = {"type": "orgdata_dagster.OctolisWebhook", "attributes": 
 
 def test_a_project_that_reads_and_writes(new_home: Home) -> None:
     new_home.write_project(octolis=yaml.safe_dump_all([READ, SYNC, HOOK]))
-    loaded = catalog.load()
+    loaded = loaded_project.load()
     graph = loaded.defs.resolve_asset_graph()
     sync, hook = dg.AssetKey(["octolis", "out_sync"]), dg.AssetKey(["octolis", "news_webhook"])
     assert {key.to_user_string() for key in graph.get(sync).parent_keys} == {"marts/contacts", "octolis/contacts"}
@@ -59,7 +59,7 @@ def test_on_update_means_whenever_a_table_of_the_source_landed(new_home: Home) -
         octolis=yaml.safe_dump_all([READ, sync]), institution_analytics=institution_analytics(start_date=today(back=2))
     )
     new_home.set(OCTOLIS_API_KEY="a key")
-    loaded, out = catalog.load(), dg.AssetKey(["octolis", "out_sync"])
+    loaded, out = loaded_project.load(), dg.AssetKey(["octolis", "out_sync"])
     with new_home.instance() as instance:
         cursor = None
 
@@ -89,7 +89,7 @@ def test_two_syncs_need_different_names(new_home: Home) -> None:
     again = {**HOOK, "attributes": {**HOOK["attributes"], "name": "out"}}
     new_home.write_project(octolis=yaml.safe_dump_all([READ, SYNC, again]))
     with pytest.raises(UserError, match=r"the table of results of 'out', octolis\.out_results would be the same as"):
-        catalog.load()
+        loaded_project.load()
 
 
 def test_a_dataset_is_named_as_it_is_read_or_by_its_id() -> None:

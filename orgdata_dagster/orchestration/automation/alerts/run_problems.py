@@ -1,6 +1,6 @@
 """Problems in Dagster's records: failed runs, failing checks, rejected rows of a sync, failing sensors.
 
-Here: one function per kind. Keep out: problems of tables (tables.py) and of vendors (vendors.py).
+Here: one function per kind. Keep out: problems of tables (table_problems.py) and of vendors (vendor_problems.py).
 
 The last run of an asset decides: a problem ends when a later run of the same asset succeeds. While a run is in
 progress, or if Dagster will retry it, the problem is undecided.

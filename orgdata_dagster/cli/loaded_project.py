@@ -31,7 +31,7 @@ _HOW = " in the environment or in .env; see .env.example"
 
 
 @dataclass(frozen=True)
-class Catalog:
+class LoadedProject:
     """The project's definitions, loaded once."""
 
     defs: dg.Definitions
@@ -207,7 +207,7 @@ class Catalog:
         return set(graph.get(key).assets_def.required_resource_keys)
 
 
-def load(*, without_broken: bool = False) -> Catalog:
+def load(*, without_broken: bool = False) -> LoadedProject:
     """Load the project's definitions. Raises UserError with every problem in the YAML files.
 
     without_broken: log broken parts and load the others instead (isolation.py).
@@ -215,7 +215,7 @@ def load(*, without_broken: bool = False) -> Catalog:
     for category in (dg.BetaWarning, dg.PreviewWarning):
         warnings.simplefilter("ignore", category)  # users need not know which parts of Dagster are in beta
     try:
-        return Catalog(build_defs(for_ui=without_broken))
+        return LoadedProject(build_defs(for_ui=without_broken))
     except settings.SettingsError:
         raise
     except Exception as error:  # noqa: BLE001 - every error becomes lines, never a traceback

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from orgdata_dagster.http.circuit_breaker import CircuitBreaker
 from orgdata_dagster.http.redaction import excerpt
 from orgdata_dagster.orchestration.automation.alerts.problems import Found, Problem
-from orgdata_dagster.orchestration.automation.alerts.runs import LONGEST
+from orgdata_dagster.orchestration.automation.alerts.run_problems import LONGEST
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.orchestration.shared_state import shared_state
 

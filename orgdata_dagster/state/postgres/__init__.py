@@ -1,8 +1,8 @@
 """Shared state in PostgreSQL, for processes on several machines, which use the server's clock.
 
 Here: `PostgresState`. The modules: session.py (this process's connection), locks.py (locks, claims and leases),
-postgres_tables.py (tables and notes). Add here when: the interface has another method. Keep out: other stores; the use of the
-state.
+postgres_tables.py (tables and notes). Add here when: the interface has another method. Keep out: other stores; the use
+of the state.
 
 Imported only if ORGDATA_STATE names a database, because it needs psycopg (`orgdata[postgres]`).
 """

@@ -75,3 +75,22 @@ def test_modules_that_docstrings_name_exist() -> None:
         and name.removesuffix(".py") not in _OF_A_VENDOR
     }
     assert found == set()
+
+
+COST = re.findall(r"^\| (vendor code|YAML and README|sandbox|tests)\b.* \| (\d+), ([\d,]+) \|$", TABLE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("part", "patterns"),
+    [
+        ("vendor code", ["orgdata_dagster/vendors/together/*.py"]),
+        ("YAML and README", ["orgdata_dagster/defs/together/*.yaml", "orgdata_dagster/vendors/together/*.md"]),
+        ("sandbox", ["orgdata_dagster/sandbox/together/*.py"]),
+        ("tests", ["orgdata_dagster_tests/vendors/together/*.py"]),
+    ],
+)
+def test_what_a_vendor_costs_is_still_true(part: str, patterns: list[str]) -> None:
+    files = [path for pattern in patterns for path in PACKAGE.parent.glob(pattern)]
+    [(count, lines)] = [(int(count), int(lines.replace(",", ""))) for name, count, lines in COST if name == part]
+    assert count == len(files)
+    assert lines == pytest.approx(sum(len(path.read_text().splitlines()) for path in files), rel=0.05)

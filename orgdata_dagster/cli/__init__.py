@@ -144,7 +144,7 @@ def pull(
     keys, lost = loaded.without_past(keys, since, until)
     console = _console(stderr=as_json)
     if selection == "*":
-        loaded.name_off(console)
+        loaded.print_unconfigured(console)
     for line in lost:
         console.print(line, style="yellow", highlight=False, soft_wrap=True)
     chosen = {("--accept-shrink", ACCEPT_SHRINK_TAG): accept_shrink, ("--full", FULL_WALK_TAG): full}
@@ -180,7 +180,7 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
     since, until = days_of(first, last)
     keys = loaded.with_days(loaded.configured() if selection == "*" else loaded.select(selection), since, until)
     if selection == "*":
-        loaded.name_off(_console(stderr=as_json))
+        loaded.print_unconfigured(_console(stderr=as_json))
     made = make(loaded, keys, since, until)
     if as_json:
         print_json(plan_as_json(made))
@@ -193,7 +193,7 @@ def plan(selection: str, first: str | None, last: str | None, as_json: bool) -> 
 @click.option("--dry-run", is_flag=True, help="Only show what would be sent, whatever the YAML says.")
 @click.option("--rejected", is_flag=True, help="Send only rows that are currently rejected.")
 @click.option(
-    "--all", "everything", is_flag=True, help="Send every row, also rows that are unchanged since they were accepted."
+    "--all", "everything", is_flag=True, help="Send every row, even if it has not changed since it was accepted."
 )
 @as_json_option
 @needs_vendors

@@ -49,10 +49,10 @@ def validate(as_json: bool) -> None:
         sys.exit(2)
     vendors = len(loaded.vendors)
     if as_json:
-        off = [{"vendor": vendor, "reason": reason} for vendor, reason in loaded.off.items()]
+        off = [{"vendor": vendor, "reason": reason} for vendor, reason in loaded.unconfigured.items()]
         print_json({"problems": [], "assets": len(loaded.keys), "vendors": vendors, "not_configured": off})
         return
-    loaded.name_off(console())
+    loaded.print_unconfigured(console())
     own = [key for key in loaded.keys if key.path[0] not in loaded.vendors]
     beside = f", and {counted(len(own), 'other asset')}" if own else ""
     contents = f"{counted(len(loaded.keys) - len(own), 'asset')} of {counted(vendors, 'vendor')}"
@@ -93,7 +93,7 @@ def preview(table: str, day: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False), default="-")
 def schema(file: str) -> None:
-    """Write the JSON schema of all defs.yaml to FILE (default: print it), for completion in editors."""
+    """Write a JSON schema of the defs.yaml files to FILE (default: print it), for completion in editors."""
     from orgdata_dagster.cli.schema import schema as make
 
     with usual_modes(), click.open_file(file, "w") as target:

@@ -172,32 +172,32 @@ class LoadedProject:
         return partitions.start.date() if isinstance(partitions, dg.TimeWindowPartitionsDefinition) else None
 
     @cached_property
-    def off(self) -> dict[str, str]:
+    def unconfigured(self) -> dict[str, str]:
         """Vendor without credentials -> the variables to set, in words."""
         vendors = [each for each in self.resources.values() if isinstance(each, VendorResource)]
         return {each.vendor: unset for each in vendors if (unset := each.not_configured())}
 
-    def name_off(self, console: Console) -> None:
+    def print_unconfigured(self, console: Console) -> None:
         """Print the vendors without credentials, one line per vendor."""
-        for vendor, unset in self.off.items():
+        for vendor, unset in self.unconfigured.items():
             skipped(console, vendor, unset)
 
     def configured(self) -> list[dg.AssetKey]:
-        """The assets that neither need a vendor that is off nor depend on its tables.
+        """The assets that neither need an unconfigured vendor nor depend on its tables.
 
-        Raises UserError if there are assets, but all of them are off.
+        Raises UserError if there are assets, but none of their vendors is configured.
         """
         graph = self.defs.resolve_asset_graph()
-        off = {key for key in graph.get_all_asset_keys() if self._vendors_of(key) & self.off.keys()}
-        found = [key for key in self.keys if not {key, *graph.get_ancestor_asset_keys(key)} & off]
+        without = {key for key in graph.get_all_asset_keys() if self._vendors_of(key) & self.unconfigured.keys()}
+        found = [key for key in self.keys if not {key, *graph.get_ancestor_asset_keys(key)} & without]
         if self.keys and not found:
-            raise UserError(*(f"{vendor} is {unset}{_HOW}" for vendor, unset in self.off.items()))
+            raise UserError(*(f"{vendor} is {unset}{_HOW}" for vendor, unset in self.unconfigured.items()))
         return found
 
     def check_configured(self, keys: Sequence[dg.AssetKey]) -> None:
-        """Raise UserError if a vendor that a run of these assets needs is off."""
-        if needed := sorted({vendor for key in keys for vendor in self._vendors_of(key)} & self.off.keys()):
-            raise UserError(*(f"{vendor} is {self.off[vendor]}{_HOW}" for vendor in needed))
+        """Raise UserError if a vendor that a run of these assets needs is not configured."""
+        if needed := sorted({vendor for key in keys for vendor in self._vendors_of(key)} & self.unconfigured.keys()):
+            raise UserError(*(f"{vendor} is {self.unconfigured[vendor]}{_HOW}" for vendor in needed))
 
     def _vendors_of(self, key: dg.AssetKey) -> set[str]:
         """The vendors whose resources a run of the asset needs."""

@@ -27,7 +27,7 @@ _FORMATS = "--csv, --json and --parquet"
 @as_json_option
 @click.option("--html", "file", type=click.Path(dir_okay=False), help="Write an HTML page to FILE.")
 def status(as_json: bool, file: str | None) -> None:
-    """Show tables, rows, coverage with its gaps, use of the rate limits, and what fails: vendors, tables, checks."""
+    """Show each table with its rows and gaps, the use of the rate limits, and which vendors, tables and checks fail."""
     if file:
         from orgdata_dagster.cli.status_page import write
 
@@ -68,7 +68,7 @@ def status(as_json: bool, file: str | None) -> None:
         out = console()
         out.print(f"warehouse {opening.warehouse().uri} (times are UTC)", highlight=False, soft_wrap=True)
         status_report.show_tables(out, statuses)
-        status_report.show_off(out, outline.vendors)
+        status_report.show_unconfigured(out, outline.vendors)
         status_report.show_rate_limits(out, rate_limit_use.used_today(rate_limits))
         status_report.show_pauses(out, paused)
         status_report.show_failed(out, failed or ())

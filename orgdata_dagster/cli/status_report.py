@@ -67,7 +67,7 @@ def show_rate_limits(console: Console, rows: Iterable[dict[str, Any]]) -> None:
         hanging(console, f"rate limit of {vendor}: ", ", ".join(used), indent=2)
 
 
-def show_off(console: Console, vendors: Iterable[VendorOutline]) -> None:
+def show_unconfigured(console: Console, vendors: Iterable[VendorOutline]) -> None:
     """Print which vendors have no credentials."""
     for each in vendors:
         if each.off:

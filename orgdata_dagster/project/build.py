@@ -31,7 +31,7 @@ from orgdata_dagster.orchestration.resources import VendorResource, WarehouseRes
 from orgdata_dagster.overview import asset as overview
 from orgdata_dagster.project import isolation, yaml_files
 from orgdata_dagster.project.stand_ins import stand_ins
-from orgdata_dagster.project.unconfigured_vendors import shown_as_off
+from orgdata_dagster.project.unconfigured_vendors import shown_as_unconfigured
 from orgdata_dagster.project.view_deps import on_tables
 
 
@@ -84,7 +84,7 @@ def build_defs(
     defs = dg.Definitions.merge(defs, seen)
     assets = on_tables(list(defs.assets or ()))
     if for_ui:
-        assets, resources = shown_as_off(assets, resources)
+        assets, resources = shown_as_unconfigured(assets, resources)
     defs = _with(defs, assets, resources)
     missing = stand_ins(defs, loaded.broken, all_missing=for_ui)
     return dg.Definitions.merge(defs, dg.Definitions(resources=missing)) if missing else defs

@@ -1,7 +1,7 @@
 """Vendors without credentials in the UI: their assets, and the failures of their runs, list the variables to set.
 
-Here: `shown_as_off`. Keep out: skipping them in schedules and sensors (orchestration/automation/schedules.py) and on
-the command line (cli/loaded_project.py).
+Here: `shown_as_unconfigured`. Keep out: skipping them in schedules and sensors (orchestration/automation/schedules.py)
+and on the command line (cli/loaded_project.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TAG = {"configured": "no"}
 _HOW = "in the environment or in .env, then reload the code location"
 
 
-def shown_as_off(assets: Sequence[Any], resources: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+def shown_as_unconfigured(assets: Sequence[Any], resources: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """The assets and resources of a project. Assets of vendors without credentials are marked as not configured, and
     their resources are replaced by stand-ins.
     """

@@ -21,7 +21,7 @@ from orgdata_dagster.http.rate_limit import RateLimitTimeout
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
 from orgdata_dagster.orchestration.automation.gaps import Coverage, covered
 from orgdata_dagster.orchestration.automation.queued_runs import under_way
-from orgdata_dagster.orchestration.automation.schedules import first_due_day, off, open_circuit
+from orgdata_dagster.orchestration.automation.schedules import first_due_day, open_circuit, reason_to_skip
 from orgdata_dagster.orchestration.partitions import key_of
 from orgdata_dagster.orchestration.resources import VendorResource, WarehouseResource
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
@@ -64,7 +64,7 @@ def changes_sensor(
         description=f"Probes each table of {vendor} at most once in 5 minutes, and pulls tables that changed.",
     )
     def changes(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
-        if stopped := off(resource):
+        if stopped := reason_to_skip(resource):
             return dg.SensorResult(skip_reason=stopped)
         now = datetime.now(UTC)
         state = json.loads(context.cursor or "{}")

@@ -129,7 +129,7 @@ def _schedule(
     def tick(
         context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        if vendor is not None and (stopped := off(vendor)):
+        if vendor is not None and (stopped := reason_to_skip(vendor)):
             return stopped
         queued = waiting(context.instance, name)
         requests = due(context.scheduled_execution_time.astimezone(UTC), warehouse)
@@ -153,7 +153,7 @@ def _range(tags: Mapping[str, str]) -> tuple[str, str]:
     return tags.get(RANGE_START, one), tags.get(RANGE_END, one)
 
 
-def off(vendor: VendorResource) -> dg.SkipReason | None:
+def reason_to_skip(vendor: VendorResource) -> dg.SkipReason | None:
     """Why no request can or may be sent to the vendor now; None if it can."""
     if reason := vendor.not_configured():
         return dg.SkipReason(f"{vendor.vendor}: {reason}")

@@ -9,7 +9,7 @@ dagster.yaml), and `catch_up` pulls partitions that are still missing.
 
 import dagster as dg
 
-from orgdata_dagster.orchestration.instance.orphaned_runs import reap
+from orgdata_dagster.orchestration.instance.orphaned_runs import at_rest, reap
 
 NAME = "orphaned_runs"
 _INTERVAL = 4  # seconds; the daemon looks for sensors that are due every 5, so that this one ticks every 5
@@ -22,8 +22,16 @@ _INTERVAL = 4  # seconds; the daemon looks for sensors that are due every 5, so 
     description="Fails runs whose process was killed or whose machine is gone, and frees their slots.",
 )
 def orphaned_runs_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Look for orphaned runs and clean up."""
+    """Look for orphaned runs and clean up.
+
+    The cursor is the newest run after which there was nothing left to do, so that an idle project costs one query.
+    """
+    newest = next(iter(context.instance.get_run_ids(limit=1)), "none")
+    if newest == context.cursor:
+        return dg.SkipReason("no run since the last clean-up")
     failed = reap(context.instance)
+    if at_rest(context.instance):
+        context.update_cursor(newest)
     return dg.SkipReason(
         f"failed {', '.join(run_id[:8] for run_id in failed)}" if failed else "every run has its process"
     )

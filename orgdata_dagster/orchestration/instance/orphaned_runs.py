@@ -50,6 +50,11 @@ def reap(instance: dg.DagsterInstance, *, no_daemon: bool = False) -> list[str]:
     return [run.run_id for run in dead]
 
 
+def at_rest(instance: dg.DagsterInstance) -> bool:
+    """Whether no run is unfinished and every ended one was compared with the ledger: only a new run changes that."""
+    return not instance.get_run_ids(dg.RunsFilter(statuses=_NOT_ENDED), limit=1) and not ended_early(instance)
+
+
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """The runs that have not ended although their process has."""
     return [run for run in instance.get_runs(dg.RunsFilter(statuses=_NOT_ENDED)) if _is_dead(instance, run)]
@@ -61,9 +66,12 @@ def _fail(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     found = state.holder(claim)
     if not state.revoke(claim):
         return False
-    instance.report_run_failed(run, _what_happened(run, found))
+    latest = instance.get_run_by_id(run.run_id)  # its process may have ended the run just before it ended itself
+    dead = latest is not None and not latest.is_finished
+    if dead:
+        instance.report_run_failed(run, _what_happened(run, found))
     state.forget(claim)
-    return True
+    return dead
 
 
 def _what_happened(run: dg.DagsterRun, holder: Holder | None) -> str:

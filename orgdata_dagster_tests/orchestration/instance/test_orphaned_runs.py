@@ -9,7 +9,8 @@ from functools import cache, partial
 import dagster as dg
 import pytest
 
-from orgdata_dagster.orchestration.instance import pools
+from orgdata_dagster.orchestration.automation import orphaned_runs_sensor as sensors
+from orgdata_dagster.orchestration.instance import orphaned_runs, pools
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.run_claims import claim
 from orgdata_dagster.orchestration.shared_state import shared_state
@@ -123,6 +124,51 @@ def test_a_run_whose_process_was_killed_fails_with_the_reason(
         reasons = [record.event_log_entry.message for record in instance.get_records_for_run(run_id).records]
         assert any(f"The process {process.pid} on {socket.gethostname()}, which worked on" in text for text in reasons)
         assert shared_state().holder(f"runs/{run_id}") is None
+
+
+def test_a_run_that_ended_just_before_its_process_has_not_failed(home: Home, ended: str) -> None:
+    """It used to be failed, and repeated, if it ended while a clean-up was looking at the other runs."""
+    with home.instance() as instance:
+        run_id = started_run(instance, {PROCESS_TAG: ended})
+        [seen] = orphaned_runs.dead_runs(instance)
+        success = dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, any_job.name)
+        instance.report_dagster_event(success, run_id=run_id)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(orphaned_runs, "dead_runs", lambda _: [seen])
+            assert reap(instance) == []
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        assert run.status == dg.DagsterRunStatus.SUCCESS
+
+
+def test_the_sensor_of_an_idle_project_only_looks_for_new_runs(
+    home: Home, ended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, cursor = list[str](), None
+    monkeypatch.setattr(sensors, "reap", lambda instance: calls.append("reap") or reap(instance))
+
+    def tick(instance: dg.DagsterInstance) -> int:
+        nonlocal cursor
+        calls.clear()
+        with dg.build_sensor_context(instance, cursor=cursor) as context:
+            sensors.orphaned_runs_sensor(context)
+            cursor = context.cursor
+        return len(calls)
+
+    with home.instance() as instance:
+        pools.apply_limits(instance, home.loaded().resources)
+        assert [tick(instance), tick(instance)] == [1, 0]
+        living = started_run(instance, {PROCESS_TAG: processes.identity()})
+        assert [tick(instance), tick(instance)] == [1, 1]
+        dead = started_run(instance, {PROCESS_TAG: ended})
+        assert tick(instance) == 1
+        assert holders(instance) == {living}
+        run = instance.get_run_by_id(living)
+        assert run is not None
+        instance.report_run_canceled(run)
+        assert [tick(instance), tick(instance)] == [1, 0]
+        assert holders(instance) == set()
+        assert {run.run_id for run in orphaned_runs.ended_early(instance)} == set(), dead
 
 
 def test_the_retry_of_a_killed_run_does_not_count_as_killed(home: Home, ended: str) -> None:

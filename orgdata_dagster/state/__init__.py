@@ -2,7 +2,8 @@
 
 Here: the names that other packages use, and `open_state`, which chooses a store. The modules: interface.py (the
 interface of a store), files.py (the store of one machine) with its parts sqlite_tables.py and file_lock.py, postgres/
-(the store of several machines), processes.py (the identity of a process).
+(the store of several machines), postgres_address.py (the address of a database), processes.py (the identity of a
+process).
 Add here when: another package needs one more name.
 Keep out: what is shared (rate limits, circuit breakers, claims on runs), and the store's address (settings.py).
 """

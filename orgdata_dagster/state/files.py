@@ -26,6 +26,8 @@ from orgdata_dagster.state.sqlite_tables import SqliteTables
 class FileState:
     """State in a folder, normally ORGDATA_HOME. A name is a path below it."""
 
+    secrets: tuple[str, ...] = ()
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._leases: dict[str, Path] = {}  # a path is made once, not for every request

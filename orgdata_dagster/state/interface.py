@@ -122,6 +122,10 @@ class Tables(Protocol):
 class State(Protocol):
     """A store of shared state. All locks end with the process that holds them, also after a crash."""
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values in the store's address that must never be shown."""
+
     def describe(self) -> str:
         """Check that the store can be used; returns its place as text. Raises StateUnavailable."""
 

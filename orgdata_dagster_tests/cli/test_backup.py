@@ -13,6 +13,7 @@ import pytest
 from orgdata_dagster.cli.backup.making import make
 from orgdata_dagster.cli.backup.restoring import restore
 from orgdata_dagster.cli.errors import UserError
+from orgdata_dagster.orchestration.shared_state import shared_state
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests import warehouses
 from orgdata_dagster_tests.integration.home import Home
@@ -164,6 +165,7 @@ def test_everything_on_postgresql_is_restored(
 
     use_databases()
     assert new_home.orgdata("pull", "--from", today(back=5)).status == 0
+    assert shared_state().notes("circuit_breakers").add("acme", "since the backup no more")
     made = new_home.orgdata("backup", str(tmp_path / "backup"))
     assert made.status == 0, made.everything
     shutil.rmtree(new_home.folder)
@@ -173,6 +175,7 @@ def test_everything_on_postgresql_is_restored(
     done = new_home.orgdata("restore", str(tmp_path / "backup"))
 
     assert done.status == 0, done.everything
+    assert shared_state().notes("circuit_breakers").read("acme") == "since the backup no more"
     assert len(consistent(new_home)) == 6
     truth = sandbox.institution_analytics.data_sets[NAME].truth()
     assert (

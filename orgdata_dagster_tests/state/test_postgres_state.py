@@ -14,7 +14,7 @@ from orgdata_dagster import settings
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
 from orgdata_dagster.http.redaction import redact
 from orgdata_dagster.orchestration.shared_state import shared_state
-from orgdata_dagster.state import FileState, StateUnavailable, StillHeld
+from orgdata_dagster.state import FileState, StateUnavailable, StillHeld, Transaction
 from orgdata_dagster_tests.postgres import PASSWORD, Server
 from orgdata_dagster_tests.state.conftest import BEAT, GRACE, PATIENCE, Processes
 from orgdata_dagster_tests.stopping import stopped
@@ -112,6 +112,74 @@ def test_a_process_that_was_suspended_for_a_while_counts_as_alive(postgres: Serv
     assert not other.revoke("runs/one")
 
 
+def test_a_new_process_knows_who_is_dead_if_another_one_was_connected_all_the_time(
+    postgres: Server, database: str, start: Processes
+) -> None:
+    """`orgdata status` used to show the run of a killed machine as running for a minute."""
+    watching = opened(postgres, database)
+    assert watching.holder("runs/one") is None
+    dying = start(claim_for_ever, postgres.url(database))
+    wait_until(lambda: watching.holder("runs/one"))
+    start.kill(dying)
+    wait_until(lambda: (found := watching.holder("runs/one")) and not found.alive)
+    found = opened(postgres, database, grace=0.3, patience=3600).holder("runs/one")
+    assert found is not None
+    assert not found.alive
+
+
+def claim_for_ever(url: str) -> None:
+    from orgdata_dagster.state.postgres import PostgresState
+
+    claimed = PostgresState(url, beat=BEAT).claim("runs/one")
+    while claimed:
+        time.sleep(1)
+
+
+def test_a_lock_whose_row_was_removed_can_be_taken_again(postgres: Server, database: str) -> None:
+    """Rows that were not used for a week are removed. A process that knew them used to wait for ever."""
+    state = opened(postgres, database)
+    for held in (state.lease(["one", "two"]), state.claim("runs/one")):
+        assert held is not None
+        held.release()
+    postgres.sql("DELETE FROM orgdata_state.lock", database)
+    wait_until(lambda: state.lease(["one", "two"]))
+
+
+def test_any_number_of_old_processes_can_be_removed(postgres: Server, database: str) -> None:
+    """Each of them is probed with a lock. After a week without a run, the server used to run out of locks for ever."""
+    opened(postgres, database).describe()
+    insert = "INSERT INTO orgdata_state.process SELECT n, 'a:1:1', now() - interval '8 days' FROM generate_series"
+    postgres.sql(f"{insert}(1, 60000) AS n", database)
+    with opened(postgres, database).lock("one"):
+        pass
+    assert postgres.sql("SELECT count(*) FROM orgdata_state.process WHERE identity = 'a:1:1'", database) == [["59800"]]
+
+
+def test_a_reservation_sees_all_earlier_ones_whatever_the_database_is_set_to(postgres: Server, database: str) -> None:
+    """With `repeatable read`, it would see those from before it had to wait for its turn."""
+    postgres.sql(f"ALTER DATABASE {database} SET default_transaction_isolation = 'repeatable read'")
+    mine, others = (opened(postgres, database).tables("t", "CREATE TABLE IF NOT EXISTS t (id {id});") for _ in range(2))
+    insert, turn = "INSERT INTO t VALUES (:id)", threading.Event()
+
+    def take_long(transaction: Transaction) -> None:
+        transaction.insert(insert, {})
+        turn.set()
+        time.sleep(0.3)
+
+    mine.run(lambda _: None)
+    writing = threading.Thread(target=lambda: others.run(take_long))
+    writing.start()
+    turn.wait(10)
+    assert len(mine.run(lambda transaction: transaction.first[0], ["SELECT id FROM t"])) == 1
+    writing.join()
+
+
+def test_a_replica_is_refused(postgres: Server, database: str) -> None:
+    postgres.sql(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    with pytest.raises(StateUnavailable, match="session is read-only"):
+        opened(postgres, database, patience=0.3).describe()
+
+
 @pytest.mark.parametrize("port", [1])
 def test_without_a_server_no_request_is_sent(port: int) -> None:
     from orgdata_dagster.state.postgres import PostgresState
@@ -166,7 +234,14 @@ def test_a_refused_login_is_reported_at_once(postgres: Server, database: str) ->
 
 @pytest.mark.parametrize(
     "value",
-    [f"postgresql://me:{PASSWORD}%@host/x", f"mysql://me:{PASSWORD}@host/x", f"postgresql://{PASSWORD}:x:y@[h/x"],
+    [
+        f"postgresql://me:{PASSWORD}%@host/x",
+        f"mysql://me:{PASSWORD}@host/x",
+        f"postgresql://{PASSWORD}:x:y@[h/x",
+        f"postgresql://me:{PASSWORD}/z@host/x",
+        f"postgresql://me:1/{PASSWORD}@host/x?sslmode=require",
+        f"postgresql://me:{PASSWORD}",
+    ],
 )
 def test_an_invalid_address_is_reported_without_its_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORGDATA_STATE", value)
@@ -185,6 +260,9 @@ def test_the_password_is_redacted_everywhere(
     assert PASSWORD not in repr(state)
     assert PASSWORD not in redact(f"a library quotes {postgres.url(database)}")
     assert shared_state() is state
+    monkeypatch.setenv("ORGDATA_STATE", "postgresql://me:odd#pass?word@127.0.0.1:1/x")
+    assert repr(shared_state()) == "PostgresState(127.0.0.1:1/x)"
+    assert redact("it is odd#pass?word") == "it is [redacted]"
 
 
 def test_the_default_is_files_and_does_not_import_psycopg(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from typing import Literal
 import duckdb
 
 from orgdata_dagster import settings
+from orgdata_dagster.cli.backup.dumps import Database
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.warehouse.names import TableName
@@ -31,6 +32,7 @@ from orgdata_dagster.warehouse.storage.catalogs import LocalCatalog
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.duckdb_file import DuckDBFile
 from orgdata_dagster.warehouse.storage.lake import Lake
+from orgdata_dagster.warehouse.storage.postgres_catalog import PostgresCatalog
 
 HOME, WAREHOUSE, POSTGRES = "home", "warehouse", "postgres"
 _DESCRIPTION = "backup.json"
@@ -120,26 +122,26 @@ def local_parts(warehouse: Warehouse) -> dict[str, Path]:
     return {"data": storage.folder, **({"catalog": catalog.file} if isinstance(catalog, LocalCatalog) else {})}
 
 
-def databases(warehouse: Warehouse) -> dict[str, str]:
-    """Part (`dagster`, `state`, `lake`) -> address of each PostgreSQL database of the project.
+def databases(warehouse: Warehouse) -> dict[str, Database]:
+    """Part (`dagster`, `state`, `lake`) -> the tables of the project on PostgreSQL.
 
     Raises UserError if Dagster's storage is in files outside the home, because a backup would not contain them.
     """
-    found: dict[str, str] = {}
+    found = list[Database]()
     with shared_instance() as instance:
         if address := getattr(instance.event_log_storage, "postgres_url", None):
-            found["dagster"] = str(address)
+            found.append(Database(str(address), "dagster"))
         elif not Path(instance.root_directory).resolve().is_relative_to(settings.home().resolve()):
             raise UserError(
                 f"Dagster's storage is in {instance.root_directory}, outside {settings.HOME}, and would not be part of "
                 f"the backup: unset {settings.DAGSTER_HOME}, or keep Dagster's storage on PostgreSQL"
             )
     if uri := settings.state_uri():
-        found["state"] = uri
+        found.append(Database(uri, "state"))
     catalog = getattr(warehouse.storage, "catalog", None)
-    if address := getattr(catalog, "address", None):
-        found["lake"] = str(address)
-    return found
+    if isinstance(catalog, PostgresCatalog):
+        found.append(Database(catalog.address, "lake", schema=catalog.schema))
+    return {each.part: each for each in found}
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

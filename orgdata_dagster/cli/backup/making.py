@@ -43,13 +43,13 @@ def make(folder: Path) -> Description:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not empty: name a new folder for each backup")
     warehouse = opening.warehouse()
-    parts, addresses = local_parts(warehouse), databases(warehouse)
+    parts, found = local_parts(warehouse), databases(warehouse)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _nothing_is_committed(warehouse) as rows:
         # Dagster's storage first: see the module docstring
         copy_in_a_process(settings.home(), folder / HOME)
-        for part, address in addresses.items():
-            dump(address, folder / POSTGRES / f"{part}.dump")
+        for part, database in found.items():
+            dump(database, folder / POSTGRES / f"{part}.dump")
         for name, path in parts.items():
             if path.exists():
                 copy_in_a_process(path, folder / WAREHOUSE / name)
@@ -57,7 +57,7 @@ def make(folder: Path) -> Description:
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         orgdata=version("orgdata"),
         warehouse=kind(warehouse),
-        databases=sorted(addresses),
+        databases=sorted(found),
         rows=rows,
         files=checksums(folder),
     )
@@ -67,13 +67,19 @@ def make(folder: Path) -> Description:
 
 @contextmanager
 def _nothing_is_committed(warehouse: Warehouse) -> Iterator[dict[str, int]]:
-    """Hold the write lock; yields table -> number of rows."""
+    """Hold the write lock; yields table -> number of rows.
+
+    Raises WarehouseUnavailable at the end if the lock was lost meanwhile, which is possible on a lake.
+    """
     if not warehouse.exists:
         with warehouse.storage.locked(shared=False, waiting=lambda: None, patience=None):
             if not warehouse.exists:  # it was not created before we got the lock
                 yield {}
                 return
+    if kind(warehouse) == "lake":
+        with warehouse.transaction() as connection:
+            yield rows_of(connection)
+        return
     with warehouse.writing() as connection:
-        if kind(warehouse) == "file":
-            connection.execute("CHECKPOINT")  # so that the file alone is the whole database
+        connection.execute("CHECKPOINT")  # so that the file alone is the whole database
         yield rows_of(connection)

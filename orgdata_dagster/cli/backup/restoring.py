@@ -16,7 +16,7 @@ from pathlib import Path
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli.backup import HOME, POSTGRES, WAREHOUSE, Description, databases, kind, local_parts, rows_of
-from orgdata_dagster.cli.backup.dumps import is_empty
+from orgdata_dagster.cli.backup.dumps import Database, restore_unused_state
 from orgdata_dagster.cli.backup.dumps import restore as restore_dump
 from orgdata_dagster.cli.dev import alone
 from orgdata_dagster.cli.errors import UserError
@@ -39,15 +39,17 @@ def restore(folder: Path, *, replace: bool) -> tuple[Description, list[Path]]:
     description = Description.read(folder)
     description.check(folder)
     warehouse = opening.warehouse()
+    if "state" in description.databases and (address := settings.state_uri()):
+        restore_unused_state(address, folder / POSTGRES / "state.dump")
     with alone():
-        addresses = databases(warehouse)
-        _check_kinds(description, warehouse, set(addresses))
-        moved = _make_room(warehouse, addresses, replace=replace)
+        found = databases(warehouse)
+        _check_kinds(description, warehouse, set(found))
+        moved = _make_room(warehouse, found, replace=replace)
         with _held(warehouse):
-            _restore_files(folder, warehouse, dagster="dagster" not in addresses)
+            _restore_files(folder, warehouse, dagster="dagster" not in found)
             for part in description.databases:
-                if part != "state" or is_empty(addresses[part]):
-                    restore_dump(addresses[part], folder / POSTGRES / f"{part}.dump")
+                if part != "state":
+                    restore_dump(found[part], folder / POSTGRES / f"{part}.dump")
         _compare(description, warehouse)
         with shared_instance() as instance:
             # runs that are running in the backup have no process: fail them, and report to Dagster what they had landed
@@ -70,17 +72,17 @@ def _check_kinds(description: Description, warehouse: Warehouse, parts: set[str]
 _SETTINGS = {"dagster": "`storage` in dagster.yaml", "state": "ORGDATA_STATE", "lake": "ORGDATA_WAREHOUSE"}
 
 
-def _make_room(warehouse: Warehouse, addresses: dict[str, str], *, replace: bool) -> list[Path]:
+def _make_room(warehouse: Warehouse, databases: dict[str, Database], *, replace: bool) -> list[Path]:
     """Move existing files aside; returns their new paths.
 
     Raises UserError if there is data and `replace` is false.
     """
     dagster, used = settings.own_dagster_home(), _has_runs()
-    in_files = "dagster" not in addresses
+    in_files = "dagster" not in databases
     places = [*([dagster] if used and in_files else []), *_places(warehouse)]
     files = [path for path in places if path.is_file() or (path.is_dir() and any(path.iterdir()))]
     filled = ["dagster"] if used and not in_files else []
-    filled += ["lake"] if "lake" in addresses and not is_empty(addresses["lake"]) else []
+    filled += ["lake"] if "lake" in databases and warehouse.exists else []
     if (files or filled) and not replace:
         there = [*map(str, files), *(f"the database of {part}" for part in filled)]
         raise UserError(

@@ -1,8 +1,8 @@
 """Shared state in PostgreSQL, for processes on several machines, which use the server's clock.
 
-Here: `PostgresState`. The modules: session.py (this process's connection), locks.py (locks, claims and leases),
-postgres_tables.py (tables and notes). Add here when: the interface has another method. Keep out: other stores; the use
-of the state.
+Here: `PostgresState`. The modules: session.py (this process's connection), pooler.py (poolers that share sessions),
+locks.py (locks, claims and leases), postgres_tables.py (tables and notes). Add here when: the interface has another
+method. Keep out: other stores; the use of the state.
 
 Imported only if ORGDATA_STATE names a database, because it needs psycopg (`orgdata[postgres]`).
 """
@@ -39,6 +39,11 @@ class PostgresState:
 
     def __repr__(self) -> str:
         return f"PostgresState({self._session.place})"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The passwords in the URI; see State."""
+        return self._session.secrets
 
     def describe(self) -> str:
         """The state's place; see State."""

@@ -12,15 +12,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+
+from orgdata_dagster.state.postgres_address import parsed
 
 INVALID = (
     "ORGDATA_STATE is not a valid address of a database. Write postgresql://USER@HOST:5432/DATABASE, with characters "
-    "such as @ and % in a password escaped as %40 and %25."
+    "such as @, / and % in a password escaped as %40, %2F and %25."
 )
 LOST = (
     "This process had no connection to the shared state at {place} for so long that it was considered dead, and {what} "
     "was given to other processes. It sends no more requests; another run repeats its work."
+)
+POOLED = (
+    "The shared state at {place} is behind a pooler in transaction mode, in which locks do not belong to one process. "
+    "Connect to PostgreSQL directly, or to a pooler in session mode, in ORGDATA_STATE."
 )
 # Classes of SQLSTATE, and single codes: a lost connection, short resources, a server that shuts down or starts, and a
 # transaction that was aborted by the server or took too long.
@@ -30,7 +35,9 @@ _REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "no passwo
 
 
 def place(parameters: Mapping[str, Any]) -> str:
-    """Host, port and database of connection parameters."""
+    """Host, port and database of connection parameters, or the service that names them."""
+    if service := parameters.get("service") or os.environ.get("PGSERVICE"):
+        return f"the service {service}"
     host = parameters.get("host") or os.environ.get("PGHOST") or "the local socket"
     port = parameters.get("port") or os.environ.get("PGPORT") or 5432
     user = parameters.get("user") or os.environ.get("PGUSER")
@@ -39,18 +46,18 @@ def place(parameters: Mapping[str, Any]) -> str:
 
 
 def client_options(uri: str) -> dict[str, Any]:
-    """Options of the connection that the URI does not set."""
+    """The parameters of the connection: those of the URI, and ours where it has none."""
     wanted = {
-        "application_name": f"orgdata {socket.gethostname()}:{os.getpid()}",
+        "application_name": f"orgdata {socket.gethostname()[:40]}:{os.getpid()}",  # see locks.py
         "connect_timeout": 6,  # shorter than the grace after an outage (session.py)
         "client_encoding": "UTF8",  # otherwise texts are bytes in a database that was made without a locale
+        "target_session_attrs": "read-write",  # of several hosts the one that is not a replica
         "keepalives_idle": 4,
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
     }
-    named = conninfo_to_dict(uri)
-    return {name: value for name, value in wanted.items() if name not in named}
+    return wanted | parsed(uri)
 
 
 def passes(error: psycopg.Error) -> bool:

@@ -41,6 +41,11 @@ _HOLDER = f"""
 SELECT p.identity, l.since, p.seen, NOT (l.revoked OR {_DEAD})
 FROM {SCHEMA}.lock l JOIN {SCHEMA}.process p ON p.number = l.process WHERE l.name = %(name)s
 """
+# Whether another process has been connected for long. Sessions of the state have the names that causes.py gives them.
+_SETTLED = """
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name ~ '^orgdata [^ ]+:[0-9]+$' AND backend_start < clock_timestamp() - make_interval(secs => %s))
+"""
 _REVOKE = f"""
 UPDATE {SCHEMA}.lock SET revoked = true FROM {SCHEMA}.process p
 WHERE name = %(name)s AND process = p.number AND (revoked OR {_DEAD})
@@ -106,12 +111,12 @@ class Locks:
 
     def holder(self, name: str) -> Holder | None:
         """The holder of the lock; see State."""
-        row = self._session.run(lambda connection: connection.execute(_HOLDER, self._arguments(name=name)).fetchone())
+        row = self._session.run(lambda found: found.execute(_HOLDER, self._arguments(found, name=name)).fetchone())
         return None if row is None else Holder(row[0], row[1], alive=row[3], seen=row[2])
 
     def revoke(self, name: str) -> bool:
         """Take the lock away from a dead holder; returns whether it has no holder any more."""
-        if self._session.run(lambda connection: connection.execute(_REVOKE, self._arguments(name=name)).rowcount):
+        if self._session.run(lambda found: found.execute(_REVOKE, self._arguments(found, name=name)).rowcount):
             return True
         return self.holder(name) is None
 
@@ -119,36 +124,40 @@ class Locks:
         """Remove the row."""
         self._session.run(lambda connection: connection.execute(f"DELETE FROM {SCHEMA}.lock WHERE name = %s", (name,)))
 
-    def _arguments(self, **others: object) -> dict[str, object]:
-        """Parameters of a statement. Call this with the connection in use, because they depend on its age.
+    def _arguments(self, connection: Connection, **others: object) -> dict[str, object]:
+        """Parameters of a statement that looks for dead holders.
 
         During an outage of the server nobody has a heartbeat, and afterwards no session. The other processes therefore
-        get the time to come back, unless one has been silent for so long that it has given up itself.
+        get the time to come back, unless one has been silent for so long that it has given up itself. There was no
+        outage if this process or another one has been connected for long.
         """
         settled = self._session.connected_for() >= self._grace
+        if not settled and (row := connection.execute(_SETTLED, (self._grace,)).fetchone()):
+            settled = bool(row[0])
         silence = self._grace if settled else max(self._grace, self._session.patience)
         return {"me": self._session.number, "silence": silence, **others}
 
     def _taken(self, connection: Connection, names: Sequence[str], *, lasting: bool, remove: bool) -> str | None:
-        arguments = self._arguments(names=list(names))
+        arguments = {"me": self._session.number, "names": list(names)}
         row = connection.execute(_TAKE, arguments).fetchone()
-        if row is None and self._may_become_free(connection, arguments, names, remove=remove):
+        if row is None and self._may_become_free(connection, names, remove=remove):
             row = connection.execute(_TAKE, arguments).fetchone()
         if row is None:
             return None
         self._session.held[row[0]] = lasting
         return str(row[0])
 
-    def _may_become_free(
-        self, connection: Connection, arguments: dict[str, object], names: Sequence[str], *, remove: bool
-    ) -> bool:
-        """Create missing rows, and free the locks of dead processes; returns whether there were any."""
-        made = 0
-        if remove or any(name not in self._made for name in names):
-            made = connection.execute(_MAKE, arguments).rowcount
-            self._made |= set() if remove else set(names)
+    def _may_become_free(self, connection: Connection, names: Sequence[str], *, remove: bool) -> bool:
+        """Create missing rows, and free the locks of dead processes; returns whether there were any.
+
+        For known names this is done once a second: rows that were not used for days are removed (schema.py).
+        """
         now = time.monotonic()
-        if not made and now - self._checked.get(names[0], -_CHECK_HOLDERS) < _CHECK_HOLDERS:
+        new = remove or any(name not in self._made for name in names)
+        if not new and now - self._checked.get(names[0], -_CHECK_HOLDERS) < _CHECK_HOLDERS:
             return False
         self._checked[names[0]] = now
+        self._made |= set() if remove else set(names)
+        arguments = self._arguments(connection, names=list(names))
+        made = connection.execute(_MAKE, arguments).rowcount
         return made + connection.execute(_FREE_DEAD, arguments).rowcount > 0

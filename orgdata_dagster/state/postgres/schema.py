@@ -23,7 +23,9 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.note (
 
 # A commit need not wait for the disk, because after a crash of the server the past counts as unknown
 # (postgres_tables.py). A session must end within 6 seconds after its machine has failed, also if an answer to it was on
-# its way, and a hanging transaction must not block the others.
+# its way, and a hanging transaction must not block the others. The last four may be different by default for a user or
+# a database: an idle session keeps its locks, and a transaction that has waited for its turn must see what the others
+# have committed.
 SESSION = """
 SET synchronous_commit = off;
 SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3;
@@ -31,12 +33,19 @@ SET tcp_user_timeout = '6s';
 SET client_connection_check_interval = '2s';
 SET idle_in_transaction_session_timeout = '10s';
 SET statement_timeout = '30s';
+SET idle_session_timeout = 0;
+SET lock_timeout = 0;
+SET default_transaction_isolation = 'read committed';
 SET client_min_messages = error;
 """
 
+# Only some at a time: each row is probed with a lock that ends with the statement, and a server has a limited number of
+# them. The subquery with LIMIT keeps the server from probing other rows.
 TIDY = f"""
-DELETE FROM {SCHEMA}.process p WHERE seen < clock_timestamp() - interval '7 days'
-AND pg_try_advisory_xact_lock_shared(number);
+DELETE FROM {SCHEMA}.process WHERE number IN (
+    SELECT number FROM (
+        SELECT number FROM {SCHEMA}.process WHERE seen < clock_timestamp() - interval '7 days' LIMIT 200
+    ) AS old WHERE pg_try_advisory_xact_lock_shared(number));
 DELETE FROM {SCHEMA}.lock WHERE since < clock_timestamp() - interval '7 days'
 AND NOT EXISTS (SELECT FROM {SCHEMA}.process WHERE number = lock.process);
 """

@@ -24,13 +24,14 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from orgdata_dagster.state import stopping
 from orgdata_dagster.state.forks import watch
 from orgdata_dagster.state.interface import StateUnavailable
 from orgdata_dagster.state.postgres import causes
+from orgdata_dagster.state.postgres.pooler import shares_sessions
 from orgdata_dagster.state.postgres.schema import KEY_OF_SET_UP, SCHEMA, SESSION, SET_UP, TAKE_BACK, TIDY
+from orgdata_dagster.state.postgres_address import SECRETS, parsed
 from orgdata_dagster.state.processes import identity
 
 T = TypeVar("T")
@@ -50,7 +51,9 @@ class Session:
 
     def __init__(self, uri: str, *, beat: float, patience: float) -> None:
         self._uri, self._beat, self.patience = uri, beat, patience
-        self.place = causes.place(_parameters(uri))
+        parameters = _parameters(uri)
+        self.place = causes.place(parameters)
+        self.secrets = tuple(parameters[name] for name in SECRETS if name in parameters)
         self._new()
         watch(self)
 
@@ -146,10 +149,10 @@ class Session:
         if self._connection is not None and not self._connection.closed:
             return self._connection
         self._has_lock = False
-        connection = psycopg.connect(self._uri, autocommit=True, **causes.client_options(self._uri))
+        connection = self._connect()
         try:
             connection.execute(SESSION)
-            _set_up(connection)
+            self._set_up(connection)
             if self._registered:
                 self._take_back(connection)
         except BaseException:
@@ -157,6 +160,18 @@ class Session:
             raise
         self._connection, self._connected_at, self._known = connection, time.monotonic(), True
         return connection
+
+    def _connect(self) -> Connection:
+        return psycopg.connect(autocommit=True, **causes.client_options(self._uri))
+
+    def _set_up(self, connection: Connection) -> None:
+        """Create the tables if they do not exist. Two machines may do so at once."""
+        if shares_sessions(connection, self._connect):
+            raise StateUnavailable(causes.POOLED.format(place=self.place))
+        row = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.note",)).fetchone()
+        if row is None or row[0] is None:
+            with creating(connection):
+                connection.execute(SET_UP)
 
     def _end_transaction(self) -> None:
         """Roll back a failed transaction; close the connection if that fails."""
@@ -211,19 +226,11 @@ class Session:
                     self._end_transaction()
 
 
-def _parameters(uri: str) -> dict[str, Any]:
+def _parameters(uri: str) -> dict[str, str]:
     try:
-        return conninfo_to_dict(uri)
-    except psycopg.Error:  # the message would quote the URI, and the password with it
+        return parsed(uri)
+    except ValueError:
         raise StateUnavailable(causes.INVALID) from None
-
-
-def _set_up(connection: Connection) -> None:
-    """Create the tables if they do not exist. Two machines may do so at once."""
-    row = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.note",)).fetchone()
-    if row is None or row[0] is None:
-        with creating(connection):
-            connection.execute(SET_UP)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orgdata_dagster.state import stopping
@@ -46,6 +47,11 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database = 
 AND (l.classid::bigint << 32) + l.objid::bigint = %s ORDER BY 3
 """
 _NAME = "orgdata on "
+_POOLED = (
+    "The warehouse's catalog on PostgreSQL is behind a pooler in transaction mode, in which locks do not belong to one "
+    "process. Nothing was committed. Connect to PostgreSQL directly, or to a pooler in session mode, in "
+    "ORGDATA_WAREHOUSE."
+)
 _LONGEST = 300  # characters of a message
 _CANCELING = 0.5  # seconds
 _POLL = 0.1  # seconds between two looks at the patience and at a request to stop
@@ -66,7 +72,11 @@ def held(
     with connected(parameters) as connection:
         import psycopg
 
+        from orgdata_dagster.state.postgres.pooler import shares_sessions
+
         try:
+            if shares_sessions(connection, partial(_connect, parameters)):
+                raise WarehouseUnavailable(_POOLED)
             with notifying(waiting) as begin:
                 (got,) = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone() or (False,)
                 if not got:
@@ -100,6 +110,16 @@ def holders(parameters: Mapping[str, str], key: int) -> list[str]:
 @contextmanager
 def connected(parameters: Mapping[str, str]) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """A connection in autocommit mode. Raises WarehouseUnavailable if the server cannot be reached."""
+    connection = _connect(parameters)
+    try:
+        session = json.dumps(_SESSION)
+        connection.execute(_SET, [session, session])
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(parameters: Mapping[str, str]) -> psycopg.Connection[tuple[object, ...]]:
     try:
         import psycopg
         from psycopg.conninfo import make_conninfo
@@ -108,18 +128,12 @@ def connected(parameters: Mapping[str, str]) -> Iterator[psycopg.Connection[tupl
     name = f"{_NAME}{socket.gethostname()[:30]}, process {os.getpid()}"
     mine = {"connect_timeout": _CONNECTING, "client_encoding": "UTF8", "application_name": name[:63], **parameters}
     try:
-        connection = psycopg.connect(make_conninfo(**mine), autocommit=True, prepare_threshold=None)
+        return psycopg.connect(make_conninfo(**mine), autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:
         raise WarehouseUnavailable(
             f"Cannot connect to the warehouse's catalog on PostgreSQL: {_message(error)}. See ORGDATA_WAREHOUSE, "
             "PGPASSWORD and PGSERVICE."
         ) from None
-    try:
-        session = json.dumps(_SESSION)
-        connection.execute(_SET, [session, session])
-        yield connection
-    finally:
-        connection.close()
 
 
 def _wait(connection: psycopg.Connection[tuple[object, ...]], key: int, patience: float | None) -> None:

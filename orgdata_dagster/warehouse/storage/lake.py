@@ -72,6 +72,8 @@ class Lake(Storage):
         store = self._store.extensions if self._store else ()
         cipher = ("httpfs",) if self.options.get("ENCRYPTED", "").lower() == "true" else ()
         extensions.load(connection, ("ducklake", *self.catalog.extensions, *store, *cipher), why="A lake")
+        # A writer that is not alone has lost the lock. A retry would commit beside the other writer's rows.
+        connection.execute("SET GLOBAL ducklake_max_retry_count = 0")
 
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool) -> None:
         if self._store:
@@ -112,6 +114,12 @@ class Lake(Storage):
             return WarehouseUnavailable(
                 f"The lake in {self.shown} has its files in another place than {DATA_PATH} says ({first_line(error)}). "
                 f"Remove {DATA_PATH} from ORGDATA_WAREHOUSE, or add OVERRIDE_DATA_PATH=true if you moved the files."
+            )
+        if "Exceeded the maximum retry count" in text:
+            return WarehouseUnavailable(
+                f"Another writer has changed the lake in {self.shown} during this commit: a program that does not take "
+                "orgdata's lock, or a process that took it after this one was suspended. Nothing was committed: run "
+                "this again."
             )
         if "database is locked" in text:
             return WarehouseHeld(

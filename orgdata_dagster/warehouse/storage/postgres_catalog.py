@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, suppress
 
 import duckdb
 
+from orgdata_dagster.state.postgres_address import SECRETS, parsed
 from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage import advisory_lock
@@ -24,7 +25,6 @@ from orgdata_dagster.warehouse.storage.catalogs import LakeCatalog
 from orgdata_dagster.warehouse.storage.storage import Confirm
 
 _SECRET = "orgdata_catalog"
-_SECRETS = ("password", "sslpassword")
 _EXISTS = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = 'ducklake_metadata'"
 
 
@@ -43,18 +43,18 @@ class PostgresCatalog(LakeCatalog):
 
     def __init__(self, dsn: str, *, schema: str) -> None:
         self._parameters = _parsed(dsn)
-        self._schema = schema
+        self.schema = schema
         self._known = False
         self._password = self._parameters.get("password")
-        self.secrets = tuple(self._parameters[name] for name in _SECRETS if name in self._parameters)
-        self.path = f"postgres:{_written(self._parameters, without=_SECRETS[:1])}"
-        self.shown = f"postgres:{_written(self._parameters, without=_SECRETS)}"
+        self.secrets = tuple(self._parameters[name] for name in SECRETS if name in self._parameters)
+        self.path = f"postgres:{_written(self._parameters, without=SECRETS[:1])}"
+        self.shown = f"postgres:{_written(self._parameters, without=SECRETS)}"
 
     @property
     def exists(self) -> bool:
         if not self._known:
             with advisory_lock.connected(self._parameters) as connection:
-                self._known = connection.execute(_EXISTS, [self._schema]).fetchone() is not None
+                self._known = connection.execute(_EXISTS, [self.schema]).fetchone() is not None
         return self._known
 
     @property
@@ -89,6 +89,11 @@ class PostgresCatalog(LakeCatalog):
                 f"Cannot connect to the warehouse's catalog {self.shown}: {found[1]}. See ORGDATA_WAREHOUSE, "
                 "PGPASSWORD and PGSERVICE."
             )
+        if "read-only transaction" in text:
+            return WarehouseUnavailable(
+                f"The warehouse's catalog {self.shown} is a replica, on which nothing can be written. Nothing was "
+                "committed. Set ORGDATA_WAREHOUSE to the primary server; a replica is enough for reading."
+            )
         if "server closed the connection" in text or "connection to server was lost" in text:
             return WarehouseUnavailable(
                 f"The connection to the warehouse's catalog {self.shown} was lost. Nothing was committed unless the "
@@ -99,21 +104,19 @@ class PostgresCatalog(LakeCatalog):
     @property
     def _key(self) -> int:
         """The number of the lock. PostgreSQL's locks are numbers per database, and a schema contains one lake."""
-        return int.from_bytes(hashlib.sha256(f"orgdata lake {self._schema}".encode()).digest()[:8], signed=True)
+        return int.from_bytes(hashlib.sha256(f"orgdata lake {self.schema}".encode()).digest()[:8], signed=True)
 
 
 def _parsed(dsn: str) -> dict[str, str]:
     try:
-        from psycopg import ProgrammingError
-        from psycopg.conninfo import conninfo_to_dict
+        return parsed(dsn)
     except ImportError:
         raise WarehouseUnavailable(f"A warehouse whose catalog is on PostgreSQL {advisory_lock.DRIVER}") from None
-    try:
-        return {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
-    except ProgrammingError:
+    except ValueError:
         raise WarehouseUnavailable(
             "ORGDATA_WAREHOUSE: the text after `ducklake:postgres:` is not a connection string. Write `dbname=lake "
-            "host=db.example.com user=orgdata` or `postgresql://orgdata@db.example.com/lake`."
+            "host=db.example.com user=orgdata` or `postgresql://orgdata@db.example.com/lake`, with characters such as "
+            "@, / and % in a password of a URL escaped as %40, %2F and %25."
         ) from None
 
 

@@ -78,8 +78,11 @@ def _catalog(text: str, schema: str, base: Callable[[], Path]) -> LakeCatalog:
 
 
 def _options(text: str) -> tuple[str, dict[str, str]]:
-    """Split `catalog?NAME=value&...`. Other names belong to the catalog, whose URI may have a `?` of its own."""
-    before, mark, after = text.partition("?")
+    """Split `catalog?NAME=value&...`. Other names belong to the catalog, whose URI may have a `?` of its own.
+
+    The last `?` counts, because there may be one in a password.
+    """
+    before, mark, after = text.rpartition("?")
     if not mark:
         return text, {}
     options, others = dict[str, str](), list[str]()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -153,6 +154,21 @@ def test_a_writer_that_lost_its_lock_commits_nothing(on_postgres: Rig, postgres:
     with pytest.raises(WarehouseUnavailable, match="held the warehouse's lock was lost"):
         on_postgres.land("id\n2\n", target=replace(ITEMS, afterwards=lose))
     assert on_postgres.texts() == [("1",)]
+
+
+def test_a_writer_without_the_lock_cannot_commit_beside_another_one(
+    on_postgres: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machine was suspended after it had made sure of the lock. DuckLake itself would let both of them commit."""
+    monkeypatch.setattr(on_postgres.warehouse.storage, "locked", lambda **_: nullcontext(lambda: None))
+    on_postgres.land("id\n1\n", partition="other")
+
+    def meanwhile(*_: object) -> None:
+        _with_own(on_postgres, lambda rig: rig.land("id\n2\n"))
+
+    with pytest.raises(WarehouseUnavailable, match=r"Another writer .* Nothing was committed"):
+        on_postgres.land("id\n3\n", target=replace(ITEMS, afterwards=meanwhile))
+    assert on_postgres.texts() == [("1",), ("2",)]
 
 
 def _database(rig: Rig) -> str:

@@ -30,6 +30,8 @@ def storage(uri: str) -> Storage:
             "ducklake:postgres:user=me dbname=lake host=db sslmode=require",
         ),
         ("ducklake:postgresql://me:hidden@db/lake", "ducklake:postgres:user=me dbname=lake host=db"),
+        ("ducklake:postgres:dbname=lake password=hidden?hidden?DATA_PATH=/d", "ducklake:postgres:dbname=lake"),
+        ("ducklake:postgres://me:hidden?hidden@db/lake", "ducklake:postgres:user=me dbname=lake host=db"),
         ("ducklake:postgres:", "ducklake:postgres:"),  # all of it is in PGSERVICE
         ("md:org", "md:org"),
     ],
@@ -51,6 +53,8 @@ def test_valid_uris(uri: str, shown: str) -> None:
         ("ducklake:postgres:dbname=x?DATAPATH=hidden", "did you mean DATA_PATH=...?"),
         ("ducklake:postgres:postgresql://me:hidden@db:port/x?nonsense=1", "is not a connection string"),
         ("ducklake:postgres:host=x hidden", "is not a connection string"),
+        ("ducklake:postgres:postgresql://me:hidden/hidden@db/x", "is not a connection string"),
+        ("ducklake:postgresql://me:1/hidden@db/x?DATA_PATH=/d", "is not a connection string"),
         ("~nobody-here/w.duckdb", "names an unknown user"),
     ],
 )

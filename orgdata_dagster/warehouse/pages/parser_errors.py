@@ -28,5 +28,8 @@ def parsing(page: str) -> Iterator[None]:
 
 
 def parser_message(error: Exception) -> str:
-    """The first lines of a parser's error, without its hints and without the folder of the page."""
-    return excerpt(_STAGED.sub(r"\1", " ".join(str(error).split("\n")[:2])), 300)
+    """A parser's error in one line: what and where, without DuckDB's hints and without the folder of the page."""
+    told, _, _ = str(error).partition("\nPossible fixes")
+    lines = [line.strip() for line in told.removeprefix("Invalid Input Error: ").splitlines() if line.strip()]
+    lines.sort(key=lambda line: line.startswith("Original Line"))  # the row may be long, so it comes last
+    return excerpt(_STAGED.sub(r"\1", "; ".join(lines)), 300)

@@ -22,7 +22,7 @@ Text = Annotated[str, Field(min_length=1)]
 class SyncOptions(dg.Model):
     """The options of every sync. Accepted rows are recorded under `name`, which is unique in a project."""
 
-    name: Name = Field(description="Names the asset and the table of results.")
+    name: Name = Field(description="Name of the sync, after which its asset and its table of results are named.")
     source: Text = Field(description="A table of the warehouse, or a SELECT on it.")
     dry_run: bool = Field(default=True, description="Only show what would be sent. Write `false` to send it.")
     max_rejected: float = Field(

@@ -69,7 +69,7 @@ def test_a_good_run_passes_all_checks_with_figures(runs: Runs) -> None:
     assert figures(found["keys"]) == {
         "rows": rows,
         "without_key": 0,
-        "twice": 0,
+        "duplicates": 0,
         "differ_only_in_case": 0,
         "differ_only_in_type": 0,
     }
@@ -129,7 +129,7 @@ def test_an_instant_that_no_page_can_hold_is_a_gap(runs: Runs, sandbox: Sandbox)
         )
     coverage = Runs(runs.home).checks()["coverage"]
     assert not coverage.passed
-    assert figures(coverage)["incomplete_instants"] == 1
+    assert figures(coverage)["gaps"] == 1
 
 
 def test_a_day_with_far_more_or_fewer_rows_than_before_is_reported(runs: Runs, sandbox: Sandbox) -> None:
@@ -143,7 +143,7 @@ def test_a_day_with_far_more_or_fewer_rows_than_before_is_reported(runs: Runs, s
     volume = runs.checks(today(back=10), yesterday())["volume"]
     assert (volume.passed, volume.severity) == (False, dg.AssetCheckSeverity.WARN)
     # the first seven days have nothing to be compared with; two days are usual, one is not
-    assert figures(volume) | {"unusual": ""} == {"partitions": 3, "strange": 1, "unusual": ""}
+    assert figures(volume) | {"unusual": ""} == {"partitions": 3, "unusual_partitions": 1, "unusual": ""}
     assert figures(volume)["unusual"] == f"- {yesterday()}: 30 rows; the partitions before have 10 to 10"
 
 

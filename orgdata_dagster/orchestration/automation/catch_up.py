@@ -79,8 +79,8 @@ def catch_up_sensor(vendors: Iterable[VendorResource] = (), patience: Policy | N
         asset_selection=dg.AssetSelection.all(),  # not `target`, which requires the same partitions everywhere
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Pulls partitions that the coverage ledger misses: after missed ticks, failed runs and incomplete "
-        "pulls. After five attempts with growing pauses it gives up, and the check `coverage` fails.",
+        description="Pulls partitions that are missing or incomplete in the coverage ledger, for example after missed "
+        "ticks and failed runs. After five attempts with growing pauses it gives up, and the check `coverage` fails.",
     )
     def catch_up(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
         report_landed(context.instance, ended_early(context.instance))

@@ -39,8 +39,8 @@ class Allowed:
         return dg.AssetCheckSpec(
             NAME,
             asset=key,
-            description=f"The table is complete until at most {_span(self.warn)} ago; an error from {_span(self.fail)} "
-            "on. What counts is the coverage, not the time of the last run.",
+            description=f"Warns if the table is not complete up to {_span(self.warn)} ago, and fails if not up to "
+            f"{_span(self.fail)} ago. The coverage counts, not the time of the last run.",
             metadata={_WARN: self.warn.total_seconds(), _FAIL: self.fail.total_seconds()},
         )
 

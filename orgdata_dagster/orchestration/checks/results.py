@@ -85,10 +85,10 @@ def of_landed(
 
     without: the reason if `volumes` is empty, so that the volume cannot be compared.
     """
-    strange = [*(str(each) for each in volumes if each.strange), *found.shrunk]
+    unusual = [*(str(each) for each in volumes if each.is_unusual), *found.shrunk]
     gaps = [f"- {partition or ''} {gap.start.isoformat()}: {gap.reason}" for partition, gap in found.gaps]
     results = [
-        _result(specs.COVERAGE, not gaps, {"partitions": len(found.partitions), "incomplete_instants": len(gaps),
+        _result(specs.COVERAGE, not gaps, {"partitions": len(found.partitions), "gaps": len(gaps),
                                            **_listed("incomplete", gaps)},
                 gaps or ([NOT_PROVEN] if found.unproven else [])),
         _result(specs.ROW_COUNT, found.received == found.rows, {"received": found.received, "read": found.rows},
@@ -96,15 +96,15 @@ def of_landed(
         _result(specs.SCHEMA, not found.changes, {"changes": len(found.changes),
                                                   **_listed("changed", [f"- {each}" for each in found.changes])},
                 found.changes),
-        _result(specs.VOLUME, not strange, {"partitions": len(volumes), "strange": len(strange),
-                                            **_listed("unusual", [f"- {each}" for each in strange])},
-                strange or ([] if volumes else [not_yet(without)])),
+        _result(specs.VOLUME, not unusual, {"partitions": len(volumes), "unusual_partitions": len(unusual),
+                                            **_listed("unusual", [f"- {each}" for each in unusual])},
+                unusual or ([] if volumes else [not_yet(without)])),
     ]  # fmt: skip
     if target.key:
         figures = {
             "rows": found.rows,
             "without_key": found.keys.missing,
-            "twice": found.keys.duplicates,
+            "duplicates": found.keys.duplicates,
             "differ_only_in_case": found.keys.case_only,
             "differ_only_in_type": found.keys.type_only,
         }

@@ -14,7 +14,7 @@ COVERAGE, KEYS, ROW_COUNT, SCHEMA, VOLUME = "coverage", "keys", "row_count", "sc
 REJECTED = "rejected"  # of assets that write to a vendor; an error if more rows are rejected than the YAML allows
 
 _DESCRIPTIONS = {
-    COVERAGE: "What was pulled is complete. It says so if only the vendor's word shows that a list has ended.",
+    COVERAGE: "Everything that was pulled is complete. The result says where this is only the vendor's word.",
     KEYS: "No duplicate keys and no missing key values, checked before the commit. A warning if keys differ only in "
     'JSON type, as 1 and "1" do.',
     ROW_COUNT: "The database read as many rows as the vendor's pages contain. Checked before the commit.",

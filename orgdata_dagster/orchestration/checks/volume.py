@@ -49,7 +49,7 @@ class Volume:
     most: int
 
     @property
-    def strange(self) -> bool:
+    def is_unusual(self) -> bool:
         """Whether there are fewer rows than half the minimum, or more than twice the maximum."""
         return self.rows < self.least / 2 or self.rows > 2 * self.most
 

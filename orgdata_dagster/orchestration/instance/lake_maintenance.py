@@ -52,7 +52,7 @@ def _maintain(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> d
     return dg.Output(None, metadata=figures)
 
 
-@dg.job(name="lake_maintenance", description="Merges the lake's small files, forgets old states, deletes their files.")
+@dg.job(name="lake_maintenance", description="Merges the lake's small files, and removes old states with their files.")
 def lake_maintenance_job() -> None:
     """One op, which takes the write lock for one step at a time."""
     _maintain()

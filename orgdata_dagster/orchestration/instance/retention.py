@@ -56,7 +56,7 @@ def _remove(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> dg.
     )
 
 
-@dg.job(name="retention", description="Removes old API calls and loads from the ledger, and logs of old runs.")
+@dg.job(name="retention", description="Removes old requests and loads from the ledger, and the logs of old runs.")
 def retention_job() -> None:
     """One op: the three removals belong together."""
     _remove()

@@ -1,4 +1,4 @@
-"""The commit: rows, coverage, load record and API calls of some partitions, in one transaction.
+"""The commit: rows, coverage, load record and requests of some partitions, in one transaction.
 
 Here: `commit`. Add here: another write disposition. Keep out: the input of a commit (target.py), fetching rows.
 
@@ -96,7 +96,7 @@ def _refuse_types(warehouse: Warehouse, target: Target, stage: Stage) -> None:
 
 
 def record_requests(warehouse: Warehouse, requests: Sequence[ApiRequest], *, run_id: str) -> None:
-    """Record API calls that do not belong to a load."""
+    """Record requests that do not belong to a load."""
     if not requests:
         return
     with warehouse.writing() as connection:

@@ -1,7 +1,7 @@
-"""The ledger of API calls.
+"""The ledger of requests to vendors.
 
-Here: reading and writing `_orgdata.requests`. Add here: another query on calls.
-Keep out: collecting calls during a run (orchestration/assets/request_log.py).
+Here: reading and writing `_orgdata.requests`. Add here: another query on requests.
+Keep out: collecting requests during a run (orchestration/assets/request_log.py).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ApiRequest:
 
 
 def write_requests(connection: duckdb.DuckDBPyConnection, requests: Sequence[ApiRequest], run_id: str) -> None:
-    """Record API calls of a run."""
+    """Record the requests of a run."""
     rows = [
         {
             "vendor": request.vendor,

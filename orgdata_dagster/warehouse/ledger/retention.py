@@ -31,7 +31,7 @@ class Pruned(NamedTuple):
 
 
 def prune(connection: duckdb.DuckDBPyConnection, *, requests_before: datetime, loads_before: datetime) -> Pruned:
-    """Remove API calls and loads that are older than the two instants.
+    """Remove requests and loads that are older than the two instants.
 
     The newest load of each partition is kept regardless of its age, because it describes the partition and its cost.
     The newest load with rows is also kept, because it lists the columns that the vendor sent last.

@@ -132,7 +132,7 @@ def repair(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows (column -> value, with the same columns in every row) by name, in one statement.
 
-    One statement per row would take longer than the API calls and loads that the rows describe.
+    One statement per row would take longer than the requests and loads that the rows describe.
     """
     if not rows:
         return

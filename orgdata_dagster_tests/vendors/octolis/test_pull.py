@@ -197,7 +197,7 @@ def test_far_more_records_than_before_are_reported(people_rig: Rig) -> None:
     volume = people_rig.pull("people").checks["volume"]
     assert (volume.passed, volume.severity.value) == (False, "WARN")
     assert volume.metadata["unusual"].value == "- now: 2,500 rows; the partitions before have 90 to 120"
-    assert not people_rig.pull("people").checks["volume"].metadata["strange"].value, "2500 are usual by now"
+    assert not people_rig.pull("people").checks["volume"].metadata["unusual_partitions"].value, "2500 are usual by now"
 
 
 def test_pages_shorter_than_requested_lose_no_row(people_rig: Rig) -> None:

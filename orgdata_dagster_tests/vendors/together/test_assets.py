@@ -121,7 +121,7 @@ def test_a_duplicate_key_is_reported_and_the_day_lands(home: Home, sandbox: Sand
     assert result.success
     [check] = runs.failed_checks(result)
     assert (check.check_name, check.severity) == ("keys", dg.AssetCheckSeverity.ERROR)
-    assert check.metadata["twice"].value == 1
+    assert check.metadata["duplicates"].value == 1
     assert difference(home.warehouse, "together.users", sandbox.together.truth("users") or []) == {}
 
 

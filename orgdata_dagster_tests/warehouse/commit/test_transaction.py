@@ -1,4 +1,4 @@
-"""A commit stores rows, coverage, load record and API calls together, or nothing."""
+"""A commit stores rows, coverage, load record and requests together, or nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

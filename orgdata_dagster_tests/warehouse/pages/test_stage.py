@@ -39,7 +39,10 @@ def test_without_a_cursor_only_records_are_counted(rig: Rig) -> None:
         ("id,updated\n1,2\n", "no column 'at'; there are id, updated"),
         ('{"error": "try again later"}', "no column 'at'"),
         ("<html><body>Gateway</body></html>", "no column 'at'"),
-        ("id,at\n1,2026-03-01T10:00:00Z\n2\n", r"not well-formed: CSV Error on Line: 3; Expected .*; Original Line: 2$"),
+        (
+            "id,at\n1,2026-03-01T10:00:00Z\n2\n",
+            r"not well-formed: CSV Error on Line: 3; Expected .*; Original Line: 2$",
+        ),
         ("id,at\n1,2026-03-01T10:00:00Z,3\n", "not well-formed"),
         (b"id,at\n\xff,2026-03-01T10:00:00Z\n", "not UTF-8"),
     ],

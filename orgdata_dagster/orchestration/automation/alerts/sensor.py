@@ -39,8 +39,8 @@ def alerts_sensor(
         asset_selection=dg.AssetSelection.all(),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells people when a problem begins and when it ends, through the URLs that the environment "
-        "configures, and pings the heartbeat URL (see .env.example). Does nothing without them.",
+        description="Sends a message when a problem begins and when it ends, to every ORGDATA_ALERT_URL..., and "
+        "requests ORGDATA_HEARTBEAT_URL (see .env.example). Does nothing if none of them is set.",
     )
     def alerts(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult:
         ways = channels()

@@ -22,9 +22,10 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.note (
 """
 
 # A commit need not wait for the disk, because after a crash of the server the past counts as unknown
-# (postgres_tables.py). A session must end within 6 seconds after its machine has failed, also if an answer to it was on
-# its way, and a hanging transaction must not block the others. A user or a database may have other defaults, but an idle
-# session must keep its locks, and a transaction that has waited for its turn must see what the others have committed.
+# (postgres_tables.py). A session must end within 6 seconds after its machine has failed, also if an answer to it was
+# on its way, and a hanging transaction must not block the others. A user or a database may have other defaults, but
+# an idle session must keep its locks, and a transaction that has waited for its turn must see what the others have
+# committed.
 SESSION = """
 SET synchronous_commit = off;
 SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3;

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -44,7 +43,6 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, bindparam, create_engine
-from sqlalchemy.event import listen
 
 from orgdata_dagster.dagster_internals import require, storage_engines
 from orgdata_dagster.dagster_internals.check_plans import delete_plans, forget_plans
@@ -287,13 +285,6 @@ def _is_indexed(event: EventLogEntry) -> bool:
 @lru_cache(maxsize=16)
 def _engine(url: str) -> Engine:
     """An engine that keeps a connection, because closing the last one takes SQLite 20 ms."""
-    engine = create_engine(url, pool_size=1, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
-    listen(engine, "connect", _prepare)
-    return engine
-
-
-def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-    # A commit survives the death of the process, but perhaps not a power failure. A run's last events may then be
-    # missing in the UI, but the warehouse, which waits for the disk, still knows which partitions have landed.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
+    return storage_engines.in_wal(
+        create_engine(url, pool_size=1, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+    )

@@ -16,6 +16,7 @@ import yaml
 from orgdata_dagster import settings
 from orgdata_dagster.dagster_internals.event_log_class import batched_event_log
 from orgdata_dagster.dagster_internals.migrations import read_once
+from orgdata_dagster.dagster_internals.storage_engines import keep
 from orgdata_dagster.file_modes import keep_private
 from orgdata_dagster.orchestration.instance.orphaned_runs import reap
 from orgdata_dagster.orchestration.instance.pools import apply_limits
@@ -75,6 +76,7 @@ def shared_instance() -> Iterator[dg.DagsterInstance]:
     with shared_state().lock(_LOCK):  # two processes must not create its tables at the same time
         prepare_home()
         read_once()
+        keep()
         instance = dg.DagsterInstance.get()
     with instance:
         yield instance

@@ -57,7 +57,7 @@ def test_a_room_imports_what_its_row_allows(folder: str) -> None:
 
 
 # modules that most vendors have: docstrings elsewhere speak of "a vendor's client.py"
-_OF_A_VENDOR = {"client", "component", "probing", "pulling", "reconciling", "resource", "walk"}
+_OF_A_VENDOR = {"client", "component", "pulling", "reconciling", "resource", "walk"}
 
 
 def test_modules_that_docstrings_name_exist() -> None:

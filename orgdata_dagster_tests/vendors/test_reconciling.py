@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -41,9 +41,12 @@ def vendors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
 
 def made(component: type[VendorComponent], **attributes: Any) -> tuple[dg.AssetsDefinition, dg.AssetChecksDefinition]:
     """The only asset that the YAML makes, and the check that compares it with the vendor."""
-    defs = component.resolve_from_yaml(yaml.safe_dump(attributes)).build_defs(cast(dg.ComponentLoadContext, None))
+    made = component.resolve_from_yaml(yaml.safe_dump(attributes))
+    defs = made.build_defs(dg.ComponentTree.for_test().load_context)
     [asset], [one] = defs.assets or (), defs.asset_checks or ()
-    return cast(dg.AssetsDefinition, asset), cast(dg.AssetChecksDefinition, one)
+    assert isinstance(asset, dg.AssetsDefinition)
+    assert isinstance(one, dg.AssetChecksDefinition)
+    return asset, one
 
 
 def check(

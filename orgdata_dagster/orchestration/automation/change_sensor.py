@@ -1,7 +1,7 @@
 """Change sensors: they probe whether a vendor's table has changed, and launch a pull only if it has.
 
 Here: `changes_sensor`. Add here when: the change probes of every vendor need another rule. Keep out: a vendor's probe
-(its client.py or probing.py), and missing partitions (catch_up.py).
+(a vendor's folder), and missing partitions (catch_up.py).
 
 A change probe costs one request and returns a mark. The table has changed if the mark differs from the last one.
 """

@@ -14,9 +14,9 @@ from orgdata_dagster.orchestration.partitions import daily
 from orgdata_dagster.orchestration.planning.estimates import Estimate
 from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
 from orgdata_dagster.vendors.base.stream import Step, Stream, target
+from orgdata_dagster.vendors.rest.change_probe import probe_of
 from orgdata_dagster.vendors.rest.list_settings import RestList
 from orgdata_dagster.vendors.rest.parents import parents, table_of
-from orgdata_dagster.vendors.rest.probing import probe_of
 from orgdata_dagster.vendors.rest.pulling import RestPull
 from orgdata_dagster.vendors.rest.reconciling import reconciliation_of
 from orgdata_dagster.vendors.rest.shifts import Shifts

@@ -148,7 +148,7 @@ class VendorResource(dg.ConfigurableResource):
 
     def probe_request(self) -> tuple[str, dict[str, str]] | None:
         """Endpoint and parameters of the cheapest request that needs the credentials; None if there is none."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__qualname__} must define `probe_request`")
 
     def probe(self) -> Download | None:
         """Send the `probe_request`, for `orgdata doctor`. Raises the errors of HttpClient.fetch."""
@@ -160,15 +160,15 @@ class VendorResource(dg.ConfigurableResource):
 
     def http(self, observer: Observer | None = None) -> HttpClient:
         """The HTTP client with the vendor's credentials and error format."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__qualname__} must define `http`")
 
     def client(self, observer: Observer | None = None) -> Any:
         """The vendor's own client, a context manager. `observer` is called for every request."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__qualname__} must define `client`")
 
     def rule(self) -> Rule:
         """The vendor's rate limit as a rule."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__qualname__} must define `rule`")
 
     def rate_limit(self) -> RateLimit:
         """The vendor's rate limit, shared by every process with the same state."""

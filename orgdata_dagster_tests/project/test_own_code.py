@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -109,6 +110,27 @@ def test_the_command_line_names_the_line(home: Home, text: str, instead: str, me
     assert message in str(raised.value)
     assert f"(in your own code: {file}:" in str(raised.value)
     assert "report" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead", "message"),
+    [
+        ("        return Stream(", "        Stream(", "`stream` of {}.Tracker returned None; it must return a Stream"),
+        ("        return TrackerResource", "        TrackerResource", "`resource` of {}.Tracker returned None"),
+        ("    def stream(", "    def strem(", "{}.Tracker must define `stream`"),
+    ],
+)
+def test_what_a_component_returns_is_checked(home: Home, text: str, instead: str, message: str) -> None:
+    file = written(home.write_project(), code_with(text, instead))
+    with pytest.raises(UserError, match=re.escape(message.format(f"{file.parent.name}.tracker"))):
+        loaded_project.load()
+
+
+def test_a_pull_that_returns_nothing_is_one_sentence(home: Home) -> None:
+    home.set(TRACKER_BASE_URL="http://127.0.0.1:9")
+    written(home.write_project(), code_with("return " + PULLING, "pass"))
+    [failed] = [event for event in home.materialize("tracker/projects").all_events if event.is_step_failure]
+    assert (of_failed_step(failed) or "").startswith("the pull returned None, not a Pulled. ")
 
 
 def test_a_failed_run_names_the_line(home: Home) -> None:

@@ -18,11 +18,12 @@ import duckdb
 
 from orgdata_dagster import settings
 from orgdata_dagster.counting import counted
+from orgdata_dagster.http.errors import PermanentError
 from orgdata_dagster.orchestration import telemetry
 from orgdata_dagster.orchestration.assets import metadata, resuming
 from orgdata_dagster.orchestration.assets.each_partition import each_partition
 from orgdata_dagster.orchestration.assets.failures import explained, failure
-from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull, Room
+from orgdata_dagster.orchestration.assets.intake import Arrival, Intake, Pull, Pulled, Room
 from orgdata_dagster.orchestration.assets.interrupts import INTERRUPTS, interrupted
 from orgdata_dagster.orchestration.assets.progress import Progress, report
 from orgdata_dagster.orchestration.assets.reporting import Reports, keep_landed, result
@@ -123,7 +124,12 @@ class _Run:
         accept = self.context.run.tags.get(ACCEPT_SHRINK_TAG) == "true"
         intake = Intake(partition, self.folder, self.ready_rows, known, self.state, stored, accept, room=self.room)
         try:
-            arrival = Arrival(intake, pull(intake))
+            pulled = pull(intake)
+            if not isinstance(pulled, Pulled):  # the pull may be the user's own code
+                raise PermanentError(
+                    f"the pull returned {pulled!r:.60}, not a Pulled", remedy="Correct the code of the pull."
+                )
+            arrival = Arrival(intake, pulled)
             intake.ready.finish()  # here and not in the commit, for which several threads would wait
             if (ready := intake.ready).begun and not self.expected:  # a new table: further pulls expect these types
                 self.expected = ready.stage.guessed

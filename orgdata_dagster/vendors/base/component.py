@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import dagster as dg
 from pydantic import ConfigDict, Field
@@ -22,6 +22,8 @@ from orgdata_dagster.orchestration.config.verbatim import Verbatim
 from orgdata_dagster.orchestration.resources import VendorResource
 from orgdata_dagster.vendors.base.asset import build_asset
 from orgdata_dagster.vendors.base.stream import Stream
+
+T = TypeVar("T")
 
 
 class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
@@ -50,7 +52,7 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
 
     def resource(self) -> VendorResource:
         """The vendor's resource, with the limits and retries of the YAML file."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self._class} must define `resource`")
 
     def streams(self) -> Sequence[Stream]:
         """One stream per table."""
@@ -58,7 +60,7 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
 
     def stream(self, table: Any) -> Stream:
         """The stream of one table."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self._class} must define `stream`")
 
     def claims(self) -> Iterator[Claim]:
         """The names of all tables and views that the component creates."""
@@ -78,7 +80,9 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets, their checks, their schedules, the change sensor and the resource."""
-        resource, streams, folder = self.resource(), self.streams(), Path(inspect.getfile(type(self))).parent
+        resource = self._checked("resource", self.resource(), VendorResource)
+        streams = [self._checked("stream", each, Stream) for each in self.streams()]
+        folder = Path(inspect.getfile(type(self))).parent
         assets = {stream.key: build_asset(stream, folder, self.cron, self.owners) for stream in streams}
         probes = {stream.key: stream.probe for stream in streams if stream.probe}
         return dg.Definitions(
@@ -88,6 +92,17 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
             sensors=[changes_sensor(resource, probes, assets)] if probes else [],
             resources={resource.vendor: resource},
         )
+
+    @property
+    def _class(self) -> str:
+        """The class by the name that `type:` has in YAML; it may be the user's own."""
+        return f"{type(self).__module__}.{type(self).__qualname__}"
+
+    def _checked(self, method: str, made: T, kind: type[T]) -> T:
+        """What a method returned. Raises TypeError if it is of another type."""
+        if not isinstance(made, kind):
+            raise TypeError(f"`{method}` of {self._class} returned {made!r:.60}; it must return a {kind.__name__}")
+        return made
 
     def _schedules(
         self, resource: VendorResource, streams: Sequence[Stream], assets: dict[dg.AssetKey, dg.AssetsDefinition]

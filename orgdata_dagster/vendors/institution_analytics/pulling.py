@@ -18,8 +18,7 @@ from orgdata_dagster.orchestration.assets.prefetch import ahead
 from orgdata_dagster.orchestration.assets.readers import MeasuredPage
 from orgdata_dagster.orchestration.partitions import day_bounds
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient
-from orgdata_dagster.vendors.institution_analytics.time_ranges import Gap, TimeRange
-from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND
+from orgdata_dagster.vendors.institution_analytics.time_ranges import MICROSECOND, Gap, TimeRange
 from orgdata_dagster.warehouse.ledger.intervals import Interval, intervals, joined
 
 _MOST_BEHIND_UTC = timedelta(hours=12)  # the most that local times can be behind UTC

@@ -17,8 +17,7 @@ from orgdata_dagster.orchestration.assets.readers import csv_reader
 from orgdata_dagster.orchestration.resources import UndocumentedLimitsResource
 from orgdata_dagster.vendors.base.data_frame import frame, scratch, utc
 from orgdata_dagster.vendors.institution_analytics.client import InstitutionAnalyticsClient, RequestFormat
-from orgdata_dagster.vendors.institution_analytics.time_ranges import Slice, TimeRange
-from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND
+from orgdata_dagster.vendors.institution_analytics.time_ranges import MICROSECOND, Slice, TimeRange
 from orgdata_dagster.warehouse.names import literal, quoted
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What a walk backwards through time receives and yields: ranges of time, pages, slices and gaps.
 
-Here: these types. Add here when: a walk has another kind of result. Keep out: the walk (walk.py).
+Here: these types, and units of time. Add here when: a walk has another kind of result. Keep out: the walk (walk.py).
 """
 
 from __future__ import annotations
@@ -8,8 +8,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND, SECOND, MINUTE = timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)
+
+
+def floor(instant: datetime, unit: timedelta) -> datetime:
+    """The last multiple of a unit up to an instant."""
+    return instant - (instant - EPOCH) % unit
+
+
+def ceil(instant: datetime, unit: timedelta) -> datetime:
+    """The first multiple of a unit from an instant on."""
+    return instant + (EPOCH - instant) % unit
 
 
 class TimedPage(Protocol):

@@ -18,25 +18,32 @@ cannot be proven to be there, the range becomes a gap.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from orgdata_dagster.vendors.institution_analytics.time_ranges import BoundsIgnored, Gap, Slice, TimedPage, TimeRange
+from orgdata_dagster.vendors.institution_analytics.gap_reasons import (
+    CONTRADICTED,
+    LOCAL,
+    TOO_COARSE,
+    TOO_MANY,
+    UNPROVEN,
+)
+from orgdata_dagster.vendors.institution_analytics.time_ranges import (
+    EPOCH,
+    MICROSECOND,
+    MINUTE,
+    SECOND,
+    BoundsIgnored,
+    Gap,
+    Slice,
+    TimedPage,
+    TimeRange,
+    ceil,
+    floor,
+)
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND, SECOND, MINUTE = timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)
-TOO_MANY = "more than {records} rows at one instant: the vendor's page cannot hold them all"
-UNPROVEN = (
-    "{records} rows are printed with the same instant, and a second request returned only some of them: the vendor may "
-    "store finer instants than it prints, and a page is too small to show them all"
-)
-CONTRADICTED = "the vendor returned rows here, and none when they were requested again"
-LOCAL = (
-    "the times have no zone, and a request for a row's own time in UTC does not return it: the vendor prints local "
-    "times, or returns no rows although it has some. Times must be in UTC or state their zone"
-)
 _REPETITIONS = 2  # of an empty answer below a full page, before it is accepted
 _FULL_SHARE = 0.9  # of the largest page: pages hold "up to approximately" a number of rows, so this one may be full
 
@@ -152,53 +159,58 @@ class _Walk(Generic[P]):
         """Request what lies at and below the lowest instant of a page."""
         self._largest = max(self._largest, previous.page.records)
         above = lowest + max(self._lift, self._unit or MICROSECOND)
-        known = [previous.page]
-        if self._is_new(above, previous):
-            found = self._request(above)
+        found = self._request(above) if self._is_new(above, previous) else previous
+        if not _reaches(found.page, lowest):
+            odd, found = found, self._request(above)  # an answer may be empty once
             if not _reaches(found.page, lowest):
-                return self._fetch_higher(previous, lowest, found)
-            if _lowest(found.page) < lowest:
-                return self._below(previous, found)
-            if _lowest(found.page) == lowest:
-                if self._has_room(found.page):
-                    return _Next(None, found.page, lowest - MICROSECOND)
-                if found.page.highest == lowest:
-                    return self._tie(found, lowest)
-                known.append(found.page)
-        return self._exactly(previous, lowest, known)
+                return self._fetch_higher(previous, lowest, found if found.page.records else odd)
+        if _lowest(found.page) < lowest:
+            return self._below(previous, found)
+        if _lowest(found.page) > lowest:
+            return self._exactly(previous, lowest, [previous])
+        if self._has_room(found.page):
+            return _Next(None, found.page, lowest - MICROSECOND)
+        if found.page.highest == lowest:
+            return self._tie(found, lowest)
+        return self._exactly(previous, lowest, [previous, found])
 
-    def _exactly(self, previous: _Fetched[P], lowest: datetime, known: list[P]) -> _Next[P]:
-        """A page is full within one printed unit: request up to the instant itself, as the document describes it."""
-        exact = self._request(lowest) if self._is_new(lowest, previous) else previous
-        if exact.page.lowest == lowest and not self._has_room(exact.page):
-            return self._tie(exact, lowest)
-        there = exact.page.rows_at(lowest)
-        if any(page.rows_at(lowest) - there for page in known):
-            return self._unproven(exact, lowest, known)
-        if _lowest(exact.page) < lowest:
-            return self._below(previous, exact)
-        return self._tie(exact, lowest)
+    def _exactly(self, previous: _Fetched[P], lowest: datetime, known: list[_Fetched[P]]) -> _Next[P]:
+        """A page is full within one printed unit: request up to the end of that unit, then up to the instant itself.
 
-    def _unproven(self, exact: _Fetched[P], lowest: datetime, known: list[P]) -> _Next[P]:
-        """Rows of this instant were returned once and not again: keep those that were returned; more may be missing."""
-        best = max(known, key=lambda page: page.rows_at(lowest).total())
-        bottom, reason = lowest - MICROSECOND, UNPROVEN.format(records=best.rows_at(lowest).total())
-        if exact.page.records and _lowest(exact.page) < lowest:
-            return _Next(exact, best, bottom, Gap(bottom, lowest, reason))
-        return _Next(None, best, bottom, Gap(self._range.after, lowest, reason))
+        The second request is the document's. It lacks rows if the vendor stores finer instants than it prints.
 
-    def _tie(self, exact: _Fetched[P], lowest: datetime) -> _Next[P]:
-        """All rows down to the end of the page share one instant (one unit of precision): decide whether it was cut."""
+        known: the earlier pages whose lowest instant is this one.
+        """
+        end = self._ceil(lowest + (self._unit or MICROSECOND)) - self._precision
+        for bound in (end, lowest) if end > lowest else (lowest,):
+            exact = self._request(bound) if self._is_new(bound, previous) else previous
+            is_lower = exact.page.records > 0 and _lowest(exact.page) < lowest
+            is_whole = not _lacks(exact, known, lowest)
+            if is_whole and is_lower:
+                return self._below(previous, exact)
+            if is_whole and (bound == lowest or exact.page.highest == lowest or self._has_room(exact.page)):
+                return self._tie(exact, lowest)
+        best = max((exact, *reversed(known)), key=lambda each: each.page.rows_at(lowest).total())
+        if is_lower:
+            bottom, reason = lowest - MICROSECOND, UNPROVEN.format(records=best.page.rows_at(lowest).total())
+            return _Next(exact, best.page, bottom, Gap(bottom, lowest, reason))
+        return self._tie(best, lowest, is_cut=_lacks(best, (*known, exact), lowest))
+
+    def _tie(self, exact: _Fetched[P], lowest: datetime, *, is_cut: bool = False) -> _Next[P]:
+        """All rows down to the end of the page share one instant (one unit of precision): decide whether it was cut.
+
+        is_cut: whether that is known, because another page has rows of this instant that this one lacks.
+        """
         page = exact.page
-        if self._has_room(page):
+        if self._has_room(page) and not is_cut:
             return _Next(None, page, lowest - MICROSECOND)  # the page had room, and there were no more rows
         bottom = max(self._ceil(lowest) - self._precision, self._range.after)
         below = self._request(bottom) if bottom > self._range.after else None
         is_full = page.records > 1 and page.records >= _FULL_SHARE * (self._known_cut or self._page_rows)
-        if page.records > 1 and not is_full and not (below and below.page.records):
-            # the page size is unknown: if a second request returns other rows, there are more than fit
-            is_full = self._is_new(lowest, exact) and self._differs(page, self._request(lowest).page, lowest)
-        for _ in range(_REPETITIONS if below and is_full else 0):
+        reason = TOO_MANY if is_cut or is_full else None
+        if page.records > 1 and not reason and not (below and below.page.records) and self._is_new(lowest, exact):
+            reason = self._doubt(exact, lowest)
+        for _ in range(_REPETITIONS if below and reason else 0):
             if below is None or below.page.records:
                 break
             # a full page and nothing below it: repeat both requests, in case the vendor has stopped returning rows
@@ -206,22 +218,39 @@ class _Walk(Generic[P]):
                 return _Next(None, page, bottom, Gap(self._range.after, lowest, CONTRADICTED))
             below = self._request(bottom)
         if below and below.page.records:
-            return _Next(below, page, bottom, self._cut(exact, lowest, bottom))
-        return _Next(None, page, bottom, self._cut(exact, lowest, bottom) if is_full else None)
+            return _Next(below, page, bottom, self._cut(exact, lowest, bottom, TOO_MANY))
+        return _Next(None, page, bottom, self._cut(exact, lowest, bottom, reason) if reason else None)
 
-    def _differs(self, page: P, other: P, instant: datetime) -> bool:
-        return page.rows_at(instant) != other.rows_at(instant)
+    def _doubt(self, exact: _Fetched[P], lowest: datetime) -> str | None:
+        """Why a page of one instant, smaller than the documented page size, may have been cut; None if it was not.
 
-    def _cut(self, exact: _Fetched[P], lowest: datetime, bottom: datetime) -> Gap:
-        """The gap at an instant that has more rows than a page holds."""
+        A lower bound leaves some of its rows out. If others take their place, the page was cut; if none do, it was not.
+        If no bound leaves only some out, the rows lie within one unit of precision.
+        """
+        shown, start = exact.page.rows_at(lowest), self._ceil(lowest)
+        low, high, step = start - self._precision, exact.until or self._ceil(lowest + MINUTE), self._precision
+        while (bound := min(low + step, low + max(1, (high - low) // self._precision // 2) * self._precision)) < high:
+            page = self._request(bound).page
+            rows = page.rows_at(lowest)
+            if rows - shown:
+                return TOO_MANY
+            if rows and page.records < _FULL_SHARE * exact.page.records:
+                return None
+            low, high, step = (low, bound, step) if rows else (bound, high, 2 * step)
+        if high > start and self._precision > MICROSECOND:  # else stored as printed, with an inclusive bound
+            return TOO_COARSE
+        return TOO_MANY if high > start and self._request(exact.until).page.rows_at(lowest) != shown else None
+
+    def _cut(self, exact: _Fetched[P], lowest: datetime, bottom: datetime, reason: str) -> Gap:
+        """The gap at an instant of which a page may lack rows."""
         if not self._inclusive and self._is_new(lowest, exact):
             self._request(lowest)
         if not self._inclusive:
             bottom -= self._precision  # rows exactly at the requested bound are in no answer
         unit = max(self._precision, self._unit or MICROSECOND)
         if unit > MICROSECOND < lowest - bottom:  # what lies between these two may be printed as a lower instant
-            bottom = _floor(bottom, unit) - MICROSECOND
-        return Gap(bottom, lowest, TOO_MANY.format(records=exact.page.records))
+            bottom = floor(bottom, unit) - MICROSECOND
+        return Gap(bottom, lowest, reason.format(records=exact.page.records))
 
     def _fetch_higher(self, previous: _Fetched[P], lowest: datetime, odd: _Fetched[P]) -> _Next[P]:
         """The answer `odd` does not reach an instant that the previous page has shown: try again, and from higher up.
@@ -232,17 +261,17 @@ class _Walk(Generic[P]):
         """
         page, kept = previous.page, lowest - MICROSECOND
         below = odd if odd.page.records else None
-        for unit in (timedelta(0), SECOND, MINUTE):
-            above = _ceil(lowest, unit) + unit if unit else odd.until
-            if above is None or (unit and not self._is_new(above, previous)):
-                break
+        for unit in (SECOND, MINUTE):
+            above = self._ceil(ceil(lowest, unit) + unit)
+            if (odd.until and above <= odd.until) or not self._is_new(above, previous):
+                continue
             found = self._request(above)
             if not _reaches(found.page, lowest):
                 below = found if found.page.records else below
             elif _lowest(found.page) < lowest:
                 self._lift = max(self._lift, unit)
                 return self._below(previous, found) if found.page.rows_at(lowest) else _Next(found, page, kept)
-            elif _lowest(found.page) == lowest and self._has_room(found.page):
+            elif _lowest(found.page) == lowest and self._has_room(found.page) and not _lacks(found, [previous], lowest):
                 return _Next(None, found.page, kept)
         again = self._request(previous.until)
         if _reaches(again.page, lowest) and _lowest(again.page) < lowest and not again.page.rows_at(lowest):
@@ -264,8 +293,9 @@ class _Walk(Generic[P]):
 
     def _request(self, until: datetime | None, oldest: datetime | None = None) -> _Fetched[P]:
         until = None if until is None else self._ceil(until)
-        # below the range by the unit that may be rounded, so that its first instant is never lost
-        oldest = _floor(oldest or self._range.after - (self._unit or MICROSECOND), max(self._precision, SECOND))
+        # Below the range by the unit that may be rounded, so that its first instant is never lost. The first request
+        # reaches lowest: rows below its bound in a later answer would look like rows that were cut off its page.
+        oldest = floor(oldest or self._range.after - (self._unit or MINUTE), max(self._precision, SECOND))
         page = self._fetch(oldest, until)
         if page.records:
             self._unit = min(self._unit or page.unit, page.unit)
@@ -297,11 +327,16 @@ class _Walk(Generic[P]):
             )
 
     def _ceil(self, instant: datetime) -> datetime:
-        return _ceil(instant, self._precision)
+        return ceil(instant, self._precision)
 
 
 def _reaches(page: TimedPage, instant: datetime) -> bool:
     return page.highest is not None and page.highest >= instant
+
+
+def _lacks(fetched: _Fetched[P], others: Iterable[_Fetched[P]], instant: datetime) -> bool:
+    """Whether other pages have rows of an instant that a page lacks."""
+    return any(each.page.rows_at(instant) - fetched.page.rows_at(instant) for each in others)
 
 
 def _reaches_back(page: TimedPage, instant: datetime) -> bool:
@@ -312,11 +347,3 @@ def _reaches_back(page: TimedPage, instant: datetime) -> bool:
 def _lowest(page: TimedPage) -> datetime:
     assert page.lowest is not None
     return page.lowest
-
-
-def _floor(instant: datetime, unit: timedelta) -> datetime:
-    return instant - (instant - EPOCH) % unit
-
-
-def _ceil(instant: datetime, unit: timedelta) -> datetime:
-    return instant + (EPOCH - instant) % unit

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orgdata_dagster.vendors.institution_analytics.time_ranges import BoundsIgnored, Gap, Slice, TimeRange
-from orgdata_dagster.vendors.institution_analytics.walk import MICROSECOND, TOO_MANY, walk
+from orgdata_dagster.vendors.institution_analytics.gap_reasons import TOO_MANY
+from orgdata_dagster.vendors.institution_analytics.time_ranges import MICROSECOND, BoundsIgnored, Gap, Slice, TimeRange
+from orgdata_dagster.vendors.institution_analytics.walk import walk
 from orgdata_dagster_tests.vendors.institution_analytics.fake_vendor import FakePage, FakeVendor
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -10,8 +10,18 @@ import pytest
 from hypothesis import Phase, assume, event, example, find, given, settings
 from hypothesis import strategies as st
 
-from orgdata_dagster.vendors.institution_analytics.time_ranges import BoundsIgnored, Gap, Slice, TimeRange
-from orgdata_dagster.vendors.institution_analytics.walk import CONTRADICTED, EPOCH, MICROSECOND, MINUTE, SECOND, walk
+from orgdata_dagster.vendors.institution_analytics.gap_reasons import CONTRADICTED, TOO_COARSE
+from orgdata_dagster.vendors.institution_analytics.time_ranges import (
+    EPOCH,
+    MICROSECOND,
+    MINUTE,
+    SECOND,
+    BoundsIgnored,
+    Gap,
+    Slice,
+    TimeRange,
+)
+from orgdata_dagster.vendors.institution_analytics.walk import walk
 from orgdata_dagster_tests.examples import examples
 from orgdata_dagster_tests.vendors.institution_analytics.fake_vendor import MILLISECOND, FakePage, FakeVendor
 
@@ -21,7 +31,8 @@ UNITS = [MICROSECOND, MILLISECOND, SECOND]
 BORDERS = [
     START + edge + step
     for edge in (timedelta(0), DAY)
-    for step in (-SECOND, -MILLISECOND, -MICROSECOND, timedelta(0), MICROSECOND, MILLISECOND, SECOND)
+    for unit in (MINUTE, SECOND, MILLISECOND, MICROSECOND, timedelta(0))
+    for step in (-unit, unit)
 ]
 Item = Slice[FakePage] | Gap
 
@@ -103,11 +114,18 @@ def lies_in(at: datetime, after: datetime, until: datetime | None) -> bool:
     return after < at and (until is None or at <= until)
 
 
-def of_the_day(*instants: datetime) -> Scenario:
+def of_the_day(*instants: datetime, precision: timedelta = MICROSECOND) -> Scenario:
     """Pages of two rows, and the whole day."""
-    return Scenario(list(instants), 2, MICROSECOND, TimeRange(START - MICROSECOND, START + DAY - MICROSECOND), {}, 0)
+    return Scenario(list(instants), 2, precision, TimeRange(START - MICROSECOND, START + DAY - MICROSECOND), {}, 0)
 
 
+def since(after: datetime, *instants: datetime) -> Scenario:
+    return replace(of_the_day(*instants), time_range=TimeRange(after - MICROSECOND, None))
+
+
+# the row of the day before lies below the first request's bound, and above that of a later one
+@example(scenario=of_the_day(START - SECOND, START + DAY, precision=MILLISECOND))
+@example(scenario=of_the_day(START - SECOND, START + MINUTE))
 @example(scenario=of_the_day(START + DAY, START + DAY))
 @settings(max_examples=examples(250), deadline=None)
 @given(scenarios(st.integers(2, 7)))
@@ -202,6 +220,14 @@ def odd(scenario: Scenario, **departures: object) -> tuple[Scenario, FakeVendor]
     return scenario, replace(scenario.vendor(), **departures)  # type: ignore[arg-type]
 
 
+@st.composite
+def coarse_or_exclusive_vendors(draw: st.DrawFn, page_rows: st.SearchStrategy[int]) -> tuple[Scenario, FakeVendor]:
+    """Vendors that print coarser instants than they store, or exclude the upper bound."""
+    scenario = replace(draw(scenarios(page_rows)), updates={})
+    printed = draw(st.sampled_from([MICROSECOND, MILLISECOND, SECOND, MINUTE]))
+    return odd(scenario, printed=printed, inclusive=draw(st.booleans()))
+
+
 EAST = {"offset": timedelta(hours=2), "inclusive": False}
 WEST = {"offset": timedelta(hours=-5)}
 
@@ -209,6 +235,7 @@ WEST = {"offset": timedelta(hours=-5)}
 @example(made=odd(of_the_day(START + MICROSECOND, START - SECOND), **EAST, empty=frozenset({2, 4})))
 @example(made=odd(of_the_day(START + MICROSECOND, START - SECOND), **EAST, down=2))
 @example(made=odd(of_the_day(START + DAY / 2, START + DAY + SECOND), **WEST))
+@example(made=odd(since(START, START + MINUTE, START + 1.5 * MINUTE), printed=MINUTE, inclusive=False, empty={2}))
 @settings(max_examples=examples(300), deadline=None)
 @given(odd_vendors())
 def test_whatever_the_vendor_does_rows_are_there_or_a_gap_says_so(made: tuple[Scenario, FakeVendor]) -> None:
@@ -222,6 +249,58 @@ def test_whatever_the_vendor_does_rows_are_there_or_a_gap_says_so(made: tuple[Sc
         return  # no row was seen by whose instant the offset could be told
     event(f"gaps: {sum(isinstance(item, Gap) for item in items)}")
     check_kept_or_gap(scenario, vendor, items)
+
+
+def on_one_page(*instants: datetime, **departures: object) -> tuple[Scenario, FakeVendor]:
+    return odd(replace(of_the_day(*instants), page_rows=1000), **departures)
+
+
+# a single row in the day's last printed unit; all rows at one instant; nearly all rows stored at the printed instant
+@example(made=on_one_page(START + DAY - MICROSECOND, inclusive=False))
+@example(made=on_one_page(START + DAY - MILLISECOND, printed=SECOND))
+@example(made=on_one_page(START + DAY / 2, START + DAY / 2, inclusive=False))
+@example(made=on_one_page(*[START + SECOND] * 18, START + 1.5 * SECOND, START + 2 * SECOND, printed=SECOND))
+@settings(max_examples=examples(150), deadline=None)
+@given(coarse_or_exclusive_vendors(st.just(1000)))
+def test_rows_that_fit_on_one_page_are_no_gap(made: tuple[Scenario, FakeVendor]) -> None:
+    """Also if the page size in the configuration is far too large; unless a finer `precision` would prove it."""
+    scenario, vendor = made
+    items = run(replace(scenario, page_rows=20_000), vendor)
+    check_kept_or_gap(scenario, vendor, items)
+    assert all(is_too_coarse(scenario, item) for item in items if isinstance(item, Gap))
+
+
+def is_too_coarse(scenario: Scenario, gap: Gap) -> bool:
+    """Whether a gap asks for a finer `precision`, and there is one."""
+    return gap.reason.endswith(TOO_COARSE.partition("}")[2]) and scenario.precision > MICROSECOND
+
+
+# all rows lie within one printed unit, and a page has fewer than the configuration says
+@example(made=odd(of_the_day(*[START + SECOND * n / 25 for n in range(1, 21)]), printed=SECOND))
+@settings(max_examples=examples(50), deadline=None)
+@given(coarse_or_exclusive_vendors(st.integers(2, 9)))
+def test_a_page_size_that_is_wrong_hides_no_row_of_a_coarse_vendor(made: tuple[Scenario, FakeVendor]) -> None:
+    """Unless rows are stored within one unit of `precision`: there, only the page size in the configuration tells."""
+    scenario, vendor = made
+    unit = scenario.precision
+    assume(len({at - (at - EPOCH) % unit for at in scenario.instants}) == len(scenario.instants))
+    check_kept_or_gap(scenario, vendor, run(replace(scenario, page_rows=20_000), vendor))
+
+
+# the row at 1.000001 is printed as 1.000, and only a bound within that millisecond separates it from the row at 2
+@example(made=odd(of_the_day(START + SECOND + MICROSECOND, START + 2 * SECOND), printed=MILLISECOND))
+@settings(max_examples=examples(150), deadline=None)
+@given(coarse_or_exclusive_vendors(st.integers(2, 20)))
+def test_a_gap_has_a_cause_whatever_the_vendor_prints_and_includes(made: tuple[Scenario, FakeVendor]) -> None:
+    scenario, vendor = made
+    unit = max(vendor.printed, scenario.precision)
+    items = run(scenario, vendor)
+    check_kept_or_gap(scenario, vendor, items)
+    for gap in (item for item in items if isinstance(item, Gap) and not is_too_coarse(scenario, item)):
+        assert gap.reason != CONTRADICTED
+        end = gap.until + (EPOCH - gap.until) % unit
+        sharing = sum(end - unit <= at <= end + unit for at in scenario.instants)
+        assert sharing >= 0.81 * scenario.page_rows, "a gap without a cause"
 
 
 def trusting(scenario: Scenario, vendor: FakeVendor) -> Iterator[Item]:

@@ -40,3 +40,11 @@ def clock() -> FakeClock:
 def rate_limit(tmp_path: Path, clock: FakeClock) -> Callable[[Rule], RateLimit]:
     """Opens the vendor's rate limit; several calls are several processes of one machine."""
     return lambda rule: RateLimit("vendor", rule, FileState(tmp_path), clock, boot=lambda: "boot 1")
+
+
+@pytest.fixture
+def impatient(tmp_path: Path, clock: FakeClock) -> Callable[[Rule, float], RateLimit]:
+    """The same with a patience in seconds."""
+    return lambda rule, patience: RateLimit(
+        "vendor", rule, FileState(tmp_path), clock, boot=lambda: "boot 1", patience=patience
+    )

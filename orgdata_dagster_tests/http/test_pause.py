@@ -113,8 +113,8 @@ def test_a_wait_for_other_requests_is_announced(tmp_path: Path) -> None:
     waits: list[Wait] = []
     clock = FakeClock()
     rule = Rule(in_flight=1)
-    one, other = (RateLimit("acme", rule, FileState(tmp_path), clock) for _ in range(2))
-    with waiting.watch(waits.append), one.spend(), pytest.raises(TimeoutError), other.spend(timeout=10):
+    one, other = (RateLimit("acme", rule, FileState(tmp_path), clock, patience=10) for _ in range(2))
+    with waiting.watch(waits.append), one.spend(), pytest.raises(TimeoutError), other.spend():
         pass
     assert [(wait.seconds, "1 request of other runs" in wait.reason) for wait in waits] == [(None, True)]
 

@@ -147,10 +147,10 @@ def test_a_killed_holder_gives_its_lease_back_but_not_its_points(start: Starter,
     holder = start(hold, tmp_path, rule, tmp_path / "ready")
     wait_until((tmp_path / "ready").exists)
     killed_after = time.monotonic()
-    with pytest.raises(TimeoutError), RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=0.05):
+    with pytest.raises(TimeoutError), RateLimit("vendor", rule, FileState(tmp_path), patience=0.05).spend():
         pass
     kill(holder)
-    with RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=10):
+    with RateLimit("vendor", rule, FileState(tmp_path), patience=10).spend():
         assert 0.5 < time.monotonic() - killed_after < 5
 
 
@@ -161,7 +161,7 @@ def test_a_killed_waiter_only_wastes_its_own_slot(start: Starter, tmp_path: Path
     waiter = start(queue, tmp_path, rule, tmp_path / "ready")
     wait_until((tmp_path / "ready").exists)
     kill(waiter)
-    with RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=10):
+    with RateLimit("vendor", rule, FileState(tmp_path), patience=10).spend():
         assert 2 * 0.8 < time.monotonic() - began < 2.9 * 0.8
 
 
@@ -172,7 +172,7 @@ def test_a_killed_writer_leaves_no_lock(start: Starter, tmp_path: Path) -> None:
         writer = start(send_for, 60, tmp_path, wide, tmp_path / "never written")
         time.sleep(0.05 + number * 0.007)
         kill(writer)
-        with RateLimit("vendor", wide, FileState(tmp_path)).spend(timeout=5) as permit:
+        with RateLimit("vendor", wide, FileState(tmp_path), patience=5).spend() as permit:
             assert permit.waited < 4
 
 
@@ -181,10 +181,10 @@ def test_a_child_does_not_keep_its_parents_lease(start: Starter, tmp_path: Path)
     rule, rate_limit = Rule(in_flight=1), RateLimit("vendor", Rule(in_flight=1), FileState(tmp_path))
     with rate_limit.spend():
         child = start(time.sleep, 60)
-        with pytest.raises(TimeoutError), RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=0.05):
+        with pytest.raises(TimeoutError), RateLimit("vendor", rule, FileState(tmp_path), patience=0.05).spend():
             pass
     assert child.is_alive()
-    with rate_limit.spend(timeout=1):
+    with RateLimit("vendor", rule, FileState(tmp_path), patience=1).spend():
         pass
 
 
@@ -204,7 +204,7 @@ def test_the_lease_ends_with_its_holder_though_a_child_lives_on(start: Starter, 
     wait_until((tmp_path / "ready").exists)
     kill(holder)
     try:
-        with RateLimit("vendor", rule, FileState(tmp_path)).spend(timeout=1):
+        with RateLimit("vendor", rule, FileState(tmp_path), patience=1).spend():
             pass
     finally:
         (tmp_path / "done").touch()

@@ -119,12 +119,12 @@ class ParkingClock(FakeClock):
 
 
 def test_a_timeout_is_raised_at_once_and_frees_the_slot(
-    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock
+    rate_limit: Callable[[Rule], RateLimit], impatient: Callable[[Rule, float], RateLimit], clock: FakeClock
 ) -> None:
     spend(rate_limit(TWO_IN_TEN), 2)
     with (
         pytest.raises(RateLimitTimeout, match="'vendor' has no room") as caught,
-        rate_limit(TWO_IN_TEN).spend(timeout=5),
+        impatient(TWO_IN_TEN, 5).spend(),
     ):
         pass
     assert (caught.value.waited, caught.value.needed) == (0, pytest.approx(10.5))
@@ -133,16 +133,20 @@ def test_a_timeout_is_raised_at_once_and_frees_the_slot(
     assert sum(clock.slept) == pytest.approx(10.5)
 
 
-def test_a_sufficient_timeout(rate_limit: Callable[[Rule], RateLimit]) -> None:
+def test_a_sufficient_timeout(
+    rate_limit: Callable[[Rule], RateLimit], impatient: Callable[[Rule, float], RateLimit]
+) -> None:
     spend(rate_limit(TWO_IN_TEN), 2)
-    with rate_limit(TWO_IN_TEN).spend(timeout=11) as permit:
+    with impatient(TWO_IN_TEN, 11).spend() as permit:
         assert permit.waited == pytest.approx(10.5)
 
 
-def test_timeout_while_waiting_for_a_lease(rate_limit: Callable[[Rule], RateLimit], clock: FakeClock) -> None:
+def test_timeout_while_waiting_for_a_lease(
+    rate_limit: Callable[[Rule], RateLimit], impatient: Callable[[Rule, float], RateLimit], clock: FakeClock
+) -> None:
     rule = Rule(in_flight=1)
     with rate_limit(rule).spend():
-        with pytest.raises(RateLimitTimeout) as caught, rate_limit(rule).spend(timeout=3):
+        with pytest.raises(RateLimitTimeout) as caught, impatient(rule, 3).spend():
             pass
         assert caught.value.needed is None
         assert sum(clock.slept) == pytest.approx(3)

@@ -68,7 +68,8 @@ def check_after_a_clean_pull(home: Home, sandbox: Sandbox) -> None:
         pool = instance.event_log_storage.get_concurrency_info(f"{VENDOR}_api")
         assert (pool.slot_count, pool.active_slot_count, pool.pending_step_count) == (2, 0, 0)
     assert home.warehouse.storage.writer() == ""
-    rate_limit = InstitutionAnalyticsResource.from_environment(limits=Limits(per_minute=100_000)).rate_limit()
-    with rate_limit.spend(timeout=1), rate_limit.spend(timeout=1):
+    limits = Limits(per_minute=100_000)
+    rate_limit = InstitutionAnalyticsResource.from_environment(limits=limits, patience=1).rate_limit()
+    with rate_limit.spend(), rate_limit.spend():
         pass  # both leases, and room for points
     assert not list(settings.staging().glob("run-*"))

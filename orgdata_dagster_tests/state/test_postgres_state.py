@@ -49,7 +49,7 @@ def test_a_lost_connection_loses_nothing(postgres: Server, database: str, caplog
                 hang_up(postgres, database)
         with pytest.raises(StillHeld), other.lock("syncs/one", patience=3 * GRACE):
             pass
-        with pytest.raises(TimeoutError), rate_limit.spend(timeout=1):
+        with pytest.raises(TimeoutError), RateLimit("vendor", RULE, one, patience=1).spend():
             pass
     assert rate_limit.usage()[0].spent == 3
     message = [record.getMessage() for record in caplog.records if record.name == "orgdata"]

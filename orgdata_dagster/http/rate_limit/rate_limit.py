@@ -112,7 +112,7 @@ class RateLimit:
 
     name: rate limits with the same name and state are the same, in every process and thread.
     clock, boot: the machine's clocks, and the id of its current boot; unused if the state has a clock of its own.
-    patience: default timeout of `spend`, in seconds; None for no limit.
+    patience: the longest wait of `spend`, in seconds; None for no limit.
     longest_pause: longest pause in seconds; longer pauses in the state are shortened to it.
     """
 
@@ -140,20 +140,17 @@ class RateLimit:
         self._answers: defaultdict[float, deque[float]] = defaultdict(lambda: deque(maxlen=_LAST))
 
     @contextmanager
-    def spend(self, cost: float = 1, *, timeout: float | None = None) -> Iterator[Permit]:
+    def spend(self, cost: float = 1) -> Iterator[Permit]:
         """Wait until one request of `cost` points may be sent; it is in progress until the block ends.
 
         Requests are served first come, first served. A block that sends nothing is still charged.
 
-        timeout: in seconds; None: the rate limit's patience, or no limit.
-
-        Raises RateLimitTimeout, at once if the earliest slot is after the timeout; VendorPaused if the vendor asks for
-        a pause longer than `longest_pause`; ValueError for a cost that can never be paid.
+        Raises RateLimitTimeout, at once if the earliest slot is later than `patience` allows; VendorPaused if the
+        vendor asks for a pause longer than `longest_pause`; ValueError for a cost that can never be paid.
         """
         self.rule.check(cost)
         began = self.clock.monotonic()
-        timeout = self._patience if timeout is None else timeout
-        deadline = None if timeout is None else began + timeout
+        deadline = None if self._patience is None else began + self._patience
         try:
             with self._lease(deadline):
                 yield Permit(self, began, self._pay(cost, began, deadline))

@@ -90,18 +90,18 @@ class Warehouse:
         return other
 
     @contextmanager
-    def writing(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that may write, under the warehouse's lock. Keep it short: all other processes wait.
-
-        scratch: a `scratch_connection` to which the warehouse is attached, so that the scratch tables can be read too;
-            None for a new one.
-        """
-        with self._writing(scratch) as (connection, _):
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that may write, under the warehouse's lock. Keep it short: all other processes wait."""
+        with self._writing(None) as (connection, _):
             yield connection
 
     @contextmanager
     def transaction(self, scratch: duckdb.DuckDBPyConnection | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Like `writing`, in one transaction, which an exception rolls back."""
+        """Like `writing`, in one transaction, which an exception rolls back.
+
+        scratch: a `scratch_connection` to which the warehouse is attached, so that the scratch tables can be read too;
+            None for a new one.
+        """
         with self._writing(scratch) as (connection, confirm):
             connection.execute("BEGIN")
             try:

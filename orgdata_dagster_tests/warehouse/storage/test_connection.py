@@ -67,7 +67,7 @@ def test_a_warehouse_that_does_not_exist_yet(tmp_path: Path) -> None:
 def test_existing_tables_are_read_again_each_time_the_warehouse_is_opened(tmp_path: Path) -> None:
     warehouse, table = warehouse_at(tmp_path / "warehouse.duckdb"), TableName("main", "t")
     with warehouse.scratch_connection() as scratch:
-        with warehouse.writing(scratch) as connection:
+        with warehouse.transaction(scratch) as connection:
             assert not exists(connection, table)
             write_in(connection)
             assert exists(connection, table)

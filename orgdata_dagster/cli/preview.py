@@ -26,6 +26,7 @@ from orgdata_dagster.http.connection import REQUESTS_LOG
 from orgdata_dagster.http.records import Download, RequestRecord
 from orgdata_dagster.orchestration.assets.intake import Intake, Pull, Read, Room
 from orgdata_dagster.orchestration.assets.request_log import RequestLog
+from orgdata_dagster.orchestration.reasons import reason
 from orgdata_dagster.orchestration.resources import WarehouseResource
 from orgdata_dagster.project import configured_tables
 from orgdata_dagster.vendors.base.component import VendorComponent
@@ -121,7 +122,7 @@ def preview(
         except _EnoughRequests:
             pass
         except Exception as error:  # noqa: BLE001 - the results so far are shown
-            made.error = redaction.redact(str(error))
+            made.error = reason(error)
         _add_columns(made, stage)
     return made
 

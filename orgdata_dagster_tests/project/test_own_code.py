@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli import loaded_project
+from orgdata_dagster.cli import loaded_project, preview
 from orgdata_dagster.cli.errors import UserError, lines_of
 from orgdata_dagster.orchestration.reasons import of_failed_step
 from orgdata_dagster.project.build import build_defs
@@ -138,6 +138,13 @@ def test_a_failed_run_names_the_line(home: Home) -> None:
     file = written(home.write_project(), COMPONENT)
     [failed] = [event for event in home.materialize("tracker/projects").all_events if event.is_step_failure]
     assert of_failed_step(failed) == f"KeyError: 'rows' (in your own code: {file}:{line_of(PULLING)})"
+
+
+def test_a_preview_names_the_line(home: Home) -> None:
+    home.set(TRACKER_BASE_URL="http://127.0.0.1:9")
+    file = written(home.write_project(), COMPONENT)
+    made = preview.preview(*preview.find("tracker/projects"))
+    assert made.error == f"KeyError: 'rows' (in your own code: {file}:{line_of(PULLING)})"
 
 
 @pytest.mark.usefixtures("home")

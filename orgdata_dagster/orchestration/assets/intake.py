@@ -46,7 +46,7 @@ class Room:
         self._lock = threading.Lock()
 
     def take(self, size: int) -> bool:
-        """Whether there is room for so many bytes; then they are taken."""
+        """Take this many bytes if there is room for them; returns whether there was."""
         with self._lock:
             if size > self._left:
                 return False

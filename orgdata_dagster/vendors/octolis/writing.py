@@ -140,7 +140,7 @@ def _encoded(body: Any) -> bytes:
 
 
 def results_in(download: Download, sent: int) -> list[RecordResult]:
-    """The results in the answer to a batch of so many records. Raises BadBody if they do not fit it."""
+    """The results in the answer to a batch. `sent`: its number of records. Raises BadBody for another number."""
     results = json_object(download).get("results")
     if not isinstance(results, list) or len(results) != sent:
         found = len(results) if isinstance(results, list) else "no"

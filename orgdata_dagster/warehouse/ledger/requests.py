@@ -68,7 +68,7 @@ def write_requests(connection: duckdb.DuckDBPyConnection, requests: Sequence[Api
 
 
 def usual_seconds(connection: duckdb.DuckDBPyConnection, vendor: str) -> float | None:
-    """Mean duration in seconds of the vendor's last successful calls; None if there are none."""
+    """Mean duration in seconds of the vendor's last successful requests; None if there are none."""
     if not schema.exists(connection):
         return None
     row = connection.execute(

@@ -10,6 +10,7 @@ import pytest
 
 from orgdata_dagster.cli import loaded_project, preview
 from orgdata_dagster.cli.errors import UserError, lines_of
+from orgdata_dagster.orchestration import own_code
 from orgdata_dagster.orchestration.reasons import of_failed_step
 from orgdata_dagster.project.build import build_defs
 from orgdata_dagster.project.isolation import BROKEN
@@ -138,6 +139,17 @@ def test_a_failed_run_names_the_line(home: Home) -> None:
     file = written(home.write_project(), COMPONENT)
     [failed] = [event for event in home.materialize("tracker/projects").all_events if event.is_step_failure]
     assert of_failed_step(failed) == f"KeyError: 'rows' (in your own code: {file}:{line_of(PULLING)})"
+
+
+def test_the_projects_package_may_be_installed(home: Home) -> None:
+    package = next(home.write_project().glob("*/defs")).parent.name
+    installed = "/srv/.venv/lib/python3.13/site-packages"
+    stack = [
+        f'  File "{installed}/{name}/a.py", line {line}, in f\n'
+        for line, name in enumerate(("dagster", package, "httpx"))
+    ]
+    assert own_code.place_in(stack) == f"{installed}/{package}/a.py:1"
+    assert own_code.place_in(stack[::2]) is None
 
 
 def test_a_preview_names_the_line(home: Home) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -48,13 +49,17 @@ def test_a_late_start_waits_if_its_window_is_full_by_now(
 
 
 def test_a_start_on_time_writes_nothing(
-    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    rate_limit: Callable[[Rule], RateLimit], clock: FakeClock, tmp_path: Path
 ) -> None:
-    ours = rate_limit(TWO_IN_TEN)
-    with ours.spend() as permit:
+    def stored() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    with rate_limit(TWO_IN_TEN).spend() as permit:
         clock.sleep(0.05)
-        monkeypatch.setattr(ours, "_in_transaction", None)
+        before = stored()
         permit.sent()
+        assert before
+        assert stored() == before
 
 
 def test_a_request_that_leaves_late_is_recorded_with_the_later_time(

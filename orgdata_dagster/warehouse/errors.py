@@ -56,6 +56,10 @@ class WarehouseUnavailable(WarehouseError):
     """The warehouse cannot be opened or written now: it does not exist, the disk is full, or permission is missing."""
 
 
+class WarehouseDisconnected(WarehouseUnavailable):
+    """The connection to the server with the catalog was lost, or the server does not answer. Trying again may help."""
+
+
 class WarehouseHeld(WarehouseUnavailable):
     """Another process holds the warehouse and did not release it in time."""
 

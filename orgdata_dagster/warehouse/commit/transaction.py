@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +24,7 @@ from orgdata_dagster.warehouse.commit.inserting import Provenance, TypeSurprise,
 from orgdata_dagster.warehouse.commit.merging import keep_newest, merge
 from orgdata_dagster.warehouse.commit.ready_rows import ReadyRows, move
 from orgdata_dagster.warehouse.commit.target import PartitionLoad, Target
-from orgdata_dagster.warehouse.errors import Refused
+from orgdata_dagster.warehouse.errors import Refused, WarehouseError
 from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.ledger.coverage import write_coverage
 from orgdata_dagster.warehouse.ledger.intervals import Interval, until
@@ -124,10 +125,11 @@ def _attempt(
         return done
 
     try:
-        return with_room(stage.connection, work)
+        return warehouse.reconnecting(lambda: with_room(stage.connection, work))
     except Exception:
-        if done and _has_landed(warehouse, target.table, run_id, done):
-            return done
+        with suppress(WarehouseError, duckdb.Error):  # the first error is the one to report
+            if done and _has_landed(warehouse, target.table, run_id, done):
+                return done
         raise
 
 
@@ -137,6 +139,8 @@ def _has_landed(warehouse: Warehouse, table: TableName, run_id: str, done: Commi
     The ledger shows this, because the load's record is part of the transaction. It is read through another DuckDB
     instance than the stage's, which cannot be used any more after an internal error.
     """
+    if not warehouse.exists:
+        return False
     with warehouse.reading() as connection:
         return done.at is not None and has_load(connection, table, run_id, done.at)
 

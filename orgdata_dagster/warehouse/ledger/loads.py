@@ -101,6 +101,8 @@ def write_loads(connection: duckdb.DuckDBPyConnection, loads: Sequence[LoadRecor
 
 def has_load(connection: duckdb.DuckDBPyConnection, table: TableName, run_id: str, at: datetime) -> bool:
     """Whether a commit of this run at this time is recorded."""
+    if not schema.exists(connection):
+        return False
     found = connection.execute(
         "SELECT 1 FROM _orgdata.loads WHERE schema_name = ? AND table_name = ? AND run_id = ? "
         "AND loaded_at = CAST(? AS TIMESTAMPTZ) LIMIT 1",

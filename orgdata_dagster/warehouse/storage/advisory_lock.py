@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from orgdata_dagster.state import stopping
 from orgdata_dagster.state.file_lock import StillHeld, notifying
-from orgdata_dagster.warehouse.errors import WarehouseUnavailable
+from orgdata_dagster.warehouse.errors import WarehouseDisconnected, WarehouseUnavailable
 from orgdata_dagster.warehouse.storage.holders import named
 from orgdata_dagster.warehouse.storage.storage import Confirm
 
@@ -74,25 +74,19 @@ def held(
 
         from orgdata_dagster.state.postgres.pooler import shares_sessions
 
-        try:
-            if shares_sessions(connection, partial(_connect, parameters)):
-                raise WarehouseUnavailable(_POOLED)
-            with notifying(waiting) as begin:
-                (got,) = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone() or (False,)
-                if not got:
-                    begin()
-                    _wait(connection, key, patience)
-        except psycopg.Error as error:
-            raise WarehouseUnavailable(
-                f"The connection to PostgreSQL was lost while waiting for the warehouse's lock ({_message(error)}). "
-                "Nothing was committed: run this again."
-            ) from None
+        if shares_sessions(connection, partial(_connect, parameters)):
+            raise WarehouseUnavailable(_POOLED)
+        with notifying(waiting) as begin:
+            (got,) = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone() or (False,)
+            if not got:
+                begin()
+                _wait(connection, key, patience)
 
         def confirm() -> None:
             try:
                 connection.execute("SELECT 1")
             except psycopg.Error as error:
-                raise WarehouseUnavailable(
+                raise WarehouseDisconnected(
                     f"The connection to PostgreSQL that held the warehouse's lock was lost ({_message(error)}). "
                     "Nothing was committed: run this again."
                 ) from None
@@ -109,12 +103,19 @@ def holders(parameters: Mapping[str, str], key: int) -> list[str]:
 
 @contextmanager
 def connected(parameters: Mapping[str, str]) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """A connection in autocommit mode. Raises WarehouseUnavailable if the server cannot be reached."""
+    """A connection in autocommit mode. Raises WarehouseUnavailable if the server cannot be reached or goes away."""
     connection = _connect(parameters)
+    import psycopg
+
     try:
         session = json.dumps(_SESSION)
         connection.execute(_SET, [session, session])
         yield connection
+    except psycopg.Error as error:
+        raise WarehouseDisconnected(
+            f"The connection to the warehouse's catalog on PostgreSQL was lost ({_message(error)}). Nothing was "
+            "committed: run this again."
+        ) from None
     finally:
         connection.close()
 
@@ -130,7 +131,9 @@ def _connect(parameters: Mapping[str, str]) -> psycopg.Connection[tuple[object, 
     try:
         return psycopg.connect(make_conninfo(**mine), autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:
-        raise WarehouseUnavailable(
+        from orgdata_dagster.state.postgres.causes import passes
+
+        raise (WarehouseDisconnected if passes(error) else WarehouseUnavailable)(
             f"Cannot connect to the warehouse's catalog on PostgreSQL: {_message(error)}. See ORGDATA_WAREHOUSE, "
             "PGPASSWORD and PGSERVICE."
         ) from None

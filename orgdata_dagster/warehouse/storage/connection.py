@@ -19,14 +19,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
 from orgdata_dagster.state import stopping
 from orgdata_dagster.state.file_lock import NOTIFY_AFTER, StillHeld
 from orgdata_dagster.warehouse.catalog import remembering
-from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseHeld, WarehouseUnavailable
+from orgdata_dagster.warehouse.errors import WarehouseDisconnected, WarehouseError, WarehouseHeld, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import quoted
 from orgdata_dagster.warehouse.storage import instances
 from orgdata_dagster.warehouse.storage.causes import broken, first_line, system_error
@@ -38,12 +38,14 @@ from orgdata_dagster.warehouse.storage.uri import storage_of
 if TYPE_CHECKING:
     import pandas as pd
 
+T = TypeVar("T")
 _log = logging.getLogger("orgdata.warehouse")
 SCRATCH = "memory"  # DuckDB's name for the in-memory database of a connection
 
 # Another thread that reads the catalog of the same DuckDB instance keeps the file open for a moment after its DETACH.
 _ALREADY_ATTACHED = "is already attached by database"
 _DETACHING = 10.0  # seconds
+_RECONNECTING = 1.0  # seconds between two attempts to reach the catalog's server
 
 
 class Warehouse:
@@ -153,6 +155,18 @@ class Warehouse:
             memory = self.memory or f"{allowed().share}B"
             with instances.lent(memory=memory, threads=self.threads, spill=spill) as connection:
                 yield connection
+
+    def reconnecting(self, work: Callable[[], T]) -> T:
+        """Call `work`, and repeat it for `patience` seconds while the catalog's server restarts or is out of reach."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                return work()
+            except WarehouseDisconnected as error:
+                if time.monotonic() > deadline:
+                    raise
+                self.notify(f"trying again: {error}")
+            stopping.sleep_until_cut(_RECONNECTING)
 
     @contextmanager
     def _writing(

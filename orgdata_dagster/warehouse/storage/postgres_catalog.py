@@ -18,13 +18,14 @@ from contextlib import AbstractContextManager, suppress
 import duckdb
 
 from orgdata_dagster.state.postgres_address import SECRETS, parsed
-from orgdata_dagster.warehouse.errors import WarehouseError, WarehouseUnavailable
+from orgdata_dagster.warehouse.errors import WarehouseDisconnected, WarehouseError, WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage import advisory_lock
 from orgdata_dagster.warehouse.storage.catalogs import LakeCatalog
 from orgdata_dagster.warehouse.storage.storage import Confirm
 
 _SECRET = "orgdata_catalog"
+_LOST = ("server closed the connection", "connection to server was lost", "terminating connection")
 _EXISTS = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = 'ducklake_metadata'"
 
 
@@ -85,7 +86,7 @@ class PostgresCatalog(LakeCatalog):
     def explained(self, error: duckdb.Error) -> WarehouseError | None:
         text = " ".join(str(error).split())
         if found := re.search(r'Unable to connect to Postgres at ".*?": (.*)', text):
-            return WarehouseUnavailable(
+            return WarehouseDisconnected(
                 f"Cannot connect to the warehouse's catalog {self.shown}: {found[1]}. See ORGDATA_WAREHOUSE, "
                 "PGPASSWORD and PGSERVICE."
             )
@@ -94,8 +95,8 @@ class PostgresCatalog(LakeCatalog):
                 f"The warehouse's catalog {self.shown} is a replica, on which nothing can be written. Nothing was "
                 "committed. Set ORGDATA_WAREHOUSE to the primary server; a replica is enough for reading."
             )
-        if "server closed the connection" in text or "connection to server was lost" in text:
-            return WarehouseUnavailable(
+        if any(words in text for words in _LOST):
+            return WarehouseDisconnected(
                 f"The connection to the warehouse's catalog {self.shown} was lost. Nothing was committed unless the "
                 "commit was under way: run this again."
             )

@@ -19,6 +19,7 @@ import duckdb
 import pytest
 
 from orgdata_dagster.warehouse.errors import Refused, WarehouseError, WarehouseHeld, WarehouseUnavailable
+from orgdata_dagster.warehouse.storage import connection as connections
 from orgdata_dagster.warehouse.storage import instances
 from orgdata_dagster.warehouse.storage import lake as lakes
 from orgdata_dagster.warehouse.storage.connection import Warehouse
@@ -151,9 +152,35 @@ def test_a_writer_that_lost_its_lock_commits_nothing(on_postgres: Rig, postgres:
         name = _database(on_postgres)
         assert postgres.sql(f"{holders} (SELECT oid FROM pg_database WHERE datname = '{name}')") == [["t"]]
 
+    on_postgres.warehouse.patience = 0
     with pytest.raises(WarehouseUnavailable, match="held the warehouse's lock was lost"):
         on_postgres.land("id\n2\n", target=replace(ITEMS, afterwards=lose))
     assert on_postgres.texts() == [("1",)]
+
+
+def test_a_commit_waits_for_a_server_that_restarts(
+    on_postgres: Rig, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It used to fail, and everything that the run had fetched was lost. Here the first commit is interrupted, too."""
+    monkeypatch.setattr(connections, "_RECONNECTING", 0.01)
+    database = _database(on_postgres)
+    outages = iter([True, False, True])
+
+    def restart(*_: object) -> None:
+        if next(outages, False):
+            sessions = f"FROM pg_stat_activity WHERE datname = '{database}'"
+            postgres.sql(
+                f"ALTER DATABASE {database} ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) {sessions}"
+            )
+            threading.Timer(0.3, lambda: postgres.sql(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")).start()
+
+    said = list[str]()
+    on_postgres.warehouse.notify = said.append
+    for value in ("1", "2"):
+        on_postgres.land(f"id\n{value}\n", target=replace(ITEMS, afterwards=restart))
+        assert on_postgres.texts() == [(value,)]
+    assert said
+    assert all(text.startswith("trying again: The connection to ") or "Cannot connect" in text for text in said), said
 
 
 def test_a_writer_without_the_lock_cannot_commit_beside_another_one(
@@ -286,6 +313,7 @@ def test_a_load_that_fails_at_its_commit_is_reported_and_the_next_one_succeeds(
     def cut(*_: object) -> None:
         assert postgres.sql(f"{backends} AND datname = '{_database(on_postgres)}'")
 
+    on_postgres.warehouse.patience = 0
     with pytest.raises(WarehouseUnavailable, match=r"connection to the warehouse's catalog .* was lost"):
         on_postgres.land("id\n2\n", target=replace(ITEMS, afterwards=cut))
     assert on_postgres.texts() == [("1",)]

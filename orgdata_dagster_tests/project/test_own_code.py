@@ -116,8 +116,8 @@ def test_the_command_line_names_the_line(home: Home, text: str, instead: str, me
 @pytest.mark.parametrize(
     ("text", "instead", "message"),
     [
-        ("        return Stream(", "        Stream(", "`stream` of {}.Tracker returned None; it must return a Stream"),
-        ("        return TrackerResource", "        TrackerResource", "`resource` of {}.Tracker returned None"),
+        ("        return Stream(", "        Stream(", "`stream` of {}.Tracker must return a Stream, not NoneType"),
+        ("return TrackerResource", "TrackerResource", "`resource` of {}.Tracker must return a VendorResource"),
         ("    def stream(", "    def strem(", "{}.Tracker must define `stream`"),
     ],
 )
@@ -131,7 +131,7 @@ def test_a_pull_that_returns_nothing_is_one_sentence(home: Home) -> None:
     home.set(TRACKER_BASE_URL="http://127.0.0.1:9")
     written(home.write_project(), code_with("return " + PULLING, "pass"))
     [failed] = [event for event in home.materialize("tracker/projects").all_events if event.is_step_failure]
-    assert (of_failed_step(failed) or "").startswith("the pull returned None, not a Pulled. ")
+    assert (of_failed_step(failed) or "").startswith("the pull must return a Pulled, not NoneType. ")
 
 
 def test_a_failed_run_names_the_line(home: Home) -> None:

@@ -126,9 +126,8 @@ class _Run:
         try:
             pulled = pull(intake)
             if not isinstance(pulled, Pulled):  # the pull may be the user's own code
-                raise PermanentError(
-                    f"the pull returned {pulled!r:.60}, not a Pulled", remedy="Correct the code of the pull."
-                )
+                wrong = f"the pull must return a Pulled, not {type(pulled).__name__}"
+                raise PermanentError(wrong, remedy="Correct the code of the pull.")
             arrival = Arrival(intake, pulled)
             intake.ready.finish()  # here and not in the commit, for which several threads would wait
             if (ready := intake.ready).begun and not self.expected:  # a new table: further pulls expect these types

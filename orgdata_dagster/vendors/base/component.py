@@ -101,7 +101,7 @@ class VendorComponent(Verbatim, dg.Component, dg.Model, dg.Resolvable):
     def _checked(self, method: str, made: T, kind: type[T]) -> T:
         """What a method returned. Raises TypeError if it is of another type."""
         if not isinstance(made, kind):
-            raise TypeError(f"`{method}` of {self._class} returned {made!r:.60}; it must return a {kind.__name__}")
+            raise TypeError(f"`{method}` of {self._class} must return a {kind.__name__}, not {type(made).__name__}")
         return made
 
     def _schedules(

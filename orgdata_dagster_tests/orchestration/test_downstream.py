@@ -9,6 +9,7 @@ import pytest
 
 from orgdata_dagster.orchestration.automation.conditions import downstream_sensor, upstream_landed, when_landed
 from orgdata_dagster.project.build import build_defs
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 from orgdata_dagster_tests.runs import created, ended
 
 USERS = dg.AssetKey(["institution_analytics", "users"])
@@ -19,7 +20,7 @@ LAST = "2026-01-10"
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:  # with the event log's real tables, in memory
+    with in_memory() as made:  # with the event log's real tables, in memory
         yield made
 
 
@@ -246,7 +247,7 @@ def test_only_the_asset_downstream_of_a_vendor_runs() -> None:
     ours = build_defs()
     assert "downstream" in {each.name for each in ours.sensors or []}
     defs = dg.Definitions.merge(ours, dg.Definitions(assets=[report]))
-    with dg.DagsterInstance.ephemeral() as instance:
+    with in_memory() as instance:
         before = dg.evaluate_automation_conditions(defs=defs, instance=instance)
         assert before.total_requested == 0
         instance.report_runless_asset_event(dg.AssetMaterialization(USERS, partition=str(datetime.now(UTC).date())))

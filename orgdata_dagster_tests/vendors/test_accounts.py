@@ -17,6 +17,7 @@ from orgdata_dagster.sandbox import octolis, tracker
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster_tests import warehouses
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 from orgdata_dagster_tests.integration import project
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.rest.rig import QUIET
@@ -72,7 +73,7 @@ def test_rows_of_a_rest_api_are_sent_to_a_named_account_and_to_no_other(
         node = defs.resolve_asset_graph().get(out)
         assert (node.group_name, node.pools, node.parent_keys) == ("octolis_fr", {"octolis_fr_api"}, {orders})
         job = defs.resolve_implicit_global_asset_job_def()
-        with dg.DagsterInstance.ephemeral() as instance:
+        with in_memory() as instance:
             for key in (orders, out):
                 assert job.execute_in_process(instance=instance, asset_selection=[key], raise_on_error=False).success
         expected = {row["id"]: row["title"] or None for row in issues.lists["orders"].all()}
@@ -106,7 +107,7 @@ def test_two_accounts_of_octolis_are_independent(tmp_path: Path, monkeypatch: py
         keys = [dg.AssetKey(["octolis", "contacts"]), dg.AssetKey(["octolis_fr", "contacts"])]
         assert [defs.resolve_asset_graph().get(key).group_name for key in keys] == ["octolis", "octolis_fr"]
         job = defs.resolve_implicit_global_asset_job_def()
-        with dg.DagsterInstance.ephemeral() as instance:
+        with in_memory() as instance:
             result = job.execute_in_process(
                 instance=instance, asset_selection=keys, raise_on_error=False, run_config=QUIET
             )

@@ -17,6 +17,7 @@ import pytest
 from orgdata_dagster import settings
 from orgdata_dagster.writeback.destination import Pace
 from orgdata_dagster_tests import warehouses
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 from orgdata_dagster_tests.writeback.rig import Rig
 
 RESULTS = "SELECT outcome, count(*) FROM shop.out_results GROUP BY 1 ORDER BY 1"
@@ -26,7 +27,7 @@ RESULTS = "SELECT outcome, count(*) FROM shop.out_results GROUP BY 1 ORDER BY 1"
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     monkeypatch.setenv(settings.HOME, str(tmp_path))
     monkeypatch.setenv(settings.WAREHOUSE, warehouses.variable(tmp_path))
-    with dg.DagsterInstance.ephemeral() as instance:
+    with in_memory() as instance:
         yield Rig(tmp_path / "shop.sqlite", instance)
 
 

@@ -9,6 +9,7 @@ import pytest
 from orgdata_dagster.orchestration.assets.resuming import interrupted, pull_began, since
 from orgdata_dagster.orchestration.tags import PULL_BEGAN_TAG, RESUME_TAG
 from orgdata_dagster_tests.dagster_internals.for_tests import create_run_for_test
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 SUCCESS, FAILURE, CANCELED = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED
@@ -16,7 +17,7 @@ SUCCESS, FAILURE, CANCELED = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FA
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
+    with in_memory() as made:
         yield made
 
 

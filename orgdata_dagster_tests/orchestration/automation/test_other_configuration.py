@@ -15,6 +15,7 @@ from orgdata_dagster.orchestration.partitions import by_grain, daily, day_bounds
 from orgdata_dagster.overview.table_statuses import TableStatus
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.warehouse.ledger.coverage import Reach
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.looking import looked_at
 from orgdata_dagster_tests.integration.project import institution_analytics, today
@@ -74,7 +75,7 @@ def test_stored_partitions_of_another_kind_are_ignored(
     partitions: dg.TimeWindowPartitionsDefinition, expected: list[str]
 ) -> None:
     key, now = dg.AssetKey(["vendor", "table"]), datetime(2026, 3, 11, 12, tzinfo=UTC)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with in_memory() as instance:
         assert (
             missing_partitions(instance, key, "days", partitions, covered("2026-03-01", "2026-03-10"), now) == expected
         )

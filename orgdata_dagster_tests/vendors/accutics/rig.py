@@ -22,6 +22,7 @@ from orgdata_dagster.vendors.accutics import component
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, quoted
 from orgdata_dagster.warehouse.types import lossless
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.loading import Loading
 
@@ -60,7 +61,7 @@ class Rig:
         self.vendor = made or vendor()
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
-        self._instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        self._instance = stack.enter_context(in_memory())
         self._load = Loading(component.Accutics, warehouse=self.warehouse)
 
     def variables(self) -> dict[str, str]:

@@ -28,6 +28,7 @@ from orgdata_dagster.vendors.channel_reports import component
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName
 from orgdata_dagster_tests import warehouses
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.loading import Loading
 
@@ -67,7 +68,7 @@ class Rig:
         self.vendor: ChannelReports = demo(days=DAYS, reports_a_day=5, limits=UNLIMITED)
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
-        self.instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        self.instance = stack.enter_context(in_memory())
         self._load = Loading(component.ChannelReports, warehouse=self.warehouse)
 
     def definitions(self, **others: Any) -> dg.Definitions:

@@ -30,6 +30,7 @@ from orgdata_dagster.vendors.octolis.component import Octolis as OctolisComponen
 from orgdata_dagster.vendors.octolis.pulling import ReadOptions
 from orgdata_dagster.vendors.octolis.resource import OctolisResource
 from orgdata_dagster.vendors.octolis.rounds import until_equal
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 
 FOLDER = Path(component.__file__).parent
 OPTIONS = ReadOptions(lookback=timedelta(seconds=60), full_walk_every=None, page_size=1_000)
@@ -52,7 +53,7 @@ class Rig:
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
         self.first: dict[str, Pulled] = {}
-        self._instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        self._instance = stack.enter_context(in_memory())
 
     def resource(self, key: str = DEFAULT_KEY) -> OctolisResource:
         base = f"{self.sandbox.url}/octolis/v1/data"

@@ -18,6 +18,7 @@ from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.sandbox.tracker import TOKEN, Tracker, demo
 from orgdata_dagster.vendors.rest.component import RestApi
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.loading import Loading
 from orgdata_dagster_tests.vendors.rest.shapes import HEAD
@@ -33,7 +34,7 @@ class Rig:
         self.vendor = vendor or demo(days=DAYS, rows=70, limits=UNLIMITED)
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
-        self.instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        self.instance = stack.enter_context(in_memory())
         self._load = Loading(RestApi, warehouse=self.warehouse)
 
     def variables(self) -> dict[str, str]:

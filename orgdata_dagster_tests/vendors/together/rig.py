@@ -16,6 +16,7 @@ from orgdata_dagster.sandbox.environment import environment
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.sandbox.together import demo, document_limits
 from orgdata_dagster.vendors.together.component import Together
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.loading import loaded
@@ -53,7 +54,7 @@ class Runs:
 
     def __init__(self, instance: dg.DagsterInstance | None = None, **others: Any) -> None:
         self.defs = loaded(Together, attributes(**others))
-        self.instance = instance or dg.DagsterInstance.ephemeral()
+        self.instance = instance or in_memory()
 
     def materialize(
         self, asset: str, first: str | None = None, last: str | None = None, tags: Mapping[str, str] | None = None

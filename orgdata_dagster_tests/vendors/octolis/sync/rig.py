@@ -25,6 +25,7 @@ from orgdata_dagster.vendors.octolis.resource import OctolisLimits, OctolisResou
 from orgdata_dagster.vendors.octolis.sync.component import OctolisSync, OctolisWriteback
 from orgdata_dagster.writeback.asset import build_asset
 from orgdata_dagster.writeback.destination import Pace
+from orgdata_dagster_tests.dagster_internals.instances import in_memory
 from orgdata_dagster_tests.vendors.octolis.rig import QUIET, Pulled
 
 COLUMNS = [
@@ -68,7 +69,7 @@ class Rig:
         self.vendor = Octolis([self.people, read_only], hooks, limits=limits)
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
-        self.instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+        self.instance = stack.enter_context(in_memory())
         self.read: dict[str, str] = {}  # datasets that the project reads: name and id
         self.write(CONTACTS.format(rows=rows))
 

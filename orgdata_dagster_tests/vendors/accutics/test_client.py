@@ -17,7 +17,7 @@ from orgdata_dagster.http.rest import jwt as tokens
 from orgdata_dagster.http.rest.auth import Fixed
 from orgdata_dagster.http.retry import RetryPolicy
 from orgdata_dagster.sandbox.accutics import Accutics, demo, jwt
-from orgdata_dagster.sandbox.faults import ShortBody
+from orgdata_dagster.sandbox.faults import Empty, ShortBody
 from orgdata_dagster.sandbox.limits import UNLIMITED
 from orgdata_dagster.sandbox.server import Sandbox
 from orgdata_dagster.vendors.accutics.entity import ERRORS, listing, searched
@@ -109,6 +109,57 @@ def test_rows_that_are_touched_while_they_are_paged(tmp_path: Path) -> None:
 def test_a_truncated_body_is_requested_again(sandbox: Sandbox, vendor: Accutics, tmp_path: Path) -> None:
     vendor.faults.add(ShortBody())
     assert len(pull(f"{sandbox.url}/accutics", tmp_path, USERS)) == len(vendor.entities["users"])
+
+
+PAGED = [
+    listing("/submissions", "page", ("id",), 20, "updated_at", sort="-updated_at"),
+    listing("/records", "cursor", ("id",), 20, "updated_at"),
+    listing("/inputs", "page", ("id",), 20, "updated_at"),
+    listing("/users", "page", ("id",), 20),
+]
+
+
+@pytest.fixture(params=PAGED, ids=lambda entity: entity.path)
+def four_pages(request: pytest.FixtureRequest, vendor: Accutics) -> Iterator[Listing]:
+    """Each kind of list, in pages of a quarter of its rows."""
+    entity = vendor.entities[request.param.path[1:]]
+    usual, entity.max_page_size = entity.max_page_size, -(-len(entity) // 4)
+    yield request.param
+    entity.max_page_size = usual
+    vendor.faults.clear()
+
+
+@pytest.mark.parametrize("fault", [Empty("rows"), Empty("totals")], ids=lambda fault: fault.form)
+def test_one_empty_answer_loses_no_row(
+    sandbox: Sandbox, vendor: Accutics, tmp_path: Path, four_pages: Listing, fault: Empty
+) -> None:
+    """Without any row and a total of 0, only the pull knows better, from what is stored (test_pull.py)."""
+    truth = vendor.entities[four_pages.path[1:]].truth()
+    for after in range(fault.form == "totals", 5):
+        vendor.faults.clear()
+        vendor.faults.add(fault, after=after)
+        found = {json.dumps(row) for row in pull(f"{sandbox.url}/accutics", tmp_path, four_pages)}
+        assert found == {json.dumps(row) for row in truth}, after
+
+
+@pytest.mark.parametrize("fault", [Empty("rows"), Empty("totals")], ids=lambda fault: fault.form)
+def test_empty_answers_that_stay_are_no_complete_list(
+    sandbox: Sandbox, vendor: Accutics, tmp_path: Path, four_pages: Listing, fault: Empty
+) -> None:
+    """From the second to the last page on."""
+    for after in (1, 2, 3):
+        vendor.faults.clear()
+        vendor.faults.add(fault, times=200, after=after)
+        assert not is_complete(sandbox, tmp_path, four_pages), after
+
+
+def is_complete(sandbox: Sandbox, folder: Path, entity: Listing) -> bool:
+    """Whether a walk over the list ends, and says that it has every row."""
+    with client(f"{sandbox.url}/accutics") as opened:
+        try:
+            return opened.pages(entity, folder=folder, read=rows).complete
+        except BadBody:
+            return False
 
 
 def test_a_wrong_path_is_reported(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from itertools import product
 
 import dagster as dg
 import pytest
@@ -13,7 +12,6 @@ from orgdata_dagster.sandbox.accutics import SeenRequest, search
 from orgdata_dagster.sandbox.faults import Empty, ErrorBody
 from orgdata_dagster_tests.integration.project import today
 from orgdata_dagster_tests.vendors.accutics.rig import DAYS, ENTITIES, Rig
-from orgdata_dagster_tests.warehouses import FILE, KIND
 
 NAMES = [str(each["name"]) for each in ENTITIES]
 
@@ -142,21 +140,19 @@ def yesterday(rig: Rig, name: str) -> dg.ExecuteInProcessResult:
     return rig.pull(name, today(back=1), today(back=1)) if name != "users" else rig.pull(name)
 
 
-EMPTY = (Empty("rows"), Empty("totals"))[: 2 if KIND == FILE else 1]  # the vendor is the same for a lake
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_empty_answers_lose_no_row(rig: Rig, name: str) -> None:
-    """One is requested again. If they stay empty, what is stored is left as it is, and the run says so."""
+    """One is requested again. If they stay empty, what is stored is left as it is, and the run says so.
+
+    Those after the first page: test_client.py.
+    """
     assert rig.pull_everything(name).success
-    for fault, after in product(EMPTY, range(4)):  # more requests than it has pages
-        rig.vendor.faults.clear()
-        rig.vendor.faults.add(fault, after=after)
-        pulled = yesterday(rig, name)
-        assert pulled.success
-        assert rig.difference(name) == {}, (fault, after)
-        assert coverage_passed(pulled), (fault, after)
-    for fault, after in product(EMPTY, range(3)):  # from the first, the second or the last page on
+    rig.vendor.faults.add(Empty("totals"))
+    pulled = yesterday(rig, name)
+    assert pulled.success
+    assert rig.difference(name) == {}
+    assert coverage_passed(pulled)
+    for fault, after in ((Empty("rows"), 0), (Empty("totals"), 0), (Empty("rows"), 1)):
         rig.vendor.faults.clear()
         rig.vendor.faults.add(fault, times=90, after=after)
         pulled = yesterday(rig, name)

@@ -15,12 +15,15 @@ import pytest
 from orgdata_dagster.orchestration.tags import FULL_WALK_TAG
 from orgdata_dagster.sandbox.exchange import Exchange
 from orgdata_dagster.sandbox.faults import Empty, ErrorBody
-from orgdata_dagster.sandbox.octolis import DATASETS, Octolis, SeenRequest
+from orgdata_dagster.sandbox.limits import UNLIMITED
+from orgdata_dagster.sandbox.octolis import DATASETS, Octolis, SeenRequest, demo
 from orgdata_dagster.warehouse.commit import ready_rows
 from orgdata_dagster.warehouse.pages import extents, json_bytes, json_values
 from orgdata_dagster.warehouse.types import column_types
 from orgdata_dagster_tests.vendors.octolis.rig import OPTIONS, Rig, people
 from orgdata_dagster_tests.warehouses import fewer_on_a_lake
+
+SMALL = replace(OPTIONS, page_size=250)  # a quarter of the usual size, for a quarter of the records
 
 
 def happen(vendor: Octolis, name: str, times: int, chance: random.Random) -> None:
@@ -106,16 +109,16 @@ def test_changes_while_a_pull_reads_are_there_after_the_next_one_at_the_latest(
     own_home: Path, stack: ExitStack, seed: int
 ) -> None:
     assert own_home
-    rig = Rig(stack, people(stable_ties=seed % 2 == 0))
+    rig = Rig(stack, people(625, stable_ties=seed % 2 == 0))
     chance = random.Random(seed)
     rig.vendor.on_request = lambda _: happen(rig.vendor, "people", chance.choice((0, 1, 3, 30)), chance)
     for _ in range(2):
-        pulled = rig.pull("people")
+        pulled = rig.pull("people", SMALL)
         assert pulled.success, pulled.failure
         duplicates = "SELECT __masterid__ FROM octolis.people GROUP BY ALL HAVING count(*) > 1"
         assert rig.sql(duplicates) == []
     rig.vendor.on_request = None
-    assert rig.pull("people").checks["count"].passed
+    assert rig.pull("people", SMALL).checks["count"].passed
     assert rig.difference("people") == {}
 
 
@@ -276,10 +279,10 @@ def test_what_cannot_be_read_is_one_clear_error_and_leaves_the_table(
 
 @pytest.fixture
 def contacts(own_home: Path, stack: ExitStack) -> Rig:
-    """The demo's contacts, with every awkward value, pulled once."""
+    """Contacts of a small demo, with every awkward value, pulled once."""
     assert own_home
-    rig = Rig(stack)
-    assert rig.pull("contacts").success
+    rig = Rig(stack, demo(records=1_000, limits=UNLIMITED))
+    assert rig.pull("contacts", SMALL).success
     assert rig.difference("contacts") == {}
     return rig
 
@@ -289,7 +292,7 @@ def test_one_empty_answer_loses_no_record(contacts: Rig, fault: Empty) -> None:
     for after in (0, 1):
         contacts.vendor.faults.clear()
         contacts.vendor.faults.add(fault, after=after)
-        pulled = contacts.pull("contacts", tags={FULL_WALK_TAG: "true"})
+        pulled = contacts.pull("contacts", SMALL, tags={FULL_WALK_TAG: "true"})
         assert pulled.success, pulled.failure
         assert contacts.difference("contacts") == {}, after
         assert pulled.checks["coverage"].passed, after
@@ -301,7 +304,7 @@ def test_empty_answers_that_stay_leave_what_is_stored_and_say_so(contacts: Rig, 
     for after in range(fewer_on_a_lake(requests)):
         contacts.vendor.faults.clear()
         contacts.vendor.faults.add(fault, times=200, after=after)
-        pulled = contacts.pull("contacts", tags={FULL_WALK_TAG: "true"})
+        pulled = contacts.pull("contacts", SMALL, tags={FULL_WALK_TAG: "true"})
         assert contacts.difference("contacts") == {}, after
         assert not (pulled.success and pulled.checks["coverage"].passed), after
 
@@ -309,7 +312,7 @@ def test_empty_answers_that_stay_leave_what_is_stored_and_say_so(contacts: Rig, 
 def test_an_error_with_status_200_is_not_data(contacts: Rig) -> None:
     for body in ({"error": {"code": 17}}, [{"error": "x"}], {"records": [{"error": "x"}]}, {}):
         contacts.vendor.faults.add(ErrorBody(body), times=2)
-        assert not contacts.pull("contacts").success, body
+        assert not contacts.pull("contacts", SMALL).success, body
         assert contacts.difference("contacts") == {}, body
 
 

@@ -153,13 +153,13 @@ def test_a_paused_vendor_is_named_shown_and_lifted(home: Home, sandbox: Sandbox)
     told = home.orgdata("doctor")
     assert (told.status, "WRONG institution_analytics: PAUSED: no request is sent until " in told.out) == (1, True)
     assert "it asked for 24 h" in told.out
-    assert "institution_analytics is PAUSED: no request is sent until" in home.orgdata("status").out
+    assert "institution_analytics is PAUSED: no request is sent until" in home.shows("status").out
     lifted = home.orgdata("doctor", "--clear", "institution_analytics")
     assert "Requests to institution_analytics are allowed again: its pause had 15 min left" in lifted.out.replace(
         "14 min", "15 min"
     )
     assert home.orgdata("pull", "institution_analytics/users").status == 0
-    assert "PAUSED" not in home.orgdata("status").out
+    assert "PAUSED" not in home.shows("status").out
 
 
 def test_a_wait_is_on_the_terminal_and_in_the_log(home: Home, sandbox: Sandbox) -> None:

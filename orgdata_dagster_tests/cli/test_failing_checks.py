@@ -34,25 +34,25 @@ def evaluated(home: Home, check: str, *, passed: bool, error: bool = True) -> No
 def test_status_and_doctor_name_them_until_they_pass(home: Home, sandbox: Sandbox, internals: str) -> None:
     assert sandbox.url
     home.set(**{SWITCH: internals})
-    assert "no check fails" in home.orgdata("doctor", "--offline").out
+    assert "no check fails" in home.shows("doctor", "--offline").out
     evaluated(home, "keys", passed=False)
     evaluated(home, "volume", passed=False, error=False)
     evaluated(home, "a_check_that_was_removed", passed=False)
-    shown = home.orgdata("status")
+    shown = home.shows("status")
     assert f"check keys of {ASSET} fails: 2 are (since " in shown.out
     assert f"check volume of {ASSET} warns: 2 are (since " in shown.out
     assert "removed" not in shown.out
-    told = json.loads(home.orgdata("status", "--json").out)["failing_checks"]
+    told = json.loads(home.shows("status", "--json").out)["failing_checks"]
     assert [(each["asset"], each["check"], each["error"]) for each in told] == [
         (ASSET, "keys", True), (ASSET, "volume", False)
     ]  # fmt: skip
-    examined = home.orgdata("doctor", "--offline")
+    examined = home.shows("doctor", "--offline")
     assert examined.status == 1
     assert f"WRONG checks: check keys of {ASSET} fails: 2 are" in examined.out
     assert f"WARN  checks: check volume of {ASSET} warns" in examined.out
     evaluated(home, "keys", passed=True)
-    assert "check keys" not in home.orgdata("status").out
-    assert home.orgdata("doctor", "--offline").status == 0, "a warning is no problem"
+    assert "check keys" not in home.shows("status").out
+    assert home.shows("doctor", "--offline").status == 0, "a warning is no problem"
 
 
 def test_a_volume_without_earlier_days_is_not_comparable_yet(home: Home, sandbox: Sandbox) -> None:

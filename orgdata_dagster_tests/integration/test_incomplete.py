@@ -41,9 +41,9 @@ def test_an_instant_with_more_rows_than_a_page(home: Home, sandbox: Sandbox) -> 
         assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
         assert f"{day}T07:00:00" in str(evaluation.metadata["incomplete"].value)
 
-    status = home.orgdata("status", "--json")
+    status = home.shows("status", "--json")
     [users] = [each for each in json.loads(status.out)["tables"] if each["table"].endswith(".users")]
     assert users["incomplete"] == [day]
     assert users["days_complete"] == 1  # the day before; today is never complete
     assert date.fromisoformat(users["first_day"]) == date.fromisoformat(today(back=2))
-    assert day in home.orgdata("status").out
+    assert day in home.shows("status").out

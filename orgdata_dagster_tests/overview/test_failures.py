@@ -38,10 +38,10 @@ def everywhere(home: Home) -> list[str]:
     """Each place that shows failures, as text."""
     found = seen(home)
     shown = metadata_of(found).get("failing")
-    status = home.orgdata("status")
+    status = home.shows("status")
     assert status.status == 0, status.everything
     html = re.sub("</?nobr>", "", page(found))
-    return [status.out, home.orgdata("status", "--json").out, html, str(shown.value) if shown else ""]
+    return [status.out, home.shows("status", "--json").out, html, str(shown.value) if shown else ""]
 
 
 @pytest.mark.parametrize("internals", ["", "off"])
@@ -67,7 +67,7 @@ def test_a_table_whose_last_run_failed(home: Home, sandbox: Sandbox, internals: 
 def test_the_command_is_the_one_of_the_pull(home: Home, sandbox: Sandbox) -> None:
     sandbox.institution_analytics.faults.add(Status(404))
     assert home.orgdata("pull", USERS, "--from", today(back=1)).status == 1
-    [entry] = json.loads(home.orgdata("status", "--json").out)["failed_runs"]
+    [entry] = json.loads(home.shows("status", "--json").out)["failed_runs"]
     assert entry["remedy"] == f"orgdata pull {USERS} --from {today(back=1)} --to {today()} --resume"
 
 
@@ -121,11 +121,11 @@ def test_a_vendor_that_asked_for_a_pause(home: Home) -> None:
 def test_only_rate_limits_that_were_used_today_are_shown(home: Home, sandbox: Sandbox) -> None:
     home.write_project(institution_analytics=institution_analytics(limits={"per_minute": 100}))
     line = f"rate limit of {VENDOR}: "
-    assert line not in home.orgdata("status").out
+    assert line not in home.shows("status").out
     assert home.materialize(USERS, today(back=1)).success
     requests = len(sandbox.log.entries())
-    assert f"{line}{requests} of 100 points in 60 s" in home.orgdata("status").out
-    assert len(json.loads(home.orgdata("status", "--json").out)["rate_limits"]) == 1
+    assert f"{line}{requests} of 100 points in 60 s" in home.shows("status").out
+    assert len(json.loads(home.shows("status", "--json").out)["rate_limits"]) == 1
 
 
 @pytest.mark.skipif(event_log_class.batched_event_log() is None, reason="this Dagster has another event log")
@@ -154,14 +154,14 @@ def test_the_checks_of_a_failed_run_are_not_failed_checks(
 def test_a_vendor_without_credentials(home: Home) -> None:
     home.set(INSTITUTION_ANALYTICS_API_KEY="")
     off = "not configured: set INSTITUTION_ANALYTICS_BASE_URL, INSTITUTION_ANALYTICS_API_KEY"
-    assert f"{VENDOR} is {off}" in home.orgdata("status").out
-    assert json.loads(home.orgdata("status", "--json").out)["not_configured"] == [{"vendor": VENDOR, "reason": off}]
+    assert f"{VENDOR} is {off}" in home.shows("status").out
+    assert json.loads(home.shows("status", "--json").out)["not_configured"] == [{"vendor": VENDOR, "reason": off}]
 
 
 def test_doctor_says_why_the_last_run_failed(home: Home, sandbox: Sandbox) -> None:
     sandbox.institution_analytics.faults.add(Status(404))
     assert not home.materialize(EVENTS, today(back=1)).success
-    examined = home.orgdata("doctor", "--offline")
+    examined = home.shows("doctor", "--offline")
     assert examined.status == 1
     assert f"the last run of {EVENTS} failed: {VENDOR}" in examined.out
     assert "HTTP 404" in examined.out

@@ -101,7 +101,7 @@ def test_the_command_writes_the_page(home: Home, sandbox: Sandbox) -> None:
     users = len(sandbox.institution_analytics.data_sets["users"].truth())
     assert users
     file = home.folder.parent / "status.html"
-    done = home.orgdata("status", "--html", str(file))
+    done = home.shows("status", "--html", str(file))
     assert (done.status, done.out.strip()) == (0, f"wrote {file}"), done.everything
     assert f"{VENDOR}.users" in _Page(file.read_text()).cells
 

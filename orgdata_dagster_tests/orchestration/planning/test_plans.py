@@ -66,7 +66,7 @@ attributes: {start_date: "%s", channels: [1, 2], limits: {concurrent: 4, per_min
         home.set(**environment(sandbox.url))
         home.materialize("channel_reports/reports_per_field_selection", today(back=9), today(back=7))
         before = len(sandbox.log.entries())
-        done = home.orgdata("plan", "channel_reports", "--from", today(back=9), "--to", today(back=1), "--json")
+        done = home.shows("plan", "channel_reports", "--from", today(back=9), "--to", today(back=1), "--json")
         assert done.status == 0, done.everything
         planned = json.loads(done.out)
         assert len(sandbox.log.entries()) == before  # planning sends no requests
@@ -79,5 +79,5 @@ attributes: {start_date: "%s", channels: [1, 2], limits: {concurrent: 4, per_min
     assert "done_at" in vendor
     bases = {one["asset"].split("/")[1]: one["basis"] for one in planned["assets"]}
     assert bases["reports_per_field_selection"] == "3 loads in the ledger"
-    shown = home.orgdata("plan", "channel_reports", "--from", today(back=2)).out
+    shown = home.shows("plan", "channel_reports", "--from", today(back=2)).out
     assert "of a day's rate limit" in shown or "no limit" in shown

@@ -110,8 +110,8 @@ def test_a_day_that_is_really_empty_can_be_accepted(home: Home, sandbox: Sandbox
     [(reason,)] = home.sql(INCOMPLETE)
     assert "the stored rows are kept, and this is incomplete until the vendor sends rows" in reason
     accept = f"orgdata pull {USERS} --from {yesterday()} --to {yesterday()} --accept-shrink"
-    assert accept in home.orgdata("status").out
-    assert accept in home.orgdata("doctor", "--offline").everything
+    assert accept in home.shows("status").out
+    assert accept in home.shows("doctor", "--offline").everything
     assert home.orgdata("pull", USERS, "--from", yesterday(), "--to", yesterday(), "--accept-shrink").status == 0
     assert home.sql(ALL) == []
     assert home.sql(INCOMPLETE) == []

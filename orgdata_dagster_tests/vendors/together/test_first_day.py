@@ -70,5 +70,5 @@ def test_pull_says_which_days_are_lost(home: Home) -> None:
     with pytest.raises(UserError, match=f"{told}; today can: orgdata pull together"):
         loaded.without_past([USERS], *days_of(before, yesterday))
     shared_state().notes("first_days").remove("together")
-    shown = home.orgdata("plan", "together/users", "--from", before)
+    shown = home.shows("plan", "together/users", "--from", before)
     assert f"unavailable: together/users {before} to {yesterday} (5 days)" in shown.out

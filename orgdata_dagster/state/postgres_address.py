@@ -12,7 +12,7 @@ _SCHEMES = ("postgresql", "postgres")
 
 
 def parsed(address: str) -> dict[str, str]:
-    """libpq's parameters of an address; a driver's name in the scheme, which SQLAlchemy allows, is ignored.
+    """libpq's parameters of an address.
 
     Raises ImportError without psycopg. Raises ValueError, without a part of the address, if it is malformed. So is a
     URL with `/` in a password or without a host: libpq would read the password as a host or port, and show it.
@@ -20,11 +20,9 @@ def parsed(address: str) -> dict[str, str]:
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
-    scheme, mark, rest = address.partition("://")
-    if mark and scheme.partition("+")[0] in _SCHEMES:
-        address = f"postgresql://{rest}"
-        if "@" in rest.partition("?")[0].partition("/")[2]:
-            raise ValueError
+    scheme, _, rest = address.partition("://")
+    if scheme in _SCHEMES and "@" in rest.partition("?")[0].partition("/")[2]:
+        raise ValueError
     try:
         found = {name: str(value) for name, value in conninfo_to_dict(address).items() if value is not None}
     except psycopg.Error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orgdata_dagster.cli.backup import restoring
 from orgdata_dagster.cli.backup.making import make
 from orgdata_dagster.cli.backup.restoring import restore
 from orgdata_dagster.cli.errors import UserError
@@ -106,6 +108,23 @@ def test_existing_files_are_moved_aside_but_rate_limits_stay(small: Home, tmp_pa
     assert {path.name.partition(".before")[0] for path in moved} == {"dagster", "warehouse.duckdb"}
     assert len(consistent(small)) == 6
     assert asked.read_bytes() == b"since the backup"
+
+
+def test_a_mounted_folder_is_emptied_instead_of_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake's folder is often the mount point itself, as in deploy/compose."""
+    lake = tmp_path / "lake"
+    (lake / "acme").mkdir(parents=True)
+    (lake / "acme" / "1.parquet").touch()
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if path == lake:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    assert restoring._moved_aside(lake, "before") == lake / "before"
+    assert [path.relative_to(lake) for path in lake.rglob("*.parquet")] == [Path("before/acme/1.parquet")]
 
 
 def test_a_damaged_backup_changes_nothing(small: Home, tmp_path: Path) -> None:

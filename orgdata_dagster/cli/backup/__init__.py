@@ -24,7 +24,7 @@ from typing import Literal
 import duckdb
 
 from orgdata_dagster import settings
-from orgdata_dagster.cli.backup.dumps import Database
+from orgdata_dagster.cli.backup.dumps import Database, libpq_address
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.orchestration.instance.setup import shared_instance
 from orgdata_dagster.warehouse.names import TableName
@@ -130,7 +130,7 @@ def databases(warehouse: Warehouse) -> dict[str, Database]:
     found = list[Database]()
     with shared_instance() as instance:
         if address := getattr(instance.event_log_storage, "postgres_url", None):
-            found.append(Database(str(address), "dagster"))
+            found.append(Database(libpq_address(str(address)), "dagster"))
         elif not Path(instance.root_directory).resolve().is_relative_to(settings.home().resolve()):
             raise UserError(
                 f"Dagster's storage is in {instance.root_directory}, outside {settings.HOME}, and would not be part of "

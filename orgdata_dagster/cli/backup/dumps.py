@@ -40,7 +40,7 @@ _IN_USE = (
 class Database:
     """A part of the project in a PostgreSQL database.
 
-    address: a URL, also one of SQLAlchemy's, or libpq's keywords.
+    address: a URL, or libpq's keywords.
     part: `dagster`, `state` or `lake`.
     schema: the schema of the lake's tables.
     """
@@ -56,6 +56,16 @@ class Database:
             return _OF_STATE
         rows = _query(self.address, _OF_LAKE, self.schema) if self.schema else _query(self.address, _OF_DAGSTER)
         return [str(option) for (option,) in rows]
+
+
+def libpq_address(url: str) -> str:
+    """A URL of SQLAlchemy as libpq's keywords. It may name a driver, and its password may contain `/`."""
+    from psycopg.conninfo import make_conninfo
+    from sqlalchemy.engine import make_url
+
+    found = make_url(url)
+    named = found.translate_connect_args(username="user", database="dbname")
+    return make_conninfo("", **{name: str(value) for name, value in {**found.query, **named}.items()})
 
 
 def dump(database: Database, file: Path) -> None:
@@ -138,7 +148,7 @@ def _parameters(address: str) -> dict[str, str]:
         parameters = parsed(address)
     except ValueError:
         raise UserError(
-            "the address of Dagster's database is not valid: write postgresql://USER@HOST:5432/DATABASE, with "
+            "the address of the shared state's database is not valid: write postgresql://USER@HOST:5432/DATABASE, with "
             "characters such as @, / and % in a password escaped as %40, %2F and %25"
         ) from None
     redaction.register(parameters.get("password", os.environ.get(_PASSWORD, "")))

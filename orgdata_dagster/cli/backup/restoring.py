@@ -92,7 +92,24 @@ def _make_room(warehouse: Warehouse, databases: dict[str, Database], *, replace:
     if in_files and not used:
         shutil.rmtree(dagster)  # the check for runs has created an instance without any
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    return [path.rename(path.with_name(f"{path.name}.before-restore-{stamp}")) for path in files]
+    return [_moved_aside(path, f"before-restore-{stamp}") for path in files]
+
+
+def _moved_aside(path: Path, name: str) -> Path:
+    """Rename a file or folder; move the content of a mounted folder, which cannot be renamed, into a folder in it."""
+    try:
+        return path.rename(path.with_name(f"{path.name}.{name}"))
+    except OSError as error:
+        if not path.is_dir():
+            raise UserError(f"cannot move {path} aside: {error.strerror}; make its folder writable") from None
+    content, aside = list(path.iterdir()), path / name
+    try:
+        aside.mkdir(mode=0o700)
+        for each in content:
+            each.rename(aside / each.name)
+    except OSError as error:
+        raise UserError(f"cannot move the content of {path} aside: {error.strerror}; make it writable") from None
+    return aside
 
 
 def _has_runs() -> bool:

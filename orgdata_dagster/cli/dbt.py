@@ -27,6 +27,8 @@ from orgdata_dagster.project.configured_tables import Configured, NotConfigured
 from orgdata_dagster.warehouse.catalog import table_columns
 from orgdata_dagster.warehouse.names import OWN_PREFIX, TableName, literal
 from orgdata_dagster.warehouse.storage.duckdb_file import DuckDBFile
+from orgdata_dagster.warehouse.storage.lake import Lake
+from orgdata_dagster.warehouse.storage.object_store import ObjectStore, variables
 
 DATABASE = "warehouse"
 _SOURCES = "models/orgdata.yml"
@@ -79,7 +81,7 @@ def _dbt_project(name: str) -> dict[str, Any]:
 
 
 def _profiles(name: str) -> dict[str, Any]:
-    """A DuckDB file for the models, with the warehouse attached for reading. Passwords come from PGPASSWORD."""
+    """A DuckDB file for the models, with the warehouse attached for reading. Credentials stay in their variables."""
     warehouse = opening.warehouse()
     file = isinstance(warehouse.storage, DuckDBFile)
     attached: dict[str, Any] = {
@@ -95,11 +97,26 @@ def _profiles(name: str) -> dict[str, Any]:
         "attach": [attached],
         "threads": 2,
     }
+    if isinstance(warehouse.storage, Lake) and (store := warehouse.storage.store):
+        output |= _object_store(store)
     return {name: {"target": "dev", "outputs": {"dev": output}}}
 
 
-def _variable(name: str, default: str) -> str:
-    return f"{{{{ env_var('{name}', {literal(default)}) }}}}"
+def _object_store(store: ObjectStore) -> dict[str, Any]:
+    """Extensions and the secret for the files of a lake, from the same variables as orgdata's."""
+    options = {option.lower(): _variable(name) for option, name in variables().items()}
+    endpoint = {option.lower(): value for option, value in store.endpoint().items()}
+    secret = {
+        "type": store.type,
+        "scope": f"{store.bucket}/",
+        **(options or {"provider": "credential_chain"}),
+        **endpoint,
+    }
+    return {"extensions": ["httpfs", *([] if options else ["aws"])], "secrets": [secret]}
+
+
+def _variable(name: str, default: str | None = None) -> str:
+    return f"{{{{ env_var('{name}'{'' if default is None else f', {literal(default)}'}) }}}}"
 
 
 def _sources(tables: Sequence[Configured]) -> Iterator[dict[str, Any]]:

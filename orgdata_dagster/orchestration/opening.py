@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from orgdata_dagster import settings
 from orgdata_dagster.http import redaction
+from orgdata_dagster.warehouse.storage import object_store
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 
 
 def warehouse(uri: str = "", *, patience: float = 60, queue_patience: float | None = None) -> Warehouse:
-    """The warehouse of `uri`, or of ORGDATA_WAREHOUSE; its passwords are redacted in this process from now on.
+    """The warehouse of `uri`, or of ORGDATA_WAREHOUSE.
+
+    Its passwords, and those of object stores, are redacted in this process from now on.
 
     patience, queue_patience: see Warehouse.
 
@@ -21,5 +24,5 @@ def warehouse(uri: str = "", *, patience: float = 60, queue_patience: float | No
         uri or settings.warehouse_uri(), scratch=settings.staging(), base=settings.project_root, patience=patience
     )
     opened.queue_patience = queue_patience
-    redaction.register(*opened.storage.secrets)
+    redaction.register(*opened.storage.secrets, *object_store.secrets())
     return opened

@@ -15,6 +15,7 @@ replaced atomically. A reader during an export may see some old and some new par
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,7 @@ from orgdata_dagster.warehouse.names import LOADED_AT, PARTITION, TableName, lit
 from orgdata_dagster.warehouse.storage.causes import first_line
 from orgdata_dagster.warehouse.storage.connection import SCRATCH, Warehouse
 from orgdata_dagster.warehouse.storage.memory import with_room
+from orgdata_dagster.warehouse.storage.object_store import CHECK, ObjectStore, store_of
 from orgdata_dagster.warehouse.types.parquet import storable
 
 EXPORTED = "exported.parquet"
@@ -68,13 +70,14 @@ def export(warehouse: Warehouse, table: TableName, folder: str) -> Exported:
 
     Raises WarehouseUnavailable if a file cannot be read or written.
     """
+    store = store_of(folder)
     place = f"{folder.rstrip('/')}/{quote(table.schema)}/{quote(table.name)}"
 
     def run() -> Exported:
-        with warehouse.reading(connection):
+        with warehouse.reading(connection), _reached(store, table, place):
             types = columns_of(connection, table)
             now = list(_partitions(connection, table, types))
-            before = set(_exported(connection, place))
+            before = set(_exported(connection, place, store))
             there = {each.key for each in now}
             columns = _described(types)
             gone = [_Partition(old.key, 0, None, columns) for old in before if old.key not in there]
@@ -85,11 +88,24 @@ def export(warehouse: Warehouse, table: TableName, folder: str) -> Exported:
             return Exported(table, len(changed), len(wanted) - len(changed), sum(each.rows for each in now))
 
     with warehouse.alone().scratch_connection() as connection:
+        if store:
+            store.authenticate(connection)
         try:
             return with_room(connection, run)
         except (OSError, duckdb.IOException) as error:
             cause = error.strerror if isinstance(error, OSError) else first_line(error)
             raise WarehouseUnavailable(f"Cannot export {table} to {place}: {cause}.") from None
+
+
+@contextmanager
+def _reached(store: ObjectStore | None, table: TableName, place: str) -> Iterator[None]:
+    """Raise errors of the object store as WarehouseUnavailable."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if store is None or not (cause := store.cause(error)):
+            raise
+        raise WarehouseUnavailable(f"Cannot export {table} to {place}: {cause}. Check {CHECK}.") from None
 
 
 def _partitions(connection: duckdb.DuckDBPyConnection, table: TableName, types: dict[str, str]) -> Iterator[_Partition]:
@@ -100,12 +116,13 @@ def _partitions(connection: duckdb.DuckDBPyConnection, table: TableName, types: 
     return (_Partition(key, rows, newest, columns) for key, rows, newest in found)
 
 
-def _exported(connection: duckdb.DuckDBPyConnection, place: str) -> Iterator[_Partition]:
+def _exported(connection: duckdb.DuckDBPyConnection, place: str, store: ObjectStore | None) -> Iterator[_Partition]:
     """The partitions that the last export wrote; empty before the first export."""
-    file = literal(f"{place}/{EXPORTED}")
-    if not connection.execute(f"SELECT 1 FROM glob({file})").fetchall():
+    file = f"{place}/{EXPORTED}"
+    if not (store.exists(connection, file) if store else Path(file).exists()):
         return iter(())
-    return (_Partition(*row) for row in connection.execute(f"SELECT * FROM read_parquet({file})").fetchall())
+    found = connection.execute(f"SELECT * FROM read_parquet({literal(file)})").fetchall()
+    return (_Partition(*row) for row in found)
 
 
 def _write(

@@ -80,3 +80,32 @@ def test_the_warehouse_is_attached_for_reading(folder: Path, tmp_path: Path, mon
     (attached,) = profile["outputs"]["dev"]["attach"]
     assert attached["path"] == f"ducklake:sqlite:{tmp_path}/catalog"
     assert attached["options"] == {"DATA_PATH": "/lake"}
+
+
+def test_credentials_of_an_object_store_stay_in_their_variables(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORGDATA_WAREHOUSE", "ducklake:sqlite:catalog?DATA_PATH=s3://bucket/lake")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "hidden-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden-secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9000")
+    list(dbt.init(folder))
+    assert "hidden" not in (folder / "profiles.yml").read_text()
+    (profile,) = read(folder, "profiles.yml").values()
+    output = profile["outputs"]["dev"]
+    assert output["extensions"] == ["httpfs"]
+    assert output["secrets"] == [
+        {
+            "type": "s3",
+            "scope": "s3://bucket/",
+            "key_id": "{{ env_var('AWS_ACCESS_KEY_ID') }}",
+            "secret": "{{ env_var('AWS_SECRET_ACCESS_KEY') }}",
+            "endpoint": "127.0.0.1:9000",
+            "url_style": "path",
+            "use_ssl": "false",
+        }
+    ]
+    (folder / "profiles.yml").unlink()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    list(dbt.init(folder))
+    (profile,) = read(folder, "profiles.yml").values()
+    assert profile["outputs"]["dev"]["extensions"] == ["httpfs", "aws"]
+    assert profile["outputs"]["dev"]["secrets"][0]["provider"] == "credential_chain"

@@ -31,7 +31,7 @@ from orgdata_dagster.warehouse.names import TableName
 from orgdata_dagster.warehouse.storage.catalogs import LocalCatalog
 from orgdata_dagster.warehouse.storage.connection import Warehouse
 from orgdata_dagster.warehouse.storage.duckdb_file import DuckDBFile
-from orgdata_dagster.warehouse.storage.lake import Lake
+from orgdata_dagster.warehouse.storage.lake import DATA_PATH, Lake
 from orgdata_dagster.warehouse.storage.postgres_catalog import PostgresCatalog
 
 HOME, WAREHOUSE, POSTGRES = "home", "warehouse", "postgres"
@@ -107,17 +107,21 @@ def kind(warehouse: Warehouse) -> Literal["file", "lake"]:
 def local_parts(warehouse: Warehouse) -> dict[str, Path]:
     """Name in the backup -> the file or folder of the warehouse on this machine.
 
-    Raises UserError for a lake whose files are in an object store, which has its own versions or backups.
+    Raises UserError for a lake whose files are in an object store, which has its own versions or backups, or in a place
+    that the URI does not name.
     """
     storage = warehouse.storage
     if isinstance(storage, DuckDBFile):
         return {"warehouse.duckdb": storage.path}
     assert isinstance(storage, Lake)
-    if storage.folder is None:
+    uri = warehouse.uri
+    if storage.store:
         raise UserError(
-            f"the files of {warehouse.uri} are not in a folder of this machine: back up the object store and the "
-            "catalog's database by their own means, the catalog first"
+            f"the files of {uri} are in an object store: back up the catalog's database first (pg_dump), then "
+            f"{storage.store.bucket} by its own means (versions, or a copy)"
         )
+    if storage.folder is None:
+        raise UserError(f"only its catalog knows where the files of {uri} are: add {DATA_PATH} to {settings.WAREHOUSE}")
     catalog = storage.catalog
     return {"data": storage.folder, **({"catalog": catalog.file} if isinstance(catalog, LocalCatalog) else {})}
 

@@ -99,6 +99,7 @@ def _state() -> Iterator[Finding]:
 def _warehouse() -> Iterator[Finding]:
     warehouse = opening.warehouse(patience=PATIENCE, queue_patience=PATIENCE)
     if not warehouse.exists:
+        _look(warehouse)
         yield Finding("warehouse", f"{warehouse.uri}: nothing has been pulled yet")
         return
     for folder in warehouse.storage.folders():
@@ -110,9 +111,15 @@ def _warehouse() -> Iterator[Finding]:
     except LedgerIncomplete as error:
         yield Finding("warehouse", str(error), False, fix=partial(_repair, warehouse))
         return
+    _look(warehouse)
     writer = warehouse.storage.writer()
     busy = f", {writer} is writing" if writer else ", no process is writing"
     yield Finding("warehouse", f"{warehouse.uri}{busy}{'' if known else ', no table yet'}")
+
+
+def _look(warehouse: Warehouse) -> None:
+    with warehouse.scratch_connection() as connection:
+        warehouse.storage.look(connection)
 
 
 def _repair(warehouse: Warehouse) -> str:

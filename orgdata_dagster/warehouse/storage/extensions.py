@@ -18,13 +18,20 @@ from orgdata_dagster.warehouse.errors import WarehouseUnavailable
 from orgdata_dagster.warehouse.names import literal
 from orgdata_dagster.warehouse.storage.causes import first_line
 
-WHEELS = ("ducklake", "postgres_scanner", "sqlite_scanner", "httpfs")  # those of the extra `lake`
+WHEELS = ("ducklake", "postgres_scanner", "sqlite_scanner", "httpfs", "aws")  # those of the extra `lake`
 
 
-def load(connection: duckdb.DuckDBPyConnection, names: Iterable[str], *, why: str) -> None:
+def load(
+    connection: duckdb.DuckDBPyConnection,
+    names: Iterable[str],
+    *,
+    why: str,
+    instead: str = ", or set ORGDATA_WAREHOUSE to the path of a DuckDB file",
+) -> None:
     """Load extensions into the connection's DuckDB instance. Extensions that are loaded already cost nothing.
 
     why: the part of the product that needs them, for the error message.
+    instead: what to do without them, for the end of the message.
 
     Raises WarehouseUnavailable if one can neither be found nor downloaded.
     """
@@ -43,8 +50,8 @@ def load(connection: duckdb.DuckDBPyConnection, names: Iterable[str], *, why: st
             )
             raise WarehouseUnavailable(
                 f"{why} needs DuckDB's extension {name}, which is not installed and cannot be downloaded from here "
-                f"({first_line(error)[:200]}): {extra}let this machine reach DuckDB's extension server once, or set "
-                "ORGDATA_WAREHOUSE to the path of a DuckDB file."
+                f"({first_line(error)[:200]}): {extra}let this machine reach DuckDB's extension server "
+                f"once{instead}."
             ) from None
 
 

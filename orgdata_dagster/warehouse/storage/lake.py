@@ -19,7 +19,7 @@ from orgdata_dagster.warehouse.storage import extensions
 from orgdata_dagster.warehouse.storage.catalogs import LakeCatalog
 from orgdata_dagster.warehouse.storage.causes import explained, first_line
 from orgdata_dagster.warehouse.storage.duckdb_file import make_folder
-from orgdata_dagster.warehouse.storage.object_store import SCHEMES, ObjectStore
+from orgdata_dagster.warehouse.storage.object_store import CHECK, ObjectStore, store_of
 from orgdata_dagster.warehouse.storage.storage import Confirm, Storage
 from orgdata_dagster.warehouse.types.parquet import changes
 
@@ -42,6 +42,8 @@ class Lake(Storage):
     options: name -> value; the names are in OPTIONS.
     folder: the folder of the lake's files on this machine; None if they are in an object store, or if only the catalog
         knows the folder.
+    store: the object store with the lake's files; None if they are in a folder, or if only the catalog knows it and
+        the lake has not been attached yet.
     """
 
     def __init__(self, catalog: LakeCatalog, options: Mapping[str, str]) -> None:
@@ -50,9 +52,9 @@ class Lake(Storage):
         self.shown = f"ducklake:{catalog.shown}"
         self.consistent = catalog.readers_wait
         place = self.options.get(DATA_PATH) or str(catalog.default_data_path or "")
-        self._store = ObjectStore(place) if place.partition("://")[0] in SCHEMES else None
-        self.folder = Path(place) if place and not self._store else None
-        self.secrets = (*catalog.secrets, *(self._store.secrets if self._store else ()))
+        self.store = store_of(place)
+        self.folder = Path(place) if place and not self.store else None
+        self.secrets = catalog.secrets
 
     @property
     def exists(self) -> bool:
@@ -62,28 +64,35 @@ class Lake(Storage):
         self.catalog.make_ready()
         if self.folder:
             make_folder(self.folder)
-        elif not self._store and not self.exists:
+        elif not self.store and not self.exists:
             raise WarehouseUnavailable(
                 f"There is no lake in {self.shown} yet, and a new one needs a place for its files: add it to "
                 f"ORGDATA_WAREHOUSE, for example ...?{DATA_PATH}=/srv/lake or ...?{DATA_PATH}=s3://bucket/lake."
             )
 
     def load(self, connection: duckdb.DuckDBPyConnection) -> None:
-        store = self._store.extensions if self._store else ()
-        cipher = ("httpfs",) if self.options.get("ENCRYPTED", "").lower() == "true" else ()
-        extensions.load(connection, ("ducklake", *self.catalog.extensions, *store, *cipher), why="A lake")
+        # for an object store, which may be known to the catalog only, and for encryption
+        http = not self.folder or self.options.get("ENCRYPTED", "").lower() == "true"
+        needed = ("ducklake", *self.catalog.extensions, *(("httpfs",) if http else ()))
+        extensions.load(connection, needed, why="A lake")
         # A writer that is not alone has lost the lock. A retry would commit beside the other writer's rows.
         connection.execute("SET GLOBAL ducklake_max_retry_count = 0")
 
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool) -> None:
-        if self._store:
-            self._store.authenticate(connection)
+        if self.store:
+            self.store.authenticate(connection)
         options = {name: _sql(value) for name, value in self.options.items()}
         if self.folder and not read_only:
             options[DATA_PATH] = literal(str(self.folder))
         options |= _ALWAYS | self.catalog.authenticate(connection)
         listed = ", ".join([*(["READ_ONLY"] if read_only else []), *(f"{name} {sql}" for name, sql in options.items())])
         connection.execute(f"ATTACH {literal(f'ducklake:{self.catalog.path}')} AS {alias} ({listed})")
+        if not self.store and not self.folder:
+            self.store = _known_to_the_catalog(connection, alias)
+
+    def look(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if self.store:
+            self.store.look(connection)
 
     def tidy(self, connection: duckdb.DuckDBPyConnection) -> None:
         alias = literal(self.alias)
@@ -126,11 +135,10 @@ class Lake(Storage):
                 f"{self.holders() or 'another program'} holds the catalog {self.shown}: end it, or wait for its end, "
                 "then run this again."
             )
-        if self._store and (isinstance(error, duckdb.HTTPException) or " for HTTP " in text):
+        if self.store and (cause := self.store.cause(error)):
             return WarehouseUnavailable(
-                f"The lake's files in {self._store.url} cannot be reached ({first_line(error)[:300]}). Nothing was "
-                f"committed. Check {DATA_PATH} in ORGDATA_WAREHOUSE, and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
-                "AWS_REGION and AWS_ENDPOINT_URL."
+                f"The lake's files in {self.store.url} cannot be reached ({cause}). Nothing was committed. Check "
+                f"{DATA_PATH} in ORGDATA_WAREHOUSE, and {CHECK}."
             )
         if re.search(r'Cannot open file ".*\.parquet"', text):
             return WarehouseDamaged(
@@ -150,6 +158,14 @@ class Lake(Storage):
 
     def unusable(self, data_type: str) -> bool:
         return changes(data_type) or _UNKNOWN.search(data_type) is not None
+
+
+def _known_to_the_catalog(connection: duckdb.DuckDBPyConnection, alias: str) -> ObjectStore | None:
+    """The object store with the files of an attached lake whose URI has no DATA_PATH, with its credentials set."""
+    [(place,)] = connection.execute(f"SELECT data_path FROM ducklake_settings({literal(alias)})").fetchall()
+    if store := store_of(place):
+        store.authenticate(connection)
+    return store
 
 
 def _sql(value: str) -> str:

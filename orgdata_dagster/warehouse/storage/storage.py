@@ -53,6 +53,9 @@ class Storage(ABC):
     def attach(self, connection: duckdb.DuckDBPyConnection, alias: str, *, read_only: bool) -> None:
         """Attach the database once, without waiting for anything. A writer creates it if it does not exist."""
 
+    def look(self, connection: duckdb.DuckDBPyConnection) -> None:  # noqa: B027 - a file's folder is seen in other ways
+        """Raise an error if the place of the tables' files cannot be reached, or refuses the credentials."""
+
     @abstractmethod
     def locked(
         self, *, shared: bool, waiting: Callable[[], None], patience: float | None

@@ -107,7 +107,10 @@ class RestClient(ApiClient):
                     return
                 if not answer.rows and (before is not None or _goes_on(pages, answer)):
                     unproven = pages.stands_at_row and pages.total is None
-                    page, answer = self._empty_again(fetch_page, request, before, once_more=unproven)
+                    tries = (page, answer), *self._again(fetch_page, request, before, once_more=unproven)
+                    page, answer = tries[-1]
+                    if unproven and not answer.rows:  # an answer that goes on outweighs others that end the list
+                        page, answer = next((each for each in tries if _goes_on(pages, each[1])), tries[-1])
                 before = request if answer.rows else before
                 pages.update_state(answer)
                 changes = answer.changes if answer.rows else rows.instants((), listing.changed_at)
@@ -242,24 +245,26 @@ class RestClient(ApiClient):
             return  # several lines, or a CSV
         self._errors.check(document)
 
-    def _empty_again(
+    def _again(
         self,
         fetch_page: Callable[[PageRequest], tuple[P | None, PageAnswer]],
         request: PageRequest,
         before: PageRequest | None,
         *,
         once_more: bool,
-    ) -> tuple[P | None, PageAnswer]:
+    ) -> Iterator[tuple[P | None, PageAnswer]]:
         """Request a page without rows again. If earlier pages had rows, the last of them must still have rows.
 
         once_more: whether only this page shows that the list ends; it is then requested a third time.
         """
         page, answer = fetch_page(replace(request))
+        yield page, answer
         if answer.rows or before is None:
-            return page, answer
+            return
         if not fetch_page(replace(before))[1].rows:
             raise BadBody("the list ends where it had rows before: the vendor now returns no rows")
-        return fetch_page(replace(request)) if once_more else (page, answer)
+        if once_more:
+            yield fetch_page(replace(request))
 
     def _explained(self, error: VendorError, listing: Listing) -> VendorError:
         """Add the vendor, the endpoint and the remedy to the error."""

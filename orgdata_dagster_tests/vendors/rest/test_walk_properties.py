@@ -206,6 +206,14 @@ def test_unchanged_rows_are_read_or_the_walk_is_reported_as_incomplete(
     assert not settled or vendor.before - vendor.touched <= came
 
 
+@pytest.mark.parametrize("kind", ["cursor", "cursor in a header"])
+def test_an_empty_page_that_goes_on_outweighs_empty_pages_that_end_the_list(kind: str) -> None:
+    """The last page is requested three times. Only the second answer names the next page, which has the last row."""
+    changes = {2: [("empty", 0)], 5: [("empty", 0)]}
+    vendor = Vendor(2, "id", {1: 0, 2: 0, 3: 0}, changes, gap=3, kind=kind)
+    assert walked(vendor, lambda: PAGES[kind](2)) == ({1, 2, 3}, True)
+
+
 @pytest.mark.parametrize("kind", PAGES)
 @settings(max_examples=examples(25), deadline=None)
 @given(st.data())

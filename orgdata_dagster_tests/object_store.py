@@ -27,8 +27,10 @@ _USERS = {
          "actions": ["Read", "List"]},
     ]
 }  # fmt: skip
-_PORTS = ("s3.port", "s3.port.grpc", "filer.port", "filer.port.grpc", "master.port", "master.port.grpc",
-          "volume.port", "volume.port.grpc")  # fmt: skip
+_PORTS = (
+    "s3.port", "s3.port.https", "s3.port.grpc", "filer.port", "filer.port.grpc", "master.port", "master.port.grpc",
+    "volume.port", "volume.port.grpc",
+)  # fmt: skip
 _OPTIONS = (
     "-filer", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=100",
     "-master.volumeSizeLimitMB=64", "-master.electionTimeout=1s", "-master.telemetry=false", "-debug.port=0",
@@ -60,6 +62,11 @@ class Store:
         endpoint = f"http://127.0.0.1:{self.ports['s3.port']}"
         return {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_ENDPOINT_URL": endpoint}
 
+    @property
+    def certificate(self) -> Path:
+        """The certificate of its https port, which no authority has signed."""
+        return self.folder / "certificate.pem"
+
     def bucket(self, name: str) -> str:
         """Make a bucket; returns its name."""
         with urlopen(Request(self._filer(name), method="POST"), timeout=_PATIENCE):
@@ -81,6 +88,10 @@ class Store:
         users = self.folder / "users.json"
         users.write_text(json.dumps(_USERS))
         ports = [f"-{name}={port}" for name, port in self.ports.items()]
+        key = self.folder / "key.pem"
+        if not key.exists():
+            _sign(key, self.certificate)
+        ports += [f"-s3.cert.file={self.certificate}", f"-s3.key.file={key}"]
         command = [program() or "weed", "server", f"-dir={self.folder}", f"-s3.config={users}", *_OPTIONS, *ports]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
@@ -120,6 +131,14 @@ def running(folder: Path) -> Iterator[Store]:
         yield store
     finally:
         store.kill()
+
+
+def _sign(key: Path, certificate: Path) -> None:
+    command = [
+        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def _free_ports() -> dict[str, int]:

@@ -105,7 +105,7 @@ def test_the_commands_work_on_a_lake_in_an_object_store_and_say_no_secret(
     assert written, done[6]
     assert f"0 files written, {written[1]} unchanged" in done[7].out
     backup = home.orgdata("backup", str(home.folder / "backup"))
-    assert f"back up the catalog's database first (pg_dump), then s3://{bucket}" in backup.everything
+    assert f"then s3://{bucket} by its own means" in backup.everything
 
     home.set(ORGDATA_WAREHOUSE=catalog)  # only the catalog knows the place
     without = home.orgdata("query", "SELECT max(id) FROM institution_analytics.users")
@@ -171,6 +171,20 @@ def test_credentials_can_come_from_a_profile_or_a_stored_secret(
     )
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     assert lake.texts() == [("1",)]
+
+
+def test_certificates_are_verified_with_a_private_authority_too(
+    lake: Rig, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.land("id\n1\n")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://127.0.0.1:{store.ports['s3.port.https']}")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    with pytest.raises(WarehouseUnavailable, match=r"cannot be reached .*certificate"):
+        lake.warehouse.query("SELECT id FROM acme.items")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(store.certificate))
+    lake.land("id\n2\n")
+    assert lake.texts() == [("2",)]
 
 
 @pytest.mark.parametrize("scheme", ["s3", "gs", "r2"])

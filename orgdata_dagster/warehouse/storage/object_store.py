@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ _VARIABLES = {
     "SESSION_TOKEN": ("AWS_SESSION_TOKEN",),
     "REGION": ("AWS_REGION", "AWS_DEFAULT_REGION"),
 }
+_CERTIFICATES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _CODE = re.compile(r"^[A-Z][A-Za-z]+: .+$", re.MULTILINE)  # such as `NoSuchBucket: The specified bucket does not exist`
 
@@ -84,6 +86,8 @@ class ObjectStore:
         Raises WarehouseUnavailable if there are no credentials, or the variables are invalid.
         """
         extensions.load(connection, ("httpfs",), why=f"The object store {self.bucket}", instead="")
+        if certificates := _first_set(_CERTIFICATES):
+            connection.execute(f"SET GLOBAL ca_cert_file = {literal(os.environ[certificates])}")
         connection.execute(f"DROP SECRET IF EXISTS {self._secret}")
         settings = _settings()
         if not settings and self._is_stored(connection):
@@ -124,7 +128,7 @@ class ObjectStore:
 
     def endpoint(self) -> dict[str, str]:
         """The options for an endpoint other than Amazon's, such as a MinIO server, with the bucket in the path."""
-        name = next((each for each in _ENDPOINTS if os.environ.get(each)), None)
+        name = _first_set(_ENDPOINTS)
         if name is None:
             if self.type == "r2":
                 raise WarehouseUnavailable(
@@ -150,12 +154,12 @@ class ObjectStore:
 
 def variables() -> dict[str, str]:
     """Option of DuckDB's secret -> the variable with its value; empty without a key."""
-    found = {
-        option: name
-        for option, names in _VARIABLES.items()
-        if (name := next((each for each in names if os.environ.get(each)), None))
-    }
+    found = {option: name for option, names in _VARIABLES.items() if (name := _first_set(names))}
     return found if "KEY_ID" in found else {}
+
+
+def _first_set(names: Iterable[str]) -> str | None:
+    return next((name for name in names if os.environ.get(name)), None)
 
 
 def _settings() -> dict[str, str]:

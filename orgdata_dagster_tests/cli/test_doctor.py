@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from orgdata_dagster.cli.doctor import Opened, apply_fixes, examine
+from orgdata_dagster.cli.doctor import Opened, apply_fixes, examine, machine
 from orgdata_dagster.cli.doctor.finding import Finding
 from orgdata_dagster.cli.loaded_project import LoadedProject
 from orgdata_dagster.orchestration.instance.daemons import age
@@ -171,3 +171,15 @@ def test_a_wait_is_on_the_terminal_and_in_the_log(home: Home, sandbox: Sandbox) 
     with home.instance() as instance:
         [run] = instance.get_runs()
         assert any(line in entry.user_message for entry in instance.all_logs(run.run_id))
+
+
+def test_a_warehouse_for_several_machines_with_the_state_of_one(home: Home) -> None:
+    """Two machines would each use the whole of a vendor's limit."""
+    pytest.importorskip("psycopg")
+
+    def state() -> str:
+        return next(found.what for found in machine.findings() if found.about == "state")
+
+    assert "ORGDATA_STATE" not in state()
+    home.set(ORGDATA_WAREHOUSE="ducklake:postgres:host=127.0.0.1 port=1")
+    assert state().endswith("; set ORGDATA_STATE before a second one pulls, or together they break rate limits")

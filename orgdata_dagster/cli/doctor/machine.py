@@ -11,6 +11,7 @@ import shlex
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import requires, version
 from pathlib import Path
@@ -22,10 +23,12 @@ from orgdata_dagster.cli.doctor.finding import Finding, isolated
 from orgdata_dagster.counting import counted
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.shared_state import shared_state
-from orgdata_dagster.warehouse.errors import LedgerIncomplete
+from orgdata_dagster.warehouse.errors import LedgerIncomplete, WarehouseError
 from orgdata_dagster.warehouse.ledger import schema
 from orgdata_dagster.warehouse.storage.connection import Warehouse
+from orgdata_dagster.warehouse.storage.lake import Lake
 from orgdata_dagster.warehouse.storage.memory import allowed
+from orgdata_dagster.warehouse.storage.postgres_catalog import PostgresCatalog
 
 PATIENCE = 5.0  # seconds to wait for the warehouse
 _LEAST_FREE = 1 << 30
@@ -93,7 +96,16 @@ def _memory() -> Iterator[Finding]:
 
 
 def _state() -> Iterator[Finding]:
-    yield Finding("state", shared_state().describe())
+    yield Finding("state", f"{shared_state().describe()}{_other_machines()}")
+
+
+def _other_machines() -> str:
+    """A hint if the warehouse is for several machines and the state for one."""
+    with suppress(WarehouseError):  # see _warehouse
+        storage = opening.warehouse().storage
+        if settings.state_uri() is None and isinstance(storage, Lake) and isinstance(storage.catalog, PostgresCatalog):
+            return f"; set {settings.STATE} before a second one pulls, or together they break rate limits"
+    return ""
 
 
 def _warehouse() -> Iterator[Finding]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
+    gc.disable()  # until everything is imported, because imports leave no garbage
     if os.path.isdir(_MEMORY) and shutil.disk_usage(_MEMORY).free > _ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _MEMORY)
 
@@ -48,6 +49,7 @@ def pytest_collection_finish() -> None:
         from orgdata_dagster.dagster_internals.migrations import read_once
 
         read_once()  # or every instance in memory reads Dagster's ninety migration scripts, for a tenth of a second
+    gc.enable()
     gc.set_threshold(50_000, 20, 20)  # as workers of a pull; with Python's own a tenth of the time goes into it
 
 

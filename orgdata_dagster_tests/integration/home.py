@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from orgdata_dagster import settings
 from orgdata_dagster.cli import loaded_project, orgdata
+from orgdata_dagster.dagster_internals.job_snapshots import make_once
 from orgdata_dagster.orchestration import opening
 from orgdata_dagster.orchestration.instance.setup import make_ready, shared_instance
 from orgdata_dagster.orchestration.tags import RANGE_END, RANGE_START
@@ -87,7 +88,9 @@ class Home:
 
     def loaded(self) -> loaded_project.LoadedProject:
         """The project's definitions, loaded once, because it takes a while."""
-        self._loaded = self._loaded or loaded_project.load()
+        if self._loaded is None:
+            self._loaded = loaded_project.load()
+            make_once(self._loaded.job)  # as `orgdata pull`
         return self._loaded
 
     def materialize(self, asset: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:

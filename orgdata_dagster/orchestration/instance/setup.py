@@ -6,7 +6,7 @@ Here: its folder, its dagster.yaml, and its preparation. Keep out: runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,16 +49,17 @@ def prepare_home() -> str:
         return str(folder)
     source, copy = settings.project_root() / "dagster.yaml", folder / "dagster.yaml"
     text = (source if source.exists() else _OWN).read_text()
-    text += _event_log(folder) if _has_no(text, "storage") else ""
-    text += _QUEUE if _has_no(text, "run_queue", "run_coordinator") else ""
+    keys = yaml.safe_load(text) or {}
+    text += _event_log(folder) if _has_no(keys, "storage") else ""
+    text += _QUEUE if _has_no(keys, "run_queue", "run_coordinator") else ""
     if not copy.exists() or copy.read_text() != text:  # other processes may be reading it
         copy.write_text(text)
     return str(folder)
 
 
-def _has_no(text: str, *names: str) -> bool:
+def _has_no(keys: Iterable[str], *names: str) -> bool:
     """Whether no top-level key of a dagster.yaml contains one of these names."""
-    return not any(name in key for name in names for key in yaml.safe_load(text) or {})
+    return not any(name in key for name in names for key in keys)
 
 
 def _event_log(folder: Path) -> str:

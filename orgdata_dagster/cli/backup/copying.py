@@ -4,6 +4,8 @@ Here: `copy_in_a_process`, and the work of that process. Keep out: which files (
 
 A separate process copies them, because closing a file drops all POSIX locks that the process holds on it, and SQLite
 and DuckDB protect their databases with such locks. SQLite copies its own databases, so that each copy shows one moment.
+It runs this file alone and imports nothing of ours: importing Dagster takes seconds, during which pulls wait for the
+warehouse.
 """
 
 from __future__ import annotations
@@ -16,8 +18,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from orgdata_dagster.cli.errors import UserError
-
 _SQLITE = b"SQLite format 3\0"
 _TEMPORARY = ("staging", "outline.json")  # pages that have not landed, and a cache
 _AUXILIARY = (".lock", ".queue", "-wal", "-shm", "-journal")  # locks, and SQLite's own files next to a database
@@ -26,7 +26,9 @@ _DATABASES = (".duckdb", ".wal")  # the warehouse is copied separately, under it
 
 def copy_in_a_process(source: Path, target: Path) -> None:
     """Copy a file, or a folder with everything that belongs to the project. Raises UserError if that fails."""
-    command = [sys.executable, "-m", __name__, str(source), str(target)]
+    from orgdata_dagster.cli.errors import UserError  # not at the top, see above
+
+    command = [sys.executable, "-I", "-S", __file__, str(source), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         message = (done.stderr.strip().splitlines() or ["it was killed"])[-1]

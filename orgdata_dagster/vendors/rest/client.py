@@ -105,12 +105,12 @@ class RestClient(ApiClient):
                 began = began or answer.server_time
                 if pages.is_beyond and not answer.rows:
                     return
-                if not answer.rows and (before is not None or _goes_on(pages, answer)):
+                if not answer.rows and (before is not None or _next_place(pages, answer)):
                     unproven = pages.stands_at_row and pages.total is None
                     tries = (page, answer), *self._again(fetch_page, request, before, once_more=unproven)
                     page, answer = tries[-1]
-                    if unproven and not answer.rows:  # an answer that goes on outweighs others that end the list
-                        page, answer = next((each for each in tries if _goes_on(pages, each[1])), tries[-1])
+                    if unproven and not answer.rows:
+                        page, answer = _last_that_goes_on(pages, tries)
                 before = request if answer.rows else before
                 pages.update_state(answer)
                 changes = answer.changes if answer.rows else rows.instants((), listing.changed_at)
@@ -273,11 +273,26 @@ class RestClient(ApiClient):
         return error.about(vendor=self._http.vendor, endpoint=listing.path, status=None)
 
 
-def _goes_on(pages: Paginator, answer: PageAnswer) -> bool:
-    """Whether a page without rows announces a next page."""
-    tried = copy.deepcopy(pages)
+def _last_that_goes_on(pages: Paginator, tries: Sequence[tuple[P | None, PageAnswer]]) -> tuple[P | None, PageAnswer]:
+    """The answer that counts, of several to one request without rows: one that goes on, over others that end the list.
+
+    Raises BadBody if they name different next pages, one of them twice: unlike tokens for one use, one skips rows.
+    """
+    places = [_next_place(pages, answer) for _, answer in tries]
+    named = [place for place in places if place]
+    if 1 < len({*named}) < len(named):
+        raise BadBody("answers without rows to one request name different next pages: one of them would skip rows")
+    return next((each for each, place in zip(reversed(tries), reversed(places), strict=True) if place), tries[-1])
+
+
+def _next_place(pages: Paginator, answer: PageAnswer) -> str | None:
+    """The next page that a page without rows announces, as text to compare; None if the list ends."""
+    tried, request = copy.deepcopy(pages), PageRequest()
     try:
         tried.update_state(answer)
     except PermanentError:
-        return True  # a contradiction, so the page is requested again
-    return tried.has_next_page
+        return "a contradiction, so the page is requested again"
+    if tried.has_next_page:
+        tried.update_request(request)
+        return repr(request)
+    return None

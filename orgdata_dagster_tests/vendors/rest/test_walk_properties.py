@@ -214,6 +214,13 @@ def test_an_empty_page_that_goes_on_outweighs_empty_pages_that_end_the_list(kind
     assert walked(vendor, lambda: PAGES[kind](2)) == ({1, 2, 3}, True)
 
 
+def test_empty_pages_that_name_different_next_pages_are_not_followed() -> None:
+    """The first and the third answer lack the rows of page two, and name page three."""
+    changes = {2: [("empty", 0)], 5: [("empty", 0)]}
+    vendor = Vendor(2, "id", dict.fromkeys(range(1, 6), 0), changes, gap=3, kind="cursor in a header")
+    assert walked(vendor, lambda: PAGES[vendor.kind](2)) == (set(), False)
+
+
 @pytest.mark.parametrize("kind", PAGES)
 @settings(max_examples=examples(25), deadline=None)
 @given(st.data())

@@ -2,6 +2,8 @@
 
     python -m benchmarks.warehouses [--rounds 25] [--rows 300000] [--only file,sqlite,postgres]
 
+`--only postgres,s3` compares a lake in a folder with one on an S3 server, which needs `pip install -e '.[s3]'`.
+
 It starts a PostgreSQL server of its own, from Debian's package. The server does not wait for its disk (`fsync` is off),
 and the files are in memory if the machine has /dev/shm. The figures compare the kinds; a disk would add to
 each of them.
@@ -19,17 +21,19 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from orgdata_dagster.warehouse.storage.connection import Warehouse
-from orgdata_dagster_tests import warehouses
+from orgdata_dagster_tests import object_store, warehouses
 from orgdata_dagster_tests.postgres import running
 from orgdata_dagster_tests.warehouse.rig import Rig
 
 QUERY = "SELECT _orgdata_partition, count(*), sum(n) FROM acme.items GROUP BY 1 ORDER BY 1"
 PAGE = "n,text\n" + "".join(f"{n},text {n}\n" for n in range(100))
 COLUMNS = ("new", "replace", "query", "bulk")
+S3 = "s3"
 NAMES = {
     warehouses.FILE: "file",
     warehouses.SQLITE: "lake on SQLite",
     warehouses.POSTGRES: "lake on PostgreSQL",
+    S3: "lake on PostgreSQL, files on an S3 server",
 }
 HEADER = (
     "| warehouse | commit of 100 new rows, ms | replacing 100 rows, ms | query, ms | {rows:,} rows in bulk, s |\n"
@@ -52,8 +56,12 @@ def measured(kinds: Sequence[str] = warehouses.KINDS, rounds: int = ROUNDS, rows
     """The figures as a Markdown table: medians, and the shortest time in brackets."""
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(prefix="orgdata-warehouses-", dir=memory) as name, ExitStack() as stack:
-        if warehouses.POSTGRES in kinds:
+        if {warehouses.POSTGRES, S3} & set(kinds):
             warehouses.servers.append(stack.enter_context(running(Path(name) / "server")))
+        if S3 in kinds:
+            store = stack.enter_context(object_store.running(Path(name) / "store"))
+            store.bucket(S3)
+            os.environ.update(store.variables)
         rigs = {kind: _rig(Path(name) / kind, kind, stack) for kind in kinds}
         took = _measured(rigs, rounds, rows)
     lines = [
@@ -68,7 +76,9 @@ def measured(kinds: Sequence[str] = warehouses.KINDS, rounds: int = ROUNDS, rows
 
 def _rig(folder: Path, kind: str, stack: ExitStack) -> Rig:
     folder.mkdir()
-    location = warehouses.location(folder, kind)
+    location = warehouses.location(folder, warehouses.POSTGRES if kind == S3 else kind)
+    if kind == S3:
+        location = location.replace(f"DATA_PATH={folder}", f"DATA_PATH=s3://{S3}")
     connection = stack.enter_context(Warehouse(location, scratch=folder / "scratch").scratch_connection())
     rig = Rig(folder, connection, location)
     rig.land(PAGE, partition="first")

@@ -1,5 +1,7 @@
 """Failures: one clear error each, nothing of the answer is stored, and stored rows stay."""
 
+from typing import Any
+
 import pytest
 
 from orgdata_dagster import settings
@@ -108,14 +110,19 @@ def test_listed_fields_are_requested_without_reading_the_forms(rig: Rig) -> None
     assert stored == {2, 3}
 
 
-@pytest.mark.parametrize("name", ["reports_read", "reports_per_state", "user_awareness"])
-def test_an_error_with_status_200_is_not_a_report(rig: Rig, name: str) -> None:
+ERRORS: list[Any] = [{"error": {"code": 17, "message": "quota"}}, [{"error": "quota"}], {}]
+
+
+@pytest.mark.parametrize(
+    ("name", "once"), list(zip(["reports_read", "reports_per_state", "user_awareness"], ERRORS, strict=True))
+)
+def test_an_error_with_status_200_is_not_a_report(rig: Rig, name: str, once: Any) -> None:
     assert rig.pull(name, first=yesterday()).success
     before = rig.rows(name)
-    for body in ({"error": {"code": 17, "message": "quota"}}, [{"error": "quota"}], {}):
-        rig.vendor.faults.add(ErrorBody(body), 1, after=1)
-        assert rig.pull(name, first=yesterday()).success, body  # asked again
-        rig.vendor.faults.add(ErrorBody(body), 2, after=1)
+    rig.vendor.faults.add(ErrorBody(once), 1, after=1)
+    assert rig.pull(name, first=yesterday()).success, "it is requested again"
+    for body in ERRORS:
+        rig.vendor.faults.add(ErrorBody(body), 2, after=1)  # as many as there are attempts
         assert not rig.pull(name, first=yesterday()).success, body
         assert rig.rows(name) == before, body
 

@@ -53,6 +53,7 @@ class Rig:
         self.sandbox = stack.enter_context(Sandbox(self.vendor))
         self.warehouse = WarehouseResource()
         self.first: dict[str, Pulled] = {}
+        self._jobs: dict[str, dg.JobDefinition] = {}
         self._instance = stack.enter_context(in_memory())
 
     def resource(self, key: str = DEFAULT_KEY) -> OctolisResource:
@@ -69,16 +70,16 @@ class Rig:
         **options: Any,
     ) -> Pulled:
         """Materialize the asset of a dataset; `options`: what its YAML has besides name and id."""
-        table = DatasetTable(name=name, id=DATASETS.get(name, name), **options)
-        run = partial(until_equal, query=table.query, options=reading)
-        stream = replace(OctolisComponent(tables=[table]).stream(table), run=run)
-        result = dg.materialize(
-            [build_asset(stream, FOLDER)],
-            resources={"octolis": self.resource(key), "warehouse": self.warehouse},
-            instance=self._instance,
-            raise_on_error=False,
-            run_config=QUIET,
-            tags=tags,
+        made = repr((name, reading, key, options))
+        if made not in self._jobs:
+            table = DatasetTable(name=name, id=DATASETS.get(name, name), **options)
+            run = partial(until_equal, query=table.query, options=reading)
+            stream = replace(OctolisComponent(tables=[table]).stream(table), run=run)
+            resources = {"octolis": self.resource(key), "warehouse": self.warehouse}
+            defs = dg.Definitions([build_asset(stream, FOLDER)], resources=resources, executor=dg.in_process_executor)
+            self._jobs[made] = defs.resolve_implicit_global_asset_job_def()
+        result = self._jobs[made].execute_in_process(
+            instance=self._instance, raise_on_error=False, run_config=QUIET, tags=tags
         )
         node = f"octolis__{name}"
         if not result.success:

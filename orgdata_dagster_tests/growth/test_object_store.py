@@ -105,7 +105,7 @@ def test_the_commands_work_on_a_lake_in_an_object_store_and_say_no_secret(
     assert written, done[6]
     assert f"0 files written, {written[1]} unchanged" in done[7].out
     backup = home.orgdata("backup", str(home.folder / "backup"))
-    assert f"then s3://{bucket} by its own means" in backup.everything
+    assert f"then s3://{bucket}, each by its own means" in backup.everything
 
     home.set(ORGDATA_WAREHOUSE=catalog)  # only the catalog knows the place
     without = home.orgdata("query", "SELECT max(id) FROM institution_analytics.users")

@@ -118,7 +118,7 @@ def local_parts(warehouse: Warehouse) -> dict[str, Path]:
     if storage.store:
         raise UserError(
             f"the files of {uri} are in an object store, which orgdata neither backs up nor restores: back up the "
-            f"catalog's database first (pg_dump), then {storage.store.bucket} by its own means (versions, or a copy)"
+            f"catalog first, then {storage.store.bucket}, each by its own means"
         )
     if storage.folder is None:
         raise UserError(f"only its catalog knows where the files of {uri} are: add {DATA_PATH} to {settings.WAREHOUSE}")

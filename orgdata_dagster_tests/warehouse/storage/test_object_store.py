@@ -124,7 +124,7 @@ def test_a_backup_says_why_it_cannot_contain_the_files(connection: duckdb.DuckDB
     for options, message in (
         (
             f"?DATA_PATH={S3.url}",
-            r"back up the catalog's database first \(pg_dump\), then s3://bucket by its own means",
+            r"back up the catalog first, then s3://bucket, each by its own means",
         ),
         ("", "only its catalog knows where the files of ducklake:postgres:dbname=x are: add DATA_PATH to ORGDATA_"),
     ):

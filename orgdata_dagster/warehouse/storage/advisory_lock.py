@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     import psycopg
 
 DRIVER = "needs the driver psycopg: pip install 'orgdata[lake]'"
-_CONNECTING = "10"  # seconds
+# libpq's parameters of every connection to the catalog: without them, a process would wait for a quarter of an hour for
+# a network that has failed.
+PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
 # The server closes a connection whose machine has failed after 10 + 3 * 5 seconds. An idle connection stays open,
 # because it holds the lock, and a query that waits for the lock does not end.
 _SESSION = {
@@ -127,7 +135,7 @@ def _connect(parameters: Mapping[str, str]) -> psycopg.Connection[tuple[object, 
     except ImportError:
         raise WarehouseUnavailable(f"A warehouse whose catalog is on PostgreSQL {DRIVER}") from None
     name = f"{_NAME}{socket.gethostname()[:30]}, process {os.getpid()}"
-    mine = {"connect_timeout": _CONNECTING, "client_encoding": "UTF8", "application_name": name[:63], **parameters}
+    mine = {**PATIENCE, "client_encoding": "UTF8", "application_name": name[:63], **parameters}
     try:
         return psycopg.connect(make_conninfo(**mine), autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:

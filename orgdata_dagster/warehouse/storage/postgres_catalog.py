@@ -48,7 +48,7 @@ class PostgresCatalog(LakeCatalog):
         self._known = False
         self._password = self._parameters.get("password")
         self.secrets = tuple(self._parameters[name] for name in SECRETS if name in self._parameters)
-        self.path = f"postgres:{_written(self._parameters, without=SECRETS[:1])}"
+        self.path = f"postgres:{_written({**advisory_lock.PATIENCE, **self._parameters}, without=SECRETS[:1])}"
         self.shown = f"postgres:{_written(self._parameters, without=SECRETS)}"
 
     @property

@@ -84,3 +84,13 @@ def test_types_that_a_lake_would_change(tmp_path: Path) -> None:
         assert not file.unusable(kind)
     for kind in ("VARCHAR", "BIGINT[]", "TIMESTAMP WITH TIME ZONE", "DECIMAL(38,12)", "STRUCT(a INTEGER)", "TIME"):
         assert not lake.unusable(kind), kind
+
+
+def test_a_connection_to_a_catalog_gives_up_when_the_network_fails() -> None:
+    """DuckDB's own would wait for a quarter of an hour, and the run with it."""
+    lake = storage("ducklake:postgres:host=db keepalives_idle=60")
+    assert isinstance(lake, Lake)
+    assert "tcp_user_timeout=25000" in lake.catalog.path
+    assert "connect_timeout=10" in lake.catalog.path
+    assert "keepalives_idle=60" in lake.catalog.path
+    assert lake.shown == "ducklake:postgres:host=db keepalives_idle=60"

@@ -5,12 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orgdata_dagster.sandbox import instants
 from orgdata_dagster.sandbox.accutics import search as vendor
 from orgdata_dagster.vendors.accutics.search import OPERATORS_OF, SearchError, parse, search, where
+from orgdata_dagster_tests.examples import examples
 
 # vendor_apis/accutics.md, "Searching/filtering": the operators, their aliases and examples
 TABLE = {
@@ -137,6 +138,7 @@ def meant(value: Any) -> Any:
     return Decimal(repr(value) if isinstance(value, float) else value) if not isinstance(value, str) else value
 
 
+@settings(max_examples=examples(100))
 @given(st.lists(conditions(), min_size=1, max_size=4))
 def test_what_is_built_parses_back_to_what_was_meant(wanted: list[tuple[str, str, list[Any]]]) -> None:
     built = search(*(where(name, op, *values, kind=DIMENSIONS[name].kind) for name, op, values in wanted))

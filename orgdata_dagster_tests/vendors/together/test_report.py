@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from orgdata_dagster.http.errors import BadBody
 from orgdata_dagster.sandbox.together.big import BigReport
 from orgdata_dagster.vendors.together.report import unwrap
+from orgdata_dagster_tests.examples import examples
 
 # what is hard about a string that is read in pieces: escapes, pairs of surrogates, characters of several bytes
 PARTS = ["\\", '"', "/", "u", "d83d", "\r", "\n", "\0", "a", "é", "東", "👩🏽", "\ufeff"]
@@ -25,7 +26,7 @@ def unwrapped(folder: Path, body: bytes, piece: int = 1 << 16) -> str:
     return (folder / "csv").read_bytes().decode()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(AWKWARD, MEMBERS, MEMBERS, st.booleans(), st.sampled_from([None, 1]), st.integers(1, 20), st.data())
 def test_any_string_in_pieces_of_any_size(
     tmp_path: Path,

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from orgdata_dagster.sandbox.octolis import Column, Dataset, Problem
 from orgdata_dagster.vendors.octolis.sync.validation import FORMATS, Type
 from orgdata_dagster.writeback.columns import ColumnMapping, checked, columns
+from orgdata_dagster_tests.examples import examples
 
 INT = st.integers(-(2**63), 2**63 - 1) | st.integers(-(2**31) - 2, -(2**31) + 2) | st.integers(2**31 - 3, 2**31 + 2)
 TIMES = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31))
@@ -55,7 +56,7 @@ def taken_by_octolis(type_: Type, payload: dict[str, Any]) -> bool:
     return True
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.data())
 def test_what_passes_is_accepted_and_what_does_not_would_be_refused(
     database: duckdb.DuckDBPyConnection, data: st.DataObject

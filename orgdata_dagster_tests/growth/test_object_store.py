@@ -30,10 +30,10 @@ from orgdata_dagster_tests.object_store import READER, READER_SECRET, SECRET, St
 from orgdata_dagster_tests.postgres import PASSWORD, Server
 from orgdata_dagster_tests.warehouse.rig import ITEMS, Rig
 
-if not object_store.program():
-    pytest.skip("no S3 server is installed: pip install -e '.[s3]'", allow_module_level=True)
-
-pytestmark = pytest.mark.growth
+pytestmark = [
+    pytest.mark.growth,
+    pytest.mark.skipif(not object_store.program(), reason="no S3 server is installed: pip install -e '.[s3]'"),
+]
 USERS = "institution_analytics/users"
 _numbers = itertools.count(1)
 AWKWARD = replace(ITEMS, table=TableName("acme", "a b%c"))

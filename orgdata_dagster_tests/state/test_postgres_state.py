@@ -260,6 +260,9 @@ def test_the_password_is_redacted_everywhere(
     assert PASSWORD not in repr(state)
     assert PASSWORD not in redact(f"a library quotes {postgres.url(database)}")
     assert shared_state() is state
+    monkeypatch.setenv("PGSERVICE", "lake")
+    monkeypatch.setenv("ORGDATA_STATE", "postgresql://?service=state")
+    assert repr(shared_state()) == "PostgresState(the service state)"
     monkeypatch.setenv("ORGDATA_STATE", "postgresql://me:odd#pass?word@127.0.0.1:1/x")
     assert repr(shared_state()) == "PostgresState(127.0.0.1:1/x)"
     assert redact("it is odd#pass?word") == "it is [redacted]"

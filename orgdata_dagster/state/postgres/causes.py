@@ -36,7 +36,7 @@ _REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "no passwo
 
 def place(parameters: Mapping[str, Any]) -> str:
     """Host, port and database of connection parameters, or the service that names them."""
-    if service := parameters.get("service") or os.environ.get("PGSERVICE"):
+    if "host" not in parameters and (service := parameters.get("service") or os.environ.get("PGSERVICE")):
         return f"the service {service}"
     host = parameters.get("host") or os.environ.get("PGHOST") or "the local socket"
     port = parameters.get("port") or os.environ.get("PGPORT") or 5432

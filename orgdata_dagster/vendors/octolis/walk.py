@@ -150,6 +150,7 @@ def _descend(
     overlap = back = max(2, round(size * _OVERLAP))  # at least two, because one of them must be above `known`
     known: datetime | None = None  # every record above this instant has been read
     inside = False  # more records share `known` than a page holds: read on among them, by rank
+    doubtful = False  # a page was empty since the last one that joined: it may have led past `known`
     ranks = RankRange(1, first_size)
     reach = farthest_read = fruitless = 0
     while True:
@@ -160,6 +161,7 @@ def _descend(
         if page.highest is None and shown and ranks.first == 0:
             continue  # the first page of a dataset with records cannot be empty
         if not _joins(page, ranks, known, inside=inside):
+            doubtful = doubtful or page.highest is None
             reach, back = max(0, min(reach, ranks.first) - back), back * _BACK_OFF
             ranks = farthest(reach, size)
             continue
@@ -169,7 +171,7 @@ def _descend(
         yield RankedPage(page, is_last, ranks.first + page.records)
         if is_last or page.lowest is None or (since is not None and page.lowest < since):
             return
-        inside = page.lowest == known
+        inside, doubtful = page.lowest == known and not doubtful, False
         if known is not None and page.lowest >= known and ranks.first > count() + size:
             raise PagesRepeat(f"page {ranks.page} of {ranks.size} records is after the end, but has records")
         known = page.lowest if known is None else min(known, page.lowest)

@@ -7,6 +7,7 @@ The demo and `orgdata dev` have their own tests (integration/test_demo.py, cli/t
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -45,7 +46,11 @@ def test_the_first_hour(new_home: Home) -> None:
 
 def test_writing_back(home: Home) -> None:
     contacts, _ = blocks("docs/writing_back.md", "yaml")
-    source = institution_analytics.demo(days=1, rows=60, limits=UNLIMITED)
+    source = institution_analytics.demo(days=2, rows=60, limits=UNLIMITED)
+    users, now = source.data_sets["users"], datetime.now(UTC)
+    for number, row in enumerate(users.truth()):  # soon after midnight, no user would be of today
+        if row["nickname"] == "nick":
+            users.touch(str(row["id"]), now - timedelta(milliseconds=number))
     with Sandbox(source, octolis.demo(records=200)) as vendors:
         home.set(**environment(vendors.url))
         folder = home.write_project(institution_analytics=project.institution_analytics(), octolis=contacts)

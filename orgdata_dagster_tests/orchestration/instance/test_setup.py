@@ -1,5 +1,8 @@
 """The instance that the command line and the UI share follows the project's dagster.yaml."""
 
+from pathlib import Path
+
+from orgdata_dagster.orchestration.instance import setup
 from orgdata_dagster_tests.dagster_internals.for_tests import QueuedRunCoordinator
 from orgdata_dagster_tests.integration.home import Home
 
@@ -15,3 +18,10 @@ def test_runs_start_in_parallel_up_to_the_limit_and_only_log_their_own_events(ho
         assert instance.python_log_level == "INFO"
         assert instance.run_monitoring_enabled
         assert instance.run_retries_enabled
+
+
+def test_the_dagster_yaml_of_an_installed_package_is_written_once() -> None:
+    """It is a link, which an editor or a script may replace by a copy that nobody keeps up to date."""
+    own = Path(setup.__file__).with_name("dagster.yaml")
+    assert own.is_symlink()
+    assert own.samefile(Path(setup.__file__).parents[3] / "dagster.yaml")

@@ -7,9 +7,14 @@ from urllib.parse import quote
 
 import pytest
 
+from orgdata_dagster.cli.backup import Description, making
 from orgdata_dagster.cli.backup.dumps import Database, dump, libpq_address, restore, restore_unused_state
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http.rate_limit import RateLimit, Rule, Window
+from orgdata_dagster.warehouse import names
+from orgdata_dagster.warehouse.errors import WarehouseUnavailable
+from orgdata_dagster_tests import warehouses
+from orgdata_dagster_tests.integration.home import Home
 from orgdata_dagster_tests.postgres import PASSWORD, Server
 
 LAKE = (
@@ -48,12 +53,35 @@ def test_restoring_a_part_leaves_other_tables_of_its_database_alone(
     assert {table for table, value in content(postgres, database).items() if value == "before"} == {mine}
 
 
-def test_a_lake_is_restored_into_a_schema_that_does_not_exist(postgres: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("schema", ["tenant", 'Te"nant'])
+def test_a_lake_is_restored_into_a_schema_that_does_not_exist(postgres: Server, tmp_path: Path, schema: str) -> None:
     database, new = postgres.new_database(), postgres.new_database()
-    postgres.sql(f"{LAKE.format('tenant')} VALUES ('x')", database)
-    dump(Database(postgres.url(database), "lake", "tenant"), tmp_path / "lake.dump")
-    restore(Database(postgres.url(new), "lake", "tenant"), tmp_path / "lake.dump")
-    assert postgres.sql("SELECT * FROM tenant.ducklake_metadata", new) == [["x"]]
+    postgres.sql(f"{LAKE.format(names.quoted(schema))} VALUES ('x')", database)
+    dump(Database(postgres.url(database), "lake", schema), tmp_path / "lake.dump")
+    restore(Database(postgres.url(new), "lake", schema), tmp_path / "lake.dump")
+    assert postgres.sql(f"SELECT * FROM {names.quoted(schema)}.ducklake_metadata", new) == [["x"]]
+
+
+def test_a_backup_whose_lock_was_lost_is_not_complete(
+    home: Home, postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may then have committed, so that the parts of the backup show different moments."""
+    warehouses.need_lakes()
+    database = postgres.new_database()
+    home.set(ORGDATA_WAREHOUSE=f"ducklake:postgres:{postgres.keywords(database)}?DATA_PATH={tmp_path}/lake")
+    with home.warehouse.writing() as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS n")
+    lock = f"locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = '{database}')"
+
+    def lose(part: Database, file: Path) -> None:
+        dump(part, file)
+        assert postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {lock}") == [["t"]]
+
+    monkeypatch.setattr(making, "dump", lose)
+    with pytest.raises(WarehouseUnavailable, match="held the warehouse's lock was lost"):
+        making.make(tmp_path / "backup")
+    with pytest.raises(UserError, match="is not a complete backup"):
+        Description.read(tmp_path / "backup")
 
 
 def test_a_part_without_tables_has_no_dump(postgres: Server, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from orgdata_dagster.cli.errors import UserError
 from orgdata_dagster.http import redaction
 from orgdata_dagster.state.postgres_address import parsed
+from orgdata_dagster.warehouse.names import quoted
 
 _PASSWORD = "PGPASSWORD"
 _TABLES = "SELECT '--table=' || quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables WHERE "
@@ -81,7 +82,7 @@ def restore(database: Database, file: Path) -> None:
     if not file.exists():
         return
     if database.schema and not _query(database.address, _HAS_SCHEMA, database.schema):
-        _query(database.address, f'CREATE SCHEMA "{database.schema}"')
+        _query(database.address, f"CREATE SCHEMA {quoted(database.schema)}")
     options = ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
     _run(["pg_restore", *options, str(file)], database.address)
 
